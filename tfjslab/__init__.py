@@ -1,0 +1,1 @@
+"""tfjslab: a performance lab for TensorFlow.js models, in Python."""

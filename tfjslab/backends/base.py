@@ -1,0 +1,155 @@
+"""The one protocol every backend implements, and the registry that menus, CLI and docs read.
+
+A backend compiles a specialized graph into a ``Plan``. An eager op is a plan of one node, a model is a plan of many;
+there is no second path. Arrays cross the border as numpy arrays in row-major order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from tfjslab.base.dtypes import Array
+from tfjslab.graph.specialize import Specialized
+
+
+@dataclass(frozen=True)
+class CommandInfo:
+    """What one command of a plan is, known before it runs.
+
+    ``kernel`` is the TF.js kernel name of the main op, ``node`` the model node whose value it makes (the last one
+    when several were fused; ``nodes`` lists all). ``fallback`` marks a host step on a backend that is not the host,
+    with ``reason``. ``bytes_live`` is what intermediates occupy while it runs.
+    """
+
+    kernel: str
+    node: str
+    nodes: tuple[str, ...]
+    layer: str
+    input_shapes: tuple[tuple[int, ...], ...]
+    output_shapes: tuple[tuple[int, ...], ...]
+    flops: int
+    bytes_moved: int
+    bytes_added: int
+    bytes_live: int
+    tensors_added: int
+    tensors_live: int
+    fallback: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class PlanInfo:
+    """What a plan takes: bytes of weights and of the arena, the lower bound, how long compiling took, from cache or not."""
+
+    commands: tuple[CommandInfo, ...]
+    weight_bytes: int
+    peak_bytes: int
+    peak_lower_bound_bytes: int
+    compile_ms: float
+    cached: bool
+    threads: int
+    clock: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Buffer:
+    """A tensor's bytes where the backend keeps them. ``native`` is the backend's own (an array, an address, a GPU buffer).
+
+    Whoever holds a Buffer owns it and gives it back with ``Session.free``, exactly once.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    native: Any
+
+
+class Plan(Protocol):
+    """A compiled graph. Not thread safe; ``dispose`` gives everything back."""
+
+    info: PlanInfo
+
+    def run(
+        self, feeds: Mapping[str, Array | Buffer], *, stamps: list[float] | None = None, keep: bool = False,
+    ) -> dict[str, Array | Buffer]:
+        """Compute the outputs by value name. Feeds by value name: row-major arrays or Buffers of this session.
+
+        Specs of feeds are checked by the caller. Outputs are fresh arrays, or with ``keep`` Buffers that the caller
+        owns. With ``stamps`` the milliseconds of each command are appended to it, in the order of ``info.commands``.
+        """
+        ...
+
+    def dispose(self) -> None:
+        """Free all memory, threads and handles of the plan. Calling it twice is fine."""
+        ...
+
+
+class Session(Protocol):
+    """What shares memory: one for each loaded model and one for eager ops. Weights are packed once per session."""
+
+    def compile(self, program: Specialized, outputs: Sequence[str]) -> Plan:
+        """Make a plan of the nodes in ``program.graph``, all of which must be in ``program.static``.
+
+        Raises BackendError when the engine refuses. Ops without a kernel become host steps, marked ``fallback``.
+        """
+        ...
+
+    def put(self, array: Array, dtype: str) -> Buffer:
+        """Copy an array in."""
+        ...
+
+    def get(self, buffer: Buffer) -> Array:
+        """Copy a buffer out."""
+        ...
+
+    def free(self, buffer: Buffer) -> None:
+        """Give a buffer back."""
+        ...
+
+    def dispose(self) -> None:
+        """Free plans, weights and buffers. Calling it twice is fine."""
+        ...
+
+
+class Backend(Protocol):
+    """A place where plans run."""
+
+    name: str
+    engine: str  # what executes, with its version, as shown beside every figure
+    threads: int
+
+    def open_session(self) -> Session:
+        """A new session."""
+        ...
+
+    def memory(self) -> dict[str, int]:
+        """Counters of native resources (heap bytes in use, sessions, plans, threads ...)."""
+        ...
+
+    def dispose(self) -> None:
+        """Give everything back, open sessions included."""
+        ...
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Whether a backend can run here, and why not."""
+
+    available: bool
+    reason: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BackendDef:
+    """One registry row. Higher ``priority`` wins automatic choice (tfjs: webgpu 3, webgl 2, wasm 2, cpu 1)."""
+
+    name: str
+    priority: int
+    doc: str
+    stands_for: str
+    module: str  # imported only when the backend is asked about
+    variant: str = ""
+    alias_of: tuple[str, ...] = ()  # candidates in order, for names such as "wasm"

@@ -1,0 +1,77 @@
+"""The dtype table: names, numpy types, sizes and the names TensorFlow files use.
+
+Byte sizes follow ``bytesPerElement`` of TensorFlow.js: bool takes one byte.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tfjslab.base.errors import DTypeError, did_you_mean
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class DType:
+    """One tensor element type; ``tf_names`` are the GraphDef enums read as this type."""
+
+    name: str
+    numpy: np.dtype[Any]
+    bytes_per_element: int
+    tf_names: tuple[str, ...]
+    tf_codes: tuple[int, ...]
+
+
+# TF.js has no 64-bit or 8-bit integers and no halves: its reader widens or narrows them as below.
+_TABLE = (
+    DType("float32", np.dtype(np.float32), 4, ("DT_FLOAT", "DT_DOUBLE", "DT_HALF"), (1, 2, 19)),
+    DType("int32", np.dtype(np.int32), 4, ("DT_INT32", "DT_INT64", "DT_UINT8", "DT_INT8", "DT_INT16"), (3, 9, 4, 6, 5)),
+    DType("bool", np.dtype(np.bool_), 1, ("DT_BOOL",), (10,)),
+    DType("string", np.dtype(object), 0, ("DT_STRING",), (7,)),
+    # Handles of TensorLists and TensorArrays: a Python object, never numbers.
+    DType("variant", np.dtype(object), 0, ("DT_VARIANT", "DT_RESOURCE"), (21, 20)),
+)
+DTYPES = {d.name: d for d in _TABLE}
+_BY_TF = {n: d.name for d in _TABLE for n in d.tf_names}
+_BY_TF_CODE: dict[Any, str] = {c: d.name for d in _TABLE for c in d.tf_codes}
+
+
+def dtype_info(name: str) -> DType:
+    """Look a dtype up by name, or raise DTypeError listing the known ones."""
+    try:
+        return DTYPES[name]
+    except (KeyError, TypeError):
+        known = ", ".join(DTYPES)
+        raise DTypeError(f"dtype {name!r} is not one of {known}{did_you_mean(str(name), DTYPES)}") from None
+
+
+def numpy_dtype(name: str) -> np.dtype[Any]:
+    """The numpy dtype that stores ``name``."""
+    return dtype_info(name).numpy
+
+
+def from_tf(tf: str | int) -> str:
+    """Translate ``DT_FLOAT`` (or its enum number) to a dtype name; DTypeError if TF.js cannot hold it."""
+    found = _BY_TF.get(tf) if isinstance(tf, str) else _BY_TF_CODE.get(tf)
+    if found is None:
+        raise DTypeError(f"dtype {tf!r} of a TensorFlow file is not supported; supported: {', '.join(_BY_TF)}")
+    return found
+
+
+def to_tf(name: str) -> str:
+    """The GraphDef enum name written for ``name``."""
+    return dtype_info(name).tf_names[0]
+
+
+def of_array(array: Array) -> str:
+    """The dtype a numpy array is stored as: floats narrow to float32, integers to int32, as in TF.js."""
+    kind = array.dtype.kind
+    found = {"f": "float32", "i": "int32", "u": "int32", "b": "bool", "U": "string", "S": "string", "O": "string"}
+    if kind not in found:
+        raise DTypeError(f"numpy dtype {array.dtype} cannot become a tensor; use float, int, bool or str data")
+    return found[kind]

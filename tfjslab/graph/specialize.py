@@ -1,0 +1,109 @@
+"""What is known of every value once the shapes of the inputs are: the step before a plan is made.
+
+Shape arithmetic (Shape, Pack, StridedSlice, ... on known values) is evaluated here, so that a reshape to a computed
+shape is as static as one to a constant. Values that depend on data keep ``shape=None``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tfjslab.base import dtypes
+from tfjslab.base.errors import GraphError, TfjslabError
+from tfjslab.graph.ir import Graph, Node
+from tfjslab.ops.registry import Spec
+
+# Only shape-like values are computed while planning; weights are left to the passes, which report what they fold.
+_MAX_FOLDED_ELEMENTS = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Specialized:
+    """A graph with specs for its values, and nodes whose attributes are resolved where they can be.
+
+    ``static`` names the nodes whose attributes and shapes are all known: these can be compiled.
+    ``graph.nodes`` lacks the nodes whose outputs have known values; those stand in ``graph.constants``.
+    """
+
+    graph: Graph
+    specs: Mapping[str, Spec]
+    static: frozenset[str]
+
+
+def specialize(graph: Graph, feeds: Mapping[str, Spec]) -> Specialized:
+    """Propagate shapes and known values from ``feeds`` (by value name) through ``graph``.
+
+    Raises the typed error of the op's shape rule, with the node's name in front, when shapes do not fit.
+    """
+    specs: dict[str, Spec] = dict(feeds)
+    for name, array in graph.constants.items():
+        known = array if array.size <= _MAX_FOLDED_ELEMENTS else None
+        specs[name] = Spec(array.shape, dtypes.of_array(array), known)
+    nodes: list[Node] = []
+    static: set[str] = set()
+    folded: dict[str, np.ndarray] = {}
+    for node in graph.nodes:
+        resolved = _resolve_attrs(node, specs)
+        outs = _infer(resolved, specs)
+        values = _fold(resolved, specs, outs)
+        if values is not None:
+            outs = [Spec(v.shape, o.dtype, v) for v, o in zip(values, outs, strict=True)]
+            folded.update({n: v for n, v in zip(node.outputs, values, strict=True)})
+        else:
+            nodes.append(resolved)
+            if _is_static(resolved, specs, outs):
+                static.add(node.name)
+        specs.update(zip(node.outputs, outs, strict=True))
+    small = graph.with_(nodes=tuple(nodes), constants={**graph.constants, **folded})
+    return Specialized(small, specs, frozenset(static))
+
+
+def _resolve_attrs(node: Node, specs: Mapping[str, Spec]) -> Node:
+    """Move attributes whose supplying value is known from ``attr_inputs`` to ``attrs``."""
+    known = {a: specs[v].value for a, v in node.attr_inputs.items() if specs[v].value is not None}
+    if not known:
+        return node
+    given = {**node.attrs, **{a: v.item() if v is not None and v.ndim == 0 else v for a, v in known.items()}}
+    rest = {a: v for a, v in node.attr_inputs.items() if a not in known}
+    if not rest:
+        given = node.definition.resolve_attrs(given, f"node '{node.name}'")
+    return replace(node, attrs=given, attr_inputs=rest)
+
+
+def _unknown(node: Node) -> list[Spec]:
+    """Specs of outputs that only running the node can tell; dtype "" is filled in by the executor."""
+    return [Spec(None, "")] * node.num_outputs
+
+
+def _infer(node: Node, specs: Mapping[str, Spec]) -> list[Spec]:
+    ins = [specs[v] for v in node.inputs if v]
+    if node.attr_inputs or any(s.shape is None for s in ins):
+        return _unknown(node)
+    try:
+        outs = list(node.definition.infer(ins, node.attrs))
+    except TfjslabError as e:
+        raise type(e)(f"node '{node.name}' ({node.op}): {e}", code=e.code) from None
+    if len(outs) != node.num_outputs:
+        raise GraphError(f"node '{node.name}' ({node.op}) has {len(outs)} outputs by its shape rule, {node.num_outputs} in the graph")
+    return outs
+
+
+def _fold(node: Node, specs: Mapping[str, Spec], outs: list[Spec]) -> list[np.ndarray] | None:
+    """The node's output values if they follow from known values, else None."""
+    if all(o.value is not None for o in outs) and outs:
+        return [o.value for o in outs if o.value is not None]
+    d = node.definition
+    values = [specs[v].value if v else None for v in node.inputs]
+    if d.stateful or node.attr_inputs or any(x is None for x, v in zip(values, node.inputs, strict=True) if v):
+        return None
+    if any(o.shape is None or o.size > _MAX_FOLDED_ELEMENTS for o in outs):
+        return None
+    return d.run(values, node.attrs)
+
+
+def _is_static(node: Node, specs: Mapping[str, Spec], outs: list[Spec]) -> bool:
+    ins = [specs[v] for v in node.inputs if v]
+    return not node.definition.control and not node.attr_inputs and all(s.shape is not None and s.dtype != "variant" for s in (*ins, *outs))

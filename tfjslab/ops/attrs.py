@@ -1,0 +1,106 @@
+"""Attributes of ops: kinds, defaults and the check that turns what a file or a user gave into canonical values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfjslab.base import dtypes
+from tfjslab.base.errors import UsageError, did_you_mean
+
+Attrs = Mapping[str, Any]
+
+
+class _Required:
+    """Marks an attribute without default."""
+
+    def __repr__(self) -> str:
+        return "REQUIRED"
+
+
+REQUIRED = _Required()
+
+
+def _int(v: Any) -> int:
+    if isinstance(v, (bool, np.bool_)) or int(v) != v:
+        raise ValueError
+    return int(v)
+
+
+def _float(v: Any) -> float:
+    if isinstance(v, (bool, np.bool_)):
+        raise TypeError
+    return float(v)
+
+
+def _bool(v: Any) -> bool:
+    if not isinstance(v, (bool, np.bool_)):
+        raise TypeError
+    return bool(v)
+
+
+def _str(v: Any) -> str:
+    if not isinstance(v, str):
+        raise TypeError
+    return v
+
+
+def _ints(v: Any) -> tuple[int, ...]:
+    return tuple(_int(x) for x in np.atleast_1d(np.asarray(v)).ravel().tolist())
+
+
+def _pairs(v: Any) -> tuple[tuple[int, int], ...]:
+    a = np.asarray(v)
+    if a.size == 0:
+        return ()
+    return tuple((_int(x), _int(y)) for x, y in a.reshape(-1, 2).tolist())
+
+
+def _strs(v: Any) -> tuple[str, ...]:
+    return tuple(_str(x) for x in v)
+
+
+_KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "int": ("an integer", _int),
+    "float": ("a number", _float),
+    "bool": ("true or false", _bool),
+    "str": ("a string", _str),
+    "ints": ("a list of integers", _ints),
+    "pairs": ("a list of pairs of integers", _pairs),
+    "strs": ("a list of strings", _strs),
+    "dtype": (f"one of {', '.join(dtypes.DTYPES)}", lambda v: dtypes.dtype_info(v).name),
+    "any": ("anything", lambda v: v),
+}
+
+
+@dataclass(frozen=True)
+class Attr:
+    """One attribute: ``kind`` is a key of the table above; ``choices`` narrows strings.
+
+    ``optional`` attributes accept None, which then is their default.
+    """
+
+    name: str
+    kind: str
+    default: Any = REQUIRED
+    choices: tuple[str, ...] = ()
+
+    def resolve(self, given: Attrs, where: str) -> Any:
+        """The canonical value from ``given`` or the default; UsageError says what was found and expected."""
+        value = given.get(self.name, self.default)
+        if value is REQUIRED:
+            raise UsageError(f"{where}: attribute '{self.name}' is missing")
+        if value is None and self.default is None:
+            return None
+        expected, convert = _KINDS[self.kind]
+        try:
+            value = convert(value)
+        except (TypeError, ValueError, OverflowError):
+            raise UsageError(f"{where}: attribute '{self.name}' is {value!r}; expected {expected}") from None
+        if self.choices and value not in self.choices:
+            hint = did_you_mean(str(value), self.choices)
+            raise UsageError(f"{where}: attribute '{self.name}' is {value!r}; expected one of {', '.join(self.choices)}{hint}")
+        return value

@@ -1,0 +1,155 @@
+"""Elementwise expressions: one small language from which every backend makes its code.
+
+An ``Expr`` is a tree over inputs (``X``, ``Y``, ...), constants, attributes of the op (``param``) and the
+primitives in ``PRIMS``. ``evaluate`` runs it with numpy. WebAssembly and WGSL generators translate the same
+tree, after ``expand`` has replaced what the target lacks (``exp`` on WebAssembly) by its definition from
+``tfjslab.ops.expr_math``. Fusing a chain of elementwise ops is substitution of trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfjslab.base.dtypes import Array
+from tfjslab.ops.special import erf
+
+
+@dataclass(frozen=True)
+class Expr:
+    """A node: ``op`` is a primitive, ``"in"`` (``leaf`` = index), ``"const"`` or ``"param"`` (``leaf`` = value, name)."""
+
+    op: str
+    args: tuple[Expr, ...] = ()
+    leaf: Any = None
+
+    def __add__(self, o: Expr | float) -> Expr:
+        return prim("add", self, o)
+
+    def __radd__(self, o: float) -> Expr:
+        return prim("add", o, self)
+
+    def __sub__(self, o: Expr | float) -> Expr:
+        return prim("sub", self, o)
+
+    def __rsub__(self, o: float) -> Expr:
+        return prim("sub", o, self)
+
+    def __mul__(self, o: Expr | float) -> Expr:
+        return prim("mul", self, o)
+
+    def __rmul__(self, o: float) -> Expr:
+        return prim("mul", o, self)
+
+    def __truediv__(self, o: Expr | float) -> Expr:
+        return prim("div", self, o)
+
+    def __rtruediv__(self, o: float) -> Expr:
+        return prim("div", o, self)
+
+    def __neg__(self) -> Expr:
+        return prim("neg", self)
+
+
+def _wrap(v: Expr | float) -> Expr:
+    return v if isinstance(v, Expr) else Expr("const", leaf=float(v))
+
+
+def prim(name: str, *args: Expr | float) -> Expr:
+    """Apply primitive ``name``; numbers become constants."""
+    if len(args) != PRIMS[name].arity:
+        raise TypeError(f"{name} takes {PRIMS[name].arity} arguments, got {len(args)}")
+    return Expr(name, tuple(_wrap(a) for a in args))
+
+
+def param(name: str) -> Expr:
+    """The value of the op's attribute ``name``."""
+    return Expr("param", leaf=name)
+
+
+X, Y, Z = (Expr("in", leaf=i) for i in range(3))
+
+
+@dataclass(frozen=True)
+class Prim:
+    """A primitive: its numpy meaning, cost in operations, and whether it yields a truth value."""
+
+    arity: int
+    numpy: Callable[..., Any]
+    flops: int = 1
+    boolean: bool = False
+
+
+def _erf(x: Array) -> Array:
+    """Erf by numpy, in float64: series near zero, continued fraction via expansion of erfc elsewhere."""
+    from tfjslab.ops.special import erf  # noqa: PLC0415 - keeps this module free of numerics
+
+    return erf(x)
+
+
+PRIMS: dict[str, Prim] = {
+    "add": Prim(2, np.add), "sub": Prim(2, np.subtract), "mul": Prim(2, np.multiply), "div": Prim(2, np.divide),
+    "neg": Prim(1, np.negative), "abs": Prim(1, np.abs), "sqrt": Prim(1, np.sqrt),
+    # tfjs min and max pass NaN on, as numpy's do.
+    "min": Prim(2, np.minimum), "max": Prim(2, np.maximum),
+    "floor": Prim(1, np.floor), "ceil": Prim(1, np.ceil), "nearest": Prim(1, np.rint), "trunc": Prim(1, np.trunc),
+    "eq": Prim(2, np.equal, boolean=True), "ne": Prim(2, np.not_equal, boolean=True),
+    "lt": Prim(2, np.less, boolean=True), "le": Prim(2, np.less_equal, boolean=True),
+    "gt": Prim(2, np.greater, boolean=True), "ge": Prim(2, np.greater_equal, boolean=True),
+    "and": Prim(2, np.logical_and, boolean=True), "or": Prim(2, np.logical_or, boolean=True),
+    "not": Prim(1, np.logical_not, boolean=True),
+    # select(condition, when true, when false)
+    "select": Prim(3, np.where),
+    # scale2(x, n) = x * 2**n for whole n in [-126, 127]; exponent and mantissa undo it: x = mantissa * 2**exponent,
+    # mantissa in [1, 2). They are what exp and log are built from where the target has neither.
+    "scale2": Prim(2, lambda x, n: np.ldexp(x, np.asarray(n).astype(np.int32))),
+    "exponent": Prim(1, lambda x: np.frexp(x)[1].astype(np.asarray(x).dtype) - 1),
+    "mantissa": Prim(1, lambda x: np.frexp(x)[0] * 2),
+    "exp": Prim(1, np.exp, 8), "expm1": Prim(1, np.expm1, 10), "log": Prim(1, np.log, 8), "log1p": Prim(1, np.log1p, 10),
+    "sin": Prim(1, np.sin, 10), "cos": Prim(1, np.cos, 10), "tan": Prim(1, np.tan, 20),
+    "asin": Prim(1, np.arcsin, 12), "acos": Prim(1, np.arccos, 12), "atan": Prim(1, np.arctan, 12),
+    "atan2": Prim(2, np.arctan2, 16), "sinh": Prim(1, np.sinh, 12), "cosh": Prim(1, np.cosh, 12),
+    "tanh": Prim(1, np.tanh, 12), "asinh": Prim(1, np.arcsinh, 12), "acosh": Prim(1, np.arccosh, 12),
+    "atanh": Prim(1, np.arctanh, 12), "pow": Prim(2, np.power, 16), "erf": Prim(1, erf, 16),
+    "floordiv": Prim(2, np.floor_divide), "floormod": Prim(2, np.mod), "truncmod": Prim(2, np.fmod),
+    "isnan": Prim(1, np.isnan, boolean=True), "isfinite": Prim(1, np.isfinite, boolean=True),
+}
+
+
+def evaluate(e: Expr, inputs: Sequence[Array], params: Mapping[str, Any]) -> Any:
+    """Compute the expression with numpy in the precision of ``inputs``."""
+    if e.op == "in":
+        return inputs[e.leaf]
+    if e.op in ("const", "param"):
+        # Python numbers do not widen float32 arrays (NEP 50), so constants follow the inputs' precision.
+        value = e.leaf if e.op == "const" else params[e.leaf]
+        return int(value) if inputs[0].dtype.kind in "iu" and value == int(value) else value
+    return PRIMS[e.op].numpy(*(evaluate(a, inputs, params) for a in e.args))
+
+
+def substitute(e: Expr, inputs: Sequence[Expr], params: Mapping[str, Any]) -> Expr:
+    """Put expressions in place of inputs and values in place of params: how chains are fused."""
+    if e.op == "in":
+        found: Expr = inputs[e.leaf]
+        return found
+    if e.op == "param":
+        return Expr("const", leaf=float(params[e.leaf]))
+    return Expr(e.op, tuple(substitute(a, inputs, params) for a in e.args), e.leaf)
+
+
+def num_inputs(e: Expr) -> int:
+    """One more than the largest input index."""
+    return e.leaf + 1 if e.op == "in" else max((num_inputs(a) for a in e.args), default=0)
+
+
+def flops(e: Expr) -> int:
+    """Operations for each element."""
+    return (PRIMS[e.op].flops if e.op in PRIMS else 0) + sum(flops(a) for a in e.args)
+
+
+def is_boolean(e: Expr) -> bool:
+    """Whether the expression yields truth values."""
+    return e.op in PRIMS and PRIMS[e.op].boolean

@@ -1,0 +1,259 @@
+"""Where an op is defined, once.
+
+An ``OpDef`` carries the attributes, the shape and dtype rule, the numpy reference (which is also the ``cpu``
+backend), the cost model, the names TensorFlow files use for it, the eager function name and the test cases.
+Backends, readers, writers, docs, the eager API and the test suite all read it from here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfjslab.base.dtypes import Array, dtype_info
+from tfjslab.base.errors import UnknownOpError, UsageError, did_you_mean
+from tfjslab.base.shapes import Shape, size_of
+from tfjslab.ops.attrs import Attr, Attrs
+
+if TYPE_CHECKING:
+    from tfjslab.ops.expr import Expr
+
+
+@dataclass(frozen=True, eq=False)
+class Spec:
+    """What is known of a value before it is computed.
+
+    ``shape`` is None when it depends on data. ``value`` holds the array when it is known while planning
+    (constants, and what shape arithmetic computes from them).
+    """
+
+    shape: Shape | None
+    dtype: str
+    value: Array | None = None
+
+    @property
+    def known_shape(self) -> Shape:
+        """The shape, for callers that have made sure it is known."""
+        if self.shape is None:
+            raise UsageError("the shape of this value depends on data and is not known before it runs")
+        return self.shape
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return size_of(self.known_shape)
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes by TF.js's counting rule."""
+        return self.size * dtype_info(self.dtype).bytes_per_element
+
+
+Specs = Sequence[Spec]
+Infer = Callable[[Specs, Attrs], Sequence[Spec]]
+Reference = Callable[..., Any]
+Cost = Callable[[Specs, Specs, Attrs], int]
+
+
+@dataclass(frozen=True)
+class T:
+    """A test tensor: a shape filled with seeded uniform values in [lo, hi), or explicit ``values``."""
+
+    shape: Shape
+    dtype: str = "float32"
+    lo: float = -1.0
+    hi: float = 1.0
+    values: Any = None
+
+    def make(self, seed: int) -> Array:
+        """Build the array; the same seed gives the same values."""
+        dtype = dtype_info(self.dtype).numpy
+        if self.values is not None:
+            return np.array(self.values, dtype=dtype).reshape(self.shape)
+        rng = np.random.default_rng(seed)
+        if self.dtype == "bool":
+            return np.asarray(rng.integers(0, 2, self.shape).astype(dtype))
+        if self.dtype == "int32":
+            return np.asarray(rng.integers(int(self.lo), int(self.hi) + 1, self.shape).astype(dtype))
+        return np.asarray(rng.uniform(self.lo, self.hi, self.shape).astype(dtype))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One conformance case of an op; every backend runs it and is compared with the float64 reference.
+
+    ``expect`` optionally gives the first output written out by hand.
+    """
+
+    inputs: tuple[T, ...]
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    expect: Any = None
+
+
+@dataclass(frozen=True)
+class Tf:
+    """How TensorFlow files spell an op.
+
+    ``args`` lists the node's tensor inputs in order: ``x`` is an input of the op, ``*xs`` the rest of them,
+    ``@axis`` a tensor whose value becomes the attribute ``axis``. Attributes not in ``args`` are read from the
+    node's attribute of the same name, or from ``rename[name]``; ``fixed`` gives constant ones.
+    ``write`` marks the form the writer uses.
+    """
+
+    op: str
+    args: str
+    rename: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    write: bool = True
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Largest accepted error, relative to the largest absolute reference value (``relative``) plus ``absolute``."""
+
+    relative: float = 2e-6
+    absolute: float = 1e-6
+
+
+@dataclass(frozen=True)
+class OpDef:
+    """One op, whole. ``inputs`` is like ``"x filter bias?"`` or ``"*xs"``; see the fields' own docs.
+
+    ``expr`` is set for elementwise ops: numpy, WebAssembly and WGSL code come from it. ``control`` ops are run
+    by the executor (loops, branches, calls). ``stateful`` ops are never folded (random numbers, dynamic lists).
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    attrs: tuple[Attr, ...]
+    infer: Infer
+    reference: Reference | None
+    flops: Cost
+    tf: tuple[Tf, ...]
+    api: str | None
+    cases: tuple[Case, ...]
+    doc: str
+    expr: Expr | None = None
+    num_outputs: int | None = 1
+    control: bool = False
+    stateful: bool = False
+    tolerance: Tolerance = field(default_factory=Tolerance)
+
+    @property
+    def required_inputs(self) -> int:
+        """Fewest inputs a node of this op has."""
+        return sum(not n.endswith("?") and not n.startswith("*") for n in self.inputs)
+
+    @property
+    def max_inputs(self) -> int | None:
+        """Most inputs a node has; None for variadic ops."""
+        return None if any(n.startswith("*") for n in self.inputs) else len(self.inputs)
+
+    def resolve_attrs(self, given: Mapping[str, Any], where: str) -> dict[str, Any]:
+        """Check given attributes, apply defaults, and return them canonical. UsageError names ``where``."""
+        known = {a.name: a for a in self.attrs}
+        for name in given:
+            if name not in known:
+                raise UsageError(f"{where}: {self.name} has no attribute '{name}'{did_you_mean(name, known)}")
+        return {a.name: a.resolve(given, f"{where}: {self.name}") for a in self.attrs}
+
+    def run(self, inputs: Sequence[Array | None], attrs: Attrs) -> list[Array]:
+        """Compute the op with numpy. Float inputs decide the precision; float64 gives the oracle."""
+        if self.reference is None:
+            raise UsageError(f"{self.name} is run by the executor, not by a kernel")
+        out = self.reference(*inputs, **attrs)
+        return list(out) if isinstance(out, (tuple, list)) else [out]
+
+
+def default_flops(_ins: Specs, outs: Specs, _attrs: Attrs) -> int:
+    """One operation for each output element."""
+    return sum(o.size for o in outs if o.shape is not None)
+
+
+def no_flops(_ins: Specs, _outs: Specs, _attrs: Attrs) -> int:
+    """Data movement only."""
+    return 0
+
+
+def bytes_moved(ins: Specs, outs: Specs) -> int:
+    """Bytes read plus bytes written when every tensor is touched once."""
+    return sum(s.num_bytes for s in (*ins, *outs) if s.shape is not None)
+
+
+_OPS: dict[str, OpDef] = {}
+_TF: dict[str, tuple[OpDef, Tf]] = {}
+
+
+def register(definition: OpDef) -> OpDef:
+    """Add an op; a second definition of a name is a programming error."""
+    if definition.name in _OPS:
+        raise UsageError(f"op {definition.name} is defined twice")
+    _OPS[definition.name] = definition
+    for form in definition.tf:
+        if form.op in _TF:
+            raise UsageError(f"TensorFlow op {form.op} is claimed by {_TF[form.op][0].name} and {definition.name}")
+        _TF[form.op] = (definition, form)
+    return definition
+
+
+def op(
+    name: str, inputs: str, *, infer: Infer, attrs: Iterable[Attr] = (), tf: Iterable[Tf] = (), api: str | None = None,
+    cases: Iterable[Case] = (), flops: Cost = default_flops, num_outputs: int | None = 1, stateful: bool = False,
+    tolerance: Tolerance | None = None,
+) -> Callable[[Reference], Reference]:
+    """Decorate a numpy reference ``f(*inputs, **attrs)`` and register the op it computes.
+
+    ``num_outputs=None`` says that the attributes decide how many outputs there are.
+    """
+
+    def decorate(reference: Reference) -> Reference:
+        register(OpDef(
+            name, tuple(inputs.split()), tuple(attrs), infer, reference, flops, tuple(tf), api, tuple(cases),
+            (reference.__doc__ or "").strip(), num_outputs=num_outputs, stateful=stateful,
+            tolerance=tolerance or Tolerance(),
+        ))
+        return reference
+
+    return decorate
+
+
+def control(name: str, inputs: str, *, infer: Infer, doc: str, attrs: Iterable[Attr] = (), tf: Iterable[Tf] = (), num_outputs: int | None = None) -> OpDef:
+    """Register an op that the executor itself runs (loops, branches, calls)."""
+    return register(OpDef(
+        name, tuple(inputs.split()), tuple(attrs), infer, None, no_flops, tuple(tf), None, (), doc,
+        num_outputs=num_outputs, control=True, stateful=True,
+    ))
+
+
+def get(name: str) -> OpDef:
+    """The op called ``name``; UnknownOpError suggests a close name."""
+    if name not in _OPS:
+        raise UnknownOpError(f"op '{name}' is not in the registry{did_you_mean(name, _OPS)}")
+    return _OPS[name]
+
+
+def all_ops() -> dict[str, OpDef]:
+    """Every op by name, sorted."""
+    return dict(sorted(_OPS.items()))
+
+
+def find_tf(tf_op: str) -> tuple[OpDef, Tf] | None:
+    """The op and spelling for a TensorFlow op name, or None."""
+    return _TF.get(tf_op)
+
+
+def require_known_tf(tf_ops: Iterable[str], where: str) -> None:
+    """Raise one UnknownOpError that lists all unknown TensorFlow ops with their counts."""
+    unknown = Counter(n for n in tf_ops if n not in _TF)
+    if unknown:
+        listed = ", ".join(f"{n} ({c}x{did_you_mean(n, _TF)})" for n, c in sorted(unknown.items()))
+        raise UnknownOpError(f"{where}: {len(unknown)} unknown op(s): {listed}")
+
+
+def same_shape(ins: Specs, _attrs: Attrs) -> list[Spec]:
+    """Shape rule: the output is like the first input."""
+    return [Spec(ins[0].shape, ins[0].dtype)]
