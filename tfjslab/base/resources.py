@@ -1,7 +1,7 @@
 """Text files that ship with the package: the kernel sources.
 
-In the repository they stand at the top (``kernels/``), where a person looks for them; the wheel carries the same files as
-``tfjslab/kernels``. Both are found here, so that nothing else has to know which of the two it runs from.
+In the repository they stand at the top (``kernels/``), where a person looks for them; the wheel carries the same files
+as ``tfjslab/kernels``. Both are found here, so that nothing else has to know which of the two it runs from.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def kernels_root() -> Traversable:
     found = next((p for p in places if p.is_dir()), None)
     if found is None:
         listed = " or ".join(str(p) for p in places)
-        raise BackendUnavailableError(f"kernel sources not found in {listed}; reinstall tfjslab", code="install.kernels")
+        message = f"kernel sources not found in {listed}; reinstall tfjslab"
+        raise BackendUnavailableError(message, code="install.kernels")
     return found
 
 
