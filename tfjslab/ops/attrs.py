@@ -102,5 +102,6 @@ class Attr:
             raise UsageError(f"{where}: attribute '{self.name}' is {value!r}; expected {expected}") from None
         if self.choices and value not in self.choices:
             hint = did_you_mean(str(value), self.choices)
-            raise UsageError(f"{where}: attribute '{self.name}' is {value!r}; expected one of {', '.join(self.choices)}{hint}")
+            listed = ", ".join(self.choices)
+            raise UsageError(f"{where}: attribute '{self.name}' is {value!r}; expected one of {listed}{hint}")
         return value

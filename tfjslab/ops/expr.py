@@ -10,21 +10,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
+from weakref import WeakValueDictionary
 
 import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.ops.special import erf
 
+_INTERNED: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Expr:
-    """A node: ``op`` is a primitive, ``"in"`` (``leaf`` = index), ``"const"`` or ``"param"`` (``leaf`` = value, name)."""
+    """A node: ``op`` is a primitive, ``"in"`` (``leaf`` = index), ``"const"`` or ``"param"`` (``leaf`` = value, name).
+
+    Equal expressions are one object, so comparing and hashing take no time however often subtrees are shared.
+    """
 
     op: str
     args: tuple[Expr, ...] = ()
     leaf: Any = None
+
+    def __new__(cls, op: str, args: tuple[Expr, ...] = (), leaf: Any = None) -> Self:
+        """Give the one object for this node."""
+        # repr tells 0.0 from -0.0 and 1 from True, which == does not, and makes NaN equal to itself.
+        found: Self = _INTERNED.setdefault((op, args, repr(leaf)), super().__new__(cls))
+        return found
+
+    def __reduce__(self) -> tuple[type[Expr], tuple[Any, ...]]:
+        return Expr, (self.op, self.args, self.leaf)
 
     def __add__(self, o: Expr | float) -> Expr:
         return prim("add", self, o)
@@ -83,11 +98,9 @@ class Prim:
     boolean: bool = False
 
 
-def _erf(x: Array) -> Array:
-    """Erf by numpy, in float64: series near zero, continued fraction via expansion of erfc elsewhere."""
-    from tfjslab.ops.special import erf  # noqa: PLC0415 - keeps this module free of numerics
-
-    return erf(x)
+def _floor_divide(x: Array, y: Array) -> Any:
+    """The floor of the rounded quotient, as in TF.js; numpy's own floors the exact one (1 // 0.1 is 9)."""
+    return np.floor_divide(x, y) if np.result_type(x, y).kind in "iu" else np.floor(np.divide(x, y))
 
 
 PRIMS: dict[str, Prim] = {
@@ -108,46 +121,91 @@ PRIMS: dict[str, Prim] = {
     "scale2": Prim(2, lambda x, n: np.ldexp(x, np.asarray(n).astype(np.int32))),
     "exponent": Prim(1, lambda x: np.frexp(x)[1].astype(np.asarray(x).dtype) - 1),
     "mantissa": Prim(1, lambda x: np.frexp(x)[0] * 2),
-    "exp": Prim(1, np.exp, 8), "expm1": Prim(1, np.expm1, 10), "log": Prim(1, np.log, 8), "log1p": Prim(1, np.log1p, 10),
+    "exp": Prim(1, np.exp, 8), "expm1": Prim(1, np.expm1, 10),
+    "log": Prim(1, np.log, 8), "log1p": Prim(1, np.log1p, 10),
     "sin": Prim(1, np.sin, 10), "cos": Prim(1, np.cos, 10), "tan": Prim(1, np.tan, 20),
     "asin": Prim(1, np.arcsin, 12), "acos": Prim(1, np.arccos, 12), "atan": Prim(1, np.arctan, 12),
     "atan2": Prim(2, np.arctan2, 16), "sinh": Prim(1, np.sinh, 12), "cosh": Prim(1, np.cosh, 12),
     "tanh": Prim(1, np.tanh, 12), "asinh": Prim(1, np.arcsinh, 12), "acosh": Prim(1, np.arccosh, 12),
     "atanh": Prim(1, np.arctanh, 12), "pow": Prim(2, np.power, 16), "erf": Prim(1, erf, 16),
-    "floordiv": Prim(2, np.floor_divide), "floormod": Prim(2, np.mod), "truncmod": Prim(2, np.fmod),
+    "floordiv": Prim(2, _floor_divide), "floormod": Prim(2, np.mod), "truncmod": Prim(2, np.fmod),
     "isnan": Prim(1, np.isnan, boolean=True), "isfinite": Prim(1, np.isfinite, boolean=True),
 }
 
 
 def evaluate(e: Expr, inputs: Sequence[Array], params: Mapping[str, Any]) -> Any:
-    """Compute the expression with numpy in the precision of ``inputs``."""
-    if e.op == "in":
-        return inputs[e.leaf]
-    if e.op in ("const", "param"):
-        # Python numbers do not widen float32 arrays (NEP 50), so constants follow the inputs' precision.
-        value = e.leaf if e.op == "const" else params[e.leaf]
-        return int(value) if inputs[0].dtype.kind in "iu" and value == int(value) else value
-    return PRIMS[e.op].numpy(*(evaluate(a, inputs, params) for a in e.args))
+    """Compute the expression with numpy in the precision of ``inputs``; shared subtrees once."""
+    numeric = [a.dtype for a in inputs if a.dtype.kind != "b"]
+    done: dict[Expr, Any] = {}
+
+    def value(x: Expr) -> Any:
+        if x not in done:
+            if x.op == "in":
+                done[x] = inputs[x.leaf]
+            elif x.op in PRIMS:
+                done[x] = PRIMS[x.op].numpy(*map(value, x.args))
+            else:
+                done[x] = _constant(x.leaf if x.op == "const" else params[x.leaf], numeric)
+        return done[x]
+
+    return value(e)
+
+
+def _constant(value: Any, numeric: Sequence[np.dtype[Any]]) -> Any:
+    """A constant in the precision of the first numeric input; a fraction stays one among integers."""
+    if not numeric or (numeric[0].kind in "iu" and value != int(value)):
+        return value
+    return numeric[0].type(value)
+
+
+def transform(e: Expr, rule: Callable[[Expr, tuple[Expr, ...]], Expr]) -> Expr:
+    """Rebuild the tree from the leaves up: ``rule(node, new arguments)`` gives each new node, once."""
+    done: dict[Expr, Expr] = {}
+
+    def visit(x: Expr) -> Expr:
+        if x not in done:
+            done[x] = rule(x, tuple(map(visit, x.args)))
+        return done[x]
+
+    return visit(e)
 
 
 def substitute(e: Expr, inputs: Sequence[Expr], params: Mapping[str, Any]) -> Expr:
     """Put expressions in place of inputs and values in place of params: how chains are fused."""
-    if e.op == "in":
-        found: Expr = inputs[e.leaf]
-        return found
-    if e.op == "param":
-        return Expr("const", leaf=float(params[e.leaf]))
-    return Expr(e.op, tuple(substitute(a, inputs, params) for a in e.args), e.leaf)
+
+    def rule(x: Expr, args: tuple[Expr, ...]) -> Expr:
+        if x.op == "in":
+            found: Expr = inputs[x.leaf]
+            return found
+        if x.op == "param":
+            return Expr("const", leaf=float(params[x.leaf]))
+        return Expr(x.op, args, x.leaf)
+
+    return transform(e, rule)
+
+
+def nodes(e: Expr) -> list[Expr]:
+    """The distinct nodes, arguments before their users."""
+    found: dict[Expr, None] = {}
+
+    def visit(x: Expr) -> None:
+        if x not in found:
+            for a in x.args:
+                visit(a)
+            found[x] = None
+
+    visit(e)
+    return list(found)
 
 
 def num_inputs(e: Expr) -> int:
     """One more than the largest input index."""
-    return e.leaf + 1 if e.op == "in" else max((num_inputs(a) for a in e.args), default=0)
+    return max((x.leaf + 1 for x in nodes(e) if x.op == "in"), default=0)
 
 
 def flops(e: Expr) -> int:
-    """Operations for each element."""
-    return (PRIMS[e.op].flops if e.op in PRIMS else 0) + sum(flops(a) for a in e.args)
+    """Operations for each element; shared subtrees count once."""
+    return sum(PRIMS[x.op].flops for x in nodes(e) if x.op in PRIMS)
 
 
 def is_boolean(e: Expr) -> bool:

@@ -221,7 +221,10 @@ def op(
     return decorate
 
 
-def control(name: str, inputs: str, *, infer: Infer, doc: str, attrs: Iterable[Attr] = (), tf: Iterable[Tf] = (), num_outputs: int | None = None) -> OpDef:
+def control(
+    name: str, inputs: str, *, infer: Infer, doc: str, attrs: Iterable[Attr] = (), tf: Iterable[Tf] = (),
+    num_outputs: int | None = None,
+) -> OpDef:
     """Register an op that the executor itself runs (loops, branches, calls)."""
     return register(OpDef(
         name, tuple(inputs.split()), tuple(attrs), infer, None, no_flops, tuple(tf), None, (), doc,
