@@ -1,0 +1,144 @@
+"""Input files, output files and digests of the command line."""
+
+import hashlib
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from tfjslab.base.errors import InputError, UsageError
+from tfjslab.cli.values import digest, read_inputs, write_outputs
+
+
+@dataclass(frozen=True)
+class Port:
+    """What the command line asks of a model's input."""
+
+    name: str
+    shape: tuple
+    dtype: str = "float32"
+
+
+X = Port("x", (None, 2))
+TWO = (Port("left", (2,)), Port("right", (2,), "int32"))
+
+
+def test_a_file_alone_is_for_the_only_input(tmp_path):
+    path = tmp_path / "a.npy"
+    np.save(path, np.ones((3, 2), np.float32))
+    array, source = read_inputs([str(path)], [X])["x"]
+    np.testing.assert_array_equal(array, np.ones((3, 2)))
+    assert source == str(path)
+
+
+def test_named_files_go_to_their_inputs_and_a_file_name_may_hold_an_equals_sign(tmp_path):
+    np.save(tmp_path / "l=1.npy", np.zeros(2, np.float32))
+    np.save(tmp_path / "r.npy", np.ones(2, np.int32))
+    found = read_inputs([f"left={tmp_path}/l=1.npy", f"right={tmp_path}/r.npy"], TWO)
+    assert {n: a.tolist() for n, (a, _) in found.items()} == {"left": [0, 0], "right": [1, 1]}
+    only = read_inputs([f"{tmp_path}/l=1.npy"], TWO[:1])
+    assert only["left"][0].tolist() == [0, 0]
+
+
+def test_raw_files_take_shape_and_dtype_from_the_model_and_a_free_length_from_the_file(tmp_path):
+    path = tmp_path / "x.bin"
+    np.arange(6, dtype="<f4").tofile(path)
+    assert read_inputs([str(path)], [X])["x"][0].tolist() == [[0, 1], [2, 3], [4, 5]]
+    np.array([1, 0], dtype="<i4").tofile(path)
+    assert read_inputs([f"right={path}"], TWO)["right"][0].tolist() == [1, 0]
+
+
+def raw(path, data):
+    path.write_bytes(data)
+    return str(path)
+
+
+def message(error, given, ports):
+    with pytest.raises(error) as caught:
+        read_inputs(given, ports)
+    return str(caught.value)
+
+
+def test_an_unknown_or_missing_or_repeated_name_is_wrong_usage(tmp_path):
+    path = raw(tmp_path / "a.bin", bytes(8))
+    assert message(UsageError, ["lefft=a.npy"], TWO) == (
+        "--input lefft=a.npy: the model has no input 'lefft'; it has left, right; did you mean 'left'?"
+    )
+    assert message(UsageError, [path], TWO) == (
+        f"--input {path}: the model has 2 inputs; write NAME={path} with NAME one of left, right"
+    )
+    assert message(UsageError, [f"left={path}"] * 2, TWO) == f"--input left={path}: input 'left' is given twice"
+
+
+def test_a_file_that_cannot_be_the_input_is_named_with_the_reason(tmp_path):
+    missing = tmp_path / "no.npy"
+    assert message(InputError, [str(missing)], [X]) == f"{missing}: no such file"
+    image = raw(tmp_path / "a.png", b"")
+    assert message(InputError, [image], [X]) == f"{image}: input files end in .npy or .bin"
+    short = raw(tmp_path / "s.bin", bytes(12))
+    assert message(InputError, [short], [X]) == f"{short}: 12 bytes; input 'x' [None, 2] of float32 takes 8"
+    assert message(InputError, [short], [Port("x", None)]) == (
+        f"{short}: the model does not say the shape of input 'x'; use .npy"
+    )
+    assert message(InputError, [short], [Port("x", (1,), "string")]) == (
+        f"{short}: input 'x' is string, which has no raw form; use .npy"
+    )
+
+
+def npy_bytes(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def npy_header(shape):
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"not numpy at all", id="junk"),
+        pytest.param(npy_bytes(np.zeros((4, 2), np.float32))[:-4], id="truncated"),
+        pytest.param(npy_bytes(np.array([{}], object)), id="pickled"),
+        pytest.param(npy_header((1 << 50,)) + bytes(64), id="says it is enormous"),
+    ],
+)
+def test_a_damaged_npy_file_is_refused_before_anything_is_allocated(tmp_path, data):
+    path = raw(tmp_path / "a.npy", data)
+    assert message(InputError, [path], [X]).startswith(f"{path}: not readable as npy: ")
+
+
+def test_a_digest_is_the_hash_of_little_endian_bytes_with_the_range_of_finite_values():
+    array = np.array([[1, -2], [np.nan, 4]], np.float32)
+    assert digest("y", array) == {
+        "name": "y", "shape": [2, 2], "dtype": "float32", "min": -2.0, "max": 4.0, "mean": 1.0, "non_finite": 1,
+        "sha256": hashlib.sha256(array.astype("<f4").tobytes()).hexdigest(),
+    }
+    assert digest("y", array.astype(">f4"))["sha256"] == digest("y", array)["sha256"]
+
+
+def test_a_digest_without_finite_numbers_has_no_range():
+    for array in (np.array([], np.float32), np.array([np.inf], np.float32), np.array(["a"], object)):
+        found = digest("y", array)
+        assert (found["min"], found["max"], found["mean"]) == (None, None, None)
+    assert found["dtype"] == "string"
+    assert found["non_finite"] == 0
+
+
+def test_outputs_are_saved_under_any_name_and_read_back(tmp_path):
+    path = tmp_path / "o.npz"
+    outputs = {"file": np.arange(3), "scope/y:1": np.eye(2, dtype=np.float32), "s": np.array(["a", "bc"], object)}
+    write_outputs(str(path), outputs)
+    with np.load(path, allow_pickle=False) as back:
+        assert {n: back[n].tolist() for n in back.files} == {n: a.tolist() for n, a in outputs.items()}
+
+
+def test_outputs_need_a_name_and_a_folder_that_can_be_written(tmp_path):
+    with pytest.raises(UsageError, match=r"^--output o\.bin: expected a name that ends in \.npz$"):
+        write_outputs("o.bin", {})
+    with pytest.raises(UsageError, match=r"cannot be written \(No such file or directory\)$"):
+        write_outputs(str(tmp_path / "no" / "o.npz"), {})
