@@ -1,0 +1,72 @@
+{# Matrix product on row-major operands: c[m][n] = epilogue(sum_k a[m][k] * w[k][n]), vectors over n. The weights come
+   in panels of `panel` columns, [n / panel][k][panel], zero-padded, so they stream. lo..hi are panels. #}
+{% import "macros.wat" as m with context %}
+{% set VB = 4 * L %}
+{% set nv = panel // L %}
+{% macro store(r, v, valid) %}
+{% set at = v * VB + r * 4 * n %}
+{% set leaves = ["@v_c%d_%d" % (v, r)] %}
+{% for kind in operands %}
+{% do leaves.append("(V.load offset=%d @i_o%d)" % (v * VB if kind == "channel" else at, loop.index0)) %}
+{% endfor %}
+{% if valid >= L %}
+(V.store offset={{ at }} @i_cp {{ expr(0, *leaves) }})
+{% elif valid > 0 %}
+(local.set $v_r {{ expr(0, *leaves) }})
+{% for lane in range(valid) %}
+(f32.store offset={{ at + 4 * lane }} @i_cp (f32x4.extract_lane {{ lane }} @v_r))
+{% endfor %}
+{% endif %}
+{% endmacro %}
+{% macro tile(mr, columns) %}
+{{ m.zero_tile(nv, mr) }}
+(local.set $i_ak @i_a)
+(local.set $i_pk @i_w)
+{% call m.repeat("k", "#%d" % k) %}
+{% for v in range(nv) %}
+(local.set $v_w{{ v }} (V.load offset={{ VB * v }} @i_pk))
+{% endfor %}
+{% for r in range(mr) %}
+(local.set $v_a (V.splat_load offset={{ 4 * k * r }} @i_ak))
+{% for v in range(nv) %}
+{{ m.madd("v_c%d_%d" % (v, r), "@v_a", "@v_w%d" % v, relaxed) }}
+{% endfor %}
+{% endfor %}
+{{ m.bump("i_ak", 4) }}
+{{ m.bump("i_pk", VB * nv) }}
+{% endcall %}
+(local.set $i_cp (i32.add @c @i_co))
+{{ m.operand_pointers(operands, "@i_n") }}
+{% for r in range(mr) %}
+{% for v in range(nv) %}
+{{ store(r, v, columns - v * L) }}
+{% endfor %}
+{% endfor %}
+{{ m.bump("i_a", 4 * k * mr) }}
+{{ m.bump("i_co", 4 * n * mr) }}
+{% endmacro %}
+{% macro panel_rows(columns) %}
+(local.set $i_a @a)
+(local.set $i_co (i32.shl @i_n #2))
+{% if rows // row_tile %}
+{% call m.repeat("m", "#%d" % (rows // row_tile)) %}
+{{ tile(row_tile, columns) }}
+{% endcall %}
+{% endif %}
+{% if rows % row_tile %}
+{{ tile(rows % row_tile, columns) }}
+{% endif %}
+{% endmacro %}
+{% call m.for("g", "@lo", "@hi") %}
+(local.set $i_n (i32.mul @i_g #{{ panel }}))
+(local.set $i_w (i32.add @w (i32.mul @i_g #{{ 4 * panel * k }})))
+{% if n % panel %}
+(if (i32.eq @i_g #{{ n // panel }}) (then
+{{ panel_rows(n % panel) }}
+) (else
+{{ panel_rows(panel) }}
+))
+{% else %}
+{{ panel_rows(panel) }}
+{% endif %}
+{% endcall %}

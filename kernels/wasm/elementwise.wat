@@ -1,0 +1,81 @@
+{# An elementwise expression over `dims`, outermost first, with float strides for every operand and the output. The
+   innermost stride of an operand is 1 (vector load) or 0 (one value for the row). lo..hi are indices of the outermost
+   dimension; with one dimension only, they are blocks of `block` elements. #}
+{% import "macros.wat" as m with context %}
+{% set VB = 4 * L %}
+{% set names = ["c"] + pointers %}
+{% macro row(n_text, known) %}
+{# One innermost row of n elements (`known` is n, or -1 when only the run tells), pointers $i_d<name>. #}
+{% for p in pointers %}
+(local.set $i_r{{ p }} @i_d{{ p }})
+{% if inner[loop.index0] == 0 %}
+(local.set $v_s{{ p }} (V.splat_load @i_d{{ p }}))
+(local.set $f_s{{ p }} (f32.load @i_d{{ p }}))
+{% endif %}
+{% endfor %}
+(local.set $i_rc @i_dc)
+(local.set $i_v (i32.shr_u {{ n_text }} #{{ 2 if L == 4 else 0 }}))
+(if @i_v (then (loop $L_v
+{% set leaves = [] %}
+{% for p in pointers %}
+{% do leaves.append("(V.load @i_r%s)" % p if inner[loop.index0] else "@v_s%s" % p) %}
+{% endfor %}
+(V.store @i_rc {{ expr(0, *leaves) }})
+{% for p in names %}
+{% if p == "c" or inner[loop.index0 - 1] %}
+{{ m.bump("i_r" ~ p, VB) }}
+{% endif %}
+{% endfor %}
+(br_if $L_v (local.tee $i_v (i32.sub @i_v #1))))))
+{% if L > 1 and known % L %}
+(local.set $i_v (i32.and {{ n_text }} #{{ L - 1 }}))
+(if @i_v (then (loop $L_s
+{% set leaves = [] %}
+{% for p in pointers %}
+{% do leaves.append("(f32.load @i_r%s)" % p if inner[loop.index0] else "@f_s%s" % p) %}
+{% endfor %}
+(f32.store @i_rc {{ scalar_expr(0, *leaves) }})
+{% for p in names %}
+{% if p == "c" or inner[loop.index0 - 1] %}
+{{ m.bump("i_r" ~ p, 4) }}
+{% endif %}
+{% endfor %}
+(br_if $L_s (local.tee $i_v (i32.sub @i_v #1))))))
+{% endif %}
+{% endmacro %}
+{% macro nest(depth) %}
+{% if depth == dims | length - 1 %}
+{{ row("#%d" % dims[-1], dims[-1]) }}
+{% else %}
+{% for p in names %}
+(local.set $i_k{{ depth }}{{ p }} @i_d{{ p }})
+{% endfor %}
+{% call m.repeat("n%d" % depth, "#%d" % dims[depth]) %}
+{% for p in names %}
+(local.set $i_d{{ p }} @i_k{{ depth }}{{ p }})
+{% endfor %}
+{{ nest(depth + 1) }}
+{% for p in names %}
+{{ m.bump("i_k%d%s" % (depth, p), 4 * strides[loop.index0][depth]) }}
+{% endfor %}
+{% endcall %}
+{% endif %}
+{% endmacro %}
+{% if dims | length == 1 %}
+(if (i32.lt_u @lo @hi) (then
+(local.set $i_n (i32.mul @hi #{{ block }}))
+(if (i32.gt_u @i_n #{{ dims[0] }}) (then (local.set $i_n #{{ dims[0] }})))
+(local.set $i_n (i32.sub @i_n (i32.mul @lo #{{ block }})))
+{% for p in names %}
+(local.set $i_d{{ p }} (i32.add @{{ p }} (i32.mul @lo #{{ 4 * block * strides[loop.index0][0] }})))
+{% endfor %}
+{{ row("@i_n", dims[0]) }}
+))
+{% else %}
+{% call m.for("u", "@lo", "@hi") %}
+{% for p in names %}
+(local.set $i_d{{ p }} (i32.add @{{ p }} (i32.mul @i_u #{{ 4 * strides[loop.index0][0] }})))
+{% endfor %}
+{{ nest(1) }}
+{% endcall %}
+{% endif %}

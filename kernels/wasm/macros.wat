@@ -1,0 +1,159 @@
+{# Shared by all sources. VB, the bytes of a vector, is L floats. #}
+
+{# Runs the body n times, n >= 1, counting $i_<name> down. #}
+{% macro repeat(name, n) %}
+(local.set $i_{{ name }} {{ n }})
+(loop $L_{{ name }}
+{{ caller() }}
+(br_if $L_{{ name }} (local.tee $i_{{ name }} (i32.sub @i_{{ name }} #1))))
+{% endmacro %}
+
+{# Runs the body with $i_<name> from start to end - 1; not at all when the range is empty. #}
+{% macro for(name, start, end) %}
+(local.set $i_{{ name }} {{ start }})
+(if (i32.lt_u @i_{{ name }} {{ end }}) (then (loop $L_{{ name }}
+{{ caller() }}
+(br_if $L_{{ name }} (i32.lt_u (local.tee $i_{{ name }} (i32.add @i_{{ name }} #1)) {{ end }})))))
+{% endmacro %}
+
+{% macro bump(pointer, bytes) %}
+(local.set ${{ pointer }} (i32.add @{{ pointer }} #{{ bytes }}))
+{% endmacro %}
+
+{# acc += a * b. Fused multiply-add only where the variant asks for it: it is not faster on every machine. #}
+{% macro madd(acc, a, b, relaxed) %}
+{% if relaxed %}
+(local.set ${{ acc }} (f32x4.relaxed_madd {{ a }} {{ b }} @{{ acc }}))
+{% else %}
+(local.set ${{ acc }} (V.add @{{ acc }} (V.mul {{ a }} {{ b }})))
+{% endif %}
+{% endmacro %}
+
+{# Fills `floats` floats (a multiple of L) from pointer $i_<p> with the vector text `value`. #}
+{% macro fill(p, floats, value, L) %}
+{% call repeat("fill", "#%d" % (floats // L)) %}
+(V.store @i_{{ p }} {{ value }})
+{{ bump("i_" ~ p, 4 * L) }}
+{% endcall %}
+{% endmacro %}
+
+{# Multiplies out n scalars from $i_q to vectors at $i_p, so that the product loop needs no shuffle. #}
+{% macro splat_panel(n_text, unroll, L) %}
+{% call repeat("s", n_text) %}
+{% for u in range(unroll) %}
+(V.store offset={{ 4 * L * u }} @i_p (V.splat_load offset={{ 4 * u }} @i_q))
+{% endfor %}
+{{ bump("i_p", 4 * L * unroll) }}
+{{ bump("i_q", 4 * unroll) }}
+{% endcall %}
+{% endmacro %}
+
+{# Copies a plane of h x w floats from $i_src to the padded, phase-split scratch at $i_dst (see plane geometry `g`):
+   padded column p stands in phase p mod stride at index p div stride, so that a strided window reads contiguously. #}
+{% macro copy_plane(g, L) %}
+{{ bump("i_dst", g.top * g.row_bytes) }}
+{% call repeat("cy", "#%d" % g.h) %}
+{% if g.stride == 1 %}
+{% set chunk = 8 * L %}
+(local.set $i_cs @i_src)
+(local.set $i_cd (i32.add @i_dst #{{ 4 * g.left }}))
+{% if g.w // chunk > 1 %}
+{% call repeat("cx", "#%d" % (g.w // chunk)) %}
+{% for x in range(0, chunk, L) %}
+(V.store offset={{ 4 * x }} @i_cd (V.load offset={{ 4 * x }} @i_cs))
+{% endfor %}
+{{ bump("i_cs", 4 * chunk) }}
+{{ bump("i_cd", 4 * chunk) }}
+{% endcall %}
+{% set rest = g.w % chunk %}
+{% else %}
+{% set rest = g.w %}
+{% endif %}
+{% for x in range(0, rest - rest % L, L) %}
+(V.store offset={{ 4 * x }} @i_cd (V.load offset={{ 4 * x }} @i_cs))
+{% endfor %}
+{% for x in range(rest - rest % L, rest) %}
+(f32.store offset={{ 4 * x }} @i_cd (f32.load offset={{ 4 * x }} @i_cs))
+{% endfor %}
+{% else %}
+{% set pairs = g.w // (2 * L) if g.stride == 2 else 0 %}
+{% for t in range(pairs) %}
+{% set even = g.column_bytes(2 * L * t) %}
+{% set odd = g.column_bytes(2 * L * t + 1) %}
+{% if L == 1 %}
+(f32.store offset={{ even }} @i_dst (f32.load offset={{ 8 * t }} @i_src))
+(f32.store offset={{ odd }} @i_dst (f32.load offset={{ 8 * t + 4 }} @i_src))
+{% else %}
+(local.set $v_lo (v128.load offset={{ 32 * t }} @i_src))
+(local.set $v_hi (v128.load offset={{ 32 * t + 16 }} @i_src))
+(v128.store offset={{ even }} @i_dst (i8x16.shuffle 0 1 2 3 8 9 10 11 16 17 18 19 24 25 26 27 @v_lo @v_hi))
+(v128.store offset={{ odd }} @i_dst (i8x16.shuffle 4 5 6 7 12 13 14 15 20 21 22 23 28 29 30 31 @v_lo @v_hi))
+{% endif %}
+{% endfor %}
+{% for x in range(2 * L * pairs, g.w) %}
+(f32.store offset={{ g.column_bytes(x) }} @i_dst (f32.load offset={{ 4 * x }} @i_src))
+{% endfor %}
+{% endif %}
+{{ bump("i_src", 4 * g.w) }}
+{{ bump("i_dst", g.row_bytes) }}
+{% endcall %}
+{% endmacro %}
+
+{# Operands of an epilogue, e.g. bias or a residual: "channel" is one float an output channel, "full" lies like the
+   output, "pixel" is one value a pixel for all channels. `offset` is the output's byte offset ($i_co), `n` the channel. #}
+{% macro operand_pointers(operands, n) %}
+{% for kind in operands %}
+{% if kind == "channel" %}
+(local.set $i_o{{ loop.index0 }} (i32.add @op{{ loop.index0 }} (i32.shl {{ n }} #2)))
+{% elif kind == "full" %}
+(local.set $i_o{{ loop.index0 }} (i32.add @op{{ loop.index0 }} @i_co))
+{% else %}
+(local.set $i_o{{ loop.index0 }} (i32.add @op{{ loop.index0 }} @i_po))
+{% endif %}
+{% endfor %}
+{% endmacro %}
+
+{# Applies the epilogue to tile $v_c<i>_<j> and stores it. `at(i)` is vector i's byte offset within a channel plane. #}
+{% macro store_tile(mv, nr, pitch, operands, at) %}
+{% for j in range(nr) %}
+{% for kind in operands %}
+{% if kind == "channel" %}
+(local.set $v_o{{ loop.index0 }} (V.splat_load offset={{ 4 * j }} @i_o{{ loop.index0 }}))
+{% endif %}
+{% endfor %}
+{% for i in range(mv) %}
+{% set leaves = ["@v_c%d_%d" % (i, j)] %}
+{% for kind in operands %}
+{% if kind == "channel" %}
+{% do leaves.append("@v_o%d" % loop.index0) %}
+{% elif kind == "full" %}
+{% do leaves.append("(V.load offset=%d @i_o%d)" % (j * pitch + at[i], loop.index0)) %}
+{% else %}
+{% do leaves.append("(V.load offset=%d @i_o%d)" % (at[i], loop.index0)) %}
+{% endif %}
+{% endfor %}
+(V.store offset={{ j * pitch + at[i] }} @i_cp {{ expr(0, *leaves) }})
+{% endfor %}
+{% endfor %}
+{% endmacro %}
+
+{# Products of a tile for one k: weights (already multiplied out) at $i_pk, input vectors at $i_ak + at[i]. #}
+{% macro tile_step(mv, nr, at, L, relaxed) %}
+{% for j in range(nr) %}
+(local.set $v_w{{ j }} (V.load offset={{ 4 * L * j }} @i_pk))
+{% endfor %}
+{% for i in range(mv) %}
+(local.set $v_a (V.load offset={{ at[i] }} @i_ak))
+{% for j in range(nr) %}
+{{ madd("v_c%d_%d" % (i, j), "@v_a", "@v_w%d" % j, relaxed) }}
+{% endfor %}
+{% endfor %}
+{% endmacro %}
+
+{% macro zero_tile(mv, nr) %}
+{% for j in range(nr) %}
+{% for i in range(mv) %}
+(local.set $v_c{{ i }}_{{ j }} {{ vconst(0) }})
+{% endfor %}
+{% endfor %}
+{% endmacro %}

@@ -1,0 +1,124 @@
+"""From a kernel source under ``kernels/wasm`` to the text of one WebAssembly function.
+
+The sources are Jinja templates of WebAssembly text with four shorthands that keep them readable:
+
+* ``@x`` is ``(local.get $x)`` and ``#8`` is ``(i32.const 8)``;
+* ``V.load``, ``V.store``, ``V.add``, ``V.splat`` ... are the instructions of the variant's vector type, one f32 in the
+  scalar variant and f32x4 in the SIMD ones, so one source serves all of them;
+* locals need no declaration: the first letters of a name tell the type (``$i_`` i32, ``$f_`` f32, ``$v_`` vector,
+  ``$m_`` mask);
+* ``{{ expr(i, leaves...) }}`` is the text of the kernel's i-th expression.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import jinja2
+
+from tfjslab.backends.wasm.emit import SCALAR, SIMD, Emitter, Lanes, const
+from tfjslab.base.resources import kernel_text, kernels_root
+from tfjslab.ops.expr import Expr
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How kernels are rendered: vector type and whether multiply-add may be fused."""
+
+    lanes: Lanes
+    relaxed: bool = False
+
+
+SCALAR_VARIANT = Variant(SCALAR)
+SIMD_VARIANT = Variant(SIMD)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel source with its parameters; equal kernels become one function.
+
+    ``pointers`` names the address parameters, after ``lo`` and ``hi``, the share of the work to do, and ``scratch``.
+    """
+
+    source: str
+    params: tuple[tuple[str, Any], ...]
+    pointers: tuple[str, ...]
+    expressions: tuple[Expr, ...] = ()
+
+
+def kernel(source: str, pointers: tuple[str, ...], *, expressions: tuple[Expr, ...] = (), **params: Any) -> Kernel:
+    """Build a Kernel; parameters must be hashable."""
+    return Kernel(source, tuple(sorted(params.items())), pointers, expressions)
+
+
+_VECTOR = {
+    "simd": {
+        "load": "v128.load", "store": "v128.store", "splat_load": "v128.load32_splat", "splat": "f32x4.splat",
+    },
+    "scalar": {"load": "f32.load", "store": "f32.store", "splat_load": "f32.load", "splat": "block (result f32)"},
+}
+_TYPES = {"i": "i32", "f": "f32"}
+_LOCAL = re.compile(r"\$([ifvm]_\w+)")
+_GET = re.compile(r"@([a-z]\w*)")
+_NUMBER = re.compile(r"#(-?\d+)")
+_OP = re.compile(r"\(V\.(\w+)")
+
+
+class _Loader(jinja2.BaseLoader):
+    def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        del environment
+        return kernel_text(f"wasm/{template}"), template, lambda: True
+
+
+@lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    # Kernel text is not HTML: nothing to escape.
+    return jinja2.Environment(  # noqa: S701
+        loader=_Loader(), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        extensions=["jinja2.ext.do"],
+    )
+
+
+@lru_cache(maxsize=1)
+def sources_digest() -> str:
+    """Digest of all kernel sources, part of every cache key."""
+    root = kernels_root() / "wasm"
+    texts = sorted((p.name, p.read_text(encoding="utf-8")) for p in root.iterdir() if p.name.endswith(".wat"))
+    return hashlib.sha256(repr(texts).encode()).hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def render(k: Kernel, variant: Variant) -> str:
+    """The function's text without its name: parameters, locals, body."""
+    lanes, emitter = variant.lanes, Emitter(variant.lanes)
+    scalar = Emitter(SCALAR)
+
+    def expr(index: int, *leaves: str) -> str:
+        return emitter.emit(k.expressions[index], leaves)
+
+    def scalar_expr(index: int, *leaves: str) -> str:
+        # Temporaries of the scalar tail are floats also where vectors are not.
+        text = scalar.emit(k.expressions[index], leaves)
+        return text if lanes is SCALAR else text.replace("$v_", "$f_").replace("$m_", "$i_m")
+
+    body = _environment().get_template(f"{k.source}.wat").render(
+        dict(k.params), L=lanes.count, vconst=lambda v: const(v, lanes), expr=expr, scalar_expr=scalar_expr,
+        relaxed=variant.relaxed and lanes is SIMD,
+    )
+    return _finish(body, k, lanes)
+
+
+def _finish(body: str, k: Kernel, lanes: Lanes) -> str:
+    simple = _VECTOR[lanes.name]
+    body = _GET.sub(r"(local.get $\1)", _NUMBER.sub(r"(i32.const \1)", body))
+    body = _OP.sub(lambda m: "(" + simple.get(m[1], f"{'f32x4' if lanes is SIMD else 'f32'}.{m[1]}"), body)
+    params = " ".join(f"(param ${p} i32)" for p in ("lo", "hi", "scratch", *k.pointers))
+    types = {**_TYPES, "v": lanes.type, "m": lanes.mask}
+    names = sorted(set(_LOCAL.findall(body)) - set(k.pointers))
+    declared = " ".join(f"(local ${n} {types[n[0]]})" for n in names)
+    return f"{params}\n{declared}\n{body}"

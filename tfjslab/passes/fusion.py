@@ -1,0 +1,118 @@
+"""Groups of nodes that a backend can run as one kernel: a core (convolution, product, pooling) and the elementwise
+chain behind it, or such a chain alone.
+
+The chain is one expression. Fused TensorFlow ops are first taken apart into core and chain, so that
+``FusedConv2D(bias, relu6)`` and ``Conv2D`` + ``Add`` + ``Relu6`` become the same group. Pure: graph in, groups out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from tfjslab.graph.ir import Node
+from tfjslab.ops.decompose import decompose
+from tfjslab.ops.expr import Expr, X, num_inputs, substitute
+from tfjslab.ops.registry import Spec
+
+# More operands need more pointers and registers than a tile has to spare.
+_MAX_OPERANDS = 6
+
+
+@dataclass(frozen=True)
+class Group:
+    """``output = expr(core result, operands...)``, or ``expr(operands...)`` when there is no core.
+
+    ``core`` is a node of an unfused op; ``nodes`` are the model's nodes, in order.
+    """
+
+    core: Node | None
+    nodes: tuple[Node, ...]
+    expr: Expr
+    operands: tuple[str, ...]
+    output: str
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """All values that the group reads."""
+        return (*(self.core.uses if self.core else ()), *self.operands)
+
+
+Fits = Callable[[Node | None, Spec, Spec], bool]
+
+
+def group_nodes(
+    nodes: Sequence[Node], specs: Mapping[str, Spec], outputs: Collection[str], supported: Callable[[Node], bool],
+    fits: Fits,
+) -> list[Group]:
+    """Fuse what can be fused; the groups stand in an order in which every value is made before it is used.
+
+    Args:
+        nodes: in order of execution.
+        specs: shapes and dtypes of all values.
+        outputs: values that must exist at the end, so nothing is fused across them.
+        supported: whether the backend has a kernel for a node; others stand alone.
+        fits: whether an operand (its spec, then the output's) can be read by the epilogue of a core (None: a chain).
+    """
+    uses: dict[str, int] = dict.fromkeys(outputs, 1)
+    for n in nodes:
+        for v in n.uses:
+            uses[v] = uses.get(v, 0) + 1
+    open_groups: dict[str, Group] = {}
+    done: list[Group | None] = []
+    position: dict[str, int] = {}
+    for n in nodes:
+        group = _single(n) if supported(n) else Group(n, (n,), X, (), n.name)
+        if supported(n) and group.core is None:
+            for v in group.operands:
+                other = open_groups.get(v)
+                if other is None or uses[v] != 1 or v in outputs or v not in group.operands:
+                    continue
+                merged = _merge(group, other)
+                if merged is not None and _allowed(merged, other, specs, fits):
+                    group = merged
+                    done[position.pop(v)] = None
+                    del open_groups[v]
+        position[group.output] = len(done)
+        done.append(group)
+        if supported(n) and n.num_outputs == 1:
+            open_groups[group.output] = group
+    return [g for g in done if g is not None]
+
+
+def _single(node: Node) -> Group:
+    """A node as a group of its own."""
+    parts = decompose(node.op, node.inputs, node.attrs)
+    core = None if parts.core_op is None else replace(node, op=parts.core_op, inputs=parts.core_inputs)
+    return Group(core, (node,), parts.expr, parts.operands, node.name)
+
+
+def _merge(group: Group, producer: Group) -> Group | None:
+    """Put ``producer`` in place of its output in ``group``; None when both have a core."""
+    if group.core is not None and producer.core is not None:
+        return None
+    core = group.core or producer.core
+    names: list[str] = []
+
+    def leaf(name: str) -> Expr:
+        if name not in names:
+            names.append(name)
+        return Expr("in", leaf=names.index(name) + (core is not None))
+
+    def leaves(g: Group) -> list[Expr]:
+        own = [X] if g.core is not None else []
+        return [*own, *(inner if v == producer.output else leaf(v) for v in g.operands)]
+
+    inner = X
+    inner = substitute(producer.expr, leaves(producer), {})
+    expr = substitute(group.expr, leaves(group), {})
+    return Group(core, (*producer.nodes, *group.nodes), expr, tuple(names), group.output)
+
+
+def _allowed(merged: Group, producer: Group, specs: Mapping[str, Spec], fits: Fits) -> bool:
+    out = specs[merged.output]
+    if specs[producer.output].shape != out.shape or len(merged.operands) > _MAX_OPERANDS:
+        return False
+    if merged.core is not None and num_inputs(merged.expr) == 0:
+        return False
+    return all(fits(merged.core, specs[v], out) for v in merged.operands)
