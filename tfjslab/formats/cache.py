@@ -1,0 +1,142 @@
+"""Downloads that are kept on disk: one record an address, contents stored once by their SHA-256.
+
+A kept file is used again when the server says that it has not changed (ETag, Last-Modified), or cannot be reached.
+Every write goes to a temporary file first and is then renamed, so a cache shared by processes is never half written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+from urllib.error import HTTPError, URLError
+from urllib.request import HTTPErrorProcessor, HTTPHandler, HTTPRedirectHandler, HTTPSHandler, OpenerDirector, Request
+from urllib.request import HTTPDefaultErrorHandler, ProxyHandler
+
+from tfjslab.base.errors import ModelError
+from tfjslab.base.limits import LIMITS, check_limit
+from tfjslab.base.user_cache import cache_root
+
+_TIMEOUT_SECONDS = 30.0
+_CHUNK_BYTES = 1 << 18
+_NOT_MODIFIED = 304
+_SHA256_HEX = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the cache knows of one address."""
+
+    url: str
+    sha256: str
+    size: int
+    etag: str
+    last_modified: str
+
+
+def fetch(url: str, role: str, cache: Path | None, progress: Callable[[int, int | None], None]) -> Path:
+    """A local copy of ``url``. ModelError (code ``model.download``) says why there is none."""
+    root = (cache or cache_root()) / "models"
+    record = root / "urls" / f"{hashlib.sha256(url.encode()).hexdigest()}.json"
+    known = _load(record, root)
+    request = Request(url, headers={"Accept-Encoding": "identity", "User-Agent": "tfjslab"})  # noqa: S310 - opened below by HTTP(S) handlers only
+    if known and known.etag:
+        request.add_header("If-None-Match", known.etag)
+    if known and known.last_modified:
+        request.add_header("If-Modified-Since", known.last_modified)
+    try:
+        with _opener().open(request, timeout=_TIMEOUT_SECONDS) as response:
+            entry = _store(url, response, root, progress)
+    except HTTPError as e:
+        if e.code == _NOT_MODIFIED and known:
+            return _kept(known, root, progress)
+        raise _failed(url, role, f"the server answers {e.code} {e.reason}") from None
+    except (URLError, OSError, http.client.HTTPException, ValueError) as e:
+        if known:
+            # Offline is no reason to refuse a model that is here.
+            return _kept(known, root, progress)
+        raise _failed(url, role, getattr(e, "reason", None) or e) from None
+    with _replacing(record) as f:
+        f.write(json.dumps(asdict(entry)).encode())
+    return _blob(root, entry.sha256)
+
+
+def _failed(url: str, role: str, reason: object) -> ModelError:
+    return ModelError(f"{url}: {role} cannot be downloaded: {' '.join(str(reason).split())}", code="model.download")
+
+
+def _kept(entry: Entry, root: Path, progress: Callable[[int, int | None], None]) -> Path:
+    progress(entry.size, entry.size)
+    return _blob(root, entry.sha256)
+
+
+def _opener() -> OpenerDirector:
+    """HTTP and HTTPS only: a redirect must not end at a file or ftp address."""
+    opener = OpenerDirector()
+    for handler in (ProxyHandler(), HTTPHandler(), HTTPSHandler(), HTTPRedirectHandler(), HTTPErrorProcessor(),
+                    HTTPDefaultErrorHandler()):
+        opener.add_handler(handler)
+    return opener
+
+
+def _blob(root: Path, sha256: str) -> Path:
+    return root / "blobs" / sha256
+
+
+def _load(record: Path, root: Path) -> Entry | None:
+    """The record, if it is sound and its content is still there in full length."""
+    try:
+        raw = json.loads(record.read_bytes())
+        entry = Entry(**{k: type(v)(raw[k]) for k, v in asdict(Entry("", "", 0, "", "")).items()})
+        if _SHA256_HEX.fullmatch(entry.sha256) and _blob(root, entry.sha256).stat().st_size == entry.size:
+            return entry
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    return None
+
+
+def _store(url: str, response: Any, root: Path, progress: Callable[[int, int | None], None]) -> Entry:
+    """Stream the body into the cache, checking its announced length and the download limit as it comes."""
+    announced = response.headers.get("Content-Length", "")
+    total = int(announced) if announced.isdigit() else None
+    check_limit(f"{url}: bytes to download", total or 0, LIMITS.download_bytes)
+    digest, size = hashlib.sha256(), 0
+    blobs = root / "blobs"
+    blobs.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=blobs, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as f:
+            while chunk := response.read(_CHUNK_BYTES):
+                size += len(chunk)
+                check_limit(f"{url}: bytes to download", size, LIMITS.download_bytes)
+                digest.update(chunk)
+                f.write(chunk)
+                progress(size, total)
+        if total is not None and size != total:
+            raise ModelError(f"{url}: the connection ended after {size} of {total} bytes", code="model.download")
+        Path(temporary).replace(_blob(root, digest.hexdigest()))
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    headers = response.headers
+    return Entry(url, digest.hexdigest(), size, headers.get("ETag", ""), headers.get("Last-Modified", ""))
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of ``path`` when it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as f:
+        try:
+            yield f
+            f.close()
+            Path(f.name).replace(path)
+        finally:
+            Path(f.name).unlink(missing_ok=True)

@@ -1,0 +1,51 @@
+"""The model formats: one row each. A new format is a module and a row here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfjslab.base.errors import ModelError
+from tfjslab.formats import tfjs_graph
+from tfjslab.formats.document import Document, open_document
+from tfjslab.formats.sources import Progress, no_progress, open_source
+from tfjslab.graph.ir import Graph
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format: how to recognise it and read it. ``sniff`` looks at an opened file only."""
+
+    name: str
+    doc: str
+    sniff: Callable[[Document], bool]
+    read: Callable[[Document], Graph]
+
+
+def _read_tflite(document: Document) -> Graph:
+    raise ModelError(f"{document.name}: .tflite models are not supported yet; expected a TensorFlow.js model.json", code="model.format")
+
+
+FORMATS = (
+    Format(tfjs_graph.FORMAT, "TensorFlow.js graph model", tfjs_graph.sniff, tfjs_graph.read),
+    Format("tflite", "TensorFlow Lite flat buffer", lambda d: d.flatbuffer, _read_tflite),
+)
+
+
+def read_model(
+    source: str | os.PathLike[str], *, format_name: str = "", progress: Progress = no_progress, cache: Path | None = None,
+) -> Graph:
+    """Read the model at a path or address into a verified Graph; the format is sniffed unless it is named.
+
+    Raises ModelError (or a subclass) that names the file and the reason.
+    """
+    document = open_document(open_source(source, progress=progress, cache=cache))
+    for row in FORMATS:
+        if row.sniff(document):
+            if format_name not in ("", row.name):
+                raise ModelError(f"{document.name}: found a {row.name}, expected a {format_name}", code="model.format")
+            return row.read(document)
+    known = ", ".join(f"{f.doc}" for f in FORMATS)
+    raise ModelError(f"{document.name}: not a known model format; expected one of: {known}", code="model.format")

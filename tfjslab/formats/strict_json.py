@@ -1,0 +1,99 @@
+"""JSON as files from strangers deserve it: no duplicate keys, no NaN, no bottomless nesting, typed access.
+
+Python's ``json`` takes all of the first three. Every failure is a ModelError that names the file and the place.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tfjslab.base.errors import ModelError
+from tfjslab.base.limits import LIMITS, check_limit
+
+_V = TypeVar("_V")
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_SHOWN = 80
+_KIND_NAMES = {dict: "an object", list: "a list", str: "a string", int: "an integer", float: "a number", bool: "true or false"}
+
+
+def show(value: object) -> str:
+    """A repr for messages: one line and short, whatever the file holds."""
+    if isinstance(value, (dict, list)):
+        return _KIND_NAMES[type(value)]
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def parse_object(data: bytes, where: str) -> dict[str, Any]:
+    """Parse ``data`` as one JSON object, or raise ModelError (code ``model.json``) that names ``where``."""
+    check_limit(f"{where}: size in bytes", len(data), LIMITS.model_json_bytes)
+    check_limit(f"{where}: nesting of the JSON", _depth(data), LIMITS.json_depth)
+    try:
+        value = json.loads(
+            data.decode("utf-8-sig"), object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_float=_finite,
+        )
+        if _SURROGATE.search(data):
+            # A lone surrogate cannot be printed or written again.
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeError as e:
+        raise ModelError(f"{where}: not UTF-8 text ({e.reason})", code="model.json") from None
+    except (ValueError, RecursionError) as e:
+        raise ModelError(f"{where}: not valid JSON: {e}", code="model.json") from None
+    return typed(value, dict, where)
+
+
+def _depth(data: bytes) -> int:
+    """Deepest nesting of brackets outside of strings."""
+    codes = np.frombuffer(_STRING.sub(b"", data), np.uint8)
+    opens, closes = (codes == ord("[")) | (codes == ord("{")), (codes == ord("]")) | (codes == ord("}"))
+    return int(np.cumsum(opens.astype(np.int64) - closes).max(initial=0))
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [k for k, _ in pairs]
+        raise ValueError(f"key {show(next(k for k in keys if keys.count(k) > 1))} occurs twice in one object")
+    return found
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(f"{text} is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"number {text[:_SHOWN]} is too large")
+    return value
+
+
+def typed(value: object, kind: type[_V], where: str) -> _V:
+    """``value`` if it is a ``kind`` (true is not an integer), else ModelError."""
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise ModelError(f"{where}: found {show(value)}, expected {_KIND_NAMES[kind]}", code="model.json")
+    return value
+
+
+def member(obj: dict[str, Any], key: str, kind: type[_V], where: str) -> _V:
+    """The required member ``key`` of ``obj``."""
+    if key not in obj:
+        raise ModelError(f"{where}: '{key}' is missing, expected {_KIND_NAMES[kind]}", code="model.json")
+    return typed(obj[key], kind, f"{where}: '{key}'")
+
+
+def optional(obj: dict[str, Any], key: str, kind: type[_V], default: _V, where: str) -> _V:
+    """The member ``key`` of ``obj``; ``default`` when it is absent or null."""
+    return default if obj.get(key) is None else typed(obj[key], kind, f"{where}: '{key}'")
+
+
+def each(values: Iterable[object], kind: type[_V], where: str) -> list[_V]:
+    """All of ``values`` checked to be ``kind``."""
+    return [typed(v, kind, f"{where}[{i}]") for i, v in enumerate(values)]
