@@ -20,8 +20,8 @@ FLOORS = (
     ("ops",),
     ("graph",),
     ("formats", "passes", "memory_plan", "quantization"),
-    ("profiling.record",),  # inert types, which what is measured fills in; the rest of profiling is above
     ("backends",),
+    ("profiling.record",),  # inert types, filled in by what is measured; the rest of profiling is above
     ("engine",),
     ("model",),
     ("profiling", "bench"),
