@@ -74,16 +74,10 @@ class Builder:
         if weight is None:
             weight = tensor_proto.decode(proto, where) if proto else None
             if weight is None:
-                raise ModelError(f"{where} has no value: neither in weightsManifest nor in the node", code="model.missing_weight")
+                raise ModelError(f"{where} has no value, in weightsManifest or the node", code="model.missing_weight")
             return weight
         if proto:
-            declared = graphdef.dtype(proto.get("dtype"), where), graphdef.shape(optional(proto, "tensorShape", dict, {}, where), where)
-            found = dtypes.of_array(weight), weight.shape
-            if declared != found:
-                raise ModelError(
-                    f"{where}: its weight is {found[0]} {list(found[1])}, the graph declares {declared[0]} {declared[1]}",
-                    code="model.weight_spec",
-                )
+            _check_declared(proto, weight, where)
         return weight
 
     def _function(self, name: str, where: str) -> Graph:
@@ -101,6 +95,18 @@ class Builder:
         self.built[name] = self.graph(raw.nodes, arguments, results)
         self.stack.pop()
         return self.built[name]
+
+
+def _check_declared(proto: dict[str, Any], weight: Array, where: str) -> None:
+    """The weight is of the dtype and shape that the node announces."""
+    shape = graphdef.shape(optional(proto, "tensorShape", dict, {}, where), where)
+    dtype = graphdef.dtype(proto.get("dtype"), where)
+    if (dtype, shape) != (dtypes.of_array(weight), weight.shape):
+        raise ModelError(
+            f"{where}: its weight is {dtypes.of_array(weight)} {list(weight.shape)}, "
+            f"the graph declares {dtype} {'of unknown rank' if shape is None else list(shape)}",
+            code="model.weight_spec",
+        )
 
 
 def _port(end: End) -> Port:
@@ -167,7 +173,8 @@ def resolve(definition: OpDef, attrs: Mapping[str, Any], attr_inputs: Mapping[st
     """Canonical attributes; those supplied at run time stay out."""
     if not attr_inputs:
         return definition.resolve_attrs(attrs, where)
-    return {a.name: a.resolve(attrs, f"{where}: {definition.name}") for a in definition.attrs if a.name not in attr_inputs}
+    known = (a for a in definition.attrs if a.name not in attr_inputs)
+    return {a.name: a.resolve(attrs, f"{where}: {definition.name}") for a in known}
 
 
 def _bind(raw: RawNode, form: Tf, where: str) -> dict[str, list[Ref]]:
@@ -177,7 +184,8 @@ def _bind(raw: RawNode, form: Tf, where: str) -> dict[str, list[Ref]]:
     star = next((i for i, w in enumerate(words) if w.startswith("*")), None)
     required = sum(not w.endswith("?") and not w.startswith("*") for w in words)
     if len(refs) < required or (star is None and len(refs) > len(words)):
-        expected = f"{required}" if required == len(words) else f"at least {required}" if len(refs) < required else f"at most {len(words)}"
+        bound_kind = "" if required == len(words) else "at least " if len(refs) < required else "at most "
+        expected = f"{bound_kind}{required if len(refs) < required else len(words)}"
         raise ModelError(f"{where}: {raw.op} has {len(refs)} inputs, expected {expected}", code="model.graph")
     if star is None:
         return {w.strip("?"): [r] for w, r in zip(words, refs, strict=False)}

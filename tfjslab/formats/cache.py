@@ -18,8 +18,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 from urllib.error import HTTPError, URLError
-from urllib.request import HTTPErrorProcessor, HTTPHandler, HTTPRedirectHandler, HTTPSHandler, OpenerDirector, Request
-from urllib.request import HTTPDefaultErrorHandler, ProxyHandler
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPHandler,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+)
 
 from tfjslab.base.errors import ModelError
 from tfjslab.base.limits import LIMITS, check_limit

@@ -233,7 +233,7 @@ class _Extract:
                 continue
             node = self.work.nodes.get(ref[0])
             if node is None:
-                raise self.work.fail(ref[0], "the node does not exist, or belongs to an inner loop that it did not leave by an Exit")
+                raise self.work.fail(ref[0], "no such node outside of an inner loop; values leave loops by an Exit")
             if node.op != "Const" and node.name not in self.frame.members:
                 self._capture(ref)
                 continue

@@ -22,12 +22,13 @@ from tfjslab.graph.ir import Dims
 Ref = tuple[str, int]
 _NODE_NAME = re.compile(r"[^\s:^][^\s:]*")
 _INTEGER = re.compile(r"[+-]?\d{1,20}")
-_FLOAT_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf, "inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+_FLOAT_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 # Functions name a node's outputs ("top:indices:0"); ops with several of them, in order.
+_BATCH_NORM = ("y", "batch_mean", "batch_variance")
 _OUTPUT_NAMES = {
-    "TopKV2": ("values", "indices"), "Unique": ("y", "idx"), "UniqueV2": ("y", "idx"), "Switch": ("output_false", "output_true"),
-    "Merge": ("output", "value_index"), "FusedBatchNorm": ("y", "batch_mean", "batch_variance"),
-    "FusedBatchNormV2": ("y", "batch_mean", "batch_variance"), "FusedBatchNormV3": ("y", "batch_mean", "batch_variance"),
+    "TopKV2": ("values", "indices"), "Unique": ("y", "idx"), "UniqueV2": ("y", "idx"),
+    "Switch": ("output_false", "output_true"), "Merge": ("output", "value_index"),
+    "FusedBatchNorm": _BATCH_NORM, "FusedBatchNormV2": _BATCH_NORM, "FusedBatchNormV3": _BATCH_NORM,
     "NonMaxSuppressionV4": ("selected_indices", "valid_outputs"),
     "NonMaxSuppressionV5": ("selected_indices", "selected_scores", "valid_outputs"),
     "TensorArrayV3": ("handle", "flow"), "ListDiff": ("out", "idx"),
@@ -128,11 +129,13 @@ def dtype_or_empty(raw: object) -> str:
 
 
 def attr_value(raw: object, where: str) -> Any:
-    """Decode an AttrValue: str, int, float, bool, dtype name, Dims, raw tensor, function name, or a list of one kind."""
+    """Decode an AttrValue: str, int, float, bool, dtype name, Dims, raw tensor, function name, or a list of those."""
     value = typed(raw, dict, where)
     known = [k for k in value if k in _DECODERS]
     if len(known) != 1:
-        raise ModelError(f"{where}: found keys {sorted(value)[:8]}, expected one of {', '.join(_DECODERS)}", code="model.attribute")
+        kinds = ", ".join(_DECODERS)
+        found = show(" ".join(sorted(value)))
+        raise ModelError(f"{where}: found {found}, expected one of {kinds}", code="model.attribute")
     return _DECODERS[known[0]](value[known[0]], where)
 
 
@@ -156,7 +159,8 @@ def raw_bytes(raw: object, where: str) -> bytes:
             return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
         return bytes(each(typed(raw, list, where), int, where))
     except (binascii.Error, ValueError):
-        raise ModelError(f"{where}: {show(raw)} is neither base64 nor a list of bytes", code="model.attribute") from None
+        fault = f"{where}: {show(raw)} is neither base64 nor a list of bytes"
+        raise ModelError(fault, code="model.attribute") from None
 
 
 def string(raw: object, where: str) -> str:
@@ -216,8 +220,8 @@ def _function_name(raw: object, where: str) -> str:
 
 
 _DECODERS: dict[str, Any] = {
-    "s": string, "i": integer, "f": number, "b": lambda raw, where: typed(raw, bool, where), "type": dtype, "shape": shape,
-    "tensor": lambda raw, where: typed(raw, dict, where), "list": _list, "func": _function_name,
+    "s": string, "i": integer, "f": number, "b": lambda raw, where: typed(raw, bool, where), "type": dtype,
+    "shape": shape, "tensor": lambda raw, where: typed(raw, dict, where), "list": _list, "func": _function_name,
 }
 
 

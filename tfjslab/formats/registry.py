@@ -25,7 +25,10 @@ class Format:
 
 
 def _read_tflite(document: Document) -> Graph:
-    raise ModelError(f"{document.name}: .tflite models are not supported yet; expected a TensorFlow.js model.json", code="model.format")
+    raise ModelError(
+        f"{document.name}: .tflite models are not supported yet; expected a TensorFlow.js model.json",
+        code="model.format",
+    )
 
 
 FORMATS = (
@@ -35,7 +38,8 @@ FORMATS = (
 
 
 def read_model(
-    source: str | os.PathLike[str], *, format_name: str = "", progress: Progress = no_progress, cache: Path | None = None,
+    source: str | os.PathLike[str], *, format_name: str = "", progress: Progress = no_progress,
+    cache: Path | None = None,
 ) -> Graph:
     """Read the model at a path or address into a verified Graph; the format is sniffed unless it is named.
 

@@ -63,8 +63,8 @@ def find_interface(model: Mapping[str, Any], nodes: Mapping[str, RawNode], produ
 def with_unsigned_inputs(interface: Interface, nodes: Mapping[str, RawNode], producer: int, where: str) -> Interface:
     """Add placeholders that the outputs need but the signature does not name: without them nothing could run."""
     named = {e.ref[0] for e in interface.inputs}
-    others = [n for n in nodes.values() if n.op in _MUST_BE_FED and n.name not in named]
-    return replace(interface, inputs=(*interface.inputs, *(_declared(_unsigned(n), nodes, producer, where) for n in others)))
+    others = [_unsigned(n) for n in nodes.values() if n.op in _MUST_BE_FED and n.name not in named]
+    return replace(interface, inputs=(*interface.inputs, *(_declared(e, nodes, producer, where) for e in others)))
 
 
 def _entries(entries: dict[str, Any], nodes: Mapping[str, RawNode], where: str, absent: list[str]) -> list[Endpoint]:

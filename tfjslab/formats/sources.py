@@ -35,10 +35,17 @@ def no_progress(_name: str, _done: int, _total: int | None) -> None:
 
 
 class Files(Protocol):
-    """The files of one model. ``where`` names the folder in messages."""
+    """The files of one model."""
 
-    where: str
-    progress: Progress
+    @property
+    def where(self) -> str:
+        """The folder, for messages."""
+        ...
+
+    @property
+    def progress(self) -> Progress:
+        """Called with (file name, bytes done, bytes in all or None)."""
+        ...
 
     def local(self, name: str, role: str) -> Path:
         """A readable local file for ``name``, downloaded if need be; ModelError when there is none."""
@@ -89,7 +96,8 @@ def check_member(name: str, where: str) -> None:
         )
         if reason:
             raise ModelError(
-                f"{where}: file name {show(name)} {reason}; expected a name inside of the model's folder", code="model.path",
+                f"{where}: file name {show(name)} {reason}; expected a name inside of the model's folder",
+                code="model.path",
             )
         text = unquote(text)
 
@@ -164,7 +172,9 @@ class UrlFiles:
         return fetch(url, role, self.cache, lambda done, total: self.progress(PurePosixPath(name).name, done, total))
 
 
-def open_source(where: str | os.PathLike[str], *, progress: Progress = no_progress, cache: Path | None = None) -> Source:
+def open_source(
+    where: str | os.PathLike[str], *, progress: Progress = no_progress, cache: Path | None = None,
+) -> Source:
     """Find the model that ``where`` means: a folder, a model file, a ``file://`` or an ``http(s)://`` address.
 
     Nothing is read yet, except for whether a local path exists.
@@ -176,10 +186,13 @@ def open_source(where: str | os.PathLike[str], *, progress: Progress = no_progre
     if scheme == "file":
         parts = urlsplit(text)
         if parts.netloc not in ("", "localhost"):
-            raise ModelError(f"{text}: file address with host {show(parts.netloc)}; expected file:///path", code="model.path")
+            host = show(parts.netloc)
+            raise ModelError(f"{text}: file address with host {host}; expected file:///path", code="model.path")
         return _open_path(Path(url2pathname(parts.path)), progress)
     if scheme:
-        raise ModelError(f"{text}: unknown scheme '{scheme}'; expected a path, file://, http:// or https://", code="model.path")
+        raise ModelError(
+            f"{text}: unknown scheme '{scheme}'; expected a path, file://, http:// or https://", code="model.path",
+        )
     return _open_path(Path(text), progress)
 
 

@@ -20,7 +20,9 @@ _V = TypeVar("_V")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SHOWN = 80
-_KIND_NAMES = {dict: "an object", list: "a list", str: "a string", int: "an integer", float: "a number", bool: "true or false"}
+_KIND_NAMES: dict[type, str] = {
+    dict: "an object", list: "a list", str: "a string", int: "an integer", float: "a number", bool: "true or false",
+}
 
 
 def show(value: object) -> str:
@@ -42,7 +44,7 @@ def parse_object(data: bytes, where: str) -> dict[str, Any]:
         if _SURROGATE.search(data):
             # A lone surrogate cannot be printed or written again.
             json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeError as e:
+    except (UnicodeDecodeError, UnicodeEncodeError) as e:
         raise ModelError(f"{where}: not UTF-8 text ({e.reason})", code="model.json") from None
     except (ValueError, RecursionError) as e:
         raise ModelError(f"{where}: not valid JSON: {e}", code="model.json") from None

@@ -48,7 +48,7 @@ def decode(raw: dict[str, Any], where: str) -> Array | None:
     tf = raw["dtype"] if isinstance(raw["dtype"], str) else _CODES.get(raw["dtype"], "")
     dims = graphdef.shape(optional(raw, "tensorShape", dict, {}, where), where)
     if dims is None or None in dims or tf not in _STORED:
-        raise ModelError(f"{where}: dtype {tf or dtype} with shape {dims}; expected a whole tensor", code="model.constant")
+        raise ModelError(f"{where}: {tf or dtype} with shape {dims}; expected a whole tensor", code="model.constant")
     shape = tuple(d for d in dims if d is not None)
     size = size_of(shape)
     check_limit(f"{where}: bytes", size * 8, LIMITS.tensor_bytes)

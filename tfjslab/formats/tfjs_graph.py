@@ -13,7 +13,7 @@ from tfjslab.formats.document import Document
 from tfjslab.formats.frames import convert_frames
 from tfjslab.formats.graphdef import RawFunction, RawNode, Ref
 from tfjslab.formats.signature import Interface, find_interface, with_unsigned_inputs
-from tfjslab.formats.strict_json import member, optional, show
+from tfjslab.formats.strict_json import optional, show
 from tfjslab.formats.weights import parse_manifest, read_weights
 from tfjslab.graph.ir import Graph
 from tfjslab.graph.verify import verify
@@ -123,7 +123,7 @@ def _metadata(document: Document, interface: Interface, producer: int, nodes: in
         side: {e.key: e.name for e in ends if e.key}
         for side, ends in (("inputs", interface.inputs), ("outputs", interface.outputs))
     }
-    told = {k: model[k] for k in ("generatedBy", "convertedBy", "userDefinedMetadata") if k in model}
+    told: dict[str, Any] = {k: model[k] for k in ("generatedBy", "convertedBy", "userDefinedMetadata") if k in model}
     return {
         "format": FORMAT, "source": document.name, "producer": producer, "nodes_in_file": nodes, "signature": signature,
         "absent": list(interface.absent), **told,

@@ -16,15 +16,17 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.base.dtypes import Array
+from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import ModelError, ShapeError, did_you_mean
 from tfjslab.base.limits import LIMITS, check_limit
 from tfjslab.base.shapes import Shape, checked_shape, size_of
 from tfjslab.formats.sources import Files
 from tfjslab.formats.strict_json import each, member, optional, show, typed
 
-_STORED = {"float32": np.dtype("<f4"), "int32": np.dtype("<i4"), "bool": np.dtype("u1")}
-_QUANTIZED = {"uint8": np.dtype("u1"), "uint16": np.dtype("<u2"), "float16": np.dtype("<f2")}
+_STORED: dict[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "int32": np.dtype("<i4"), "bool": np.dtype("u1")}
+_QUANTIZED: dict[str, np.dtype[Any]] = {
+    "uint8": np.dtype("u1"), "uint16": np.dtype("<u2"), "float16": np.dtype("<f2"),
+}
 _LENGTH_BYTES = 4
 
 
@@ -71,7 +73,8 @@ def parse_manifest(manifest: object, where: str) -> list[WeightGroup]:
     names = Counter(s.name for g in groups for s in g.specs)
     twice = [n for n, c in names.items() if c > 1]
     if twice:
-        raise ModelError(f"{where}: weight {show(twice[0])} is listed {names[twice[0]]} times", code="model.weight_spec")
+        count = names[twice[0]]
+        raise ModelError(f"{where}: weight {show(twice[0])} is listed {count} times", code="model.weight_spec")
     total = sum(s.stored_bytes or 0 for g in groups for s in g.specs)
     check_limit(f"{where}: bytes of all weights", total, LIMITS.weight_bytes)
     return groups
@@ -90,8 +93,9 @@ def _parse_spec(raw: dict[str, Any], where: str) -> WeightSpec:
     dtype = member(raw, "dtype", str, where)
     if dtype not in (*_STORED, "string"):
         known = (*_STORED, "string")
-        reason = "complex64 weights are not supported" if dtype == "complex64" else f"unknown dtype {show(dtype)}"
-        raise ModelError(f"{where}: {reason}; expected {', '.join(known)}{did_you_mean(dtype, known)}", code="model.dtype")
+        fault = "complex64 weights are not supported" if dtype == "complex64" else f"unknown dtype {show(dtype)}"
+        hint = did_you_mean(dtype, known)
+        raise ModelError(f"{where}: {fault}; expected {', '.join(known)}{hint}", code="model.dtype")
     try:
         shape = checked_shape(member(raw, "shape", list, where), where)
     except ShapeError as e:
@@ -108,7 +112,9 @@ def _parse_quantization(raw: dict[str, Any], dtype: str, where: str) -> Quantiza
     allowed = {"float32": tuple(_QUANTIZED), "int32": ("uint8", "uint16")}.get(dtype, ())
     if stored not in allowed:
         expected = f"expected {', '.join(allowed)}" if allowed else "expected none"
-        raise ModelError(f"{where}: quantization {show(stored)} of a {dtype} weight; {expected}", code="model.quantization")
+        raise ModelError(
+            f"{where}: quantization {show(stored)} of a {dtype} weight; {expected}", code="model.quantization",
+        )
     if stored == "float16":
         return Quantization(stored)
     scale, minimum = (_number(raw, key, where) for key in ("scale", "min"))
@@ -126,7 +132,9 @@ def _parse_quantization(raw: dict[str, Any], dtype: str, where: str) -> Quantiza
 def _number(raw: dict[str, Any], key: str, where: str) -> float:
     value = raw.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ModelError(f"{where}: quantization '{key}' is {show(value)}; expected a finite number", code="model.quantization")
+        raise ModelError(
+            f"{where}: quantization '{key}' is {show(value)}; expected a finite number", code="model.quantization",
+        )
     return float(value)
 
 
@@ -156,7 +164,7 @@ def _check_sizes(group: WeightGroup, files: Files, sizes: Sequence[int]) -> None
     if total == expected or (strings and total > expected):
         return
     if not group.paths:
-        raise ModelError(f"{files.where}: a weight group without shards, expected {expected} bytes", code="model.shard_size")
+        raise ModelError(f"{files.where}: a weight group without shards, {expected} bytes", code="model.shard_size")
     # Converters fill all shards but the last to one size, so the first that departs from it is the damaged one.
     counts = Counter(sizes)
     usual = max(counts, key=lambda s: (counts[s], s))
@@ -177,7 +185,7 @@ def _read_shards(paths: Sequence[Path], sizes: Sequence[int], files: Files) -> m
         with path.open("rb") as f:
             got = f.readinto(buffer[start : start + size])
         if got != size:
-            raise ModelError(f"{path}: found {got} bytes, expected {size}; it changed while being read", code="model.shard_size")
+            raise ModelError(f"{path}: read {got} bytes, expected {size}; it has changed", code="model.shard_size")
         files.progress(path.name, size, size)
         start += size
     return buffer.toreadonly()
@@ -208,7 +216,8 @@ def _decode(spec: WeightSpec, data: memoryview) -> Array:
         # asarray: numpy turns arithmetic on 0-d arrays into scalars.
         values = np.asarray(stored.astype(np.float64) * q.scale + q.minimum)
         # JavaScript's Math.round: halves go up.
-        out = values.astype(np.float32) if spec.dtype == "float32" else np.asarray(np.floor(values + 0.5)).astype(np.int32)
+        exact = values if spec.dtype == "float32" else np.asarray(np.floor(values + 0.5))
+        out = exact.astype(numpy_dtype(spec.dtype))
     out.flags.writeable = False
     return out
 
