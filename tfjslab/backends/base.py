@@ -76,7 +76,8 @@ class Plan(Protocol):
     ) -> dict[str, Array | Buffer]:
         """Compute the outputs by value name. Feeds by value name: row-major arrays or Buffers of this session.
 
-        Specs of feeds are checked by the caller. Outputs are fresh arrays, or with ``keep`` Buffers that the caller
+        Specs of feeds are checked by the caller; a Buffer's bytes are read in the shape that the plan was made for,
+        whatever its own shape is (tensors that share bytes may differ in shape). Outputs are fresh arrays, or with ``keep`` Buffers that the caller
         owns. With ``stamps`` the milliseconds of each command are appended to it, in the order of ``info.commands``.
         """
         ...
@@ -153,3 +154,5 @@ class BackendDef:
     module: str  # imported only when the backend is asked about
     variant: str = ""
     alias_of: tuple[str, ...] = ()  # candidates in order, for names such as "wasm"
+    flags: tuple[str, ...] = ()  # an alias takes this backend only if these flags are true
+    threaded: bool = False  # whether ``create`` is given a thread count above 1

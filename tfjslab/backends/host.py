@@ -1,0 +1,95 @@
+"""Running ops with numpy: what the ``cpu`` backend does for every node and others for nodes without a kernel.
+
+Also what is known of a node's work before it runs: the ``CommandInfo`` and the lifetimes that reports show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfjslab.backends.base import CommandInfo
+from tfjslab.base.dtypes import Array, numpy_dtype, of_array
+from tfjslab.base.errors import BackendError, TfjslabError
+from tfjslab.graph.ir import Node
+from tfjslab.memory_plan import Lifetime
+from tfjslab.ops.registry import Spec, bytes_moved
+
+
+def run_node(node: Node, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> list[Any]:
+    """Run one node's numpy reference; errors name the node. Numbers come back as arrays, handles as they are."""
+    try:
+        with np.errstate(all="ignore"):  # inf and NaN are values here, as on every other backend
+            outs = node.definition.run(inputs, attrs)
+    except TfjslabError as e:
+        raise type(e)(f"node '{node.name}' ({node.op}): {e}", code=e.code) from None
+    except (ValueError, TypeError, IndexError, ArithmeticError, MemoryError) as e:
+        raise BackendError(f"node '{node.name}' ({node.op}) failed: {type(e).__name__}: {e}") from e
+    return [np.asarray(v) if isinstance(v, np.generic) else v for v in outs]
+
+
+def check_promise(node: Node, promised: Sequence[Spec], values: Sequence[Any]) -> None:
+    """BackendError when a value is not what shape inference said it would be."""
+    if len(promised) != len(values):
+        raise BackendError(f"node '{node.name}' ({node.op}) made {len(values)} values; expected {len(promised)}")
+    for spec, value in zip(promised, values, strict=True):
+        if not isinstance(value, np.ndarray):
+            continue
+        if spec.shape is not None and value.shape != spec.shape:
+            raise BackendError(
+                f"node '{node.name}' ({node.op}) made shape {list(value.shape)}; "
+                f"its shape rule promised {list(spec.shape)}",
+            )
+        if spec.dtype not in ("", "string", "variant") and value.dtype != numpy_dtype(spec.dtype):
+            raise BackendError(f"node '{node.name}' ({node.op}) made {value.dtype}; its rule promised {spec.dtype}")
+
+
+def spec_of(value: Any) -> Spec:
+    """The spec of a running value; anything that is not an array is a handle."""
+    return Spec(value.shape, of_array(value)) if isinstance(value, np.ndarray) else Spec((), "variant")
+
+
+@dataclass(frozen=True)
+class Live:
+    """What is live while one command runs, intermediates and outputs of the plan only."""
+
+    num_bytes: int = 0
+    num_tensors: int = 0
+
+
+def describe(node: Node, ins: Sequence[Spec], outs: Sequence[Spec], live: Live, *, fallback: str = "") -> CommandInfo:
+    """The facts of one node as a command of its own; ``fallback`` is the reason why it runs on the host."""
+    return CommandInfo(
+        kernel=node.op, node=node.name, nodes=(node.name,), layer=node.layer,
+        input_shapes=tuple(s.known_shape for s in ins), output_shapes=tuple(s.known_shape for s in outs),
+        flops=node.definition.flops(ins, outs, node.attrs), bytes_moved=bytes_moved(ins, outs),
+        bytes_added=sum(s.num_bytes for s in outs), bytes_live=live.num_bytes,
+        tensors_added=len(outs), tensors_live=live.num_tensors, fallback=bool(fallback), reason=fallback,
+    )
+
+
+def lifetimes(nodes: Sequence[Node], specs: Mapping[str, Spec], outputs: Sequence[str]) -> list[Lifetime]:
+    """When each value made by ``nodes`` is live, in node indexes; outputs live to the end."""
+    last = {v: i for i, n in enumerate(nodes) for v in (*n.outputs, *n.uses)}
+    last.update(dict.fromkeys(outputs, len(nodes) - 1))
+    return [Lifetime(v, specs[v].num_bytes, i, last[v]) for i, n in enumerate(nodes) for v in n.outputs]
+
+
+def live_at(buffers: Sequence[Lifetime], num_commands: int) -> list[Live]:
+    """What is live at each command."""
+    return [
+        Live(sum(b.size_bytes for b in now), len(now))
+        for now in ([b for b in buffers if b.first_use <= i <= b.last_use] for i in range(num_commands))
+    ]
+
+
+def own_array(value: Array, foreign: Sequence[Array]) -> Array:
+    """``value`` as a row-major array that shares no memory with ``foreign`` ones; copied only when it must be."""
+    flags = value.flags
+    # What is not writable is a weight or something that was fed: others rely on it.
+    if flags.owndata and flags.c_contiguous and flags.writeable and not any(value is f for f in foreign):
+        return value
+    return np.array(value, order="C", copy=True)

@@ -1,0 +1,271 @@
+"""The table of backends, and the choice among them. A new backend is one row in ``ROWS``.
+
+A row's module is imported only when the backend is asked about. It offers ``availability(variant)`` and
+``create(variant, threads)``. Instances are made once for each name and thread count and shared by everyone.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+import warnings
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tfjslab.backends.base import Availability, Backend, BackendDef
+from tfjslab.backends.flags import Environment, Flag
+from tfjslab.base.errors import BackendUnavailableError, UsageError, did_you_mean
+
+_WASM = "tfjslab.backends.wasm.backend"
+
+# Priorities are those of TensorFlow.js; 0 is never chosen without being named.
+ROWS = (
+    BackendDef(
+        "wasm", 2, "the best of wasm-threads, wasm-simd and wasm-plain that the flags allow", "tfjs wasm", _WASM,
+        alias_of=("wasm-threads", "wasm-simd", "wasm-plain"),
+    ),
+    BackendDef("cpu", 1, "numpy, the reference", "tfjs cpu", "tfjslab.backends.cpu"),
+    BackendDef("wasm-plain", 0, "WebAssembly, scalar kernels", "tfjs-backend-wasm.wasm", _WASM, "plain"),
+    BackendDef(
+        "wasm-simd", 0, "WebAssembly with SIMD128", "tfjs-backend-wasm-simd.wasm", _WASM, "simd",
+        flags=("WASM_HAS_SIMD_SUPPORT",),
+    ),
+    BackendDef(
+        "wasm-threads", 0, "WebAssembly with SIMD128 and threads on shared memory",
+        "tfjs-backend-wasm-threaded-simd.wasm", _WASM, "threads", threaded=True,
+        flags=("WASM_HAS_SIMD_SUPPORT", "WASM_HAS_MULTITHREAD_SUPPORT"),
+    ),
+)
+_BY_NAME = {row.name: row for row in ROWS}
+
+
+class BackendFallbackWarning(UserWarning):
+    """The backend that priority would choose cannot run here, and another one was taken."""
+
+
+@dataclass(frozen=True)
+class BackendStatus:
+    """One line of ``backends()``. ``resolved`` is what an alias stands for now, else the name itself."""
+
+    name: str
+    available: bool
+    reason: str
+    priority: int
+    doc: str
+    stands_for: str
+    resolved: str
+    current: bool
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Done:
+    """What ``ready`` and ``set_backend`` give: finished already, and fine to ``await`` as in TensorFlow.js."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __await__(self) -> Generator[None, None, str]:
+        return self.name
+        yield  # makes this a generator, which is what ``await`` needs
+
+    def __repr__(self) -> str:
+        return f"ready: {self.name}"
+
+
+class _State:
+    """What was chosen and made. All access is under ``lock``."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.current: str | None = None
+        self.threads: int | None = None
+        self.made: dict[tuple[str, int], Backend] = {}
+        self.asked: dict[str, Availability] = {}
+        self.warned: set[str] = set()
+        self.generation = 0  # changes whenever the current instance may be another one
+
+
+_STATE = _State()
+
+
+def row(name: str) -> BackendDef:
+    """The row of a backend; UsageError with a suggestion when there is none."""
+    if name not in _BY_NAME:
+        known = ", ".join(_BY_NAME)
+        raise UsageError(f"backend '{name}' is unknown; known: {known}{did_you_mean(name, _BY_NAME)}")
+    return _BY_NAME[name]
+
+
+def availability(name: str) -> Availability:
+    """Whether a backend can run here (asked once), and why not. An alias is available when a candidate is."""
+    definition = row(name)
+    if definition.alias_of:
+        best = _resolve(definition)
+        return Availability(best is not None, "" if best else "; ".join(_refusals(definition)))
+    with _STATE.lock:
+        if name not in _STATE.asked:
+            _STATE.asked[name] = _ask(definition)
+        return _STATE.asked[name]
+
+
+def _ask(definition: BackendDef) -> Availability:
+    try:
+        module = importlib.import_module(definition.module)
+    except ImportError as e:
+        return Availability(available=False, reason=f"{definition.module} cannot be imported: {e}")
+    found: Availability = module.availability(definition.variant)
+    return found
+
+
+def _refusals(alias: BackendDef) -> list[str]:
+    return [f"{name}: {_refusal(row(name))}" for name in alias.alias_of if _refusal(row(name))]
+
+
+def _refusal(definition: BackendDef) -> str:
+    """Why an alias does not take this candidate; empty when it does."""
+    found = availability(definition.name)
+    off = [f for f in definition.flags if not env().get(f)] if found.available else []
+    return f"flag {off[0]} is False" if off else found.reason
+
+
+def _resolve(definition: BackendDef) -> str | None:
+    """The name that an alias stands for now (None when nothing fits), or the name itself."""
+    if not definition.alias_of:
+        return definition.name
+    return next((name for name in definition.alias_of if not _refusal(row(name))), None)
+
+
+def backends() -> list[BackendStatus]:
+    """Every backend: highest priority first, then in the order of the table."""
+    listed = []
+    for definition in sorted(ROWS, key=lambda r: -r.priority):
+        found = availability(definition.name)
+        listed.append(BackendStatus(
+            definition.name, found.available, found.reason, definition.priority, definition.doc,
+            definition.stands_for, _resolve(definition) or definition.name, _STATE.current == definition.name,
+            found.details,
+        ))
+    return listed
+
+
+def backend(name: str | None = None, threads: int | None = None) -> Backend:
+    """The shared instance of a backend; without a name the current one, chosen by priority if nobody chose yet.
+
+    Raises BackendUnavailableError with the reason.
+    """
+    with _STATE.lock:
+        definition = row(name or get_backend())
+        found = availability(definition.name)
+        resolved = _resolve(definition)
+        if not found.available or resolved is None:
+            raise BackendUnavailableError(f"backend '{definition.name}' is not available: {found.reason}")
+        real = row(resolved)
+        count = (threads or get_threads_count()) if real.threaded else 1
+        key = (real.name, count)
+        if key not in _STATE.made:
+            _STATE.made[key] = importlib.import_module(real.module).create(real.variant, count)
+        return _STATE.made[key]
+
+
+def set_backend(name: str) -> Done:
+    """Make ``name`` the current backend and start it. Raises BackendUnavailableError or UsageError."""
+    with _STATE.lock:
+        backend(name)
+        _STATE.current = name
+        _STATE.generation += 1
+    return Done(name)
+
+
+def get_backend() -> str:
+    """The current backend's name; chosen by priority, with a BackendFallbackWarning, if nobody chose yet."""
+    with _STATE.lock:
+        if _STATE.current is None:
+            _STATE.current = _choose()
+        return _STATE.current
+
+
+def _choose() -> str:
+    refused: list[str] = []
+    for definition in sorted(ROWS, key=lambda r: -r.priority):
+        if definition.priority == 0:
+            continue
+        found = availability(definition.name)
+        if found.available:
+            if refused and definition.name not in _STATE.warned:
+                _STATE.warned.add(definition.name)
+                message = f"{'; '.join(refused)}; using '{definition.name}'"
+                warnings.warn(message, BackendFallbackWarning, stacklevel=4)
+            return definition.name
+        refused.append(f"backend '{definition.name}' is not available ({found.reason})")
+    raise BackendUnavailableError("; ".join(refused))
+
+
+def generation() -> int:
+    """A number that stays the same for as long as ``backend()`` gives the same instance."""
+    return _STATE.generation
+
+
+def ready() -> Done:
+    """Start the current backend. May be awaited."""
+    backend()
+    return Done(get_backend())
+
+
+def set_threads_count(count: int) -> None:
+    """Threads for threaded backends that are started from now on; models loaded before keep theirs."""
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise UsageError(f"threads count is {count!r}; expected an integer >= 1")
+    with _STATE.lock:
+        _STATE.threads = count
+        _STATE.generation += 1
+
+
+def get_threads_count() -> int:
+    """Threads that a threaded backend is started with: what was set, else the cores this process may use."""
+    if _STATE.threads is not None:
+        return _STATE.threads
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def set_wasm_paths(_paths: str | Mapping[str, str], _use_platform_fetch: bool = False) -> None:  # noqa: FBT001, FBT002
+    """Accept what TensorFlow.js scripts pass, and do nothing.
+
+    In a browser this says where the ``.wasm`` files are. Here the modules are generated in the process and cached
+    on disk, so there are no files to look for.
+    """
+
+
+def memory() -> dict[str, dict[str, int]]:
+    """Native counters of every backend that has been started."""
+    with _STATE.lock:
+        return {_label(key): b.memory() for key, b in _STATE.made.items()}
+
+
+def dispose_backends() -> None:
+    """Give back all backends. The current one stays chosen and starts again when it is needed."""
+    with _STATE.lock:
+        for made in _STATE.made.values():
+            made.dispose()
+        _STATE.made.clear()
+        _STATE.generation += 1
+
+
+def _label(key: tuple[str, int]) -> str:
+    name, threads = key
+    return f"{name} x{threads}" if row(name).threaded else name
+
+
+def env() -> Environment:
+    """The flags, as ``tf.env()`` of TensorFlow.js."""
+    return _ENV
+
+
+_ENV = Environment((
+    Flag("WASM_HAS_SIMD_SUPPORT", "whether 'wasm' may choose SIMD kernels", lambda: availability("wasm-simd").available),
+    Flag(
+        "WASM_HAS_MULTITHREAD_SUPPORT", "whether 'wasm' may choose threaded kernels",
+        lambda: availability("wasm-threads").available,
+    ),
+))

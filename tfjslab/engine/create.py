@@ -1,0 +1,199 @@
+"""Making tensors from values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tfjslab.base.dtypes import Array, dtype_info, numpy_dtype, of_array
+from tfjslab.base.errors import DTypeError, InputError, ShapeError
+from tfjslab.base.limits import LIMITS, check_limit
+from tfjslab.base.shapes import checked_shape, size_of
+from tfjslab.engine.sessions import Data, current_session
+from tfjslab.engine.state import STATE
+from tfjslab.engine.tensor import Tensor
+
+_NUMERIC = ("float32", "int32", "bool")
+
+
+def make_tensor(array: Array, dtype: str) -> Tensor:
+    """A tensor with a copy of ``array``, whose numpy dtype must be that of ``dtype``."""
+    check_limit("tensor: bytes", array.size * dtype_info(dtype).bytes_per_element, LIMITS.tensor_bytes)
+    if dtype == "string":
+        return Tensor(Data(dtype, host=array.copy()), array.shape, dtype)
+    with STATE.lock:
+        eager = current_session()
+        return Tensor(Data(dtype, buffer=eager.session.put(array, dtype), eager=eager), array.shape, dtype)
+
+
+def as_array(values: Any, dtype: str | None, where: str) -> tuple[Array, str]:
+    """``values`` as a numpy array in the dtype it is stored as. Without ``dtype`` the values decide.
+
+    Python integers become float32 as in TensorFlow.js, where every number does; arrays keep their kind.
+    """
+    if isinstance(values, Tensor):
+        values = values.numpy()
+    is_array = isinstance(values, (np.ndarray, np.generic))
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ShapeError(f"{where}: a ragged list cannot become a tensor") from None
+    if array.dtype.kind == "O" and not all(isinstance(v, (str, bytes)) for v in array.flat):
+        raise DTypeError(f"{where}: values of {_kinds(array)} cannot become a tensor; expected numbers, bools or text")
+    found = of_array(array)
+    wanted = dtype_info(dtype).name if dtype else ("float32" if found == "int32" and not is_array else found)
+    if wanted == "variant" or (wanted == "string") != (found == "string"):
+        raise DTypeError(f"{where}: {found} values cannot become a tensor of {wanted}")
+    return _converted(array, wanted), wanted
+
+
+def _converted(array: Array, dtype: str) -> Array:
+    if dtype == "string":
+        flat = [s.decode() if isinstance(s, bytes) else str(s) for s in array.flat]
+        out = np.empty(array.shape, object)
+        out.reshape(-1)[:] = flat
+        return out
+    if dtype == "int32" and array.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):
+            return np.trunc(array).astype(np.int32)  # TensorFlow.js truncates toward zero
+    return np.asarray(array, dtype=numpy_dtype(dtype))
+
+
+def _kinds(array: Array) -> str:
+    return ", ".join(sorted({type(v).__name__ for v in array.flat}))
+
+
+def tensor(values: Any, shape: Sequence[int] | None = None, dtype: str | None = None) -> Tensor:
+    """A tensor of numbers, nested lists, a numpy array or another tensor, copied.
+
+    ``shape`` reshapes the values. ShapeError when sizes differ, DTypeError when values are not numbers or text.
+    """
+    array, found = as_array(values, dtype, "tensor")
+    if shape is not None:
+        wanted = checked_shape(tuple(shape), "tensor")
+        if size_of(wanted) != array.size:
+            raise ShapeError(f"tensor: {array.size} values; expected {size_of(wanted)} for shape {list(wanted)}")
+        array = array.reshape(wanted)
+    return make_tensor(array, found)
+
+
+def _ranked(values: Any, rank: int, shape: Sequence[int] | None, dtype: str | None) -> Tensor:
+    made = tensor(values, shape, dtype)
+    if made.rank != rank:
+        found = made.shape
+        made.dispose()
+        raise ShapeError(f"tensor{rank}d: values of shape {found}; expected rank {rank}")
+    return made
+
+
+def scalar(value: Any, dtype: str | None = None) -> Tensor:
+    """A tensor of rank 0."""
+    return _ranked(value, 0, None, dtype)
+
+
+def tensor1d(values: Any, dtype: str | None = None) -> Tensor:
+    """A tensor of rank 1."""
+    return _ranked(values, 1, None, dtype)
+
+
+def tensor2d(values: Any, shape: Sequence[int] | None = None, dtype: str | None = None) -> Tensor:
+    """A tensor of rank 2; flat values need ``shape``."""
+    return _ranked(values, 2, shape, dtype)
+
+
+def tensor3d(values: Any, shape: Sequence[int] | None = None, dtype: str | None = None) -> Tensor:
+    """A tensor of rank 3; flat values need ``shape``."""
+    return _ranked(values, 3, shape, dtype)
+
+
+def tensor4d(values: Any, shape: Sequence[int] | None = None, dtype: str | None = None) -> Tensor:
+    """A tensor of rank 4; flat values need ``shape``."""
+    return _ranked(values, 4, shape, dtype)
+
+
+def tensor5d(values: Any, shape: Sequence[int] | None = None, dtype: str | None = None) -> Tensor:
+    """A tensor of rank 5; flat values need ``shape``."""
+    return _ranked(values, 5, shape, dtype)
+
+
+def tensor6d(values: Any, shape: Sequence[int] | None = None, dtype: str | None = None) -> Tensor:
+    """A tensor of rank 6; flat values need ``shape``."""
+    return _ranked(values, 6, shape, dtype)
+
+
+def fill(shape: Sequence[int], value: Any, dtype: str | None = None) -> Tensor:
+    """A tensor with ``value`` everywhere."""
+    dims = checked_shape(tuple(shape), "fill")
+    array, found = as_array(value, dtype, "fill")
+    if array.ndim:
+        raise ShapeError(f"fill: a value of shape {list(array.shape)}; expected one number or text")
+    return make_tensor(np.full(dims, array, dtype=array.dtype), found)
+
+
+def zeros(shape: Sequence[int], dtype: str = "float32") -> Tensor:
+    """A tensor of zeros (False for bool)."""
+    return make_tensor(np.zeros(checked_shape(tuple(shape), "zeros"), _numeric(dtype, "zeros")), dtype)
+
+
+def ones(shape: Sequence[int], dtype: str = "float32") -> Tensor:
+    """A tensor of ones (True for bool)."""
+    return make_tensor(np.ones(checked_shape(tuple(shape), "ones"), _numeric(dtype, "ones")), dtype)
+
+
+def zeros_like(x: Tensor) -> Tensor:
+    """Zeros in the shape and dtype of ``x``."""
+    return zeros(x.shape, x.dtype)
+
+
+def ones_like(x: Tensor) -> Tensor:
+    """Ones in the shape and dtype of ``x``."""
+    return ones(x.shape, x.dtype)
+
+
+def eye(num_rows: int, num_columns: int | None = None, dtype: str = "float32") -> Tensor:
+    """An identity matrix."""
+    dims = checked_shape((num_rows, num_rows if num_columns is None else num_columns), "eye")
+    return make_tensor(np.eye(*dims, dtype=_numeric(dtype, "eye")), dtype)
+
+
+def linspace(start: float, stop: float, num: int) -> Tensor:
+    """``num`` evenly spaced float32 numbers from ``start`` to ``stop``, both included."""
+    if num < 1:
+        raise InputError(f"linspace: num is {num}; expected at least 1")
+    return make_tensor(np.linspace(start, stop, num, dtype=np.float32), "float32")
+
+
+def range_(start: float, stop: float, step: float = 1, dtype: str = "float32") -> Tensor:
+    """Numbers from ``start`` to before ``stop``; counts down when ``stop`` is smaller and no step is given."""
+    if step == 0:
+        raise InputError("range: step is 0; expected any other number")
+    if stop < start and step == 1:
+        step = -1  # as in TensorFlow.js
+    return make_tensor(np.arange(start, stop, step).astype(_numeric(dtype, "range")), dtype)
+
+
+def random_uniform(
+    shape: Sequence[int], minval: float = 0, maxval: float = 1, dtype: str = "float32", seed: int | None = None,
+) -> Tensor:
+    """Uniform numbers in [minval, maxval). The same ``seed`` gives the same numbers on every machine."""
+    dims = checked_shape(tuple(shape), "random_uniform")
+    values = np.random.default_rng(seed).uniform(minval, maxval, dims)
+    kind = _numeric(dtype, "random_uniform")
+    return make_tensor(np.floor(values).astype(kind) if dtype == "int32" else values.astype(kind), dtype)
+
+
+def random_normal(
+    shape: Sequence[int], mean: float = 0, std_dev: float = 1, dtype: str = "float32", seed: int | None = None,
+) -> Tensor:
+    """Normally distributed numbers. The same ``seed`` gives the same numbers on every machine."""
+    dims = checked_shape(tuple(shape), "random_normal")
+    values = np.random.default_rng(seed).normal(mean, std_dev, dims)
+    return make_tensor(values.astype(_numeric(dtype, "random_normal")), dtype)
+
+
+def _numeric(dtype: str, where: str) -> np.dtype[Any]:
+    if dtype not in _NUMERIC:
+        raise DTypeError(f"{where}: dtype {dtype!r}; expected one of {', '.join(_NUMERIC)}")
+    return numpy_dtype(dtype)

@@ -1,0 +1,125 @@
+"""The eager session of each backend, with its plans of one node, and the bytes of tensors that lie in it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+
+import numpy as np
+
+from tfjslab.backends import registry
+from tfjslab.backends.base import Backend, Buffer, Plan
+from tfjslab.base.dtypes import Array
+from tfjslab.engine.state import STATE, count
+
+MAX_PLANS = 512  # one-node plans kept per backend; an evicted one is disposed
+
+
+class EagerSession:
+    """A session of ``backend`` and the plans compiled in it. None stands for ops that only the host can run."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.session = backend.open_session()
+        self.plans: OrderedDict[Hashable, Plan | None] = OrderedDict()
+        self.num_data = 0
+
+    def remember(self, key: Hashable, plan: Plan | None) -> None:
+        """Cache a plan; the one unused for longest makes room."""
+        self.plans[key] = plan
+        while len(self.plans) > MAX_PLANS:
+            evicted = self.plans.popitem(last=False)[1]
+            if evicted is not None:
+                evicted.dispose()
+
+    def close(self) -> None:
+        """Give everything back."""
+        for plan in self.plans.values():
+            if plan is not None:
+                plan.dispose()
+        self.plans.clear()
+        self.session.dispose()
+
+
+_SESSIONS: dict[int, EagerSession] = {}
+_CURRENT: tuple[int, EagerSession] | None = None
+
+
+def current_session() -> EagerSession:
+    """The eager session of the current backend. Hold ``STATE.lock``."""
+    global _CURRENT  # noqa: PLW0603 - the answer of a question asked for every op; it is cached by generation
+    generation = registry.generation()
+    if _CURRENT is None or _CURRENT[0] != generation:
+        backend = registry.backend()
+        if id(backend) not in _SESSIONS:
+            _SESSIONS[id(backend)] = EagerSession(backend)
+        _CURRENT = (registry.generation(), _SESSIONS[id(backend)])
+    return _CURRENT[1]
+
+
+def release_sessions() -> None:
+    """Close eager sessions that hold no tensors, with their cached plans. They open again when needed."""
+    global _CURRENT  # noqa: PLW0603 - see current_session
+    with STATE.lock:
+        for key, eager in tuple(_SESSIONS.items()):
+            if not eager.num_data:
+                eager.close()
+                del _SESSIONS[key]
+        _CURRENT = None
+
+
+class Data:
+    """The bytes that one or more tensors share, counted by reference (``DataId`` in TensorFlow.js).
+
+    Numbers lie in a backend's session and move when another backend needs them; strings stay on the host.
+    """
+
+    __slots__ = ("buffer", "dtype", "eager", "host", "refs", "string_bytes")
+
+    def __init__(self, dtype: str, *, host: Array | None = None, buffer: Buffer | None = None,
+                 eager: EagerSession | None = None) -> None:
+        self.dtype = dtype
+        self.host = host
+        self.buffer = buffer
+        self.eager = eager
+        self.refs = 0
+        # UTF-8 bytes, as TensorFlow.js counts them once strings are encoded.
+        self.string_bytes = sum(len(str(s).encode()) for s in host.flat) if host is not None else 0
+        if eager is not None:
+            eager.num_data += 1
+
+    def add_ref(self) -> None:
+        """One more tensor uses these bytes."""
+        self.refs += 1
+        if self.refs == 1:
+            count(buffers=1)
+
+    def drop_ref(self) -> None:
+        """One tensor fewer; the last one frees them."""
+        self.refs -= 1
+        if self.refs == 0:
+            count(buffers=-1)
+            self._free()
+
+    def read(self) -> Array:
+        """A copy of the values, flat or in whatever shape they were stored."""
+        if self.host is not None:
+            return self.host.copy()
+        if self.buffer is None or self.eager is None:
+            return np.empty(0)
+        return self.eager.session.get(self.buffer)
+
+    def on(self, eager: EagerSession) -> Buffer:
+        """The buffer in ``eager``'s session, moved there if it lies elsewhere. Its shape is that of the first tensor."""
+        if self.eager is not eager or self.buffer is None:
+            values = self.read()
+            self._free()
+            self.buffer, self.eager = eager.session.put(values, self.dtype), eager
+            eager.num_data += 1
+        return self.buffer
+
+    def _free(self) -> None:
+        if self.eager is not None and self.buffer is not None:
+            self.eager.session.free(self.buffer)
+            self.eager.num_data -= 1
+        self.buffer = self.eager = self.host = None

@@ -1,0 +1,186 @@
+"""The tensor: an immutable view of reference-counted bytes, as in TensorFlow.js."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from tfjslab.base.dtypes import Array, dtype_info
+from tfjslab.base.errors import DisposedError, InputError
+from tfjslab.base.shapes import size_of
+from tfjslab.engine.operators import Operators
+from tfjslab.engine.sessions import Data
+from tfjslab.engine.state import STATE, count
+
+
+class Tensor(Operators):
+    """An immutable array on a backend, with ``shape``, ``dtype``, ``size``, ``rank`` and ``id``.
+
+    It lives until ``dispose``, the end of the ``tidy`` it was made in, or of its own ``with`` block; garbage
+    collection does not free it, just as in TensorFlow.js. Several tensors may share bytes (``reshape``, ``clone``).
+    """
+
+    __slots__ = ("_data", "_dtype", "_id", "_kept", "_scope", "_shape")
+    __array_priority__ = 1000  # ``array + tensor`` is a tensor
+
+    def __init__(self, data: Data, shape: tuple[int, ...], dtype: str) -> None:
+        with STATE.lock:
+            self._data: Data | None = data
+            self._shape = shape
+            self._dtype = dtype
+            self._id = next(STATE.ids)
+            self._kept = False
+            data.add_ref()
+            count(tensors=1, num_bytes=self.num_bytes, strings=dtype == "string")
+        scopes = STATE.local.scopes
+        self._scope = scopes[-1] if scopes else None
+        if self._scope is not None:
+            self._scope.tensors.append(self)
+
+    @property
+    def shape(self) -> list[int]:
+        """Lengths, as a list of integers."""
+        return list(self._shape)
+
+    @property
+    def dtype(self) -> str:
+        """``float32``, ``int32``, ``bool`` or ``string``."""
+        return self._dtype
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return size_of(self._shape)
+
+    @property
+    def rank(self) -> int:
+        """Number of dimensions."""
+        return len(self._shape)
+
+    @property
+    def id(self) -> int:
+        """A number no other tensor of this process has had."""
+        return self._id
+
+    @property
+    def is_disposed(self) -> bool:
+        """Whether the tensor's bytes were given back."""
+        return self._data is None
+
+    @property
+    def num_bytes(self) -> int:
+        """What it adds to ``memory().num_bytes``: 4 bytes an element, 1 for bool, UTF-8 lengths for strings.
+
+        TensorFlow.js adds nothing when a string tensor is cloned but takes its bytes away when the clone is disposed,
+        so its count drifts below zero; here a clone adds what its disposal takes away.
+        """
+        data = self.data_ref()
+        return data.string_bytes if data.host is not None else self.size * dtype_info(self._dtype).bytes_per_element
+
+    def data_ref(self) -> Data:
+        """The shared bytes; DisposedError when they were given back."""
+        if self._data is None:
+            raise DisposedError(f"tensor {self._id} ({self._dtype} {list(self._shape)}) is disposed and cannot be used")
+        return self._data
+
+    def numpy(self) -> Array:
+        """The values as a new numpy array of the tensor's shape."""
+        with STATE.lock:
+            return self.data_ref().read().reshape(self._shape)
+
+    def data_sync(self) -> Array:
+        """The values as a new, flat numpy array."""
+        return self.numpy().reshape(-1)
+
+    async def data(self) -> Array:
+        """``data_sync`` for code that awaits."""
+        return self.data_sync()
+
+    def array_sync(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return self.numpy().tolist()
+
+    async def array(self) -> Any:
+        """``array_sync`` for code that awaits."""
+        return self.array_sync()
+
+    def item(self) -> Any:
+        """The value of a tensor of one element; InputError for any other size."""
+        if self.size != 1:
+            raise InputError(f"tensor {self._id} has shape {list(self._shape)}; expected one element")
+        return self.numpy().reshape(()).item()
+
+    def dispose(self) -> None:
+        """Give the tensor back. Doing it again changes nothing."""
+        with STATE.lock:
+            data = self._data
+            if data is None:
+                return
+            count(tensors=-1, num_bytes=-self.num_bytes, strings=-(self._dtype == "string"))
+            self._data = None
+            data.drop_ref()
+
+    def shared(self, shape: tuple[int, ...]) -> Tensor:
+        """A new tensor of another shape on the same bytes."""
+        with STATE.lock:
+            return Tensor(self.data_ref(), shape, self._dtype)
+
+    def clone(self) -> Tensor:
+        """A new tensor on the same bytes."""
+        return self.shared(self._shape)
+
+    def print(self) -> None:
+        """Print the tensor."""
+        print(repr(self))  # noqa: T201 - what the method is for
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.dispose()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:  # noqa: FBT001 - numpy's protocol
+        if copy is False:
+            raise ValueError("a tensor's values are copied out of the backend; np.asarray(tensor, copy=False) cannot work")
+        values = self.numpy()
+        return values if dtype is None else values.astype(dtype)
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __len__(self) -> int:
+        if not self._shape:
+            raise TypeError("a tensor of rank 0 has no length")
+        return self._shape[0]
+
+    def __hash__(self) -> int:
+        return self._id
+
+    def __copy__(self) -> Tensor:
+        return self.clone()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        return self.clone()
+
+    def __repr__(self) -> str:
+        head = f"Tensor(shape={list(self._shape)}, dtype={self._dtype}"
+        if self.is_disposed:
+            return f"{head}, disposed)"
+        values = np.array2string(self.numpy(), separator=", ", threshold=200, edgeitems=3, precision=7)
+        return f"{head})\n{values}"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a caption, and the values when there are few."""
+        lines = repr(self).partition("\n")
+        body = lines[2].replace("&", "&amp;").replace("<", "&lt;")
+        return f"<div><code>{lines[0]}</code><pre>{body}</pre></div>"
+
+

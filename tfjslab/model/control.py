@@ -1,0 +1,64 @@
+"""Loops, branches and calls: the ops that the executor itself runs, one handler each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfjslab.base.errors import BackendError, InputError
+from tfjslab.base.limits import LIMITS, check_limit
+from tfjslab.graph.ir import Node
+
+if TYPE_CHECKING:
+    from tfjslab.model.executor import Executor, Run
+
+Handler = Callable[["Executor", Node, Sequence[Any], "Run"], Sequence[Any]]
+
+
+def call_function(executor: Executor, name: str, arguments: Sequence[Any], run: Run) -> list[Any]:
+    """Run a function of the library on ``arguments``, in the order of its inputs."""
+    function = executor.function(name)
+    ports = function.graph.inputs
+    if len(ports) != len(arguments):
+        raise InputError(f"function '{name}' takes {len(ports)} inputs and is called with {len(arguments)}")
+    feeds = {p.value: a for p, a in zip(ports, arguments, strict=True)}
+    return function.run(feeds, tuple(p.value for p in function.graph.outputs), run.deeper())
+
+
+def _truth(value: Any, node: Node) -> bool:
+    """A predicate's value; anything but one element is an error that names the node."""
+    array = np.asarray(value)
+    if array.size != 1:
+        raise InputError(f"node '{node.name}' ({node.op}): its condition has shape {list(array.shape)}; expected one element")
+    return bool(array.reshape(())[()])
+
+
+def _while(executor: Executor, node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Any]:
+    values = list(inputs)
+    count = 0
+    while _truth(call_function(executor, node.attrs["cond"], values, run)[0], node):
+        count += 1
+        check_limit(f"node '{node.name}': number of loop iterations", count, LIMITS.loop_iterations)
+        values = call_function(executor, node.attrs["body"], values, run)
+    return values
+
+
+def _if(executor: Executor, node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Any]:
+    branch = "then_branch" if _truth(inputs[0], node) else "else_branch"
+    return call_function(executor, node.attrs[branch], inputs[1:], run)
+
+
+def _call(executor: Executor, node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Any]:
+    return call_function(executor, node.attrs["f"], inputs, run)
+
+
+HANDLERS: dict[str, Handler] = {"While": _while, "If": _if, "Call": _call}
+
+
+def run_control(executor: Executor, node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Any]:
+    """Run a control node through its handler."""
+    if node.op not in HANDLERS:
+        raise BackendError(f"node '{node.name}': the executor has no way to run the control op {node.op}")
+    return HANDLERS[node.op](executor, node, inputs, run)

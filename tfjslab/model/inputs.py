@@ -1,0 +1,93 @@
+"""Checking what is fed to a model against what the model declares: names, dtypes, shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfjslab.base.dtypes import Array, numpy_dtype, of_array
+from tfjslab.base.errors import DTypeError, InputError, ShapeError, did_you_mean
+from tfjslab.engine.tensor import Tensor
+from tfjslab.graph.ir import Dims, Port
+from tfjslab.model.summary import dims_text
+
+_INT32 = np.iinfo(np.int32)
+
+
+def by_name(ports: Sequence[Port], given: Any) -> dict[str, Any]:
+    """What was given to ``predict``, by input name: a mapping as it is, a sequence in the order of the inputs.
+
+    A list is a sequence of inputs when its items are arrays or tensors or when the model has several inputs;
+    otherwise it is the data of the one input.
+    """
+    if isinstance(given, Mapping):
+        return {str(k): v for k, v in given.items()}
+    several = isinstance(given, (list, tuple)) and (
+        len(ports) != 1 or (bool(given) and all(isinstance(v, (np.ndarray, Tensor)) for v in given))
+    )
+    values = list(given) if several else [given]
+    if len(values) != len(ports):
+        names = ", ".join(p.name for p in ports)
+        raise InputError(f"{len(values)} input(s) given; the model has {len(ports)}: {names}", code="input.count")
+    return {p.name: v for p, v in zip(ports, values, strict=True)}
+
+
+def find_port(ports: Sequence[Port], name: str) -> Port | None:
+    """The port of that name; TF.js's ``name:0`` means the same."""
+    plain = name.removesuffix(":0")
+    return next((p for p in ports if name == p.name or plain == p.name.removesuffix(":0")), None)
+
+
+def require_known(name: str, known: Sequence[str]) -> InputError:
+    """The error for an input that the model does not have."""
+    return InputError(
+        f"input '{name}' is not an input of the model; inputs: {', '.join(known)}{did_you_mean(name, known)}",
+        code="input.name",
+    )
+
+
+def check_array(port: Port, value: Any) -> Array:
+    """``value`` as an array that fits ``port``: its dtype, its rank and every length that the port fixes.
+
+    Python numbers and lists take the port's dtype. Arrays must have it already (floats of any width count as
+    float32, integers as int32), as in TensorFlow.js. The result never shares writable memory with ``value``.
+    """
+    if isinstance(value, Tensor):
+        value = value.numpy()
+    array = value if isinstance(value, np.ndarray) else _from_python(port, value)
+    found = of_array(array)
+    if port.dtype and found != port.dtype:
+        hint = "" if "string" in (port.dtype, found) else f"; convert it with .astype(np.{numpy_dtype(port.dtype).name})"
+        raise DTypeError(f"input '{port.name}': dtype {found} ({array.dtype}); expected {port.dtype}{hint}")
+    if port.shape is not None and not _fits(array.shape, port.shape):
+        raise ShapeError(f"input '{port.name}': shape {list(array.shape)}; expected {dims_text(port.shape)}")
+    return _stored(port, array, found)
+
+
+def _from_python(port: Port, value: Any) -> Array:
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ShapeError(f"input '{port.name}': a ragged list cannot become a tensor") from None
+    if array.dtype.kind not in "biufUSO" or (array.dtype.kind == "O" and not all(isinstance(v, str) for v in array.flat)):
+        raise DTypeError(f"input '{port.name}': {type(value).__name__} cannot become a tensor; expected numbers or text")
+    if port.dtype == "float32" and array.dtype.kind in "iu":
+        return array.astype(np.float32)
+    return array
+
+
+def _stored(port: Port, array: Array, dtype: str) -> Array:
+    """The array in the dtype it is stored as, read-only; integers that do not fit int32 are refused."""
+    wanted = numpy_dtype(dtype)
+    wide = dtype == "int32" and array.dtype != wanted and array.size
+    if wide and not (_INT32.min <= int(array.min()) and int(array.max()) <= _INT32.max):
+        raise DTypeError(f"input '{port.name}': {array.dtype} values outside of int32; expected numbers within it")
+    stored = np.asarray(array, dtype=wanted, order="C").view()
+    stored.setflags(write=False)
+    return stored
+
+
+def _fits(shape: tuple[int, ...], dims: Dims) -> bool:
+    return len(shape) == len(dims) and all(d is None or d < 0 or d == s for s, d in zip(shape, dims, strict=True))

@@ -1,0 +1,53 @@
+"""From a path or an address to a ``Model``."""
+
+from __future__ import annotations
+
+import os
+
+from tfjslab.formats.registry import read_model
+from tfjslab.formats.sources import Progress, no_progress
+from tfjslab.model.model import Model
+
+Source = str | os.PathLike[str]
+
+
+def load_model(
+    path_or_url: Source, backend: str | None = None, threads: int | None = None, progress: Progress = no_progress,
+    format_name: str = "",
+) -> Model:
+    """Load a model from a folder, a file, or a ``file://`` or ``http(s)://`` address; its format is recognised.
+
+    Args:
+        path_or_url: where the model's main file is.
+        backend: where it runs; None follows the current backend.
+        threads: for threaded backends; None means ``get_threads_count()``.
+        progress: called with the name of a file, bytes so far and bytes in all (None when unknown).
+        format_name: insist on this format instead of recognising it.
+
+    Raises ModelError (exit code 3) naming the file and the reason; BackendUnavailableError.
+
+    """
+    graph = read_model(path_or_url, format_name=format_name, progress=progress)
+    return Model(graph, backend, threads, name=_name(path_or_url))
+
+
+def load_graph_model(
+    path_or_url: Source, backend: str | None = None, threads: int | None = None, progress: Progress = no_progress,
+) -> Model:
+    """``load_model`` that takes nothing but a TensorFlow.js graph model."""
+    return load_model(path_or_url, backend, threads, progress, "tfjs-graph-model")
+
+
+def load_layers_model(
+    path_or_url: Source, backend: str | None = None, threads: int | None = None, progress: Progress = no_progress,
+) -> Model:
+    """``load_model`` that takes nothing but a TensorFlow.js layers model."""
+    return load_model(path_or_url, backend, threads, progress, "tfjs-layers-model")
+
+
+def _name(source: Source) -> str:
+    """What people call the model: its folder when the file is a plain ``model.json``, else the file."""
+    parts = [p for p in os.fspath(source).replace(os.sep, "/").split("?")[0].split("/") if p]
+    if parts and parts[-1] == "model.json":
+        parts.pop()
+    return parts[-1].removesuffix(".json") if parts else "model"

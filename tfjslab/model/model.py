@@ -1,0 +1,236 @@
+"""A loaded model: predict, execute, summary, dispose. The same for every file format and backend."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from tfjslab.backends import registry
+from tfjslab.backends.base import Backend, PlanInfo, Session
+from tfjslab.backends.host import own_array, spec_of
+from tfjslab.base.dtypes import Array, numpy_dtype, of_array
+from tfjslab.base.errors import DisposedError, InputError
+from tfjslab.engine.create import make_tensor
+from tfjslab.engine.recorder import active_recorder
+from tfjslab.engine.state import count
+from tfjslab.engine.tensor import Tensor
+from tfjslab.formats import registry as formats
+from tfjslab.graph.ir import Graph, Port
+from tfjslab.model.executor import Executor, Recorder, Run, resolve_value
+from tfjslab.model.inputs import by_name, check_array, find_port, require_known
+from tfjslab.model.schedule import prune
+from tfjslab.model.summary import summary
+
+
+class Model:
+    """A model on a backend. Without ``backend`` it follows the current one, moving there when that changes.
+
+    Weights count as tensors in ``tf.memory()``, one each, until ``dispose``. Calls may come from any thread; they
+    run one at a time.
+    """
+
+    def __init__(self, graph: Graph, backend: str | None = None, threads: int | None = None, name: str = "") -> None:
+        self._graph: Graph | None = graph
+        self._chosen = (backend, threads)
+        self._lock = threading.RLock()
+        self._running: tuple[Backend, Session, Executor] | None = None
+        self._needs: dict[tuple[str, ...], frozenset[str]] = {}
+        self._arrays = [c for g in graph.all_graphs() for c in g.constants.values()]
+        self.name = name or str(graph.metadata.get("name", "model"))
+        for array in self._arrays:
+            array.setflags(write=False)  # plans, results and other models may look at the same bytes
+        registry.backend(backend, threads)  # one that is not there is better known now than at the first predict
+        self._count(1)
+
+    def _count(self, sign: int) -> None:
+        n = len(self._arrays)
+        count(tensors=sign * n, buffers=sign * n, num_bytes=sign * sum(a.nbytes for a in self._arrays))
+
+    @property
+    def graph(self) -> Graph:
+        """The graph; DisposedError after ``dispose``."""
+        if self._graph is None:
+            raise DisposedError(f"model '{self.name}' is disposed and cannot be used", code="model.disposed")
+        return self._graph
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        """Inputs with name, shape (None where any length will do) and dtype."""
+        return self.graph.inputs
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        """Outputs with name, shape and dtype as far as the file tells."""
+        return self.graph.outputs
+
+    @property
+    def backend(self) -> Backend:
+        """Where the model runs now."""
+        return registry.backend(*self._chosen)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all weights as loaded."""
+        return sum(a.nbytes for a in self._arrays)
+
+    @property
+    def num_weights(self) -> int:
+        """How many weights there are; each counts as a tensor."""
+        return len(self._arrays)
+
+    def predict(self, x: Any) -> Any:
+        """Run the model on one value, a sequence in the order of ``inputs``, or a mapping by input name.
+
+        numpy arrays and Python numbers give numpy arrays, Tensors give Tensors. One output comes by itself, several
+        as a list in the order of ``outputs``. Raises InputError, DTypeError or ShapeError naming the input.
+        """
+        return self.execute(x)
+
+    async def predict_async(self, x: Any) -> Any:
+        """``predict`` for code that awaits."""
+        return self.execute(x)
+
+    def execute(self, feeds: Any, outputs: str | Sequence[str] | None = None) -> Any:
+        """Like ``predict``, for any nodes as ``outputs`` (``name`` or ``name:index``), which may be fed as well."""
+        with self._lock:
+            wanted = self._wanted(outputs)
+            arrays, as_tensors = self._feeds(feeds, wanted)
+            results = self._executor().run(arrays, wanted, Run(active_recorder()))
+            owned: list[Any] = []
+            for result in results:
+                owned.append(_owned(result, owned))
+        found = [_tensor(r) for r in owned] if as_tensors else owned
+        return found[0] if isinstance(outputs, str) or (outputs is None and len(found) == 1) else found
+
+    async def execute_async(self, feeds: Any, outputs: str | Sequence[str] | None = None) -> Any:
+        """``execute`` for code that awaits."""
+        return self.execute(feeds, outputs)
+
+    def run(self, feeds: Mapping[str, Any], recorder: Recorder | None = None) -> list[Any]:
+        """One inference with a recorder of one's own, for profiling; outputs as arrays, in order."""
+        with self._lock:
+            wanted = self._wanted(None)
+            return self._executor().run(self._feeds(feeds, wanted)[0], wanted, Run(recorder))
+
+    def prepare(self, x: Any) -> tuple[PlanInfo, ...]:
+        """Compile for inputs like ``x`` without running, and tell what each plan takes."""
+        with self._lock:
+            wanted = self._wanted(None)
+            arrays, _ = self._feeds(x, wanted)
+            program = self._executor().prepare({k: spec_of(v) for k, v in arrays.items()}, wanted)
+            return tuple(p.info for p in program.plans if p is not None)
+
+    def sample(self, batch: int = 1, seed: int = 0) -> dict[str, Array]:
+        """Inputs of the declared shapes with seeded values, ``batch`` where a length is open.
+
+        InputError when an input's rank is not declared.
+        """
+        return {p.name: _sample(p, batch, seed + i) for i, p in enumerate(self.inputs)}
+
+    def dispose(self) -> None:
+        """Give back plans and weights. Doing it again changes nothing."""
+        with self._lock:
+            if self._graph is not None:
+                self._stop()
+                self._count(-1)
+                self._graph, self._arrays = None, []
+
+    def summary(self) -> str:
+        """What the model is, as text."""
+        return summary(self.graph, self.name)
+
+    def save(self, path: str | Path, format: str = "tfjs-graph-model") -> Path:  # noqa: A002 - the public name
+        """Write the model to a folder. UsageError lists the known formats."""
+        return formats.write_model(self.graph, path, format)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.dispose()
+
+    def __repr__(self) -> str:
+        if self._graph is None:
+            return f"Model({self.name}, disposed)"
+        ports = ", ".join(p.name for p in self.inputs), ", ".join(p.name for p in self.outputs)
+        return f"Model({self.name}: {ports[0]} -> {ports[1]})"
+
+    def _executor(self) -> Executor:
+        """The executor on the current backend, moved there if the backend changed."""
+        backend = self.backend
+        if self._running is None or self._running[0] is not backend:
+            self._stop()
+            session = backend.open_session()
+            # On the cpu backend numpy is no fallback, it is the backend.
+            reason = "" if backend.name == "cpu" else "its shape depends on data or it handles strings or lists"
+            self._running = (backend, session, Executor(self.graph, session, reason))
+        return self._running[2]
+
+    def _stop(self) -> None:
+        if self._running is not None:
+            _, session, executor = self._running
+            self._running = None
+            executor.dispose()
+            session.dispose()
+
+    def _wanted(self, outputs: str | Sequence[str] | None) -> tuple[str, ...]:
+        if outputs is None:
+            return tuple(p.value for p in self.graph.outputs)
+        names = [outputs] if isinstance(outputs, str) else outputs
+        return tuple(resolve_value(self.graph, n) for n in names)
+
+    def _feeds(self, given: Any, wanted: tuple[str, ...]) -> tuple[dict[str, Array], bool]:
+        """Checked arrays by value name, in the order of the inputs, and whether any was a Tensor."""
+        named = by_name(self.inputs, given)
+        ports = [self._port(name) for name in named]
+        self._require(wanted, {p.value for p in ports})
+        as_tensors = any(isinstance(v, Tensor) for v in named.values())
+        arrays = {p.value: check_array(p, v) for p, v in zip(ports, named.values(), strict=True)}
+        order = {p.value: i for i, p in enumerate(self.inputs)}
+        return dict(sorted(arrays.items(), key=lambda kv: (order.get(kv[0], len(order)), kv[0]))), as_tensors
+
+    def _port(self, name: str) -> Port:
+        """The input called ``name``, or a port for a value inside the graph."""
+        found = find_port(self.inputs, name)
+        if found is not None:
+            return found
+        plain = name.removesuffix(":0")
+        if any(plain in n.outputs for n in self.graph.nodes):
+            return Port(name, plain, None, "")
+        raise require_known(name, [p.name for p in self.inputs])
+
+    def _require(self, wanted: tuple[str, ...], fed: Iterable[str]) -> None:
+        """InputError when an input that ``wanted`` needs was not fed."""
+        given = frozenset(fed)
+        if all(p.value in given for p in self.inputs):
+            return
+        key = (*wanted, "|", *sorted(given))
+        if key not in self._needs:
+            cut = self.graph.with_(nodes=tuple(n for n in self.graph.nodes if given.isdisjoint(n.outputs)))
+            self._needs[key] = frozenset(v for n in prune(cut, wanted).nodes for v in n.uses) | frozenset(wanted)
+        for port in self.inputs:
+            if port.value in self._needs[key] - given:
+                raise InputError(f"input '{port.name}' is missing; given: {', '.join(sorted(given)) or 'none'}", code="input.missing")
+
+
+def _owned(result: Any, others: Sequence[Any]) -> Any:
+    if not isinstance(result, np.ndarray):
+        raise InputError(f"the output is {result!r}, not a tensor: ask for a value that is alive and no list")
+    return own_array(result, others)
+
+
+def _tensor(array: Array) -> Tensor:
+    return make_tensor(array, of_array(array))
+
+
+def _sample(port: Port, batch: int, seed: int) -> Array:
+    if port.shape is None or port.dtype == "string":
+        raise InputError(f"input '{port.name}' has no declared shape of numbers; give values for it")
+    shape = tuple(batch if d is None or d < 0 else d for d in port.shape)
+    values = np.random.default_rng(seed).uniform(0, 1, shape)
+    return values.astype(numpy_dtype(port.dtype or "float32"))

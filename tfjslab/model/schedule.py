@@ -1,0 +1,218 @@
+"""From a graph to steps: what is static becomes few plans, the rest is run node by node.
+
+Pure functions. A step is a ``Group`` (nodes whose shapes are all known, compiled as one plan) or a ``Single``.
+Nodes behind a ``Switch`` may turn out dead, so a group holds only nodes that are dead or alive together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tfjslab.base.errors import GraphError
+from tfjslab.graph.ir import Graph, Node, Port, value_name
+from tfjslab.graph.specialize import Specialized, specialize
+from tfjslab.ops.registry import Spec
+
+# What must hold for a node to be alive: (predicate, branch) pairs from Switch, (Merge, -1) where branches do not match.
+Condition = frozenset[tuple[str, int]]
+SWITCH, MERGE = "Switch", "Merge"
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Nodes for one plan, as a program with its feeds and results."""
+
+    program: Specialized
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Single:
+    """A node that is run by itself, with the specs that inference promised for its outputs."""
+
+    node: Node
+    promised: tuple[Spec, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """Steps in order; ``last_uses[i]`` are the values that no step after ``i`` reads and nobody asked for."""
+
+    steps: tuple[Group | Single, ...]
+    last_uses: tuple[tuple[str, ...], ...]
+    constants: Mapping[str, object]
+    specs: Mapping[str, Spec]
+
+
+def prune(graph: Graph, outputs: Sequence[str]) -> Graph:
+    """The part of ``graph`` that ``outputs`` need. Ports stay as they are."""
+    wanted = set(outputs)
+    kept: list[Node] = []
+    for node in reversed(graph.nodes):
+        if not wanted.isdisjoint(node.outputs):
+            kept.append(node)
+            wanted.update(node.uses)
+    constants = {k: v for k, v in graph.constants.items() if k in wanted}
+    return graph.with_(nodes=tuple(reversed(kept)), constants=constants)
+
+
+def schedule(graph: Graph, feeds: Mapping[str, Spec], outputs: Sequence[str]) -> Schedule:
+    """Specialize ``graph`` for ``feeds`` and split what ``outputs`` need into as few groups as possible."""
+    cut = _cut_at_feeds(graph, feeds)
+    program = specialize(prune(cut, outputs), feeds)
+    # Folding shape arithmetic leaves nodes behind that were only asked for their shape.
+    pruned = prune(program.graph, outputs)
+    program = Specialized(pruned, program.specs, program.static)
+    steps = _make_steps(program, outputs)
+    return Schedule(steps, _last_uses(steps, outputs), pruned.constants, program.specs)
+
+
+def _cut_at_feeds(graph: Graph, feeds: Mapping[str, Spec]) -> Graph:
+    """Feeding a value from inside the graph replaces the node that makes it."""
+    inner = [n for n in graph.nodes if not set(n.outputs).isdisjoint(feeds)]
+    for node in inner:
+        missing = [v for v in node.outputs if v not in feeds]
+        if missing:
+            raise GraphError(f"node '{node.name}' has {node.num_outputs} outputs; feed all of them ({missing[0]} is missing)")
+    fed = {n.name for n in inner}
+    constants = {k: v for k, v in graph.constants.items() if k not in feeds}
+    return graph.with_(nodes=tuple(n for n in graph.nodes if n.name not in fed), constants=constants)
+
+
+def conditions(nodes: Sequence[Node]) -> dict[str, Condition]:
+    """By value: what must hold for it to be alive."""
+    found: dict[str, Condition] = {}
+    none: Condition = frozenset()
+    for node in nodes:
+        ins = [found.get(v, none) for v in node.uses]
+        if node.op == SWITCH:
+            here = none.union(*ins)
+            for branch in range(node.num_outputs):
+                found[value_name(node.name, branch)] = here | {(node.inputs[1], branch)}
+            continue
+        alive = _merged(node, ins) if node.op == MERGE else none.union(*ins)
+        found.update(dict.fromkeys(node.outputs, alive))
+    return found
+
+
+def _merged(node: Node, ins: Sequence[Condition]) -> Condition:
+    """A Merge of both branches of a predicate is alive whenever the predicate is; else it is a condition of its own."""
+    common = frozenset.intersection(*ins)
+    rest = [c - common for c in ins]
+    if len(rest) == 2 and all(len(r) == 1 for r in rest):  # noqa: PLR2004 - two branches
+        (a,), (b,) = rest
+        if a[0] == b[0] and {a[1], b[1]} == {0, 1}:
+            return common
+    return common if not all(rest) else common | {(node.name, -1)}
+
+
+def _make_steps(program: Specialized, outputs: Sequence[str]) -> tuple[Group | Single, ...]:
+    nodes = program.graph.nodes
+    alive = conditions(nodes)
+
+    def key(node: Node) -> Condition | None:
+        """The group key, None for nodes that are run by themselves."""
+        uses = [program.specs[v] for v in (*node.uses, *node.outputs)]
+        plain = node.name in program.static and all(s.dtype not in ("string", "variant") for s in uses)
+        return alive[node.outputs[0]] if plain and node.outputs else None
+
+    keys = {n.name: key(n) for n in nodes}
+    orders = [_batches(nodes, keys, singles_first=first) for first in (True, False)]
+    batches = min(orders, key=len)
+    steps: list[Group | Single] = []
+    for batch in batches:
+        if keys[batch[0].name] is None:
+            steps.extend(Single(n, tuple(program.specs[v] for v in n.outputs)) for n in batch)
+        else:
+            steps.append(_group(program, batch, _needed_outside(program.graph, batch, outputs)))
+    return tuple(steps)
+
+
+def _batches(
+    nodes: Sequence[Node], keys: Mapping[str, Condition | None], *, singles_first: bool,
+) -> list[list[Node]]:
+    """Runs of nodes with equal keys, in an order that respects uses.
+
+    Taking all that can be taken of one key before going to the next gives the fewest batches for two keys, once the
+    first is chosen.
+    """
+    waiting, ready, consumers = _readiness(nodes)
+    batches: list[list[Node]] = []
+    prefer = singles_first
+    while ready:
+        pool = [n for n in ready if (keys[n.name] is None) == prefer] or ready
+        current = keys[pool[0].name]
+        batch = _drain(waiting, ready, consumers, lambda n, c=current: keys[n.name] == c)  # type: ignore[misc]
+        batches.append(batch)
+        prefer = current is not None
+    order = {n.name: i for i, n in enumerate(nodes)}
+    return [sorted(b, key=lambda n: order[n.name]) for b in batches]
+
+
+def _readiness(nodes: Sequence[Node]) -> tuple[dict[str, int], list[Node], dict[str, list[Node]]]:
+    """How many producers each node waits for, the nodes that wait for none, and who waits for each node."""
+    makers = {v: n.name for n in nodes for v in n.outputs}
+    waiting: dict[str, int] = {}
+    consumers: dict[str, list[Node]] = {}
+    for node in nodes:
+        producers = {makers[v] for v in node.uses if v in makers}
+        waiting[node.name] = len(producers)
+        for p in producers:
+            consumers.setdefault(p, []).append(node)
+    return waiting, [n for n in nodes if not waiting[n.name]], consumers
+
+
+def _drain(
+    waiting: dict[str, int], ready: list[Node], consumers: Mapping[str, list[Node]], wanted: Callable[[Node], bool],
+) -> list[Node]:
+    """Take wanted nodes out of ``ready`` until there are none left, adding what becomes ready."""
+    taken: list[Node] = []
+    stack = [n for n in ready if wanted(n)]
+    ready[:] = [n for n in ready if not wanted(n)]
+    while stack:
+        node = stack.pop()
+        taken.append(node)
+        for consumer in consumers.get(node.name, ()):
+            waiting[consumer.name] -= 1
+            if not waiting[consumer.name]:
+                (stack if wanted(consumer) else ready).append(consumer)
+    return taken
+
+
+def _needed_outside(graph: Graph, batch: Sequence[Node], outputs: Sequence[str]) -> tuple[str, ...]:
+    inside = {n.name for n in batch}
+    used = {v for n in graph.nodes if n.name not in inside for v in n.uses} | set(outputs)
+    return tuple(v for n in batch for v in n.outputs if v in used)
+
+
+def _group(program: Specialized, batch: Sequence[Node], outputs: tuple[str, ...]) -> Group:
+    """A graph of its own for ``batch``: values from outside become input ports."""
+    made = {v for n in batch for v in n.outputs}
+    read = dict.fromkeys(v for n in batch for v in n.uses)
+    constants = {v: program.graph.constants[v] for v in read if v in program.graph.constants}
+    inputs = tuple(v for v in read if v not in made and v not in constants)
+    graph = Graph(
+        inputs=tuple(_port(program, v) for v in inputs), outputs=tuple(_port(program, v) for v in outputs),
+        nodes=tuple(batch), constants=constants,
+    )
+    specs = {v: program.specs[v] for v in (*read, *made)}
+    return Group(Specialized(graph, specs, frozenset(n.name for n in batch)), inputs, outputs)
+
+
+def _port(program: Specialized, value: str) -> Port:
+    spec = program.specs[value]
+    return Port(value, value, spec.shape, spec.dtype)
+
+
+def _last_uses(steps: Sequence[Group | Single], outputs: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    last: dict[str, int] = {}
+    for i, step in enumerate(steps):
+        touched = (*step.inputs, *step.outputs) if isinstance(step, Group) else (*step.node.uses, *step.node.outputs)
+        last.update(dict.fromkeys(touched, i))
+    found: list[list[str]] = [[] for _ in steps]
+    for value, i in last.items():
+        if value not in outputs:
+            found[i].append(value)
+    return tuple(tuple(f) for f in found)

@@ -1,0 +1,77 @@
+"""``model.summary()``: what a model is, as text and as data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from tfjslab.base.dtypes import of_array
+from tfjslab.base.errors import TfjslabError
+from tfjslab.graph.ir import Dims, Graph, Port
+from tfjslab.graph.specialize import specialize
+from tfjslab.ops.registry import Spec
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Counts of a graph and its functions. ``flops`` is for one example, None when shapes depend on data."""
+
+    nodes: int
+    ops: dict[str, int]
+    parameters: int
+    weight_bytes: int
+    flops: int | None
+
+
+def overview(graph: Graph) -> Overview:
+    """Count nodes by op, parameters (numbers of float weights), bytes and operations."""
+    graphs = list(graph.all_graphs())
+    ops = Counter(n.op for g in graphs for n in g.nodes)
+    weights = [c for g in graphs for c in g.constants.values() if of_array(c) == "float32"]
+    return Overview(
+        sum(ops.values()), dict(sorted(ops.items(), key=lambda kv: (-kv[1], kv[0]))),
+        sum(w.size for w in weights), graph.weight_bytes, count_flops(graph),
+    )
+
+
+def count_flops(graph: Graph, batch: int = 1) -> int | None:
+    """Operations of one run with ``batch`` where a length is open; None when some shape is only known by running."""
+    if any(p.shape is None for p in graph.inputs):
+        return None
+    feeds = {p.value: Spec(tuple(batch if d is None or d < 0 else d for d in p.shape or ()), p.dtype) for p in graph.inputs}
+    try:
+        program = specialize(graph, feeds)
+    except TfjslabError:
+        return None  # an open length that 1 does not fit; the graph itself may be fine
+    if any(n.name not in program.static for n in program.graph.nodes):
+        return None
+    specs = program.specs
+    return sum(
+        n.definition.flops([specs[v] for v in n.inputs if v], [specs[v] for v in n.outputs], n.attrs)
+        for n in program.graph.nodes
+    )
+
+
+def summary(graph: Graph, name: str) -> str:
+    """Inputs, outputs, sizes and the ops by count."""
+    facts = overview(graph)
+    lines = [
+        f"Model: {name}",
+        *_ports("inputs", graph.inputs), *_ports("outputs", graph.outputs),
+        f"parameters: {facts.parameters:,} in {len(graph.constants):,} weights, {facts.weight_bytes:,} bytes",
+        f"operations: {f'{facts.flops:,} for one example' if facts.flops is not None else 'depend on data'}",
+        f"nodes: {facts.nodes:,}",
+        *(f"  {op:<28}{count:>6,}" for op, count in facts.ops.items()),
+    ]
+    return "\n".join(lines)
+
+
+def _ports(title: str, ports: tuple[Port, ...]) -> list[str]:
+    return [f"{title}:", *(f"  {p.name}  {p.dtype or 'any dtype'} {dims_text(p.shape)}" for p in ports)]
+
+
+def dims_text(dims: Dims | None) -> str:
+    """A shape with ``?`` for what is open."""
+    if dims is None:
+        return "of any shape"
+    return f"[{', '.join('?' if d is None or d < 0 else str(d) for d in dims)}]"

@@ -1,0 +1,158 @@
+"""What a profile is: inert data that survives a trip through JSON. Collecting and reducing are elsewhere.
+
+The JSON keys of a kernel and of a profile are the outside contract of ``tfjslab profile``. Times are in
+milliseconds; what could not be measured is None and never 0.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfjslab.base.errors import InputError
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class KernelRecord:
+    """One kernel that ran. ``bytes_added`` and the totals follow the counting rules of ``tf.memory()``.
+
+    ``nodes`` lists every model node that was fused into it; ``reason`` says why it fell back to the host.
+    """
+
+    name: str
+    node: str
+    kernel_time_ms: float
+    input_shapes: tuple[Shape, ...]
+    output_shapes: tuple[Shape, ...]
+    bytes_added: int
+    total_bytes_snapshot: int
+    tensors_added: int
+    total_tensors_snapshot: int
+    flops: int
+    fallback: bool
+    nodes: tuple[str, ...] = ()
+    layer: str = ""
+    bytes_moved: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where figures were taken: what must travel with them."""
+
+    python: str
+    numpy: str
+    cpu: str
+    cores: int
+    system: str
+    backend: str
+    engine: str
+    threads: int
+    clock: str
+
+
+def stamp_environment(backend: str, engine: str, threads: int, clock: str) -> Environment:
+    """The environment of this process, running ``backend``."""
+    return Environment(
+        platform.python_version(), np.__version__, cpu_model(), usable_cores(), platform.platform(terse=True),
+        backend, engine, threads, clock,
+    )
+
+
+@lru_cache(maxsize=1)
+def cpu_model() -> str:
+    """The processor's name, as well as the system tells it."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, which in a container is fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Phases:
+    """The four times that are never one. ``steady_ms`` are the walls of runs without profiling, in order."""
+
+    load_ms: float | None = None
+    compile_ms: float | None = None
+    first_ms: float | None = None
+    steady_ms: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One profiled run: ``wall_ms`` is the kernels' times plus ``unattributed_ms``, exactly.
+
+    ``profiled_ms`` are the walls of all profiled runs; against ``phases.steady_ms`` they tell the profiler's own cost.
+    """
+
+    kernels: tuple[KernelRecord, ...]
+    wall_ms: float
+    unattributed_ms: float
+    peak_bytes: int
+    new_bytes: int
+    new_tensors: int
+    phases: Phases = field(default_factory=Phases)
+    profiled_ms: tuple[float, ...] = ()
+    environment: Environment | None = None
+    model: str = ""
+
+    @property
+    def kernel_ms(self) -> float:
+        """Time inside kernels."""
+        return math.fsum(k.kernel_time_ms for k in self.kernels)
+
+
+def attribute(kernels: Sequence[KernelRecord], wall_ms: float) -> tuple[float, float]:
+    """``(wall_ms, unattributed_ms)`` such that the kernels' sum plus the rest is the wall to the last bit.
+
+    The wall may move by one rounding step for that; a difference that does not add up invites doubt about all of it.
+    """
+    kernel_ms = math.fsum(k.kernel_time_ms for k in kernels)
+    rest = wall_ms - kernel_ms
+    return kernel_ms + rest, rest
+
+
+def to_json(profile: Profile) -> dict[str, Any]:
+    """Plain lists, dicts, strings and numbers."""
+    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(profile), allow_nan=False))
+    return plain
+
+
+def from_json(data: Mapping[str, Any]) -> Profile:
+    """The profile that ``to_json`` wrote; InputError names what is missing or unknown."""
+    try:
+        given = dict(data)
+        given["kernels"] = tuple(_kernel(k) for k in given["kernels"])
+        given["phases"] = Phases(**{k: _tupled(v) for k, v in given.get("phases", {}).items()})
+        given["profiled_ms"] = tuple(given.get("profiled_ms", ()))
+        given["environment"] = Environment(**given["environment"]) if given.get("environment") else None
+        return Profile(**given)
+    except (TypeError, KeyError, AttributeError) as e:
+        raise InputError(f"this is not a profile written by tfjslab: {e}", code="input.profile") from None
+
+
+def _kernel(data: Mapping[str, Any]) -> KernelRecord:
+    return KernelRecord(**{k: _tupled(v) for k, v in data.items()})
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(_tupled(v) for v in value) if isinstance(value, list) else value
