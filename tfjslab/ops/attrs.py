@@ -48,6 +48,10 @@ def _str(v: Any) -> str:
     return v
 
 
+def _word(v: Any) -> str:
+    return _str(v).upper()
+
+
 def _ints(v: Any) -> tuple[int, ...]:
     return tuple(_int(x) for x in np.atleast_1d(np.asarray(v)).ravel().tolist())
 
@@ -60,7 +64,12 @@ def _pairs(v: Any) -> tuple[tuple[int, int], ...]:
 
 
 def _strs(v: Any) -> tuple[str, ...]:
-    return tuple(_str(x) for x in v)
+    return (v,) if isinstance(v, str) else tuple(_str(x) for x in v)
+
+
+def _dims(v: Any) -> tuple[int, ...]:
+    # The shape attribute of a file has None for unknown lengths and None for unknown rank; tensors have -1 for both.
+    return _ints([-1 if d is None else d for d in np.atleast_1d(np.asarray(-1 if v is None else v)).ravel().tolist()])
 
 
 _KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
@@ -68,7 +77,9 @@ _KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "float": ("a number", _float),
     "bool": ("true or false", _bool),
     "str": ("a string", _str),
+    "word": ("a string", _word),  # case does not matter: TF.js users write "same", files "SAME"
     "ints": ("a list of integers", _ints),
+    "dims": ("a shape, with -1 for what is not known", _dims),
     "pairs": ("a list of pairs of integers", _pairs),
     "strs": ("a list of strings", _strs),
     "dtype": (f"one of {', '.join(dtypes.DTYPES)}", lambda v: dtypes.dtype_info(v).name),

@@ -6,6 +6,7 @@ fused chain, the eager function and the conformance tests come from the row.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,22 +14,29 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import DTypeError
-from tfjslab.base.shapes import broadcast, size_of
+from tfjslab.base.shapes import Shape, broadcast, size_of
+from tfjslab.ops import activations as act
 from tfjslab.ops import expr as ex
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.expr import Expr, X, Y, Z, param, prim
 from tfjslab.ops.registry import Case, Cost, Infer, OpDef, Reference, Spec, Specs, T, Tf, Tolerance, register
 
+FLOAT, NUMBER, BOOL, ANY = ("float32",), ("float32", "int32"), ("bool",), ("float32", "int32", "bool")
 
-def _infer(name: str, result: str | None) -> Infer:
-    """Broadcast shapes; dtypes of the compared inputs must agree (no silent upcast inside a graph)."""
 
+def check_dtypes(name: str, specs: Specs, takes: tuple[str, ...]) -> None:
+    """DTypeError unless all ``specs`` have one dtype, which is among ``takes``. No silent upcast inside a graph."""
+    if len({s.dtype for s in specs}) > 1:
+        raise DTypeError(f"{name}: dtypes {', '.join(s.dtype for s in specs)} differ; cast one of them")
+    if specs and specs[0].dtype not in takes:
+        raise DTypeError(f"{name}: dtype {specs[0].dtype}; expected {' or '.join(takes)}")
+
+
+def _infer(name: str, result: str | None, takes: tuple[str, ...], condition: int) -> Infer:
     def infer(ins: Specs, _attrs: Attrs) -> list[Spec]:
-        numeric = ins[1:] if name in ("Select", "SelectV2") else ins
-        if len({s.dtype for s in numeric}) > 1:
-            found = ", ".join(s.dtype for s in numeric)
-            raise DTypeError(f"{name}: dtypes {found} differ; cast one of them")
-        return [Spec(broadcast(*(s.known_shape for s in ins)), result or numeric[0].dtype)]
+        check_dtypes(name, ins[:condition], BOOL)
+        check_dtypes(name, ins[condition:], takes)
+        return [Spec(broadcast(*(s.known_shape for s in ins)), result or ins[-1].dtype)]
 
     return infer
 
@@ -37,9 +45,7 @@ def _reference(expression: Expr, result: str | None) -> Reference:
     def run(*inputs: Array, **attrs: Any) -> Array:
         with np.errstate(all="ignore"):
             out = np.asarray(ex.evaluate(expression, inputs, attrs))
-        if ex.is_boolean(expression) and result is None:
-            return out.astype(inputs[-1].dtype)
-        return out if result is not None else out.astype(inputs[-1].dtype, copy=False)
+        return out.astype(bool if result == "bool" else inputs[-1].dtype, copy=False)
 
     return run
 
@@ -52,48 +58,193 @@ _NAMES = ("x", "y", "z")
 
 
 def elementwise(
-    name: str, expression: Expr, doc: str, *, tf: str | Iterable[Tf] = "", api: str = "", attrs: Iterable[Attr] = (),
-    result: str | None = None, cases: Iterable[Case] = (), inputs: str = "", tolerance: Tolerance | None = None,
+    name: str, expression: Expr, doc: str, *, tf: str | Iterable[Tf] | None = None, api: str = "",
+    attrs: Iterable[Attr] = (), result: str | None = None, cases: Iterable[Case] = (), inputs: str = "",
+    tolerance: Tolerance | None = None, takes: tuple[str, ...] = FLOAT, condition: int = 0,
 ) -> OpDef:
-    """Register an op by its expression. ``tf`` is a list of spellings, or names separated by spaces."""
+    """Register an op by its expression.
+
+    ``tf`` is a list of spellings, or names separated by spaces (the first is written); default ``name``. ``takes`` are
+    the dtypes of the inputs, of which the first ``condition`` are bool; ``result`` the output's when not the same.
+    """
     names = tuple(inputs.split()) or _NAMES[: ex.num_inputs(expression)]
+    spellings = name if tf is None else tf
     forms = (
-        tuple(Tf(t, " ".join(names), write=i == 0) for i, t in enumerate((tf or name).split()))
-        if isinstance(tf, str) else tuple(tf)
+        tuple(Tf(t, " ".join(names), write=i == 0) for i, t in enumerate(spellings.split()))
+        if isinstance(spellings, str) else tuple(spellings)
     )
     return register(OpDef(
-        name, names, tuple(attrs), _infer(name, result), _reference(expression, result), _flops(expression), forms,
-        api or name.lower(), tuple(cases) or _default_cases(len(names)), doc, expr=expression,
-        tolerance=tolerance or Tolerance(),
+        name, names, tuple(attrs), _infer(name, result, takes, condition), _reference(expression, result),
+        _flops(expression), forms, api or name.lower(), (*cases, *_default_cases(len(names), takes, condition)), doc,
+        expr=expression, tolerance=tolerance or Tolerance(),
     ))
 
 
-def _default_cases(n: int) -> tuple[Case, ...]:
-    if n == 1:
-        return (Case((T((2, 3, 5), lo=-4, hi=4),)), Case((T((1,)),)), Case((T((0, 3)),)))
-    return (
-        Case((T((2, 3, 5), lo=-4, hi=4), T((2, 3, 5), lo=-4, hi=4))), Case((T((2, 4, 4, 8)), T((8,)))),
-        Case((T((2, 4, 4, 3)), T((1, 4, 1, 3)))), Case((T(()), T((7,)))), Case((T((3, 1)), T((1, 5)))),
-    )
+def _default_cases(n: int, takes: tuple[str, ...], condition: int) -> list[Case]:
+    """Plain, broadcast, scalar and empty inputs of every dtype the op takes."""
+    found = []
+    for dtype in takes:
+        for case in _SHAPES.get(n, []):
+            dtypes = ["bool"] * condition + [dtype] * (n - condition)
+            found.append(Case(tuple(T(s, d, lo=-4, hi=4) for s, d in zip(case, dtypes, strict=True))))
+    return found
 
 
-elementwise("Add", X + Y, "x + y.", tf="AddV2 Add BiasAddV1")
-elementwise("Sub", X - Y, "x - y.")
-elementwise("Multiply", X * Y, "x * y.", tf="Mul", api="mul")
-elementwise("RealDiv", X / Y, "x / y.", tf="RealDiv Div", api="div")
-elementwise("Maximum", prim("max", X, Y), "Larger of x and y; NaN wins.")
-elementwise("Minimum", prim("min", X, Y), "Smaller of x and y; NaN wins.")
-elementwise("Relu", prim("max", X, 0), "max(x, 0).")
-elementwise("Relu6", prim("min", prim("max", X, 0), 6), "min(max(x, 0), 6).")
-elementwise("Prelu", prim("select", prim("ge", X, 0), X, X * Y), "x where x >= 0, else alpha * x.", inputs="x alpha")
+_SHAPES: dict[int, list[tuple[Shape, ...]]] = {
+    1: [((2, 3, 5),), ((1,),), ((),), ((0, 3),)],
+    2: [
+        ((2, 3, 5), (2, 3, 5)), ((2, 4, 4, 8), (8,)), ((2, 4, 4, 3), (1, 4, 1, 3)), ((), (7,)), ((3, 1), (1, 5)),
+        ((0, 3), (3,)), ((), ()),
+    ],
+    3: [((2, 5), (2, 5), (5,)), ((), (3, 4), ()), ((4, 1), (1, 3), (4, 3)), ((0,), (0,), ())],
+}
+
+
+def _case(*columns: tuple[str, list[float]], expect: list[Any], **attrs: Any) -> Case:
+    """A case written out: (dtype, values) of each input, and the result."""
+    return Case(tuple(T((len(v),), d, values=v) for d, v in columns), attrs, expect)
+
+
+def _f(*values: float) -> tuple[str, list[float]]:
+    return "float32", list(values)
+
+
+def _i(*values: int) -> tuple[str, list[float]]:
+    return "int32", list(values)
+
+
+# ---- arithmetic ------------------------------------------------------------------------------------------------------
+
 elementwise(
-    "LeakyRelu", prim("select", prim("ge", X, 0), X, X * param("alpha")), "x where x >= 0, else alpha * x.",
-    api="leaky_relu", attrs=[Attr("alpha", "float", 0.2)],
-    cases=[Case((T((2, 3, 5)),)), Case((T((4,)),), {"alpha": 0.01})],
+    "Add", X + Y, "x + y.", takes=NUMBER, cases=[_case(_i(1, 2), _i(3, -4), expect=[4, -2])],
+    tf=[
+        Tf("AddV2", "x y"), Tf("Add", "x y", write=False), Tf("BiasAddV1", "x y", write=False),
+        # Channels last is plain broadcasting; a bias along another axis is not.
+        Tf("BiasAdd", "x y", write=False, only={"data_format": "NHWC"}),
+    ],
 )
-elementwise("Sigmoid", 1 / (1 + prim("exp", -X)), "1 / (1 + exp(-x)).")
-elementwise("Less", prim("lt", X, Y), "x < y.", result="bool")
-elementwise("LogicalAnd", prim("and", X, Y), "x and y.", api="logical_and", result="bool",
-            cases=[Case((T((2, 5), "bool"), T((5,), "bool")))])
-elementwise("SelectV2", prim("select", X, Y, Z), "y where x else z, broadcast.", api="where", inputs="condition y z",
-            cases=[Case((T((2, 5), "bool"), T((2, 5)), T((5,))))])
+elementwise("Sub", X - Y, "x - y.", takes=NUMBER)
+elementwise("Multiply", X * Y, "x * y.", tf="Mul", api="mul", takes=NUMBER)
+elementwise(
+    "RealDiv", X / Y, "x / y; of integers the floor, as in TF.js, and 0 where y is 0.", tf="RealDiv Div", api="div",
+    takes=NUMBER, cases=[
+        _case(_i(7, -7, 5), _i(2, 2, 0), expect=[3, -4, 0]),
+        _case(_f(1, -1, 0), _f(0, 0, 0), expect=[math.inf, -math.inf, math.nan]),
+    ],
+)
+elementwise(
+    "DivNoNan", prim("select", prim("eq", Y, 0), 0, X / Y), "x / y, and 0 where y is 0.", api="div_no_nan",
+    cases=[_case(_f(1, 3), _f(0, 2), expect=[0, 1.5])],
+)
+elementwise(
+    "FloorDiv", prim("floordiv", X, Y), "The floor of x / y.", api="floor_div", takes=NUMBER,
+    # At a whole quotient one ulp decides the floor; these are chosen away from it.
+    cases=[_case(_f(7, -7, 1), _f(2, 2, 4), expect=[3, -4, 0]), _case(_i(-7, 7), _i(2, -2), expect=[-4, -4])],
+)
+elementwise(
+    "Mod", prim("floormod", X, Y), "What the floored division leaves; it has the sign of y.", tf="FloorMod Mod",
+    takes=NUMBER, cases=[_case(_f(7, -7, 7, -7), _f(3, 3, -3, -3), expect=[1, 2, -2, -1])],
+)
+elementwise(
+    "Pow", prim("pow", X, Y), "x to the power of y.", takes=NUMBER, cases=[
+        Case((T((3, 5), lo=0.1, hi=4), T((5,), lo=-3, hi=3))),
+        _case(_f(2, 0, -2, -2), _f(3, 0, 3, 0.5), expect=[8, 1, -8, math.nan]),
+        _case(_i(2, -3, 2), _i(10, 3, -1), expect=[1024, -27, 0]),
+    ],
+    tolerance=Tolerance(relative=4e-6),
+)
+elementwise("Maximum", prim("max", X, Y), "Larger of x and y; NaN wins.", takes=NUMBER,
+            cases=[_case(_f(1, math.nan), _f(2, 0), expect=[2, math.nan])])
+elementwise("Minimum", prim("min", X, Y), "Smaller of x and y; NaN wins.", takes=NUMBER)
+elementwise("SquaredDifference", (X - Y) * (X - Y), "(x - y) squared.", api="squared_difference", takes=NUMBER)
+elementwise("Atan2", prim("atan2", X, Y), "The angle of the point (y, x).", inputs="y x", api="atan2")
+elementwise("Neg", -X, "-x.", takes=NUMBER)
+elementwise("Abs", prim("abs", X), "x without its sign.", takes=NUMBER)
+elementwise("Square", X * X, "x * x.", takes=NUMBER)
+elementwise("Sign", prim("select", prim("lt", X, 0), -1, prim("select", prim("gt", X, 0), 1, 0)),
+            "-1, 0 or 1.", takes=NUMBER, cases=[_case(_f(-2, 0, 3), expect=[-1, 0, 1])])
+elementwise("Sqrt", prim("sqrt", X), "The square root.", cases=[_case(_f(4, -1), expect=[2, math.nan])])
+elementwise("Rsqrt", 1 / prim("sqrt", X), "1 / sqrt(x).", cases=[_case(_f(4, 0), expect=[0.5, math.inf])])
+elementwise("Reciprocal", 1 / X, "1 / x.", tf="Reciprocal Inv")
+elementwise("Floor", prim("floor", X), "The next whole number below.")
+elementwise("Ceil", prim("ceil", X), "The next whole number above.")
+elementwise("Round", prim("nearest", X), "The nearest whole number; halves go to the even one.", tf="Round Rint",
+            cases=[_case(_f(0.5, 1.5, 2.5, -0.5), expect=[0, 2, 2, 0])])
+elementwise(
+    "ClipByValue", prim("max", prim("min", X, param("clip_value_max")), param("clip_value_min")),
+    "x held between two bounds.", api="clip_by_value", takes=NUMBER,
+    tf=[Tf("ClipByValue", "x @clip_value_min @clip_value_max")],
+    attrs=[Attr("clip_value_min", "float", -1), Attr("clip_value_max", "float", 1)],
+    cases=[_case(_f(-2, 0.25, 9), expect=[-0.5, 0.25, 1], clip_value_min=-0.5)],
+)
+
+# ---- functions -------------------------------------------------------------------------------------------------------
+
+_POSITIVE = [Case((T((3, 5), lo=1e-3, hi=30),))]
+_WITHIN_ONE = [Case((T((3, 5), lo=-1, hi=1),))]
+elementwise("Exp", prim("exp", X), "e to the power of x.",
+            cases=[_case(_f(0, 100, -200), expect=[1, math.inf, 0])], tolerance=Tolerance(4e-6))
+elementwise("Expm1", prim("expm1", X), "exp(x) - 1, exact near 0.", cases=[_case(_f(0, -200), expect=[0, -1])])
+elementwise("Log", prim("log", X), "The natural logarithm.",
+            cases=[*_POSITIVE, _case(_f(1, 0, -1), expect=[0, -math.inf, math.nan])])
+elementwise("Log1p", prim("log1p", X), "log(1 + x), exact near 0.", cases=[*_POSITIVE, _case(_f(0), expect=[0])])
+elementwise("Sin", prim("sin", X), "The sine.")
+elementwise("Cos", prim("cos", X), "The cosine.", cases=[_case(_f(0), expect=[1])])
+elementwise("Tan", prim("tan", X), "The tangent.")
+elementwise("Asin", prim("asin", X), "The inverse of the sine.", cases=_WITHIN_ONE)
+elementwise("Acos", prim("acos", X), "The inverse of the cosine.", cases=_WITHIN_ONE)
+elementwise("Atan", prim("atan", X), "The inverse of the tangent.")
+elementwise("Sinh", prim("sinh", X), "The hyperbolic sine.")
+elementwise("Cosh", prim("cosh", X), "The hyperbolic cosine.")
+elementwise("Asinh", prim("asinh", X), "The inverse of the hyperbolic sine.")
+elementwise("Acosh", prim("acosh", X), "The inverse of the hyperbolic cosine.", cases=[Case((T((9,), lo=1, hi=30),))])
+elementwise("Atanh", prim("atanh", X), "The inverse of the hyperbolic tangent.", cases=_WITHIN_ONE)
+elementwise("Erf", prim("erf", X), "The error function.")
+elementwise("IsNan", prim("isnan", X), "Whether x is not a number.", api="is_nan", result="bool",
+            cases=[_case(_f(1, math.nan, math.inf), expect=[0, 1, 0])])
+elementwise("IsInf", prim("eq", prim("abs", X), math.inf), "Whether x is infinite.", api="is_inf", result="bool",
+            cases=[_case(_f(1, math.nan, -math.inf), expect=[0, 0, 1])])
+elementwise("IsFinite", prim("isfinite", X), "Whether x is a number and not infinite.", api="is_finite", result="bool",
+            cases=[_case(_f(1, math.nan, math.inf), expect=[1, 0, 0])])
+
+# ---- activations -----------------------------------------------------------------------------------------------------
+
+elementwise("Relu", act.RELU, "max(x, 0).", takes=NUMBER)
+elementwise("Relu6", act.RELU6, "min(max(x, 0), 6).", takes=NUMBER, cases=[_case(_f(-1, 3, 7), expect=[0, 3, 6])])
+elementwise("Elu", act.ELU, "x where x >= 0, else exp(x) - 1.")
+elementwise("Selu", act.SELU, "Elu scaled so that it keeps mean 0 and variance 1.")
+elementwise("Softplus", act.SOFTPLUS, "log(1 + exp(x)).",
+            cases=[_case(_f(200, -200), expect=[200, 0])])
+elementwise("Sigmoid", act.SIGMOID, "1 / (1 + exp(-x)).", cases=[_case(_f(0, 200, -200), expect=[0.5, 1, 0])])
+elementwise("Tanh", act.TANH, "The hyperbolic tangent.", cases=[_case(_f(0, 50, -50), expect=[0, 1, -1])])
+elementwise("Prelu", act.PRELU, "x where x >= 0, else alpha * x.", inputs="x alpha", takes=NUMBER)
+elementwise(
+    "LeakyRelu", act.leaky_relu("alpha"), "x where x >= 0, else alpha * x.", api="leaky_relu",
+    attrs=[Attr("alpha", "float", 0.2)], cases=[_case(_f(-2, 3), expect=[-0.5, 3], alpha=0.25)],
+)
+elementwise(
+    "Step", prim("select", prim("isnan", X), X, prim("select", prim("gt", X, 0), 1, param("alpha"))),
+    "1 where x > 0, else alpha.", tf=(), attrs=[Attr("alpha", "float", 0)],
+    cases=[_case(_f(-2, 3), expect=[0.5, 1], alpha=0.5)],
+)
+
+# ---- comparison and logic --------------------------------------------------------------------------------------------
+
+elementwise("Equal", prim("eq", X, Y), "x == y.", result="bool", takes=ANY,
+            cases=[_case(_f(1, 2, math.nan), _f(1, 3, math.nan), expect=[1, 0, 0])])
+elementwise("NotEqual", prim("ne", X, Y), "x != y.", result="bool", takes=ANY, api="not_equal")
+elementwise("Less", prim("lt", X, Y), "x < y.", result="bool", takes=NUMBER,
+            cases=[_case(_i(1, 2, 3), _i(2, 2, 2), expect=[1, 0, 0])])
+elementwise("LessEqual", prim("le", X, Y), "x <= y.", result="bool", takes=NUMBER, api="less_equal")
+elementwise("Greater", prim("gt", X, Y), "x > y.", result="bool", takes=NUMBER)
+elementwise("GreaterEqual", prim("ge", X, Y), "x >= y.", result="bool", takes=NUMBER, api="greater_equal")
+elementwise("LogicalAnd", prim("and", X, Y), "x and y.", result="bool", takes=BOOL, api="logical_and")
+elementwise("LogicalOr", prim("or", X, Y), "x or y.", result="bool", takes=BOOL, api="logical_or")
+elementwise("LogicalXor", prim("and", prim("or", X, Y), prim("not", prim("and", X, Y))), "Either x or y, not both.",
+            result="bool", takes=BOOL, api="logical_xor")
+elementwise("LogicalNot", prim("not", X), "not x.", result="bool", takes=BOOL, api="logical_not")
+elementwise(
+    "SelectV2", prim("select", X, Y, Z), "y where the condition holds, else z; all three are broadcast.", api="where",
+    inputs="condition y z", takes=ANY, condition=1,
+    cases=[_case(("bool", [1, 0]), _f(1, 2), _f(3, 4), expect=[1, 4])],
+)

@@ -98,13 +98,27 @@ class Prim:
     boolean: bool = False
 
 
+def _whole(*values: Any) -> bool:
+    return np.result_type(*values).kind in "iu"
+
+
+def _divide(x: Array, y: Array) -> Any:
+    """The quotient; of integers its floor, as in TF.js, and 0 where y is 0."""
+    return np.floor_divide(x, y) if _whole(x, y) else np.divide(x, y)
+
+
 def _floor_divide(x: Array, y: Array) -> Any:
     """The floor of the rounded quotient, as in TF.js; numpy's own floors the exact one (1 // 0.1 is 9)."""
-    return np.floor_divide(x, y) if np.result_type(x, y).kind in "iu" else np.floor(np.divide(x, y))
+    return np.floor(_divide(x, y))
+
+
+def _power(x: Array, y: Array) -> Any:
+    """The power; of integers with the fraction cut off, where numpy refuses negative exponents."""
+    return np.power(x, y) if not _whole(x, y) else np.power(np.asarray(x, np.float64), y).astype(np.int64)
 
 
 PRIMS: dict[str, Prim] = {
-    "add": Prim(2, np.add), "sub": Prim(2, np.subtract), "mul": Prim(2, np.multiply), "div": Prim(2, np.divide),
+    "add": Prim(2, np.add), "sub": Prim(2, np.subtract), "mul": Prim(2, np.multiply), "div": Prim(2, _divide),
     "neg": Prim(1, np.negative), "abs": Prim(1, np.abs), "sqrt": Prim(1, np.sqrt),
     # tfjs min and max pass NaN on, as numpy's do.
     "min": Prim(2, np.minimum), "max": Prim(2, np.maximum),
@@ -127,7 +141,7 @@ PRIMS: dict[str, Prim] = {
     "asin": Prim(1, np.arcsin, 12), "acos": Prim(1, np.arccos, 12), "atan": Prim(1, np.arctan, 12),
     "atan2": Prim(2, np.arctan2, 16), "sinh": Prim(1, np.sinh, 12), "cosh": Prim(1, np.cosh, 12),
     "tanh": Prim(1, np.tanh, 12), "asinh": Prim(1, np.arcsinh, 12), "acosh": Prim(1, np.arccosh, 12),
-    "atanh": Prim(1, np.arctanh, 12), "pow": Prim(2, np.power, 16), "erf": Prim(1, erf, 16),
+    "atanh": Prim(1, np.arctanh, 12), "pow": Prim(2, _power, 16), "erf": Prim(1, erf, 16),
     "floordiv": Prim(2, _floor_divide), "floormod": Prim(2, np.mod), "truncmod": Prim(2, np.fmod),
     "isnan": Prim(1, np.isnan, boolean=True), "isfinite": Prim(1, np.isfinite, boolean=True),
 }

@@ -57,6 +57,7 @@ Specs = Sequence[Spec]
 Infer = Callable[[Specs, Attrs], Sequence[Spec]]
 Reference = Callable[..., Any]
 Cost = Callable[[Specs, Specs, Attrs], int]
+OutputCount = Callable[[Attrs, int], int]
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,10 @@ class T:
     hi: float = 1.0
     values: Any = None
 
-    def make(self, seed: int) -> Array:
-        """Build the array; the same seed gives the same values."""
+    def make(self, seed: int) -> Any:
+        """Build the array; the same seed gives the same values. A variant is ``values`` itself."""
+        if self.dtype == "variant":
+            return self.values
         dtype = dtype_info(self.dtype).numpy
         if self.values is not None:
             return np.array(self.values, dtype=dtype).reshape(self.shape)
@@ -100,7 +103,8 @@ class Tf:
 
     ``args`` lists the node's tensor inputs in order: ``x`` is an input of the op, ``*xs`` the rest of them,
     ``@axis`` a tensor whose value becomes the attribute ``axis``. Attributes not in ``args`` are read from the
-    node's attribute of the same name, or from ``rename[name]``; ``fixed`` gives constant ones.
+    node's attribute of the same name, or from ``rename[name]``; ``fixed`` gives constant ones. ``only`` lists
+    attributes of the node that the op does not have, with the one value for which it computes the same.
     ``write`` marks the form the writer uses.
     """
 
@@ -109,6 +113,7 @@ class Tf:
     rename: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
     write: bool = True
+    only: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,8 @@ class Tolerance:
 class OpDef:
     """One op, whole. ``inputs`` is like ``"x filter bias?"`` or ``"*xs"``; see the fields' own docs.
 
+    Where the number of outputs varies, ``num_outputs`` is None and ``count_outputs`` tells it from the attributes
+    and the number of inputs; without it only the node knows.
     ``expr`` is set for elementwise ops: numpy, WebAssembly and WGSL code come from it. ``control`` ops are run
     by the executor (loops, branches, calls). ``stateful`` ops are never folded (random numbers, dynamic lists).
     """
@@ -142,6 +149,7 @@ class OpDef:
     control: bool = False
     stateful: bool = False
     tolerance: Tolerance = field(default_factory=Tolerance)
+    count_outputs: OutputCount | None = None
 
     @property
     def required_inputs(self) -> int:
@@ -160,6 +168,10 @@ class OpDef:
             if name not in known:
                 raise UsageError(f"{where}: {self.name} has no attribute '{name}'{did_you_mean(name, known)}")
         return {a.name: a.resolve(given, f"{where}: {self.name}") for a in self.attrs}
+
+    def outputs_of(self, attrs: Attrs, num_inputs: int) -> int | None:
+        """How many outputs a node has; None when only its users or its file tell (branches, calls)."""
+        return self.count_outputs(attrs, num_inputs) if self.count_outputs else self.num_outputs
 
     def run(self, inputs: Sequence[Array | None], attrs: Attrs) -> list[Array]:
         """Compute the op with numpy. Float inputs decide the precision; float64 gives the oracle."""
@@ -203,18 +215,18 @@ def register(definition: OpDef) -> OpDef:
 def op(
     name: str, inputs: str, *, infer: Infer, attrs: Iterable[Attr] = (), tf: Iterable[Tf] = (), api: str | None = None,
     cases: Iterable[Case] = (), flops: Cost = default_flops, num_outputs: int | None = 1, stateful: bool = False,
-    tolerance: Tolerance | None = None,
+    tolerance: Tolerance | None = None, count_outputs: OutputCount | None = None,
 ) -> Callable[[Reference], Reference]:
     """Decorate a numpy reference ``f(*inputs, **attrs)`` and register the op it computes.
 
-    ``num_outputs=None`` says that the attributes decide how many outputs there are.
+    ``count_outputs`` is for ops whose attributes or inputs decide how many outputs there are.
     """
 
     def decorate(reference: Reference) -> Reference:
         register(OpDef(
             name, tuple(inputs.split()), tuple(attrs), infer, reference, flops, tuple(tf), api, tuple(cases),
-            (reference.__doc__ or "").strip(), num_outputs=num_outputs, stateful=stateful,
-            tolerance=tolerance or Tolerance(),
+            (reference.__doc__ or "").strip(), num_outputs=None if count_outputs else num_outputs, stateful=stateful,
+            tolerance=tolerance or Tolerance(), count_outputs=count_outputs,
         ))
         return reference
 
@@ -223,12 +235,12 @@ def op(
 
 def control(
     name: str, inputs: str, *, infer: Infer, doc: str, attrs: Iterable[Attr] = (), tf: Iterable[Tf] = (),
-    num_outputs: int | None = None,
+    num_outputs: int | None = None, count_outputs: OutputCount | None = None,
 ) -> OpDef:
     """Register an op that the executor itself runs (loops, branches, calls)."""
     return register(OpDef(
         name, tuple(inputs.split()), tuple(attrs), infer, None, no_flops, tuple(tf), None, (), doc,
-        num_outputs=num_outputs, control=True, stateful=True,
+        num_outputs=num_outputs, control=True, stateful=True, count_outputs=count_outputs,
     ))
 
 

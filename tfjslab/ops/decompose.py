@@ -1,0 +1,55 @@
+"""Every node as a core op and an elementwise chain: the normal form that backends and passes fuse on.
+
+Elementwise ops have no core. Fused ops are taken apart by what they are defined to be; everything else is a core
+with the identity chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tfjslab.ops import registry
+from tfjslab.ops.activations import epilogue
+from tfjslab.ops.expr import Expr, X, substitute
+
+
+@dataclass(frozen=True)
+class Parts:
+    """``expr`` reads the core's result as input 0 (when there is a core), then ``operands`` in order."""
+
+    core_op: str | None
+    core_inputs: tuple[str, ...]
+    expr: Expr
+    operands: tuple[str, ...]
+
+
+# Fused op -> (unfused op, number of inputs of the core, attributes that only the chain reads).
+FUSED = {
+    "FusedConv2D": ("Conv2D", 2),
+    "FusedDepthwiseConv2D": ("DepthwiseConv2dNative", 2),
+    "_FusedMatMul": ("BatchMatMul", 2),
+}
+_CHAIN_ATTRS = ("fused_ops", "epsilon", "leakyrelu_alpha")
+
+
+def decompose(op: str, inputs: tuple[str, ...], attrs: Mapping[str, Any]) -> Parts:
+    """Take a node apart; ``attrs`` are its resolved attributes."""
+    definition = registry.get(op)
+    if definition.expr is not None:
+        return Parts(None, (), substitute(definition.expr, _leaves(len(inputs)), attrs), inputs)
+    if op in FUSED:
+        core, count = FUSED[op]
+        expr = substitute(epilogue(attrs["fused_ops"]).expr, _leaves(len(inputs) - count + 1), attrs)
+        return Parts(core, inputs[:count], expr, inputs[count:])
+    return Parts(op, inputs, X, ())
+
+
+def core_attrs(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of a fused node that its core keeps."""
+    return {k: v for k, v in attrs.items() if k not in _CHAIN_ATTRS}
+
+
+def _leaves(n: int) -> list[Expr]:
+    return [Expr("in", leaf=i) for i in range(n)]

@@ -1,0 +1,107 @@
+"""The geometry of convolutions and pooling: one record from shapes and attributes, for every op and every backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tfjslab.base.errors import ShapeError
+from tfjslab.base.shapes import Shape, window_output, window_padding
+from tfjslab.ops.attrs import Attr, Attrs
+
+Pair = tuple[int, int]
+Pads = tuple[Pair, Pair]
+
+FORMATS = ("NHWC", "NCHW")
+PADDINGS = ("SAME", "VALID", "EXPLICIT")
+STRIDES = Attr("strides", "ints", (1,))
+PADDING = Attr("padding", "word", "VALID", PADDINGS)
+DATA_FORMAT = Attr("data_format", "word", "NHWC", FORMATS)
+DILATIONS = Attr("dilations", "ints", (1,))
+EXPLICIT = Attr("explicit_paddings", "ints", ())
+_RANK = 4
+
+
+@dataclass(frozen=True)
+class Window:
+    """How a window moves over an image. Heights come before widths; sizes are those without padding.
+
+    ``in_`` is what the window reads and ``out`` has one element for each of its positions, so that a transposed
+    convolution, which goes from ``out`` to ``in_``, is described by the same record.
+    """
+
+    batch: int
+    in_size: Pair
+    out_size: Pair
+    size: Pair
+    stride: Pair
+    dilation: Pair
+    pad: Pads
+    data_format: str
+
+    def taps(self) -> Iterator[tuple[int, int, tuple[slice, slice]]]:
+        """For each element of the window: its place in the window and the padded image's rows and columns it meets."""
+        for i in range(self.size[0]):
+            for j in range(self.size[1]):
+                yield i, j, (self._reach(0, i), self._reach(1, j))
+
+    def _reach(self, axis: int, offset: int) -> slice:
+        start = offset * self.dilation[axis]
+        return slice(start, start + (self.out_size[axis] - 1) * self.stride[axis] + 1, self.stride[axis])
+
+    @property
+    def padded_size(self) -> Pair:
+        """Height and width with padding."""
+        (top, bottom), (left, right) = self.pad
+        return self.in_size[0] + top + bottom, self.in_size[1] + left + right
+
+    def shape(self, size: Pair, channels: int) -> Shape:
+        """The shape of an image of ``size`` in this data format."""
+        return image_shape(self.batch, size, channels, self.data_format)
+
+
+def image_shape(batch: int, size: Pair, channels: int, data_format: str) -> Shape:
+    """Put the parts of an image's shape in order."""
+    return (batch, *size, channels) if data_format == "NHWC" else (batch, channels, *size)
+
+
+def image_parts(shape: Shape, data_format: str, where: str) -> tuple[int, Pair, int]:
+    """Batch, (height, width) and channels of an image's shape; ShapeError unless it has rank 4."""
+    if len(shape) != _RANK:
+        raise ShapeError(f"{where}: shape {list(shape)}; expected rank 4 ({data_format})")
+    n, *rest = shape
+    h, w, c = rest if data_format == "NHWC" else (*rest[1:], rest[0])
+    return n, (h, w), c
+
+
+def pair(values: Sequence[int], data_format: str, where: str) -> Pair:
+    """Height and width out of a list of 1, 2 or 4 positive numbers; batch and channels must be 1."""
+    if any(v < 1 for v in values) or len(values) not in (1, 2, _RANK):
+        raise ShapeError(f"{where} {list(values)}: expected 1, 2 or 4 numbers >= 1")
+    if len(values) == 1:
+        return values[0], values[0]
+    if len(values) == _RANK:
+        n, (h, w), c = image_parts(tuple(values), data_format, where)
+        if (n, c) != (1, 1):
+            raise ShapeError(f"{where} {list(values)}: expected 1 for batch and channels")
+        return h, w
+    return values[0], values[1]
+
+
+def window(x: Shape, size: Pair, attrs: Attrs, where: str) -> Window:
+    """The window of ``size`` over an image of shape ``x``, by the attributes of a convolution or pooling.
+
+    Raises ShapeError when it does not fit.
+    """
+    data_format = attrs["data_format"]
+    batch, in_size, _ = image_parts(x, data_format, f"{where}: input")
+    stride = pair(attrs["strides"], data_format, f"{where}: strides")
+    dilation = pair(attrs.get("dilations", (1,)), data_format, f"{where}: dilations")
+    explicit = attrs.get("explicit_paddings", ())
+    if data_format == "NCHW" and len(explicit) == 2 * _RANK:
+        explicit = (*explicit[:2], *explicit[4:], *explicit[2:4])
+    pad = window_padding(attrs["padding"], explicit, in_size, size, stride, dilation)
+    if min(min(p) for p in pad) < 0:
+        raise ShapeError(f"{where}: explicit_paddings {list(explicit)}; expected numbers >= 0")
+    out = tuple(window_output(*p) for p in zip(in_size, size, stride, dilation, pad, strict=True))
+    return Window(batch, in_size, (out[0], out[1]), size, stride, dilation, pad, data_format)
