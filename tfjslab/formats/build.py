@@ -14,12 +14,12 @@ from tfjslab.formats import graphdef, tensor_proto
 from tfjslab.formats.graphdef import RawFunction, RawNode, Ref
 from tfjslab.formats.strict_json import optional, show, typed
 from tfjslab.graph.ir import Dims, Graph, Node, Port, value_name
+from tfjslab.graph.order import CycleError, depth_first
 from tfjslab.ops import registry
 from tfjslab.ops.registry import OpDef, Tf
 
 # (name, value, shape, dtype) of an input or output.
 End = tuple[str, Ref, Dims | None, str]
-_COUNTS = ("num_split", "num")
 _SCOPES_OF_EXPORT = ("StatefulPartitionedCall/", "PartitionedCall/")
 
 
@@ -116,33 +116,22 @@ def _port(end: End) -> Port:
 
 def topological(nodes: Mapping[str, RawNode], roots: Sequence[str], fed: set[str], where: str) -> list[RawNode]:
     """Nodes that ``roots`` need, depth first, without those in ``fed``; ModelError on cycles and absent nodes."""
-    done: list[RawNode] = []
-    state: dict[str, bool] = dict.fromkeys(fed, True)
-    for root in roots:
-        stack = [(root, False)]
-        while stack:
-            name, children_done = stack.pop()
-            if children_done:
-                state[name] = True
-                done.append(nodes[name])
-                continue
-            if state.get(name):
-                continue
-            if name in state:
-                raise ModelError(f"{where}: node {show(name)} depends on itself", code="model.graph")
-            if name not in nodes:
-                raise ModelError(f"{where}: {show(name)} is read, but not in the graph", code="model.graph")
-            state[name] = False
-            stack.append((name, True))
-            # A node met twice while open is a cycle; met twice while waiting, it is only shared.
-            waiting = [n for n, _ in nodes[name].inputs if not state.get(n)]
-            stack.extend((n, False) for n in reversed(dict.fromkeys(waiting)))
-    return done
+
+    def needs(name: str) -> list[str]:
+        if name not in nodes:
+            raise ModelError(f"{where}: {show(name)} is read, but not in the graph", code="model.graph")
+        return [n for n, _ in nodes[name].inputs if n not in fed]
+
+    try:
+        return [nodes[n] for n in depth_first([r for r in roots if r not in fed], needs)]
+    except CycleError as e:
+        raise ModelError(f"{where}: node {show(e.item)} depends on itself", code="model.graph") from None
 
 
 def convert_node(raw: RawNode, definition: OpDef, form: Tf, constants: Mapping[str, Array], where: str) -> Node:
     """Sort a node's tensors into inputs and attributes by the op's spelling, and check its attributes."""
     bound = _bind(raw, form, where)
+    _check_only(raw, form, where)
     inputs: list[str] = []
     for wanted in (name.strip("*?") for name in definition.inputs):
         refs = bound.get(wanted, [])
@@ -167,6 +156,17 @@ def convert_node(raw: RawNode, definition: OpDef, form: Tf, constants: Mapping[s
     except UsageError as e:
         raise ModelError(str(e), code="model.attribute") from None
     return Node(raw.name, definition.name, tuple(inputs), attrs, attr_inputs, layer=_layer(raw.name))
+
+
+def _check_only(raw: RawNode, form: Tf, where: str) -> None:
+    """Refuse attributes that ask for something else than what the op computes."""
+    for key, expected in form.only.items():
+        if not raw.attrs.get(key):
+            continue
+        found = graphdef.attr_value(raw.attrs[key], f"{where}: attribute {show(key)}")
+        if found != expected:
+            fault = f"{raw.op} with {key} {show(found)}; only {show(expected)} is supported"
+            raise ModelError(f"{where}: {fault}", code="model.attribute")
 
 
 def resolve(definition: OpDef, attrs: Mapping[str, Any], attr_inputs: Mapping[str, str], where: str) -> dict[str, Any]:
@@ -200,9 +200,8 @@ def _count_outputs(node: Node, definition: OpDef, highest: int, functions: Mappi
     """Outputs of ops whose attributes or functions decide; else what is read of them."""
     if definition.num_outputs is not None:
         return definition.num_outputs
-    for key in _COUNTS:
-        if isinstance(node.attrs.get(key), int):
-            return max(int(node.attrs[key]), 0)
+    if not node.attr_inputs and (told := definition.outputs_of(node.attrs, len(node.inputs))) is not None:
+        return told
     called = [functions[v] for v in node.attrs.values() if isinstance(v, str) and v in functions]
     return len(called[-1].outputs) if called else highest + 1
 

@@ -1,4 +1,8 @@
-"""Builds graphs in Python, for readers of formats without a graph of their own and for the models of the zoo."""
+"""Builds graphs in Python, for readers of formats without a graph of their own and for the models of the zoo.
+
+Ops are spelled as in TensorFlow files (``_FusedConv2D``, ``Mean``), whose attribute names they take; the registry
+says what that is in the IR. What a file gives as a tensor (an axis, a shape) is given as an attribute.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tfjslab.base.dtypes import Array
-from tfjslab.base.errors import UsageError
+from tfjslab.base.errors import UnknownOpError, UsageError
 from tfjslab.graph.ir import Dims, Graph, Node, Port, value_name
 from tfjslab.graph.verify import verify
 from tfjslab.ops import registry
+from tfjslab.ops.registry import OpDef, Tf
+
+
+def spelled(tf_op: str) -> tuple[OpDef, Tf]:
+    """The op that a TensorFlow name means; UnknownOpError when there is none."""
+    found = registry.find_tf(tf_op)
+    if found is None:
+        raise UnknownOpError(f"TensorFlow op '{tf_op}' is not in the registry")
+    return found
+
+
+def place_inputs(definition: OpDef, form: Tf, given: Sequence[str]) -> tuple[str, ...]:
+    """Values in the order of the file's spelling, put into the order of the op."""
+    words = [w.strip("*?") for w in form.args.split() if not w.startswith("@")]
+    names = [n.strip("*?") for n in definition.inputs]
+    if words == names or any(n.startswith("*") for n in definition.inputs):
+        return tuple(given)
+    bound = dict(zip(words, given, strict=False))
+    return tuple(bound.get(n, "") for n in names)
 
 
 @dataclass
@@ -46,20 +69,28 @@ class GraphBuilder:
         self.constants[value] = array
         return value
 
-    def node(self, name: str, op: str, inputs: Sequence[str], num_outputs: int = 1, **attrs: Any) -> str:
-        """Add a node with checked attributes and return its first value; UsageError names the node."""
-        definition = registry.get(op)
-        unique = self.unique(name)
-        resolved = definition.resolve_attrs(attrs, f"node '{unique}'")
-        self.nodes.append(Node(unique, op, tuple(inputs), resolved, num_outputs=num_outputs, layer=self.layer))
-        return unique
+    def node(self, name: str, tf_op: str, given: Sequence[str], **attrs: Any) -> Node:
+        """Add a node: TensorFlow's op name, its tensors in TensorFlow's order, and attributes by TensorFlow's names.
 
-    def outputs_of(self, value: str) -> list[str]:
-        """All values of the node that ``value`` is the first of."""
-        for node in reversed(self.nodes):
-            if node.name == value:
-                return [value_name(node.name, i) for i in range(node.num_outputs)]
-        raise UsageError(f"no node '{value}' has been added")
+        UsageError names the node when an attribute is wrong; attributes that the op does not have are refused.
+        """
+        definition, form = spelled(tf_op)
+        unique = self.unique(name)
+        renamed = {v: k for k, v in form.rename.items()}
+        resolved = definition.resolve_attrs(
+            {**form.fixed, **{renamed.get(k, k): v for k, v in attrs.items()}}, f"node '{unique}'",
+        )
+        inputs = place_inputs(definition, form, given)
+        count = definition.outputs_of(resolved, len(inputs))
+        if count is None:
+            raise UsageError(f"node '{unique}': how many outputs {tf_op} has depends on its functions")
+        node = Node(unique, definition.name, inputs, resolved, num_outputs=count, layer=self.layer)
+        self.nodes.append(node)
+        return node
+
+    def value(self, name: str, tf_op: str, *given: str, index: int = 0, **attrs: Any) -> str:
+        """``node``, but gives the name of one of its values."""
+        return value_name(self.node(name, tf_op, given, **attrs).name, index)
 
     def build(self, outputs: Sequence[Port], metadata: Mapping[str, Any]) -> Graph:
         """The verified graph."""

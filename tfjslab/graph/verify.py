@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfjslab.base.dtypes import DTYPES, of_array
-from tfjslab.base.errors import GraphError, TfjslabError
+from tfjslab.base.errors import GraphError, TfjslabError, UsageError
 from tfjslab.base.limits import LIMITS
 from tfjslab.graph.ir import Graph, Node, Port
 
@@ -91,9 +91,10 @@ def _check_node(node: Node, values: set[str], here: str) -> None:
     for value in node.uses:
         if value not in values:
             raise GraphError(f"{here}: value '{value}' does not exist, or is made later")
-    if node.num_outputs < 0 or definition.num_outputs not in (None, node.num_outputs):
-        raise GraphError(f"{here}: {node.op} has {node.num_outputs} outputs, expected {definition.num_outputs}")
     _check_attrs(node, here)
+    wanted = definition.num_outputs if node.attr_inputs else definition.outputs_of(node.attrs, len(node.inputs))
+    if node.num_outputs < 0 or wanted not in (None, node.num_outputs):
+        raise GraphError(f"{here}: {node.op} has {node.num_outputs} outputs, expected {wanted}")
 
 
 def _check_attrs(node: Node, here: str) -> None:
@@ -108,11 +109,10 @@ def _check_attrs(node: Node, here: str) -> None:
     try:
         for name, attribute in known.items():
             if name not in node.attr_inputs:
-                _check_canonical(node.attrs.get(name), attribute.resolve(node.attrs, here), f"{here}: attribute '{name}'")
-    except GraphError:
-        raise
-    except TfjslabError as e:
-        raise GraphError(str(e), code=e.code) from None
+                resolved = attribute.resolve(node.attrs, f"{here}: {node.op}")
+                _check_canonical(node.attrs.get(name), resolved, f"{here}: attribute '{name}'")
+    except UsageError as e:
+        raise GraphError(str(e)) from None
 
 
 def _check_canonical(found: Any, resolved: Any, here: str) -> None:
