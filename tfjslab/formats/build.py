@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -200,8 +201,9 @@ def _count_outputs(node: Node, definition: OpDef, highest: int, functions: Mappi
     """Outputs of ops whose attributes or functions decide; else what is read of them."""
     if definition.num_outputs is not None:
         return definition.num_outputs
-    if not node.attr_inputs and (told := definition.outputs_of(node.attrs, len(node.inputs))) is not None:
-        return told
+    with contextlib.suppress(TypeError):  # a count of outputs that the file leaves out
+        if (told := definition.outputs_of(node.attrs, len(node.inputs))) is not None:
+            return told
     called = [functions[v] for v in node.attrs.values() if isinstance(v, str) and v in functions]
     return len(called[-1].outputs) if called else highest + 1
 

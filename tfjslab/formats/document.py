@@ -11,6 +11,8 @@ from tfjslab.formats.strict_json import parse_object
 
 _TFLITE_MARK = b"TFL3"
 _MARK_AT = slice(4, 8)
+# What a model.json says of itself; readers keep it in the graph's metadata.
+TOLD = ("generatedBy", "convertedBy", "userDefinedMetadata")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfjslab.base.errors import ModelError
-from tfjslab.formats import tfjs_graph
+from tfjslab.formats import tfjs_graph, tfjs_layers
 from tfjslab.formats.document import Document, open_document
 from tfjslab.formats.sources import Progress, no_progress, open_source
 from tfjslab.graph.ir import Graph
@@ -33,6 +33,7 @@ def _read_tflite(document: Document) -> Graph:
 
 FORMATS = (
     Format(tfjs_graph.FORMAT, "TensorFlow.js graph model", tfjs_graph.sniff, tfjs_graph.read),
+    Format(tfjs_layers.FORMAT, "TensorFlow.js layers model", tfjs_layers.sniff, tfjs_layers.read),
     Format("tflite", "TensorFlow Lite flat buffer", lambda d: d.flatbuffer, _read_tflite),
 )
 

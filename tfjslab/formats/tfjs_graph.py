@@ -9,7 +9,7 @@ from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import GraphError, ModelError
 from tfjslab.formats import graphdef
 from tfjslab.formats.build import Builder
-from tfjslab.formats.document import Document
+from tfjslab.formats.document import TOLD, Document
 from tfjslab.formats.frames import convert_frames
 from tfjslab.formats.graphdef import RawFunction, RawNode, Ref
 from tfjslab.formats.signature import Interface, find_interface, with_unsigned_inputs
@@ -123,7 +123,7 @@ def _metadata(document: Document, interface: Interface, producer: int, nodes: in
         side: {e.key: e.name for e in ends if e.key}
         for side, ends in (("inputs", interface.inputs), ("outputs", interface.outputs))
     }
-    told: dict[str, Any] = {k: model[k] for k in ("generatedBy", "convertedBy", "userDefinedMetadata") if k in model}
+    told: dict[str, Any] = {k: model[k] for k in TOLD if k in model}
     return {
         "format": FORMAT, "source": document.name, "producer": producer, "nodes_in_file": nodes, "signature": signature,
         "absent": list(interface.absent), **told,

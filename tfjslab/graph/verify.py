@@ -93,7 +93,7 @@ def _check_node(node: Node, values: set[str], here: str) -> None:
             raise GraphError(f"{here}: value '{value}' does not exist, or is made later")
     _check_attrs(node, here)
     wanted = definition.num_outputs if node.attr_inputs else definition.outputs_of(node.attrs, len(node.inputs))
-    if node.num_outputs < 0 or wanted not in (None, node.num_outputs):
+    if not 0 <= node.num_outputs <= LIMITS.nodes or wanted not in (None, node.num_outputs):
         raise GraphError(f"{here}: {node.op} has {node.num_outputs} outputs, expected {wanted}")
 
 

@@ -1,0 +1,5 @@
+"""Readers of Keras layers, one module per family; importing the package fills the table in ``call``."""
+
+from tfjslab.formats.layers import activations, convolution, core, merging, normalizing, pooling, reshaping
+
+__all__ = ["activations", "convolution", "core", "merging", "normalizing", "pooling", "reshaping"]

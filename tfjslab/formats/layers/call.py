@@ -1,0 +1,170 @@
+"""What a layer's reader gets: its options, its inputs, its weights, and ways to add nodes; and the table of layers.
+
+Shapes come from the ops' own rules: every node is inferred twice with different lengths in place of the open ones,
+and what differs is open. So no shape rule is written a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfjslab.base.dtypes import Array, of_array
+from tfjslab.base.errors import ModelError, TfjslabError
+from tfjslab.formats.strict_json import show, typed
+from tfjslab.graph.builder import GraphBuilder
+from tfjslab.graph.ir import Dims, Node
+from tfjslab.ops.registry import Spec
+
+# Two lengths for open batches and two for other open dimensions, large enough for any window.
+_PROBES = ((2, 224), (3, 288))
+Probe = tuple[Spec, ...]
+
+
+@dataclass
+class Workbench:
+    """The graph being built, with what is known of its values."""
+
+    builder: GraphBuilder
+    specs: dict[str, Probe]
+
+    def feed(self, value: str, shape: Dims, dtype: str) -> None:
+        """Note an input."""
+        self.specs[value] = tuple(
+            Spec(tuple((batch if i == 0 else other) if d is None else d for i, d in enumerate(shape)), dtype)
+            for batch, other in _PROBES
+        )
+
+    def constant(self, name: str, array: Array) -> str:
+        """Add a constant."""
+        value = self.builder.constant(name, array)
+        self.specs[value] = (Spec(array.shape, of_array(array), array),) * len(_PROBES)
+        return value
+
+    def node(self, name: str, tf_op: str, values: Sequence[str], attrs: Mapping[str, Any]) -> Node:
+        """Add a node and infer its outputs."""
+        node = self.builder.node(name, tf_op, values, **attrs)
+        inferred = [
+            node.definition.infer([self.specs[v][i] for v in node.inputs if v], node.attrs) for i in range(len(_PROBES))
+        ]
+        for value, *specs in zip(node.outputs, *inferred, strict=True):
+            self.specs[value] = tuple(specs)
+        return node
+
+    def shape(self, value: str) -> Dims:
+        """The shape, with None for open lengths."""
+        first, second = (s.known_shape for s in self.specs[value])
+        return tuple(a if a == b else None for a, b in zip(first, second, strict=True))
+
+    def dtype(self, value: str) -> str:
+        """The dtype."""
+        return self.specs[value][0].dtype
+
+
+@dataclass
+class Call:
+    """One call of a layer. ``where`` names it in messages, ``scope`` prefixes the nodes it adds."""
+
+    bench: Workbench
+    scope: str
+    where: str
+    config: Mapping[str, Any]
+    inputs: tuple[str, ...]
+    find_weight: Callable[[str], Array]
+
+    @property
+    def x(self) -> str:
+        """The only input."""
+        if len(self.inputs) != 1:
+            raise self.fail(f"{len(self.inputs)} inputs, expected one")
+        return self.inputs[0]
+
+    def fail(self, reason: str) -> ModelError:
+        """The error that names this layer."""
+        return ModelError(f"{self.where}: {reason}", code="model.layer")
+
+    def add(self, tf_op: str, *values: str, **attrs: Any) -> str:
+        """Add a node, spelled as in TensorFlow files, and give its (first) value."""
+        try:
+            return self.bench.node(f"{self.scope}/{tf_op.lstrip('_')}", tf_op, values, attrs).name
+        except ModelError:
+            raise
+        except TfjslabError as e:
+            raise self.fail(str(e)) from None
+
+    def weight(self, name: str) -> str:
+        """The layer's weight of that name."""
+        return self.bench.constant(f"{self.scope}/{name}", self.find_weight(name))
+
+    def constant(self, name: str, values: Any, dtype: Any = np.float32) -> str:
+        """A constant that the layer's options imply."""
+        return self.bench.constant(f"{self.scope}/{name}", np.asarray(values, dtype))
+
+    def shape(self, value: str) -> Dims:
+        """Shape of a value, None for open lengths."""
+        return self.bench.shape(value)
+
+    def rank(self, value: str) -> int:
+        """Rank of a value."""
+        return len(self.bench.shape(value))
+
+    def dtype(self, value: str) -> str:
+        """Dtype of a value."""
+        return self.bench.dtype(value)
+
+    # Options. Absent and null mean the default, which is Keras's.
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        """A true or false option."""
+        value = self.config.get(key)
+        return default if value is None else typed(value, bool, f"{self.where}: '{key}'")
+
+    def number(self, key: str, default: float) -> float:
+        """A number; Keras 3 may wrap it into an array."""
+        value = self.config.get(key)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise self.fail(f"option '{key}' is {show(value)}, expected a number")
+        return float(value)
+
+    def text(self, key: str, default: str, choices: Sequence[str]) -> str:
+        """One of some words."""
+        value = self.config.get(key)
+        value = default if value is None else value
+        if value not in choices:
+            raise self.fail(f"option '{key}' is {show(value)}, expected {' or '.join(choices)}")
+        return str(value)
+
+    def integers(self, key: str, default: Sequence[int], count: int = 0) -> tuple[int, ...]:
+        """A list of integers; with ``count``, one of that length, for which a single integer may stand."""
+        value = self.config.get(key)
+        if value is None:
+            return tuple(default)
+        values = value if isinstance(value, list) else [value] * max(count, 1)
+        if any(type(v) is not int for v in values) or (count and len(values) != count):
+            raise self.fail(f"option '{key}' is {show(str(value))}, expected {count or 'some'} integers")
+        return tuple(values)
+
+
+Layer = Callable[[Call], Sequence[str]]
+_LAYERS: dict[str, Layer] = {}
+
+
+def layer(*class_names: str) -> Callable[[Callable[[Call], str]], Callable[[Call], str]]:
+    """Register the reader of a layer class: a function that adds its nodes and returns its output."""
+
+    def decorate(read: Callable[[Call], str]) -> Callable[[Call], str]:
+        for name in class_names:
+            _LAYERS[name] = lambda call: (read(call),)
+        return read
+
+    return decorate
+
+
+def all_layers() -> Mapping[str, Layer]:
+    """Readers by class name."""
+    return _LAYERS
