@@ -3,7 +3,7 @@
    dimension; with one dimension only, they are blocks of `block` elements. #}
 {% import "macros.wat" as m with context %}
 {% set VB = 4 * L %}
-{% set names = ["c"] + pointers %}
+{% set names = ("c",) + pointers %}
 {% macro row(n_text, known) %}
 {# One innermost row of n elements (`known` is n, or -1 when only the run tells), pointers $i_d<name>. #}
 {% for p in pointers %}

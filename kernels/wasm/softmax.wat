@@ -35,7 +35,7 @@
 (local.set $i_x (i32.add @x (i32.mul @i_row #{{ 4 * n }})))
 (local.set $i_c (i32.add @c (i32.mul @i_row #{{ 4 * n }})))
 (local.set $f_max (f32.const -inf))
-(local.set $v_max {{ vconst(-1e400) }})
+(local.set $v_max {{ vconst("-inf") }})
 {{ each("a", "(local.set $v_max (V.max @v_max (V.load @i_p)))", "(local.set $f_max (f32.max @f_max (f32.load @i_p)))") }}
 {{ fold("v_max", "max", "f32.max") }}
 (local.set $v_max (V.splat @f_max))

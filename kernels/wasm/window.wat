@@ -53,7 +53,7 @@
 {{ m.bump("i_pk", VB) }}
 {% else %}
 {% for i in range(mv) %}
-(local.set $v_c{{ i }}_0 (V.{{ combine }} @v_c{{ i }}_0 (V.load offset={{ at_in[i] }} @i_ak)))
+(local.set $v_c{{ i }}_0 (V.{{ "pmax" if combine == "max" and L > 1 else combine }} @v_c{{ i }}_0 (V.load offset={{ at_in[i] }} @i_ak)))
 {% endfor %}
 {% endif %}
 {{ m.bump("i_tab", 4) }}

@@ -18,6 +18,8 @@ from tfjslab.ops.registry import Spec
 
 # Only shape-like values are computed while planning; weights are left to the passes, which report what they fold.
 _MAX_FOLDED_ELEMENTS = 4096
+# Python objects, which no plan keeps in its memory.
+_OBJECTS = ("variant", "string")
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,4 +108,4 @@ def _fold(node: Node, specs: Mapping[str, Spec], outs: list[Spec]) -> list[np.nd
 
 def _is_static(node: Node, specs: Mapping[str, Spec], outs: list[Spec]) -> bool:
     ins = [specs[v] for v in node.inputs if v]
-    return not node.definition.control and not node.attr_inputs and all(s.shape is not None and s.dtype != "variant" for s in (*ins, *outs))
+    return not node.definition.control and not node.attr_inputs and all(s.shape is not None and s.dtype not in _OBJECTS for s in (*ins, *outs))

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tfjslab.base.errors import GraphError
 from tfjslab.graph.ir import Node
-from tfjslab.ops.decompose import decompose
+from tfjslab.ops.decompose import core_attrs, decompose
 from tfjslab.ops.expr import Expr, X, num_inputs, substitute
 from tfjslab.ops.registry import Spec
 
@@ -31,6 +32,13 @@ class Group:
     expr: Expr
     operands: tuple[str, ...]
     output: str
+
+    @property
+    def core_node(self) -> Node:
+        """The core, for callers that know there is one."""
+        if self.core is None:
+            raise GraphError(f"the group of '{self.output}' has no core")
+        return self.core
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -53,6 +61,7 @@ def group_nodes(
         outputs: values that must exist at the end, so nothing is fused across them.
         supported: whether the backend has a kernel for a node; others stand alone.
         fits: whether an operand (its spec, then the output's) can be read by the epilogue of a core (None: a chain).
+
     """
     uses: dict[str, int] = dict.fromkeys(outputs, 1)
     for n in nodes:
@@ -62,17 +71,11 @@ def group_nodes(
     done: list[Group | None] = []
     position: dict[str, int] = {}
     for n in nodes:
-        group = _single(n) if supported(n) else Group(n, (n,), X, (), n.name)
-        if supported(n) and group.core is None:
-            for v in group.operands:
-                other = open_groups.get(v)
-                if other is None or uses[v] != 1 or v in outputs or v not in group.operands:
-                    continue
-                merged = _merge(group, other)
-                if merged is not None and _allowed(merged, other, specs, fits):
-                    group = merged
-                    done[position.pop(v)] = None
-                    del open_groups[v]
+        group = single(n) if supported(n) else Group(n, (n,), X, (), n.name)
+        while supported(n) and (found := _next_merge(group, open_groups, uses, specs, fits)):
+            group, producer = found
+            done[position.pop(producer)] = None
+            del open_groups[producer]
         position[group.output] = len(done)
         done.append(group)
         if supported(n) and n.num_outputs == 1:
@@ -80,10 +83,26 @@ def group_nodes(
     return [g for g in done if g is not None]
 
 
-def _single(node: Node) -> Group:
+def _next_merge(
+    group: Group, open_groups: Mapping[str, Group], uses: Mapping[str, int], specs: Mapping[str, Spec], fits: Fits,
+) -> tuple[Group, str] | None:
+    """The group with one of its producers merged in, and which, or None. Only what nobody else reads is merged."""
+    for v in group.operands:
+        producer = open_groups.get(v)
+        if producer is None or sum(n.uses.count(v) for n in group.nodes) != uses[v]:
+            continue
+        merged = _merge(group, producer)
+        if merged is not None and _allowed(merged, producer, specs, fits):
+            return merged, v
+    return None
+
+
+def single(node: Node) -> Group:
     """A node as a group of its own."""
     parts = decompose(node.op, node.inputs, node.attrs)
-    core = None if parts.core_op is None else replace(node, op=parts.core_op, inputs=parts.core_inputs)
+    core = None
+    if parts.core_op is not None:
+        core = replace(node, op=parts.core_op, inputs=parts.core_inputs, attrs=core_attrs(node.attrs))
     return Group(core, (node,), parts.expr, parts.operands, node.name)
 
 

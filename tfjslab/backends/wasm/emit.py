@@ -16,7 +16,7 @@ from tfjslab.ops.expr import Expr, is_boolean
 from tfjslab.ops.expr_math import expand
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lanes:
     """How one variant spells vectors: ``count`` floats in a value of type ``type``."""
 

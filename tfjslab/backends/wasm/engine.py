@@ -10,19 +10,20 @@ from __future__ import annotations
 import ctypes
 import threading
 from functools import lru_cache
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import wasmtime
 from wasmtime import _ffi as ffi
 
+from tfjslab.backends.wasm.module_cache import cached_bytes
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError, LimitError
-from tfjslab.backends.wasm.module_cache import cached_bytes
 
 PAGE_BYTES = 65536
 MAX_PAGES = 65536
-ENGINE_NAME = f"wasmtime {wasmtime.__version__}"
+ENGINE_NAME = f"wasmtime {version('wasmtime')}"
 
 
 class _SharedMemory(wasmtime.SharedMemory):
@@ -63,7 +64,7 @@ class Memory:
 
     @property
     def native(self) -> _SharedMemory:
-        """wasmtime's object; BackendError after ``close``."""
+        """Wasmtime's object; BackendError after ``close``."""
         if self._memory is None:
             raise BackendError("this WebAssembly memory has been freed")
         return self._memory

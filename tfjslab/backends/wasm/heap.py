@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from tfjslab.backends.wasm.engine import Memory
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
-from tfjslab.backends.wasm.engine import Memory
 
 ALIGN = 64
 # Address 0 stays unused so that a pointer that was never set is seen; vectors may overrun the last block.

@@ -1,0 +1,89 @@
+"""The three WebAssembly backends: one class, told apart by the variant of their kernels and the number of threads."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+
+from tfjslab.backends.base import Availability, Session
+from tfjslab.backends.wasm.engine import ENGINE_NAME, engine
+from tfjslab.backends.wasm.session import WasmSession
+from tfjslab.backends.wasm.templates import SCALAR_VARIANT, SIMD_VARIANT, sources_digest
+from tfjslab.backends.wasm.workers import Workers
+from tfjslab.base.errors import BackendError
+
+_VARIANTS = {"plain": SCALAR_VARIANT, "simd": SIMD_VARIANT, "threads": SIMD_VARIANT}
+_COUNTERS = ("plans", "buffers", "heap_bytes", "heap_reserved_bytes")
+
+
+def availability(variant: str) -> Availability:
+    """Available where wasmtime runs and the kernel sources are found."""
+    try:
+        engine()
+        sources_digest()
+    except Exception as e:  # noqa: BLE001 - whatever stops the engine is the reason
+        return Availability(available=False, reason=f"wasmtime cannot start: {e}")
+    if variant == "threads" and (os.cpu_count() or 1) == 1:
+        return Availability(available=True, details={"engine": ENGINE_NAME, "note": "this machine has one core"})
+    return Availability(available=True, details={"engine": ENGINE_NAME})
+
+
+def create(variant: str, threads: int) -> WasmBackend:
+    """Make a backend; only ``threads`` uses more than one thread."""
+    return WasmBackend(variant, threads if variant == "threads" else 1)
+
+
+class WasmBackend:
+    """Kernels from ``kernels/wasm`` in wasmtime. ``memory()`` counts what its sessions and workers hold."""
+
+    def __init__(self, variant: str, threads: int) -> None:
+        self.name = f"wasm-{variant}"
+        self.engine = ENGINE_NAME
+        self.threads = threads
+        self.variant = _VARIANTS[variant]
+        # Two plans must not use the same workers at once: their barriers would wait for each other.
+        self.run_lock = threading.Lock()
+        self._sessions: set[WasmSession] = set()
+        self._workers: Workers | None = None
+        self._lock = threading.RLock()
+
+    def open_session(self) -> Session:
+        """A new session with a linear memory of its own."""
+        session = WasmSession(self)
+        with self._lock:
+            self._sessions.add(session)
+        return session
+
+    def forget(self, session: WasmSession) -> None:
+        """A session was disposed; with the last one the workers go too."""
+        with self._lock:
+            self._sessions.discard(session)
+            if not self._sessions and self._workers is not None:
+                self._workers.close()
+                self._workers = None
+
+    def workers(self) -> Workers:
+        """The threads beside the caller's, started when first wanted."""
+        if self.threads < 2:  # noqa: PLR2004 - the caller is a thread too
+            raise BackendError(f"{self.name} runs on one thread")
+        with self._lock:
+            if self._workers is None:
+                self._workers = Workers(self.threads - 1)
+            return self._workers
+
+    def memory(self) -> dict[str, int]:
+        """Open sessions, plans, buffers, heap bytes in use and reserved, worker threads."""
+        with self._lock:
+            total: Counter[str] = Counter(dict.fromkeys(_COUNTERS, 0))
+            for s in self._sessions:
+                total.update(s.counters())
+            return {
+                "sessions": len(self._sessions), **{k: total[k] for k in _COUNTERS},
+                "threads": self._workers.count if self._workers else 0,
+            }
+
+    def dispose(self) -> None:
+        """Close all sessions; the workers end with the last one."""
+        for session in tuple(self._sessions):
+            session.dispose()

@@ -1,0 +1,260 @@
+"""Collects the kernel calls of a plan: where values lie, what is constant, which call needs what.
+
+Lowerings (``tfjslab.backends.wasm.lower``) talk to a ``Builder``; the result is pure data that ``program.py`` turns
+into a module and ``plan.py`` runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tfjslab.backends.wasm.layouts import Layout, pitch, plane_floats
+from tfjslab.backends.wasm.templates import Kernel, Variant, kernel
+from tfjslab.base.dtypes import Array, dtype_info
+from tfjslab.graph.ir import Node
+from tfjslab.graph.specialize import Specialized
+from tfjslab.memory_plan import Lifetime
+from tfjslab.ops.registry import Spec
+from tfjslab.passes.fusion import Group
+
+# Less work than this is not worth waking a thread and a barrier for.
+_SMALL_UNITS_FLOPS = 20_000
+
+
+@dataclass(frozen=True)
+class Place:
+    """An address: a slot (``arena:name``, ``const:key``, ``in:value``, ``out:value``) and a byte offset in it."""
+
+    slot: str
+    offset: int = 0
+
+    def __add__(self, num_bytes: int) -> Place:
+        return Place(self.slot, self.offset + num_bytes)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One kernel call; ``units`` is the extent of the work that threads share, 1 when they do not."""
+
+    kernel: Kernel
+    args: tuple[Place, ...]
+    units: int
+    parallel: bool
+
+
+@dataclass(frozen=True)
+class HostStep:
+    """A node that numpy runs, over views of the plan's memory; absent optional inputs are None."""
+
+    node: Node
+    inputs: tuple[tuple[Place, Spec] | None, ...]
+    outputs: tuple[tuple[Place, Spec], ...]
+
+
+@dataclass
+class Record:
+    """What one line of a profile covers: the group and its calls, or a host step with the reason."""
+
+    group: Group
+    kernel_name: str
+    calls: list[Call] = field(default_factory=list)
+    host: HostStep | None = None
+    reason: str = ""
+    first_step: int = 0
+
+
+@dataclass
+class _Span:
+    size: int
+    first: int
+    last: int
+
+
+class Builder:
+    """State of one lowering. Steps are numbered by call, host steps included; lifetimes are in these numbers."""
+
+    def __init__(self, program: Specialized, outputs: Collection[str], variant: Variant) -> None:
+        self.graph = program.graph
+        self.specs = program.specs
+        self.outputs = frozenset(outputs)
+        self.variant = variant
+        self.lanes = variant.lanes.count
+        self.records: list[Record] = []
+        self.constants: dict[str, tuple[Hashable, Callable[[], Array]]] = {}
+        self.scratch_bytes = 0
+        self._places: dict[tuple[str, Layout], Place] = {}
+        self._spans: dict[str, _Span] = {}
+        self._step = 0
+        for p in program.graph.inputs:
+            self._places[p.value, Layout.ROWS] = Place(f"in:{p.value}")
+
+    @property
+    def num_steps(self) -> int:
+        """Calls and host steps so far."""
+        return self._step
+
+    # ---- values ------------------------------------------------------------------------------------------------
+
+    def spec(self, value: str) -> Spec:
+        """Shape and dtype of a value."""
+        return self.specs[value]
+
+    def shape(self, value: str) -> tuple[int, ...]:
+        """Shape of a value; all are known in a plan."""
+        return self.specs[value].known_shape
+
+    def constant_array(self, value: str) -> Array | None:
+        """The array of a constant value, else None."""
+        return self.graph.constants.get(value)
+
+    def has_planes(self, value: str) -> bool:
+        """Whether the value already lies as channel planes."""
+        return (value, Layout.PLANES) in self._places
+
+    def rows(self, value: str) -> Place:
+        """The value row-major, converted if it lies as planes."""
+        if (value, Layout.ROWS) not in self._places:
+            if value in self.graph.constants:
+                self._places[value, Layout.ROWS] = self.constant(
+                    (value, "rows"), lambda: np.ascontiguousarray(self.graph.constants[value]),
+                )
+            else:
+                self._to_rows(value, self.new(value, Layout.ROWS))
+        return self._places[value, Layout.ROWS]
+
+    def planes(self, value: str) -> Place:
+        """The rank-4 value as channel planes, converted if it lies row-major."""
+        if (value, Layout.PLANES) not in self._places:
+            source = self.rows(value)
+            n, h, w, c = self.shape(value)
+            out = self.new(value, Layout.PLANES)
+            step = pitch(h * w, w)
+            self.copy(source, out, (n, c, h * w), (h * w * c, 1, c), (c * step, step, 1))
+        return self._places[value, Layout.PLANES]
+
+    def _to_rows(self, value: str, out: Place) -> None:
+        n, h, w, c = self.shape(value)
+        step = pitch(h * w, w)
+        self.copy(self._places[value, Layout.PLANES], out, (n, h * w, c), (c * step, 1, step), (h * w * c, c, 1))
+
+    def new(self, value: str, layout: Layout = Layout.ROWS) -> Place:
+        """Room for a value that is about to be computed."""
+        spec = self.spec(value)
+        if layout is Layout.ROWS and value in self.outputs:
+            place = Place(f"out:{value}")
+        else:
+            floats = plane_floats(spec.known_shape) if layout is Layout.PLANES else 0
+            size = floats * 4 or spec.size * dtype_info(spec.dtype).numpy.itemsize
+            place = self._allocate(f"{value}@{layout.value}", size)
+        self._places[value, layout] = place
+        return place
+
+    def temporary(self, num_bytes: int) -> Place:
+        """Room that only the current group needs."""
+        return self._allocate(f"temporary {self._step} {len(self._spans)}", num_bytes)
+
+    def _allocate(self, name: str, num_bytes: int) -> Place:
+        self._spans[name] = _Span(num_bytes, self._step, self._step)
+        return Place(f"arena:{name}")
+
+    def alias(self, value: str, source: str) -> None:
+        """Let a value be another's bytes (reshape); an output gets its own copy."""
+        place = self.rows(source)
+        if value in self.outputs:
+            size = self.spec(value).size
+            self.copy(place, self.new(value), (1, size), (size, 1), (size, 1))
+        else:
+            self._places[value, Layout.ROWS] = place
+
+    def alias_planes(self, value: str, source: str) -> None:
+        """Let a value be another's planes."""
+        self._places[value, Layout.PLANES] = self.planes(source)
+
+    def constant(self, key: Hashable, make: Callable[[], Array]) -> Place:
+        """A constant block, made and stored once per session under ``key``."""
+        slot = f"const:{key!r}"
+        self.constants.setdefault(slot, (key, make))
+        return Place(slot)
+
+    def finish(self) -> list[Lifetime]:
+        """Put outputs where they belong and return the arena's buffers."""
+        for value in sorted(self.outputs):
+            place = self._places.get((value, Layout.ROWS))
+            if place != Place(f"out:{value}"):
+                source = self.rows(value) if place or value in self.graph.constants else None
+                out = self.new(value)
+                if source is None:
+                    self._to_rows(value, out)
+                else:
+                    size = -(-self.spec(value).num_bytes // 4)
+                    self.copy(source, out, (1, size), (size, 1), (size, 1))
+        return [Lifetime(n, s.size, s.first, s.last) for n, s in self._spans.items()]
+
+    # ---- calls -------------------------------------------------------------------------------------------------
+
+    def open(self, group: Group, kernel_name: str, reason: str = "") -> Record:
+        """Start the record of a group; later calls belong to it."""
+        record = Record(group, kernel_name, reason=reason, first_step=self._step)
+        self.records.append(record)
+        return record
+
+    def call(self, k: Kernel, args: tuple[Place, ...], units: int, *, flops: int = 0, scratch_bytes: int = 0) -> None:
+        """Add a kernel call. ``flops`` decides whether it is shared among threads."""
+        if units == 0:
+            return
+        self.scratch_bytes = max(self.scratch_bytes, scratch_bytes)
+        self._touch(args)
+        self.records[-1].calls.append(Call(k, args, units, parallel=units > 1 and flops >= _SMALL_UNITS_FLOPS))
+        self._step += 1
+
+    def host(self, node: Node) -> None:
+        """Add a host step for a node."""
+        ins = tuple((self.rows(v), self.spec(v)) if v else None for v in node.inputs)
+        outs = tuple((self.new(v), self.spec(v)) for v in node.outputs)
+        self._touch([p for p, _ in (*(i for i in ins if i), *outs)])
+        self.records[-1].host = HostStep(node, ins, outs)
+        self._step += 1
+
+    def _touch(self, places: Collection[Place]) -> None:
+        for p in places:
+            if p.slot.startswith("arena:"):
+                span = self._spans[p.slot.removeprefix("arena:")]
+                span.last = self._step
+
+    def copy(
+        self, source: Place, out: Place, dims: tuple[int, ...], source_strides: tuple[int, ...],
+        out_strides: tuple[int, ...],
+    ) -> None:
+        """Strided copy of 4-byte elements, strides in elements."""
+        if 0 in dims:
+            return
+        d, s, o = collapse(dims, (source_strides, out_strides))
+        k = kernel("copy", ("x", "c"), dims=d, src=s, dst=o)
+        self.call(k, (source, out), d[0], flops=int(np.prod(d, dtype=object)))
+
+    def fill(self, out: Place, floats: int, value: float) -> None:
+        """Set ``floats`` floats, rounded up to a vector, to one value."""
+        if floats:
+            self.call(kernel("fill", ("c",), n=floats, value=value), (out,), 1)
+
+
+def collapse(
+    dims: tuple[int, ...], strides: tuple[tuple[int, ...], ...],
+) -> tuple[tuple[int, ...], ...]:
+    """Merge neighbouring dimensions that all operands walk as one; at least two dimensions remain.
+
+    Returns (dims, strides of the first operand, strides of the second, ...).
+    """
+    kept = [(d, tuple(s[i] for s in strides)) for i, d in enumerate(dims) if d != 1]
+    merged: list[tuple[int, tuple[int, ...]]] = []
+    for d, s in kept:
+        if merged and all(a == b * d for a, b in zip(merged[-1][1], s, strict=True)):
+            merged[-1] = (merged[-1][0] * d, s)
+        else:
+            merged.append((d, s))
+    while len(merged) < 2:  # noqa: PLR2004 - kernels have an outer dimension to share and an inner one
+        merged.insert(0, (1, tuple(0 for _ in strides)))
+    return tuple(d for d, _ in merged), *(tuple(s[i] for _, s in merged) for i in range(len(strides)))

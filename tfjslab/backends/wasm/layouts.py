@@ -1,0 +1,135 @@
+"""How tensors lie in a plan's memory, and how output pixels are cut into register tiles.
+
+Two layouts: *rows* is row-major, as outside. *planes* is channel-major for rank 4 (NHWC outside): each image and
+channel is a plane of H * W floats, vectors run over pixels, weights are the same for a whole vector. Planes are
+``pitch`` floats apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from tfjslab.base.shapes import Shape
+from tfjslab.ops.window import Window
+
+_LINE_FLOATS = 16  # a cache line of 64 bytes
+
+
+class Layout(Enum):
+    """Row-major, or channel planes."""
+
+    ROWS = "rows"
+    PLANES = "planes"
+
+
+def pitch(pixels: int, width: int) -> int:
+    """Floats from one plane to the next.
+
+    An odd number of cache lines: planes whose distance is a multiple of a large power of two would all fall into the
+    same few cache sets, and a tile reads one line from each plane. Rows that are not whole vectors are stored with a
+    tail that the next row overwrites, so the last row needs room.
+    """
+    tail = 0 if width % 4 == 0 else 3
+    lines = -(-(pixels + tail) // _LINE_FLOATS)
+    return (lines | 1) * _LINE_FLOATS
+
+
+def plane_floats(shape: Shape) -> int:
+    """Floats that a rank-4 tensor takes as planes."""
+    n, h, w, c = shape
+    return n * c * pitch(h * w, w)
+
+
+@dataclass(frozen=True)
+class PlaneGeometry:
+    """A padded plane whose columns are split by phase, so that strided windows read contiguous vectors.
+
+    Padded column p stands in phase ``p % stride`` at index ``p // stride``; a row is ``stride`` phases of
+    ``phase_floats``. ``h`` and ``w`` are the copied extent of the source (``top``, ``left`` where it goes).
+    """
+
+    h: int
+    w: int
+    top: int
+    left: int
+    stride: int
+    phase_floats: int
+    rows: int
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a padded row, all phases."""
+        return 4 * self.stride * self.phase_floats
+
+    @property
+    def plane_bytes(self) -> int:
+        """Bytes of a padded plane, rounded up so that planes stay aligned."""
+        return -(-self.rows * self.row_bytes // 64) * 64
+
+    def column_bytes(self, x: int) -> int:
+        """Byte offset in a row of source column ``x``."""
+        p = x + self.left
+        return 4 * ((p % self.stride) * self.phase_floats + p // self.stride)
+
+
+def plane_geometry(w: Window, lanes: int) -> PlaneGeometry:
+    """The padded plane that window ``w`` reads with vectors of ``lanes`` pixels."""
+    (top, _), (left, _) = w.pad
+    reach = [(k - 1) * d for k, d in zip(w.size, w.dilation, strict=True)]
+    rows = (w.out_size[0] - 1) * w.stride[0] + reach[0] + 1
+    whole = -(-w.out_size[1] // lanes) * lanes
+    columns = w.stride[1] * whole + reach[1]  # padded columns that any vector may touch
+    phase = -(-columns // w.stride[1])
+    return PlaneGeometry(
+        min(w.in_size[0], rows - top), min(w.in_size[1], columns - left), top, left, w.stride[1],
+        -(-phase // lanes) * lanes, rows,
+    )
+
+
+def tap_offsets(w: Window, g: PlaneGeometry) -> list[int]:
+    """Byte offset of each tap (ky, kx) from the window's corner in plane ``g``."""
+
+    def column(p: int) -> int:
+        return 4 * (p % g.stride * g.phase_floats + p // g.stride)
+
+    return [
+        ky * w.dilation[0] * g.row_bytes + column(kx * w.dilation[1])
+        for ky in range(w.size[0]) for kx in range(w.size[1])
+    ]
+
+
+def cut(n: int, most: int) -> list[tuple[int, int]]:
+    """Cut n into pieces of at most ``most``, as equal as they can be: [(size, count)], large ones first."""
+    pieces = -(-n // most)
+    small, large = n // pieces, n % pieces
+    return [(s, c) for s, c in ((small + 1, large), (small, pieces - large)) if c]
+
+
+def flat_tiles(vectors: int, most: int) -> list[tuple[int, int, int, int]]:
+    """Sections of a run of vectors: (vectors a tile, first tile, tiles, first vector)."""
+    sections, tile, vector = [], 0, 0
+    for size, count in cut(vectors, most):
+        sections.append((size, tile, count, vector))
+        tile, vector = tile + count, vector + size * count
+    return sections
+
+
+RowSection = tuple[int, int, int, tuple[tuple[int, int], ...]]
+
+
+def row_tiles(rows: int, width: int, lanes: int, most: int) -> tuple[RowSection, ...]:
+    """Sections of an image: (rows a tile, first row, tiles, ((vectors a tile, tiles), ...)).
+
+    Tiles of several rows are as wide as the image: the tail of a row that is no whole number of vectors is
+    overwritten by the next row, so rows must be finished in order.
+    """
+    vectors = -(-width // lanes)
+    parts = tuple(cut(vectors, most))
+    at_once = max(1, most // vectors)
+    sections: list[RowSection] = []
+    row = 0
+    for size, count in cut(rows, at_once):
+        sections.append((size, row, count, parts))
+        row += size * count
+    return tuple(sections)

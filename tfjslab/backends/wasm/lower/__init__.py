@@ -1,0 +1,5 @@
+"""From ops to kernel calls, one file per family. Importing this registers all of them."""
+
+from tfjslab.backends.wasm.lower import convolution, elementwise, matmul, movement, normalization, reduction, window
+
+__all__ = ["convolution", "elementwise", "matmul", "movement", "normalization", "reduction", "window"]

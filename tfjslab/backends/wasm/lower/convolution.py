@@ -1,0 +1,143 @@
+"""2-D convolution on channel planes: 1x1 as a matrix product, everything else over padded planes and a tap table."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfjslab.backends.wasm.builder import Builder, Place
+from tfjslab.backends.wasm.layouts import Layout, flat_tiles, pitch, plane_geometry, row_tiles, tap_offsets
+from tfjslab.backends.wasm.lower.operands import epilogue, offset_full
+from tfjslab.backends.wasm.lower.registry import Specs, float_only, lowering
+from tfjslab.backends.wasm.templates import kernel
+from tfjslab.base.dtypes import Array
+from tfjslab.graph.ir import Node
+from tfjslab.ops.window import Window, window
+from tfjslab.passes.fusion import Group
+
+# Accumulators that fit the 16 vector registers beside weights and an input.
+_ACCUMULATORS = 10
+_PANEL_BYTES = 96 * 1024  # weights multiplied out at once: a good part of a second-level cache
+
+
+def refuses_window(node: Node, specs: Specs) -> str:
+    """Refuse what is not float32 NHWC with data in it."""
+    if node.attrs.get("data_format", "NHWC") != "NHWC":
+        return f"no WebAssembly kernel for data_format {node.attrs['data_format']}"
+    if any(specs[v].size == 0 for v in (*node.inputs, *node.outputs) if v):
+        return "empty tensor"
+    return float_only(node, specs)
+
+
+def _refuses_conv(node: Node, specs: Specs) -> str:
+    x, w = (specs[v].known_shape for v in node.inputs[:2])
+    if x[3] != w[2]:
+        return f"no WebAssembly kernel for grouped convolution ({x[3]} channels, filter of {w[2]})"
+    return refuses_window(node, specs)
+
+
+@lowering("Conv2D", refuses=_refuses_conv, takes_epilogue=True)
+def lower_conv(b: Builder, group: Group) -> None:
+    """Choose between the two forms; each image of a batch is a call of its own."""
+    core = group.core_node
+    x, w = core.inputs[:2]
+    shape, (kh, kw, _, _), out = b.shape(x), b.shape(w), b.shape(group.output)
+    geometry = window(shape, (kh, kw), core.attrs, "Conv2D")
+    if geometry.size == geometry.stride == (1, 1) and out[1:3] == shape[1:3]:
+        _pointwise(b, group, x, w)
+    else:
+        _general(b, group, x, w, geometry)
+
+
+def _group_size(outputs: int, most: int) -> int:
+    """Outputs computed at once: the largest number up to ``most`` that divides them."""
+    return next(d for d in range(min(most, outputs), 0, -1) if outputs % d == 0)
+
+
+def _unroll(n: int) -> int:
+    return next(u for u in (8, 6, 4, 3, 2, 1) if n % u == 0)
+
+
+def _weights(b: Builder, w: str, nr: int) -> Place:
+    """Filters as [outputs / nr][inputs, ky, kx][nr]: packed once if constant, else by a copy in the plan."""
+    kh, kw, cin, n = b.shape(w)
+    array = b.constant_array(w)
+    if array is not None:
+        return b.constant((w, "conv", nr), lambda: pack_filters(array, nr))
+    out = b.temporary(4 * kh * kw * cin * n)
+    taps = kh * kw
+    b.copy(
+        b.rows(w), out, (n // nr, cin, kh, kw, nr), (nr, n, kw * cin * n, cin * n, 1),
+        (cin * taps * nr, taps * nr, kw * nr, nr, 1),
+    )
+    return out
+
+
+def pack_filters(w: Array, nr: int) -> Array:
+    """HWIO filters as [O / nr][I * H * W][nr]."""
+    kh, kw, cin, n = w.shape
+    return np.ascontiguousarray(
+        w.transpose(2, 0, 1, 3).reshape(cin * kh * kw, n // nr, nr).transpose(1, 0, 2), dtype=np.float32,
+    )
+
+
+def _pointwise(b: Builder, group: Group, x: str, w: str) -> None:
+    batch, h, wd, k = b.shape(x)
+    n = b.shape(group.output)[3]
+    vectors = -(-h * wd // b.lanes)
+    most = tile_vectors(vectors)
+    nr = _group_size(n, max(2, _ACCUMULATORS // min(most, vectors)))
+    sections = flat_tiles(vectors, most)
+    tiles = sum(s[2] for s in sections)
+    source, weights = b.planes(x), _weights(b, w, nr)
+    expressions, kinds, places = epilogue(b, group, Layout.PLANES)
+    out = b.new(group.output, Layout.PLANES)
+    step = 4 * pitch(h * wd, wd)
+    block = max(1, min(n // nr, _PANEL_BYTES // (k * nr * 4 * b.lanes)))
+    split = "pixels" if tiles >= n // nr else "outputs"
+    kern = kernel(
+        "pointwise", ("a", "w", "c", *(f"op{i}" for i in range(len(kinds)))), expressions=expressions,
+        k=k, n=n, nr=nr, block=block, unroll=_unroll(k * nr), sections=tuple(sections), tiles=tiles, split=split,
+        pitch_in=step, pitch_out=step, operands=kinds,
+    )
+    units = tiles if split == "pixels" else n // nr
+    for i in range(batch):
+        args = (source + i * k * step, weights, out + i * n * step, *offset_full(places, kinds, i * n * step))
+        b.call(kern, args, units, flops=2 * h * wd * k * n, scratch_bytes=block * k * nr * 4 * b.lanes)
+
+
+def tile_vectors(vectors: int) -> int:
+    """Pixel vectors a tile: 4 beside two outputs is the fastest; 5 or 6 where that leaves no small rest."""
+    if vectors <= 6:  # noqa: PLR2004 - see above
+        return vectors
+    return min((4, 5, 6), key=lambda most: (-(-vectors // most) * most - vectors, most))
+
+
+def _general(b: Builder, group: Group, x: str, w: str, win: Window) -> None:
+    batch, h, wd, cin = b.shape(x)
+    _, oh, ow, n = b.shape(group.output)
+    offsets = tap_offsets(win, g := plane_geometry(win, b.lanes))
+    most = 4 if n > 1 else 8
+    sections = row_tiles(oh, ow, b.lanes, most)
+    largest = max(rt * vt for rt, _, _, parts in sections for vt, _ in parts)
+    nr = _group_size(n, max(2, _ACCUMULATORS // largest))
+    k = cin * len(offsets)
+    weights = _weights(b, w, nr)
+    table = b.constant(
+        ("taps", cin, g, tuple(offsets)),
+        lambda: np.array([c * g.plane_bytes + t for c in range(cin) for t in offsets], np.int32),
+    )
+    source = b.planes(x)
+    padded = b.temporary(cin * g.plane_bytes)
+    expressions, kinds, places = epilogue(b, group, Layout.PLANES)
+    out = b.new(group.output, Layout.PLANES)
+    pitch_in, pitch_out = 4 * pitch(h * wd, wd), 4 * pitch(oh * ow, ow)
+    fill = kernel("planes", ("x", "padded"), g=g, pitch_in=pitch_in, value=0.0)
+    kern = kernel(
+        "conv", ("a", "w", "table", "c", *(f"op{i}" for i in range(len(kinds)))), expressions=expressions,
+        k=k, nr=nr, unroll=_unroll(k * nr), sections=sections, row_step=win.stride[0] * g.row_bytes,
+        row_out=4 * ow, pitch_out=pitch_out, operands=kinds,
+    )
+    for i in range(batch):
+        b.call(fill, (source + i * cin * pitch_in, padded), cin, flops=cin * h * wd)
+        args = (padded, weights, table, out + i * n * pitch_out, *offset_full(places, kinds, i * n * pitch_out))
+        b.call(kern, args, n // nr, flops=2 * oh * ow * k * n, scratch_bytes=k * nr * 4 * b.lanes)

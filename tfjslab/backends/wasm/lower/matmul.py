@@ -1,0 +1,117 @@
+"""Matrix products on row-major operands."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfjslab.backends.wasm.builder import Builder, Place
+from tfjslab.backends.wasm.layouts import Layout
+from tfjslab.backends.wasm.lower.operands import epilogue, offset_full
+from tfjslab.backends.wasm.lower.registry import Specs, float_only, lowering
+from tfjslab.backends.wasm.templates import kernel
+from tfjslab.base.dtypes import Array
+from tfjslab.base.shapes import Shape, size_of
+from tfjslab.graph.ir import Node
+from tfjslab.passes.fusion import Group
+
+_MAX_BATCH = 1024  # each product of a batch is a call; more would make the module long
+_ACCUMULATORS = 8
+
+
+def _refuses(node: Node, specs: Specs) -> str:
+    if any(specs[v].size == 0 for v in (*node.inputs, *node.outputs) if v):
+        return "empty tensor"
+    batch = size_of(specs[node.outputs[0]].known_shape[:-2])
+    if batch > _MAX_BATCH and size_of(specs[node.inputs[1]].known_shape[:-2]) > 1:
+        return f"no WebAssembly kernel for a batch of {batch} products"
+    return float_only(node, specs)
+
+
+@lowering("BatchMatMul", refuses=_refuses, takes_epilogue=True)
+def lower_matmul(b: Builder, group: Group) -> None:
+    """One call when the right operand is one matrix, else one for each product of the batch."""
+    core = group.core_node
+    left, right = core.inputs[:2]
+    out = b.shape(group.output)
+    m, n = out[-2:]
+    k = b.shape(left)[-2 if core.attrs["transpose_a"] else -1]
+    left_batch, right_batch, out_batch = b.shape(left)[:-2], b.shape(right)[:-2], out[:-2]
+    single = size_of(right_batch) == 1 and size_of(left_batch) == size_of(out_batch)
+    rows = m * size_of(out_batch) if single else m
+    panel, row_tile = _tile(rows, b.lanes)
+    a = _left(b, left, m, k, transposed=core.attrs["transpose_a"])
+    w, w_bytes = _right(b, right, (k, n, panel), transposed=core.attrs["transpose_b"])
+    expressions, kinds, places = epilogue(b, group, Layout.ROWS)
+    c = b.new(group.output)
+    kern = kernel(
+        "dense", ("a", "w", "c", *(f"op{i}" for i in range(len(kinds)))), expressions=expressions, rows=rows, k=k,
+        n=n, panel=panel, row_tile=row_tile, operands=kinds,
+    )
+    if single:
+        calls = [(0, 0, 0)]
+    else:
+        calls = [(_index(left_batch, i), _index(right_batch, i), j) for j, i in enumerate(np.ndindex(*out_batch))]
+    for ia, iw, ic in calls:
+        full = offset_full(places, kinds, 4 * m * n * ic)
+        args = (a + 4 * m * k * ia, w + w_bytes * iw, c + 4 * m * n * ic, *full)
+        b.call(kern, args, -(-n // panel), flops=2 * rows * k * n)
+
+
+def _tile(rows: int, lanes: int) -> tuple[int, int]:
+    """Columns of a panel and rows of a tile: few rows take wide panels, so that the weights stream."""
+    row_tile = min(rows, 4)
+    return max(2, _ACCUMULATORS // row_tile) * lanes, row_tile
+
+
+def _index(batch: Shape, index: tuple[int, ...]) -> int:
+    """Which matrix of an operand whose batch is broadcast belongs to an output index."""
+    flat = 0
+    for d, i in zip(batch, index[len(index) - len(batch) :], strict=True):
+        flat = flat * d + (i if d > 1 else 0)
+    return flat
+
+
+def _left(b: Builder, value: str, m: int, k: int, *, transposed: bool) -> Place:
+    if not transposed:
+        return b.rows(value)
+    batch = size_of(b.shape(value)[:-2])
+    out = b.temporary(4 * batch * m * k)
+    b.copy(b.rows(value), out, (batch, m, k), (m * k, 1, m), (m * k, k, 1))
+    return out
+
+
+def _right(b: Builder, value: str, extent: tuple[int, int, int], *, transposed: bool) -> tuple[Place, int]:
+    """The weights as [batch][n / panel][k][panel] and the bytes of one matrix."""
+    k, n, panel = extent
+    panels = -(-n // panel)
+    num_bytes = 4 * panels * k * panel
+    array = b.constant_array(value)
+    if array is not None:
+        place = b.constant((value, "dense", panel, transposed), lambda: pack(array, panel, transposed=transposed))
+        return place, num_bytes
+    batch = size_of(b.shape(value)[:-2])
+    out = b.temporary(batch * num_bytes)
+    source = b.rows(value)
+    row, column = (1, k) if transposed else (n, 1)
+    if n % panel:
+        b.fill(out, batch * num_bytes // 4, 0.0)
+    whole = n // panel
+    dst = panels * k * panel
+    b.copy(source, out, (batch, whole, k, panel), (k * n, panel * column, row, column), (dst, k * panel, panel, 1))
+    if n % panel:
+        start = whole * panel
+        b.copy(
+            source + 4 * start * column, out + 4 * whole * k * panel, (batch, k, n - start),
+            (k * n, row, column), (dst, panel, 1),
+        )
+    return out, num_bytes
+
+
+def pack(w: Array, panel: int, *, transposed: bool) -> Array:
+    """Matrices [.., k, n] as zero-padded column panels."""
+    m = np.swapaxes(w, -1, -2) if transposed else w
+    k, n = m.shape[-2:]
+    panels = -(-n // panel)
+    wide = np.zeros((size_of(m.shape[:-2]), k, panels * panel), np.float32)
+    wide[:, :, :n] = m.reshape(-1, k, n)
+    return np.ascontiguousarray(wide.reshape(-1, k, panels, panel).transpose(0, 2, 1, 3))

@@ -1,0 +1,121 @@
+"""Ops that only move data: aliases where the bytes stay, strided copies elsewhere."""
+
+from __future__ import annotations
+
+import math
+
+from tfjslab.backends.wasm.builder import Builder, Place
+from tfjslab.backends.wasm.layouts import Layout, pitch
+from tfjslab.backends.wasm.lower.registry import Specs, lowering
+from tfjslab.base.shapes import Shape, normalize_axis, size_of
+from tfjslab.graph.ir import Node
+from tfjslab.passes.fusion import Group
+
+_IMAGE_RANK = 4
+_WORD_DTYPES = ("float32", "int32")
+
+
+def _refuses(node: Node, specs: Specs) -> str:
+    """Copies move 4-byte words."""
+    found = {specs[v].dtype for v in (*node.inputs, *node.outputs) if v} - set(_WORD_DTYPES)
+    return f"no WebAssembly kernel for {', '.join(sorted(found))}" if found else ""
+
+
+def row_strides(shape: Shape) -> tuple[int, ...]:
+    """Element strides of a row-major tensor."""
+    return tuple(size_of(shape[i + 1 :]) for i in range(len(shape)))
+
+
+@lowering("Reshape", "Identity", "ExpandDims", "Squeeze", refuses=_refuses)
+def lower_alias(b: Builder, group: Group) -> None:
+    """The same bytes under another shape. Planes stay planes when the shape stays."""
+    source = group.core_node.inputs[0]
+    if b.shape(source) == b.shape(group.output) and b.has_planes(source) and group.output not in b.outputs:
+        b.alias_planes(group.output, source)
+    else:
+        b.alias(group.output, source)
+
+
+@lowering("Transpose", refuses=_refuses)
+def lower_transpose(b: Builder, group: Group) -> None:
+    """A copy that reads along the permuted axes."""
+    core = group.core_node
+    x, perm = core.inputs[0], core.attrs["perm"]
+    shape = b.shape(x)
+    perm = perm if perm is not None else tuple(reversed(range(len(shape))))
+    strides, out = row_strides(shape), b.shape(group.output)
+    b.copy(b.rows(x), b.new(group.output), out, tuple(strides[p] for p in perm), row_strides(out))
+
+
+@lowering("Slice", refuses=_refuses)
+def lower_slice(b: Builder, group: Group) -> None:
+    """A copy of a box."""
+    core = group.core_node
+    x, out = core.inputs[0], b.shape(group.output)
+    strides = row_strides(b.shape(x))
+    start = sum(i * s for i, s in zip(core.attrs["begin"], strides, strict=True))
+    b.copy(b.rows(x) + 4 * start, b.new(group.output), out, strides, row_strides(out))
+
+
+@lowering("Concat", refuses=_refuses)
+def lower_concat(b: Builder, group: Group) -> None:
+    """Each input goes to its place; along channels of planes that is whole planes."""
+    core = group.core_node
+    out = b.shape(group.output)
+    axis = normalize_axis(core.attrs["axis"], len(out))
+    if len(out) == _IMAGE_RANK and axis == _IMAGE_RANK - 1 and all(map(b.has_planes, core.inputs)):
+        n, h, w, c = out
+        step = pitch(h * w, w)
+        place = b.new(group.output, Layout.PLANES)
+        for v in core.inputs:
+            own = b.shape(v)[3]
+            b.copy(b.planes(v), place, (n, own * step), (own * step, 1), (c * step, 1))
+            place += 4 * own * step
+        return
+    place = b.new(group.output)
+    outer, inner = size_of(out[:axis]), size_of(out[axis:])
+    for v in core.inputs:
+        own = size_of(b.shape(v)[axis:])
+        b.copy(b.rows(v), place, (outer, own), (own, 1), (inner, 1))
+        place += 4 * own
+
+
+def _refuses_pad(node: Node, specs: Specs) -> str:
+    value = node.attrs["constant_value"]
+    if specs[node.inputs[0]].dtype != "float32" and value:
+        return "no WebAssembly kernel for padding integers with other than 0"
+    if math.isnan(value):
+        return "no WebAssembly kernel for padding with NaN"
+    return _refuses(node, specs)
+
+
+@lowering("PadV2", refuses=_refuses_pad)
+def lower_pad(b: Builder, group: Group) -> None:
+    """Fill, then copy the inside, on rows or planes."""
+    core = group.core_node
+    x, value = core.inputs[0], core.attrs["constant_value"]
+    shape, out = b.shape(x), b.shape(group.output)
+    before = tuple(p[0] for p in core.attrs["paddings"])
+    if len(shape) == _IMAGE_RANK and b.has_planes(x):
+        source, place = b.planes(x), b.new(group.output, Layout.PLANES)
+        b.fill(place, size_of((out[0], out[3])) * pitch(out[1] * out[2], out[2]), value)
+        _copy_inside(b, (source, place), tuple(shape[i] for i in (0, 3, 1, 2)), _plane_strides(shape),
+                     _plane_strides(out), tuple(before[i] for i in (0, 3, 1, 2)))
+    else:
+        source, place = b.rows(x), b.new(group.output)
+        b.fill(place, size_of(out), value)
+        _copy_inside(b, (source, place), shape, row_strides(shape), row_strides(out), before)
+
+
+def _plane_strides(shape: Shape) -> tuple[int, ...]:
+    """Strides along (image, channel, row, column) of channel planes."""
+    _, h, w, c = shape
+    step = pitch(h * w, w)
+    return c * step, step, w, 1
+
+
+def _copy_inside(
+    b: Builder, places: tuple[Place, Place], dims: Shape, source: tuple[int, ...], out: tuple[int, ...], before: Shape,
+) -> None:
+    start = sum(p * s for p, s in zip(before, out, strict=True))
+    b.copy(places[0], places[1] + 4 * start, dims, source, out)

@@ -1,0 +1,56 @@
+"""Sums, means and extremes over neighbouring axes."""
+
+from __future__ import annotations
+
+import math
+
+from tfjslab.backends.wasm.builder import Builder
+from tfjslab.backends.wasm.layouts import pitch
+from tfjslab.backends.wasm.lower.registry import Specs, float_only, lowering
+from tfjslab.backends.wasm.templates import kernel
+from tfjslab.base.shapes import normalize_axes, size_of
+from tfjslab.graph.ir import Node
+from tfjslab.ops.expr import X
+from tfjslab.passes.fusion import Group
+
+# Vector instruction and the value that changes nothing, by op.
+_FOLDS = {
+    "Sum": ("add", 0.0), "Mean": ("add", 0.0), "Prod": ("mul", 1.0), "Max": ("max", -math.inf), "Min": ("min", math.inf),
+}
+_SPATIAL = (1, 2)
+
+
+def _axes(node: Node, specs: Specs) -> tuple[int, ...]:
+    return normalize_axes(node.attrs["axis"], len(specs[node.inputs[0]].known_shape))
+
+
+def _refuses(node: Node, specs: Specs) -> str:
+    axes = _axes(node, specs)
+    if specs[node.inputs[0]].size == 0 or not axes:
+        return "empty tensor or no axes"
+    if axes != tuple(range(axes[0], axes[0] + len(axes))):
+        return f"no WebAssembly kernel for a reduction over the separate axes {list(axes)}"
+    return float_only(node, specs)
+
+
+@lowering(*_FOLDS, refuses=_refuses)
+def lower_reduction(b: Builder, group: Group) -> None:
+    """[outer][n][inner]; over the pixels of channel planes without changing the layout."""
+    core = group.core_node
+    x = core.inputs[0]
+    shape, axes = b.shape(x), _axes(core, b.specs)
+    n = size_of([shape[a] for a in axes])
+    if axes == _SPATIAL and b.has_planes(x):
+        outer, inner, step = shape[0] * shape[3], 1, pitch(n, shape[2])
+        source = b.planes(x)
+    else:
+        outer, inner = size_of(shape[: axes[0]]), size_of(shape[axes[-1] + 1 :])
+        step = n * inner
+        source = b.rows(x)
+    combine, start = _FOLDS[core.op]
+    finish = X * (1.0 / n) if core.op == "Mean" else X
+    k = kernel(
+        "reduce", ("x", "c"), expressions=(finish,), n=n, inner=inner, step=inner, pitch=step, combine=combine,
+        start=str(start), start_value=start,
+    )
+    b.call(k, (source, b.new(group.output)), outer, flops=outer * n * inner)

@@ -1,0 +1,61 @@
+"""The driver: groups the nodes of a program and adds the calls of each group to a builder."""
+
+from __future__ import annotations
+
+from tfjslab.backends.wasm import lower as _families  # noqa: F401 - fills the table
+from tfjslab.backends.wasm.builder import Builder
+from tfjslab.backends.wasm.lower.elementwise import lower_chain
+from tfjslab.backends.wasm.lower.operands import epilogue_reads
+from tfjslab.backends.wasm.lower.registry import LOWERINGS, Specs, float_only
+from tfjslab.graph.ir import Node
+from tfjslab.graph.specialize import Specialized
+from tfjslab.ops.decompose import Parts, decompose
+from tfjslab.ops.registry import Spec
+from tfjslab.passes.fusion import Group, group_nodes, single
+
+
+def lower_program(b: Builder, program: Specialized) -> None:
+    """Add all nodes of ``program``: kernels where there are some, host steps elsewhere."""
+    specs = program.specs
+    reasons = {n.name: refusal(n, specs) for n in program.graph.nodes}
+
+    def fits(core: Node | None, operand: Spec, out: Spec) -> bool:
+        if core is None:
+            return True
+        return LOWERINGS[core.op].takes_epilogue and epilogue_reads(operand, out, constant=operand.value is not None)
+
+    for group in group_nodes(program.graph.nodes, specs, b.outputs, lambda n: not reasons[n.name], fits):
+        reason = reasons[group.nodes[-1].name]
+        b.open(group, kernel_name(group), reason)
+        if reason:
+            b.host(group.nodes[0])
+        elif group.core is None:
+            lower_chain(b, group)
+        else:
+            LOWERINGS[group.core.op].lower(b, group)
+
+
+def refusal(node: Node, specs: Specs) -> str:
+    """Why a node has no WebAssembly kernel; empty when it has one."""
+    parts = decompose(node.op, node.inputs, node.attrs)
+    if parts.core_op is None:
+        return float_only(node, specs)
+    found = LOWERINGS.get(parts.core_op)
+    if found is None:
+        return f"no WebAssembly kernel for {node.op}"
+    core = single(node).core
+    reason = float_only(node, specs) if parts.operands else ""
+    return reason or (found.refuses(core, specs) if core else "") or _epilogue_refusal(parts, specs, node)
+
+
+def _epilogue_refusal(parts: Parts, specs: Specs, node: Node) -> str:
+    out = specs[node.outputs[0]]
+    for v in parts.operands:
+        if not epilogue_reads(specs[v], out, constant=specs[v].value is not None):
+            return f"no WebAssembly kernel for an argument of shape {list(specs[v].known_shape)} after {parts.core_op}"
+    return ""
+
+
+def kernel_name(group: Group) -> str:
+    """The TF.js names of what runs as one: ``FusedConv2D+Add+Relu``."""
+    return "+".join(n.op for n in group.nodes)

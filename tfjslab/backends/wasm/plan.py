@@ -1,0 +1,217 @@
+"""A compiled graph in wasmtime: one call a segment, numpy views for what goes in and out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfjslab.backends.base import Buffer, PlanInfo
+from tfjslab.backends.host import run_node
+from tfjslab.backends.wasm.builder import Builder, HostStep, Place
+from tfjslab.backends.wasm.describe import describe_records
+from tfjslab.backends.wasm.engine import Instance, compile_module
+from tfjslab.backends.wasm.heap import align
+from tfjslab.backends.wasm.lowering import lower_program
+from tfjslab.backends.wasm.program import ARENA, BARRIER, SCRATCH, STAMPS, Program, Segment, assemble, first_slot
+from tfjslab.base.dtypes import Array, numpy_dtype
+from tfjslab.base.errors import BackendError
+from tfjslab.graph.specialize import Specialized
+from tfjslab.memory_plan import plan_memory
+from tfjslab.ops.registry import Spec
+
+if TYPE_CHECKING:
+    from tfjslab.backends.wasm.session import WasmSession
+
+CLOCK_NAME = "WASI monotonic clock, read inside WebAssembly"
+
+
+class WasmPlan:
+    """Owns an arena, scratch for each thread, tables and instances; weights belong to the session."""
+
+    def __init__(self, session: WasmSession, specialized: Specialized, outputs: Sequence[str]) -> None:
+        start = time.perf_counter()
+        self._session = session
+        self._heap = session.heap
+        self._outputs = tuple(outputs)
+        builder = Builder(specialized, outputs, session.backend.variant)
+        lower_program(builder, specialized)
+        buffers = builder.finish()
+        memory = plan_memory(buffers)
+        scratch = align(builder.scratch_bytes)
+        threads = session.backend.threads
+        self._threads = threads if any(c.parallel for r in builder.records for c in r.calls) else 1
+        program = assemble(builder.records, memory.offsets, session.backend.variant, self._threads, scratch)
+        module, cached = compile_module(program.key, program.text)
+        self._blocks: list[int] = []
+        self._constants = list(builder.constants.values())
+        self._specs = specialized.specs
+        self._program = program
+        self._inputs = tuple(p.value for p in specialized.graph.inputs)
+        self._pointed: dict[str, int] = {}
+        self._arena = self._alloc(memory.peak_bytes)
+        self._addresses = self._place(builder, memory.offsets)
+        self._table = self._make_table(program, scratch * self._threads, len(builder.records))
+        self._instances = [Instance(module, session.heap.memory) for _ in range(self._threads)]
+        for instance in self._instances:
+            for s in program.segments:
+                if s.export:
+                    instance.prepare(s.export, 3)
+        self.info = PlanInfo(
+            describe_records(builder, buffers), sum(session.constant_bytes(k) for k, _ in self._constants),
+            memory.peak_bytes, memory.lower_bound_bytes, (time.perf_counter() - start) * 1e3, cached=cached,
+            threads=self._threads, clock=CLOCK_NAME, details={"scratch_bytes": scratch * self._threads},
+        )
+        self._lock = threading.Lock()
+        self._disposed = False
+
+    # ---- making ------------------------------------------------------------------------------------------------
+
+    def _alloc(self, num_bytes: int) -> int:
+        block = self._heap.alloc(num_bytes)
+        self._blocks.append(block)
+        # Padding lanes are computed along; zeros there cannot turn into slow denormals.
+        self._heap.view(block, (num_bytes,), np.dtype(np.uint8))[...] = 0
+        return block
+
+    def _place(self, builder: Builder, offsets: Mapping[str, int]) -> dict[str, int]:
+        """Addresses of all slots."""
+        found = {f"arena:{n}": self._arena + o for n, o in offsets.items()}
+        for slot, (key, make) in builder.constants.items():
+            found[slot] = self._session.hold_constant(key, make)
+        return found
+
+    def _make_table(self, program: Program, scratch: int, records: int) -> int:
+        fixed = {ARENA: self._arena, SCRATCH: self._alloc(scratch), STAMPS: self._alloc(16 * (records + 1)),
+                 BARRIER: self._alloc(64)}
+        entries = [fixed[i] for i in range(first_slot())] + [self._addresses.get(s, 0) for s in program.slots]
+        table = self._alloc(4 * len(entries))
+        self._table_view = self._heap.view(table, (len(entries),), np.dtype(np.uint32))
+        self._table_view[...] = entries
+        self._entries = {s: i for i, s in enumerate(program.slots, start=first_slot())}
+        self._stamps = fixed[STAMPS]
+        self._barrier = fixed[BARRIER]
+        return table
+
+    # ---- running -----------------------------------------------------------------------------------------------
+
+    def run(
+        self, feeds: Mapping[str, Array | Buffer], *, stamps: list[float] | None = None, keep: bool = False,
+    ) -> dict[str, Array | Buffer]:
+        """Compute the outputs by value name; see ``tfjslab.backends.base.Plan``."""
+        with self._lock:
+            if self._disposed:
+                raise BackendError("this WebAssembly plan has been disposed")
+            for name in self._inputs:
+                self._feed(name, feeds[name])
+            if not keep:
+                for name in self._outputs:
+                    self._point(f"out:{name}", self._own(f"out:{name}"))
+                self._run_segments(stamps)
+                return {name: self._at(Place(f"out:{name}"), self._specs[name]).copy() for name in self._outputs}
+            return self._run_kept(stamps)
+
+    def _run_kept(self, stamps: list[float] | None) -> dict[str, Array | Buffer]:
+        """Run with new buffers as outputs; they are given back when it fails."""
+        kept = {name: self._session.new_buffer(self._specs[name]) for name in self._outputs}
+        try:
+            for name, buffer in kept.items():
+                self._point(f"out:{name}", buffer.native)
+            self._run_segments(stamps)
+        except BaseException:
+            for buffer in kept.values():
+                self._session.free(buffer)
+            raise
+        return dict(kept)
+
+    def _feed(self, name: str, feed: Array | Buffer) -> None:
+        slot = f"in:{name}"
+        if isinstance(feed, Buffer):
+            self._point(slot, self._session.address(feed))
+            return
+        self._point(slot, self._own(slot))
+        self._at(Place(slot), self._specs[name])[...] = feed
+
+    def _own(self, slot: str) -> int:
+        """The plan's own block for an input or output, made when it is first wanted: eager plans never want one."""
+        if slot not in self._addresses:
+            self._addresses[slot] = self._alloc(self._specs[slot.split(":", 1)[1]].num_bytes)
+        return self._addresses[slot]
+
+    def _point(self, slot: str, address: int) -> None:
+        """Let the kernels find an input or output at ``address``."""
+        if self._pointed.get(slot) != address:
+            self._pointed[slot] = address
+            if slot in self._entries:
+                self._table_view[self._entries[slot]] = address
+
+    def _run_segments(self, stamps: list[float] | None) -> None:
+        host_ms: dict[int, float] = {}
+        for segment in self._program.segments:
+            if segment.host is not None:
+                start = time.perf_counter()
+                self._host(segment.host)
+                host_ms[segment.records[0]] = (time.perf_counter() - start) * 1e3
+            else:
+                self._call(segment, stamped=stamps is not None)
+        if stamps is not None:
+            stamps += self._read_stamps(host_ms)
+
+    def _call(self, segment: Segment, *, stamped: bool) -> None:
+        if self._threads == 1:
+            self._instances[0].call(segment.export, self._table, 0, int(stamped))
+            return
+        backend = self._session.backend
+        with backend.run_lock:
+            workers = backend.workers()
+            workers.start(lambda tid: self._share(segment.export, tid))
+            try:
+                self._share(segment.export, 0, stamped=stamped)
+            finally:
+                workers.join()
+
+    def _share(self, export: str, tid: int, *, stamped: bool = False) -> None:
+        try:
+            self._instances[tid].call(export, self._table, tid, int(stamped))
+        except BackendError:
+            # Nobody must wait for this thread at a barrier.
+            self._heap.view(self._barrier, (3,), np.dtype(np.int32))[2] = 1
+            raise
+
+    def _host(self, step: HostStep) -> None:
+        inputs = [None if i is None else self._at(*i) for i in step.inputs]
+        for (place, spec), value in zip(step.outputs, run_node(step.node, inputs, step.node.attrs), strict=True):
+            self._at(place, spec)[...] = value
+
+    def _at(self, p: Place, spec: Spec) -> Array:
+        base = self._pointed.get(p.slot) or self._addresses[p.slot]
+        return self._heap.view(base + p.offset, spec.known_shape, numpy_dtype(spec.dtype))
+
+    def _read_stamps(self, host_ms: Mapping[int, float]) -> list[float]:
+        """Milliseconds of each record: to its end from its start, or from the end of the record before."""
+        count = len(self.info.commands)
+        raw = self._heap.view(self._stamps, (2 * count,), np.dtype(np.uint64)).astype(np.float64) / 1e6
+        ms = [host_ms.get(i, 0.0) for i in range(count)]
+        for segment in self._program.segments:
+            first, last = segment.records
+            if segment.host is None:
+                for i in range(first, last):
+                    ms[i] += raw[2 * i + 1] - raw[2 * i if i == first else 2 * i - 1]
+        return ms
+
+    def dispose(self) -> None:
+        """Free the plan's blocks, instances and its hold on weights."""
+        with self._lock:
+            if self._disposed:
+                return
+            self._disposed = True
+            for instance in self._instances:
+                instance.close()
+            for block in self._blocks:
+                self._heap.free(block)
+            for key, _ in self._constants:
+                self._session.release_constant(key)
+            self._session.forget(self)

@@ -1,0 +1,161 @@
+"""From collected calls to one WebAssembly module: a function a segment, addresses read from a table in memory.
+
+The table holds the arena's address, the scratch, the stamps, the barrier, and one entry for every constant, input and
+output, so that the module depends on nothing but the calls and can be cached by its content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tfjslab.backends.wasm.builder import Call, HostStep, Place, Record
+from tfjslab.backends.wasm.templates import Kernel, Variant, render, sources_digest
+
+ARENA, SCRATCH, STAMPS, BARRIER = range(4)
+_FIRST_SLOT = 4
+_SPINS = 2000  # about 10 us of polling before a thread sleeps at a barrier
+
+# Threads that are done wait for the last one: a short spin, then sleep. Word 0 counts arrivals, word 1 generations,
+# word 2 is set when a thread has failed, so that nobody waits for it.
+_BARRIER_TEXT = """
+(func $barrier (param $b i32) (param $threads i32) (local $gen i32) (local $spin i32)
+  (local.set $gen (i32.atomic.load offset=4 (local.get $b)))
+  (if (i32.eq (i32.atomic.rmw.add (local.get $b) (i32.const 1)) (i32.sub (local.get $threads) (i32.const 1)))
+    (then
+      (i32.atomic.store (local.get $b) (i32.const 0))
+      (drop (i32.atomic.rmw.add offset=4 (local.get $b) (i32.const 1)))
+      (drop (memory.atomic.notify offset=4 (local.get $b) (i32.const -1)))
+      (return)))
+  (local.set $spin (i32.const {spins}))
+  (loop $wait
+    (if (i32.ne (i32.atomic.load offset=4 (local.get $b)) (local.get $gen)) (then (return)))
+    (if (i32.atomic.load offset=8 (local.get $b)) (then (unreachable)))
+    (if (local.get $spin)
+      (then (local.set $spin (i32.sub (local.get $spin) (i32.const 1))))
+      (else (drop (memory.atomic.wait32 offset=4 (local.get $b) (local.get $gen) (i64.const 100000000)))))
+    (br $wait)))
+"""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Records first..last that one exported function runs, or a host step between them."""
+
+    export: str
+    records: tuple[int, int]
+    host: HostStep | None = None
+
+
+@dataclass(frozen=True)
+class Program:
+    """Module text, its cache key, the order of table entries behind the fixed ones, and the segments."""
+
+    text: str
+    key: str
+    slots: tuple[str, ...]
+    segments: tuple[Segment, ...]
+
+
+def assemble(
+    records: Sequence[Record], offsets: Mapping[str, int], variant: Variant, threads: int, scratch_bytes: int,
+) -> Program:
+    """Make the module; ``offsets`` are the arena's, by slot name."""
+    names: dict[Kernel, str] = {}
+    slots: dict[str, int] = {}
+    writer = _Writer(names, slots, offsets, threads, scratch_bytes)
+    segments, bodies = _segments(records, writer)
+    functions = [f"(func ${name} {render(k, variant)})" for k, name in names.items()]
+    text = "\n".join([
+        '(module (import "wasi_snapshot_preview1" "clock_time_get"'
+        " (func $clock (param i32 i64 i32) (result i32)))",
+        '(import "env" "memory" (memory 1 65536 shared)) (export "memory" (memory 0))',
+        _BARRIER_TEXT.replace("{spins}", str(_SPINS)) if threads > 1 else "", *functions, *bodies, ")",
+    ])
+    digest = hashlib.sha256(f"{sources_digest()} {text}".encode()).hexdigest()
+    return Program(text, digest, tuple(slots), tuple(segments))
+
+
+def _segments(records: Sequence[Record], writer: _Writer) -> tuple[list[Segment], list[str]]:
+    segments: list[Segment] = []
+    bodies: list[str] = []
+    start = 0
+    for i in range(len(records) + 1):
+        host = records[i].host if i < len(records) else None
+        if i < len(records) and host is None:
+            continue
+        if start < i and any(r.calls for r in records[start:i]):
+            export = f"run{len(bodies)}"
+            bodies.append(writer.function(export, records, start, i))
+            segments.append(Segment(export, (start, i)))
+        if host is not None:
+            # Layout changes of a host step's inputs are calls of its own record and run before it.
+            if records[i].calls:
+                export = f"run{len(bodies)}"
+                bodies.append(writer.function(export, records, i, i + 1))
+                segments.append(Segment(export, (i, i + 1)))
+            segments.append(Segment("", (i, i + 1), host))
+        start = i + 1
+    return segments, bodies
+
+
+@dataclass
+class _Writer:
+    """Writes the functions that call kernels."""
+
+    names: dict[Kernel, str]
+    slots: dict[str, int]
+    offsets: Mapping[str, int]
+    threads: int
+    scratch_bytes: int
+
+    def function(self, export: str, records: Sequence[Record], first: int, last: int) -> str:
+        """Run records first..last - 1 for thread ``$tid``; with ``$stamped`` note the time.
+
+        Of the 16 bytes of a record the first 8 take the start, where it opens a segment, the others the end.
+        """
+        body = []
+        for i in range(first, last):
+            body += [self._call(c) for c in records[i].calls]
+            body.append(
+                f"(if (local.get $stamped) (then (drop (call $clock (i32.const 1) (i64.const 1)"
+                f" (i32.add (local.get $stamps) (i32.const {16 * i + 8}))))))",
+            )
+        return "\n".join([
+            f'(func (export "{export}") (param $table i32) (param $tid i32) (param $stamped i32)',
+            "(local $arena i32) (local $scratch i32) (local $stamps i32)",
+            "(local.set $arena (i32.load (local.get $table)))",
+            f"(local.set $scratch (i32.add (i32.load offset={4 * SCRATCH} (local.get $table))"
+            f" (i32.mul (local.get $tid) (i32.const {self.scratch_bytes}))))",
+            f"(local.set $stamps (i32.load offset={4 * STAMPS} (local.get $table)))",
+            f"(if (local.get $stamped) (then (drop (call $clock (i32.const 1) (i64.const 1)"
+            f" (i32.add (local.get $stamps) (i32.const {16 * first}))))))",
+            *body, ")",
+        ])
+
+    def _call(self, c: Call) -> str:
+        name = self.names.setdefault(c.kernel, f"k{len(self.names)}")
+        args = " ".join(map(self._address, c.args))
+        if self.threads == 1:
+            return f"(call ${name} (i32.const 0) (i32.const {c.units}) (local.get $scratch) {args})"
+        barrier = f"(call $barrier (i32.load offset={4 * BARRIER} (local.get $table)) (i32.const {self.threads}))"
+        if not c.parallel:
+            return (f"(if (i32.eqz (local.get $tid)) (then"
+                    f" (call ${name} (i32.const 0) (i32.const {c.units}) (local.get $scratch) {args}))) {barrier}")
+        share = f"(i32.div_u (i32.mul {{}} (i32.const {c.units})) (i32.const {self.threads}))"
+        lo = share.format("(local.get $tid)")
+        hi = share.format("(i32.add (local.get $tid) (i32.const 1))")
+        return f"(call ${name} {lo} {hi} (local.get $scratch) {args}) {barrier}"
+
+    def _address(self, p: Place) -> str:
+        if p.slot.startswith("arena:"):
+            return f"(i32.add (local.get $arena) (i32.const {self.offsets[p.slot.removeprefix('arena:')] + p.offset}))"
+        index = self.slots.setdefault(p.slot, _FIRST_SLOT + len(self.slots))
+        load = f"(i32.load offset={4 * index} (local.get $table))"
+        return f"(i32.add {load} (i32.const {p.offset}))" if p.offset else load
+
+
+def first_slot() -> int:
+    """Index of the first entry of ``Program.slots`` in the table."""
+    return _FIRST_SLOT
