@@ -1,15 +1,47 @@
-"""What every test gets: the ``cpu`` backend as the current one, so that none depends on what the machine has."""
+"""What every test gets: the ``cpu`` backend as the current one, and the check that it leaves nothing behind."""
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
+from contextlib import contextmanager
+
 import pytest
 
-import tfjslab.ops.activations
-import tfjslab.ops.elementwise  # noqa: F401 - defines ops
-
 from tfjslab.backends import registry
+from tfjslab.engine.sessions import release_sessions
+from tfjslab.engine.state import STATE
+
+
+def _held() -> Counter[str]:
+    """Everything that a test must give back, by what it is called."""
+    release_sessions()  # cached plans of eager ops are no leak as long as they go when nothing needs them
+    held = Counter({f"engine {name}": value for name, value in vars(STATE.counters).items()})
+    held.update({f"{b} {name}": value for b, counts in registry.memory().items() for name, value in counts.items()})
+    held["threads"] = threading.active_count()
+    held["open scopes"] = len(STATE.local.scopes)
+    held["open profiles"] = len(STATE.local.recorders)
+    return held
+
+
+@contextmanager
+def no_leaks():
+    """Fail when the block leaves tensors, buffers, bytes, sessions, plans, native memory or threads behind."""
+    before = _held()
+    yield
+    after = _held()
+    changed = {k: (before[k], after[k]) for k in sorted({*before, *after}) if before[k] != after[k]}
+    assert changed == {}, f"left behind (before, after): {changed}"
+
+
+@pytest.fixture(name="no_leaks")
+def _no_leaks_fixture():
+    return no_leaks
 
 
 @pytest.fixture(autouse=True)
-def _on_cpu():
+def _leaves_nothing_behind():
     registry.set_backend("cpu")
+    with no_leaks():
+        yield
+        registry.set_backend("cpu")

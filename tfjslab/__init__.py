@@ -1,1 +1,58 @@
-"""tfjslab: a performance lab for TensorFlow.js models, in Python."""
+"""tfjslab: a performance lab for TensorFlow.js models, in Python. ``import tfjslab as tf`` reads like TensorFlow.js.
+
+Names are loaded when they are first used, so that importing the package is quick and loads no engine.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from tfjslab.base.version import __version__ as __version__  # noqa: PLC0414 - a public name of the package
+
+# Where each public name is defined. Every op with an eager function comes on top, from the op registry.
+_HOME = {
+    "backends": "backends",
+    "backends.registry": "BackendFallbackWarning env get_backend get_threads_count ready set_backend set_threads_count "
+    "set_wasm_paths",
+    "base.errors": "TfjslabError",
+    "bench": "bench_model bench_models",
+    "engine.create": "eye fill linspace ones ones_like random_normal random_uniform range scalar tensor tensor1d "
+    "tensor2d tensor3d tensor4d tensor5d tensor6d zeros zeros_like",
+    "engine.measure": "memory profile time",
+    "engine.scopes": "dispose get_tensors_in_container keep tidy",
+    "engine.tensor": "Tensor",
+    "engine.variable": "Variable variable",
+    "model": "Model load_graph_model load_layers_model load_model",
+    "profiling.collect": "profile_model",
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    """Find a public name where it is defined; AttributeError with a suggestion when there is none."""
+    if name == "backends":
+        found: Any = import_module("tfjslab.backends")
+    elif name in _MODULE_OF:
+        found = getattr(import_module(f"tfjslab.{_MODULE_OF[name]}"), name)
+    elif name.startswith("_"):
+        raise AttributeError(f"module 'tfjslab' has no attribute '{name}'")
+    else:
+        found = _eager(name)
+    globals()[name] = found  # the next look-up is as quick as for any module
+    return found
+
+
+def _eager(name: str) -> Any:
+    from tfjslab.base.errors import did_you_mean  # noqa: PLC0415 - see the module's docstring
+    from tfjslab.engine.eager import functions  # noqa: PLC0415
+
+    if name not in functions():
+        hint = did_you_mean(name, [*_MODULE_OF, *functions()])
+        raise AttributeError(f"module 'tfjslab' has no attribute '{name}'{hint}")
+    return functions()[name]
+
+
+def __dir__() -> list[str]:
+    """All public names, the eager functions included."""
+    from tfjslab.engine.eager import functions  # noqa: PLC0415 - see the module's docstring
+
+    return sorted({*_MODULE_OF, *functions(), "__version__"})

@@ -17,7 +17,10 @@ WEIGHTS = {"w": np.array([1, -2, 3], np.float32)}
 NODES = (Node("sum", "Add", ("x", "w")), Node("relu", "Relu", ("sum",)))
 
 
-def small_graph(outputs=(Port("y", "relu", (None, 3), "float32"),), inputs=(X,), nodes=NODES):
+Y = Port("y", "relu", (None, 3), "float32")
+
+
+def small_graph(outputs=(Y,), inputs=(X,), nodes=NODES):
     return Graph(inputs, outputs, nodes, {k: v.copy() for k, v in WEIGHTS.items()})
 
 

@@ -41,7 +41,7 @@ class CommandInfo:
 
 @dataclass(frozen=True)
 class PlanInfo:
-    """What a plan takes: bytes of weights and of the arena, the lower bound, how long compiling took, from cache or not."""
+    """What a plan takes: bytes of weights and of the arena, its lower bound, how long compiling took, cached or not."""
 
     commands: tuple[CommandInfo, ...]
     weight_bytes: int
@@ -56,7 +56,7 @@ class PlanInfo:
 
 @dataclass(eq=False)
 class Buffer:
-    """A tensor's bytes where the backend keeps them. ``native`` is the backend's own (an array, an address, a GPU buffer).
+    """A tensor's bytes where the backend keeps them. ``native`` is the backend's own (array, address, GPU buffer).
 
     Whoever holds a Buffer owns it and gives it back with ``Session.free``, exactly once.
     """
@@ -77,8 +77,9 @@ class Plan(Protocol):
         """Compute the outputs by value name. Feeds by value name: row-major arrays or Buffers of this session.
 
         Specs of feeds are checked by the caller; a Buffer's bytes are read in the shape that the plan was made for,
-        whatever its own shape is (tensors that share bytes may differ in shape). Outputs are fresh arrays, or with ``keep`` Buffers that the caller
-        owns. With ``stamps`` the milliseconds of each command are appended to it, in the order of ``info.commands``.
+        whatever its own shape is (tensors that share bytes may differ in shape). Outputs are fresh arrays, or with
+        ``keep`` Buffers that the caller owns. With ``stamps`` the milliseconds of each command are appended to it, in
+        the order of ``info.commands``.
         """
         ...
 

@@ -263,7 +263,10 @@ def env() -> Environment:
 
 
 _ENV = Environment((
-    Flag("WASM_HAS_SIMD_SUPPORT", "whether 'wasm' may choose SIMD kernels", lambda: availability("wasm-simd").available),
+    Flag(
+        "WASM_HAS_SIMD_SUPPORT", "whether 'wasm' may choose SIMD kernels",
+        lambda: availability("wasm-simd").available,
+    ),
     Flag(
         "WASM_HAS_MULTITHREAD_SUPPORT", "whether 'wasm' may choose threaded kernels",
         lambda: availability("wasm-threads").available,

@@ -165,7 +165,7 @@ def linspace(start: float, stop: float, num: int) -> Tensor:
     return make_tensor(np.linspace(start, stop, num, dtype=np.float32), "float32")
 
 
-def range_(start: float, stop: float, step: float = 1, dtype: str = "float32") -> Tensor:
+def range(start: float, stop: float, step: float = 1, dtype: str = "float32") -> Tensor:  # noqa: A001 - as in tfjs
     """Numbers from ``start`` to before ``stop``; counts down when ``stop`` is smaller and no step is given."""
     if step == 0:
         raise InputError("range: step is 0; expected any other number")

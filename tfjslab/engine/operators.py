@@ -10,6 +10,7 @@ class Dispatch:
     """Runs ops. A tensor cannot import what is built on tensors, so ``tfjslab.engine.kernels`` puts itself here."""
 
     run: Callable[..., Any]
+    method: Callable[[Any, str], Any]
 
 
 def _operator(op: str, *, swapped: bool = False, arity: int = 2) -> Callable[..., Any]:
@@ -21,7 +22,7 @@ def _operator(op: str, *, swapped: bool = False, arity: int = 2) -> Callable[...
     return lambda self, other: Dispatch.run(op, self, other)
 
 
-class Operators:
+class Operators:  # noqa: PLW1641 - Tensor, the only subclass, hashes by id
     """Operators for ``Tensor``; the other operand may be a number, a list or an array."""
 
     __slots__ = ()
@@ -36,8 +37,8 @@ class Operators:
     __rtruediv__ = _operator("RealDiv", swapped=True)
     __floordiv__ = _operator("FloorDiv")
     __rfloordiv__ = _operator("FloorDiv", swapped=True)
-    __mod__ = _operator("FloorMod")
-    __rmod__ = _operator("FloorMod", swapped=True)
+    __mod__ = _operator("Mod")
+    __rmod__ = _operator("Mod", swapped=True)
     __pow__ = _operator("Pow")
     __rpow__ = _operator("Pow", swapped=True)
     __matmul__ = _operator("BatchMatMul")

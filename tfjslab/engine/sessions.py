@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 
 from tfjslab.backends import registry
-from tfjslab.backends.base import Backend, Buffer, Plan
+from tfjslab.backends.base import Backend, Buffer
 from tfjslab.base.dtypes import Array
 from tfjslab.engine.state import STATE, count
 
@@ -16,27 +17,24 @@ MAX_PLANS = 512  # one-node plans kept per backend; an evicted one is disposed
 
 
 class EagerSession:
-    """A session of ``backend`` and the plans compiled in it. None stands for ops that only the host can run."""
+    """A session of ``backend`` and what was compiled in it, by op, shapes, dtypes and attributes."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.session = backend.open_session()
-        self.plans: OrderedDict[Hashable, Plan | None] = OrderedDict()
+        self.plans: OrderedDict[Hashable, Any] = OrderedDict()
         self.num_data = 0
 
-    def remember(self, key: Hashable, plan: Plan | None) -> None:
+    def remember(self, key: Hashable, plan: Any) -> None:
         """Cache a plan; the one unused for longest makes room."""
         self.plans[key] = plan
         while len(self.plans) > MAX_PLANS:
-            evicted = self.plans.popitem(last=False)[1]
-            if evicted is not None:
-                evicted.dispose()
+            self.plans.popitem(last=False)[1].dispose()
 
     def close(self) -> None:
         """Give everything back."""
         for plan in self.plans.values():
-            if plan is not None:
-                plan.dispose()
+            plan.dispose()
         self.plans.clear()
         self.session.dispose()
 
@@ -110,7 +108,7 @@ class Data:
         return self.eager.session.get(self.buffer)
 
     def on(self, eager: EagerSession) -> Buffer:
-        """The buffer in ``eager``'s session, moved there if it lies elsewhere. Its shape is that of the first tensor."""
+        """The buffer in ``eager``'s session, moved there if it lies elsewhere. Its shape is the first tensor's."""
         if self.eager is not eager or self.buffer is None:
             values = self.read()
             self._free()

@@ -10,7 +10,7 @@ import numpy as np
 from tfjslab.base.dtypes import Array, dtype_info
 from tfjslab.base.errors import DisposedError, InputError
 from tfjslab.base.shapes import size_of
-from tfjslab.engine.operators import Operators
+from tfjslab.engine.operators import Dispatch, Operators
 from tfjslab.engine.sessions import Data
 from tfjslab.engine.state import STATE, count
 
@@ -22,7 +22,7 @@ class Tensor(Operators):
     collection does not free it, just as in TensorFlow.js. Several tensors may share bytes (``reshape``, ``clone``).
     """
 
-    __slots__ = ("_data", "_dtype", "_id", "_kept", "_scope", "_shape")
+    __slots__ = ("_data", "_dtype", "_id", "_kept", "_shape")
     __array_priority__ = 1000  # ``array + tensor`` is a tensor
 
     def __init__(self, data: Data, shape: tuple[int, ...], dtype: str) -> None:
@@ -34,10 +34,8 @@ class Tensor(Operators):
             self._kept = False
             data.add_ref()
             count(tensors=1, num_bytes=self.num_bytes, strings=dtype == "string")
-        scopes = STATE.local.scopes
-        self._scope = scopes[-1] if scopes else None
-        if self._scope is not None:
-            self._scope.tensors.append(self)
+        if STATE.local.scopes:
+            STATE.local.scopes[-1].tensors.append(self)
 
     @property
     def shape(self) -> list[int]:
@@ -48,6 +46,11 @@ class Tensor(Operators):
     def dtype(self) -> str:
         """``float32``, ``int32``, ``bool`` or ``string``."""
         return self._dtype
+
+    @property
+    def signature(self) -> tuple[tuple[int, ...], str]:
+        """Shape and dtype as what plans are looked up by."""
+        return self._shape, self._dtype
 
     @property
     def size(self) -> int:
@@ -122,6 +125,25 @@ class Tensor(Operators):
             self._data = None
             data.drop_ref()
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether ``keep`` saved it from scopes."""
+        return self._kept
+
+    def mark_kept(self) -> None:
+        """What ``keep`` does."""
+        self._kept = True
+
+    def replace_data(self, data: Data) -> None:
+        """Point at other bytes of the same size: what a ``Variable`` does."""
+        with STATE.lock:
+            old = self.data_ref()
+            data.add_ref()
+            count(num_bytes=-self.num_bytes)
+            self._data = data
+            count(num_bytes=self.num_bytes)
+            old.drop_ref()
+
     def shared(self, shape: tuple[int, ...]) -> Tensor:
         """A new tensor of another shape on the same bytes."""
         with STATE.lock:
@@ -138,12 +160,14 @@ class Tensor(Operators):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+    ) -> None:
         self.dispose()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:  # noqa: FBT001 - numpy's protocol
         if copy is False:
-            raise ValueError("a tensor's values are copied out of the backend; np.asarray(tensor, copy=False) cannot work")
+            raise ValueError("a tensor's values are copied out of its backend; copy=False cannot be honoured")
         values = self.numpy()
         return values if dtype is None else values.astype(dtype)
 
@@ -160,6 +184,12 @@ class Tensor(Operators):
         if not self._shape:
             raise TypeError("a tensor of rank 0 has no length")
         return self._shape[0]
+
+    def __getattr__(self, name: str) -> Any:
+        """Ops as methods: ``x.reshape([2, 3])`` is ``tf.reshape(x, [2, 3])``."""
+        if name.startswith("_"):
+            raise AttributeError(f"Tensor has no attribute '{name}'")
+        return Dispatch.method(self, name)
 
     def __hash__(self) -> int:
         return self._id

@@ -31,7 +31,8 @@ def _truth(value: Any, node: Node) -> bool:
     """A predicate's value; anything but one element is an error that names the node."""
     array = np.asarray(value)
     if array.size != 1:
-        raise InputError(f"node '{node.name}' ({node.op}): its condition has shape {list(array.shape)}; expected one element")
+        found = f"its condition has shape {list(array.shape)}; expected one element"
+        raise InputError(f"node '{node.name}' ({node.op}): {found}")
     return bool(array.reshape(())[()])
 
 

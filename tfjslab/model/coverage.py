@@ -1,44 +1,90 @@
-"""Which ops of a model a backend has kernels for, and which it leaves to the host."""
+"""Which ops of a model a backend runs as kernels and which it leaves to the host, found without running the model."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from tfjslab.backends.base import CommandInfo
+from tfjslab.base.errors import TfjslabError
+from tfjslab.graph.ir import Graph, Node
+from tfjslab.model.executor import Executor, Program
 from tfjslab.model.model import Model
+from tfjslab.model.schedule import Single
+from tfjslab.ops.registry import Spec
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """What ran: the number of distinct commands, and by op those that fell back, with the reasons."""
+    """How many commands are kernels; how many fall back, by op, and why (the first reason found for each op)."""
 
     kernels: int
     fallback: Mapping[str, int]
     reasons: Mapping[str, str]
 
 
-@dataclass(eq=False)
-class _Collector:
-    """Takes the plans' infos as they run; a command in a loop is met many times and counted once."""
-
-    clock: Callable[[], float] = lambda: 0.0
-    met: dict[tuple[str, str], CommandInfo] = field(default_factory=dict)
-
-    def add(self, info: CommandInfo, _time_ms: float) -> None:
-        """A command ran."""
-        self.met[info.kernel, info.node] = info
+def coverage(model: Model, x: Any) -> Coverage:
+    """Compile ``model`` for inputs like ``x`` and count. Bodies of loops and branches count once."""
+    counts = _Counts()
+    executor, program = model.compiled(x)
+    counts.program(executor, program)
+    return Coverage(counts.kernels, dict(sorted(counts.fallback.items())), counts.reasons)
 
 
-def coverage(model: Model, feeds: Mapping[str, Any]) -> Coverage:
-    """Run ``model`` once on its backend and tell what fell back.
+class _Counts:
+    """Running totals over a model and the functions it calls."""
 
-    It is run, and not only compiled, because what stands in loops and behind shapes that depend on data is compiled
-    when it is reached.
-    """
-    collector = _Collector()
-    model.run(feeds, collector)
-    host = [i for i in collector.met.values() if i.fallback]
-    return Coverage(len(collector.met), Counter(i.kernel for i in host), {i.kernel: i.reason for i in host})
+    def __init__(self) -> None:
+        self.kernels = 0
+        self.fallback: Counter[str] = Counter()
+        self.reasons: dict[str, str] = {}
+        self.seen: set[int] = set()
+
+    def program(self, executor: Executor, program: Program) -> None:
+        """Count a program, and the functions that its control nodes name."""
+        for plan in program.plans:
+            for command in plan.info.commands if plan else ():
+                self._one(command.kernel, command.reason or "no kernel" if command.fallback else "")
+        for step in program.schedule.steps:
+            if isinstance(step, Single) and step.node.definition.control:
+                self._functions(executor, step.node, program.schedule.specs)
+            elif isinstance(step, Single):
+                self._one(step.node.op, executor.fallback)
+
+    def _one(self, op: str, reason: str) -> None:
+        if not reason:
+            self.kernels += 1
+            return
+        self.fallback[op] += 1
+        self.reasons.setdefault(op, reason)
+
+    def _functions(self, executor: Executor, node: Node, specs: Mapping[str, Spec]) -> None:
+        arguments = [specs[v] for v in node.inputs if v]
+        if node.op == "If":
+            arguments = arguments[1:]
+        for name in executor.called_by(node):
+            function = executor.function(name)
+            if id(function) in self.seen:
+                continue
+            self.seen.add(id(function))
+            self._function(function, function.graph, arguments)
+
+    def _function(self, function: Executor, graph: Graph, arguments: list[Spec]) -> None:
+        """Count a function for the specs it is first called with; all of it is host work when these are not known."""
+        feeds = {p.value: s for p, s in zip(graph.inputs, arguments, strict=False)}
+        known = len(feeds) == len(graph.inputs) and all(s.dtype for s in feeds.values())
+        try:
+            if known:
+                self.program(function, function.prepare(feeds, tuple(p.value for p in graph.outputs)))
+                return
+        except TfjslabError:
+            known = False  # shapes that only fit once the loop has run; what they will be is not known here
+        for node in graph.nodes:
+            if not node.definition.control:
+                self._one(node.op, executor_reason(function))
+
+
+def executor_reason(executor: Executor) -> str:
+    """Why nodes of unknown shapes run on the host; empty where the host is the backend."""
+    return executor.fallback and "the shapes of its loop or branch are only known while it runs"

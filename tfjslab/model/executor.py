@@ -81,9 +81,15 @@ class Program:
 
 
 class Executor:
-    """Runs one graph. ``library`` are the functions that it may call; sub-executors share the session."""
+    """Runs one graph.
 
-    def __init__(self, graph: Graph, session: Session, fallback: str, library: Mapping[str, Graph] | None = None) -> None:
+    ``library`` are the functions that it may call; their executors share the session. ``fallback`` is the reason
+    noted for nodes that run on the host, empty where the host is the backend.
+    """
+
+    def __init__(
+        self, graph: Graph, session: Session, fallback: str, library: Mapping[str, Graph] | None = None,
+    ) -> None:
         self.graph = graph
         self.session = session
         self.fallback = fallback
@@ -98,6 +104,10 @@ class Executor:
                 raise GraphError(f"function '{name}' is not in the model{did_you_mean(name, self._library)}")
             self._functions[name] = Executor(self._library[name], self.session, self.fallback, self._library)
         return self._functions[name]
+
+    def called_by(self, node: Node) -> list[str]:
+        """The functions of the library that a control node names in its attributes."""
+        return [v for v in node.attrs.values() if isinstance(v, str) and v in self._library]
 
     def prepare(self, feeds: Mapping[str, Spec], outputs: tuple[str, ...]) -> Program:
         """The compiled program for these shapes, from the cache or new."""
@@ -116,7 +126,8 @@ class Executor:
         plans: list[Plan | None] = []
         try:
             for step in steps.steps:
-                plans.append(self.session.compile(step.program, step.outputs) if isinstance(step, Group) else None)
+                plan = self.session.compile(step.program, step.outputs) if isinstance(step, Group) else None
+                plans.append(plan)
         except BaseException:
             Program(steps, tuple(plans)).dispose()
             raise
@@ -153,10 +164,8 @@ def _run_plan(plan: Plan, feeds: Values, run: Run, *, keep: bool) -> dict[str, A
     stamps: list[float] = []
     results = plan.run(feeds, stamps=stamps, keep=keep)
     for info, ms in zip(plan.info.commands, stamps, strict=True):
-        live = replace(
-            info, bytes_live=info.bytes_live + run.held.num_bytes, tensors_live=info.tensors_live + run.held.num_tensors,
-        )
-        run.recorder.add(live, ms)
+        num_bytes, num_tensors = info.bytes_live + run.held.num_bytes, info.tensors_live + run.held.num_tensors
+        run.recorder.add(replace(info, bytes_live=num_bytes, tensors_live=num_tensors), ms)
     return results
 
 

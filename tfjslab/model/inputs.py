@@ -59,7 +59,8 @@ def check_array(port: Port, value: Any) -> Array:
     array = value if isinstance(value, np.ndarray) else _from_python(port, value)
     found = of_array(array)
     if port.dtype and found != port.dtype:
-        hint = "" if "string" in (port.dtype, found) else f"; convert it with .astype(np.{numpy_dtype(port.dtype).name})"
+        text = "string" in (port.dtype, found)
+        hint = "" if text else f"; convert it with .astype(np.{numpy_dtype(port.dtype).name})"
         raise DTypeError(f"input '{port.name}': dtype {found} ({array.dtype}); expected {port.dtype}{hint}")
     if port.shape is not None and not _fits(array.shape, port.shape):
         raise ShapeError(f"input '{port.name}': shape {list(array.shape)}; expected {dims_text(port.shape)}")
@@ -71,8 +72,10 @@ def _from_python(port: Port, value: Any) -> Array:
         array = np.asarray(value)
     except ValueError:
         raise ShapeError(f"input '{port.name}': a ragged list cannot become a tensor") from None
-    if array.dtype.kind not in "biufUSO" or (array.dtype.kind == "O" and not all(isinstance(v, str) for v in array.flat)):
-        raise DTypeError(f"input '{port.name}': {type(value).__name__} cannot become a tensor; expected numbers or text")
+    kind = array.dtype.kind
+    if kind not in "biufUSO" or (kind == "O" and not all(isinstance(v, str) for v in array.flat)):
+        found = type(value).__name__
+        raise DTypeError(f"input '{port.name}': {found} cannot become a tensor; expected numbers or text")
     if port.dtype == "float32" and array.dtype.kind in "iu":
         return array.astype(np.float32)
     return array

@@ -21,7 +21,7 @@ from tfjslab.engine.state import count
 from tfjslab.engine.tensor import Tensor
 from tfjslab.formats import registry as formats
 from tfjslab.graph.ir import Graph, Port
-from tfjslab.model.executor import Executor, Recorder, Run, resolve_value
+from tfjslab.model.executor import Executor, Program, Recorder, Run, resolve_value
 from tfjslab.model.inputs import by_name, check_array, find_port, require_known
 from tfjslab.model.schedule import prune
 from tfjslab.model.summary import summary
@@ -119,11 +119,15 @@ class Model:
 
     def prepare(self, x: Any) -> tuple[PlanInfo, ...]:
         """Compile for inputs like ``x`` without running, and tell what each plan takes."""
+        return tuple(p.info for p in self.compiled(x)[1].plans if p is not None)
+
+    def compiled(self, x: Any) -> tuple[Executor, Program]:
+        """The program for inputs like ``x`` and the executor that holds it, for tools that look inside."""
         with self._lock:
             wanted = self._wanted(None)
             arrays, _ = self._feeds(x, wanted)
-            program = self._executor().prepare({k: spec_of(v) for k, v in arrays.items()}, wanted)
-            return tuple(p.info for p in program.plans if p is not None)
+            executor = self._executor()
+            return executor, executor.prepare({k: spec_of(v) for k, v in arrays.items()}, wanted)
 
     def sample(self, batch: int = 1, seed: int = 0) -> dict[str, Array]:
         """Inputs of the declared shapes with seeded values, ``batch`` where a length is open.
@@ -151,7 +155,9 @@ class Model:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+    ) -> None:
         self.dispose()
 
     def __repr__(self) -> str:
@@ -215,7 +221,8 @@ class Model:
             self._needs[key] = frozenset(v for n in prune(cut, wanted).nodes for v in n.uses) | frozenset(wanted)
         for port in self.inputs:
             if port.value in self._needs[key] - given:
-                raise InputError(f"input '{port.name}' is missing; given: {', '.join(sorted(given)) or 'none'}", code="input.missing")
+                listed = ", ".join(sorted(given)) or "none"
+                raise InputError(f"input '{port.name}' is missing; given: {listed}", code="input.missing")
 
 
 def _owned(result: Any, others: Sequence[Any]) -> Any:

@@ -75,7 +75,7 @@ def _cut_at_feeds(graph: Graph, feeds: Mapping[str, Spec]) -> Graph:
     for node in inner:
         missing = [v for v in node.outputs if v not in feeds]
         if missing:
-            raise GraphError(f"node '{node.name}' has {node.num_outputs} outputs; feed all of them ({missing[0]} is missing)")
+            raise GraphError(f"node '{node.name}' is fed without its output '{missing[0]}'; feed all of its outputs")
     fed = {n.name for n in inner}
     constants = {k: v for k, v in graph.constants.items() if k not in feeds}
     return graph.with_(nodes=tuple(n for n in graph.nodes if n.name not in fed), constants=constants)

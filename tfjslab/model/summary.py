@@ -38,7 +38,9 @@ def count_flops(graph: Graph, batch: int = 1) -> int | None:
     """Operations of one run with ``batch`` where a length is open; None when some shape is only known by running."""
     if any(p.shape is None for p in graph.inputs):
         return None
-    feeds = {p.value: Spec(tuple(batch if d is None or d < 0 else d for d in p.shape or ()), p.dtype) for p in graph.inputs}
+    feeds = {
+        p.value: Spec(tuple(batch if d is None or d < 0 else d for d in p.shape or ()), p.dtype) for p in graph.inputs
+    }
     try:
         program = specialize(graph, feeds)
     except TfjslabError:

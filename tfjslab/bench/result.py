@@ -1,0 +1,78 @@
+"""What a benchmark found: inert data with the keys of ``tfjslab bench --json``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """One model on one backend. Times are in milliseconds; None is what was not measured, with ``reason``.
+
+    ``load_ms``, ``compile_ms``, ``first_ms`` happen once; the rest is of ``runs`` steady runs after ``warmup`` others.
+    ``iqr_ms`` is the spread: the middle half of the runs lies within it. ``peak_bytes`` are weights plus the most that
+    intermediates took at once. ``arena_bytes`` is what plans set aside for intermediates.
+    """
+
+    model: str
+    backend: str
+    threads: int
+    load_ms: float | None
+    compile_ms: float | None
+    first_ms: float | None
+    median_ms: float | None
+    min_ms: float | None
+    p95_ms: float | None
+    iqr_ms: float | None
+    runs: int
+    warmup: int
+    peak_bytes: int | None
+    arena_bytes: int | None
+    weight_bytes: int
+    num_kernels: int | None
+    fallback_kernels: int | None
+    clock: str
+    engine: str
+    times_ms: tuple[float, ...] = ()
+    reason: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; the single times are left out."""
+        plain = dataclasses.asdict(self)
+        del plain["times_ms"]
+        return plain
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median, minimum, 95th percentile and interquartile range; None without values."""
+
+    median: float | None
+    minimum: float | None
+    p95: float | None
+    iqr: float | None
+
+
+def spread(times: Sequence[float]) -> Spread:
+    """Summarise times; percentiles are linear between neighbours, as numpy's are by default."""
+    if not times:
+        return Spread(None, None, None, None)
+    low, middle, high, p95 = (float(v) for v in np.percentile(times, [25, 50, 75, 95]))
+    return Spread(middle, min(times), p95, high - low)
+
+
+def ratios(results: Sequence[BenchResult]) -> list[float | None]:
+    """For each result its median over the fastest median of the same model; 1.0 is the fastest, None unmeasured."""
+    fastest: dict[str, float] = {}
+    for r in results:
+        if r.median_ms is not None:
+            fastest[r.model] = min(r.median_ms, fastest.get(r.model, r.median_ms))
+    return [
+        None if r.median_ms is None else r.median_ms / fastest[r.model] if fastest[r.model] > 0 else 1.0
+        for r in results
+    ]

@@ -1,0 +1,164 @@
+"""Eager functions, made from the op registry: ``tf.add(a, b)``, ``tf.conv2d(x, filter, strides, padding)``.
+
+A function takes the op's inputs, then its attributes, by position or by name. Values may be tensors, numbers, lists
+or numpy arrays. What an op does and accepts is written in its definition; only conveniences are here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+
+from tfjslab.base.errors import UsageError, did_you_mean
+from tfjslab.engine.convert import friendly, to_tensors
+from tfjslab.engine.kernels import run_kernel
+from tfjslab.engine.operators import Dispatch
+from tfjslab.engine.tensor import Tensor
+from tfjslab.ops import registry
+from tfjslab.ops.attrs import REQUIRED
+from tfjslab.ops.registry import OpDef
+
+_MAX_ATTRS = 4096
+
+
+def freeze(value: Any) -> Hashable:
+    """Something hashable that is equal for equal attribute values."""
+    if isinstance(value, np.ndarray):
+        return (value.shape, value.dtype.str, value.tobytes())
+    if isinstance(value, Mapping):
+        return tuple((k, freeze(v)) for k, v in sorted(value.items()))
+    if isinstance(value, (list, tuple)):
+        return tuple(freeze(v) for v in value)
+    # 1, 1.0 and True are equal but not the same attribute.
+    return (type(value), value)
+
+
+class EagerOp:
+    """The eager side of one op."""
+
+    def __init__(self, definition: OpDef) -> None:
+        self.definition = definition
+        self.name = definition.api or definition.name
+        self.variadic = any(n.startswith("*") for n in definition.inputs)
+        self.inputs = [n.strip("*?") for n in definition.inputs]
+        self.signature = _signature(definition)
+        self._resolved: dict[Hashable, tuple[Mapping[str, Any], Hashable]] = {}
+        self._plain = self._resolve({}) if all(a.default is not REQUIRED for a in definition.attrs) else None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the op: see ``signature``."""
+        if not kwargs and self._plain is not None and not self.variadic and len(args) == len(self.inputs):
+            return self._run(args, *self._plain)  # the common call, without binding
+        given = self._bind(args, kwargs)
+        values = [given.pop(n, None) for n in self.inputs]
+        if self.variadic:
+            values = [*values[:-1], *_sequence(values[-1], self.name)]
+        return self._run(values, *self._resolve(given))
+
+    def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return dict(self.signature.bind(*args, **kwargs).arguments)
+        except TypeError as e:
+            raise TypeError(f"{self.name}: {e}; expected {self.name}{self.signature}") from None
+
+    def _resolve(self, given: Mapping[str, Any]) -> tuple[Mapping[str, Any], Hashable]:
+        """Canonical attributes and their key, from the cache when the same were given before."""
+        raw = freeze(given)
+        if raw not in self._resolved:
+            if len(self._resolved) > _MAX_ATTRS:
+                self._resolved.clear()
+            attrs = self.definition.resolve_attrs(friendly(self.definition, given), self.name)
+            self._resolved[raw] = (attrs, freeze(attrs))
+        return self._resolved[raw]
+
+    def _run(self, values: Sequence[Any], attrs: Mapping[str, Any], key: Hashable) -> Any:
+        if all(type(v) is Tensor for v in values) and len({v.dtype for v in values}) <= 1:
+            outs = run_kernel(self.definition, values, attrs, key)
+        else:
+            tensors, made = to_tensors(self.definition, values, self.name)
+            try:
+                outs = run_kernel(self.definition, tensors, attrs, key)
+            finally:
+                for t in made:
+                    t.dispose()
+        return outs[0] if len(outs) == 1 and self.definition.num_outputs == 1 else outs
+
+
+def _sequence(value: Any, name: str) -> Sequence[Any]:
+    if isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim):
+        return list(value)
+    raise UsageError(f"{name}: {type(value).__name__}; expected a list of tensors")
+
+
+def _signature(definition: OpDef) -> inspect.Signature:
+    """Inputs, then attributes (those without default first), then optional inputs."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    value = "Tensor | Array | float | list"  # text, since this is only for people to read
+    parameters = [
+        inspect.Parameter(n.strip("*"), kind, annotation=f"list[{value}]" if n.startswith("*") else value)
+        for n in definition.inputs if not n.endswith("?")
+    ]
+    for attr in sorted(definition.attrs, key=lambda a: a.default is not REQUIRED):
+        default = inspect.Parameter.empty if attr.default is REQUIRED else attr.default
+        parameters.append(inspect.Parameter(attr.name, kind, default=default))
+    parameters += [
+        inspect.Parameter(n.strip("?"), kind, default=None, annotation=f"{value} | None")
+        for n in definition.inputs if n.endswith("?")
+    ]
+    result = "Tensor" if definition.num_outputs == 1 else "list[Tensor]"
+    return inspect.Signature(parameters, return_annotation=result)
+
+
+def _function(definition: OpDef) -> Callable[..., Any]:
+    """A real function with the signature, name and docstring of the op."""
+    eager = EagerOp(definition)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return eager(*args, **kwargs)
+
+    call.__name__ = call.__qualname__ = eager.name
+    call.__module__ = "tfjslab"
+    call.__doc__ = _doc(definition)
+    call.__signature__ = eager.signature  # type: ignore[attr-defined]
+    return call
+
+
+def _doc(definition: OpDef) -> str:
+    lines = [definition.doc, "", f"Runs the kernel {definition.name} on the current backend."]
+    if definition.attrs:
+        lines += ["", "Attributes:"]
+        for a in definition.attrs:
+            choices = f", one of {', '.join(a.choices)}" if a.choices else ""
+            default = "" if a.default is REQUIRED else f"; default {a.default!r}"
+            lines.append(f"    {a.name}: {a.kind}{choices}{default}")
+    return "\n".join(lines)
+
+
+@cache
+def functions() -> dict[str, Callable[..., Any]]:
+    """Every eager function by name."""
+    return {d.api: _function(d) for d in registry.all_ops().values() if d.api}
+
+
+@cache
+def _by_kernel(kernel: str) -> EagerOp:
+    return EagerOp(registry.get(kernel))
+
+
+def _dispatch(kernel: str, *values: Any) -> Any:
+    return _by_kernel(kernel)(*values)
+
+
+def _method(tensor: Tensor, name: str) -> Callable[..., Any]:
+    """The eager function ``name`` with ``tensor`` as its first input."""
+    if name not in functions():
+        raise AttributeError(f"Tensor has no attribute or op '{name}'{did_you_mean(name, functions())}")
+    return partial(functions()[name], tensor)
+
+
+Dispatch.run = staticmethod(_dispatch)
+Dispatch.method = staticmethod(_method)

@@ -1,0 +1,119 @@
+"""Running one op on tensors: a plan of one node on the eager session, cached by op, shapes, dtypes and attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfjslab.backends.base import Plan
+from tfjslab.backends.host import Live, describe, run_node, spec_of
+from tfjslab.base.dtypes import of_array
+from tfjslab.base.errors import BackendError, DTypeError
+from tfjslab.engine.create import make_tensor
+from tfjslab.engine.recorder import active_recorder
+from tfjslab.engine.sessions import Data, EagerSession, current_session
+from tfjslab.engine.state import STATE
+from tfjslab.engine.tensor import Tensor
+from tfjslab.graph.ir import Graph, Node, Port
+from tfjslab.graph.specialize import specialize
+from tfjslab.ops.registry import OpDef, Spec
+
+# Ops whose output has the bytes of the input: the tensors share them, as in TensorFlow.js.
+_SHARES_BYTES = frozenset({"Identity", "Reshape", "ExpandDims", "Squeeze", "StopGradient"})
+
+
+@dataclass(frozen=True, eq=False)
+class OneNode:
+    """An op with its attributes for inputs of certain shapes. ``plan`` is None when only the host can run it."""
+
+    node: Node
+    plan: Plan | None
+
+    def dispose(self) -> None:
+        """Give the plan back."""
+        if self.plan is not None:
+            self.plan.dispose()
+
+
+def run_kernel(
+    definition: OpDef, inputs: Sequence[Tensor | None], attrs: Mapping[str, Any], attrs_key: Hashable,
+) -> list[Tensor]:
+    """Run an op on the current backend. ``attrs`` are resolved; ``attrs_key`` is what tells them apart."""
+    with STATE.lock:
+        eager = current_session()
+        key = (definition.name, attrs_key, *[None if t is None else t.signature for t in inputs])
+        one = eager.plans.get(key)
+        if one is None:
+            one = _prepare(eager, definition, inputs, attrs)
+            eager.remember(key, one)
+        else:
+            eager.plans.move_to_end(key)
+        if definition.name in _SHARES_BYTES:
+            return [_share(one, inputs, attrs)]
+        if one.plan is None:
+            return _run_on_host(eager, one.node, inputs)
+        return _run_plan(eager, one, inputs)
+
+
+def _run_plan(eager: EagerSession, one: OneNode, inputs: Sequence[Tensor | None]) -> list[Tensor]:
+    plan, names = one.plan, one.node.outputs
+    if plan is None:
+        raise BackendError(f"{one.node.op} has no plan")
+    feeds = {name: t.data_ref().on(eager) for name, t in zip(one.node.inputs, inputs, strict=True) if t is not None}
+    recorder = active_recorder()
+    if recorder is None:
+        results: Mapping[str, Any] = plan.run(feeds, keep=True)
+    else:
+        stamps: list[float] = []
+        results = plan.run(feeds, stamps=stamps, keep=True)
+        for info, ms in zip(plan.info.commands, stamps, strict=True):
+            recorder.add(info, ms)
+    return [Tensor(Data(b.dtype, buffer=b, eager=eager), b.shape, b.dtype) for b in (results[n] for n in names)]
+
+
+def _prepare(
+    eager: EagerSession, definition: OpDef, inputs: Sequence[Tensor | None], attrs: Mapping[str, Any],
+) -> OneNode:
+    """Infer and compile; raises the typed error of the op's rule with the op's name in front."""
+    names = tuple("" if t is None else f"in{i}" for i, t in enumerate(inputs))
+    feeds = {name: Spec(t.signature[0], t.dtype) for name, t in zip(names, inputs, strict=True) if t is not None}
+    count = definition.outputs_of(attrs, len(inputs))
+    if count is None:
+        raise BackendError(f"{definition.name} cannot be run by itself: only a model tells how many outputs it has")
+    node = Node(definition.name, definition.name, names, attrs, num_outputs=count)
+    ports = tuple(Port(v, v, s.shape, s.dtype) for v, s in feeds.items())
+    program = specialize(Graph(ports, tuple(Port(v, v, None, "") for v in node.outputs), (node,)), feeds)
+    specs = (*feeds.values(), *(program.specs[v] for v in node.outputs))
+    # A node that shape inference computed already (the shape of a tensor) needs no kernel either.
+    compiled = node.name in program.static and all(s.dtype not in ("string", "variant") for s in specs)
+    plan = eager.session.compile(program, node.outputs) if compiled and definition.name not in _SHARES_BYTES else None
+    return OneNode(node, plan)
+
+
+def _share(one: OneNode, inputs: Sequence[Tensor | None], attrs: Mapping[str, Any]) -> Tensor:
+    (x,) = (t for t in inputs if t is not None)
+    (out,) = one.node.definition.infer([Spec(x.signature[0], x.dtype)], attrs)
+    made = x.shared(out.known_shape)
+    recorder = active_recorder()
+    if recorder is not None:
+        recorder.add(describe(one.node, [Spec(x.signature[0], x.dtype)], [out], Live()), 0.0)
+    return made
+
+
+def _run_on_host(eager: EagerSession, node: Node, inputs: Sequence[Tensor | None]) -> list[Tensor]:
+    recorder = active_recorder()
+    before = recorder.clock() if recorder else 0.0
+    arrays = [None if t is None else t.numpy() for t in inputs]
+    values = run_node(node, arrays, node.attrs)
+    if not all(isinstance(v, np.ndarray) for v in values):
+        raise DTypeError(f"{node.op} makes a list of tensors, which only a model can hold")
+    elapsed = (recorder.clock() - before) * 1e3 if recorder else 0.0
+    if recorder:
+        ins, outs = ([spec_of(v) for v in vs if v is not None] for vs in (arrays, values))
+        reason = "" if eager.backend.name == "cpu" else "its shape depends on data or it handles strings"
+        live = Live(sum(s.num_bytes for s in outs), len(outs))
+        recorder.add(describe(node, ins, outs, live, fallback=reason), elapsed)
+    return [make_tensor(v, of_array(v)) for v in values]

@@ -1,0 +1,49 @@
+"""What is measured: a model that is loaded here, with the time that took, or one that somebody loaded before."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from tfjslab.model.load import load_model
+from tfjslab.model.model import Model
+
+# A loader is given the backend's name and the thread count; None means the current ones.
+Loader = Callable[[str | None, int | None], Model]
+ModelSource = Model | Loader | str | os.PathLike[str]
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model to measure. ``load_ms`` is None when it came loaded; ``owned`` models are disposed at the end."""
+
+    model: Model
+    load_ms: float | None
+    owned: bool
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+    ) -> None:
+        if self.owned:
+            self.model.dispose()
+
+
+def open_subject(source: ModelSource, backend: str | None, threads: int | None, clock: Clock) -> Subject:
+    """Load ``source`` (a path, an address or a loader) under ``clock``, which gives seconds.
+
+    A ``Model`` is measured as it is, or, when a backend is named, as a copy of its graph there.
+    """
+    if isinstance(source, Model):
+        if backend is None and threads is None:
+            return Subject(source, None, owned=False)
+        return Subject(Model(source.graph, backend, threads, source.name), None, owned=True)
+    before = clock()
+    model = source(backend, threads) if callable(source) else load_model(source, backend, threads)
+    return Subject(model, (clock() - before) * 1e3, owned=True)

@@ -1,0 +1,91 @@
+"""Summing a profile up: by kernel, by node, by layer, and what is hot. Pure functions on inert records."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tfjslab.profiling.record import KernelRecord, Profile
+
+
+@dataclass(frozen=True)
+class Row:
+    """A group of kernels. ``share`` is its part of the wall (None when the wall is 0).
+
+    ``gflops_per_s`` and ``gbytes_per_s`` are None where no time was seen.
+    """
+
+    key: str
+    count: int
+    time_ms: float
+    share: float | None
+    flops: int
+    bytes_moved: int
+    fallback: int
+    gflops_per_s: float | None
+    gbytes_per_s: float | None
+
+
+def by(profile: Profile, key: Callable[[KernelRecord], str]) -> list[Row]:
+    """Group kernels by ``key``; the group with the most time first, then by key."""
+    groups: dict[str, list[KernelRecord]] = {}
+    for k in profile.kernels:
+        groups.setdefault(key(k), []).append(k)
+    rows = [_row(name, kernels, profile.wall_ms) for name, kernels in groups.items()]
+    return sorted(rows, key=lambda r: (-r.time_ms, r.key))
+
+
+def _row(key: str, kernels: Sequence[KernelRecord], wall_ms: float) -> Row:
+    time_ms = math.fsum(k.kernel_time_ms for k in kernels)
+    flops, moved = sum(k.flops for k in kernels), sum(k.bytes_moved for k in kernels)
+    return Row(
+        key, len(kernels), time_ms, time_ms / wall_ms if wall_ms > 0 else None, flops, moved,
+        sum(k.fallback for k in kernels), _per_second(flops, time_ms), _per_second(moved, time_ms),
+    )
+
+
+def _per_second(amount: int, time_ms: float) -> float | None:
+    """Billions per second."""
+    return amount / time_ms / 1e6 if time_ms > 0 else None
+
+
+def by_kernel(profile: Profile) -> list[Row]:
+    """By kernel name: where the time goes by kind of work."""
+    return by(profile, lambda k: k.name)
+
+
+def by_node(profile: Profile) -> list[Row]:
+    """By model node; a node in a loop appears once with all its runs."""
+    return by(profile, lambda k: k.node)
+
+
+def by_layer(profile: Profile) -> list[Row]:
+    """By Keras layer or name scope; nodes without one stand for themselves."""
+    return by(profile, lambda k: k.layer or k.node)
+
+
+def hot(profile: Profile, share: float = 0.8) -> list[Row]:
+    """The fewest nodes that together take ``share`` of the time inside kernels, the hottest first."""
+    rows = by_node(profile)
+    needed = share * math.fsum(r.time_ms for r in rows)
+    found: list[Row] = []
+    for row in rows:
+        if found and math.fsum(r.time_ms for r in found) >= needed:
+            break
+        found.append(row)
+    return found
+
+
+def overhead_ms(profile: Profile) -> float | None:
+    """The profiler's own cost for each run: median profiled wall minus median plain wall; None without both."""
+    if not profile.profiled_ms or not profile.phases.steady_ms:
+        return None
+    return statistics.median(profile.profiled_ms) - statistics.median(profile.phases.steady_ms)
+
+
+def overhead_share(profile: Profile) -> float | None:
+    """``overhead_ms`` as a part of the plain run."""
+    cost = overhead_ms(profile)
+    return None if cost is None else cost / statistics.median(profile.phases.steady_ms)
