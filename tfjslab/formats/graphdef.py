@@ -20,7 +20,9 @@ from tfjslab.formats.strict_json import each, member, optional, show, typed
 from tfjslab.graph.ir import Dims
 
 Ref = tuple[str, int]
-_NODE_NAME = re.compile(r"[^\s:^][^\s:]*")
+NODE_NAME = re.compile(r"[^\s:^][^\s:]*")
+# Attributes whose value is the name of a function.
+FUNCTION_ATTRS = ("cond", "body", "then_branch", "else_branch", "f")
 _INTEGER = re.compile(r"[+-]?\d{1,20}")
 _FLOAT_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 # Functions name a node's outputs ("top:indices:0"); ops with several of them, in order.
@@ -65,7 +67,7 @@ def parse_nodes(raw: object, where: str, extra: Iterable[str] = ()) -> dict[str,
     for i, value in enumerate(values):
         node = typed(value, dict, f"{where}[{i}]")
         name = member(node, "name", str, f"{where}[{i}]")
-        if not _NODE_NAME.fullmatch(name) or name in nodes or name in extra:
+        if not NODE_NAME.fullmatch(name) or name in nodes or name in extra:
             fault = "is used twice" if name in nodes or name in extra else "is not a node name"
             raise ModelError(f"{where}[{i}]: name {show(name)} {fault}", code="model.graph")
         here = f"{where}: node {show(name)}"

@@ -7,21 +7,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfjslab.base.errors import ModelError
+from tfjslab.base.errors import ModelError, UsageError, did_you_mean
 from tfjslab.formats import tfjs_graph, tfjs_layers
 from tfjslab.formats.document import Document, open_document
 from tfjslab.formats.sources import Progress, no_progress, open_source
+from tfjslab.formats.tfjs_graph_writer import save_graph_model
 from tfjslab.graph.ir import Graph
 
 
 @dataclass(frozen=True)
 class Format:
-    """One format: how to recognise it and read it. ``sniff`` looks at an opened file only."""
+    """One format: how to recognise, read and, where there is a writer, write it. ``sniff`` only looks."""
 
     name: str
     doc: str
     sniff: Callable[[Document], bool]
     read: Callable[[Document], Graph]
+    write: Callable[[Graph, str | os.PathLike[str]], Path] | None = None
 
 
 def _read_tflite(document: Document) -> Graph:
@@ -32,7 +34,7 @@ def _read_tflite(document: Document) -> Graph:
 
 
 FORMATS = (
-    Format(tfjs_graph.FORMAT, "TensorFlow.js graph model", tfjs_graph.sniff, tfjs_graph.read),
+    Format(tfjs_graph.FORMAT, "TensorFlow.js graph model", tfjs_graph.sniff, tfjs_graph.read, save_graph_model),
     Format(tfjs_layers.FORMAT, "TensorFlow.js layers model", tfjs_layers.sniff, tfjs_layers.read),
     Format("tflite", "TensorFlow Lite flat buffer", lambda d: d.flatbuffer, _read_tflite),
 )
@@ -54,3 +56,14 @@ def read_model(
             return row.read(document)
     known = ", ".join(f"{f.doc}" for f in FORMATS)
     raise ModelError(f"{document.name}: not a known model format; expected one of: {known}", code="model.format")
+
+
+def write_model(graph: Graph, path: str | os.PathLike[str], format_name: str = tfjs_graph.FORMAT) -> Path:
+    """Write a graph in a format that can be written; UsageError lists those."""
+    writers = {f.name: f.write for f in FORMATS if f.write}
+    write = writers.get(format_name)
+    if write is None:
+        known = ", ".join(writers)
+        hint = did_you_mean(format_name, writers)
+        raise UsageError(f"format {format_name!r} cannot be written; known: {known}{hint}")
+    return write(graph, path)
