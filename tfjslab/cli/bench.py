@@ -1,0 +1,90 @@
+"""``tfjslab bench``: models on backends, side by side."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from tfjslab.bench.bench import Settings, bench_models
+from tfjslab.bench.result import BenchResult, ratios
+from tfjslab.cli import options
+from tfjslab.cli.command import INTERRUPTED, OK, Command, Report
+from tfjslab.cli.models import loader
+from tfjslab.cli.output import print_table
+from tfjslab.cli.progress import progress
+from tfjslab.cli.text import count, ms, scaled, times
+
+DEFAULT_RUNS, DEFAULT_WARMUP, DEFAULT_BUDGET_S = 50, 5, 10.0
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    options.add_model(parser, many=True)
+    options.add_backend(parser, many=True)
+    options.add_threads(parser)
+    parser.add_argument(
+        "--runs", metavar="N", type=options.positive,
+        help=f"steady runs of each model on each backend (default {DEFAULT_RUNS}, or fewer once they took "
+             f"{DEFAULT_BUDGET_S:.0f} s)",
+    )
+    parser.add_argument(
+        "--warmup", metavar="N", type=options.natural, default=DEFAULT_WARMUP,
+        help=f"runs before those, which are not counted (default {DEFAULT_WARMUP})",
+    )
+
+
+def _run(args: argparse.Namespace) -> Report:
+    budget_s = DEFAULT_BUDGET_S if args.runs is None else None
+    backends = options.chosen_backends(args.backend)
+    results = measure(args.models, backends, args.threads, args.runs or DEFAULT_RUNS, args.warmup, budget_s)
+    return Report([r.to_json() for r in results], lambda console: show(console, results), exit_code(results))
+
+
+def measure(
+    models: Sequence[str], backends: Sequence[str], threads: int | None, runs: int, warmup: int, budget_s: float | None,
+) -> list[BenchResult]:
+    """Bench every model on every backend, with a progress bar."""
+    with progress() as report:
+        settings = Settings(runs, warmup, budget_s, progress=report)
+        return bench_models([(m, loader(m, report), None) for m in models], backends, threads, settings)
+
+
+def exit_code(results: Sequence[BenchResult]) -> int:
+    """Whether Ctrl-C ended the measuring early."""
+    return INTERRUPTED if any(r.reason == "interrupted" for r in results) else OK
+
+
+def show(console: Console, results: Sequence[BenchResult]) -> None:
+    """The table, the fastest backend of each model being 1.0x."""
+    columns = ("model", "backend", "threads", "load", "compile", "first", "median", "min", "p95", "spread", "runs",
+               "ratio", "weights", "peak", "kernels", "on host")
+    print_table(console, "Times in milliseconds", columns, [
+        (r.model, r.backend, r.threads, ms(r.load_ms), ms(r.compile_ms), ms(r.first_ms), ms(r.median_ms), ms(r.min_ms),
+         ms(r.p95_ms), ms(r.iqr_ms), r.runs, times(ratio), scaled(r.weight_bytes, "B"), scaled(r.peak_bytes, "B"),
+         count(r.num_kernels), count(r.fallback_kernels))
+        for r, ratio in zip(results, ratios(results), strict=True)
+    ], left=2)
+    console.print(
+        f"median, min, p95 and spread (the middle half of the runs) are of the steady runs, after {_warmups(results)} "
+        f"warm-up runs; ratio 1.0x is the fastest of a model.",
+    )
+    for engine in dict.fromkeys(f"{r.backend}: {r.engine}, {r.clock}" for r in results):
+        console.print(engine)
+    for reason in dict.fromkeys(r.reason for r in results if r.reason):
+        console.print(f"not all was measured: {reason}", style="bold")
+
+
+def _warmups(results: Sequence[BenchResult]) -> str:
+    return " or ".join(str(n) for n in sorted({r.warmup for r in results}))
+
+
+COMMAND = Command(
+    "bench", "Measure models on backends: load, compile, first and steady time, memory.",
+    (
+        "tfjslab bench mobilenet_v2",
+        "tfjslab bench path/to/model.json other/ --backend cpu,wasm-simd --runs 100 --json times.json",
+        "tfjslab bench blazeface --backend wasm-threads --threads 2",
+    ),
+    _configure, _run,
+)

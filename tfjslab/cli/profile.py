@@ -1,0 +1,77 @@
+"""``tfjslab profile``: every kernel's time, and the time that no kernel accounts for."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+
+from tfjslab.cli import options
+from tfjslab.cli.command import Command, Report
+from tfjslab.cli.models import loader
+from tfjslab.cli.output import print_table
+from tfjslab.cli.progress import progress
+from tfjslab.cli.text import NOTHING, ms, percent, rate, scaled
+from tfjslab.profiling.collect import profile_model
+from tfjslab.profiling.record import Profile, to_json
+from tfjslab.profiling.reduce import Row, by_kernel, by_node, overhead_ms, overhead_share
+
+DEFAULT_TOP = 15
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    options.add_model(parser)
+    options.add_backend(parser)
+    options.add_threads(parser)
+    parser.add_argument("--top", metavar="N", type=options.positive, default=DEFAULT_TOP,
+                        help=f"how many of the slowest nodes to show (default {DEFAULT_TOP}); JSON always has all")
+
+
+def _run(args: argparse.Namespace) -> Report:
+    with progress() as report:
+        profile = profile_model(loader(args.model, report), backend=args.backend, threads=args.threads)
+    return Report(to_json(profile), lambda console: show(console, profile, args.top))
+
+
+def show(console: Console, profile: Profile, top: int) -> None:
+    """Kernels by time, the slowest nodes, and the sum that gives the wall time."""
+    show_kernels(console, profile)
+    nodes = by_node(profile)
+    _print_rows(console, f"The slowest {min(top, len(nodes))} of {len(nodes)} nodes", "node", nodes[:top])
+    show_totals(console, profile)
+
+
+def show_kernels(console: Console, profile: Profile, top: int | None = None) -> None:
+    """Kernels of a kind together, those that take the most time first."""
+    where = profile.environment
+    on = f" on {where.backend} ({where.engine}, {where.threads} thread(s))" if where else ""
+    rows = by_kernel(profile)
+    kinds = f"the {top} of {len(rows)} kinds that take the most time" if top and top < len(rows) else "all kinds"
+    _print_rows(console, f"{profile.model}{on}: kernels, {kinds}", "kernel", rows[:top])
+
+
+def show_totals(console: Console, profile: Profile) -> None:
+    """One line: kernels + unattributed = wall; and what profiling itself costs."""
+    cost = overhead_ms(profile)
+    share = overhead_share(profile)
+    shown = NOTHING if cost is None or share is None else f"{cost:+.3f} ms ({100 * share:+.1f}%)"
+    console.print(
+        f"kernels {ms(profile.kernel_ms)} ms + unattributed {ms(profile.unattributed_ms)} ms "
+        f"({percent(profile.unattributed_ms, profile.wall_ms)}) = wall {ms(profile.wall_ms)} ms; "
+        f"profiling adds {shown} to a run; peak {scaled(profile.peak_bytes, 'B')}",
+    )
+
+
+def _print_rows(console: Console, title: str, key: str, rows: list[Row]) -> None:
+    print_table(console, title, (key, "calls", "ms", "share", "GFLOP/s", "GB/s", "FLOPs", "on host"), [
+        (r.key, r.count, ms(r.time_ms), percent(r.share), rate(r.gflops_per_s, r.flops),
+         rate(r.gbytes_per_s, r.bytes_moved), scaled(r.flops), r.fallback)
+        for r in rows
+    ])
+
+
+COMMAND = Command(
+    "profile", "Show the time of every kernel, and the time that no kernel accounts for.",
+    ("tfjslab profile mobilenet_v2 --backend wasm-simd", "tfjslab profile model/ --backend cpu --json profile.json"),
+    _configure, _run,
+)

@@ -1,0 +1,85 @@
+"""``tfjslab run``: one inference, told by names, shapes and digests of its outputs."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from rich.console import Console
+
+from tfjslab.base.dtypes import Array
+from tfjslab.cli import options
+from tfjslab.cli.command import Command, Report
+from tfjslab.cli.models import open_model
+from tfjslab.cli.output import print_table
+from tfjslab.cli.progress import progress
+from tfjslab.cli.text import NOTHING, shape
+from tfjslab.cli.values import digest, read_inputs, write_outputs
+from tfjslab.model.model import Model
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    options.add_model(parser)
+    options.add_backend(parser)
+    options.add_threads(parser)
+    parser.add_argument(
+        "--input", metavar="[NAME=]F", action="append", default=[],
+        help="a .npy file, or a .bin file of raw little-endian values in the model's shape and dtype; may be repeated; "
+             "inputs that are not given are seeded random numbers",
+    )
+    parser.add_argument("--output", metavar="F.npz", help="save the outputs by name")
+    options.add_seed(parser)
+
+
+def _run(args: argparse.Namespace) -> Report:
+    with progress() as report:
+        model = open_model(args.model, args.backend, args.threads, report)
+    with model:
+        feeds, sources = _feeds(model, args.input, args.seed)
+        results = model.execute(feeds, [p.name for p in model.outputs])
+        outputs = {p.name: array for p, array in zip(model.outputs, results, strict=True)}
+        data = {
+            "model": args.model,
+            "backend": model.backend.name,
+            "engine": model.backend.engine,
+            "inputs": [{**digest(name, array), "source": sources[name]} for name, array in feeds.items()],
+            "outputs": [digest(name, array) for name, array in outputs.items()],
+        }
+    if args.output:
+        write_outputs(args.output, outputs)
+    return Report(data, lambda console: _show(console, data))
+
+
+def _feeds(model: Model, given: list[str], seed: int) -> tuple[dict[str, Array], dict[str, str]]:
+    """Arrays by input name, and where each came from."""
+    read = read_inputs(given, model.inputs)
+    feeds = {name: array for name, (array, _) in read.items()}
+    sources = {name: source for name, (_, source) in read.items()}
+    if any(p.name not in feeds for p in model.inputs):
+        for name, array in model.sample(seed=seed).items():
+            feeds.setdefault(name, array)
+            sources.setdefault(name, f"random, seed {seed}")
+    return feeds, sources
+
+
+def _show(console: Console, data: dict[str, Any]) -> None:
+    console.print(f"{data['model']} on {data['backend']} ({data['engine']})")
+    columns = ("name", "dtype", "shape", "min", "max", "mean", "not finite", "sha256")
+    print_table(console, "Inputs", (*columns, "from"), [(*_cells(r), r["source"]) for r in data["inputs"]], left=3)
+    print_table(console, "Outputs", columns, [_cells(r) for r in data["outputs"]], left=3)
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    numbers = [NOTHING if row[k] is None else f"{row[k]:.6g}" for k in ("min", "max", "mean")]
+    return (row["name"], row["dtype"], shape(row["shape"]), *numbers, str(row["non_finite"]), row["sha256"][:16])
+
+
+COMMAND = Command(
+    "run", "Run a model once and show its outputs: names, shapes and digests.",
+    (
+        "tfjslab run mobilenet_v2",
+        "tfjslab run path/to/model.json --backend wasm-simd --input image.npy --output result.npz",
+        "tfjslab run model/ --input left=a.npy --input right=b.bin --json -",
+    ),
+    _configure, _run,
+)
