@@ -4,6 +4,40 @@ Importing this package registers all ops. There is one module per family; ``regi
 yields their test cases with float64 answers, and ``expr`` is the language of the elementwise ones.
 """
 
-from tfjslab.ops import conv, elementwise, matmul, normalization, pool, reduction
+from tfjslab.ops import (
+    array_padding,
+    control,
+    conv,
+    creation,
+    detection,
+    elementwise,
+    gathering,
+    image,
+    lists,
+    matmul,
+    normalization,
+    pool,
+    reduction,
+    selection,
+    shaping,
+    slicing,
+)
 
-__all__ = ["conv", "elementwise", "matmul", "normalization", "pool", "reduction"]
+__all__ = [
+    "array_padding",
+    "control",
+    "conv",
+    "creation",
+    "detection",
+    "elementwise",
+    "gathering",
+    "image",
+    "lists",
+    "matmul",
+    "normalization",
+    "pool",
+    "reduction",
+    "selection",
+    "shaping",
+    "slicing",
+]

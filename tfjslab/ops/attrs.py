@@ -56,6 +56,10 @@ def _ints(v: Any) -> tuple[int, ...]:
     return tuple(_int(x) for x in np.atleast_1d(np.asarray(v)).ravel().tolist())
 
 
+def _bools(v: Any) -> tuple[bool, ...]:
+    return tuple(_bool(x) for x in np.atleast_1d(np.asarray(v)).ravel().tolist())
+
+
 def _pairs(v: Any) -> tuple[tuple[int, int], ...]:
     a = np.asarray(v)
     if a.size == 0:
@@ -79,10 +83,12 @@ _KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "str": ("a string", _str),
     "word": ("a string", _word),  # case does not matter: TF.js users write "same", files "SAME"
     "ints": ("a list of integers", _ints),
+    "bools": ("a list of true and false", _bools),
     "dims": ("a shape, with -1 for what is not known", _dims),
     "pairs": ("a list of pairs of integers", _pairs),
     "strs": ("a list of strings", _strs),
     "dtype": (f"one of {', '.join(dtypes.DTYPES)}", lambda v: dtypes.dtype_info(v).name),
+    "dtypes": (f"a list of {', '.join(dtypes.DTYPES)}", lambda v: tuple(dtypes.dtype_info(d).name for d in v)),
     "any": ("anything", lambda v: v),
 }
 

@@ -178,7 +178,8 @@ class OpDef:
         if self.reference is None:
             raise UsageError(f"{self.name} is run by the executor, not by a kernel")
         out = self.reference(*inputs, **attrs)
-        return list(out) if isinstance(out, (tuple, list)) else [out]
+        outs = list(out) if isinstance(out, (tuple, list)) else [out]
+        return [np.asarray(v) if isinstance(v, np.generic) else v for v in outs]
 
 
 def default_flops(_ins: Specs, outs: Specs, _attrs: Attrs) -> int:
