@@ -69,3 +69,15 @@ def write_model():
 def model(tmp_path):
     """The path of the model, undamaged."""
     return str(_write(tmp_path / "model"))
+
+
+@pytest.fixture
+def image():
+    """An input of two rows for that model."""
+    return IMAGE.copy()
+
+
+@pytest.fixture
+def answer():
+    """What the model gives for ``image``."""
+    return ANSWER.copy()

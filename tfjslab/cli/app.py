@@ -12,7 +12,7 @@ from tfjslab.base.errors import TfjslabError, UsageError
 from tfjslab.base.version import __version__
 from tfjslab.cli import backends, bench, inspect, main_job, profile, run
 from tfjslab.cli.command import INTERRUPTED, Command
-from tfjslab.cli.output import emit, one_line
+from tfjslab.cli.output import emit, one_line_warnings, tell
 
 COMMANDS: tuple[Command, ...] = (
     run.COMMAND, bench.COMMAND, profile.COMMAND, inspect.COMMAND, backends.COMMAND,
@@ -60,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, 2 usage, 3 model or input, 4 backend, 130 interrupted."""
     try:
         args = build_parser().parse_args(argv)
-        report = args.command.run(args)
+        with one_line_warnings():
+            report = args.command.run(args)
         emit(report, args.json)
         sys.stdout.flush()  # a closed pipe shows here, where it is handled, not while Python shuts down
     except SystemExit as e:  # argparse has printed help or the version
@@ -71,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write("tfjslab: interrupted\n")
         return INTERRUPTED
     except TfjslabError as e:
-        sys.stderr.write(one_line(e) + "\n")
+        tell("error", e)
         return e.exit_code
     return int(report.exit_code)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,20 @@ from tfjslab.cli.command import Report
 _WIDTH_WITHOUT_TERMINAL = 200
 
 
+class _Console(Console):
+    """rich leaves the process when a pipe closes; the frame of the command line decides that here."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def emit(report: Report, json_target: str | None) -> None:
     """Write a report as JSON where asked, and show it on stdout unless the JSON goes there."""
     if json_target is not None:
         _write_json(report.data, json_target)
     if json_target != "-":
         width = None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL
-        report.show(Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False))
+        report.show(_Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False))
 
 
 def _write_json(data: Any, target: str) -> None:
@@ -54,6 +63,17 @@ def print_table(
     console.print(made)
 
 
-def one_line(error: BaseException) -> str:
-    """An error as the one line that goes to stderr."""
-    return f"tfjslab: error: {' '.join(str(error).split())}"
+def tell(kind: str, message: object) -> None:
+    """One line on stderr, however many the message has."""
+    sys.stderr.write(f"tfjslab: {kind}: {' '.join(str(message).split())}\n")
+
+
+@contextmanager
+def one_line_warnings() -> Iterator[None]:
+    """Show warnings as errors are shown, without the place in the code that means nothing to whoever types commands."""
+    def show(message: Warning | str, *_where: object) -> None:
+        tell("warning", message)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield

@@ -1,0 +1,235 @@
+"""Each command on a small model: its JSON, its tables, its exit code."""
+
+import argparse
+import json
+import subprocess
+import sys
+import warnings
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from tfjslab.backends import registry
+from tfjslab.base.version import __version__
+from tfjslab.cli import app, bench
+from tfjslab.cli.app import COMMANDS, main
+from tfjslab.cli.command import INTERRUPTED
+
+BENCH_KEYS = {
+    "model", "backend", "threads", "load_ms", "compile_ms", "first_ms", "median_ms", "min_ms", "p95_ms", "runs",
+    "warmup", "peak_bytes", "weight_bytes", "num_kernels", "fallback_kernels", "clock", "engine",
+}
+KERNEL_KEYS = {
+    "name", "node", "kernel_time_ms", "input_shapes", "output_shapes", "bytes_added", "total_bytes_snapshot",
+    "tensors_added", "total_tensors_snapshot", "flops", "fallback",
+}
+PROFILE_KEYS = {"kernels", "wall_ms", "unattributed_ms", "peak_bytes", "new_bytes", "new_tensors"}
+
+
+def result(capsys, *argv):
+    """The JSON that a command writes to stdout, where nothing else may be."""
+    assert main([*argv, "--json", "-"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def shown(capsys, *argv):
+    """What a command prints for people."""
+    assert main(list(argv)) == 0
+    return capsys.readouterr().out
+
+
+def test_backends_lists_the_whole_registry_with_reasons(capsys):
+    rows = result(capsys, "backends")
+    assert [r["name"] for r in rows] == [b.name for b in registry.backends()]
+    assert {"name", "available", "reason", "priority"} <= set(rows[0])
+    assert all(r["available"] or r["reason"] for r in rows)
+    assert next(r for r in rows if r["name"] == "cpu")["engine"] == f"numpy {np.__version__}"
+    table = shown(capsys, "backends")
+    assert all(r["name"] in table for r in rows)
+
+
+def test_inspect_counts_what_the_model_is_made_of(capsys, model):
+    facts = result(capsys, "inspect", model, "--backend", "cpu")
+    assert facts["inputs"] == [{"name": "x", "shape": [None, 3], "dtype": "float32"}]
+    assert [p["name"] for p in facts["outputs"]] == ["answer"]
+    assert sum(facts["ops"].values()) == facts["nodes"]
+    assert facts["parameters"] == 8
+    assert facts["weight_bytes"] == 32
+    assert facts["flops"] > 2 * 3 * 2
+    (row,) = facts["backends"]
+    assert (row["name"], row["available"], row["fallback"]) == ("cpu", True, {})
+    assert "8 parameters" in shown(capsys, "inspect", model, "--backend", "cpu")
+
+
+def test_inspect_tells_of_every_backend_when_none_is_named(capsys, model):
+    rows = result(capsys, "inspect", model)["backends"]
+    assert [r["name"] for r in rows] == [r.name for r in registry.ROWS if not r.alias_of]
+    assert all(r["fallback"] == {} if r["available"] else r["reason"] for r in rows)
+
+
+def test_run_gives_the_answer_and_its_digest(capsys, model, tmp_path, image, answer):
+    np.save(tmp_path / "x.npy", image)
+    target = tmp_path / "o.npz"
+    found = result(capsys, "run", model, "--backend", "cpu", "--input", f"x={tmp_path}/x.npy", "--output", str(target))
+    assert (found["model"], found["backend"]) == (model, "cpu")
+    (output,) = found["outputs"]
+    assert (output["name"], output["shape"], output["dtype"]) == ("answer", [2, 2], "float32")
+    assert (output["min"], output["max"]) == (answer.min(), answer.max())
+    assert len(output["sha256"]) == 64
+    with np.load(target) as saved:
+        np.testing.assert_allclose(saved["answer"], answer)
+
+
+def test_run_on_every_backend_gives_the_same_answer(capsys, model, tmp_path, image, answer):
+    image.tofile(tmp_path / "x.bin")
+    for name in [b.name for b in registry.backends() if b.available]:
+        found = result(capsys, "run", model, "--backend", name, "--input", str(tmp_path / "x.bin"))
+        assert found["outputs"][0]["mean"] == pytest.approx(answer.mean())
+
+
+def test_run_without_input_takes_seeded_numbers_that_the_seed_decides(capsys, model):
+    first, again, other = (
+        result(capsys, "run", model, "--backend", "cpu", "--seed", seed)["outputs"][0]["sha256"] for seed in "001"
+    )
+    assert first == again != other
+    assert "random, seed 0" in shown(capsys, "run", model, "--backend", "cpu")
+
+
+def test_bench_has_the_keys_of_the_contract_for_each_model_and_backend(capsys, model):
+    rows = result(capsys, "bench", model, model, "--backend", "cpu, wasm", "--runs", "4", "--warmup", "1")
+    assert [(r["model"], r["backend"] == "cpu") for r in rows] == [(model, True), (model, False)] * 2
+    for row in rows:
+        assert set(row) == BENCH_KEYS | {"iqr_ms", "arena_bytes", "reason"}
+        assert (row["runs"], row["warmup"], row["fallback_kernels"], row["weight_bytes"]) == (4, 1, 0, 32)
+        assert 0 < row["min_ms"] <= row["median_ms"] <= row["p95_ms"]
+    table = shown(capsys, "bench", model, "--backend", "cpu", "--runs", "2")
+    assert "1.0x" in table
+    assert "after 5 warm-up runs" in table
+
+
+def test_profile_has_the_keys_of_the_contract_and_adds_up(capsys, model):
+    found = result(capsys, "profile", model, "--backend", "cpu")
+    assert set(found) >= PROFILE_KEYS
+    assert all(set(k) >= KERNEL_KEYS for k in found["kernels"])
+    total = sum(k["kernel_time_ms"] for k in found["kernels"]) + found["unattributed_ms"]
+    assert total == pytest.approx(found["wall_ms"], rel=1e-12)
+    assert found["new_tensors"] == found["new_bytes"] == 0
+    table = shown(capsys, "profile", model, "--backend", "cpu", "--top", "1")
+    assert "The slowest 1 of " in table
+    assert "unattributed" in table
+
+
+def test_json_to_a_file_leaves_the_table_on_stdout(capsys, tmp_path):
+    target = tmp_path / "b.json"
+    assert "Backends" in shown(capsys, "backends", "--json", str(target))
+    assert json.loads(target.read_text())[0]["name"]
+    assert main(["--json", str(target), "backends"]) == 0  # before the command's name it means the same
+
+
+def error(capsys, *argv):
+    """Exit code and the one line on stderr of a command that fails."""
+    code = main(list(argv))
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    return code, line
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (["run"], "the following arguments are required: MODEL; see 'tfjslab run --help'"),
+        (["run", "m", "--bogus"], "unrecognized arguments: --bogus; see 'tfjslab --help'"),
+        (["bench", "m", "--runs", "0"],
+         "argument --runs: '0' is not an integer of at least 1; see 'tfjslab bench --help'"),
+        (["bench", "m", "--warmup", "x"],
+         "argument --warmup: 'x' is not an integer of at least 0; see 'tfjslab bench --help'"),
+        (["bench", "m", "--backend", "cpu,,wasm"],
+         "--backend cpu,,wasm: an empty name; write names with single commas between them"),
+        (["backends", "--json", "no/such/folder/f.json"],
+         "--json no/such/folder/f.json: cannot be written (No such file or directory)"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2_and_one_line(capsys, argv, line):
+    assert error(capsys, *argv) == (2, f"tfjslab: error: {line}")
+
+
+def test_an_unknown_command_is_exit_code_2(capsys):
+    code, line = error(capsys, "benhc")
+    assert code == 2
+    assert "'benhc'" in line
+
+
+@pytest.mark.parametrize("command", ["run", "bench", "profile", "inspect"])
+def test_an_unknown_backend_is_exit_code_2_with_a_suggestion(capsys, model, command):
+    code, line = error(capsys, command, model, "--backend", "wasm-smid")
+    assert code == 2
+    assert line.endswith("; did you mean 'wasm-simd'?")
+
+
+@pytest.mark.parametrize("command", ["run", "bench", "profile"])
+def test_a_backend_that_cannot_run_here_is_exit_code_4_with_the_reason(capsys, model, command, monkeypatch):
+    monkeypatch.setitem(registry._STATE.asked, "cpu", registry.Availability(available=False, reason="switched off"))
+    assert error(capsys, command, model, "--backend", "cpu") == (
+        4, "tfjslab: error: backend 'cpu' is not available: switched off",
+    )
+
+
+def test_ctrl_c_shows_what_was_measured_and_is_exit_code_130(capsys, model, monkeypatch):
+    @contextmanager
+    def impatient():
+        def report(what, _done, _total):
+            if what.endswith("steady"):
+                raise KeyboardInterrupt
+
+        yield report
+
+    monkeypatch.setattr(bench, "progress", impatient)
+    assert main(["bench", model, "--backend", "cpu", "--runs", "10"]) == INTERRUPTED
+    out = capsys.readouterr().out
+    assert "not all was measured: interrupted" in out
+    assert "cpu" in out
+
+
+def test_ctrl_c_elsewhere_is_exit_code_130_and_one_line(capsys, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(registry, "backends", interrupted)
+    assert error(capsys, "backends") == (INTERRUPTED, "tfjslab: interrupted")
+
+
+@pytest.mark.filterwarnings("default")
+def test_warnings_are_one_line_on_stderr(capsys, monkeypatch):
+    def warn():
+        warnings.warn("the first choice\nis gone", registry.BackendFallbackWarning, stacklevel=1)
+        return []
+
+    monkeypatch.setattr(registry, "backends", warn)
+    assert main(["backends"]) == 0
+    assert capsys.readouterr().err == "tfjslab: warning: the first choice is gone\n"
+
+
+@pytest.mark.parametrize("command", ["", *(c.name for c in COMMANDS)])
+def test_help_has_examples_that_parse(capsys, command):
+    assert main([*filter(None, [command]), "--help"]) == 0
+    text = capsys.readouterr().out
+    examples = [line.split() for line in text.partition("examples:")[2].strip().splitlines()]
+    assert examples
+    for example in examples:
+        assert example[0] == "tfjslab"
+        if "COMMAND" not in example:
+            assert isinstance(app.build_parser().parse_args(example[1:]), argparse.Namespace)
+
+
+def test_version(capsys):
+    assert shown(capsys, "--version") == f"tfjslab {__version__}\n"
+
+
+def test_a_closed_pipe_is_quiet():
+    command = [sys.executable, "-m", "tfjslab", "backends"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == app.CLOSED_PIPE
