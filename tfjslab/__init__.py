@@ -15,8 +15,8 @@ _HOME = {
     "set_wasm_paths",
     "base.errors": "TfjslabError",
     "bench": "bench_model bench_models",
-    "engine.create": "eye fill linspace ones ones_like random_normal random_uniform range scalar tensor tensor1d "
-    "tensor2d tensor3d tensor4d tensor5d tensor6d zeros zeros_like",
+    "engine.create": "eye fill linspace ones random_normal random_uniform range scalar tensor tensor1d "
+    "tensor2d tensor3d tensor4d tensor5d tensor6d zeros",
     "engine.measure": "memory profile time",
     "engine.scopes": "dispose get_tensors_in_container keep tidy",
     "engine.tensor": "Tensor",

@@ -142,16 +142,6 @@ def ones(shape: Sequence[int], dtype: str = "float32") -> Tensor:
     return make_tensor(np.ones(checked_shape(tuple(shape), "ones"), _numeric(dtype, "ones")), dtype)
 
 
-def zeros_like(x: Tensor) -> Tensor:
-    """Zeros in the shape and dtype of ``x``."""
-    return zeros(x.shape, x.dtype)
-
-
-def ones_like(x: Tensor) -> Tensor:
-    """Ones in the shape and dtype of ``x``."""
-    return ones(x.shape, x.dtype)
-
-
 def eye(num_rows: int, num_columns: int | None = None, dtype: str = "float32") -> Tensor:
     """An identity matrix."""
     dims = checked_shape((num_rows, num_rows if num_columns is None else num_columns), "eye")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from tfjslab.backends.base import Plan
 from tfjslab.backends.host import Live, describe, run_node, spec_of
 from tfjslab.base.dtypes import of_array
-from tfjslab.base.errors import BackendError, DTypeError
+from tfjslab.base.errors import BackendError, DTypeError, TfjslabError
 from tfjslab.engine.create import make_tensor
 from tfjslab.engine.recorder import active_recorder
 from tfjslab.engine.sessions import Data, EagerSession, current_session
@@ -64,14 +64,16 @@ def _run_plan(eager: EagerSession, one: OneNode, inputs: Sequence[Tensor | None]
         raise BackendError(f"{one.node.op} has no plan")
     feeds = {name: t.data_ref().on(eager) for name, t in zip(one.node.inputs, inputs, strict=True) if t is not None}
     recorder = active_recorder()
-    if recorder is None:
-        results: Mapping[str, Any] = plan.run(feeds, keep=True)
-    else:
-        stamps: list[float] = []
-        results = plan.run(feeds, stamps=stamps, keep=True)
-        for info, ms in zip(plan.info.commands, stamps, strict=True):
+    stamps: list[float] | None = None if recorder is None else []
+    results: Mapping[str, Any] = plan.run(feeds, stamps=stamps, keep=True)
+    outs = [Tensor(Data(b.dtype, buffer=b, eager=eager), b.shape, b.dtype) for b in (results[n] for n in names)]
+    if recorder is not None and stamps is not None:
+        *inner, last = zip(plan.info.commands, stamps, strict=True)
+        for info, ms in inner:
             recorder.add(info, ms)
-    return [Tensor(Data(b.dtype, buffer=b, eager=eager), b.shape, b.dtype) for b in (results[n] for n in names)]
+        # The outputs are tensors by now and are counted as such, wherever the backend has put them.
+        recorder.add(replace(last[0], bytes_live=0, tensors_live=0), last[1])
+    return outs
 
 
 def _prepare(
@@ -80,6 +82,7 @@ def _prepare(
     """Infer and compile; raises the typed error of the op's rule with the op's name in front."""
     names = tuple("" if t is None else f"in{i}" for i, t in enumerate(inputs))
     feeds = {name: Spec(t.signature[0], t.dtype) for name, t in zip(names, inputs, strict=True) if t is not None}
+    _check(definition, list(feeds.values()), attrs)
     count = definition.outputs_of(attrs, len(inputs))
     if count is None:
         raise BackendError(f"{definition.name} cannot be run by itself: only a model tells how many outputs it has")
@@ -91,6 +94,15 @@ def _prepare(
     compiled = node.name in program.static and all(s.dtype not in ("string", "variant") for s in specs)
     plan = eager.session.compile(program, node.outputs) if compiled and definition.name not in _SHARES_BYTES else None
     return OneNode(node, plan)
+
+
+def _check(definition: OpDef, specs: Sequence[Spec], attrs: Mapping[str, Any]) -> None:
+    """Let the op's rule refuse; its error gets the name of the eager function in front."""
+    try:
+        definition.infer(specs, attrs)
+    except TfjslabError as e:
+        text = str(e).removeprefix(f"{definition.name}: ")
+        raise type(e)(f"{definition.api or definition.name}: {text}", code=e.code) from None
 
 
 def _share(one: OneNode, inputs: Sequence[Tensor | None], attrs: Mapping[str, Any]) -> Tensor:

@@ -25,7 +25,7 @@ class KernelRecorder:
         """A command ran; what it holds comes on top of what the engine counts."""
         counters = STATE.counters
         self.kernels.append(KernelRecord(
-            info.kernel, info.node, time_ms, info.input_shapes, info.output_shapes, info.bytes_added,
+            info.kernel, info.node, float(time_ms), info.input_shapes, info.output_shapes, info.bytes_added,
             counters.num_bytes + info.bytes_live, info.tensors_added, counters.num_tensors + info.tensors_live,
             info.flops, info.fallback, info.nodes, info.layer, info.bytes_moved, info.reason,
         ))
