@@ -53,7 +53,7 @@ def specialize(graph: Graph, feeds: Mapping[str, Spec]) -> Specialized:
         values = _fold(resolved, specs, outs)
         if values is not None:
             outs = [Spec(v.shape, o.dtype, v) for v, o in zip(values, outs, strict=True)]
-            folded.update({n: v for n, v in zip(node.outputs, values, strict=True)})
+            folded.update(zip(node.outputs, values, strict=True))
         else:
             nodes.append(resolved)
             if _is_static(resolved, specs, outs):
@@ -89,7 +89,10 @@ def _infer(node: Node, specs: Mapping[str, Spec]) -> list[Spec]:
     except TfjslabError as e:
         raise type(e)(f"node '{node.name}' ({node.op}): {e}", code=e.code) from None
     if len(outs) != node.num_outputs:
-        raise GraphError(f"node '{node.name}' ({node.op}) has {len(outs)} outputs by its shape rule, {node.num_outputs} in the graph")
+        raise GraphError(
+            f"node '{node.name}' ({node.op}) has {len(outs)} outputs by its shape rule, "
+            f"{node.num_outputs} in the graph",
+        )
     return outs
 
 
@@ -101,11 +104,12 @@ def _fold(node: Node, specs: Mapping[str, Spec], outs: list[Spec]) -> list[np.nd
     values = [specs[v].value if v else None for v in node.inputs]
     if d.stateful or node.attr_inputs or any(x is None for x, v in zip(values, node.inputs, strict=True) if v):
         return None
-    if any(o.shape is None or o.size > _MAX_FOLDED_ELEMENTS for o in outs):
+    if any(o.dtype == "variant" or o.shape is None or o.size > _MAX_FOLDED_ELEMENTS for o in outs):
         return None
     return d.run(values, node.attrs)
 
 
 def _is_static(node: Node, specs: Mapping[str, Spec], outs: list[Spec]) -> bool:
     ins = [specs[v] for v in node.inputs if v]
-    return not node.definition.control and not node.attr_inputs and all(s.shape is not None and s.dtype not in _OBJECTS for s in (*ins, *outs))
+    known = all(s.shape is not None and s.dtype not in _OBJECTS for s in (*ins, *outs))
+    return known and not node.definition.control and not node.attr_inputs

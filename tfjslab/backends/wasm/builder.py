@@ -17,6 +17,7 @@ from tfjslab.base.dtypes import Array, dtype_info
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
 from tfjslab.memory_plan import Lifetime
+from tfjslab.ops.expr import X
 from tfjslab.ops.registry import Spec
 from tfjslab.passes.fusion import Group
 
@@ -180,18 +181,23 @@ class Builder:
         return Place(slot)
 
     def finish(self) -> list[Lifetime]:
-        """Put outputs where they belong and return the arena's buffers."""
+        """Put outputs where they belong, each under a record of its own, and return the arena's buffers."""
         for value in sorted(self.outputs):
             place = self._places.get((value, Layout.ROWS))
             if place != Place(f"out:{value}"):
-                source = self.rows(value) if place or value in self.graph.constants else None
-                out = self.new(value)
-                if source is None:
-                    self._to_rows(value, out)
-                else:
-                    size = -(-self.spec(value).num_bytes // 4)
-                    self.copy(source, out, (1, size), (size, 1), (size, 1))
+                copied = Group(None, (Node(value, "Identity", (value,)),), X, (value,), value)
+                self.open(copied, "Identity" if place or value in self.graph.constants else "Transpose")
+                self._copy_out(value, place)
         return [Lifetime(n, s.size, s.first, s.last) for n, s in self._spans.items()]
+
+    def _copy_out(self, value: str, place: Place | None) -> None:
+        source = self.rows(value) if place or value in self.graph.constants else None
+        out = self.new(value)
+        if source is None:
+            self._to_rows(value, out)
+        else:
+            words = -(-self.spec(value).num_bytes // 4)  # blocks end on a cache line, so a rest of bytes may be rounded
+            self.copy(source, out, (1, words), (words, 1), (words, 1))
 
     # ---- calls -------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from tfjslab.ops.registry import Spec, bytes_moved
 
 def describe_records(b: Builder, buffers: Sequence[Lifetime]) -> tuple[CommandInfo, ...]:
     """One CommandInfo for each record of the builder, with the arena's live bytes while it runs."""
-    ends = [r.first_step for r in b.records[1:]] + [b.num_steps]
+    ends = [*(r.first_step for r in b.records[1:]), b.num_steps][: len(b.records)]
     return tuple(_describe(b, r, end, buffers) for r, end in zip(b.records, ends, strict=True))
 
 

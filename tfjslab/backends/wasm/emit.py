@@ -99,7 +99,7 @@ class Emitter:
 
     def _plain(self, e: Expr, leaves: Sequence[str], shared: dict[Expr, int], done: set[Expr]) -> str:
         if e.op == "in":
-            return leaves[e.leaf]
+            return str(leaves[e.leaf])
         if e.op == "const":
             return const(e.leaf, self.lanes)
         name = f"{e.op}_const" if e.op in ("min", "max") and e.args[1].op == "const" else e.op

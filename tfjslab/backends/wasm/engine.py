@@ -60,7 +60,8 @@ class Memory:
     def _map(self) -> None:
         base = ctypes.addressof(self.native.data_ptr().contents)
         size = self.native.data_len()
-        self.bytes: Array = np.frombuffer((ctypes.c_uint8 * size).from_address(base), dtype=np.uint8)
+        window: Any = (ctypes.c_uint8 * size).from_address(base)
+        self.bytes: Array = np.frombuffer(window, dtype=np.uint8)
 
     @property
     def native(self) -> _SharedMemory:
@@ -102,16 +103,16 @@ def compile_module(text_key: str, text: str) -> tuple[wasmtime.Module, bool]:
 
     def build() -> bytes:
         try:
-            return bytes(wasmtime.Module(engine(), wasmtime.wat2wasm(text)).serialize())
+            return bytes(wasmtime.Module(engine(), bytes(wasmtime.wat2wasm(text))).serialize())
         except wasmtime.WasmtimeError as e:
             raise BackendError(f"wasmtime refused a generated module: {str(e).splitlines()[0]}") from e
 
     found = cached_bytes(f"{ENGINE_NAME}-{text_key}", build)
     try:
-        return wasmtime.Module.deserialize(engine(), bytearray(found.data)), found.cached
+        return wasmtime.Module.deserialize(engine(), found.data), found.cached
     except wasmtime.WasmtimeError:
         found = cached_bytes(f"{ENGINE_NAME}-{text_key}", build, refresh=True)
-        return wasmtime.Module.deserialize(engine(), bytearray(found.data)), False
+        return wasmtime.Module.deserialize(engine(), found.data), False
 
 
 class Instance:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
+from tfjslab.base.user_cache import cache_root
 
 _DIGEST_BYTES = 32
 _MAX_ENTRIES = 512
@@ -30,9 +30,8 @@ class Found:
 
 
 def cache_folder() -> Path:
-    """Where entries live: ``TFJSLAB_CACHE_DIR`` or the platform's cache folder."""
-    root = os.environ.get("TFJSLAB_CACHE_DIR") or platformdirs.user_cache_dir("tfjslab")
-    return Path(root) / "wasm"
+    """Where entries live."""
+    return cache_root() / "wasm"
 
 
 def cached_bytes(key: str, build: Callable[[], bytes], *, refresh: bool = False) -> Found:

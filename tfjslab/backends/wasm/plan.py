@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,11 +16,11 @@ from tfjslab.backends.wasm.describe import describe_records
 from tfjslab.backends.wasm.engine import Instance, compile_module
 from tfjslab.backends.wasm.heap import align
 from tfjslab.backends.wasm.lowering import lower_program
-from tfjslab.backends.wasm.program import ARENA, BARRIER, SCRATCH, STAMPS, Program, Segment, assemble, first_slot
+from tfjslab.backends.wasm.program import ARENA, BARRIER, SCRATCH, STAMPS, Segment, assemble, first_slot
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.specialize import Specialized
-from tfjslab.memory_plan import plan_memory
+from tfjslab.memory_plan import MemoryPlan, plan_memory
 from tfjslab.ops.registry import Spec
 
 if TYPE_CHECKING:
@@ -36,37 +36,45 @@ class WasmPlan:
         start = time.perf_counter()
         self._session = session
         self._heap = session.heap
+        self._inputs = tuple(p.value for p in specialized.graph.inputs)
         self._outputs = tuple(outputs)
-        builder = Builder(specialized, outputs, session.backend.variant)
+        self._specs = specialized.specs
+        self._lock = threading.Lock()
+        self._disposed = False
+        self._blocks: list[int] = []
+        self._constants: list[Hashable] = []
+        self._instances: list[Instance] = []
+        self._addresses: dict[str, int] = {}
+        self._pointed: dict[str, int] = {}
+        try:
+            self.info = self._build(specialized, start)
+        except BaseException:
+            self._release()
+            raise
+
+    def _build(self, specialized: Specialized, start: float) -> PlanInfo:
+        """Lower, lay out, compile, instantiate."""
+        backend = self._session.backend
+        builder = Builder(specialized, self._outputs, backend.variant)
         lower_program(builder, specialized)
         buffers = builder.finish()
         memory = plan_memory(buffers)
         scratch = align(builder.scratch_bytes)
-        threads = session.backend.threads
-        self._threads = threads if any(c.parallel for r in builder.records for c in r.calls) else 1
-        program = assemble(builder.records, memory.offsets, session.backend.variant, self._threads, scratch)
-        module, cached = compile_module(program.key, program.text)
-        self._blocks: list[int] = []
-        self._constants = list(builder.constants.values())
-        self._specs = specialized.specs
-        self._program = program
-        self._inputs = tuple(p.value for p in specialized.graph.inputs)
-        self._pointed: dict[str, int] = {}
-        self._arena = self._alloc(memory.peak_bytes)
-        self._addresses = self._place(builder, memory.offsets)
-        self._table = self._make_table(program, scratch * self._threads, len(builder.records))
-        self._instances = [Instance(module, session.heap.memory) for _ in range(self._threads)]
+        self._threads = backend.threads if any(c.parallel for r in builder.records for c in r.calls) else 1
+        self._program = assemble(builder.records, memory.offsets, backend.variant, self._threads, scratch)
+        module, cached = compile_module(self._program.key, self._program.text)
+        self._place(builder, memory)
+        self._table = self._make_table(scratch * self._threads, len(builder.records))
+        self._instances += [Instance(module, self._heap.memory) for _ in range(self._threads)]
         for instance in self._instances:
-            for s in program.segments:
+            for s in self._program.segments:
                 if s.export:
                     instance.prepare(s.export, 3)
-        self.info = PlanInfo(
-            describe_records(builder, buffers), sum(session.constant_bytes(k) for k, _ in self._constants),
+        return PlanInfo(
+            describe_records(builder, buffers), sum(map(self._session.constant_bytes, self._constants)),
             memory.peak_bytes, memory.lower_bound_bytes, (time.perf_counter() - start) * 1e3, cached=cached,
             threads=self._threads, clock=CLOCK_NAME, details={"scratch_bytes": scratch * self._threads},
         )
-        self._lock = threading.Lock()
-        self._disposed = False
 
     # ---- making ------------------------------------------------------------------------------------------------
 
@@ -77,23 +85,27 @@ class WasmPlan:
         self._heap.view(block, (num_bytes,), np.dtype(np.uint8))[...] = 0
         return block
 
-    def _place(self, builder: Builder, offsets: Mapping[str, int]) -> dict[str, int]:
-        """Addresses of all slots."""
-        found = {f"arena:{n}": self._arena + o for n, o in offsets.items()}
+    def _place(self, builder: Builder, memory: MemoryPlan) -> None:
+        """Find addresses for the arena's buffers and the constants."""
+        arena = self._addresses["arena"] = self._alloc(memory.peak_bytes)
+        self._addresses.update({f"arena:{n}": arena + o for n, o in memory.offsets.items()})
         for slot, (key, make) in builder.constants.items():
-            found[slot] = self._session.hold_constant(key, make)
-        return found
+            self._addresses[slot] = self._session.hold_constant(key, make)
+            self._constants.append(key)
 
-    def _make_table(self, program: Program, scratch: int, records: int) -> int:
-        fixed = {ARENA: self._arena, SCRATCH: self._alloc(scratch), STAMPS: self._alloc(16 * (records + 1)),
-                 BARRIER: self._alloc(64)}
-        entries = [fixed[i] for i in range(first_slot())] + [self._addresses.get(s, 0) for s in program.slots]
+    def _make_table(self, scratch: int, records: int) -> int:
+        self._stamps = self._alloc(16 * (records + 1))
+        self._barrier = self._alloc(64)
+        fixed = {
+            ARENA: self._addresses["arena"], SCRATCH: self._alloc(scratch), STAMPS: self._stamps,
+            BARRIER: self._barrier,
+        }
+        slots = self._program.slots
+        entries = [fixed[i] for i in range(first_slot())] + [self._addresses.get(s, 0) for s in slots]
         table = self._alloc(4 * len(entries))
         self._table_view = self._heap.view(table, (len(entries),), np.dtype(np.uint32))
         self._table_view[...] = entries
-        self._entries = {s: i for i, s in enumerate(program.slots, start=first_slot())}
-        self._stamps = fixed[STAMPS]
-        self._barrier = fixed[BARRIER]
+        self._entries = {s: i for i, s in enumerate(slots, start=first_slot())}
         return table
 
     # ---- running -----------------------------------------------------------------------------------------------
@@ -208,10 +220,13 @@ class WasmPlan:
             if self._disposed:
                 return
             self._disposed = True
-            for instance in self._instances:
-                instance.close()
-            for block in self._blocks:
-                self._heap.free(block)
-            for key, _ in self._constants:
-                self._session.release_constant(key)
+            self._release()
             self._session.forget(self)
+
+    def _release(self) -> None:
+        for instance in self._instances:
+            instance.close()
+        for block in self._blocks:
+            self._heap.free(block)
+        for key in self._constants:
+            self._session.release_constant(key)

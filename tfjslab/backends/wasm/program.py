@@ -17,6 +17,11 @@ ARENA, SCRATCH, STAMPS, BARRIER = range(4)
 _FIRST_SLOT = 4
 _SPINS = 2000  # about 10 us of polling before a thread sleeps at a barrier
 
+# WASI wants the memory exported to write the time into it.
+_HEAD = """(module
+(import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
+(import "env" "memory" (memory 1 65536 shared)) (export "memory" (memory 0))"""
+
 # Threads that are done wait for the last one: a short spin, then sleep. Word 0 counts arrivals, word 1 generations,
 # word 2 is set when a thread has failed, so that nobody waits for it.
 _BARRIER_TEXT = """
@@ -67,12 +72,8 @@ def assemble(
     writer = _Writer(names, slots, offsets, threads, scratch_bytes)
     segments, bodies = _segments(records, writer)
     functions = [f"(func ${name} {render(k, variant)})" for k, name in names.items()]
-    text = "\n".join([
-        '(module (import "wasi_snapshot_preview1" "clock_time_get"'
-        " (func $clock (param i32 i64 i32) (result i32)))",
-        '(import "env" "memory" (memory 1 65536 shared)) (export "memory" (memory 0))',
-        _BARRIER_TEXT.replace("{spins}", str(_SPINS)) if threads > 1 else "", *functions, *bodies, ")",
-    ])
+    barrier = _BARRIER_TEXT.replace("{spins}", str(_SPINS)) if threads > 1 else ""
+    text = "\n".join([_HEAD, barrier, *functions, *bodies, ")"])
     digest = hashlib.sha256(f"{sources_digest()} {text}".encode()).hexdigest()
     return Program(text, digest, tuple(slots), tuple(segments))
 
@@ -115,22 +116,16 @@ class _Writer:
 
         Of the 16 bytes of a record the first 8 take the start, where it opens a segment, the others the end.
         """
-        body = []
+        body = [_stamp(16 * first)]
         for i in range(first, last):
-            body += [self._call(c) for c in records[i].calls]
-            body.append(
-                f"(if (local.get $stamped) (then (drop (call $clock (i32.const 1) (i64.const 1)"
-                f" (i32.add (local.get $stamps) (i32.const {16 * i + 8}))))))",
-            )
+            body += [*(self._call(c) for c in records[i].calls), _stamp(16 * i + 8)]
+        mine = f"(i32.mul (local.get $tid) (i32.const {self.scratch_bytes}))"
         return "\n".join([
             f'(func (export "{export}") (param $table i32) (param $tid i32) (param $stamped i32)',
             "(local $arena i32) (local $scratch i32) (local $stamps i32)",
-            "(local.set $arena (i32.load (local.get $table)))",
-            f"(local.set $scratch (i32.add (i32.load offset={4 * SCRATCH} (local.get $table))"
-            f" (i32.mul (local.get $tid) (i32.const {self.scratch_bytes}))))",
-            f"(local.set $stamps (i32.load offset={4 * STAMPS} (local.get $table)))",
-            f"(if (local.get $stamped) (then (drop (call $clock (i32.const 1) (i64.const 1)"
-            f" (i32.add (local.get $stamps) (i32.const {16 * first}))))))",
+            f"(local.set $arena {_entry(ARENA)})",
+            f"(local.set $scratch (i32.add {_entry(SCRATCH)} {mine}))",
+            f"(local.set $stamps {_entry(STAMPS)})",
             *body, ")",
         ])
 
@@ -139,7 +134,7 @@ class _Writer:
         args = " ".join(map(self._address, c.args))
         if self.threads == 1:
             return f"(call ${name} (i32.const 0) (i32.const {c.units}) (local.get $scratch) {args})"
-        barrier = f"(call $barrier (i32.load offset={4 * BARRIER} (local.get $table)) (i32.const {self.threads}))"
+        barrier = f"(call $barrier {_entry(BARRIER)} (i32.const {self.threads}))"
         if not c.parallel:
             return (f"(if (i32.eqz (local.get $tid)) (then"
                     f" (call ${name} (i32.const 0) (i32.const {c.units}) (local.get $scratch) {args}))) {barrier}")
@@ -152,8 +147,19 @@ class _Writer:
         if p.slot.startswith("arena:"):
             return f"(i32.add (local.get $arena) (i32.const {self.offsets[p.slot.removeprefix('arena:')] + p.offset}))"
         index = self.slots.setdefault(p.slot, _FIRST_SLOT + len(self.slots))
-        load = f"(i32.load offset={4 * index} (local.get $table))"
+        load = _entry(index)
         return f"(i32.add {load} (i32.const {p.offset}))" if p.offset else load
+
+
+def _entry(index: int) -> str:
+    """An address from the table."""
+    return f"(i32.load offset={4 * index} (local.get $table))"
+
+
+def _stamp(offset: int) -> str:
+    """Write the time to the stamps, when that is wanted. WASI's clock 1 is monotonic."""
+    where = f"(i32.add (local.get $stamps) (i32.const {offset}))"
+    return f"(if (local.get $stamped) (then (drop (call $clock (i32.const 1) (i64.const 1) {where}))))"
 
 
 def first_slot() -> int:

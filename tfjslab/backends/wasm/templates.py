@@ -107,8 +107,8 @@ def render(k: Kernel, variant: Variant) -> str:
         return text if lanes is SCALAR else text.replace("$v_", "$f_").replace("$m_", "$i_m")
 
     body = _environment().get_template(f"{k.source}.wat").render(
-        dict(k.params), pointers=k.pointers[1:], L=lanes.count, vconst=lambda v: const(float(v), lanes), expr=expr, scalar_expr=scalar_expr,
-        relaxed=variant.relaxed and lanes is SIMD,
+        dict(k.params), pointers=k.pointers[1:], L=lanes.count, vconst=lambda v: const(float(v), lanes), expr=expr,
+        scalar_expr=scalar_expr, relaxed=variant.relaxed and lanes is SIMD,
     )
     return _finish(body, k, lanes)
 

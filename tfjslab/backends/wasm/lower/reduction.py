@@ -15,7 +15,8 @@ from tfjslab.passes.fusion import Group
 
 # Vector instruction and the value that changes nothing, by op.
 _FOLDS = {
-    "Sum": ("add", 0.0), "Mean": ("add", 0.0), "Prod": ("mul", 1.0), "Max": ("max", -math.inf), "Min": ("min", math.inf),
+    "Sum": ("add", 0.0), "Mean": ("add", 0.0), "Prod": ("mul", 1.0),
+    "Max": ("max", -math.inf), "Min": ("min", math.inf),
 }
 _SPATIAL = (1, 2)
 

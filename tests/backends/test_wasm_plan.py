@@ -1,0 +1,106 @@
+"""Plans: buffers, stamps, constants, disposal, traps, and the cache of compiled modules."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.wasm import graph_of
+
+from tfjslab.backends.base import Buffer
+from tfjslab.backends.wasm import module_cache
+from tfjslab.backends.wasm.backend import create
+from tfjslab.base.errors import BackendError
+from tfjslab.graph.ir import Node
+from tfjslab.graph.specialize import specialize
+from tfjslab.ops.registry import Spec
+
+_X = np.arange(-3, 3, dtype=np.float32).reshape(2, 3)
+
+
+@pytest.fixture(name="backend", params=["plain", "simd", "threads"])
+def _backend(request):
+    backend = create(request.param, 2)
+    yield backend
+    backend.dispose()
+    assert set(backend.memory().values()) == {0}
+
+
+def _compile(session, nodes, outputs, constants=None, x=_X):
+    graph = graph_of(nodes, {"x": x}, constants or {}, outputs)
+    return session.compile(specialize(graph, {"x": Spec(x.shape, "float32")}), outputs)
+
+
+def test_outputs_are_fresh_and_buffers_stay_on_the_heap(backend):
+    session = backend.open_session()
+    plan = _compile(session, [Node("y", "Relu", ("x",))], ["y"])
+    first = plan.run({"x": _X})["y"]
+    kept = plan.run({"x": session.put(_X - 1, "float32")}, keep=True)["y"]
+    assert isinstance(kept, Buffer)
+    assert session.get(kept).tolist() == np.maximum(_X - 1, 0).tolist()
+    again = plan.run({"x": kept})["y"]
+    assert first.tolist() == np.maximum(_X, 0).tolist()
+    assert again.tolist() == np.maximum(_X - 1, 0).tolist()
+    session.free(kept)
+    with pytest.raises(BackendError, match="not live in this session"):
+        session.free(kept)
+
+
+def test_stamps_have_one_time_for_each_command(backend):
+    """Host steps between kernels included, and all of them not negative."""
+    nodes = [
+        Node("a", "Relu", ("x",)), Node("b", "Cumsum", ("a",), {"axis": 0, "exclusive": False, "reverse": False}),
+        Node("y", "Multiply", ("b", "b")),
+    ]
+    plan = _compile(backend.open_session(), nodes, ["y"])
+    stamps: list[float] = []
+    found = plan.run({"x": _X}, stamps=stamps)["y"]
+    assert found.tolist() == (np.cumsum(np.maximum(_X, 0), axis=0) ** 2).tolist()
+    assert [c.fallback for c in plan.info.commands] == [False, True, False]
+    assert plan.info.commands[1].reason == "no WebAssembly kernel for Cumsum"
+    assert len(stamps) == 3
+    assert min(stamps) >= 0
+
+
+def test_weights_are_shared_by_plans_and_freed_with_the_last(backend):
+    session = backend.open_session()
+    w = np.ones((3, 4), np.float32)
+    attrs = {"transpose_a": False, "transpose_b": False}
+    nodes = [Node("y", "BatchMatMul", ("x", "w"), attrs)]
+    one = _compile(session, nodes, ["y"], {"w": w})
+    alone = session.heap.used_bytes
+    two = _compile(session, nodes, ["y"], {"w": w})
+    assert session.heap.used_bytes < 2 * alone
+    one.dispose()
+    assert two.run({"x": _X})["y"].tolist() == (_X @ w).tolist()
+    two.dispose()
+    two.dispose()
+    assert session.heap.used_bytes == 0
+
+
+def test_a_disposed_plan_says_so(backend):
+    plan = _compile(backend.open_session(), [Node("y", "Relu", ("x",))], ["y"])
+    plan.dispose()
+    with pytest.raises(BackendError, match="this WebAssembly plan has been disposed"):
+        plan.run({"x": _X})
+
+
+def test_an_input_may_be_an_output(backend):
+    plan = _compile(backend.open_session(), [Node("y", "Reshape", ("x",), {"shape": (6,)})], ["y", "x"])
+    found = plan.run({"x": _X})
+    assert found["y"].tolist() == _X.ravel().tolist()
+    assert found["x"].tolist() == _X.tolist()
+
+
+def test_second_compile_comes_from_the_cache_and_damage_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFJSLAB_CACHE_DIR", str(tmp_path))
+    backend = create("simd", 1)
+    nodes = [Node("y", "Sigmoid", ("x",))]
+
+    def compiled():
+        return _compile(backend.open_session(), nodes, ["y"]).info.cached
+
+    assert [compiled(), compiled()] == [False, True]
+    for entry in module_cache.cache_folder().iterdir():
+        entry.write_bytes(entry.read_bytes()[:-7])
+    assert [compiled(), compiled()] == [False, True]
+    backend.dispose()
