@@ -166,7 +166,8 @@ _WORDS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _ENCODERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "int": lambda v: {"i": str(v)}, "float": lambda v: {"f": v if np.isfinite(v) else _WORDS[str(v)]},
     "bool": lambda v: {"b": v}, "dtype": lambda v: {"type": dtypes.to_tf(v)}, "str": _text, "word": _text,
-    "ints": lambda v: {"list": {"i": [str(i) for i in v]}}, "strs": lambda v: {"list": {"s": [_text(s)["s"] for s in v]}},
+    "ints": lambda v: {"list": {"i": [str(i) for i in v]}},
+    "strs": lambda v: {"list": {"s": [_text(s)["s"] for s in v]}},
     "dims": lambda v: {"shape": shape_json(tuple(None if d < 0 else d for d in v))},
 }
 

@@ -1,0 +1,18 @@
+"""What the zoo knows of one model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tfjslab.graph.ir import Graph
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model: ``build`` makes its graph from a seed; ``url`` is where its publisher keeps the real weights."""
+
+    name: str
+    doc: str
+    build: Callable[[int], Graph]
+    url: str
