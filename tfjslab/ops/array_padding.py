@@ -21,7 +21,8 @@ _PADDINGS = Attr("paddings", "pairs")
 def padded_shape(name: str, shape: Shape, pads: Pairs) -> Shape:
     """The shape with padding; ShapeError unless there is a pair >= 0 for each axis."""
     if len(pads) != len(shape) or any(n < 0 for p in pads for n in p):
-        raise ShapeError(f"{name}: paddings {[list(p) for p in pads]}; expected {len(shape)} pairs >= 0 for {list(shape)}")
+        found = [list(p) for p in pads]
+        raise ShapeError(f"{name}: paddings {found}; expected {len(shape)} pairs >= 0 for {list(shape)}")
     return checked_shape([d + sum(p) for d, p in zip(shape, pads, strict=True)], name)
 
 
@@ -47,7 +48,8 @@ def _infer_mirror(ins: Specs, attrs: Attrs) -> list[Spec]:
     out = padded_shape("MirrorPad", shape, attrs["paddings"])
     spare = int(attrs["mode"] == "REFLECT")
     if any(max(p) > max(d - spare, 0) for d, p in zip(shape, attrs["paddings"], strict=True)):
-        raise ShapeError(f"MirrorPad: shape {list(shape)} is too small to mirror {[list(p) for p in attrs['paddings']]}")
+        found = [list(p) for p in attrs["paddings"]]
+        raise ShapeError(f"MirrorPad: shape {list(shape)} is too small to mirror {found}")
     return [Spec(out, ins[0].dtype)]
 
 
@@ -78,7 +80,8 @@ def _infer_depth_to_space(ins: Specs, attrs: Attrs) -> list[Spec]:
 @op("DepthToSpace", "x", infer=_infer_depth_to_space, attrs=[_BLOCK, DATA_FORMAT], flops=no_flops, api="depth_to_space",
     tf=[Tf("DepthToSpace", "x")], cases=(
         Case((T((1, 1, 1, 4), values=[1, 2, 3, 4]),), {"block_size": 2}, expect=[1, 2, 3, 4]),
-        Case((T((2, 3, 2, 12)),), {"block_size": 2}), Case((T((1, 9, 2, 3)),), {"block_size": 3, "data_format": "NCHW"}),
+        Case((T((2, 3, 2, 12)),), {"block_size": 2}),
+        Case((T((1, 9, 2, 3)),), {"block_size": 3, "data_format": "NCHW"}),
     ))
 def depth_to_space(x: Array, block_size: int, data_format: str) -> Array:
     """Spread channels over blocks of pixels."""

@@ -20,7 +20,8 @@ def _infer_fill(ins: Specs, attrs: Attrs) -> list[Spec]:
     return [Spec(checked_shape(attrs["dims"], "Fill"), ins[0].dtype)]
 
 
-@op("Fill", "value", infer=_infer_fill, attrs=[Attr("dims", "ints")], flops=no_flops, tf=[Tf("Fill", "@dims value")], cases=(
+@op("Fill", "value", infer=_infer_fill, attrs=[Attr("dims", "ints")],
+    flops=no_flops, tf=[Tf("Fill", "@dims value")], cases=(
     Case((T((), values=2.5),), {"dims": [2, 2]}, expect=[2.5] * 4), Case((T((), "int32", -9, 9),), {"dims": [3]}),
     Case((T((), "bool"),), {"dims": []}), Case((T(()),), {"dims": [0, 3]}),
 ))
@@ -61,7 +62,7 @@ _constant_op("Ones", 1)
 
 
 def _range_length(attrs: Attrs) -> int:
-    start, limit, delta = attrs["start"], attrs["limit"], attrs["delta"]
+    start, limit, delta = (float(attrs[name]) for name in ("start", "limit", "delta"))
     if delta == 0 or not all(map(math.isfinite, (start, limit, delta))):
         raise ShapeError(f"Range: from {start} to {limit} in steps of {delta} has no end")
     # TF.js counts nothing when the step points away from the limit, instead of failing.
@@ -72,20 +73,22 @@ def _range_length(attrs: Attrs) -> int:
     infer=lambda _ins, attrs: [Spec(checked_shape((_range_length(attrs),), "Range"), attrs["dtype"])],
     attrs=[Attr("start", "float"), Attr("limit", "float"), Attr("delta", "float", 1), Attr("dtype", "dtype", "int32")],
     cases=(
-        Case((), {"start": 2, "limit": 9, "delta": 3}, expect=[2, 5, 8]), Case((), {"start": 3, "limit": 0, "delta": -1}),
+        Case((), {"start": 2, "limit": 9, "delta": 3}, expect=[2, 5, 8]),
+        Case((), {"start": 3, "limit": 0, "delta": -1}),
         Case((), {"start": 0, "limit": 1, "delta": 0.3, "dtype": "float32"}, expect=[0, 0.3, 0.6, 0.9]),
         Case((), {"start": 5, "limit": 1}, expect=[]),
     ))
 def range_(start: float, dtype: str, **attrs: Any) -> Array:
     """Numbers from ``start`` up to, without, ``limit``."""
     steps = np.arange(_range_length({"start": start, **attrs}), dtype=np.float64)
-    return (start + steps * attrs["delta"]).astype(numpy_dtype(dtype))
+    return np.asarray(start + steps * attrs["delta"]).astype(numpy_dtype(dtype))
 
 
 @op("LinSpace", "", flops=no_flops, api=None, tf=[Tf("LinSpace", "@start @stop @num")],
     infer=lambda _ins, attrs: [Spec(checked_shape((attrs["num"],), "LinSpace"), "float32")],
     attrs=[Attr("start", "float"), Attr("stop", "float"), Attr("num", "int")], cases=(
-        Case((), {"start": 0, "stop": 1, "num": 5}, expect=[0, 0.25, 0.5, 0.75, 1]), Case((), {"start": 3, "stop": 1, "num": 1}),
+        Case((), {"start": 0, "stop": 1, "num": 5}, expect=[0, 0.25, 0.5, 0.75, 1]),
+        Case((), {"start": 3, "stop": 1, "num": 1}),
     ))
 def lin_space(start: float, stop: float, num: int) -> Array:
     """``num`` numbers evenly from ``start`` to ``stop``."""

@@ -36,7 +36,7 @@ def _overlap(corners: Array, areas: Array, one: int, others: list[int]) -> Array
     inner = np.maximum(np.minimum(a[2:], b[:, 2:]) - np.maximum(a[:2], b[:, :2]), 0).prod(axis=1)
     union = areas[one] + areas[others] - inner
     valid = (areas[one] > 0) & (areas[others] > 0)
-    return np.divide(inner, union, out=np.zeros_like(inner), where=valid)
+    return np.where(valid, inner / np.where(valid, union, 1), 0)
 
 
 def suppress(boxes: Array, scores: Array, attrs: Attrs) -> tuple[list[int], list[float]]:
@@ -82,7 +82,9 @@ _GIVEN = (
     T((4, 4), values=[0, 0, 1, 1, 0, 0.1, 1, 1.1, 0, -0.1, 1, 0.9, 2, 2, 3, 3]), T((4,), values=[0.9, 0.75, 0.6, 0.95]),
 )
 _MANY = (T((40, 4), lo=0, hi=1), T((40,), lo=0, hi=1))
-_CASES = (Case(_MANY, {"max_output_size": 10, "iou_threshold": 0.3}), Case((T((0, 4)), T((0,))), {"max_output_size": 3}))
+_CASES = (
+    Case(_MANY, {"max_output_size": 10, "iou_threshold": 0.3}), Case((T((0, 4)), T((0,))), {"max_output_size": 3}),
+)
 
 
 def _infer_v3(ins: Specs, attrs: Attrs) -> list[Spec]:

@@ -52,7 +52,8 @@ def _index(*values: int, shape: Shape | None = None) -> T:
 
 
 @op("GatherV2", "x indices", infer=_infer_gather, attrs=[Attr("axis", "int", 0), Attr("batch_dims", "int", 0)],
-    flops=no_flops, api="gather", tf=[Tf("GatherV2", "x indices @axis"), Tf("Gather", "x indices", write=False)], cases=(
+    flops=no_flops, api="gather",
+    tf=[Tf("GatherV2", "x indices @axis"), Tf("Gather", "x indices", write=False)], cases=(
         Case((T((3, 2), values=range(6)), _index(2, 0)), expect=[4, 5, 0, 1]),
         Case((T((3, 4, 5)), _index(3, 0, 0, 1, shape=(2, 2))), {"axis": 1}),
         Case((T((2, 3, 4)), _index(2, 0, 1, 1, shape=(2, 2))), {"axis": 1, "batch_dims": 1}),
@@ -104,7 +105,8 @@ def _infer_gather_nd(ins: Specs, _attrs: Attrs) -> list[Spec]:
     ))
 def gather_nd(x: Array, indices: Array) -> Array:
     """Slices of x by coordinates, which stand in the last axis of ``indices``."""
-    return np.asarray(x[_coordinates("GatherNd", x.shape, indices)]).reshape((*indices.shape[:-1], *x.shape[indices.shape[-1] :]))
+    found = np.asarray(x[_coordinates("GatherNd", x.shape, indices)])
+    return found.reshape((*indices.shape[:-1], *x.shape[indices.shape[-1] :]))
 
 
 def _check_updates(name: str, target: Shape, indices: Spec, updates: Spec) -> None:

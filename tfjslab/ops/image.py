@@ -15,7 +15,8 @@ from tfjslab.ops.registry import Case, Infer, Spec, Specs, T, Tf, op
 from tfjslab.ops.window import image_parts
 
 _RESIZE = (
-    Attr("size", "ints"), Attr("align_corners", "bool", default=False), Attr("half_pixel_centers", "bool", default=False),
+    Attr("size", "ints"), Attr("align_corners", "bool", default=False),
+    Attr("half_pixel_centers", "bool", default=False),
 )
 
 
@@ -99,7 +100,8 @@ def _infer_crop(ins: Specs, attrs: Attrs) -> list[Spec]:
     if len(boxes) != 2 or boxes[1] != 4 or which != boxes[:1]:  # noqa: PLR2004 - y1, x1, y2, x2
         raise ShapeError(f"CropAndResize: boxes {list(boxes)} with box_ind {list(which)}; expected [n, 4] with [n]")
     if len(crop) != 2 or min(crop) < 1 or min(size) < 1:  # noqa: PLR2004 - height and width
-        raise ShapeError(f"CropAndResize: from {list(size)} to crop_size {list(crop)}; expected a height and a width >= 1")
+        wanted = "expected a height and a width >= 1"
+        raise ShapeError(f"CropAndResize: from {list(size)} to crop_size {list(crop)}; {wanted}")
     return [Spec(checked_shape((boxes[0], *crop, c), "CropAndResize"), "float32")]
 
 
@@ -134,7 +136,8 @@ _WHICH = T((3,), "int32", values=[0, 1, 0])
 @op("CropAndResize", "image boxes box_ind", infer=_infer_crop, api="crop_and_resize",
     attrs=(Attr("crop_size", "ints"), Attr("method", "str", "bilinear", ("bilinear", "nearest")),
            Attr("extrapolation_value", "float", 0)),
-    flops=lambda _ins, outs, _attrs: 9 * outs[0].size, tf=[Tf("CropAndResize", "image boxes box_ind @crop_size")], cases=(
+    flops=lambda _ins, outs, _attrs: 9 * outs[0].size,
+    tf=[Tf("CropAndResize", "image boxes box_ind @crop_size")], cases=(
         Case((T((1, 2, 2, 1), values=[1, 2, 3, 4]), T((1, 4), values=[0, 0, 1, 1]), T((1,), "int32", values=[0])),
              {"crop_size": [1, 1]}, expect=[2.5]),
         Case((T((2, 5, 7, 3)), _BOXES, _WHICH), {"crop_size": [4, 3], "extrapolation_value": 9}),
@@ -149,7 +152,8 @@ def crop_and_resize(
     Pixels outside of the image get ``extrapolation_value``; boxes of images that do not exist are 0, as in TF.js.
     """
     n, h, w, _ = image.shape
-    y, x = (_crop_positions(boxes[:, i], boxes[:, i + 2], old, new) for i, old, new in zip((0, 1), (h, w), crop_size, strict=True))
+    y = _crop_positions(boxes[:, 0], boxes[:, 2], h, crop_size[0])
+    x = _crop_positions(boxes[:, 1], boxes[:, 3], w, crop_size[1])
     inside = ((y >= 0) & (y <= h - 1))[:, :, None] & ((x >= 0) & (x <= w - 1))[:, None, :]
     exists = (box_ind >= 0) & (box_ind < n)
     which, y, x = np.where(exists, box_ind, 0), np.clip(y, 0, h - 1), np.clip(x, 0, w - 1)

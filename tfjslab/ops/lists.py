@@ -62,7 +62,7 @@ class TensorList:
 
 def merge_shapes(a: Shape, b: Shape) -> Shape:
     """What two shapes with unknown lengths (-1) tell together; ShapeError when they contradict each other."""
-    if a == UNKNOWN or b == UNKNOWN:
+    if UNKNOWN in (a, b):
         return b if a == UNKNOWN else a
     if len(a) != len(b) or any(x != y and -1 not in (x, y) for x, y in zip(a, b, strict=True)):
         raise ShapeError(f"element shapes {list(a)} and {list(b)} contradict each other")
@@ -90,6 +90,13 @@ def _stack(values: Sequence[Array], element_shape: Shape, dtype: str) -> Array:
     if -1 in element_shape:
         raise InputError(f"an empty list with element shape {list(element_shape)} cannot be stacked")
     return np.zeros((0, *element_shape), numpy_dtype(dtype))
+
+
+def _resized(elements: TensorList, size: int) -> TensorList:
+    check_limit("number of elements of a list", size, LIMITS.loop_iterations)
+    if size < 0:
+        raise InputError(f"a list cannot have length {size}")
+    return replace(elements, items=(*elements.items[:size], *[None] * (size - len(elements.items))))
 
 
 # ---- shape rules -----------------------------------------------------------------------------------------------------
@@ -144,11 +151,11 @@ _PAIR = T((2,), values=[5, 6])
 
 
 @op("TensorListReserve", "", infer=_infer_list, attrs=(*_ATTRS, Attr("num_elements", "int")), flops=no_flops,
-    tf=[Tf("TensorListReserve", "@element_shape @num_elements")], cases=[Case((), {"num_elements": 3, "element_shape": [2]})])
+    tf=[Tf("TensorListReserve", "@element_shape @num_elements")],
+    cases=[Case((), {"num_elements": 3, "element_shape": [2]})])
 def reserve(element_shape: Shape, element_dtype: str, num_elements: int) -> TensorList:
     """A list with room for so many elements."""
-    check_limit("number of elements of a list", num_elements, LIMITS.loop_iterations)
-    return TensorList((None,) * max(num_elements, 0), element_shape, element_dtype)
+    return _resized(TensorList((), element_shape, element_dtype), num_elements)
 
 
 @op("EmptyTensorList", "", infer=_infer_list, attrs=(*_ATTRS, Attr("max_num_elements", "int", -1)), flops=no_flops,
@@ -234,14 +241,19 @@ def stack_list(handle: TensorList, element_shape: Shape, element_dtype: str, num
     return _stack(handle.all_items(element_shape), merge_shapes(handle.element_shape, element_shape), element_dtype)
 
 
+def _gathered(elements: TensorList, indices: Array, element_shape: Shape, dtype: str) -> Array:
+    values = [elements.item(i, element_shape) for i in indices.tolist()]
+    return _stack(values, merge_shapes(elements.element_shape, element_shape), dtype)
+
+
 @op("TensorListGather", "handle indices", infer=lambda ins, attrs: [
-    Spec(_known((*ins[1].known_shape[:1], *attrs["element_shape"])), attrs["element_dtype"])], attrs=_ATTRS, flops=no_flops,
+    Spec(_known((*ins[1].known_shape[:1], *attrs["element_shape"])), attrs["element_dtype"])], attrs=_ATTRS,
+    flops=no_flops,
     tf=[Tf("TensorListGather", "handle indices @element_shape")],
     cases=[Case((_TWO, _indices(1, 0)), {"element_shape": [2]}, expect=[3, 4, 1, 2])])
 def gather_list(handle: TensorList, indices: Array, element_shape: Shape, element_dtype: str) -> Array:
     """Chosen elements along a new first axis."""
-    values = [handle.item(i, element_shape) for i in indices.tolist()]
-    return _stack(values, merge_shapes(handle.element_shape, element_shape), element_dtype)
+    return _gathered(handle, indices, element_shape, element_dtype)
 
 
 def _concatenated(values: Sequence[Array], element_shape: Shape, dtype: str) -> list[Array]:
@@ -278,7 +290,8 @@ def push_back(handle: TensorList, tensor: Array, element_dtype: str) -> TensorLi
 
 
 @op("TensorListPopBack", "handle", infer=lambda ins, attrs: [_LIST, *_infer_item(ins, attrs)], num_outputs=2, attrs=_ATTRS,
-    flops=no_flops, tf=[Tf("TensorListPopBack", "handle @element_shape")], cases=[Case((_TWO,), {"element_shape": [2]})])
+    flops=no_flops,
+    tf=[Tf("TensorListPopBack", "handle @element_shape")], cases=[Case((_TWO,), {"element_shape": [2]})])
 def pop_back(handle: TensorList, element_shape: Shape, element_dtype: str) -> list[Any]:  # noqa: ARG001 - the rule's
     """The list without its last element, and that element."""
     return [replace(handle, items=handle.items[:-1]), handle.item(len(handle.items) - 1, element_shape)]
@@ -288,9 +301,7 @@ def pop_back(handle: TensorList, element_shape: Shape, element_dtype: str) -> li
     cases=[Case((_TWO, _index(3))), Case((_TWO, _index(1)))])
 def resize_list(handle: TensorList, size: Array) -> TensorList:
     """The list cut off or with room for more at the end."""
-    wanted = _number(size)
-    check_limit("number of elements of a list", wanted, LIMITS.loop_iterations)
-    return replace(handle, items=(*handle.items[:wanted], *[None] * (wanted - len(handle.items))))
+    return _resized(handle, _number(size))
 
 
 # ---- TensorArray -----------------------------------------------------------------------------------------------------
@@ -299,16 +310,17 @@ _ARRAY = (Attr("element_shape", "dims", UNKNOWN), Attr("dtype", "dtype", "float3
 
 
 @op("TensorArrayV3", "", infer=lambda _ins, _attrs: [_LIST, _LIST], num_outputs=2, flops=no_flops,
-    attrs=(Attr("size", "int"), *_ARRAY, Attr("dynamic_size", "bool", default=False)), tf=[Tf("TensorArrayV3", "@size")],
+    attrs=(Attr("size", "int"), *_ARRAY, Attr("dynamic_size", "bool", default=False)),
+    tf=[Tf("TensorArrayV3", "@size")],
     cases=[Case((), {"size": 2})])
 def tensor_array(size: int, element_shape: Shape, dtype: str, dynamic_size: bool) -> list[TensorList]:  # noqa: ARG001, FBT001
     """A TensorArray: the handle, and the flow that carries its contents."""
-    made = reserve(element_shape, dtype, size)
+    made = _resized(TensorList((), element_shape, dtype), size)
     return [made, made]
 
 
 def _growing(flow: TensorList, size: int) -> TensorList:
-    return resize_list(flow, np.asarray(max(size, len(flow.items))))
+    return _resized(flow, max(size, len(flow.items)))
 
 
 @op("TensorArrayWriteV3", "handle index value flow", infer=_infer_list, flops=no_flops,
@@ -329,10 +341,11 @@ def array_read(_handle: TensorList, index: Array, flow: TensorList, dtype: str) 
 
 @op("TensorArrayGatherV3", "handle indices flow", infer=lambda ins, attrs: [
     Spec(_known((*ins[1].known_shape[:1], *attrs["element_shape"])), attrs["dtype"])], attrs=_ARRAY, flops=no_flops,
-    tf=[Tf("TensorArrayGatherV3", "handle indices flow")], cases=[Case((_EMPTY, _indices(1, 0), _TWO), expect=[3, 4, 1, 2])])
+    tf=[Tf("TensorArrayGatherV3", "handle indices flow")],
+    cases=[Case((_EMPTY, _indices(1, 0), _TWO), expect=[3, 4, 1, 2])])
 def array_gather(_handle: TensorList, indices: Array, flow: TensorList, element_shape: Shape, dtype: str) -> Array:
     """Chosen elements along a new first axis."""
-    return gather_list(flow, indices, element_shape, dtype)  # type: ignore[no-any-return]
+    return _gathered(flow, indices, element_shape, dtype)
 
 
 @op("TensorArrayScatterV3", "handle indices value flow", infer=_infer_list, flops=no_flops,
@@ -346,7 +359,8 @@ def array_scatter(_handle: TensorList, indices: Array, value: Array, flow: Tenso
 
 
 @op("TensorArrayConcatV3", "handle flow", infer=lambda _ins, attrs: [Spec(None, attrs["dtype"]), Spec(None, "int32")],
-    num_outputs=2, attrs=[Attr("dtype", "dtype", "float32")], flops=no_flops, tf=[Tf("TensorArrayConcatV3", "handle flow")],
+    num_outputs=2, attrs=[Attr("dtype", "dtype", "float32")],
+    flops=no_flops, tf=[Tf("TensorArrayConcatV3", "handle flow")],
     cases=[Case((_EMPTY, _TWO), expect=[1, 2, 3, 4])])
 def array_concat(_handle: TensorList, flow: TensorList, dtype: str) -> list[Array]:
     """All elements joined along their first axis, and how long each was there."""

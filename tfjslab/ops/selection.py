@@ -39,12 +39,13 @@ def select(condition: Array, x: Array, y: Array) -> Array:
     return np.where(condition.reshape(_condition_shape(condition.shape, x.ndim)), x, y)
 
 
-def _infer_where(ins: Specs, _attrs: Attrs) -> list[Spec]:
+def _infer_where(_ins: Specs, _attrs: Attrs) -> list[Spec]:
     return [Spec(None, "int32")]
 
 
 @op("Where", "condition", infer=_infer_where, tf=[Tf("Where", "condition")], cases=(
-    Case((T((2, 2), "bool", values=[0, 1, 1, 1]),), expect=[0, 1, 1, 0, 1, 1]), Case((T((5,), values=[0, 2, 0, -1, 0]),)),
+    Case((T((2, 2), "bool", values=[0, 1, 1, 1]),), expect=[0, 1, 1, 0, 1, 1]),
+    Case((T((5,), values=[0, 2, 0, -1, 0]),)),
     Case((T((3,), "bool", values=[0, 0, 0]),)),
 ))
 def where(condition: Array) -> Array:
@@ -60,7 +61,8 @@ def _infer_top_k(ins: Specs, attrs: Attrs) -> list[Spec]:
     return [Spec((*shape[:-1], k), ins[0].dtype), Spec((*shape[:-1], k), "int32")]
 
 
-@op("TopK", "x", infer=_infer_top_k, num_outputs=2, api="topk", attrs=[Attr("k", "int", 1), Attr("sorted", "bool", default=True)],
+@op("TopK", "x", infer=_infer_top_k, num_outputs=2, api="topk",
+    attrs=[Attr("k", "int", 1), Attr("sorted", "bool", default=True)],
     tf=[Tf("TopKV2", "x @k")], cases=(
         Case((T((4,), values=[1, 5, 5, 2]),), {"k": 3}, expect=[5, 5, 2]), Case((T((2, 3, 9)),), {"k": 4}),
         Case((T((6,), "int32", -3, 3),), {"k": 6}), Case((T((3, 4)),), {"k": 0}),
@@ -83,7 +85,8 @@ def _infer_unique(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 @op("Unique", "x", infer=_infer_unique, num_outputs=2, api="unique", attrs=[Attr("axis", "ints", ())],
     tf=[Tf("UniqueV2", "x @axis"), Tf("Unique", "x", write=False)], cases=(
-        Case((T((5,), values=[3, 1, 3, 2, 1]),), expect=[3, 1, 2]), Case((T((3, 2), values=[1, 2, 0, 0, 1, 2]),), {"axis": [0]}),
+        Case((T((5,), values=[3, 1, 3, 2, 1]),), expect=[3, 1, 2]),
+        Case((T((3, 2), values=[1, 2, 0, 0, 1, 2]),), {"axis": [0]}),
         Case((T((0,)),)), Case((T((2, 4), "int32", 0, 1),), {"axis": [1]}),
     ))
 def unique(x: Array, axis: Shape) -> list[Array]:

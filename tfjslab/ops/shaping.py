@@ -36,8 +36,10 @@ def _infer_reshape(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 @op("Reshape", "x", infer=_infer_reshape, attrs=[Attr("shape", "ints")], flops=no_flops, api="reshape",
     tf=[Tf("Reshape", "x @shape")], cases=(
-        Case((T((2, 3), values=range(6)),), {"shape": [3, -1]}, expect=range(6)), Case((T((2, 3, 4)),), {"shape": [-1]}),
-        Case((T((1,)),), {"shape": []}), Case((T((0, 3)),), {"shape": [3, 0]}), Case((T((4,), "bool"),), {"shape": [2, 2]}),
+        Case((T((2, 3), values=range(6)),), {"shape": [3, -1]}, expect=range(6)),
+        Case((T((2, 3, 4)),), {"shape": [-1]}),
+        Case((T((1,)),), {"shape": []}), Case((T((0, 3)),), {"shape": [3, 0]}),
+        Case((T((4,), "bool"),), {"shape": [2, 2]}),
     ))
 def reshape(x: Array, shape: Shape) -> Array:
     """The same elements in another shape; one length may be -1."""
@@ -52,7 +54,7 @@ def _infer_expand(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 @op("ExpandDims", "x", infer=_infer_expand, attrs=[Attr("axis", "int", 0)], flops=no_flops, api="expand_dims",
     tf=[Tf("ExpandDims", "x @axis")],
-    cases=tuple(Case((T((2, 3)),), {"axis": a}) for a in (0, 1, -1)) + (Case((T(()),), {"axis": 0}),))
+    cases=(*(Case((T((2, 3)),), {"axis": a}) for a in (0, 1, -1)), Case((T(()),), {"axis": 0})))
 def expand_dims(x: Array, axis: int) -> Array:
     """Insert an axis of length 1."""
     return np.expand_dims(x, axis)
@@ -92,7 +94,8 @@ def _infer_transpose(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 @op("Transpose", "x", infer=_infer_transpose, attrs=[Attr("perm", "ints", None)], flops=no_flops, api="transpose",
     tf=[Tf("Transpose", "x @perm")], cases=(
-        Case((T((2, 3), values=range(6)),), expect=[0, 3, 1, 4, 2, 5]), Case((T((2, 3, 4, 5)),), {"perm": [0, 3, 1, 2]}),
+        Case((T((2, 3), values=range(6)),), expect=[0, 3, 1, 4, 2, 5]),
+        Case((T((2, 3, 4, 5)),), {"perm": [0, 3, 1, 2]}),
         Case((T((2, 3, 4)),), {"perm": [1, 0, 2]}), Case((T((7,)),)), Case((T(()),)), Case((T((0, 3)),)),
         Case((T((2, 3, 2, 3, 2)),), {"perm": [4, 2, 0, 3, 1]}), Case((T((3, 4), "int32", -9, 9),)),
     ))
@@ -110,7 +113,8 @@ def _infer_broadcast_to(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 @op("BroadcastTo", "x", infer=_infer_broadcast_to, attrs=[Attr("shape", "ints")], flops=no_flops, api="broadcast_to",
     tf=[Tf("BroadcastTo", "x @shape")], cases=(
-        Case((T((3, 1)),), {"shape": [2, 3, 4]}), Case((T(()),), {"shape": [2, 2]}), Case((T((1, 3)),), {"shape": [0, 3]}),
+        Case((T((3, 1)),), {"shape": [2, 3, 4]}), Case((T(()),), {"shape": [2, 2]}),
+        Case((T((1, 3)),), {"shape": [0, 3]}),
     ))
 def broadcast_to(x: Array, shape: Shape) -> Array:
     """Repeat axes of length 1."""
@@ -243,7 +247,8 @@ def check(condition: Array, *data: Array) -> list[Array]:
         Case((T((3,), "int32", values=[-3, 0, 7]),), {"dtype": "bool"}, expect=[1, 0, 1]),
         Case((T((3,), "int32", values=[-3, 0, 7]),), {"dtype": "float32"}, expect=[-3, 0, 7]),
         Case((T((4,), "bool"),), {"dtype": "float32"}), Case((T((4,), "bool"),), {"dtype": "int32"}),
-        Case((T((2, 3)),), {"dtype": "float32"}), Case((T((0, 3)),), {"dtype": "int32"}), Case((T(()),), {"dtype": "bool"}),
+        Case((T((2, 3)),), {"dtype": "float32"}), Case((T((0, 3)),), {"dtype": "int32"}),
+        Case((T(()),), {"dtype": "bool"}),
     ))
 def cast(x: Array, dtype: str) -> Array:
     """Change the dtype: to int32 the fraction is cut off (0 for NaN), to bool everything but 0 is true."""

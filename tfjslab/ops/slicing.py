@@ -36,7 +36,8 @@ def slice_of(shape: Shape, attrs: Attrs) -> Cut:
     """What Slice cuts out; ShapeError when it is not inside."""
     begin, size = attrs["begin"], attrs["size"]
     if not len(begin) == len(size) == len(shape):
-        raise ShapeError(f"Slice: begin {list(begin)} and size {list(size)} need {len(shape)} numbers for {list(shape)}")
+        wanted = f"expected {len(shape)} numbers each for shape {list(shape)}"
+        raise ShapeError(f"Slice: begin {list(begin)} and size {list(size)}; {wanted}")
     lengths = tuple(d - b if n == -1 else n for b, n, d in zip(begin, size, shape, strict=True))
     if any(b < 0 or n < 0 or b + n > d for b, n, d in zip(begin, lengths, shape, strict=True)):
         raise ShapeError(f"Slice: begin {list(begin)} with size {list(size)} is not inside shape {list(shape)}")
@@ -50,7 +51,8 @@ def _infer_slice(ins: Specs, attrs: Attrs) -> list[Spec]:
 @op("Slice", "x", infer=_infer_slice, attrs=[Attr("begin", "ints"), Attr("size", "ints")], flops=no_flops, api="slice",
     tf=[Tf("Slice", "x @begin @size")], cases=(
         Case((T((3, 3), values=range(9)),), {"begin": [1, 0], "size": [2, 2]}, expect=[3, 4, 6, 7]),
-        Case((T((4, 5, 6)),), {"begin": [1, 2, 3], "size": [-1, 1, -1]}), Case((T((5,), "bool"),), {"begin": [2], "size": [3]}),
+        Case((T((4, 5, 6)),), {"begin": [1, 2, 3], "size": [-1, 1, -1]}),
+        Case((T((5,), "bool"),), {"begin": [2], "size": [3]}),
         Case((T((3,)),), {"begin": [3], "size": [-1]}), Case((T(()),), {"begin": [], "size": []}),
     ))
 def slice_(x: Array, **attrs: Any) -> Array:
@@ -122,7 +124,9 @@ def _infer_strided(ins: Specs, attrs: Attrs) -> list[Spec]:
     return [Spec(strided_of(ins[0].known_shape, attrs).out_shape, ins[0].dtype)]
 
 
-def _strided_case(shape: Shape, begin: list[int], end: list[int], strides: list[int], *, expect: Any = None, **masks: int) -> Case:
+def _strided_case(
+    shape: Shape, begin: list[int], end: list[int], strides: list[int], *, expect: Any = None, **masks: int,
+) -> Case:
     values = range(size_of(shape))
     return Case((T(shape, values=values),), {"begin": begin, "end": end, "strides": strides, **masks}, expect)
 
@@ -161,7 +165,7 @@ def split_sizes(shape: Shape, attrs: Attrs) -> tuple[int, Shape]:
     total, sizes = shape[axis], attrs["size_splits"]
     if sizes is None:
         if attrs["num_split"] < 1 or total % attrs["num_split"]:
-            raise ShapeError(f"SplitV: axis {axis} of length {total} cannot be split into {attrs['num_split']} equal parts")
+            raise ShapeError(f"SplitV: axis {axis} of length {total} cannot be cut into {attrs['num_split']} equal parts")
         return axis, (total // attrs["num_split"],) * attrs["num_split"]
     rest = total - sum(n for n in sizes if n != -1)
     found = tuple(rest if n == -1 else n for n in sizes)
@@ -206,7 +210,8 @@ def _infer_unpack(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 @op("Unpack", "x", infer=_infer_unpack, attrs=[_AXIS, Attr("num", "int", None)], flops=no_flops, api="unstack",
     tf=[Tf("Unpack", "x")], count_outputs=lambda attrs, _n: int(attrs["num"]), cases=(
-        Case((T((2, 3), values=range(6)),), {"num": 2}, expect=[0, 1, 2]), Case((T((2, 3, 4)),), {"axis": -1, "num": 4}),
+        Case((T((2, 3), values=range(6)),), {"num": 2}, expect=[0, 1, 2]),
+        Case((T((2, 3, 4)),), {"axis": -1, "num": 4}),
         Case((T((3,), "int32", -9, 9),), {"num": 3}),
     ))
 def unstack(x: Array, axis: int, num: int | None) -> list[Array]:  # noqa: ARG001 - checked by the shape rule
