@@ -173,7 +173,8 @@ def from_tensor(tensor: Array, element_shape: Shape, element_dtype: str) -> Tens
         raise ShapeError("a list cannot be made from a scalar")
     for part in tensor[:1]:
         check_element(np.asarray(part), element_shape, element_dtype)
-    return TensorList(tuple(np.asarray(part) for part in tensor), merge_shapes(tensor.shape[1:], element_shape), element_dtype)
+    shape = merge_shapes(tensor.shape[1:], element_shape)
+    return TensorList(tuple(np.asarray(part) for part in tensor), shape, element_dtype)
 
 
 def _scattered(tensor: Array, indices: Array, size: int, attrs: Attrs) -> TensorList:
@@ -289,7 +290,8 @@ def push_back(handle: TensorList, tensor: Array, element_dtype: str) -> TensorLi
     return replace(handle, items=(*handle.items, None)).with_item(len(handle.items), tensor)
 
 
-@op("TensorListPopBack", "handle", infer=lambda ins, attrs: [_LIST, *_infer_item(ins, attrs)], num_outputs=2, attrs=_ATTRS,
+@op("TensorListPopBack", "handle", infer=lambda ins, attrs: [_LIST, *_infer_item(ins, attrs)], num_outputs=2,
+    attrs=_ATTRS,
     flops=no_flops,
     tf=[Tf("TensorListPopBack", "handle @element_shape")], cases=[Case((_TWO,), {"element_shape": [2]})])
 def pop_back(handle: TensorList, element_shape: Shape, element_dtype: str) -> list[Any]:  # noqa: ARG001 - the rule's

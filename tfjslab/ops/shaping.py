@@ -83,7 +83,7 @@ def permutation(shape: Shape, perm: Shape | None) -> Shape:
     """The axes in their new order; by default reversed."""
     axes = tuple(reversed(range(len(shape)))) if perm is None else tuple(normalize_axis(a, len(shape)) for a in perm)
     if sorted(axes) != list(range(len(shape))):
-        raise ShapeError(f"Transpose: perm {list(perm or ())} is not an order of the {len(shape)} axes of {list(shape)}")
+        raise ShapeError(f"Transpose: perm {list(axes)} is not an order of the {len(shape)} axes of {list(shape)}")
     return axes
 
 

@@ -138,7 +138,8 @@ def _strided_case(
         _strided_case((3, 4), [-1, 0], [0, 4], [-1, 1]), _strided_case((5,), [0], [0], [-1], begin_mask=1, end_mask=1),
         _strided_case((3, 4), [1], [2], [1], shrink_axis_mask=1, expect=[4, 5, 6, 7]),
         _strided_case((3, 4), [0, -1], [0, 0], [1, 1], shrink_axis_mask=2, end_mask=1, expect=[3, 7, 11]),
-        _strided_case((2, 3, 4), [0, 1], [0, 2], [1, 1], ellipsis_mask=1), _strided_case((2, 3), [0], [0], [1], new_axis_mask=1),
+        _strided_case((2, 3, 4), [0, 1], [0, 2], [1, 1], ellipsis_mask=1),
+        _strided_case((2, 3), [0], [0], [1], new_axis_mask=1),
         _strided_case((2, 3, 4), [1, 0, 0, 2], [2, 0, 0, 3], [1, 1, 1, 1], ellipsis_mask=2, new_axis_mask=4,
                       shrink_axis_mask=8),
         _strided_case((3, 4), [2], [1], [1]), _strided_case((4,), [-100], [100], [3]), _strided_case((), [], [], []),
@@ -164,9 +165,10 @@ def split_sizes(shape: Shape, attrs: Attrs) -> tuple[int, Shape]:
         raise ShapeError("SplitV: a scalar cannot be split")
     total, sizes = shape[axis], attrs["size_splits"]
     if sizes is None:
-        if attrs["num_split"] < 1 or total % attrs["num_split"]:
-            raise ShapeError(f"SplitV: axis {axis} of length {total} cannot be cut into {attrs['num_split']} equal parts")
-        return axis, (total // attrs["num_split"],) * attrs["num_split"]
+        parts = attrs["num_split"]
+        if parts < 1 or total % parts:
+            raise ShapeError(f"SplitV: axis {axis} of length {total} cannot be cut into {parts} equal parts")
+        return axis, (total // parts,) * parts
     rest = total - sum(n for n in sizes if n != -1)
     found = tuple(rest if n == -1 else n for n in sizes)
     if sizes.count(-1) > 1 or min(found, default=0) < 0 or sum(found) != total:
