@@ -1,1 +1,1 @@
-""""""
+"""Graph to graph, and graph to groups: pure functions."""

@@ -1,7 +1,7 @@
-"""Groups of nodes that a backend can run as one kernel: a core (convolution, product, pooling) and the elementwise
-chain behind it, or such a chain alone.
+"""Groups of nodes that a backend can run as one kernel.
 
-The chain is one expression. Fused TensorFlow ops are first taken apart into core and chain, so that
+A group is a core (convolution, product, pooling) and the elementwise chain behind it, or such a chain alone. The
+chain is one expression. Fused TensorFlow ops are first taken apart into core and chain, so that
 ``FusedConv2D(bias, relu6)`` and ``Conv2D`` + ``Add`` + ``Relu6`` become the same group. Pure: graph in, groups out.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from tfjslab.base.errors import GraphError
 from tfjslab.graph.ir import Node
 from tfjslab.ops.decompose import core_attrs, decompose
-from tfjslab.ops.expr import Expr, X, num_inputs, substitute
+from tfjslab.ops.expr import Expr, X, substitute
 from tfjslab.ops.registry import Spec
 
 # More operands need more pointers and registers than a tile has to spare.
@@ -46,12 +46,19 @@ class Group:
         return (*(self.core.uses if self.core else ()), *self.operands)
 
 
-Fits = Callable[[Node | None, Spec, Spec], bool]
+@dataclass(frozen=True)
+class Rules:
+    """What a backend can do: ``supported`` nodes have kernels (others stand alone), cores that ``takes_epilogue`` may be
+    followed by a chain, whose operands (their spec, then the output's) must be ones that an epilogue ``reads``.
+    """
+
+    supported: Callable[[Node], bool]
+    takes_epilogue: Callable[[Node], bool]
+    reads: Callable[[Spec, Spec], bool]
 
 
 def group_nodes(
-    nodes: Sequence[Node], specs: Mapping[str, Spec], outputs: Collection[str], supported: Callable[[Node], bool],
-    fits: Fits,
+    nodes: Sequence[Node], specs: Mapping[str, Spec], outputs: Collection[str], rules: Rules,
 ) -> list[Group]:
     """Fuse what can be fused; the groups stand in an order in which every value is made before it is used.
 
@@ -59,9 +66,7 @@ def group_nodes(
         nodes: in order of execution.
         specs: shapes and dtypes of all values.
         outputs: values that must exist at the end, so nothing is fused across them.
-        supported: whether the backend has a kernel for a node; others stand alone.
-        fits: whether an operand (its spec, then the output's) can be read by the epilogue of a core (None: a chain).
-
+        rules: of the backend.
     """
     uses: dict[str, int] = dict.fromkeys(outputs, 1)
     for n in nodes:
@@ -71,20 +76,20 @@ def group_nodes(
     done: list[Group | None] = []
     position: dict[str, int] = {}
     for n in nodes:
-        group = single(n) if supported(n) else Group(n, (n,), X, (), n.name)
-        while supported(n) and (found := _next_merge(group, open_groups, uses, specs, fits)):
+        group = single(n) if rules.supported(n) else Group(n, (n,), X, (), n.name)
+        while rules.supported(n) and (found := _next_merge(group, open_groups, uses, specs, rules)):
             group, producer = found
             done[position.pop(producer)] = None
             del open_groups[producer]
         position[group.output] = len(done)
         done.append(group)
-        if supported(n) and n.num_outputs == 1:
+        if rules.supported(n) and n.num_outputs == 1:
             open_groups[group.output] = group
     return [g for g in done if g is not None]
 
 
 def _next_merge(
-    group: Group, open_groups: Mapping[str, Group], uses: Mapping[str, int], specs: Mapping[str, Spec], fits: Fits,
+    group: Group, open_groups: Mapping[str, Group], uses: Mapping[str, int], specs: Mapping[str, Spec], rules: Rules,
 ) -> tuple[Group, str] | None:
     """The group with one of its producers merged in, and which, or None. Only what nobody else reads is merged."""
     for v in group.operands:
@@ -92,7 +97,7 @@ def _next_merge(
         if producer is None or sum(n.uses.count(v) for n in group.nodes) != uses[v]:
             continue
         merged = _merge(group, producer)
-        if merged is not None and _allowed(merged, producer, specs, fits):
+        if merged is not None and _allowed(merged, producer, specs, rules):
             return merged, v
     return None
 
@@ -128,10 +133,10 @@ def _merge(group: Group, producer: Group) -> Group | None:
     return Group(core, (*producer.nodes, *group.nodes), expr, tuple(names), group.output)
 
 
-def _allowed(merged: Group, producer: Group, specs: Mapping[str, Spec], fits: Fits) -> bool:
+def _allowed(merged: Group, producer: Group, specs: Mapping[str, Spec], rules: Rules) -> bool:
     out = specs[merged.output]
     if specs[producer.output].shape != out.shape or len(merged.operands) > _MAX_OPERANDS:
         return False
-    if merged.core is not None and num_inputs(merged.expr) == 0:
-        return False
-    return all(fits(merged.core, specs[v], out) for v in merged.operands)
+    if merged.core is None:
+        return True
+    return rules.takes_epilogue(merged.core) and all(rules.reads(specs[v], out) for v in merged.operands)

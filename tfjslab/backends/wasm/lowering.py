@@ -10,8 +10,7 @@ from tfjslab.backends.wasm.lower.registry import LOWERINGS, Specs, float_only
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
 from tfjslab.ops.decompose import Parts, decompose
-from tfjslab.ops.registry import Spec
-from tfjslab.passes.fusion import Group, group_nodes, single
+from tfjslab.passes.fusion import Group, Rules, group_nodes, single
 
 
 def lower_program(b: Builder, program: Specialized) -> None:
@@ -19,12 +18,8 @@ def lower_program(b: Builder, program: Specialized) -> None:
     specs = program.specs
     reasons = {n.name: refusal(n, specs) for n in program.graph.nodes}
 
-    def fits(core: Node | None, operand: Spec, out: Spec) -> bool:
-        if core is None:
-            return True
-        return LOWERINGS[core.op].takes_epilogue and epilogue_reads(operand, out, constant=operand.value is not None)
-
-    for group in group_nodes(program.graph.nodes, specs, b.outputs, lambda n: not reasons[n.name], fits):
+    rules = Rules(lambda n: not reasons[n.name], lambda core: LOWERINGS[core.op].takes_epilogue, epilogue_reads)
+    for group in group_nodes(program.graph.nodes, specs, b.outputs, rules):
         reason = reasons[group.nodes[-1].name]
         b.open(group, kernel_name(group), reason)
         if reason:
@@ -51,7 +46,7 @@ def refusal(node: Node, specs: Specs) -> str:
 def _epilogue_refusal(parts: Parts, specs: Specs, node: Node) -> str:
     out = specs[node.outputs[0]]
     for v in parts.operands:
-        if not epilogue_reads(specs[v], out, constant=specs[v].value is not None):
+        if not epilogue_reads(specs[v], out):
             return f"no WebAssembly kernel for an argument of shape {list(specs[v].known_shape)} after {parts.core_op}"
     return ""
 

@@ -38,10 +38,10 @@ def kind_of(shape: Shape, out: Shape) -> str:
     return ""
 
 
-def epilogue_reads(operand: Spec, out: Spec, *, constant: bool) -> bool:
-    """Whether a convolution's or product's epilogue can read this operand."""
+def epilogue_reads(operand: Spec, out: Spec) -> bool:
+    """Whether a convolution's or product's epilogue can read this operand; scalars only when they are constants."""
     kind = kind_of(operand.known_shape, out.known_shape)
-    return kind in ("channel", "full") or (kind == "scalar" and constant)
+    return kind in ("channel", "full") or (kind == "scalar" and operand.value is not None)
 
 
 def prepare(b: Builder, group: Group) -> tuple[Expr, list[Operand]]:

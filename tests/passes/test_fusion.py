@@ -1,0 +1,77 @@
+"""Which nodes become one group, and what the group's expression says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tfjslab.ops  # noqa: F401 - registers all ops
+from tfjslab.graph.ir import Node
+from tfjslab.ops.expr import evaluate
+from tfjslab.ops.registry import Spec
+from tfjslab.passes.fusion import Rules, group_nodes
+
+_IMAGE, _CHANNELS = Spec((1, 4, 4, 8), "float32"), Spec((8,), "float32")
+_ALL = Rules(lambda n: True, lambda core: core.op == "Conv2D", lambda operand, out: True)
+
+
+def _groups(nodes, outputs=("out",), rules=_ALL, **specs):
+    known = {v: _IMAGE for n in nodes for v in (*n.uses, *n.outputs)} | specs
+    return group_nodes(nodes, known, outputs, rules)
+
+
+def _names(groups):
+    return [[n.name for n in g.nodes] for g in groups]
+
+
+def test_a_convolution_takes_the_whole_chain_behind_it():
+    nodes = [
+        Node("c", "Conv2D", ("x", "w")), Node("b", "Add", ("c", "bias")), Node("r", "Add", ("x", "b")),
+        Node("out", "Relu", ("r",)),
+    ]
+    (group,) = _groups(nodes, bias=_CHANNELS)
+    assert group.core_node.name == "c"
+    assert set(group.operands) == {"x", "bias"}
+    leaves = {"x": 3.0, "bias": -9.0}
+    values = [np.float32(2), *(np.float32(leaves[v]) for v in group.operands)]
+    assert evaluate(group.expr, values, {}) == max(2 - 9 + 3, 0)
+
+
+def test_hard_swish_written_out_reads_the_convolution_twice_and_is_still_one_group():
+    nodes = [
+        Node("c", "Conv2D", ("x", "w")), Node("a", "Add", ("c", "three")), Node("r", "Relu6", ("a",)),
+        Node("out", "Multiply", ("c", "r")),
+    ]
+    assert _names(_groups(nodes)) == [["c", "a", "r", "out"]]
+
+
+def test_what_others_read_or_what_is_an_output_is_not_swallowed():
+    nodes = [Node("c", "Conv2D", ("x", "w")), Node("r", "Relu", ("c",)), Node("out", "Neg", ("r",))]
+    other = Node("other", "Neg", ("c",))
+    assert _names(_groups([*nodes, other], ("out", "other"))) == [["c"], ["r", "out"], ["other"]]
+    assert _names(_groups(nodes, ("out", "r"))) == [["c", "r"], ["out"]]
+
+
+def test_two_convolutions_added_stay_two_kernels():
+    nodes = [Node("a", "Conv2D", ("x", "w")), Node("b", "Conv2D", ("x", "w")), Node("out", "Add", ("a", "b"))]
+    groups = _groups(nodes)
+    assert sorted(len(g.nodes) for g in groups) == [1, 2]
+    assert groups[-1].output == "out"
+
+
+@pytest.mark.parametrize("core", ["Softmax", "Concat"])
+def test_a_core_that_takes_no_epilogue_is_left_alone_even_by_a_chain_without_operands(core):
+    nodes = [Node("c", core, ("x",)), Node("out", "Sigmoid", ("c",))]
+    assert _names(_groups(nodes)) == [["c"], ["out"]]
+
+
+def test_a_chain_that_changes_the_shape_is_not_merged():
+    nodes = [Node("c", "Conv2D", ("x", "w")), Node("out", "Add", ("c", "big"))]
+    groups = _groups(nodes, out=Spec((2, 4, 4, 8), "float32"), big=Spec((2, 4, 4, 8), "float32"))
+    assert _names(groups) == [["c"], ["out"]]
+
+
+def test_unsupported_nodes_stand_alone():
+    rules = Rules(lambda n: n.op != "Relu", lambda core: True, lambda operand, out: True)
+    nodes = [Node("c", "Conv2D", ("x", "w")), Node("r", "Relu", ("c",)), Node("out", "Neg", ("r",))]
+    assert _names(_groups(nodes, rules=rules)) == [["c"], ["r"], ["out"]]
