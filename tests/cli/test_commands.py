@@ -12,7 +12,7 @@ import pytest
 
 from tfjslab.backends import registry
 from tfjslab.base.version import __version__
-from tfjslab.cli import app, bench
+from tfjslab.cli import app, bench, main_job
 from tfjslab.cli.app import COMMANDS, main
 from tfjslab.cli.command import INTERRUPTED
 
@@ -96,6 +96,12 @@ def test_run_without_input_takes_seeded_numbers_that_the_seed_decides(capsys, mo
     assert "random, seed 0" in shown(capsys, "run", model, "--backend", "cpu")
 
 
+def test_a_zoo_model_is_run_by_name_and_said_to_have_random_weights(capsys):
+    found = result(capsys, "run", "blazeface", "--backend", "cpu")
+    assert found["note"].startswith("blazeface: the architecture is real, the weights are seeded random numbers")
+    assert "seeded random numbers" in shown(capsys, "bench", "blazeface", "--backend", "cpu", "--runs", "1")
+
+
 def test_bench_has_the_keys_of_the_contract_for_each_model_and_backend(capsys, model):
     rows = result(capsys, "bench", model, model, "--backend", "cpu, wasm", "--runs", "4", "--warmup", "1")
     assert [(r["model"], r["backend"] == "cpu") for r in rows] == [(model, True), (model, False)] * 2
@@ -118,6 +124,27 @@ def test_profile_has_the_keys_of_the_contract_and_adds_up(capsys, model):
     table = shown(capsys, "profile", model, "--backend", "cpu", "--top", "1")
     assert "The slowest 1 of " in table
     assert "unattributed" in table
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """The main job with one run of everything."""
+    monkeypatch.setattr(main_job, "BUDGET_S", 1e-9)
+    monkeypatch.setattr(bench, "DEFAULT_WARMUP", 0)
+
+
+def test_without_a_command_the_zoo_is_measured_on_every_backend_and_profiled(capsys, quick):
+    found = result(capsys)
+    available = [r.name for r in registry.ROWS if not r.alias_of and registry.availability(r.name).available]
+    assert [(r["model"], r["backend"]) for r in found["bench"]] == [(m, b) for m in main_job.MODELS for b in available]
+    assert [p["model"] for p in found["profiles"]] == list(main_job.MODELS)
+    assert found["machine"]["cores"] >= 1
+
+
+def test_the_main_job_prints_ratios_top_kernels_and_that_weights_are_random(capsys, quick):
+    text = shown(capsys)
+    for piece in ("1.0x", "kinds that take the most time", "unattributed", "the weights are seeded random numbers"):
+        assert piece in text
 
 
 def test_json_to_a_file_leaves_the_table_on_stdout(capsys, tmp_path):
@@ -147,6 +174,8 @@ def error(capsys, *argv):
          "argument --warmup: 'x' is not an integer of at least 0; see 'tfjslab bench --help'"),
         (["bench", "m", "--backend", "cpu,,wasm"],
          "--backend cpu,,wasm: an empty name; write names with single commas between them"),
+        (["run", "../nothing", "--real-weights"],
+         "--real-weights: ../nothing is not a model of the zoo (blazeface, mobilenet_v2)"),
         (["backends", "--json", "no/such/folder/f.json"],
          "--json no/such/folder/f.json: cannot be written (No such file or directory)"),
     ],

@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 
 import tfjslab as tf
+from tfjslab import zoo
+from tfjslab.cli.app import main
+from tfjslab.model.coverage import coverage
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 NAMES = ("blazeface-front", "facemesh", "handtrack", "mobilenet_v2_graph", "mobilenet_v2_layers")
 BACKENDS = ("cpu", "wasm-plain", "wasm-simd", "wasm-threads")
 TOLERANCE = 1e-4  # of the largest absolute value of each output
 
-pytestmark = pytest.mark.skipif(not (SHARED / "golden").is_dir(), reason=f"no golden answers in {SHARED}")
+needs_shared = pytest.mark.skipif(not (SHARED / "golden").is_dir(), reason=f"no models and answers in {SHARED}")
 
 
 @pytest.fixture(params=BACKENDS)
@@ -36,13 +39,47 @@ def arrays(name, kind):
     return {d["name"]: np.fromfile(folder / d["file"], dtypes[d["dtype"]]).reshape(d["shape"]) for d in described}
 
 
+def assert_golden(name, results):
+    """Compare results by output name with the golden ones."""
+    for output, golden in arrays(name, "outputs").items():
+        assert results[output].shape == golden.shape, output
+        scale = np.abs(golden).max()
+        error = np.abs(results[output].astype(np.float64) - golden).max()
+        assert error <= TOLERANCE * scale, f"{output}: largest error {error}, largest value {scale}"
+
+
+@needs_shared
 @pytest.mark.parametrize("name", NAMES)
 def test_outputs_are_those_of_tensorflowjs(name, backend):
-    expected = arrays(name, "outputs")
+    outputs = list(arrays(name, "outputs"))
     with tf.load_model(SHARED / "models" / name, backend=backend) as model:
-        results = model.execute(arrays(name, "inputs"), list(expected))
-    for (output, golden), result in zip(expected.items(), results, strict=True):
-        assert result.shape == golden.shape, output
-        scale = np.abs(golden).max()
-        error = np.abs(result.astype(np.float64) - golden).max()
-        assert error <= TOLERANCE * scale, f"{output}: largest error {error}, largest value {scale}"
+        results = model.execute(arrays(name, "inputs"), outputs)
+    assert_golden(name, dict(zip(outputs, results, strict=True)))
+
+
+@needs_shared
+@pytest.mark.parametrize("name", NAMES)
+def test_the_run_command_gives_them_from_raw_input_files(name, tmp_path, capsys):
+    target = tmp_path / "outputs.npz"
+    given = ["--input", str(SHARED / "golden" / name / "input.bin"), "--output", str(target)]
+    assert main(["run", str(SHARED / "models" / name), *given]) == 0
+    with np.load(target) as saved:
+        assert_golden(name, saved)
+
+
+def fallbacks(model):
+    """Ops that ran on the host, with how many nodes of each."""
+    return dict(coverage(model, model.sample()).fallback)
+
+
+@needs_shared
+@pytest.mark.parametrize("name", ["blazeface-front", "mobilenet_v2_graph", "mobilenet_v2_layers"])
+def test_no_kernel_of_the_real_models_falls_back_to_the_host(name, backend):
+    with tf.load_model(SHARED / "models" / name, backend=backend) as model:
+        assert fallbacks(model) == {}
+
+
+@pytest.mark.parametrize("name", zoo.ENTRIES)
+def test_no_kernel_of_the_zoo_falls_back_to_the_host(name, backend):
+    with zoo.load(name, backend=backend) as model:
+        assert fallbacks(model) == {}

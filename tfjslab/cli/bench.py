@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -11,7 +12,7 @@ from tfjslab.bench.bench import Settings, bench_models
 from tfjslab.bench.result import BenchResult, ratios
 from tfjslab.cli import options
 from tfjslab.cli.command import INTERRUPTED, OK, Command, Report
-from tfjslab.cli.models import loader
+from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
 from tfjslab.cli.text import count, ms, scaled, times
@@ -20,7 +21,7 @@ DEFAULT_RUNS, DEFAULT_WARMUP, DEFAULT_BUDGET_S = 50, 5, 10.0
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    options.add_model(parser, many=True)
+    add_model(parser, many=True)
     options.add_backend(parser, many=True)
     options.add_threads(parser)
     parser.add_argument(
@@ -37,17 +38,19 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _run(args: argparse.Namespace) -> Report:
     budget_s = DEFAULT_BUDGET_S if args.runs is None else None
     backends = options.chosen_backends(args.backend)
-    results = measure(args.models, backends, args.threads, args.runs or DEFAULT_RUNS, args.warmup, budget_s)
-    return Report([r.to_json() for r in results], lambda console: show(console, results), exit_code(results))
+    settings = Settings(args.runs or DEFAULT_RUNS, args.warmup, budget_s)
+    results = measure(args.models, backends, args.threads, settings, real=args.real_weights)
+    note = weights_note(args.models, real=args.real_weights)
+    return Report([r.to_json() for r in results], lambda console: show(console, results, note), exit_code(results))
 
 
 def measure(
-    models: Sequence[str], backends: Sequence[str], threads: int | None, runs: int, warmup: int, budget_s: float | None,
+    models: Sequence[str], backends: Sequence[str], threads: int | None, settings: Settings, *, real: bool,
 ) -> list[BenchResult]:
     """Bench every model on every backend, with a progress bar."""
     with progress() as report:
-        settings = Settings(runs, warmup, budget_s, progress=report)
-        return bench_models([(m, loader(m, report), None) for m in models], backends, threads, settings)
+        sources = [(m, loader(m, report, real=real), None) for m in models]
+        return bench_models(sources, backends, threads, replace(settings, progress=report))
 
 
 def exit_code(results: Sequence[BenchResult]) -> int:
@@ -55,7 +58,7 @@ def exit_code(results: Sequence[BenchResult]) -> int:
     return INTERRUPTED if any(r.reason == "interrupted" for r in results) else OK
 
 
-def show(console: Console, results: Sequence[BenchResult]) -> None:
+def show(console: Console, results: Sequence[BenchResult], note: str) -> None:
     """The table, the fastest backend of each model being 1.0x."""
     columns = ("model", "backend", "threads", "load", "compile", "first", "median", "min", "p95", "spread", "runs",
                "ratio", "weights", "peak", "kernels", "on host")
@@ -71,6 +74,8 @@ def show(console: Console, results: Sequence[BenchResult]) -> None:
     )
     for engine in dict.fromkeys(f"{r.backend}: {r.engine}, {r.clock}" for r in results):
         console.print(engine)
+    if note:
+        console.print(note)
     for reason in dict.fromkeys(r.reason for r in results if r.reason):
         console.print(f"not all was measured: {reason}", style="bold")
 

@@ -12,7 +12,7 @@ from tfjslab.backends import registry
 from tfjslab.base.errors import BackendError, BackendUnavailableError, InputError
 from tfjslab.cli import options
 from tfjslab.cli.command import Command, Report
-from tfjslab.cli.models import open_model
+from tfjslab.cli.models import add_model, open_model
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
 from tfjslab.cli.text import NOTHING, scaled, shape
@@ -23,14 +23,14 @@ from tfjslab.model.summary import overview
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    options.add_model(parser)
+    add_model(parser)
     options.add_backend(parser, many=True)
 
 
 def _run(args: argparse.Namespace) -> Report:
     names = [r.name for r in registry.ROWS if not r.alias_of] if args.backend is None else (
         options.chosen_backends(args.backend))
-    with progress() as report, open_model(args.model, "cpu", None, report) as model:
+    with progress() as report, open_model(args.model, "cpu", None, report, real=args.real_weights) as model:
         facts = overview(model.graph)
         data = {
             "model": args.model,

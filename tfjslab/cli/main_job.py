@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from tfjslab.bench.bench import Settings
 from tfjslab.bench.result import BenchResult
 from tfjslab.cli import bench, options
 from tfjslab.cli.command import OK, Command, Report
-from tfjslab.cli.models import loader
+from tfjslab.cli.models import loader, weights_note
 from tfjslab.cli.profile import show_kernels, show_totals
 from tfjslab.cli.progress import progress
 from tfjslab.profiling.collect import profile_model
@@ -27,7 +28,8 @@ def _configure(_parser: argparse.ArgumentParser) -> None:
 
 def _run(_args: argparse.Namespace) -> Report:
     backends = options.chosen_backends(None)
-    results = bench.measure(MODELS, backends, None, bench.DEFAULT_RUNS, bench.DEFAULT_WARMUP, BUDGET_S)
+    settings = Settings(bench.DEFAULT_RUNS, bench.DEFAULT_WARMUP, BUDGET_S)
+    results = bench.measure(MODELS, backends, None, settings, real=False)
     code = bench.exit_code(results)
     profiles = [_profile_fastest(results, name) for name in MODELS] if code == OK else []
     data = {
@@ -43,12 +45,12 @@ def _profile_fastest(results: Sequence[BenchResult], model: str) -> Profile:
     timed = [(r.median_ms, r.backend) for r in results if r.model == model and r.median_ms is not None]
     with progress() as report:
         report(f"{model}: profile", 0, None)
-        return profile_model(loader(model, report), backend=min(timed)[1])
+        return profile_model(loader(model, report, real=False), backend=min(timed)[1])
 
 
 def _show(console: Console, results: Sequence[BenchResult], profiles: Sequence[Profile]) -> None:
     console.print(f"{cpu_model()}, {usable_cores()} core(s)")
-    bench.show(console, results)
+    bench.show(console, results, weights_note(MODELS, real=False))
     for profile in profiles:
         show_kernels(console, profile, TOP)
         show_totals(console, profile)

@@ -1,19 +1,57 @@
-"""What MODEL means on the command line."""
+"""What MODEL means on the command line: a name of the zoo, or else a path or an address."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from tfjslab import zoo
+from tfjslab.base.errors import ModelError, UsageError, did_you_mean
 from tfjslab.cli.progress import Report
 from tfjslab.model.load import load_model
 from tfjslab.model.model import Model
 
+MODEL_HELP = f"a folder with a model.json, a model file, a URL, or a name of the zoo ({', '.join(zoo.ENTRIES)})"
 
-def open_model(name: str, backend: str | None, threads: int | None, report: Report) -> Model:
-    """Load a path or an address."""
+
+def add_model(parser: argparse.ArgumentParser, *, many: bool = False) -> None:
+    """The MODEL argument, and whether zoo models are to have their real weights."""
+    if many:
+        parser.add_argument("models", metavar="MODEL", nargs="+", help=MODEL_HELP)
+    else:
+        parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
+    parser.add_argument("--real-weights", action="store_true",
+                        help="give zoo models the published weights, downloaded once; default: seeded random ones")
+
+
+def open_model(name: str, backend: str | None, threads: int | None, report: Report, *, real: bool) -> Model:
+    """Load a model. A name of the zoo is always that; ``./name`` is a path.
+
+    Raises ModelError; for a plain name that is nothing at all it lists the zoo.
+    """
+    if name in zoo.ENTRIES:
+        return zoo.load(name, real=real, backend=backend, threads=threads, progress=report)
+    if real:
+        raise UsageError(f"--real-weights: {name} is not a model of the zoo ({', '.join(zoo.ENTRIES)})")
+    if Path(name).name == name and not Path(name).exists():
+        known = ", ".join(zoo.ENTRIES)
+        raise ModelError(
+            f"{name}: no such file or folder, and no such model in the zoo ({known}){did_you_mean(name, zoo.ENTRIES)}",
+            code="model.unknown",
+        )
     return load_model(name, backend, threads, report)
 
 
-def loader(name: str, report: Report) -> Callable[[str | None, int | None], Model]:
+def loader(name: str, report: Report, *, real: bool) -> Callable[[str | None, int | None], Model]:
     """``open_model`` for those who measure how long it takes."""
-    return lambda backend, threads: open_model(name, backend, threads, report)
+    return lambda backend, threads: open_model(name, backend, threads, report, real=real)
+
+
+def weights_note(names: Sequence[str], *, real: bool) -> str:
+    """What has to be said about the weights of zoo models; empty when there is nothing to say."""
+    random = [n for n in dict.fromkeys(names) if n in zoo.ENTRIES and not real]
+    if not random:
+        return ""
+    return (f"{' and '.join(random)}: the architecture is real, the weights are seeded random numbers; times are those "
+            f"of the real model, answers mean nothing (--real-weights downloads the published ones)")

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they mean."""
+"""Options that several commands share, and what they mean. MODEL has a module of its own."""
 
 from __future__ import annotations
 
@@ -6,16 +6,6 @@ import argparse
 
 from tfjslab.backends import registry
 from tfjslab.base.errors import UsageError
-
-MODEL_HELP = "a folder with a model.json, a model file, a URL, or a name of the zoo"
-
-
-def add_model(parser: argparse.ArgumentParser, *, many: bool = False) -> None:
-    """The MODEL argument."""
-    if many:
-        parser.add_argument("models", metavar="MODEL", nargs="+", help=MODEL_HELP)
-    else:
-        parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
 
 
 def add_backend(parser: argparse.ArgumentParser, *, many: bool = False) -> None:

@@ -71,7 +71,7 @@ def tell(kind: str, message: object) -> None:
 @contextmanager
 def one_line_warnings() -> Iterator[None]:
     """Show warnings as errors are shown, without the place in the code that means nothing to whoever types commands."""
-    def show(message: Warning | str, *_where: object) -> None:
+    def show(message: Warning | str, *_where: Any, **_more: Any) -> None:
         tell("warning", message)
 
     with warnings.catch_warnings():

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from tfjslab.cli import options
 from tfjslab.cli.command import Command, Report
-from tfjslab.cli.models import loader
+from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
 from tfjslab.cli.text import NOTHING, ms, percent, rate, scaled
@@ -20,7 +20,7 @@ DEFAULT_TOP = 15
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    options.add_model(parser)
+    add_model(parser)
     options.add_backend(parser)
     options.add_threads(parser)
     parser.add_argument("--top", metavar="N", type=options.positive, default=DEFAULT_TOP,
@@ -29,16 +29,20 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> Report:
     with progress() as report:
-        profile = profile_model(loader(args.model, report), backend=args.backend, threads=args.threads)
-    return Report(to_json(profile), lambda console: show(console, profile, args.top))
+        source = loader(args.model, report, real=args.real_weights)
+        profile = profile_model(source, backend=args.backend, threads=args.threads)
+    note = weights_note([args.model], real=args.real_weights)
+    return Report(to_json(profile), lambda console: _show(console, profile, args.top, note))
 
 
-def show(console: Console, profile: Profile, top: int) -> None:
+def _show(console: Console, profile: Profile, top: int, note: str) -> None:
     """Kernels by time, the slowest nodes, and the sum that gives the wall time."""
     show_kernels(console, profile)
     nodes = by_node(profile)
     _print_rows(console, f"The slowest {min(top, len(nodes))} of {len(nodes)} nodes", "node", nodes[:top])
     show_totals(console, profile)
+    if note:
+        console.print(note)
 
 
 def show_kernels(console: Console, profile: Profile, top: int | None = None) -> None:

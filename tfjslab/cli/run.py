@@ -10,7 +10,7 @@ from rich.console import Console
 from tfjslab.base.dtypes import Array
 from tfjslab.cli import options
 from tfjslab.cli.command import Command, Report
-from tfjslab.cli.models import open_model
+from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
 from tfjslab.cli.text import NOTHING, shape
@@ -19,7 +19,7 @@ from tfjslab.model.model import Model
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    options.add_model(parser)
+    add_model(parser)
     options.add_backend(parser)
     options.add_threads(parser)
     parser.add_argument(
@@ -33,7 +33,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> Report:
     with progress() as report:
-        model = open_model(args.model, args.backend, args.threads, report)
+        model = open_model(args.model, args.backend, args.threads, report, real=args.real_weights)
     with model:
         feeds, sources = _feeds(model, args.input, args.seed)
         results = model.execute(feeds, [p.name for p in model.outputs])
@@ -42,6 +42,7 @@ def _run(args: argparse.Namespace) -> Report:
             "model": args.model,
             "backend": model.backend.name,
             "engine": model.backend.engine,
+            "note": weights_note([args.model], real=args.real_weights),
             "inputs": [{**digest(name, array), "source": sources[name]} for name, array in feeds.items()],
             "outputs": [digest(name, array) for name, array in outputs.items()],
         }
@@ -64,6 +65,8 @@ def _feeds(model: Model, given: list[str], seed: int) -> tuple[dict[str, Array],
 
 def _show(console: Console, data: dict[str, Any]) -> None:
     console.print(f"{data['model']} on {data['backend']} ({data['engine']})")
+    if data["note"]:
+        console.print(data["note"])
     columns = ("name", "dtype", "shape", "min", "max", "mean", "not finite", "sha256")
     print_table(console, "Inputs", (*columns, "from"), [(*_cells(r), r["source"]) for r in data["inputs"]], left=3)
     print_table(console, "Outputs", columns, [_cells(r) for r in data["outputs"]], left=3)
