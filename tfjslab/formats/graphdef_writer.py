@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from tfjslab.base.dtypes import Array, of_array
 from tfjslab.base.errors import ModelError
 from tfjslab.formats.graphdef import FUNCTION_ATTRS, NODE_NAME
 from tfjslab.formats.strict_json import show
-from tfjslab.graph.ir import Dims, Graph, Node, Port
+from tfjslab.graph.ir import Dims, Graph, Node, Port, value_name
 from tfjslab.ops.attrs import Attr
 from tfjslab.ops.registry import OpDef, Tf
 
@@ -25,10 +25,16 @@ _TENSOR_DTYPES = {"int": np.int32, "ints": np.int32, "pairs": np.int32, "dims": 
 
 @dataclass
 class GraphDefWriter:
-    """Collects one graph's nodes; ``weights`` is shared by a model and its functions, as it is in TF.js."""
+    """Collects the nodes of a graph; ``weights`` is shared by a model and its functions, as it is in TF.js.
 
-    graph: Graph
+    ``names`` maps values to what the file calls them. With ``frames``, loops are written as TensorFlow 1 frames, as
+    converters do it; ``pivot`` is then the node that ties others to the loop around them. (TF.js 4.22 also has loops
+    over functions, but frees what their bodies put into TensorLists.)
+    """
+
     weights: dict[str, Array]
+    frames: bool = False
+    pivot: str = ""
     nodes: list[dict[str, Any]] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
@@ -43,42 +49,49 @@ class GraphDefWriter:
         self.taken.add(name)
         return name
 
-    def write(self) -> None:
-        """Inputs, constants and nodes, in the graph's order. Names of outputs are kept free for ``output``."""
-        kept = {p.name for p in self.graph.outputs if p.name != p.value}
-        for node in self.graph.nodes:
-            for i, value in enumerate(node.outputs):
-                self.names[value] = node.name if i == 0 else f"{node.name}:{i}"
-        self.taken |= {n.name for n in self.graph.nodes} | {p.value for p in self.graph.inputs} | kept
-        for port in self.graph.inputs:
-            self.names[port.value] = port.value
-        for name, array in self.graph.constants.items():
-            self.names[name] = self.constant(name, array)
-        for node in self.graph.nodes:
-            self.node(node)
+    def graph(self, graph: Graph) -> None:
+        """Constants and nodes. Names of inputs and outputs are reserved first, inputs keep theirs."""
+        self.taken |= {p.value for p in graph.inputs} | {p.name for p in graph.outputs if p.name != p.value}
+        self.names.update({p.value: p.value for p in graph.inputs})
+        self.body(graph)
 
-    def inputs(self) -> None:
-        """Placeholders for the inputs (functions have arguments instead)."""
-        for port in self.graph.inputs:
-            dtype, shape = dtypes.to_tf(port.dtype or "float32"), shape_json(port.shape)
-            attr = {"dtype": {"type": dtype}, "shape": {"shape": shape}}
-            self.nodes.append({"name": port.value, "op": "Placeholder", "attr": attr})
+    def body(self, graph: Graph) -> None:
+        """Constants and nodes of a graph whose inputs have names already."""
+        files = [self.unique(node.name) for node in graph.nodes]
+        for node, name in zip(graph.nodes, files, strict=True):
+            self.names.update({v: value_name(name, i) for i, v in enumerate(node.outputs)})
+        for name, array in graph.constants.items():
+            self.names[name] = self.constant(name, array)
+        for node, name in zip(graph.nodes, files, strict=True):
+            if self.frames and node.op == "While":
+                write_frame(self, node, name, graph.functions)
+            else:
+                self.node(node, name)
+
+    def emit(self, name: str, op: str, inputs: list[str], attr: dict[str, Any] | None = None) -> str:
+        """Add a node as it stands in the file, and give its name."""
+        self.nodes.append({"name": name, "op": op, "input": inputs, "attr": attr or {}})
+        return name
+
+    def placeholder(self, port: Port) -> None:
+        """An input of the model (functions have arguments instead)."""
+        dtype, shape = dtypes.to_tf(port.dtype or "float32"), shape_json(port.shape)
+        self.emit(port.value, "Placeholder", [], {"dtype": {"type": dtype}, "shape": {"shape": shape}})
 
     def constant(self, wanted: str, array: Array) -> str:
         """A Const node whose value stands among the weights."""
         same = self.weights.get(wanted)
         free = wanted not in self.taken and (same is None or same is array)
         name = wanted if free and NODE_NAME.fullmatch(wanted) else self.unique(wanted)
-        while name in self.weights and self.weights[name] is not array:
+        while self.weights.get(name, array) is not array:
             name = self.unique(wanted)
         self.taken.add(name)
         self.weights[name] = array
         dtype = dtypes.to_tf(of_array(array))
         value = {"tensor": {"dtype": dtype, "tensorShape": shape_json(array.shape)}}
-        self.nodes.append({"name": name, "op": "Const", "attr": {"dtype": {"type": dtype}, "value": value}})
-        return name
+        return self.emit(name, "Const", [], {"dtype": {"type": dtype}, "value": value})
 
-    def node(self, node: Node) -> None:
+    def node(self, node: Node, name: str) -> None:
         """One node of the IR, with Const nodes for the attributes that files give as tensors."""
         definition = node.definition
         form = spelling(node, definition)
@@ -88,25 +101,27 @@ class GraphDefWriter:
         attr: dict[str, Any] = {}
         for word in form.args.split():
             if word.startswith("@"):
-                inputs.append(self._attribute(node, known[word[1:].strip("?")]))
+                inputs.append(self._attribute(node, name, known[word[1:].strip("?")]))
                 continue
             values = values_of(node, definition, word)
             inputs += [self.names[v] for v in values]
             if word.startswith("*"):
                 attr["num_args" if word == "*args" else "N"] = {"i": str(len(values))}
-        for name, value in node.attrs.items():
-            if name not in as_tensor and name not in form.fixed and value is not None:
-                attr[form.rename.get(name, name)] = attr_json(known[name], node, value)
+        for key, value in node.attrs.items():
+            if key not in as_tensor and key not in form.fixed and value is not None:
+                attr[form.rename.get(key, key)] = attr_json(known[key], node, value)
         attr.update({k: {"b": v} if isinstance(v, bool) else _text(v) for k, v in form.only.items() if k not in attr})
-        self.nodes.append({"name": node.name, "op": form.op, "input": inputs, "attr": attr})
+        self.emit(name, form.op, inputs + ([f"^{self.pivot}"] if self.pivot else []), attr)
 
-    def _attribute(self, node: Node, attribute: Attr) -> str:
+    def _attribute(self, node: Node, name: str, attribute: Attr) -> str:
         if attribute.name in node.attr_inputs:
             return self.names[node.attr_inputs[attribute.name]]
         dtype = _TENSOR_DTYPES.get(attribute.kind)
         value = np.asarray(node.attrs[attribute.name], dtype)
+        if attribute.kind == "dims" and value.tolist() == [-1]:
+            value = value.reshape(())  # of unknown rank, which files say with a scalar
         value = value.reshape(-1, 2) if attribute.kind == "pairs" else value
-        return self.constant(f"{node.name}/{attribute.name}", value)
+        return self.constant(f"{name}/{attribute.name}", value)
 
     def output(self, port: Port) -> str:
         """The file's name of an output: its value, behind an Identity where the two are called differently."""
@@ -114,8 +129,7 @@ class GraphDefWriter:
             return port.name
         free = NODE_NAME.fullmatch(port.name) and port.name not in self.names.values()
         name = port.name if free else self.unique(port.name)
-        self.nodes.append({"name": name, "op": "Identity", "input": [self.names[port.value]], "attr": {}})
-        return name
+        return self.emit(name, "Identity", [self.names[port.value]])
 
 
 def spelling(node: Node, definition: OpDef) -> Tf:
@@ -182,12 +196,11 @@ def _four(values: tuple[int, ...], data_format: str) -> tuple[int, ...]:
 
 def function_json(name: str, function: Graph, weights: dict[str, Array]) -> dict[str, Any]:
     """A FunctionDef. Each result is an Identity of its own: TF.js keeps one output index a node."""
-    writer = GraphDefWriter(function, weights)
-    writer.write()
+    writer = GraphDefWriter(weights)
+    writer.graph(function)
     results = {}
     for i, port in enumerate(function.outputs):
-        result = writer.unique(f"{port.name}/result_{i}")
-        writer.nodes.append({"name": result, "op": "Identity", "input": [writer.names[port.value]], "attr": {}})
+        result = writer.emit(writer.unique(f"{port.name}/result_{i}"), "Identity", [writer.names[port.value]])
         results[f"out{i}"] = f"{result}:output:0"
     return {
         "signature": {
@@ -203,14 +216,51 @@ def _arg(name: str, dtype: str) -> dict[str, str]:
 
 
 def library_json(graph: Graph, weights: dict[str, Array]) -> dict[str, Any]:
-    """All functions, those of functions too; a name that means two functions cannot be written."""
+    """All functions that are still called by name, those of functions too; a name that means two is refused."""
     found: dict[str, Graph] = {}
-    todo: list[Mapping[str, Graph]] = [graph.functions]
+    todo = [(graph, True)]
     while todo:
-        for name, function in todo.pop().items():
-            if found.get(name, function) is not function:
-                raise ModelError(f"two functions are called {show(name)}", code="model.write")
-            if name not in found:
-                found[name] = function
-                todo.append(function.functions)
+        caller, frames = todo.pop()
+        for node in caller.nodes:
+            in_frame = frames and node.op == "While"
+            for name in (node.attrs[k] for k in FUNCTION_ATTRS if k in node.attrs):
+                function = caller.functions[name]
+                if in_frame:
+                    todo.append((function, True))
+                elif name not in found:
+                    found[name] = function
+                    todo.append((function, False))
+                elif found[name] is not function:
+                    raise ModelError(f"two functions are called {show(name)}", code="model.write")
     return {"function": [function_json(n, f, weights) for n, f in found.items()]} if found else {}
+
+
+def write_frame(writer: GraphDefWriter, node: Node, name: str, functions: Mapping[str, Graph]) -> None:
+    """A loop as Enter, Merge, Switch, Exit and NextIteration for each variable around its condition and body."""
+    condition, body = functions[node.attrs["cond"]], functions[node.attrs["body"]]
+    frame = {"frame_name": _text(name), "is_constant": {"b": False}, "parallel_iterations": {"i": "10"}}
+    typed = [{"T": {"type": dtypes.to_tf(p.dtype)}} if p.dtype else {} for p in body.inputs]
+    parts = {
+        role: [writer.unique(f"{name}/{role}_{i}") for i in range(len(node.inputs))]
+        for role in ("enter", "merge", "switch", "exit", "next")
+    }
+    for i, value in enumerate(node.inputs):
+        writer.emit(parts["enter"][i], "Enter", [writer.names[value]], {**frame, **typed[i]})
+        writer.emit(parts["merge"][i], "Merge", [parts["enter"][i], parts["next"][i]], {"N": {"i": "2"}, **typed[i]})
+    (truth,) = _inline(writer, condition, parts["merge"], parts["merge"][0])
+    decided = writer.emit(writer.unique(f"{name}/LoopCond"), "LoopCond", [truth])
+    for merge, switch, leave in zip(parts["merge"], parts["switch"], parts["exit"], strict=True):
+        writer.emit(switch, "Switch", [merge, decided])
+        writer.emit(leave, "Exit", [switch])
+    pivot = writer.emit(writer.unique(f"{name}/body_control"), "Identity", [f"{parts['switch'][0]}:1"])
+    results = _inline(writer, body, [f"{s}:1" for s in parts["switch"]], pivot)
+    for step, result in zip(parts["next"], results, strict=True):
+        writer.emit(step, "NextIteration", [result])
+    writer.names.update(dict(zip(node.outputs, parts["exit"], strict=True)))
+
+
+def _inline(writer: GraphDefWriter, function: Graph, arguments: list[str], pivot: str) -> list[str]:
+    """Write a function's nodes where it is called, and give what the file calls its results."""
+    inner = replace(writer, pivot=pivot, names=dict(zip((p.value for p in function.inputs), arguments, strict=True)))
+    inner.body(function)
+    return [inner.names[p.value] for p in function.outputs]

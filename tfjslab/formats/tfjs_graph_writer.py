@@ -94,9 +94,10 @@ def _swap(work: Path, target: Path) -> None:
 
 def graphdef(graph: Graph, weights: dict[str, Array]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The topology and the signature as JSON; fills ``weights`` with what Const nodes refer to."""
-    writer = GraphDefWriter(graph, weights)
-    writer.inputs()
-    writer.write()
+    writer = GraphDefWriter(weights, frames=True)
+    for port in graph.inputs:
+        writer.placeholder(port)
+    writer.graph(graph)
     outputs = {p.name: writer.output(p) for p in graph.outputs}
     library = library_json(graph, weights)
     topology = {
