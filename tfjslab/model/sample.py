@@ -1,0 +1,31 @@
+"""Seeded values in the shapes that a model declares, for measuring without data at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tfjslab.base.dtypes import Array, numpy_dtype
+from tfjslab.base.errors import InputError
+from tfjslab.graph.ir import Port
+
+_LEVELS = 256  # integer inputs are mostly pixels
+
+
+def sample_inputs(ports: Sequence[Port], batch: int = 1, seed: int = 0) -> dict[str, Array]:
+    """By input name: floats in [0, 1), integers in 0..255, or truth values; ``batch`` where a length is open.
+
+    InputError when an input's rank is not declared, or it is text.
+    """
+    return {p.name: _sample(p, batch, np.random.default_rng(seed + i)) for i, p in enumerate(ports)}
+
+
+def _sample(port: Port, batch: int, rng: np.random.Generator) -> Array:
+    if port.shape is None or port.dtype == "string":
+        raise InputError(f"input '{port.name}' has no declared shape of numbers; give values for it")
+    shape = tuple(batch if d is None or d < 0 else d for d in port.shape)
+    dtype = numpy_dtype(port.dtype or "float32")
+    if dtype.kind == "f":
+        return rng.uniform(0, 1, shape).astype(dtype)
+    return rng.integers(0, 2 if dtype.kind == "b" else _LEVELS, shape).astype(dtype)
