@@ -8,7 +8,7 @@
 (local.set $i_n (i32.mul @i_g #{{ nr }}))
 {% if L > 1 %}
 (local.set $i_p @scratch)
-{{ m.splat_panel("#%d" % (k * nr // unroll), unroll, L) }}
+{{ m.splat_panel("#%d" % (k * nr // splat), splat, L) }}
 (local.set $i_panel @scratch)
 {% else %}
 (local.set $i_panel @i_q)
@@ -28,19 +28,19 @@
 {% do at_out.append(r * row_out + v * VB) %}
 {% endfor %}
 {% endfor %}
-{{ m.zero_tile(rt * vt, nr) }}
+(local.set $i_po (i32.sub @i_co (i32.mul @i_n #{{ pitch_out }})))
+{{ m.operand_pointers(operands, "@i_n") }}
+{{ m.start_tile(rt * vt, nr, initial) }}
 (local.set $i_pk @i_panel)
 (local.set $i_tab @table)
 {% call m.repeat("k", "#%d" % k) %}
 (local.set $i_ak (i32.add @i_a (i32.load @i_tab)))
-{{ m.tile_step(rt * vt, nr, at_in, L, relaxed) }}
+{{ m.tile_step(rt * vt, nr, at_in, 0, 0, L, relaxed) }}
 {{ m.bump("i_tab", 4) }}
 {{ m.bump("i_pk", VB * nr) }}
 {% endcall %}
-(local.set $i_po (i32.sub @i_co (i32.mul @i_n #{{ pitch_out }})))
-{{ m.operand_pointers(operands, "@i_n") }}
 (local.set $i_cp (i32.add @c @i_co))
-{{ m.store_tile(rt * vt, nr, pitch_out, operands, at_out) }}
+{{ m.store_tile(rt * vt, nr, pitch_out, operands, at_out, initial) }}
 {{ m.bump("i_a", vt * VB) }}
 {{ m.bump("i_co", vt * VB) }}
 {% endcall %}

@@ -19,7 +19,7 @@
 {% endif %}
 {% endmacro %}
 {% macro tile(mr, columns) %}
-{{ m.zero_tile(nv, mr) }}
+{{ m.start_tile(nv, mr, -1) }}
 (local.set $i_ak @i_a)
 (local.set $i_pk @i_w)
 {% call m.repeat("k", "#%d" % k) %}

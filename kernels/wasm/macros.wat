@@ -37,14 +37,25 @@
 {% endcall %}
 {% endmacro %}
 
-{# Multiplies out n scalars from $i_q to vectors at $i_p, so that the product loop needs no shuffle. #}
-{% macro splat_panel(n_text, unroll, L) %}
-{% call repeat("s", n_text) %}
-{% for u in range(unroll) %}
+{# Multiplies out scalars from $i_q to vectors at $i_p, so that the product loop needs no shuffle: `times` (text) rounds
+   of `n` scalars, n a power of two. Shuffles of a loaded vector cost half of what single broadcasts do. #}
+{% macro splat_panel(times, n, L) %}
+{% call repeat("s", times) %}
+{% if n % 4 == 0 and L == 4 %}
+{% for u in range(0, n, 4) %}
+(local.set $v_q (v128.load offset={{ 4 * u }} @i_q))
+{% for lane in range(4) %}
+{% set b = 4 * lane %}
+(v128.store offset={{ 16 * (u + lane) }} @i_p (i8x16.shuffle{{ (" %d %d %d %d" % (b, b + 1, b + 2, b + 3)) * 4 }} @v_q @v_q))
+{% endfor %}
+{% endfor %}
+{% else %}
+{% for u in range(n) %}
 (V.store offset={{ 4 * L * u }} @i_p (V.splat_load offset={{ 4 * u }} @i_q))
 {% endfor %}
-{{ bump("i_p", 4 * L * unroll) }}
-{{ bump("i_q", 4 * unroll) }}
+{% endif %}
+{{ bump("i_p", 4 * L * n) }}
+{{ bump("i_q", 4 * n) }}
 {% endcall %}
 {% endmacro %}
 
@@ -114,17 +125,19 @@
 {% endmacro %}
 
 {# Applies the epilogue to tile $v_c<i>_<j> and stores it. `at(i)` is vector i's byte offset within a channel plane. #}
-{% macro store_tile(mv, nr, pitch, operands, at) %}
+{% macro store_tile(mv, nr, pitch, operands, at, initial) %}
 {% for j in range(nr) %}
 {% for kind in operands %}
-{% if kind == "channel" %}
+{% if kind == "channel" and loop.index0 != initial %}
 (local.set $v_o{{ loop.index0 }} (V.splat_load offset={{ 4 * j }} @i_o{{ loop.index0 }}))
 {% endif %}
 {% endfor %}
 {% for i in range(mv) %}
 {% set leaves = ["@v_c%d_%d" % (i, j)] %}
 {% for kind in operands %}
-{% if kind == "channel" %}
+{% if loop.index0 == initial %}
+{% do leaves.append("unused") %}
+{% elif kind == "channel" %}
 {% do leaves.append("@v_o%d" % loop.index0) %}
 {% elif kind == "full" %}
 {% do leaves.append("(V.load offset=%d @i_o%d)" % (j * pitch + at[i], loop.index0)) %}
@@ -137,23 +150,58 @@
 {% endfor %}
 {% endmacro %}
 
-{# Products of a tile for one k: weights (already multiplied out) at $i_pk, input vectors at $i_ak + at[i]. #}
-{% macro tile_step(mv, nr, at, L, relaxed) %}
+{# Products of a tile for one k: weights (already multiplied out) at $i_pk + w_offset, input vectors at
+   $i_ak + at[i] + a_offset. #}
+{% macro tile_step(mv, nr, at, a_offset, w_offset, L, relaxed) %}
 {% for j in range(nr) %}
-(local.set $v_w{{ j }} (V.load offset={{ 4 * L * j }} @i_pk))
+(local.set $v_w{{ j }} (V.load offset={{ w_offset + 4 * L * j }} @i_pk))
 {% endfor %}
 {% for i in range(mv) %}
-(local.set $v_a (V.load offset={{ at[i] }} @i_ak))
+(local.set $v_a (V.load offset={{ a_offset + at[i] }} @i_ak))
 {% for j in range(nr) %}
 {{ madd("v_c%d_%d" % (i, j), "@v_a", "@v_w%d" % j, relaxed) }}
 {% endfor %}
 {% endfor %}
 {% endmacro %}
 
-{% macro zero_tile(mv, nr) %}
+{# Ends a basic block: leaves block $E_<name> if $i_never, which is 0, but the compiler cannot know. Cranelift loads
+   everything that a basic block needs first and computes last, so an unrolled loop without such cuts spills. #}
+{% macro cut(name) %}
+(br_if $E_{{ name }} @i_never)
+{% endmacro %}
+
+{# Sums a tile over k steps: inputs at $i_ak move by `step` bytes, weights at $i_pk are consecutive. Unrolling keeps the
+   accumulators from being copied back to where the loop began. #}
+{% macro products(mv, nr, at, k, step, unroll, L, relaxed) %}
+{% set w_step = 4 * L * nr %}
+{% macro steps(n) %}
+{% for u in range(n) %}
+{% if u %}
+{{ cut("k") }}
+{% endif %}
+{{ tile_step(mv, nr, at, u * step, u * w_step, L, relaxed) }}
+{% endfor %}
+{{ bump("i_ak", n * step) }}
+{{ bump("i_pk", n * w_step) }}
+{% endmacro %}
+(block $E_k
+{% if k % unroll %}
+{{ steps(k % unroll) }}
+{% endif %}
+{% if k // unroll %}
+{% call repeat("k", "#%d" % (k // unroll)) %}
+{{ steps(unroll) }}
+{% endcall %}
+{% endif %}
+)
+{% endmacro %}
+
+{# Starts the accumulators of a tile: at zero, or at the channel operand number `initial` ($i_o<initial> + 4 j). #}
+{% macro start_tile(mv, nr, initial) %}
 {% for j in range(nr) %}
+(local.set $v_i {{ vconst(0) if initial < 0 else "(V.splat_load offset=%d @i_o%d)" % (4 * j, initial) }})
 {% for i in range(mv) %}
-(local.set $v_c{{ i }}_{{ j }} {{ vconst(0) }})
+(local.set $v_c{{ i }}_{{ j }} @v_i)
 {% endfor %}
 {% endfor %}
 {% endmacro %}

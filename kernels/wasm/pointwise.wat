@@ -8,6 +8,7 @@
 {% else %}
 {% set g_lo, g_hi, t_lo, t_hi = "@lo", "@hi", "#0", "#%d" % tiles %}
 {% endif %}
+(local.set $i_never (i32.load #0))
 (local.set $i_g {{ g_lo }})
 (if (i32.lt_u @i_g {{ g_hi }}) (then
 (loop $L_block
@@ -16,7 +17,7 @@
 (local.set $i_q (i32.add @w (i32.mul @i_g #{{ 4 * k * nr }})))
 {% if L > 1 %}
 (local.set $i_p @scratch)
-{{ m.splat_panel("(i32.mul @i_nb #%d)" % (k * nr // unroll), unroll, L) }}
+{{ m.splat_panel("(i32.mul @i_nb #%d)" % (k * nr // splat), splat, L) }}
 (local.set $i_panel @scratch)
 {% else %}
 (local.set $i_panel @i_q)
@@ -32,17 +33,13 @@
 (local.set $i_n (i32.mul @i_g #{{ nr }}))
 (local.set $i_co (i32.add @i_po (i32.mul @i_n #{{ pitch_out }})))
 {% call m.repeat("j", "@i_nb") %}
-{{ m.zero_tile(mv, nr) }}
+{{ m.operand_pointers(operands, "@i_n") }}
+{{ m.start_tile(mv, nr, initial) }}
 (local.set $i_ak @i_a)
 {% set at = range(0, VB * mv, VB) | list %}
-{% call m.repeat("k", "#%d" % k) %}
-{{ m.tile_step(mv, nr, at, L, relaxed) }}
-{{ m.bump("i_ak", pitch_in) }}
-{{ m.bump("i_pk", VB * nr) }}
-{% endcall %}
-{{ m.operand_pointers(operands, "@i_n") }}
+{{ m.products(mv, nr, at, k, pitch_in, unroll, L, relaxed) }}
 (local.set $i_cp (i32.add @c @i_co))
-{{ m.store_tile(mv, nr, pitch_out, operands, at) }}
+{{ m.store_tile(mv, nr, pitch_out, operands, at, initial) }}
 {{ m.bump("i_co", nr * pitch_out) }}
 {{ m.bump("i_n", nr) }}
 {% endcall %}

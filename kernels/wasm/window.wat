@@ -39,9 +39,15 @@
 {% do at_out.append(r * row_out + v * VB) %}
 {% endfor %}
 {% endfor %}
+(local.set $i_po (i32.sub @i_co (i32.mul @i_n #{{ pitch_out }})))
+{{ m.operand_pointers(operands, "@i_n") }}
+{% if combine == "madd" %}
+{{ m.start_tile(mv, 1, initial) }}
+{% else %}
 {% for i in range(mv) %}
 (local.set $v_c{{ i }}_0 {{ vconst(start) }})
 {% endfor %}
+{% endif %}
 (local.set $i_tab @table)
 {% if combine == "madd" %}
 (local.set $i_pk (i32.add @scratch #{{ g.plane_bytes }}))
@@ -49,7 +55,7 @@
 {% call m.repeat("k", "#%d" % k) %}
 (local.set $i_ak (i32.add @i_a (i32.load @i_tab)))
 {% if combine == "madd" %}
-{{ m.tile_step(mv, 1, at_in, L, relaxed) }}
+{{ m.tile_step(mv, 1, at_in, 0, 0, L, relaxed) }}
 {{ m.bump("i_pk", VB) }}
 {% else %}
 {% for i in range(mv) %}
@@ -58,10 +64,8 @@
 {% endif %}
 {{ m.bump("i_tab", 4) }}
 {% endcall %}
-(local.set $i_po (i32.sub @i_co (i32.mul @i_n #{{ pitch_out }})))
-{{ m.operand_pointers(operands, "@i_n") }}
 (local.set $i_cp (i32.add @c @i_co))
-{{ m.store_tile(mv, 1, pitch_out, operands, at_out) }}
+{{ m.store_tile(mv, 1, pitch_out, operands, at_out, initial) }}
 {{ m.bump("i_a", vt * VB) }}
 {{ m.bump("i_co", vt * VB) }}
 {% endcall %}

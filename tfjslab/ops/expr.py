@@ -184,6 +184,13 @@ def transform(e: Expr, rule: Callable[[Expr, tuple[Expr, ...]], Expr]) -> Expr:
     return visit(e)
 
 
+def replace_expr(e: Expr, old: Expr, new: Expr) -> Expr:
+    """Put ``new`` wherever ``old`` stands."""
+    if e is old:
+        return new
+    return Expr(e.op, tuple(replace_expr(a, old, new) for a in e.args), e.leaf) if e.args else e
+
+
 def substitute(e: Expr, inputs: Sequence[Expr], params: Mapping[str, Any]) -> Expr:
     """Put expressions in place of inputs and values in place of params: how chains are fused."""
 

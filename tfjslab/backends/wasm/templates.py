@@ -28,14 +28,15 @@ from tfjslab.ops.expr import Expr
 
 @dataclass(frozen=True)
 class Variant:
-    """How kernels are rendered: vector type and whether multiply-add may be fused."""
+    """How kernels are rendered: vector type, whether multiply-add may be fused, and how far product loops unroll."""
 
     lanes: Lanes
     relaxed: bool = False
+    unroll: int = 1
 
 
 SCALAR_VARIANT = Variant(SCALAR)
-SIMD_VARIANT = Variant(SIMD)
+SIMD_VARIANT = Variant(SIMD, relaxed=True, unroll=2)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from tfjslab.backends.wasm.builder import Builder, Place
 from tfjslab.backends.wasm.layouts import Layout, flat_tiles, pitch, plane_geometry, row_tiles, tap_offsets
-from tfjslab.backends.wasm.lower.operands import epilogue, offset_full
+from tfjslab.backends.wasm.lower.operands import epilogue
 from tfjslab.backends.wasm.lower.registry import Specs, float_only, lowering
 from tfjslab.backends.wasm.templates import kernel
 from tfjslab.base.dtypes import Array
@@ -53,8 +53,9 @@ def _group_size(outputs: int, most: int) -> int:
     return next(d for d in range(min(most, outputs), 0, -1) if outputs % d == 0)
 
 
-def _unroll(n: int) -> int:
-    return next(u for u in (8, 6, 4, 3, 2, 1) if n % u == 0)
+def _splat(n: int) -> int:
+    """Weights multiplied out in one round of the loop that does it."""
+    return next(u for u in (16, 8, 4, 2, 1) if n % u == 0)
 
 
 def _weights(b: Builder, w: str, nr: int) -> Place:
@@ -89,19 +90,19 @@ def _pointwise(b: Builder, group: Group, x: str, w: str) -> None:
     sections = flat_tiles(vectors, most)
     tiles = sum(s[2] for s in sections)
     source, weights = b.planes(x), _weights(b, w, nr)
-    expressions, kinds, places = epilogue(b, group, Layout.PLANES)
+    tail = epilogue(b, group, Layout.PLANES, starts=True)
     out = b.new(group.output, Layout.PLANES)
     step = 4 * pitch(h * wd, wd)
     block = max(1, min(n // nr, _PANEL_BYTES // (k * nr * 4 * b.lanes)))
     split = "pixels" if tiles >= n // nr else "outputs"
     kern = kernel(
-        "pointwise", ("a", "w", "c", *(f"op{i}" for i in range(len(kinds)))), expressions=expressions,
-        k=k, n=n, nr=nr, block=block, unroll=_unroll(k * nr), sections=tuple(sections), tiles=tiles, split=split,
-        pitch_in=step, pitch_out=step, operands=kinds,
+        "pointwise", ("a", "w", "c", *tail.pointers), expressions=(tail.expr,),
+        k=k, n=n, nr=nr, block=block, unroll=b.variant.unroll, splat=_splat(k * nr), sections=tuple(sections),
+        tiles=tiles, split=split, pitch_in=step, pitch_out=step, operands=tail.kinds, initial=tail.initial,
     )
     units = tiles if split == "pixels" else n // nr
     for i in range(batch):
-        args = (source + i * k * step, weights, out + i * n * step, *offset_full(places, kinds, i * n * step))
+        args = (source + i * k * step, weights, out + i * n * step, *tail.at(i * n * step))
         b.call(kern, args, units, flops=2 * h * wd * k * n, scratch_bytes=block * k * nr * 4 * b.lanes)
 
 
@@ -128,16 +129,16 @@ def _general(b: Builder, group: Group, x: str, w: str, win: Window) -> None:
     )
     source = b.planes(x)
     padded = b.temporary(cin * g.plane_bytes)
-    expressions, kinds, places = epilogue(b, group, Layout.PLANES)
+    tail = epilogue(b, group, Layout.PLANES, starts=True)
     out = b.new(group.output, Layout.PLANES)
     pitch_in, pitch_out = 4 * pitch(h * wd, wd), 4 * pitch(oh * ow, ow)
     fill = kernel("planes", ("x", "padded"), g=g, pitch_in=pitch_in, value=0.0)
     kern = kernel(
-        "conv", ("a", "w", "table", "c", *(f"op{i}" for i in range(len(kinds)))), expressions=expressions,
-        k=k, nr=nr, unroll=_unroll(k * nr), sections=sections, row_step=win.stride[0] * g.row_bytes,
-        row_out=4 * ow, pitch_out=pitch_out, operands=kinds,
+        "conv", ("a", "w", "table", "c", *tail.pointers), expressions=(tail.expr,),
+        k=k, nr=nr, splat=_splat(k * nr), sections=sections, row_step=win.stride[0] * g.row_bytes,
+        row_out=4 * ow, pitch_out=pitch_out, operands=tail.kinds, initial=tail.initial,
     )
     for i in range(batch):
         b.call(fill, (source + i * cin * pitch_in, padded), cin, flops=cin * h * wd)
-        args = (padded, weights, table, out + i * n * pitch_out, *offset_full(places, kinds, i * n * pitch_out))
+        args = (padded, weights, table, out + i * n * pitch_out, *tail.at(i * n * pitch_out))
         b.call(kern, args, n // nr, flops=2 * oh * ow * k * n, scratch_bytes=k * nr * 4 * b.lanes)

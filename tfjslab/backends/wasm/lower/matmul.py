@@ -6,7 +6,7 @@ import numpy as np
 
 from tfjslab.backends.wasm.builder import Builder, Place
 from tfjslab.backends.wasm.layouts import Layout
-from tfjslab.backends.wasm.lower.operands import epilogue, offset_full
+from tfjslab.backends.wasm.lower.operands import epilogue
 from tfjslab.backends.wasm.lower.registry import Specs, float_only, lowering
 from tfjslab.backends.wasm.templates import kernel
 from tfjslab.base.dtypes import Array
@@ -41,19 +41,18 @@ def lower_matmul(b: Builder, group: Group) -> None:
     panel, row_tile = _tile(rows, b.lanes)
     a = _left(b, left, m, k, transposed=core.attrs["transpose_a"])
     w, w_bytes = _right(b, right, (k, n, panel), transposed=core.attrs["transpose_b"])
-    expressions, kinds, places = epilogue(b, group, Layout.ROWS)
+    tail = epilogue(b, group, Layout.ROWS)
     c = b.new(group.output)
     kern = kernel(
-        "dense", ("a", "w", "c", *(f"op{i}" for i in range(len(kinds)))), expressions=expressions, rows=rows, k=k,
-        n=n, panel=panel, row_tile=row_tile, operands=kinds,
+        "dense", ("a", "w", "c", *tail.pointers), expressions=(tail.expr,), rows=rows, k=k,
+        n=n, panel=panel, row_tile=row_tile, operands=tail.kinds,
     )
     if single:
         calls = [(0, 0, 0)]
     else:
         calls = [(_index(left_batch, i), _index(right_batch, i), j) for j, i in enumerate(np.ndindex(*out_batch))]
     for ia, iw, ic in calls:
-        full = offset_full(places, kinds, 4 * m * n * ic)
-        args = (a + 4 * m * k * ia, w + w_bytes * iw, c + 4 * m * n * ic, *full)
+        args = (a + 4 * m * k * ia, w + w_bytes * iw, c + 4 * m * n * ic, *tail.at(4 * m * n * ic))
         b.call(kern, args, -(-n // panel), flops=2 * rows * k * n)
 
 

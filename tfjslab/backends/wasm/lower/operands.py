@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
@@ -13,7 +12,7 @@ from tfjslab.backends.wasm.builder import Builder, Place
 from tfjslab.backends.wasm.layouts import Layout, pitch
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import Shape, size_of
-from tfjslab.ops.expr import Expr, evaluate, is_boolean
+from tfjslab.ops.expr import Expr, X, evaluate, is_boolean, replace_expr
 from tfjslab.ops.registry import Spec
 from tfjslab.passes.fusion import Group
 
@@ -106,22 +105,54 @@ def to_planes(array: Array) -> Array:
     return planes
 
 
-def epilogue(
-    b: Builder, group: Group, layout: Layout,
-) -> tuple[tuple[Expr, ...], tuple[str, ...], list[Place]]:
-    """What a core's kernel needs: (expression,), kinds and places of the operands."""
+@dataclass(frozen=True)
+class Epilogue:
+    """What a core's kernel does with its sums: expression, kinds and places of the operands.
+
+    ``initial`` is the operand that the sums start from instead of being added (a bias), -1 for none.
+    """
+
+    expr: Expr
+    kinds: tuple[str, ...]
+    places: tuple[Place, ...]
+    initial: int = -1
+
+    @property
+    def pointers(self) -> tuple[str, ...]:
+        """Names of the kernel's operand parameters."""
+        return tuple(f"op{i}" for i in range(len(self.kinds)))
+
+    def at(self, num_bytes: int) -> list[Place]:
+        """The places for an image further on in a batch: operands that lie like the output move along."""
+        return [p + num_bytes if k == "full" else p for p, k in zip(self.places, self.kinds, strict=True)]
+
+
+def epilogue(b: Builder, group: Group, layout: Layout, *, starts: bool = False) -> Epilogue:
+    """The epilogue of a group with a core. ``starts`` says that the kernel can start its sums from an operand."""
     expr, operands = prepare(b, group)
     out = b.shape(group.output)
     kinds = tuple(kind_of(o.shape, out) for o in operands)
-    return (expr,), kinds, [_place(b, o, k, layout, out) for o, k in zip(operands, kinds, strict=True)]
+    places = tuple(_place(b, o, k, layout, out) for o, k in zip(operands, kinds, strict=True))
+    found = Epilogue(expr, kinds, places)
+    return _start_from_bias(found) if starts else found
+
+
+def _start_from_bias(e: Epilogue) -> Epilogue:
+    """Drop the addition of a channel operand to the bare sums, when the sums are read nowhere else."""
+    sums = _count(e.expr, X)
+    for i, kind in enumerate(e.kinds):
+        leaf = Expr("in", leaf=i + 1)
+        for biased in (X + leaf, leaf + X):
+            if kind == "channel" and _count(e.expr, biased) == sums == _count(e.expr, leaf):
+                return replace(e, expr=replace_expr(e.expr, biased, X), initial=i)
+    return e
+
+
+def _count(e: Expr, part: Expr) -> int:
+    return 1 if e is part else sum(_count(a, part) for a in e.args)
 
 
 def _place(b: Builder, o: Operand, kind: str, layout: Layout, out: Shape) -> Place:
     if kind == "full" and layout is Layout.PLANES:
         return place_planes(b, o, out)
     return place_rows(b, o)
-
-
-def offset_full(places: Sequence[Place], kinds: Sequence[str], num_bytes: int) -> list[Place]:
-    """Move the operands that lie like the output, for the next image of a batch."""
-    return [p + num_bytes if k == "full" else p for p, k in zip(places, kinds, strict=True)]

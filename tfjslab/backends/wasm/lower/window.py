@@ -9,11 +9,11 @@ import numpy as np
 from tfjslab.backends.wasm.builder import Builder, Place
 from tfjslab.backends.wasm.layouts import Layout, pitch, plane_geometry, row_tiles, tap_offsets
 from tfjslab.backends.wasm.lower.convolution import refuses_window
-from tfjslab.backends.wasm.lower.operands import epilogue, offset_full
+from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
 from tfjslab.backends.wasm.lower.registry import lowering
 from tfjslab.backends.wasm.templates import kernel
 from tfjslab.base.dtypes import Array
-from tfjslab.ops.expr import Expr, X, Y
+from tfjslab.ops.expr import X, Y
 from tfjslab.ops.pool import pool_window
 from tfjslab.ops.window import Window, window
 from tfjslab.passes.fusion import Group
@@ -44,7 +44,7 @@ def lower_depthwise(b: Builder, group: Group) -> None:
     else:
         weights = b.temporary(4 * c * m * kh * kw)
         b.copy(b.rows(w), weights, (c * m, kh * kw), (1, c * m), (kh * kw, 1))
-    _lower(b, group, x, win, _Fold("madd", 0.0, 0.0, m), weights, epilogue(b, group, Layout.PLANES))
+    _lower(b, group, x, win, _Fold("madd", 0.0, 0.0, m), weights, epilogue(b, group, Layout.PLANES, starts=True))
 
 
 def _pack(w: Array) -> Array:
@@ -68,15 +68,13 @@ def lower_avg_pool(b: Builder, group: Group) -> None:
     win = pool_window("AvgPool", b.shape(core.inputs[0]), core.attrs)
     counts = _counts(win)
     oh, ow = win.out_size
-    no_kinds: tuple[str, ...] = ()
     if counts.min() == counts.max():
-        expr, kinds, places = X * (1.0 / float(counts[0, 0])), no_kinds, []
+        tail = Epilogue(X * (1.0 / float(counts[0, 0])), (), ())
     else:
         plane = np.zeros(pitch(oh * ow, ow), np.float32)
         plane[: oh * ow] = (1.0 / counts).reshape(-1)
-        expr, kinds = X * Y, ("pixel",)
-        places = [b.constant(("pool counts", win), lambda: plane)]
-    _lower(b, group, core.inputs[0], win, _Fold("add", 0.0, 0.0), None, ((expr,), kinds, places))
+        tail = Epilogue(X * Y, ("pixel",), (b.constant(("pool counts", win), lambda: plane),))
+    _lower(b, group, core.inputs[0], win, _Fold("add", 0.0, 0.0), None, tail)
 
 
 def _counts(win: Window) -> Array:
@@ -90,28 +88,24 @@ def _counts(win: Window) -> Array:
     return np.asarray(np.outer(inside(0), inside(1)))
 
 
-_Epilogue = tuple[tuple[Expr, ...], tuple[str, ...], list[Place]]
-
-
 def _lower(
-    b: Builder, group: Group, x: str, win: Window, fold: _Fold, weights: Place | None, tail: _Epilogue,
+    b: Builder, group: Group, x: str, win: Window, fold: _Fold, weights: Place | None, tail: Epilogue,
 ) -> None:
     batch, h, w, c = b.shape(x)
     _, oh, ow, n = b.shape(group.output)
-    expressions, kinds, places = tail
     offsets = tap_offsets(win, g := plane_geometry(win, b.lanes))
     taps = len(offsets)
     pitch_in, pitch_out = 4 * pitch(h * w, w), 4 * pitch(oh * ow, ow)
     kern = kernel(
-        "window", (*(("x", "w") if weights else ("x",)), "table", "c", *(f"op{i}" for i in range(len(kinds)))),
-        expressions=expressions, g=g, k=taps, combine=fold.combine, value=fold.value, start=fold.start,
+        "window", (*(("x", "w") if weights else ("x",)), "table", "c", *tail.pointers),
+        expressions=(tail.expr,), g=g, k=taps, combine=fold.combine, value=fold.value, start=fold.start,
         multiplier=fold.multiplier, sections=row_tiles(oh, ow, b.lanes, _ACCUMULATORS),
         row_step=win.stride[0] * g.row_bytes, row_out=4 * ow, pitch_in=pitch_in, pitch_out=pitch_out,
-        operands=kinds,
+        operands=tail.kinds, initial=tail.initial,
     )
     table = b.constant(("taps", 1, g, tuple(offsets)), lambda: np.array(offsets, np.int32))
     source, out = b.planes(x), b.new(group.output, Layout.PLANES)
     for i in range(batch):
         first = (source + i * c * pitch_in, *((weights,) if weights else ()))
-        args = (*first, table, out + i * n * pitch_out, *offset_full(places, kinds, i * n * pitch_out))
+        args = (*first, table, out + i * n * pitch_out, *tail.at(i * n * pitch_out))
         b.call(kern, args, n, flops=2 * oh * ow * n * taps, scratch_bytes=g.plane_bytes + taps * 4 * b.lanes)
