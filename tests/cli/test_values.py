@@ -2,26 +2,21 @@
 
 import hashlib
 import io
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from tfjslab.base.errors import InputError, UsageError
 from tfjslab.cli.values import digest, read_inputs, write_outputs
+from tfjslab.graph.ir import Port
 
 
-@dataclass(frozen=True)
-class Port:
-    """What the command line asks of a model's input."""
-
-    name: str
-    shape: tuple
-    dtype: str = "float32"
+def port(name, shape, dtype="float32"):
+    return Port(name, name, shape, dtype)
 
 
-X = Port("x", (None, 2))
-TWO = (Port("left", (2,)), Port("right", (2,), "int32"))
+X = port("x", (None, 2))
+TWO = (port("left", (2,)), port("right", (2,), "int32"))
 
 
 def test_a_file_alone_is_for_the_only_input(tmp_path):
@@ -63,10 +58,10 @@ def message(error, given, ports):
 def test_an_unknown_or_missing_or_repeated_name_is_wrong_usage(tmp_path):
     path = raw(tmp_path / "a.bin", bytes(8))
     assert message(UsageError, ["lefft=a.npy"], TWO) == (
-        "--input lefft=a.npy: the model has no input 'lefft'; it has left, right; did you mean 'left'?"
+        "--input lefft=a.npy: the model has no input 'lefft'; inputs: left, right; did you mean 'left'?"
     )
     assert message(UsageError, [path], TWO) == (
-        f"--input {path}: the model has 2 inputs; write NAME={path} with NAME one of left, right"
+        f"--input {path}: the model has 2 inputs; write NAME={path}; inputs: left, right"
     )
     assert message(UsageError, [f"left={path}"] * 2, TWO) == f"--input left={path}: input 'left' is given twice"
 
@@ -78,10 +73,10 @@ def test_a_file_that_cannot_be_the_input_is_named_with_the_reason(tmp_path):
     assert message(InputError, [image], [X]) == f"{image}: input files end in .npy or .bin"
     short = raw(tmp_path / "s.bin", bytes(12))
     assert message(InputError, [short], [X]) == f"{short}: 12 bytes; input 'x' [None, 2] of float32 takes 8"
-    assert message(InputError, [short], [Port("x", None)]) == (
-        f"{short}: the model does not say the shape of input 'x'; use .npy"
+    assert message(InputError, [short], [port("x", None)]) == (
+        f"{short}: the model does not say the shape of input 'x'; use --shape or .npy"
     )
-    assert message(InputError, [short], [Port("x", (1,), "string")]) == (
+    assert message(InputError, [short], [port("x", (1,), "string")]) == (
         f"{short}: input 'x' is string, which has no raw form; use .npy"
     )
 

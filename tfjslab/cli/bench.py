@@ -12,6 +12,7 @@ from tfjslab.bench.bench import Settings, bench_models
 from tfjslab.bench.result import BenchResult, ratios
 from tfjslab.cli import options
 from tfjslab.cli.command import INTERRUPTED, OK, Command, Report
+from tfjslab.cli.feeds import add_shape, sampled_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
@@ -24,6 +25,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_model(parser, many=True)
     options.add_backend(parser, many=True)
     options.add_threads(parser)
+    add_shape(parser)
     parser.add_argument(
         "--runs", metavar="N", type=options.positive,
         help=f"steady runs of each model on each backend (default {DEFAULT_RUNS}, or fewer once they took "
@@ -39,17 +41,20 @@ def _run(args: argparse.Namespace) -> Report:
     budget_s = DEFAULT_BUDGET_S if args.runs is None else None
     backends = options.chosen_backends(args.backend)
     settings = Settings(args.runs or DEFAULT_RUNS, args.warmup, budget_s)
-    results = measure(args.models, backends, args.threads, settings, real=args.real_weights)
+    results = measure(args.models, backends, args.threads, args.shape, settings, real=args.real_weights)
     note = weights_note(args.models, real=args.real_weights)
     return Report([r.to_json() for r in results], lambda console: show(console, results, note), exit_code(results))
 
 
 def measure(
-    models: Sequence[str], backends: Sequence[str], threads: int | None, settings: Settings, *, real: bool,
+    models: Sequence[str], backends: Sequence[str], threads: int | None, shapes: Sequence[str], settings: Settings, *,
+    real: bool,
 ) -> list[BenchResult]:
     """Bench every model on every backend, with a progress bar."""
     with progress() as report:
-        sources = [(m, loader(m, report, real=real), None) for m in models]
+        sources = [
+            (m, loader(m, report, real=real), sampled_for(m, shapes, report, real=real)) for m in models
+        ]
         return bench_models(sources, backends, threads, replace(settings, progress=report))
 
 

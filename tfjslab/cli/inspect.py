@@ -12,6 +12,7 @@ from tfjslab.backends import registry
 from tfjslab.base.errors import BackendError, BackendUnavailableError, InputError
 from tfjslab.cli import options
 from tfjslab.cli.command import Command, Report
+from tfjslab.cli.feeds import add_shape, sampled, shaped
 from tfjslab.cli.models import add_model, open_model
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
@@ -25,13 +26,15 @@ from tfjslab.model.summary import overview
 def _configure(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     options.add_backend(parser, many=True)
+    add_shape(parser)
 
 
 def _run(args: argparse.Namespace) -> Report:
     names = [r.name for r in registry.ROWS if not r.alias_of] if args.backend is None else (
         options.chosen_backends(args.backend))
     with progress() as report, open_model(args.model, "cpu", None, report, real=args.real_weights) as model:
-        facts = overview(model.graph)
+        ports = shaped(model.inputs, args.shape)
+        facts = overview(model.graph.with_(inputs=ports))
         data = {
             "model": args.model,
             "inputs": _ports(model.inputs),
@@ -41,7 +44,7 @@ def _run(args: argparse.Namespace) -> Report:
             "parameters": facts.parameters,
             "flops": facts.flops,
             "weight_bytes": facts.weight_bytes,
-            "backends": [_coverage(model, name) for name in names],
+            "backends": [_coverage(model, name, ports) for name in names],
         }
     return Report(data, lambda console: _show(console, data))
 
@@ -51,13 +54,13 @@ def _ports(ports: Sequence[Port]) -> list[dict[str, Any]]:
             for p in ports]
 
 
-def _coverage(model: Model, backend: str) -> dict[str, Any]:
+def _coverage(model: Model, backend: str, ports: Sequence[Port]) -> dict[str, Any]:
     """What falls back on one backend; None with a reason where that cannot be found out."""
     row: dict[str, Any] = {"name": backend, "available": registry.availability(backend).available, "reason": "",
                            "kernels": None, "fallback": None, "fallback_reasons": None}
     try:
         with Model(model.graph, backend) as there:
-            found = coverage(there, there.sample())
+            found = coverage(there, sampled(ports))
     except (BackendUnavailableError, BackendError, InputError) as e:
         return {**row, "reason": str(e)}
     return {**row, "kernels": found.kernels, "fallback": dict(found.fallback), "fallback_reasons": dict(found.reasons)}

@@ -29,7 +29,7 @@ def _configure(_parser: argparse.ArgumentParser) -> None:
 def _run(_args: argparse.Namespace) -> Report:
     backends = options.chosen_backends(None)
     settings = Settings(bench.DEFAULT_RUNS, bench.DEFAULT_WARMUP, BUDGET_S)
-    results = bench.measure(MODELS, backends, None, settings, real=False)
+    results = bench.measure(MODELS, backends, None, (), settings, real=False)
     code = bench.exit_code(results)
     profiles = [_profile_fastest(results, name) for name in MODELS] if code == OK else []
     data = {

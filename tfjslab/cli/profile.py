@@ -8,6 +8,7 @@ from rich.console import Console
 
 from tfjslab.cli import options
 from tfjslab.cli.command import Command, Report
+from tfjslab.cli.feeds import add_shape, sampled_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
@@ -23,6 +24,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     options.add_backend(parser)
     options.add_threads(parser)
+    add_shape(parser)
     parser.add_argument("--top", metavar="N", type=options.positive, default=DEFAULT_TOP,
                         help=f"how many of the slowest nodes to show (default {DEFAULT_TOP}); JSON always has all")
 
@@ -30,7 +32,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _run(args: argparse.Namespace) -> Report:
     with progress() as report:
         source = loader(args.model, report, real=args.real_weights)
-        profile = profile_model(source, backend=args.backend, threads=args.threads)
+        x = sampled_for(args.model, args.shape, report, real=args.real_weights)
+        profile = profile_model(source, x, args.backend, args.threads)
     note = weights_note([args.model], real=args.real_weights)
     return Report(to_json(profile), lambda console: _show(console, profile, args.top, note))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -10,12 +11,13 @@ from rich.console import Console
 from tfjslab.base.dtypes import Array
 from tfjslab.cli import options
 from tfjslab.cli.command import Command, Report
+from tfjslab.cli.feeds import add_shape, sampled, shaped
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
 from tfjslab.cli.text import NOTHING, shape
 from tfjslab.cli.values import digest, read_inputs, write_outputs
-from tfjslab.model.model import Model
+from tfjslab.graph.ir import Port
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +30,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
              "inputs that are not given are seeded random numbers",
     )
     parser.add_argument("--output", metavar="F.npz", help="save the outputs by name")
+    add_shape(parser)
     options.add_seed(parser)
 
 
@@ -35,7 +38,7 @@ def _run(args: argparse.Namespace) -> Report:
     with progress() as report:
         model = open_model(args.model, args.backend, args.threads, report, real=args.real_weights)
     with model:
-        feeds, sources = _feeds(model, args.input, args.seed)
+        feeds, sources = _feeds(shaped(model.inputs, args.shape), args.input, args.seed)
         results = model.execute(feeds, [p.name for p in model.outputs])
         outputs = {p.name: array for p, array in zip(model.outputs, results, strict=True)}
         data = {
@@ -51,16 +54,13 @@ def _run(args: argparse.Namespace) -> Report:
     return Report(data, lambda console: _show(console, data))
 
 
-def _feeds(model: Model, given: list[str], seed: int) -> tuple[dict[str, Array], dict[str, str]]:
+def _feeds(ports: Sequence[Port], given: list[str], seed: int) -> tuple[dict[str, Array], dict[str, str]]:
     """Arrays by input name, and where each came from."""
-    read = read_inputs(given, model.inputs)
+    read = read_inputs(given, ports)
     feeds = {name: array for name, (array, _) in read.items()}
     sources = {name: source for name, (_, source) in read.items()}
-    if any(p.name not in feeds for p in model.inputs):
-        for name, array in model.sample(seed=seed).items():
-            feeds.setdefault(name, array)
-            sources.setdefault(name, f"random, seed {seed}")
-    return feeds, sources
+    feeds.update(sampled([p for p in ports if p.name not in read], seed))
+    return feeds, {name: sources.get(name, f"random, seed {seed}") for name in feeds}
 
 
 def _show(console: Console, data: dict[str, Any]) -> None:

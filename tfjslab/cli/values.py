@@ -6,26 +6,15 @@ import hashlib
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from tfjslab.base.dtypes import Array, dtype_info
-from tfjslab.base.errors import InputError, UsageError, did_you_mean
+from tfjslab.base.errors import InputError, UsageError
 from tfjslab.base.shapes import size_of
-
-
-class Port(Protocol):
-    """What is asked of a model's input: its name, its shape (None where free) and its dtype."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102 - said above
-
-    @property
-    def shape(self) -> tuple[int | None, ...] | None: ...  # noqa: D102
-
-    @property
-    def dtype(self) -> str: ...  # noqa: D102
+from tfjslab.cli.feeds import split_name
+from tfjslab.graph.ir import Port
 
 
 def read_inputs(given: Sequence[str], ports: Sequence[Port]) -> dict[str, tuple[Array, str]]:
@@ -35,26 +24,13 @@ def read_inputs(given: Sequence[str], ports: Sequence[Port]) -> dict[str, tuple[
     """
     found: dict[str, tuple[Array, str]] = {}
     for text in given:
-        port, path = _split(text, ports)
+        # A file's own name may hold a '='.
+        whole = len(ports) == 1 and Path(text).exists()
+        port, path = (ports[0], text) if whole else split_name("--input", text, ports)
         if port.name in found:
             raise UsageError(f"--input {text}: input '{port.name}' is given twice")
         found[port.name] = (_read(Path(path), port), path)
     return found
-
-
-def _split(text: str, ports: Sequence[Port]) -> tuple[Port, str]:
-    """Which input an argument is for, and its file. A file's own name may hold a '='."""
-    by_name = {p.name: p for p in ports}
-    name, equals, path = text.partition("=")
-    if equals and name in by_name:
-        return by_name[name], path
-    if equals and not Path(text).exists():
-        raise UsageError(f"--input {text}: the model has no input '{name}'; it has {', '.join(by_name)}"
-                         f"{did_you_mean(name, by_name)}")
-    if len(ports) != 1:
-        raise UsageError(f"--input {text}: the model has {len(ports)} inputs; write NAME={text} with NAME one of "
-                         f"{', '.join(by_name)}")
-    return ports[0], text
 
 
 def _read(path: Path, port: Port) -> Array:
@@ -84,7 +60,7 @@ def _read_bin(path: Path, port: Port) -> Array:
         raise InputError(f"{path}: input '{port.name}' is {port.dtype}, which has no raw form; use .npy")
     shape, size = port.shape, path.stat().st_size
     if shape is None or shape.count(None) > 1:
-        raise InputError(f"{path}: the model does not say the shape of input '{port.name}'; use .npy")
+        raise InputError(f"{path}: the model does not say the shape of input '{port.name}'; use --shape or .npy")
     one = size_of([1 if d is None else d for d in shape]) * dtype.itemsize
     free = size // one if None in shape and one else 1
     if one * free != size:

@@ -1,0 +1,80 @@
+"""What a model is fed: files for ``run``, seeded numbers otherwise, in shapes that ``--shape`` may settle."""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tfjslab.base.dtypes import Array
+from tfjslab.base.errors import UsageError, did_you_mean
+from tfjslab.base.shapes import Shape, checked_shape
+from tfjslab.cli.models import open_model
+from tfjslab.cli.progress import Report
+from tfjslab.graph.ir import Port
+from tfjslab.model.sample import sample_inputs
+
+
+class OpenLengthWarning(UserWarning):
+    """A length that the model leaves open was taken as 1, which may not be what anybody would feed it."""
+
+
+def add_shape(parser: argparse.ArgumentParser) -> None:
+    """The --shape option."""
+    parser.add_argument(
+        "--shape", metavar="[NAME=]N,N,..", action="append", default=[],
+        help="the shape of an input, for models that leave lengths open (default: 1 for each); may be repeated",
+    )
+
+
+def split_name(option: str, text: str, ports: Sequence[Port]) -> tuple[Port, str]:
+    """Which input ``NAME=REST`` or, for models with one input, ``REST`` is about. UsageError names the inputs."""
+    by_name = {p.name: p for p in ports}
+    name, equals, rest = text.partition("=")
+    if equals and name in by_name:
+        return by_name[name], rest
+    if len(ports) == 1 and not equals:
+        return ports[0], text
+    found = f"the model has no input '{name}'" if equals else f"the model has {len(ports)} inputs; write NAME={text}"
+    hint = did_you_mean(name, by_name) if equals else ""
+    raise UsageError(f"{option} {text}: {found}; inputs: {', '.join(by_name)}{hint}")
+
+
+def shaped(ports: Sequence[Port], given: Sequence[str]) -> tuple[Port, ...]:
+    """The ports with the shapes of ``--shape`` arguments. UsageError for a shape that does not fit the model."""
+    shapes: dict[str, Shape] = {}
+    for text in given:
+        port, dims = split_name("--shape", text, ports)
+        shapes[port.name] = _shape(port, dims)
+    return tuple(replace(p, shape=shapes.get(p.name, p.shape)) for p in ports)
+
+
+def _shape(port: Port, text: str) -> Shape:
+    where = f"--shape {text}"
+    parts = text.split(",")
+    if not all(p.strip().isdecimal() for p in parts):
+        raise UsageError(f"{where}: expected lengths with commas, such as 1,224,224,3")
+    shape = checked_shape([int(p) for p in parts], where)
+    fits = port.shape is None or (
+        len(shape) == len(port.shape) and all(d in (None, s) for s, d in zip(shape, port.shape, strict=True)))
+    if not fits:
+        declared = ",".join("?" if d is None else str(d) for d in port.shape or ())
+        raise UsageError(f"{where}: does not fit input '{port.name}', which is {declared}")
+    return shape
+
+
+def sampled(ports: Sequence[Port], seed: int = 0) -> dict[str, Array]:
+    """Seeded values for ``ports``; a warning says so when more than the batch was left open."""
+    for port in ports:
+        if port.shape is not None and None in port.shape[1:]:
+            dims = ",".join("?" if d is None else str(d) for d in port.shape)
+            message = f"input '{port.name}' is {dims}; open lengths are taken as 1, --shape sets them"
+            warnings.warn(message, OpenLengthWarning, stacklevel=2)
+    return sample_inputs(ports, seed=seed)
+
+
+def sampled_for(name: str, given: Sequence[str], report: Report, *, real: bool) -> dict[str, Array]:
+    """Seeded values for a model that is opened just for that: what is measured later finds its files fetched."""
+    with open_model(name, "cpu", None, report, real=real) as model:
+        return sampled(shaped(model.inputs, given))
