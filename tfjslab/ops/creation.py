@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.base.dtypes import Array, numpy_dtype
+from tfjslab.base.dtypes import Array, numpy_dtype, of_array
 from tfjslab.base.errors import ShapeError
 from tfjslab.base.shapes import Shape, checked_shape
 from tfjslab.ops.attrs import Attr, Attrs
@@ -17,17 +17,19 @@ from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, no_flops, op, same_sh
 def _infer_fill(ins: Specs, attrs: Attrs) -> list[Spec]:
     if ins[0].known_shape:
         raise ShapeError(f"Fill: the value has shape {list(ins[0].known_shape)}; expected a scalar")
-    return [Spec(checked_shape(attrs["dims"], "Fill"), ins[0].dtype)]
+    return [Spec(checked_shape(attrs["dims"], "Fill"), attrs["dtype"] or ins[0].dtype)]
 
 
-@op("Fill", "value", infer=_infer_fill, attrs=[Attr("dims", "ints")],
-    flops=no_flops, tf=[Tf("Fill", "@dims value")], cases=(
-    Case((T((), values=2.5),), {"dims": [2, 2]}, expect=[2.5] * 4), Case((T((), "int32", -9, 9),), {"dims": [3]}),
-    Case((T((), "bool"),), {"dims": []}), Case((T(()),), {"dims": [0, 3]}),
-))
-def fill(value: Array, dims: Shape) -> Array:
-    """One value everywhere."""
-    return np.full(dims, value, value.dtype)
+@op("Fill", "value", infer=_infer_fill, attrs=[Attr("dims", "ints"), Attr("dtype", "dtype", None)], flops=no_flops,
+    tf=[Tf("Fill", "@dims value", rename={"dtype": "T"})], cases=(
+        Case((T((), values=2.5),), {"dims": [2, 2]}, expect=[2.5] * 4),
+        Case((T((), "int32", -9, 9),), {"dims": [3], "dtype": "int32"}),
+        Case((T((), "bool"),), {"dims": [], "dtype": "bool"}), Case((T(()),), {"dims": [0, 3]}),
+    ))
+def fill(value: Array, dims: Shape, dtype: str | None) -> Array:
+    """One value everywhere, in its own dtype or another."""
+    own = dtype is None or dtype == of_array(value)
+    return np.full(dims, value, value.dtype if own else numpy_dtype(dtype or ""))
 
 
 _LIKE = (Case((T((2, 3)),)), Case((T((), "int32", -9, 9),)), Case((T((3,), "bool"),)), Case((T((0, 2)),)))
@@ -65,7 +67,7 @@ def _range_length(attrs: Attrs) -> int:
     start, limit, delta = (float(attrs[name]) for name in ("start", "limit", "delta"))
     if delta == 0 or not all(map(math.isfinite, (start, limit, delta))):
         raise ShapeError(f"Range: from {start} to {limit} in steps of {delta} has no end")
-    # TF.js counts nothing when the step points away from the limit, instead of failing.
+    # A step that points away from the limit gives an empty range, where TensorFlow fails.
     return max(math.ceil((limit - start) / delta), 0)
 
 

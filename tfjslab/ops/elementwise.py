@@ -19,7 +19,7 @@ from tfjslab.ops import activations as act
 from tfjslab.ops import expr as ex
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.expr import Expr, X, Y, Z, param, prim
-from tfjslab.ops.registry import Case, Cost, Infer, OpDef, Reference, Spec, Specs, T, Tf, Tolerance, register
+from tfjslab.ops.registry import Case, Cost, Infer, OpDef, Reference, Spec, Specs, T, Tf, Tolerance, op, register
 
 FLOAT, NUMBER, BOOL, ANY = ("float32",), ("float32", "int32"), ("bool",), ("float32", "int32", "bool")
 
@@ -137,7 +137,8 @@ elementwise(
     cases=[_case(_f(1, 3), _f(0, 2), expect=[0, 1.5])],
 )
 elementwise(
-    "FloorDiv", prim("floordiv", X, Y), "The floor of x / y.", api="floor_div", takes=NUMBER,
+    "FloorDiv", prim("floordiv", X, Y), "The floor of x / y, a float for floats (TF.js makes it int32).",
+    api="floor_div", takes=NUMBER,
     # At a whole quotient one ulp decides the floor; these are chosen away from it.
     cases=[_case(_f(7, -7, 1), _f(2, 2, 4), expect=[3, -4, 0]), _case(_i(-7, 7), _i(2, -2), expect=[-4, -4])],
 )
@@ -217,7 +218,7 @@ elementwise("Softplus", act.SOFTPLUS, "log(1 + exp(x)).",
             cases=[_case(_f(200, -200), expect=[200, 0])])
 elementwise("Sigmoid", act.SIGMOID, "1 / (1 + exp(-x)).", cases=[_case(_f(0, 200, -200), expect=[0.5, 1, 0])])
 elementwise("Tanh", act.TANH, "The hyperbolic tangent.", cases=[_case(_f(0, 50, -50), expect=[0, 1, -1])])
-elementwise("Prelu", act.PRELU, "x where x >= 0, else alpha * x.", inputs="x alpha", takes=NUMBER)
+elementwise("Prelu", act.PRELU, "x where x >= 0, else alpha * x.", inputs="x alpha")
 elementwise(
     "LeakyRelu", act.leaky_relu("alpha"), "x where x >= 0, else alpha * x.", api="leaky_relu",
     attrs=[Attr("alpha", "float", 0.2)], cases=[_case(_f(-2, 3), expect=[-0.5, 3], alpha=0.25)],
@@ -248,3 +249,10 @@ elementwise(
     inputs="condition y z", takes=ANY, condition=1,
     cases=[_case(("bool", [1, 0]), _f(1, 2), _f(3, 4), expect=[1, 4])],
 )
+
+
+@op("BitwiseAnd", "x y", infer=_infer("BitwiseAnd", None, ("int32",), 0), api="bitwise_and",
+    tf=[Tf("BitwiseAnd", "x y")], cases=[_case(_i(6, -1), _i(3, 12), expect=[2, 12])])
+def bitwise_and(x: Array, y: Array) -> Array:
+    """The bits that both have. Expressions have no bits, so there is only the reference."""
+    return np.bitwise_and(x, y)

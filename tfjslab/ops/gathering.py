@@ -52,8 +52,9 @@ def _index(*values: int, shape: Shape | None = None) -> T:
 
 
 @op("GatherV2", "x indices", infer=_infer_gather, attrs=[Attr("axis", "int", 0), Attr("batch_dims", "int", 0)],
-    flops=no_flops, api="gather",
-    tf=[Tf("GatherV2", "x indices @axis"), Tf("Gather", "x indices", write=False)], cases=(
+    flops=no_flops, api="gather", tf=[
+        Tf("GatherV2", "x indices @axis"), Tf("Gather", "x indices", fixed={"axis": 0, "batch_dims": 0}, write=False),
+    ], cases=(
         Case((T((3, 2), values=range(6)), _index(2, 0)), expect=[4, 5, 0, 1]),
         Case((T((3, 4, 5)), _index(3, 0, 0, 1, shape=(2, 2))), {"axis": 1}),
         Case((T((2, 3, 4)), _index(2, 0, 1, 1, shape=(2, 2))), {"axis": 1, "batch_dims": 1}),

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import ShapeError
-from tfjslab.base.shapes import Shape, broadcast
+from tfjslab.base.shapes import Shape, broadcast, checked_shape, size_of
 from tfjslab.ops import expr as ex
 from tfjslab.ops.activations import epilogue
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.conv import FUSED_ATTRS, check_epilogue, run_epilogue
 from tfjslab.ops.elementwise import FLOAT, NUMBER, check_dtypes
-from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, op
+from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, no_flops, op
 
 _ATTRS = (Attr("transpose_a", "bool", default=False), Attr("transpose_b", "bool", default=False))
 
@@ -90,3 +91,56 @@ def mat_mul(a: Array, b: Array, **attrs: Any) -> Array:
 def fused_mat_mul(a: Array, b: Array, *args: Array, **attrs: Any) -> Array:
     """Matrix product, then the steps of ``fused_ops``, whose inputs follow in order."""
     return run_epilogue(_product(a, b, attrs), args, **{f.name: attrs[f.name] for f in FUSED_ATTRS})
+
+
+# ---- Einsum and band matrices ----------------------------------------------------------------------------------------
+
+
+def einsum_shape(equation: str, shapes: Sequence[Shape]) -> tuple[Shape, int]:
+    """The result's shape and the number of terms summed over all of it; ShapeError when the equation does not fit."""
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    fault = f"Einsum: equation {equation!r} does not fit shapes {' and '.join(str(list(s)) for s in shapes)}"
+    if not arrow or len(terms) != len(shapes) or not "".join((*terms, right, "x")).isalpha():
+        raise ShapeError(f"{fault}; expected letters only, such as 'ij,jk->ik'")
+    lengths: dict[str, int] = {}
+    for term, shape in zip(terms, shapes, strict=True):
+        if len(term) != len(shape) or any(lengths.setdefault(c, d) != d for c, d in zip(term, shape, strict=True)):
+            raise ShapeError(fault)
+    if len(set(right)) != len(right) or not set(right) <= set(lengths):
+        raise ShapeError(fault)
+    return checked_shape([lengths[c] for c in right], "Einsum"), size_of(list(lengths.values()))
+
+
+def _infer_einsum(ins: Specs, attrs: Attrs) -> list[Spec]:
+    check_dtypes("Einsum", ins, NUMBER)
+    return [Spec(einsum_shape(attrs["equation"], [s.known_shape for s in ins])[0], ins[0].dtype)]
+
+
+@op("Einsum", "*xs", infer=_infer_einsum, attrs=[Attr("equation", "str")], api="einsum", tf=[Tf("Einsum", "*xs")],
+    flops=lambda ins, _outs, attrs: 2 * einsum_shape(attrs["equation"], [s.known_shape for s in ins])[1], cases=(
+        Case((T((2, 2), values=[1, 2, 3, 4]), T((2,), values=[1, 10])), {"equation": "ij,j->i"}, expect=[21, 43]),
+        Case((T((2, 3, 4)), T((2, 5, 4))), {"equation": "bqd, bkd -> bqk"}), Case((T((3, 4)),), {"equation": "ij->j"}),
+        Case((T((3, 3)),), {"equation": "ii->"}), Case((T((2, 3)), T((3, 0))), {"equation": "ij,jk->ik"}),
+    ))
+def einsum(*xs: Array, equation: str) -> Array:
+    """Sums of products over axes that have letters, such as ``ij,jk->ik``."""
+    return np.asarray(np.einsum(equation.replace(" ", ""), *xs, optimize=True))
+
+
+def _infer_band(ins: Specs, _attrs: Attrs) -> list[Spec]:
+    if len(ins[0].known_shape) < 2:  # noqa: PLR2004 - a matrix has rank 2
+        raise ShapeError(f"MatrixBandPart: shape {list(ins[0].known_shape)}; expected rank 2 or more")
+    return [Spec(ins[0].shape, ins[0].dtype)]
+
+
+@op("MatrixBandPart", "x", infer=_infer_band, attrs=[Attr("num_lower", "int"), Attr("num_upper", "int")],
+    flops=no_flops, api="band_part", tf=[Tf("MatrixBandPart", "x @num_lower @num_upper")], cases=(
+        Case((T((2, 3), values=range(1, 7)),), {"num_lower": 0, "num_upper": 1}, expect=[1, 2, 0, 0, 5, 6]),
+        Case((T((2, 4, 4)),), {"num_lower": -1, "num_upper": 0}), Case((T((3, 3)),), {"num_lower": 1, "num_upper": -1}),
+    ))
+def band_part(x: Array, num_lower: int, num_upper: int) -> Array:
+    """The matrices with zeros outside of so many diagonals below and above the main one; -1 keeps all."""
+    below = np.subtract.outer(np.arange(x.shape[-2]), np.arange(x.shape[-1]))
+    inside = ((num_lower < 0) | (below <= num_lower)) & ((num_upper < 0) | (-below <= num_upper))
+    return np.where(inside, x, x.dtype.type(0))

@@ -45,6 +45,7 @@ def _softmax_flops(ins: Specs, _outs: Specs, _attrs: Attrs) -> int:
 
 
 _AXIS = [Attr("axis", "int", -1)]
+_LAST = {"axis": -1}  # all that TensorFlow has an op for
 _SOFTMAX_CASES = (
     Case((T((1, 1000), lo=-9, hi=9),)), Case((T((2, 3, 5)),), {"axis": 1}), Case((T((7,), lo=80, hi=100),)),
     Case((T((4, 1)),)), Case((T((0, 3)),)),
@@ -55,7 +56,8 @@ def _shifted(x: Array, axis: int) -> Array:
     return np.asarray(x - np.max(x, axis=axis, keepdims=True, initial=-np.inf))
 
 
-@op("Softmax", "x", infer=_infer("Softmax"), attrs=_AXIS, flops=_softmax_flops, api="softmax", tf=[Tf("Softmax", "x")],
+@op("Softmax", "x", infer=_infer("Softmax"), attrs=_AXIS, flops=_softmax_flops, api="softmax",
+    tf=[Tf("Softmax", "x", fixed=_LAST)],
     cases=(*_SOFTMAX_CASES, Case((T((2,), values=[0, 0]),), expect=[0.5, 0.5])))
 def softmax(x: Array, axis: int) -> Array:
     """The exponentials along an axis divided by their sum."""
@@ -64,7 +66,7 @@ def softmax(x: Array, axis: int) -> Array:
 
 
 @op("LogSoftmax", "x", infer=_infer("LogSoftmax"), attrs=_AXIS, flops=_softmax_flops, api="log_softmax",
-    tf=[Tf("LogSoftmax", "x")], cases=(*_SOFTMAX_CASES, Case((T((1,), values=[3]),), expect=[0])))
+    tf=[Tf("LogSoftmax", "x", fixed=_LAST)], cases=(*_SOFTMAX_CASES, Case((T((1,), values=[3]),), expect=[0])))
 def log_softmax(x: Array, axis: int) -> Array:
     """The logarithm of the softmax, without overflow."""
     shifted = _shifted(x, axis)

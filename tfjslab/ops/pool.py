@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -78,3 +79,26 @@ def avg_pool(x: Array, **attrs: Any) -> Array:
         out += image[:, rows, cols]
         count += inside[:, rows, cols]
     return from_nhwc(out / count, attrs["data_format"])
+
+
+def _infer_argmax(ins: Specs, attrs: Attrs) -> list[Spec]:
+    values = _infer("MaxPoolWithArgmax", FLOAT)(ins, {**attrs, "data_format": "NHWC"})[0]
+    return [values, Spec(values.shape, "int32")]
+
+
+@op("MaxPoolWithArgmax", "x", infer=_infer_argmax, num_outputs=2, api="max_pool_with_argmax",
+    attrs=(*_ATTRS[:3], Attr("include_batch_in_index", "bool", default=False)), tf=[Tf("MaxPoolWithArgmax", "x")],
+    flops=lambda ins, outs, attrs: _flops(ins, outs, {**attrs, "data_format": "NHWC"}), cases=(
+        Case((T((1, 2, 2, 1), values=[1, 9, 3, 4]),), _TWO, expect=[9]),
+        Case((T((2, 5, 4, 3)),), _TWO | {"padding": "SAME"}),
+        Case((T((2, 5, 4, 3)),), {**_TWO, "ksize": [3], "include_batch_in_index": True}),
+    ))
+def max_pool_with_argmax(x: Array, *, include_batch_in_index: bool, **attrs: Any) -> list[Array]:
+    """Largest value in each window, and where it stands among the elements of its image, or of the whole batch."""
+    w = pool_window("MaxPoolWithArgmax", x.shape, {**attrs, "data_format": "NHWC"})
+    within = np.arange(x.size, dtype=np.int32).reshape(x.shape)
+    places = pad_image(within if include_batch_in_index else within % max(math.prod(x.shape[1:]), 1), w)
+    image = pad_image(x, w, -np.inf)
+    windows = [(image[:, rows, cols], places[:, rows, cols]) for _, _, (rows, cols) in w.taps()]
+    best = np.argmax([values for values, _ in windows], axis=0)[None]
+    return [np.take_along_axis(np.stack(a), best, 0)[0] for a in zip(*windows, strict=True)]

@@ -110,6 +110,24 @@ reduction("EuclideanNorm", _euclidean, "The root of the sum of squares over axes
           api="euclidean_norm", written=(Case((T((2,), values=[3, 4]),), {}, 5),))
 
 
+def _infer_add_n(ins: Specs, _attrs: Attrs) -> list[Spec]:
+    check_dtypes("AddN", ins, NUMBER)
+    shapes = {s.known_shape for s in ins}
+    if len(shapes) != 1:
+        raise ShapeError(f"AddN: shapes {' and '.join(str(list(s.known_shape)) for s in ins)}; expected equal ones")
+    return [Spec(ins[0].shape, ins[0].dtype)]
+
+
+@op("AddN", "*xs", infer=_infer_add_n, api="add_n", tf=[Tf("AddN", "*xs")],
+    flops=lambda ins, _outs, _attrs: (len(ins) - 1) * ins[0].size, cases=(
+        Case((T((2,), values=[1, 2]), T((2,), values=[3, 4]), T((2,), values=[5, 6])), expect=[9, 12]),
+        Case((T((2, 3)),)), Case((T((), "int32", -9, 9), T((), "int32", -9, 9))),
+    ))
+def add_n(*xs: Array) -> Array:
+    """The sum of tensors of one shape."""
+    return np.asarray(sum(xs[1:], start=xs[0].copy()))
+
+
 def _infer_arg(ins: Specs, attrs: Attrs) -> list[Spec]:
     check_dtypes("ArgMax", ins, NUMBER)
     shape = ins[0].known_shape

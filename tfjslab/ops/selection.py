@@ -84,7 +84,7 @@ def _infer_unique(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("Unique", "x", infer=_infer_unique, num_outputs=2, api="unique", attrs=[Attr("axis", "ints", ())],
-    tf=[Tf("UniqueV2", "x @axis"), Tf("Unique", "x", write=False)], cases=(
+    tf=[Tf("UniqueV2", "x @axis"), Tf("Unique", "x", fixed={"axis": ()}, write=False)], cases=(
         Case((T((5,), values=[3, 1, 3, 2, 1]),), expect=[3, 1, 2]),
         Case((T((3, 2), values=[1, 2, 0, 0, 1, 2]),), {"axis": [0]}),
         Case((T((0,)),)), Case((T((2, 4), "int32", 0, 1),), {"axis": [1]}),
