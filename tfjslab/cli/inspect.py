@@ -16,7 +16,7 @@ from tfjslab.cli.feeds import add_shape, sampled, shaped
 from tfjslab.cli.models import add_model, open_model
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
-from tfjslab.cli.text import NOTHING, scaled, shape
+from tfjslab.cli.text import NOTHING, count, scaled, shape
 from tfjslab.graph.ir import Port
 from tfjslab.model.coverage import coverage
 from tfjslab.model.model import Model
@@ -76,17 +76,25 @@ def _show(console: Console, data: dict[str, Any]) -> None:
         rows = [(p["name"], p["dtype"] or NOTHING, shape(p["shape"])) for p in data[title]]
         print_table(console, title.capitalize(), ("name", "dtype", "shape"), rows, left=3)
     print_table(console, "Ops", ("op", "nodes"), list(data["ops"].items()))
-    print_table(
-        console, "Backends", ("backend", "kernels", "left to the host"),
-        [(b["name"], NOTHING if b["kernels"] is None else b["kernels"], _fallback_text(b)) for b in data["backends"]],
-    )
+    print_table(console, "Backends", ("backend", "kernels", "left to the host"), [
+        (b["name"], count(b["kernels"]), NOTHING if b["fallback"] is None else sum(b["fallback"].values()))
+        for b in data["backends"]
+    ])
+    for line, backends in _explanations(data["backends"]).items():
+        console.print(f"{', '.join(backends)}: {line}")
 
 
-def _fallback_text(row: dict[str, Any]) -> str:
-    if row["fallback"] is None:
-        return f"unknown: {row['reason']}"
-    listed = (f"{op} x{n} ({row['fallback_reasons'][op]})" for op, n in row["fallback"].items())
-    return "; ".join(listed) or "nothing"
+def _explanations(rows: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """Why something is left to the host or unknown, with the backends of which that is true."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row["reason"]:
+            found.setdefault(row["reason"], []).append(row["name"])
+        reasons = row["fallback_reasons"] or {}
+        for reason in dict.fromkeys(reasons.values()):
+            listed = ", ".join(f"{op} x{row['fallback'][op]}" for op in sorted(reasons) if reasons[op] == reason)
+            found.setdefault(f"on the host, because {reason}: {listed}", []).append(row["name"])
+    return found
 
 
 COMMAND = Command(
