@@ -14,9 +14,11 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tfjslab.backends.registry import ROWS
 from tfjslab.base.errors import BackendUnavailableError
 from tfjslab.base.resources import kernel_text, kernels_root
 from tfjslab.base.version import __version__
+from tfjslab.cli.app import COMMANDS
 
 REPO = Path(__file__).parents[1]
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
@@ -138,3 +140,15 @@ def test_the_readme_has_exactly_two_set_up_lines_one_to_run_and_one_to_test():
     assert lines[0].endswith("tfjslab")
     assert "[test]" in lines[1]
     assert "pytest" in lines[1]
+
+
+def test_the_python_of_the_readme_runs(capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", (REPO / "README.md").read_text(), re.DOTALL)
+    exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - our own file
+    assert capsys.readouterr().out.startswith("(1, 1000) ")
+
+
+def test_the_readme_names_every_command_and_every_backend():
+    text = (REPO / "README.md").read_text()
+    assert [c.name for c in COMMANDS if f"`tfjslab {c.name}" not in text] == []
+    assert [b.name for b in ROWS if f"`{b.name}`" not in text] == []
