@@ -64,6 +64,7 @@ def fetch(url: str, role: str, cache: Path | None, progress: Callable[[int, int 
         with _opener().open(request, timeout=_TIMEOUT_SECONDS) as response:
             entry = _store(url, response, root, progress)
     except HTTPError as e:
+        e.close()
         if e.code == _NOT_MODIFIED and known:
             return _kept(known, root, progress)
         raise _failed(url, role, f"the server answers {e.code} {e.reason}") from None

@@ -158,8 +158,10 @@ def layer(*class_names: str) -> Callable[[Callable[[Call], str]], Callable[[Call
     """Register the reader of a layer class: a function that adds its nodes and returns its output."""
 
     def decorate(read: Callable[[Call], str]) -> Callable[[Call], str]:
-        for name in class_names:
-            _LAYERS[name] = lambda call: (read(call),)
+        def single(call: Call) -> Sequence[str]:
+            return (read(call),)
+
+        _LAYERS.update(dict.fromkeys(class_names, single))
         return read
 
     return decorate
