@@ -12,7 +12,17 @@ from tfjslab.ops.registry import Spec
 from tfjslab.passes.fusion import Rules, group_nodes
 
 _IMAGE, _CHANNELS = Spec((1, 4, 4, 8), "float32"), Spec((8,), "float32")
-_ALL = Rules(lambda n: True, lambda core: core.op == "Conv2D", lambda operand, out: True)
+
+
+def _yes(*_):
+    return True
+
+
+def _is_conv(core):
+    return core.op == "Conv2D"
+
+
+_ALL = Rules(_yes, _is_conv, _yes, _is_conv)
 
 
 def _groups(nodes, outputs=("out",), rules=_ALL, **specs):
@@ -72,6 +82,25 @@ def test_a_chain_that_changes_the_shape_is_not_merged():
 
 
 def test_unsupported_nodes_stand_alone():
-    rules = Rules(lambda n: n.op != "Relu", lambda core: True, lambda operand, out: True)
+    rules = Rules(lambda n: n.op != "Relu", _yes, _yes, _is_conv)
     nodes = [Node("c", "Conv2D", ("x", "w")), Node("r", "Relu", ("c",)), Node("out", "Neg", ("r",))]
     assert _names(_groups(nodes, rules=rules)) == [["c"], ["r"], ["out"]]
+
+
+def _padded(value=0.0, channels=(0, 0)):
+    attrs = {"paddings": ((0, 0), (0, 1), (2, 0), channels), "constant_value": value}
+    conv = {"padding": "VALID", "strides": (1, 1, 1, 1)}
+    return [Node("p", "PadV2", ("x",), attrs), Node("out", "Conv2D", ("p", "w"), conv)]
+
+
+def test_padding_moves_into_the_convolution():
+    (group,) = _groups(_padded())
+    assert [n.name for n in group.nodes] == ["p", "out"]
+    assert group.core_node.inputs == ("x", "w")
+    assert group.core_node.attrs["padding"] == "EXPLICIT"
+    assert group.core_node.attrs["explicit_paddings"] == (0, 0, 0, 1, 2, 0, 0, 0)
+
+
+@pytest.mark.parametrize("kept", [{"value": 1.0}, {"channels": (0, 1)}])
+def test_padding_with_other_values_or_of_channels_stays(kept):
+    assert _names(_groups(_padded(**kept))) == [["p"], ["out"]]

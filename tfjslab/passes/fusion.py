@@ -18,6 +18,7 @@ from tfjslab.ops.registry import Spec
 
 # More operands need more pointers and registers than a tile has to spare.
 _MAX_OPERANDS = 6
+_IMAGE_RANK = 4
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Rules:
-    """What a backend can do: ``supported`` nodes have kernels (others stand alone), cores that ``takes_epilogue`` may be
-    followed by a chain, whose operands (their spec, then the output's) must be ones that an epilogue ``reads``.
+    """What a backend can do.
+
+    Nodes that are not ``supported`` stand alone. A core that ``takes_epilogue`` may be followed by a chain whose
+    operands (their spec, then the output's) an epilogue ``reads``. One that ``takes_padding`` pads its own input.
     """
 
     supported: Callable[[Node], bool]
     takes_epilogue: Callable[[Node], bool]
     reads: Callable[[Spec, Spec], bool]
+    takes_padding: Callable[[Node], bool]
 
 
 def group_nodes(
@@ -62,11 +66,7 @@ def group_nodes(
 ) -> list[Group]:
     """Fuse what can be fused; the groups stand in an order in which every value is made before it is used.
 
-    Args:
-        nodes: in order of execution.
-        specs: shapes and dtypes of all values.
-        outputs: values that must exist at the end, so nothing is fused across them.
-        rules: of the backend.
+    ``outputs`` must exist at the end, so nothing is fused across them.
     """
     uses: dict[str, int] = dict.fromkeys(outputs, 1)
     for n in nodes:
@@ -77,6 +77,10 @@ def group_nodes(
     position: dict[str, int] = {}
     for n in nodes:
         group = single(n) if rules.supported(n) else Group(n, (n,), X, (), n.name)
+        if rules.supported(n) and (padded := _take_padding(group, open_groups, uses, rules)):
+            group, producer = padded
+            done[position.pop(producer)] = None
+            del open_groups[producer]
         while rules.supported(n) and (found := _next_merge(group, open_groups, uses, specs, rules)):
             group, producer = found
             done[position.pop(producer)] = None
@@ -109,6 +113,24 @@ def single(node: Node) -> Group:
     if parts.core_op is not None:
         core = replace(node, op=parts.core_op, inputs=parts.core_inputs, attrs=core_attrs(node.attrs))
     return Group(core, (node,), parts.expr, parts.operands, node.name)
+
+
+def _take_padding(
+    group: Group, open_groups: Mapping[str, Group], uses: Mapping[str, int], rules: Rules,
+) -> tuple[Group, str] | None:
+    """A core whose input is padded with zeros pads for itself, when nobody else reads the padded image."""
+    core = group.core
+    if core is None or not rules.takes_padding(core) or core.attrs.get("padding") != "VALID":
+        return None
+    pad = open_groups.get(core.inputs[0])
+    if pad is None or pad.core is None or pad.core.op != "PadV2" or len(pad.nodes) > 1 or uses[pad.output] != 1:
+        return None
+    pairs = pad.core.attrs["paddings"]
+    if pad.core.attrs["constant_value"] or len(pairs) != _IMAGE_RANK or any(map(sum, (pairs[0], pairs[3]))):
+        return None
+    attrs = {**core.attrs, "padding": "EXPLICIT", "explicit_paddings": tuple(n for p in pairs for n in p)}
+    inner = replace(core, inputs=(pad.core.inputs[0], *core.inputs[1:]), attrs=attrs)
+    return replace(group, core=inner, nodes=(*pad.nodes, *group.nodes)), pad.output
 
 
 def _merge(group: Group, producer: Group) -> Group | None:

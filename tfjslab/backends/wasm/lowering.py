@@ -18,7 +18,10 @@ def lower_program(b: Builder, program: Specialized) -> None:
     specs = program.specs
     reasons = {n.name: refusal(n, specs) for n in program.graph.nodes}
 
-    rules = Rules(lambda n: not reasons[n.name], lambda core: LOWERINGS[core.op].takes_epilogue, epilogue_reads)
+    rules = Rules(
+        lambda n: not reasons[n.name], lambda core: LOWERINGS[core.op].takes_epilogue, epilogue_reads,
+        lambda core: LOWERINGS[core.op].takes_padding,
+    )
     for group in group_nodes(program.graph.nodes, specs, b.outputs, rules):
         reason = reasons[group.nodes[-1].name]
         b.open(group, kernel_name(group), reason)

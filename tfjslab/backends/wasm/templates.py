@@ -36,7 +36,7 @@ class Variant:
 
 
 SCALAR_VARIANT = Variant(SCALAR)
-SIMD_VARIANT = Variant(SIMD, relaxed=True, unroll=2)
+SIMD_VARIANT = Variant(SIMD, relaxed=True, unroll=4)
 
 
 @dataclass(frozen=True)

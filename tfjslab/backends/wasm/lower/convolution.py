@@ -15,7 +15,7 @@ from tfjslab.ops.window import Window, window
 from tfjslab.passes.fusion import Group
 
 # Accumulators that fit the 16 vector registers beside weights and an input.
-_ACCUMULATORS = 10
+_ACCUMULATORS = 8
 _PANEL_BYTES = 96 * 1024  # weights multiplied out at once: a good part of a second-level cache
 
 
@@ -35,7 +35,7 @@ def _refuses_conv(node: Node, specs: Specs) -> str:
     return refuses_window(node, specs)
 
 
-@lowering("Conv2D", refuses=_refuses_conv, takes_epilogue=True)
+@lowering("Conv2D", refuses=_refuses_conv, takes_epilogue=True, takes_padding=True)
 def lower_conv(b: Builder, group: Group) -> None:
     """Choose between the two forms; each image of a batch is a call of its own."""
     core = group.core_node
@@ -85,7 +85,7 @@ def _pointwise(b: Builder, group: Group, x: str, w: str) -> None:
     batch, h, wd, k = b.shape(x)
     n = b.shape(group.output)[3]
     vectors = -(-h * wd // b.lanes)
-    most = tile_vectors(vectors)
+    most = min(4, vectors)
     nr = _group_size(n, max(2, _ACCUMULATORS // min(most, vectors)))
     sections = flat_tiles(vectors, most)
     tiles = sum(s[2] for s in sections)
@@ -104,13 +104,6 @@ def _pointwise(b: Builder, group: Group, x: str, w: str) -> None:
     for i in range(batch):
         args = (source + i * k * step, weights, out + i * n * step, *tail.at(i * n * step))
         b.call(kern, args, units, flops=2 * h * wd * k * n, scratch_bytes=block * k * nr * 4 * b.lanes)
-
-
-def tile_vectors(vectors: int) -> int:
-    """Pixel vectors a tile: 4 beside two outputs is the fastest; 5 or 6 where that leaves no small rest."""
-    if vectors <= 6:  # noqa: PLR2004 - see above
-        return vectors
-    return min((4, 5, 6), key=lambda most: (-(-vectors // most) * most - vectors, most))
 
 
 def _general(b: Builder, group: Group, x: str, w: str, win: Window) -> None:

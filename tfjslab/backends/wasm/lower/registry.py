@@ -22,6 +22,7 @@ class Lowering:
     lower: Callable[[Builder, Group], None]
     refuses: Refuses
     takes_epilogue: bool
+    takes_padding: bool
 
 
 LOWERINGS: dict[str, Lowering] = {}
@@ -33,13 +34,13 @@ def float_only(node: Node, specs: Specs) -> str:
     return f"no WebAssembly kernel for {', '.join(found)}" if found else ""
 
 
-def lowering(*ops: str, refuses: Refuses = float_only, takes_epilogue: bool = False) -> Callable[
-    [Callable[[Builder, Group], None]], Callable[[Builder, Group], None],
-]:
+def lowering(
+    *ops: str, refuses: Refuses = float_only, takes_epilogue: bool = False, takes_padding: bool = False,
+) -> Callable[[Callable[[Builder, Group], None]], Callable[[Builder, Group], None]]:
     """Register a lowering for core ops."""
 
     def decorate(lower: Callable[[Builder, Group], None]) -> Callable[[Builder, Group], None]:
-        LOWERINGS.update(dict.fromkeys(ops, Lowering(lower, refuses, takes_epilogue)))
+        LOWERINGS.update(dict.fromkeys(ops, Lowering(lower, refuses, takes_epilogue, takes_padding)))
         return lower
 
     return decorate

@@ -31,7 +31,7 @@ class _Fold:
     multiplier: int = 1
 
 
-@lowering("DepthwiseConv2dNative", refuses=refuses_window, takes_epilogue=True)
+@lowering("DepthwiseConv2dNative", refuses=refuses_window, takes_epilogue=True, takes_padding=True)
 def lower_depthwise(b: Builder, group: Group) -> None:
     """Weights as [channel][tap]."""
     core = group.core_node
