@@ -87,6 +87,23 @@ SHAPES: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
     ("DepthToSpace", (((1, 2, 2, 3), FLOAT),), {"block_size": 2},
      "DepthToSpace: 3 channels cannot be divided into blocks of 2 x 2"),
     ("Range", (), {"start": 0, "limit": 5, "delta": 0}, "Range: from 0.0 to 5.0 in steps of 0.0 has no end"),
+    ("AddN", (((2,), FLOAT), ((3,), FLOAT)), {}, "AddN: shapes [2] and [3]; expected equal ones"),
+    ("Einsum", (((2, 3), FLOAT),), {"equation": "ijk->i"}, "Einsum: equation 'ijk->i' does not fit shapes [2, 3]"),
+    ("Einsum", (((2, 3), FLOAT),), {"equation": "i...->i"},
+     "Einsum: equation 'i...->i' does not fit shapes [2, 3]; expected letters only, such as 'ij,jk->ik'"),
+    ("MatrixBandPart", (((2,), FLOAT),), {"num_lower": 0, "num_upper": 0},
+     "MatrixBandPart: shape [2]; expected rank 2 or more"),
+    ("SpaceToDepth", (((1, 3, 2, 1), FLOAT),), {"block_size": 2},
+     "SpaceToDepth: height 3 and width 2 cannot be divided into blocks of 2"),
+    ("SpaceToBatchND", (((1, 3), FLOAT),), {"block_shape": [2], "paddings": [[0, 0]]},
+     "SpaceToBatchND: padded lengths [3] cannot be divided into blocks [2]"),
+    ("BatchToSpaceND", (((3, 3), FLOAT),), {"block_shape": [2], "crops": [[0, 0]]},
+     "BatchToSpaceND: batch 3 cannot be divided into blocks [2]"),
+    ("EnsureShape", (((2, 3), FLOAT),), {"shape": [-1, 4]},
+     "EnsureShape: shape [2, 3]; expected [-1, 4], where -1 is any length"),
+    ("CropAndResize", (((1, 4, 4, 1), FLOAT), ((2, 4), FLOAT), ((3,), INT)), {"crop_size": [2, 2]},
+     "CropAndResize: boxes [2, 4] with box_ind [3]; expected [n, 4] with [n]"),
+    ("Switch", (((2,), FLOAT), ((2,), BOOL)), {}, "Switch: the predicate is bool [2]; expected a bool scalar"),
     ("Select", (((3,), BOOL), ((2, 2), FLOAT), ((2, 2), FLOAT)), {},
      "shapes [3, 1] and [2, 2] cannot be broadcast together"),
 ]
@@ -183,3 +200,19 @@ def test_lists_are_never_changed_in_place() -> None:
 def test_control_ops_are_not_kernels() -> None:
     with pytest.raises(UsageError, match=r"^While is run by the executor, not by a kernel$"):
         registry.get("While").run([], {})
+
+
+def test_control_ops_tell_dtypes_and_how_many_outputs_they_have() -> None:
+    loop, branch, merge, switch = (registry.get(n) for n in ("While", "If", "Merge", "Switch"))
+    ins = [Spec((2,), FLOAT), Spec((), "variant")]
+    found = loop.infer(ins, {})
+    assert [(s.shape, s.dtype) for s in found] == [(None, FLOAT), ((), "variant")]
+    assert loop.outputs_of({}, 2) == 2
+    attrs = branch.resolve_attrs({"then_branch": "a", "else_branch": "b", "Tout": [INT]}, "here")
+    assert [s.dtype for s in branch.infer(ins, attrs)] == [INT]
+    assert branch.outputs_of(attrs, 2) == 1
+    assert [s.shape for s in merge.infer([Spec((2,), FLOAT), Spec((2,), FLOAT)], {})] == [(2,), ()]
+    assert merge.infer([Spec((2,), FLOAT), Spec((3,), FLOAT)], {})[0].shape is None
+    assert [s.shape for s in switch.infer([Spec((2,), FLOAT), Spec((), BOOL)], {})] == [(2,), (2,)]
+    with pytest.raises(DTypeError, match=r"^Merge: dtypes float32, int32 differ$"):
+        merge.infer([Spec((2,), FLOAT), Spec((2,), INT)], {})
