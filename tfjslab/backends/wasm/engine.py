@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from collections.abc import Callable
 from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
@@ -95,23 +96,23 @@ class Memory:
             self._memory = None
 
 
-def compile_module(text_key: str, text: str) -> tuple[wasmtime.Module, bool]:
+def compile_module(key: str, text: Callable[[], str]) -> tuple[wasmtime.Module, bool]:
     """Compile WebAssembly text, or take the machine code from the disk cache; tells which.
 
-    ``text_key`` is the content key. A damaged cache entry is compiled anew.
+    ``key`` is the content key; the text is made only when it is needed. A damaged cache entry is compiled anew.
     """
 
     def build() -> bytes:
         try:
-            return bytes(wasmtime.Module(engine(), bytes(wasmtime.wat2wasm(text))).serialize())
+            return bytes(wasmtime.Module(engine(), bytes(wasmtime.wat2wasm(text()))).serialize())
         except wasmtime.WasmtimeError as e:
             raise BackendError(f"wasmtime refused a generated module: {str(e).splitlines()[0]}") from e
 
-    found = cached_bytes(f"{ENGINE_NAME}-{text_key}", build)
+    found = cached_bytes(f"{ENGINE_NAME}-{key}", build)
     try:
         return wasmtime.Module.deserialize(engine(), found.data), found.cached
     except wasmtime.WasmtimeError:
-        found = cached_bytes(f"{ENGINE_NAME}-{text_key}", build, refresh=True)
+        found = cached_bytes(f"{ENGINE_NAME}-{key}", build, refresh=True)
         return wasmtime.Module.deserialize(engine(), found.data), False
 
 

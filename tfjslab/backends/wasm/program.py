@@ -7,7 +7,7 @@ output, so that the module depends on nothing but the calls and can be cached by
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tfjslab.backends.wasm.builder import Call, HostStep, Place, Record
@@ -55,9 +55,12 @@ class Segment:
 
 @dataclass(frozen=True)
 class Program:
-    """Module text, its cache key, the order of table entries behind the fixed ones, and the segments."""
+    """What makes the module's text, its cache key, the order of table entries behind the fixed ones, the segments.
 
-    text: str
+    The key is known without rendering a kernel: on a second start nothing is rendered at all.
+    """
+
+    text: Callable[[], str]
     key: str
     slots: tuple[str, ...]
     segments: tuple[Segment, ...]
@@ -71,11 +74,15 @@ def assemble(
     slots: dict[str, int] = {}
     writer = _Writer(names, slots, offsets, threads, scratch_bytes)
     segments, bodies = _segments(records, writer)
-    functions = [f"(func ${name} {render(k, variant)})" for k, name in names.items()]
     barrier = _BARRIER_TEXT.replace("{spins}", str(_SPINS)) if threads > 1 else ""
-    text = "\n".join([_HEAD, barrier, *functions, *bodies, ")"])
-    digest = hashlib.sha256(f"{sources_digest()} {text}".encode()).hexdigest()
-    return Program(text, digest, tuple(slots), tuple(segments))
+
+    def text() -> str:
+        functions = [f"(func ${name} {render(k, variant)})" for k, name in names.items()]
+        return "\n".join([_HEAD, barrier, *functions, *bodies, ")"])
+
+    parts = (sources_digest(), variant.lanes.name, variant.relaxed, barrier, list(names), bodies)
+    key = hashlib.sha256(repr(parts).encode()).hexdigest()
+    return Program(text, key, tuple(slots), tuple(segments))
 
 
 def _segments(records: Sequence[Record], writer: _Writer) -> tuple[list[Segment], list[str]]:

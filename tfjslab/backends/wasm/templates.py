@@ -14,16 +14,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
-
-import jinja2
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tfjslab.backends.wasm.emit import SCALAR, SIMD, Emitter, Lanes, const
 from tfjslab.base.resources import kernel_text, kernels_root
+from tfjslab.ops import expr_math
 from tfjslab.ops.expr import Expr
+
+if TYPE_CHECKING:
+    import jinja2
 
 
 @dataclass(frozen=True)
@@ -70,26 +72,26 @@ _NUMBER = re.compile(r"#(-?\d+)")
 _OP = re.compile(r"\(V\.(\w+)")
 
 
-class _Loader(jinja2.BaseLoader):
-    def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
-        del environment
-        return kernel_text(f"wasm/{template}"), template, lambda: True
-
-
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
+    import jinja2  # noqa: PLC0415 - a start from the module cache renders nothing
+
+    def load(name: str) -> str:
+        return kernel_text(f"wasm/{name}")
+
     # Kernel text is not HTML: nothing to escape.
     return jinja2.Environment(  # noqa: S701
-        loader=_Loader(), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.FunctionLoader(load), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         extensions=["jinja2.ext.do"],
     )
 
 
 @lru_cache(maxsize=1)
 def sources_digest() -> str:
-    """Digest of all kernel sources, part of every cache key."""
-    root = kernels_root() / "wasm"
-    texts = sorted((p.name, p.read_text(encoding="utf-8")) for p in root.iterdir() if p.name.endswith(".wat"))
+    """Digest of all that decides the text of kernels, the sources and the code that renders them, for cache keys."""
+    code = [*Path(__file__).parent.rglob("*.py"), *Path(expr_math.__file__).parent.glob("expr*.py")]
+    sources = [p for p in (kernels_root() / "wasm").iterdir() if p.name.endswith(".wat")]
+    texts = sorted((p.name, p.read_bytes()) for p in (*code, *sources))
     return hashlib.sha256(repr(texts).encode()).hexdigest()
 
 
