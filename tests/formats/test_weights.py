@@ -7,6 +7,7 @@ import pytest
 
 from tfjslab.base.errors import LimitError, ModelError, TfjslabError
 from tfjslab.formats.sources import FolderFiles
+from tfjslab.formats.strict_json import show
 from tfjslab.formats.weight_writer import encode
 from tfjslab.formats.weights import parse_manifest, read_weights
 
@@ -254,7 +255,8 @@ def test_links_must_stay_inside_the_folder_too(tmp_path):
     (tmp_path / "outside").write_bytes(bytes(36))
     (folder / "link").symlink_to(tmp_path / "outside")
     message = fails(folder, [(["link"], FOUR)], {})
-    assert message == (f"link: a link to '{tmp_path}/outside', outside of the model's folder", "model.path")
+    target = show(f"{tmp_path}/outside")  # shortened where the temporary folder's name is long
+    assert message == (f"link: a link to {target}, outside of the model's folder", "model.path")
     (folder / "inside").write_bytes(bytes(36))
     (folder / "link").unlink()
     (folder / "link").symlink_to("inside")
