@@ -184,10 +184,10 @@ def _analyse(work: _Work, name: str, enters: list[str]) -> _Frame:
     variables: list[tuple[str, str, str]] = []
     invariants: list[str] = []
     for enter in enters:
-        merges = [c for c in work.consumers.get(enter, ()) if nodes[c].op in _MERGE and (enter, 0) in nodes[c].inputs]
-        if not merges:
-            invariants.append(enter)
-            continue
+        readers = [c for c in work.consumers.get(enter, ()) if c in nodes and (enter, 0) in nodes[c].inputs]
+        merges = [c for c in readers if nodes[c].op in _MERGE]
+        # One that only control edges lead to is a constant that is read directly.
+        invariants += [enter] if readers and not merges else []
         variables.extend((enter, m, _next_of(work, m, enter)) for m in merges)
     position = {m: i for i, (_, m, _) in enumerate(variables)}
     if len(position) != len(variables):

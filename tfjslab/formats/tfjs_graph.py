@@ -44,6 +44,9 @@ def read(document: Document) -> Graph:
     converted = convert_frames(nodes, functions, where)
     functions.update(converted.functions)
     outputs = {e.ref: converted.alias.get(e.ref, e.ref) for e in interface.outputs}
+    inside = [name for name, _ in outputs.values() if name in nodes and name not in converted.nodes]
+    if inside:
+        raise ModelError(f"{where}: output {show(inside[0])} comes out of a loop without an Exit", code="model.loop")
     _refuse_unknown_ops(converted.nodes, functions, [*outputs.values()], {e.ref for e in interface.inputs}, where)
     weights = read_weights(groups, document.source.files)
     graph = _build(converted.nodes, functions, interface, outputs, weights, where)
