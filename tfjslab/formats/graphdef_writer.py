@@ -120,8 +120,19 @@ class GraphDefWriter:
         value = np.asarray(node.attrs[attribute.name], dtype)
         if attribute.kind == "dims" and value.tolist() == [-1]:
             value = value.reshape(())  # of unknown rank, which files say with a scalar
+        if node.op == "Conv2DBackpropInput" and value[0] < 0:
+            return self._with_batch(node, name, value[1:])
         value = value.reshape(-1, 2) if attribute.kind == "pairs" else value
         return self.constant(f"{name}/{attribute.name}", value)
+
+    def _with_batch(self, node: Node, name: str, rest: Array) -> str:
+        """The shape of an output whose batch is the input's: TF.js takes no -1 there."""
+        shape = self.emit(self.unique(f"{name}/Shape"), "Shape", [self.names[node.inputs[0]]])
+        ends = [self.constant(f"{name}/{k}", np.array([v], np.int32)) for k, v in (("begin", 0), ("size", 1))]
+        batch = self.emit(self.unique(f"{name}/batch"), "Slice", [shape, *ends])
+        axis = self.constant(f"{name}/axis", np.array(0, np.int32))
+        parts = [batch, self.constant(f"{name}/rest", rest), axis]
+        return self.emit(self.unique(f"{name}/output_shape"), "ConcatV2", parts, {"N": {"i": "2"}})
 
     def output(self, port: Port) -> str:
         """The file's name of an output: its value, behind an Identity where the two are called differently."""
@@ -182,6 +193,7 @@ _ENCODERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "bool": lambda v: {"b": v}, "dtype": lambda v: {"type": dtypes.to_tf(v)}, "str": _text, "word": _text,
     "ints": lambda v: {"list": {"i": [str(i) for i in v]}},
     "strs": lambda v: {"list": {"s": [_text(s)["s"] for s in v]}},
+    "dtypes": lambda v: {"list": {"type": [dtypes.to_tf(d) for d in v]}},
     "dims": lambda v: {"shape": shape_json(tuple(None if d < 0 else d for d in v))},
 }
 

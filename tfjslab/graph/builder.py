@@ -45,6 +45,7 @@ class GraphBuilder:
     nodes: list[Node] = field(default_factory=list)
     constants: dict[str, Array] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    functions: dict[str, Graph] = field(default_factory=dict)
 
     def unique(self, name: str) -> str:
         """``name``, or ``name_1`` and so on when it is taken."""
@@ -96,6 +97,8 @@ class GraphBuilder:
         """The verified graph."""
         used = {v for n in self.nodes for v in n.uses} | {p.value for p in outputs}
         constants = {k: v for k, v in self.constants.items() if k in used}
-        graph = Graph(tuple(self.inputs), tuple(outputs), tuple(self.nodes), constants, metadata=metadata)
+        graph = Graph(
+            tuple(self.inputs), tuple(outputs), tuple(self.nodes), constants, dict(self.functions), metadata,
+        )
         verify(graph)
         return graph

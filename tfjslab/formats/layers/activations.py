@@ -134,6 +134,8 @@ def _softmax(c: Call) -> str:
 def softmax_over(c: Call, x: str, axis: int) -> str:
     """Softmax is over the last axis in files; others are moved there and back."""
     last = c.rank(x) - 1
+    if not -last - 1 <= axis <= last:
+        raise c.fail(f"axis {axis} of an input of rank {last + 1}")
     if axis % (last + 1) == last:
         return c.add("Softmax", x)
     perm = list(range(last + 1))

@@ -7,33 +7,39 @@ import numpy as np
 from tfjslab.formats.layers.call import Call, layer
 
 
-def _parameter(c: Call, name: str, option: str, like: str, fill: float, shape: list[int]) -> str:
-    """A per-channel weight in a shape that broadcasts, or a constant where the layer was told to have none."""
+def _parameter(c: Call, name: str, option: str, fill: float) -> str:
+    """A per-channel weight, or a constant where the layer was told to have none."""
     if c.flag(option, default=True):
-        return c.bench.constant(f"{c.scope}/{name}", c.find_weight(name).reshape(shape))
-    return c.constant(name, np.full(c.find_weight(like).size, fill).reshape(shape))
+        return c.weight(name)
+    return c.constant(name, np.full(c.find_weight("moving_mean").shape, fill))
 
 
 @layer("BatchNormalization", "BatchNormalizationV1", "SyncBatchNormalization")
 def _batch_norm(c: Call) -> str:
     """One FusedBatchNorm: folding it into the layer before is the optimizer's business, which reports it."""
     (axis,) = c.integers("axis", (-1,), 1)
-    rank = c.rank(c.x)
-    # Channels last need no axes of length 1 behind them.
-    shape = [-1] + [1] * (rank - 1 - axis % rank)
-    gamma, beta = (
-        _parameter(c, n, o, "moving_mean", f, shape) for n, o, f in (("gamma", "scale", 1), ("beta", "center", 0))
+    last = c.rank(c.x) - 1
+    perm = list(range(last + 1))
+    if not -len(perm) <= axis <= last:
+        raise c.fail(f"axis {axis} of an input of rank {last + 1}")
+    perm[axis], perm[last] = perm[last], perm[axis]
+    # The kernel takes channels last; swapping two axes undoes itself.
+    moved = perm != sorted(perm)
+    x = c.add("Transpose", c.x, perm=perm) if moved else c.x
+    out = c.add(
+        "FusedBatchNormV3", x, _parameter(c, "gamma", "scale", 1), _parameter(c, "beta", "center", 0),
+        c.weight("moving_mean"), c.weight("moving_variance"), epsilon=c.number("epsilon", 1e-3),
     )
-    mean, variance = (
-        c.bench.constant(f"{c.scope}/{n}", c.find_weight(n).reshape(shape)) for n in ("moving_mean", "moving_variance")
-    )
-    return c.add("FusedBatchNormV3", c.x, gamma, beta, mean, variance, epsilon=c.number("epsilon", 1e-3))
+    return c.add("Transpose", out, perm=perm) if moved else out
 
 
 @layer("LayerNormalization")
 def _layer_norm(c: Call) -> str:
     x, rank = c.x, c.rank(c.x)
-    axes = sorted({a % rank for a in c.integers("axis", (-1,))})
+    given = c.integers("axis", (-1,))
+    if not given or any(not -rank <= a < rank for a in given):
+        raise c.fail(f"axes {list(given)} of an input of rank {rank}")
+    axes = sorted({a % rank for a in given})
     dims = c.shape(x)
     shape = [(dims[i] or -1) if i in axes else 1 for i in range(axes[0], rank)]
     mean = c.add("Mean", x, axis=axes, keep_dims=True)
