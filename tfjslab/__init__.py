@@ -6,7 +6,7 @@ Names are loaded when they are first used, so that importing the package is quic
 from importlib import import_module
 from typing import Any
 
-from tfjslab.base.version import __version__ as __version__  # noqa: PLC0414 - a public name of the package
+from tfjslab.base.version import __version__ as __version__
 
 # Where each public name is defined. Every op with an eager function comes on top, from the op registry.
 _HOME = {

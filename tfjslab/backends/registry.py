@@ -229,7 +229,10 @@ def get_threads_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def set_wasm_paths(_paths: str | Mapping[str, str], _use_platform_fetch: bool = False) -> None:  # noqa: FBT001, FBT002
+def set_wasm_paths(
+    paths: str | Mapping[str, str],
+    use_platform_fetch: bool = False,  # noqa: FBT001, FBT002 - the signature of TensorFlow.js
+) -> None:
     """Accept what TensorFlow.js scripts pass, and do nothing.
 
     In a browser this says where the ``.wasm`` files are. Here the modules are generated in the process and cached

@@ -14,6 +14,15 @@ from tfjslab.graph.ir import Node
 if TYPE_CHECKING:
     from tfjslab.model.executor import Executor, Run
 
+
+class _Dead:
+    """A value on a branch that was not taken."""
+
+    def __repr__(self) -> str:
+        return "DEAD"
+
+
+DEAD = _Dead()
 Handler = Callable[["Executor", Node, Sequence[Any], "Run"], Sequence[Any]]
 
 
@@ -55,7 +64,17 @@ def _call(executor: Executor, node: Node, inputs: Sequence[Any], run: Run) -> Se
     return call_function(executor, node.attrs["f"], inputs, run)
 
 
-HANDLERS: dict[str, Handler] = {"While": _while, "If": _if, "Call": _call}
+def _switch(_executor: Executor, node: Node, inputs: Sequence[Any], _run: Run) -> Sequence[Any]:
+    data, predicate = inputs
+    return (DEAD, data) if _truth(predicate, node) else (data, DEAD)
+
+
+def _merge(_executor: Executor, _node: Node, inputs: Sequence[Any], _run: Run) -> Sequence[Any]:
+    alive = [i for i, value in enumerate(inputs) if value is not DEAD]
+    return (inputs[alive[0]], np.array(alive[0], np.int32)) if alive else (DEAD, DEAD)
+
+
+HANDLERS: dict[str, Handler] = {"While": _while, "If": _if, "Call": _call, "Switch": _switch, "Merge": _merge}
 
 
 def run_control(executor: Executor, node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Any]:

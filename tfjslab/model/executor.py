@@ -16,21 +16,13 @@ from tfjslab.backends.host import Live, check_promise, describe, run_node, spec_
 from tfjslab.base.errors import GraphError, ModelError, did_you_mean
 from tfjslab.base.limits import LIMITS, check_limit
 from tfjslab.graph.ir import Graph, Node
-from tfjslab.model.control import run_control
+from tfjslab.model.control import DEAD, run_control
 from tfjslab.model.schedule import MERGE, Group, Schedule, Single, schedule
 from tfjslab.ops.registry import Spec
 
 MAX_PROGRAMS = 16  # distinct input shapes that one graph keeps compiled
 
 
-class _Dead:
-    """A value on a branch that was not taken."""
-
-    def __repr__(self) -> str:
-        return "DEAD"
-
-
-DEAD = _Dead()
 Values = dict[str, Any]
 
 
@@ -114,7 +106,9 @@ class Executor:
         key = (outputs, tuple((name, spec.shape, spec.dtype) for name, spec in feeds.items()))
         program = self.programs.get(key)
         if program is None:
-            program = self._compile(schedule(self.graph, feeds, outputs))
+            # Known values would be compiled in, and the next call with these shapes may bring other ones.
+            shapes = {name: Spec(spec.shape, spec.dtype) for name, spec in feeds.items()}
+            program = self._compile(schedule(self.graph, shapes, outputs))
             self.programs[key] = program
             while len(self.programs) > MAX_PROGRAMS:
                 self.programs.popitem(last=False)[1].dispose()
@@ -199,7 +193,9 @@ class _Frame:
                 self._drop(value)
 
     def context(self) -> Run:
-        """The run as seen by a step: with what this frame holds."""
+        """The run as seen by a step: with what this frame holds, if anyone wants to know."""
+        if self.outside.recorder is None:
+            return self.outside
         held = self.outside.held
         live = Live(held.num_bytes + sum(self.own.values()), held.num_tensors + len(self.own))
         return replace(self.outside, held=live)
@@ -258,12 +254,12 @@ class _Frame:
         run = self.context()
         before = run.recorder.clock() if run.recorder else 0.0
         results = run_node(node, inputs, node.attrs)
-        check_promise(node, promised, results)
         if run.recorder:
             elapsed = (run.recorder.clock() - before) * 1e3
             ins, outs = ([_spec(v) for v in vs if v is not None] for vs in (inputs, results))
             added = Live(run.held.num_bytes + sum(s.num_bytes for s in outs), run.held.num_tensors + len(outs))
             run.recorder.add(describe(node, ins, outs, added, fallback=self.executor.fallback), elapsed)
+        check_promise(node, promised, results)
         return results
 
     def _with_attrs(self, node: Node) -> Node:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,16 +14,18 @@ import numpy as np
 from tfjslab.backends import registry
 from tfjslab.backends.base import Backend, PlanInfo, Session
 from tfjslab.backends.host import own_array, spec_of
-from tfjslab.base.dtypes import Array, numpy_dtype, of_array
+from tfjslab.base.dtypes import Array, of_array
 from tfjslab.base.errors import DisposedError, InputError
 from tfjslab.engine.create import make_tensor
 from tfjslab.engine.recorder import active_recorder
 from tfjslab.engine.state import count
 from tfjslab.engine.tensor import Tensor
-from tfjslab.formats import registry as formats
+from tfjslab.formats.registry import write_model
 from tfjslab.graph.ir import Graph, Port
+from tfjslab.model.control import DEAD
 from tfjslab.model.executor import Executor, Program, Recorder, Run, resolve_value
 from tfjslab.model.inputs import by_name, check_array, find_port, require_known
+from tfjslab.model.sample import sample_inputs
 from tfjslab.model.schedule import prune
 from tfjslab.model.summary import summary
 
@@ -101,9 +104,9 @@ class Model:
             wanted = self._wanted(outputs)
             arrays, as_tensors = self._feeds(feeds, wanted)
             results = self._executor().run(arrays, wanted, Run(active_recorder()))
-            owned: list[Any] = []
-            for result in results:
-                owned.append(_owned(result, owned))
+            owned: list[Array] = []
+            for name, result in zip(wanted, results, strict=True):
+                owned.append(_owned(name, result, owned))
         found = [_tensor(r) for r in owned] if as_tensors else owned
         return found[0] if isinstance(outputs, str) or (outputs is None and len(found) == 1) else found
 
@@ -130,11 +133,8 @@ class Model:
             return executor, executor.prepare({k: spec_of(v) for k, v in arrays.items()}, wanted)
 
     def sample(self, batch: int = 1, seed: int = 0) -> dict[str, Array]:
-        """Inputs of the declared shapes with seeded values, ``batch`` where a length is open.
-
-        InputError when an input's rank is not declared.
-        """
-        return {p.name: _sample(p, batch, seed + i) for i, p in enumerate(self.inputs)}
+        """Inputs of the declared shapes with seeded values, ``batch`` where a length is open; see ``sample_inputs``."""
+        return sample_inputs(self.inputs, batch, seed)
 
     def dispose(self) -> None:
         """Give back plans and weights. Doing it again changes nothing."""
@@ -148,9 +148,9 @@ class Model:
         """What the model is, as text."""
         return summary(self.graph, self.name)
 
-    def save(self, path: str | Path, format: str = "tfjs-graph-model") -> Path:  # noqa: A002 - the public name
+    def save(self, path: str | os.PathLike[str], format: str = "tfjs-graph-model") -> Path:  # noqa: A002 - public name
         """Write the model to a folder. UsageError lists the known formats."""
-        return formats.write_model(self.graph, path, format)
+        return write_model(self.graph, path, format)
 
     def __enter__(self) -> Self:
         return self
@@ -225,19 +225,13 @@ class Model:
                 raise InputError(f"input '{port.name}' is missing; given: {listed}", code="input.missing")
 
 
-def _owned(result: Any, others: Sequence[Any]) -> Any:
+def _owned(name: str, result: Any, others: Sequence[Array]) -> Array:
+    """The result as an array of the caller's own; InputError when it is no array."""
     if not isinstance(result, np.ndarray):
-        raise InputError(f"the output is {result!r}, not a tensor: ask for a value that is alive and no list")
+        why = "it is on a branch that was not taken" if result is DEAD else "it is a list of tensors"
+        raise InputError(f"output '{name}' is not a tensor here: {why}", code="input.output")
     return own_array(result, others)
 
 
 def _tensor(array: Array) -> Tensor:
     return make_tensor(array, of_array(array))
-
-
-def _sample(port: Port, batch: int, seed: int) -> Array:
-    if port.shape is None or port.dtype == "string":
-        raise InputError(f"input '{port.name}' has no declared shape of numbers; give values for it")
-    shape = tuple(batch if d is None or d < 0 else d for d in port.shape)
-    values = np.random.default_rng(seed).uniform(0, 1, shape)
-    return values.astype(numpy_dtype(port.dtype or "float32"))
