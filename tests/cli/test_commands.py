@@ -12,7 +12,7 @@ import pytest
 
 from tfjslab.backends import registry
 from tfjslab.base.version import __version__
-from tfjslab.cli import app, bench, main_job
+from tfjslab.cli import app, bench, main_job, output
 from tfjslab.cli.app import COMMANDS, main
 from tfjslab.cli.command import INTERRUPTED
 
@@ -145,6 +145,15 @@ def test_the_main_job_prints_ratios_top_kernels_and_that_weights_are_random(caps
     text = shown(capsys)
     for piece in ("1.0x", "kinds that take the most time", "unattributed", "the weights are seeded random numbers"):
         assert piece in text
+
+
+def test_tables_fit_a_narrow_terminal(capsys, model, monkeypatch):
+    monkeypatch.setattr(output, "_WIDTH_WITHOUT_TERMINAL", 80)
+    for command in ("run", "inspect", "profile", "bench"):
+        text = shown(capsys, command, model, "--backend", "cpu")
+        assert max(map(len, text.splitlines())) <= 80
+    (row,) = (line for line in text.splitlines() if line.startswith("cpu "))
+    assert len(row.split()) == 11  # no cell is folded; "32 B" counts twice
 
 
 def test_json_to_a_file_leaves_the_table_on_stdout(capsys, tmp_path):

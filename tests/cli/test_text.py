@@ -32,3 +32,7 @@ def test_ratios_below_one_keep_two_digits():
 
 def test_shapes_show_free_lengths_scalars_and_unknown_ranks():
     assert [text.shape(s) for s in (None, (), (None, 3), (1, 2))] == ["unknown", "scalar", "?x3", "1x2"]
+
+
+def test_a_long_name_keeps_its_end():
+    assert [text.tail(n, 8) for n in ("a/b/relu", "scope/b/relu")] == ["a/b/relu", "..b/relu"]

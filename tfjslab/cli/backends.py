@@ -44,7 +44,7 @@ def _show(console: Console, rows: Sequence[dict[str, Any]]) -> None:
              r["priority"] or "only by name")
             for r in rows
         ],
-        left=5,
+        left=5, wide=("stands for", "priority"),
     )
 
 

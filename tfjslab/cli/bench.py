@@ -64,25 +64,38 @@ def exit_code(results: Sequence[BenchResult]) -> int:
 
 
 def show(console: Console, results: Sequence[BenchResult], note: str) -> None:
-    """The table, the fastest backend of each model being 1.0x."""
-    columns = ("model", "backend", "threads", "load", "compile", "first", "median", "min", "p95", "spread", "runs",
-               "ratio", "weights", "peak", "kernels", "on host")
-    print_table(console, "Times in milliseconds", columns, [
-        (r.model, r.backend, r.threads, ms(r.load_ms), ms(r.compile_ms), ms(r.first_ms), ms(r.median_ms), ms(r.min_ms),
-         ms(r.p95_ms), ms(r.iqr_ms), r.runs, times(ratio), scaled(r.weight_bytes, "B"), scaled(r.peak_bytes, "B"),
-         count(r.num_kernels), count(r.fallback_kernels))
-        for r, ratio in zip(results, ratios(results), strict=True)
-    ], left=2)
+    """A table for each model, the fastest backend being 1.0x."""
+    rows = list(zip(results, ratios(results), strict=True))
+    for model in dict.fromkeys(r.model for r in results):
+        _show_model(console, model, [(r, ratio) for r, ratio in rows if r.model == model])
     console.print(
-        f"median, min, p95 and spread (the middle half of the runs) are of the steady runs, after {_warmups(results)} "
-        f"warm-up runs; ratio 1.0x is the fastest of a model.",
+        f"\nmedian, p95, min and spread (the middle half) are of steady runs, after {_warmups(results)} warm-up runs; "
+        "ratio: to the fastest median",
     )
-    for engine in dict.fromkeys(f"{r.backend}: {r.engine}, {r.clock}" for r in results):
+    for engine in dict.fromkeys(f"{r.backend}: {r.engine}, {r.threads} thread(s), {r.clock}" for r in results):
         console.print(engine)
+    for r in results:
+        if r.fallback_kernels:
+            console.print(f"{r.model} on {r.backend}: {r.fallback_kernels} of {r.num_kernels} kernels ran on the host")
     if note:
         console.print(note)
     for reason in dict.fromkeys(r.reason for r in results if r.reason):
         console.print(f"not all was measured: {reason}", style="bold")
+
+
+def _show_model(console: Console, model: str, rows: Sequence[tuple[BenchResult, float | None]]) -> None:
+    columns = ("backend", "load", "compile", "first", "median", "spread", "p95", "runs", "ratio", "peak", "min",
+               "kernels", "on host")
+    print_table(
+        console, f"{model}: milliseconds; {scaled(rows[0][0].weight_bytes, 'B')} of weights", columns,
+        [
+            (r.backend, ms(r.load_ms), ms(r.compile_ms), ms(r.first_ms), ms(r.median_ms), ms(r.iqr_ms), ms(r.p95_ms),
+             r.runs, times(ratio), scaled(r.peak_bytes, "B"), ms(r.min_ms), count(r.num_kernels),
+             count(r.fallback_kernels))
+            for r, ratio in rows
+        ],
+        wide=("min", "kernels", "on host"),
+    )
 
 
 def _warmups(results: Sequence[BenchResult]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from tfjslab.cli.command import Report
 
 # Without a terminal nothing is known of the width: wide enough that no column is cut in a file or a pipe.
 _WIDTH_WITHOUT_TERMINAL = 200
+_WIDE = 120  # where tables show all of their columns
 
 
 class _Console(Console):
@@ -51,13 +52,18 @@ def _write_json(data: Any, target: str) -> None:
 
 def print_table(
     console: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, left: int = 1,
+    wide: Container[str] = (),
 ) -> None:
-    """A table whose first ``left`` columns are text and the others numbers, aligned right. None is left empty."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for i, column in enumerate(columns):
-        made.add_column(column, justify="left" if i < left else "right", overflow="fold")
+    """A table whose first ``left`` columns are text and the others numbers, aligned right. None is left empty.
+
+    Columns in ``wide`` are left out where they would make the others unreadable.
+    """
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    shown = [i for i, column in enumerate(columns) if console.width >= _WIDE or column not in wide]
+    for i in shown:
+        made.add_column(columns[i], justify="left" if i < left else "right", overflow="fold")
     for row in rows:
-        made.add_row(*("" if cell is None else str(cell) for cell in row))
+        made.add_row(*("" if row[i] is None else str(row[i]) for i in shown))
     # Not the table's own title: that would be padded to the table's width.
     console.print(f"\n{title}", style="bold")
     console.print(made)

@@ -12,12 +12,13 @@ from tfjslab.cli.feeds import add_shape, sampled_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
-from tfjslab.cli.text import NOTHING, ms, percent, rate, scaled
+from tfjslab.cli.text import NOTHING, ms, percent, rate, scaled, tail
 from tfjslab.profiling.collect import profile_model
 from tfjslab.profiling.record import Profile, to_json
 from tfjslab.profiling.reduce import Row, by_kernel, by_node, overhead_ms, overhead_share
 
 DEFAULT_TOP = 15
+_WIDTH_OF_NUMBERS = 56  # what the columns beside a name take
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -71,8 +72,8 @@ def show_totals(console: Console, profile: Profile) -> None:
 
 def _print_rows(console: Console, title: str, key: str, rows: list[Row]) -> None:
     print_table(console, title, (key, "calls", "ms", "share", "GFLOP/s", "GB/s", "FLOPs", "on host"), [
-        (r.key, r.count, ms(r.time_ms), percent(r.share), rate(r.gflops_per_s, r.flops),
-         rate(r.gbytes_per_s, r.bytes_moved), scaled(r.flops), r.fallback)
+        (tail(r.key, console.width - _WIDTH_OF_NUMBERS), r.count, ms(r.time_ms), percent(r.share),
+         rate(r.gflops_per_s, r.flops), rate(r.gbytes_per_s, r.bytes_moved), scaled(r.flops), r.fallback)
         for r in rows
     ])
 

@@ -19,6 +19,8 @@ from tfjslab.cli.text import NOTHING, shape
 from tfjslab.cli.values import digest, read_inputs, write_outputs
 from tfjslab.graph.ir import Port
 
+_DIGEST_SHOWN = 12  # hexadecimal digits; JSON has all
+
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
@@ -67,14 +69,18 @@ def _show(console: Console, data: dict[str, Any]) -> None:
     console.print(f"{data['model']} on {data['backend']} ({data['engine']})")
     if data["note"]:
         console.print(data["note"])
-    columns = ("name", "dtype", "shape", "min", "max", "mean", "not finite", "sha256")
+    columns = ("name", "dtype", "shape", "min", "max", "mean")
     print_table(console, "Inputs", (*columns, "from"), [(*_cells(r), r["source"]) for r in data["inputs"]], left=3)
-    print_table(console, "Outputs", columns, [_cells(r) for r in data["outputs"]], left=3)
+    rows = [(*_cells(r), r["sha256"][:_DIGEST_SHOWN]) for r in data["outputs"]]
+    print_table(console, "Outputs", (*columns, "sha256"), rows, left=3)
+    for row in (*data["inputs"], *data["outputs"]):
+        if row["non_finite"]:
+            console.print(f"{row['name']}: {row['non_finite']} values are not finite")
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    numbers = [NOTHING if row[k] is None else f"{row[k]:.6g}" for k in ("min", "max", "mean")]
-    return (row["name"], row["dtype"], shape(row["shape"]), *numbers, str(row["non_finite"]), row["sha256"][:16])
+    numbers = [NOTHING if row[k] is None else f"{row[k]:.4g}" for k in ("min", "max", "mean")]
+    return (row["name"], row["dtype"], shape(row["shape"]), *numbers)
 
 
 COMMAND = Command(

@@ -52,3 +52,8 @@ def shape(dims: Sequence[int | None] | None) -> str:
     if dims is None:
         return "unknown"
     return "x".join("?" if d is None else str(d) for d in dims) or "scalar"
+
+
+def tail(name: str, width: int) -> str:
+    """The end of a long name, which is what tells it from its neighbours."""
+    return name if len(name) <= width else f"..{name[2 - width:]}"
