@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -181,6 +183,12 @@ def test_an_unknown_name_suggests_a_close_one():
     assert str(caught.value) == "module 'tfjslab' has no attribute 'mat_mull'; did you mean 'mat_mul'?"
     with pytest.raises(AttributeError, match=r"Tensor has no attribute or op 'summ'; did you mean 'sum'\?"):
         tf.scalar(1).summ()
+
+
+@pytest.mark.parametrize("first", ["(tf.scalar(1) + 1).item()", "tf.scalar(4).sqrt().item()", "tf.add(1, 1).item()"])
+def test_any_first_use_of_an_op_works_in_a_fresh_interpreter(first):
+    code = f"import tfjslab as tf; tf.set_backend('cpu'); print({first})"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "2.0\n"
 
 
 def test_errors_of_ops_are_of_our_own_tree():

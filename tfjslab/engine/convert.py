@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.engine.create import as_array, make_tensor
-from tfjslab.engine.operators import Dispatch
+from tfjslab.engine.operators import DISPATCH
 from tfjslab.engine.tensor import Tensor
 from tfjslab.ops.registry import OpDef
 
@@ -80,7 +80,7 @@ def _one(value: Any, dtype: str | None, made: list[Tensor], where: str) -> Tenso
     if isinstance(value, Tensor):
         if dtype in (None, value.dtype):
             return value
-        cast: Tensor = Dispatch.run("Cast", value, dtype)
+        cast: Tensor = DISPATCH.run("Cast", value, dtype)
         made.append(cast)
         return cast
     tensor = make_tensor(*as_array(value, dtype, where))

@@ -16,7 +16,7 @@ import numpy as np
 from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.engine.convert import friendly, to_tensors
 from tfjslab.engine.kernels import run_kernel
-from tfjslab.engine.operators import Dispatch
+from tfjslab.engine.operators import DISPATCH
 from tfjslab.engine.tensor import Tensor
 from tfjslab.ops import registry
 from tfjslab.ops.attrs import REQUIRED
@@ -160,5 +160,5 @@ def _method(tensor: Tensor, name: str) -> Callable[..., Any]:
     return partial(functions()[name], tensor)
 
 
-Dispatch.run = staticmethod(_dispatch)
-Dispatch.method = staticmethod(_method)
+DISPATCH.run = _dispatch
+DISPATCH.method = _method

@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
+_EAGER = "tfjslab.engine.eager"
 
-class Dispatch:
-    """Runs ops. A tensor cannot import what is built on tensors, so ``tfjslab.engine.kernels`` puts itself here."""
 
-    run: Callable[..., Any]
-    method: Callable[[Any, str], Any]
+class _Dispatch:
+    """Runs ops. A tensor cannot import what is built on tensors, so ``tfjslab.engine.eager`` puts itself here.
+
+    Until that is loaded (it defines all eager functions), the first use loads it.
+    """
+
+    def __init__(self) -> None:
+        self.run: Callable[..., Any] = self._load_and_run
+        self.method: Callable[[Any, str], Callable[..., Any]] = self._load_and_find
+
+    def _load_and_run(self, op: str, *values: Any) -> Any:
+        import_module(_EAGER)
+        return self.run(op, *values)
+
+    def _load_and_find(self, tensor: Any, name: str) -> Callable[..., Any]:
+        import_module(_EAGER)
+        return self.method(tensor, name)
+
+
+# ``run`` takes a kernel name and values, ``method`` a tensor and the name of an eager function.
+DISPATCH = _Dispatch()
 
 
 def _operator(op: str, *, swapped: bool = False, arity: int = 2) -> Callable[..., Any]:
     """A method that runs ``op`` on self and the other operand."""
     if arity == 1:
-        return lambda self: Dispatch.run(op, self)
+        return lambda self: DISPATCH.run(op, self)
     if swapped:
-        return lambda self, other: Dispatch.run(op, other, self)
-    return lambda self, other: Dispatch.run(op, self, other)
+        return lambda self, other: DISPATCH.run(op, other, self)
+    return lambda self, other: DISPATCH.run(op, self, other)
 
 
 class Operators:  # noqa: PLW1641 - Tensor, the only subclass, hashes by id

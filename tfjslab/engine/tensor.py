@@ -10,7 +10,7 @@ import numpy as np
 from tfjslab.base.dtypes import Array, dtype_info
 from tfjslab.base.errors import DisposedError, InputError
 from tfjslab.base.shapes import size_of
-from tfjslab.engine.operators import Dispatch, Operators
+from tfjslab.engine.operators import DISPATCH, Operators
 from tfjslab.engine.sessions import Data
 from tfjslab.engine.state import STATE, count
 
@@ -189,7 +189,7 @@ class Tensor(Operators):
         """Ops as methods: ``x.reshape([2, 3])`` is ``tf.reshape(x, [2, 3])``."""
         if name.startswith("_"):
             raise AttributeError(f"Tensor has no attribute '{name}'")
-        return Dispatch.method(self, name)
+        return DISPATCH.method(self, name)
 
     def __hash__(self) -> int:
         return self._id

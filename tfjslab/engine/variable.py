@@ -6,7 +6,7 @@ from typing import Any
 
 from tfjslab.base.errors import DTypeError, ShapeError
 from tfjslab.engine.create import tensor
-from tfjslab.engine.operators import Dispatch
+from tfjslab.engine.operators import DISPATCH
 from tfjslab.engine.state import STATE
 from tfjslab.engine.tensor import Tensor
 
@@ -38,7 +38,7 @@ def variable(initial: Any, name: str = "", dtype: str | None = None) -> Variable
     """A variable with the values of ``initial``, sharing its bytes when that is a tensor of the same dtype."""
     given = initial if isinstance(initial, Tensor) else tensor(initial, dtype=dtype)
     if dtype not in (None, given.dtype):
-        given = Dispatch.run("Cast", given, dtype)
+        given = DISPATCH.run("Cast", given, dtype)
     with STATE.lock:
         scopes, STATE.local.scopes = STATE.local.scopes, []  # variables belong to no scope, as in TensorFlow.js
         try:
