@@ -3,6 +3,7 @@
    offset of every tap (input channel, ky, kx) from a tile's corner. lo..hi are output groups. #}
 {% import "macros.wat" as m with context %}
 {% set VB = 4 * L %}
+(local.set $i_never (i32.load #0))
 {% call m.for("g", "@lo", "@hi") %}
 (local.set $i_q (i32.add @w (i32.mul @i_g #{{ 4 * k * nr }})))
 (local.set $i_n (i32.mul @i_g #{{ nr }}))
@@ -33,12 +34,7 @@
 {{ m.start_tile(rt * vt, nr, initial) }}
 (local.set $i_pk @i_panel)
 (local.set $i_tab @table)
-{% call m.repeat("k", "#%d" % k) %}
-(local.set $i_ak (i32.add @i_a (i32.load @i_tab)))
-{{ m.tile_step(rt * vt, nr, at_in, 0, 0, L, relaxed) }}
-{{ m.bump("i_tab", 4) }}
-{{ m.bump("i_pk", VB * nr) }}
-{% endcall %}
+{{ m.products(rt * vt, nr, at_in, k, 0, unroll, L, relaxed) }}
 (local.set $i_cp (i32.add @c @i_co))
 {{ m.store_tile(rt * vt, nr, pitch_out, operands, at_out, initial) }}
 {{ m.bump("i_a", vt * VB) }}

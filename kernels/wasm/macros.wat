@@ -170,8 +170,9 @@
 (br_if $E_{{ name }} @i_never)
 {% endmacro %}
 
-{# Sums a tile over k steps: inputs at $i_ak move by `step` bytes, weights at $i_pk are consecutive. Unrolling keeps the
-   accumulators from being copied back to where the loop began. #}
+{# Sums a tile over k steps; weights at $i_pk are consecutive. Inputs at $i_ak move by `step` bytes, or, when that is 0,
+   are found at $i_a plus the next offset of the table at $i_tab. Unrolling keeps the accumulators from being copied
+   back to where the loop began. #}
 {% macro products(mv, nr, at, k, step, unroll, L, relaxed) %}
 {% set w_step = 4 * L * nr %}
 {% macro steps(n) %}
@@ -179,9 +180,12 @@
 {% if u %}
 {{ cut("k") }}
 {% endif %}
+{% if not step %}
+(local.set $i_ak (i32.add @i_a (i32.load offset={{ 4 * u }} @i_tab)))
+{% endif %}
 {{ tile_step(mv, nr, at, u * step, u * w_step, L, relaxed) }}
 {% endfor %}
-{{ bump("i_ak", n * step) }}
+{{ bump("i_ak", n * step) if step else bump("i_tab", 4 * n) }}
 {{ bump("i_pk", n * w_step) }}
 {% endmacro %}
 (block $E_k

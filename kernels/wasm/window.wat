@@ -3,6 +3,7 @@
    instruction that folds the window. lo..hi are output channels; `multiplier` of them read one input channel. #}
 {% import "macros.wat" as m with context %}
 {% set VB = 4 * L %}
+(local.set $i_never (i32.load #0))
 (local.set $i_f @scratch)
 {{ m.fill("f", g.plane_bytes // 4, vconst(value), L) }}
 (local.set $i_last #-1)
@@ -52,18 +53,17 @@
 {% if combine == "madd" %}
 (local.set $i_pk (i32.add @scratch #{{ g.plane_bytes }}))
 {% endif %}
+{% if combine == "madd" %}
+{{ m.products(mv, 1, at_in, k, 0, unroll, L, relaxed) }}
+{% else %}
 {% call m.repeat("k", "#%d" % k) %}
 (local.set $i_ak (i32.add @i_a (i32.load @i_tab)))
-{% if combine == "madd" %}
-{{ m.tile_step(mv, 1, at_in, 0, 0, L, relaxed) }}
-{{ m.bump("i_pk", VB) }}
-{% else %}
 {% for i in range(mv) %}
 (local.set $v_c{{ i }}_0 (V.{{ "pmax" if combine == "max" and L > 1 else combine }} @v_c{{ i }}_0 (V.load offset={{ at_in[i] }} @i_ak)))
 {% endfor %}
-{% endif %}
 {{ m.bump("i_tab", 4) }}
 {% endcall %}
+{% endif %}
 (local.set $i_cp (i32.add @c @i_co))
 {{ m.store_tile(mv, 1, pitch_out, operands, at_out, initial) }}
 {{ m.bump("i_a", vt * VB) }}

@@ -137,7 +137,7 @@ def test_ready_and_set_backend_may_be_awaited_or_not():
 
 
 NAMES = "wasm, cpu, wasm-plain, wasm-simd, wasm-threads"
-FLAGS = "WASM_HAS_SIMD_SUPPORT, WASM_HAS_MULTITHREAD_SUPPORT"
+FLAGS = "WASM_CALIBRATE, WASM_HAS_SIMD_SUPPORT, WASM_HAS_MULTITHREAD_SUPPORT"
 
 
 @pytest.mark.parametrize(("call", "message"), [
@@ -158,7 +158,7 @@ def test_wrong_names_and_values_are_refused(call, message):
 def test_flags_are_found_out_once_and_can_be_reset(table):
     tf.env().reset()
     found = tf.env().features()
-    assert set(found) == {"WASM_HAS_SIMD_SUPPORT", "WASM_HAS_MULTITHREAD_SUPPORT"}
+    assert set(found) == {"WASM_CALIBRATE", "WASM_HAS_SIMD_SUPPORT", "WASM_HAS_MULTITHREAD_SUPPORT"}
     tf.env().set("WASM_HAS_SIMD_SUPPORT", not found["WASM_HAS_SIMD_SUPPORT"])
     assert tf.env().get("WASM_HAS_SIMD_SUPPORT") is not found["WASM_HAS_SIMD_SUPPORT"]
     tf.env().reset()

@@ -267,6 +267,10 @@ def env() -> Environment:
 
 _ENV = Environment((
     Flag(
+        "WASM_CALIBRATE", "whether the fastest tiles are measured (once for each kind of kernel, kept on disk)",
+        lambda: os.environ.get("TFJSLAB_CALIBRATE", "1") != "0",
+    ),
+    Flag(
         "WASM_HAS_SIMD_SUPPORT", "whether 'wasm' may choose SIMD kernels",
         lambda: availability("wasm-simd").available,
     ),

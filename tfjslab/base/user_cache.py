@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import platformdirs
@@ -14,3 +15,12 @@ def cache_root() -> Path:
     """``$TFJSLAB_CACHE_DIR``, or this system's cache folder of the user. It may not exist yet."""
     given = os.environ.get(CACHE_VARIABLE)
     return Path(given) if given else platformdirs.user_cache_path("tfjslab")
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that readers see the old one or the whole new one. Folders are made for this user only."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    with os.fdopen(handle, "wb") as f:
+        f.write(data)
+    Path(temporary).replace(path)

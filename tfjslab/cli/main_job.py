@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from tfjslab.base.machine import cpu_model, usable_cores
 from tfjslab.bench.bench import Settings
 from tfjslab.bench.result import BenchResult
 from tfjslab.cli import bench, options
@@ -15,7 +16,7 @@ from tfjslab.cli.models import loader, weights_note
 from tfjslab.cli.profile import show_kernels, show_totals
 from tfjslab.cli.progress import progress
 from tfjslab.profiling.collect import profile_model
-from tfjslab.profiling.record import Profile, cpu_model, to_json, usable_cores
+from tfjslab.profiling.record import Profile, to_json
 
 MODELS = ("mobilenet_v2", "blazeface")
 BUDGET_S = 4.0  # for each model on each backend: the whole job stays within a minute or so

@@ -41,6 +41,12 @@ class Expr:
     def __reduce__(self) -> tuple[type[Expr], tuple[Any, ...]]:
         return Expr, (self.op, self.args, self.leaf)
 
+    def __str__(self) -> str:
+        """Readable and exact: ``min(max(x0, 0.0), 6.0)``."""
+        if self.op in ("in", "const", "param"):
+            return f"x{self.leaf}" if self.op == "in" else str(self.leaf)
+        return f"{self.op}({', '.join(map(str, self.args))})"
+
     def __add__(self, o: Expr | float) -> Expr:
         return prim("add", self, o)
 

@@ -9,17 +9,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tfjslab.base.errors import InputError
+from tfjslab.base.machine import cpu_model, usable_cores
 
 Shape = tuple[int, ...]
 
@@ -69,22 +67,6 @@ def stamp_environment(backend: str, engine: str, threads: int, clock: str) -> En
         platform.python_version(), np.__version__, cpu_model(), usable_cores(), platform.platform(terse=True),
         backend, engine, threads, clock,
     )
-
-
-@lru_cache(maxsize=1)
-def cpu_model() -> str:
-    """The processor's name, as well as the system tells it."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def usable_cores() -> int:
-    """Cores that this process may use, which in a container is fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ import threading
 from collections import Counter
 
 from tfjslab.backends.base import Availability, Session
+from tfjslab.backends.wasm.emit import SCALAR, SIMD
 from tfjslab.backends.wasm.engine import ENGINE_NAME, engine
 from tfjslab.backends.wasm.session import WasmSession
-from tfjslab.backends.wasm.templates import SCALAR_VARIANT, SIMD_VARIANT, sources_digest
+from tfjslab.backends.wasm.templates import sources_digest
 from tfjslab.backends.wasm.workers import Workers
 from tfjslab.base.errors import BackendError
 
-_VARIANTS = {"plain": SCALAR_VARIANT, "simd": SIMD_VARIANT, "threads": SIMD_VARIANT}
+_LANES = {"plain": SCALAR, "simd": SIMD, "threads": SIMD}
 _COUNTERS = ("plans", "buffers", "heap_bytes", "heap_reserved_bytes")
 
 
@@ -41,7 +42,7 @@ class WasmBackend:
         self.name = f"wasm-{variant}"
         self.engine = ENGINE_NAME
         self.threads = threads
-        self.variant = _VARIANTS[variant]
+        self.lanes = _LANES[variant]
         # Two plans must not use the same workers at once: their barriers would wait for each other.
         self.run_lock = threading.Lock()
         self._sessions: set[WasmSession] = set()

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tfjslab.backends.wasm.emit import Lanes
 from tfjslab.backends.wasm.layouts import Layout, pitch, plane_floats
-from tfjslab.backends.wasm.templates import Kernel, Variant, kernel
+from tfjslab.backends.wasm.templates import Kernel, kernel
+from tfjslab.backends.wasm.tuning import Tile, Trial, tuner
 from tfjslab.base.dtypes import Array, dtype_info
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
@@ -77,12 +79,13 @@ class _Span:
 class Builder:
     """State of one lowering. Steps are numbered by call, host steps included; lifetimes are in these numbers."""
 
-    def __init__(self, program: Specialized, outputs: Collection[str], variant: Variant) -> None:
+    def __init__(self, program: Specialized, outputs: Collection[str], lanes: Lanes) -> None:
         self.graph = program.graph
         self.specs = program.specs
         self.outputs = frozenset(outputs)
-        self.variant = variant
-        self.lanes = variant.lanes.count
+        self.tuner = tuner(lanes)
+        self.lanes = lanes.count
+        self.tiles: dict[str, str] = {}
         self.records: list[Record] = []
         self.constants: dict[str, tuple[Hashable, Callable[[], Array]]] = {}
         self.scratch_bytes = 0
@@ -198,6 +201,12 @@ class Builder:
         else:
             words = -(-self.spec(value).num_bytes // 4)  # blocks end on a cache line, so a rest of bytes may be rounded
             self.copy(source, out, (1, words), (words, 1), (words, 1))
+
+    def choose(self, kind: str, tiles: tuple[Tile, ...], trial: Callable[[Tile], Trial]) -> Tile:
+        """The fastest tile for a class of kernels; noted for the report."""
+        tile = self.tuner.choose(kind, tiles, trial)
+        self.tiles[kind] = str(tile)
+        return tile
 
     # ---- calls -------------------------------------------------------------------------------------------------
 

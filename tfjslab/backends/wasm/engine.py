@@ -96,17 +96,22 @@ class Memory:
             self._memory = None
 
 
-def compile_module(key: str, text: Callable[[], str]) -> tuple[wasmtime.Module, bool]:
+def compile_text(text: str) -> wasmtime.Module:
+    """Compile WebAssembly text; BackendError when the engine refuses it."""
+    try:
+        return wasmtime.Module(engine(), bytes(wasmtime.wat2wasm(text)))
+    except wasmtime.WasmtimeError as e:
+        raise BackendError(f"wasmtime refused a generated module: {str(e).splitlines()[0]}") from e
+
+
+def cached_module(key: str, text: Callable[[], str]) -> tuple[wasmtime.Module, bool]:
     """Compile WebAssembly text, or take the machine code from the disk cache; tells which.
 
     ``key`` is the content key; the text is made only when it is needed. A damaged cache entry is compiled anew.
     """
 
     def build() -> bytes:
-        try:
-            return bytes(wasmtime.Module(engine(), bytes(wasmtime.wat2wasm(text()))).serialize())
-        except wasmtime.WasmtimeError as e:
-            raise BackendError(f"wasmtime refused a generated module: {str(e).splitlines()[0]}") from e
+        return bytes(compile_text(text()).serialize())
 
     found = cached_bytes(f"{ENGINE_NAME}-{key}", build)
     try:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import platform
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfjslab.base.user_cache import cache_root
+from tfjslab.base.machine import cpu_identity
+from tfjslab.base.user_cache import cache_root, write_atomically
 
 _DIGEST_BYTES = 32
 _MAX_ENTRIES = 512
@@ -36,7 +34,7 @@ def cache_folder() -> Path:
 
 def cached_bytes(key: str, build: Callable[[], bytes], *, refresh: bool = False) -> Found:
     """The entry for ``key``, built and stored when absent. A cache that cannot be written is only slower."""
-    name = hashlib.sha256(f"{key}-{platform.machine()}-{platform.processor()}".encode()).hexdigest()
+    name = hashlib.sha256(f"{key}-{cpu_identity()}".encode()).hexdigest()
     path = cache_folder() / name
     if not refresh and (data := _read(path)) is not None:
         return Found(data, cached=True)
@@ -56,11 +54,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, temporary = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "wb") as f:
-        f.write(hashlib.sha256(data).digest() + data)
-    Path(temporary).replace(path)
+    write_atomically(path, hashlib.sha256(data).digest() + data)
     _evict(path.parent)
 
 

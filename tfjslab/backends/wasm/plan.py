@@ -13,7 +13,7 @@ from tfjslab.backends.base import Buffer, PlanInfo
 from tfjslab.backends.host import run_node
 from tfjslab.backends.wasm.builder import Builder, HostStep, Place
 from tfjslab.backends.wasm.describe import describe_records
-from tfjslab.backends.wasm.engine import Instance, compile_module
+from tfjslab.backends.wasm.engine import Instance, cached_module
 from tfjslab.backends.wasm.heap import align
 from tfjslab.backends.wasm.lowering import lower_program
 from tfjslab.backends.wasm.program import ARENA, BARRIER, SCRATCH, STAMPS, Segment, assemble, first_slot
@@ -55,14 +55,14 @@ class WasmPlan:
     def _build(self, specialized: Specialized, start: float) -> PlanInfo:
         """Lower, lay out, compile, instantiate."""
         backend = self._session.backend
-        builder = Builder(specialized, self._outputs, backend.variant)
+        builder = Builder(specialized, self._outputs, backend.lanes)
         lower_program(builder, specialized)
         buffers = builder.finish()
         memory = plan_memory(buffers)
         scratch = align(builder.scratch_bytes)
         self._threads = backend.threads if any(c.parallel for r in builder.records for c in r.calls) else 1
-        self._program = assemble(builder.records, memory.offsets, backend.variant, self._threads, scratch)
-        module, cached = compile_module(self._program.key, self._program.text)
+        self._program = assemble(builder.records, memory.offsets, backend.lanes, self._threads, scratch)
+        module, cached = cached_module(self._program.key, self._program.text)
         self._place(builder, memory)
         self._table = self._make_table(scratch * self._threads, len(builder.records))
         self._instances += [Instance(module, self._heap.memory) for _ in range(self._threads)]
@@ -73,7 +73,8 @@ class WasmPlan:
         return PlanInfo(
             describe_records(builder, buffers), sum(map(self._session.constant_bytes, self._constants)),
             memory.peak_bytes, memory.lower_bound_bytes, (time.perf_counter() - start) * 1e3, cached=cached,
-            threads=self._threads, clock=CLOCK_NAME, details={"scratch_bytes": scratch * self._threads},
+            threads=self._threads, clock=CLOCK_NAME,
+            details={"scratch_bytes": scratch * self._threads, "tiles": builder.tiles},
         )
 
     # ---- making ------------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tfjslab.backends.wasm.builder import Call, HostStep, Place, Record
-from tfjslab.backends.wasm.templates import Kernel, Variant, render, sources_digest
+from tfjslab.backends.wasm.emit import Lanes
+from tfjslab.backends.wasm.templates import Kernel, render, sources_digest
 
 ARENA, SCRATCH, STAMPS, BARRIER = range(4)
 _FIRST_SLOT = 4
@@ -67,7 +68,7 @@ class Program:
 
 
 def assemble(
-    records: Sequence[Record], offsets: Mapping[str, int], variant: Variant, threads: int, scratch_bytes: int,
+    records: Sequence[Record], offsets: Mapping[str, int], lanes: Lanes, threads: int, scratch_bytes: int,
 ) -> Program:
     """Make the module; ``offsets`` are the arena's, by slot name."""
     names: dict[Kernel, str] = {}
@@ -77,10 +78,10 @@ def assemble(
     barrier = _BARRIER_TEXT.replace("{spins}", str(_SPINS)) if threads > 1 else ""
 
     def text() -> str:
-        functions = [f"(func ${name} {render(k, variant)})" for k, name in names.items()]
+        functions = [f"(func ${name} {render(k, lanes)})" for k, name in names.items()]
         return "\n".join([_HEAD, barrier, *functions, *bodies, ")"])
 
-    parts = (sources_digest(), variant.lanes.name, variant.relaxed, barrier, list(names), bodies)
+    parts = (sources_digest(), lanes.name, barrier, list(names), bodies)
     key = hashlib.sha256(repr(parts).encode()).hexdigest()
     return Program(text, key, tuple(slots), tuple(segments))
 

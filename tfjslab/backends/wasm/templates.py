@@ -29,19 +29,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Variant:
-    """How kernels are rendered: vector type, whether multiply-add may be fused, and how far product loops unroll."""
-
-    lanes: Lanes
-    relaxed: bool = False
-    unroll: int = 1
-
-
-SCALAR_VARIANT = Variant(SCALAR)
-SIMD_VARIANT = Variant(SIMD, relaxed=True, unroll=4)
-
-
-@dataclass(frozen=True)
 class Kernel:
     """A kernel source with its parameters; equal kernels become one function.
 
@@ -96,9 +83,9 @@ def sources_digest() -> str:
 
 
 @lru_cache(maxsize=4096)
-def render(k: Kernel, variant: Variant) -> str:
+def render(k: Kernel, lanes: Lanes) -> str:
     """The function's text without its name: parameters, locals, body."""
-    lanes, emitter = variant.lanes, Emitter(variant.lanes)
+    emitter = Emitter(lanes)
     scalar = Emitter(SCALAR)
 
     def expr(index: int, *leaves: str) -> str:
@@ -110,8 +97,9 @@ def render(k: Kernel, variant: Variant) -> str:
         return text if lanes is SCALAR else text.replace("$v_", "$f_").replace("$m_", "$i_m")
 
     body = _environment().get_template(f"{k.source}.wat").render(
-        dict(k.params), pointers=k.pointers[1:], L=lanes.count, vconst=lambda v: const(float(v), lanes), expr=expr,
-        scalar_expr=scalar_expr, relaxed=variant.relaxed and lanes is SIMD,
+        {"relaxed": False, **dict(k.params)},
+        pointers=k.pointers[1:], L=lanes.count, vconst=lambda v: const(float(v), lanes), expr=expr,
+        scalar_expr=scalar_expr,
     )
     return _finish(body, k, lanes)
 

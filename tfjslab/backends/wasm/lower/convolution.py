@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from tfjslab.backends.wasm.builder import Builder, Place
 from tfjslab.backends.wasm.layouts import Layout, flat_tiles, pitch, plane_geometry, row_tiles, tap_offsets
-from tfjslab.backends.wasm.lower.operands import epilogue
+from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
 from tfjslab.backends.wasm.lower.registry import Specs, float_only, lowering
-from tfjslab.backends.wasm.templates import kernel
+from tfjslab.backends.wasm.templates import Kernel, kernel
+from tfjslab.backends.wasm.tuning import Tile, Trial
 from tfjslab.base.dtypes import Array
 from tfjslab.graph.ir import Node
 from tfjslab.ops.window import Window, window
 from tfjslab.passes.fusion import Group
 
-# Accumulators that fit the 16 vector registers beside weights and an input.
-_ACCUMULATORS = 8
 _PANEL_BYTES = 96 * 1024  # weights multiplied out at once: a good part of a second-level cache
+
+# The first is taken when nothing is measured: it needs no relaxed SIMD and was never seen to spill.
+SIMD_TILES = (
+    Tile(2, 4, 1, relaxed=False), Tile(2, 4, 4, relaxed=True), Tile(4, 2, 3, relaxed=True), Tile(2, 4, 2, relaxed=True),
+    Tile(2, 4, 1, relaxed=True), Tile(2, 4, 2, relaxed=True, biased=False), Tile(3, 3, 3, relaxed=True),
+    Tile(4, 2, 3, relaxed=True, biased=False), Tile(2, 4, 4, relaxed=False),
+)
+SCALAR_TILES = (
+    Tile(2, 4, 1, relaxed=False), Tile(2, 4, 4, relaxed=False), Tile(4, 2, 1, relaxed=False),
+    Tile(4, 2, 3, relaxed=False), Tile(3, 3, 2, relaxed=False),
+)
 
 
 def refuses_window(node: Node, specs: Specs) -> str:
@@ -48,17 +60,32 @@ def lower_conv(b: Builder, group: Group) -> None:
         _general(b, group, x, w, geometry)
 
 
-def _group_size(outputs: int, most: int) -> int:
+def tiles(b: Builder) -> tuple[Tile, ...]:
+    """The candidates for product loops."""
+    return SIMD_TILES if b.lanes > 1 else SCALAR_TILES
+
+
+def both_epilogues(b: Builder, group: Group) -> dict[bool, Epilogue]:
+    """The epilogue for tiles that start from the bias (True) and for those that add it."""
+    return {starts: epilogue(b, group, Layout.PLANES, starts=starts) for starts in (True, False)}
+
+
+def group_size(outputs: int, most: int) -> int:
     """Outputs computed at once: the largest number up to ``most`` that divides them."""
     return next(d for d in range(min(most, outputs), 0, -1) if outputs % d == 0)
 
 
-def _splat(n: int) -> int:
+def size_class(n: int) -> str:
+    """Sizes that behave alike: by powers of two, and all large ones together."""
+    return f"<{2 ** min(n.bit_length(), 8)}"
+
+
+def splat_round(n: int) -> int:
     """Weights multiplied out in one round of the loop that does it."""
     return next(u for u in (16, 8, 4, 2, 1) if n % u == 0)
 
 
-def _weights(b: Builder, w: str, nr: int) -> Place:
+def filters(b: Builder, w: str, nr: int) -> Place:
     """Filters as [outputs / nr][inputs, ky, kx][nr]: packed once if constant, else by a copy in the plan."""
     kh, kw, cin, n = b.shape(w)
     array = b.constant_array(w)
@@ -81,57 +108,124 @@ def pack_filters(w: Array, nr: int) -> Array:
     )
 
 
+# ---- 1x1 -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Pointwise:
+    """A 1x1 convolution: plane pitch in bytes, its vectors, inner length, outputs."""
+
+    step: int
+    vectors: int
+    k: int
+    n: int
+
+    def kernel(self, tile: Tile, tail: Epilogue, lanes: int) -> tuple[Kernel, int, int, int]:
+        """The kernel, its units, its scratch bytes, and outputs in a group of weights."""
+        nr = group_size(self.n, max(tile.outputs, tile.outputs * tile.vectors // min(tile.vectors, self.vectors)))
+        sections = flat_tiles(self.vectors, tile.vectors)
+        count, groups = sum(s[2] for s in sections), self.n // nr
+        block = max(1, min(groups, _PANEL_BYTES // (self.k * nr * 4 * lanes)))
+        by_pixels = count >= groups
+        made = kernel(
+            "pointwise", ("a", "w", "c", *tail.pointers), expressions=(tail.expr,), k=self.k, n=self.n, nr=nr,
+            block=block, unroll=tile.unroll, relaxed=tile.relaxed, splat=splat_round(self.k * nr),
+            sections=tuple(sections), tiles=count, split="pixels" if by_pixels else "outputs", pitch_in=self.step,
+            pitch_out=self.step, operands=tail.kinds, initial=tail.initial,
+        )
+        return made, count if by_pixels else groups, block * self.k * nr * 4 * lanes, nr
+
+    def trial(self, tile: Tile, tail: Epilogue, lanes: int) -> Trial:
+        """A trial on the real size."""
+        made, units, scratch, _ = self.kernel(tile, tail, lanes)
+        out = self.n * self.step
+        operand = {"channel": 4 * self.n, "full": out, "pixel": self.step}
+        sizes = (self.k * self.step, 4 * self.k * self.n, out, *(operand[kind] for kind in tail.kinds))
+        return Trial(made, sizes, scratch, units)
+
+
 def _pointwise(b: Builder, group: Group, x: str, w: str) -> None:
     batch, h, wd, k = b.shape(x)
     n = b.shape(group.output)[3]
-    vectors = -(-h * wd // b.lanes)
-    most = min(4, vectors)
-    nr = _group_size(n, max(2, _ACCUMULATORS // min(most, vectors)))
-    sections = flat_tiles(vectors, most)
-    tiles = sum(s[2] for s in sections)
-    source, weights = b.planes(x), _weights(b, w, nr)
-    tail = epilogue(b, group, Layout.PLANES, starts=True)
-    out = b.new(group.output, Layout.PLANES)
     step = 4 * pitch(h * wd, wd)
-    block = max(1, min(n // nr, _PANEL_BYTES // (k * nr * 4 * b.lanes)))
-    split = "pixels" if tiles >= n // nr else "outputs"
-    kern = kernel(
-        "pointwise", ("a", "w", "c", *tail.pointers), expressions=(tail.expr,),
-        k=k, n=n, nr=nr, block=block, unroll=b.variant.unroll, splat=_splat(k * nr), sections=tuple(sections),
-        tiles=tiles, split=split, pitch_in=step, pitch_out=step, operands=tail.kinds, initial=tail.initial,
-    )
-    units = tiles if split == "pixels" else n // nr
+    shape = Pointwise(step, -(-h * wd // b.lanes), k, n)
+    source = b.planes(x)
+    tails = both_epilogues(b, group)
+    few = shape.vectors if shape.vectors <= 16 else 0  # noqa: PLR2004 - beyond this, rests do not matter
+    kind = f"pointwise vectors={few or 'many'} inner={size_class(k)} {tails[True]}"
+    tile = b.choose(kind, tiles(b), lambda t: shape.trial(t, tails[t.biased], b.lanes))
+    tail = tails[tile.biased]
+    kern, units, scratch, nr = shape.kernel(tile, tail, b.lanes)
+    weights = filters(b, w, nr)
+    out = b.new(group.output, Layout.PLANES)
     for i in range(batch):
         args = (source + i * k * step, weights, out + i * n * step, *tail.at(i * n * step))
-        b.call(kern, args, units, flops=2 * h * wd * k * n, scratch_bytes=block * k * nr * 4 * b.lanes)
+        b.call(kern, args, units, flops=2 * h * wd * k * n, scratch_bytes=scratch)
+
+
+# ---- any window ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class General:
+    """A convolution over padded planes: the window, channels in and out, and plane pitches in bytes."""
+
+    win: Window
+    cin: int
+    n: int
+    pitch_in: int
+    pitch_out: int
+
+    def kernel(self, tile: Tile, tail: Epilogue, lanes: int) -> tuple[Kernel, int, int, int]:
+        """The kernel, its units, its scratch bytes, and outputs in a group of weights."""
+        g = plane_geometry(self.win, lanes)
+        oh, ow = self.win.out_size
+        k = self.cin * self.win.size[0] * self.win.size[1]
+        sections = row_tiles(oh, ow, lanes, tile.vectors)
+        largest = max(rt * vt for rt, _, _, parts in sections for vt, _ in parts)
+        nr = group_size(self.n, max(tile.outputs, tile.outputs * tile.vectors // largest))
+        made = kernel(
+            "conv", ("a", "w", "table", "c", *tail.pointers), expressions=(tail.expr,), k=k, nr=nr, unroll=tile.unroll,
+            relaxed=tile.relaxed, splat=splat_round(k * nr), sections=sections,
+            row_step=self.win.stride[0] * g.row_bytes, row_out=4 * ow, pitch_out=self.pitch_out, operands=tail.kinds,
+            initial=tail.initial,
+        )
+        return made, self.n // nr, k * nr * 4 * lanes, nr
+
+    def table(self, lanes: int) -> list[int]:
+        """Byte offset of every tap of every input channel."""
+        g = plane_geometry(self.win, lanes)
+        return [c * g.plane_bytes + t for c in range(self.cin) for t in tap_offsets(self.win, g)]
+
+    def trial(self, tile: Tile, tail: Epilogue, lanes: int) -> Trial:
+        """A trial on the real size."""
+        made, units, scratch, _ = self.kernel(tile, tail, lanes)
+        taps, out = len(self.table(lanes)), self.n * self.pitch_out
+        operand = {"channel": 4 * self.n, "full": out, "pixel": self.pitch_out}
+        padded = self.cin * plane_geometry(self.win, lanes).plane_bytes
+        sizes = (padded, 4 * taps * self.n, 4 * taps, out, *(operand[kind] for kind in tail.kinds))
+        return Trial(made, sizes, scratch, units)
 
 
 def _general(b: Builder, group: Group, x: str, w: str, win: Window) -> None:
     batch, h, wd, cin = b.shape(x)
     _, oh, ow, n = b.shape(group.output)
-    offsets = tap_offsets(win, g := plane_geometry(win, b.lanes))
-    most = 4 if n > 1 else 8
-    sections = row_tiles(oh, ow, b.lanes, most)
-    largest = max(rt * vt for rt, _, _, parts in sections for vt, _ in parts)
-    nr = _group_size(n, max(2, _ACCUMULATORS // largest))
-    k = cin * len(offsets)
-    weights = _weights(b, w, nr)
-    table = b.constant(
-        ("taps", cin, g, tuple(offsets)),
-        lambda: np.array([c * g.plane_bytes + t for c in range(cin) for t in offsets], np.int32),
-    )
+    shape = General(win, cin, n, 4 * pitch(h * wd, wd), 4 * pitch(oh * ow, ow))
+    g = plane_geometry(win, b.lanes)
     source = b.planes(x)
+    tails = both_epilogues(b, group)
+    kind = f"conv {win.size} columns={ow} inner={size_class(cin)} {tails[True]}"
+    tile = b.choose(kind, tiles(b), lambda t: shape.trial(t, tails[t.biased], b.lanes))
+    tail = tails[tile.biased]
+    kern, units, scratch, nr = shape.kernel(tile, tail, b.lanes)
+    weights = filters(b, w, nr)
+    offsets = shape.table(b.lanes)
+    table = b.constant(("taps", tuple(offsets)), lambda: np.array(offsets, np.int32))
     padded = b.temporary(cin * g.plane_bytes)
-    tail = epilogue(b, group, Layout.PLANES, starts=True)
     out = b.new(group.output, Layout.PLANES)
-    pitch_in, pitch_out = 4 * pitch(h * wd, wd), 4 * pitch(oh * ow, ow)
-    fill = kernel("planes", ("x", "padded"), g=g, pitch_in=pitch_in, value=0.0)
-    kern = kernel(
-        "conv", ("a", "w", "table", "c", *tail.pointers), expressions=(tail.expr,),
-        k=k, nr=nr, splat=_splat(k * nr), sections=sections, row_step=win.stride[0] * g.row_bytes,
-        row_out=4 * ow, pitch_out=pitch_out, operands=tail.kinds, initial=tail.initial,
-    )
+    fill = kernel("planes", ("x", "padded"), g=g, pitch_in=shape.pitch_in, value=0.0)
     for i in range(batch):
-        b.call(fill, (source + i * cin * pitch_in, padded), cin, flops=cin * h * wd)
-        args = (padded, weights, table, out + i * n * pitch_out, *tail.at(i * n * pitch_out))
-        b.call(kern, args, n // nr, flops=2 * oh * ow * k * n, scratch_bytes=k * nr * 4 * b.lanes)
+        b.call(fill, (source + i * cin * shape.pitch_in, padded), cin, flops=cin * h * wd)
+        first = out + i * n * shape.pitch_out
+        args = (padded, weights, table, first, *tail.at(i * n * shape.pitch_out))
+        b.call(kern, args, units, flops=2 * oh * ow * len(offsets) * n, scratch_bytes=scratch)

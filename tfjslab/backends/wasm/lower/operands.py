@@ -117,6 +117,9 @@ class Epilogue:
     places: tuple[Place, ...]
     initial: int = -1
 
+    def __str__(self) -> str:
+        return f"{self.expr} of {', '.join(self.kinds) or 'sums'}"
+
     @property
     def pointers(self) -> tuple[str, ...]:
         """Names of the kernel's operand parameters."""

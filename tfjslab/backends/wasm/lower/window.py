@@ -8,17 +8,28 @@ import numpy as np
 
 from tfjslab.backends.wasm.builder import Builder, Place
 from tfjslab.backends.wasm.layouts import Layout, pitch, plane_geometry, row_tiles, tap_offsets
-from tfjslab.backends.wasm.lower.convolution import refuses_window
+from tfjslab.backends.wasm.lower.convolution import both_epilogues, refuses_window
 from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
 from tfjslab.backends.wasm.lower.registry import lowering
-from tfjslab.backends.wasm.templates import kernel
+from tfjslab.backends.wasm.templates import Kernel, kernel
+from tfjslab.backends.wasm.tuning import Tile, Trial
 from tfjslab.base.dtypes import Array
 from tfjslab.ops.expr import X, Y
 from tfjslab.ops.pool import pool_window
 from tfjslab.ops.window import Window, window
 from tfjslab.passes.fusion import Group
 
-_ACCUMULATORS = 8
+# Several small tiles beat few large ones: beside the accumulators live one weight and one input.
+SIMD_TILES = (
+    Tile(1, 8, 1, relaxed=False), Tile(1, 8, 1, relaxed=True), Tile(1, 8, 3, relaxed=True), Tile(1, 7, 1, relaxed=True),
+    Tile(1, 6, 3, relaxed=True), Tile(1, 4, 9, relaxed=True), Tile(1, 8, 1, relaxed=True, biased=False),
+    Tile(1, 4, 3, relaxed=False),
+)
+SCALAR_TILES = (
+    Tile(1, 8, 1, relaxed=False), Tile(1, 8, 3, relaxed=False), Tile(1, 4, 3, relaxed=False),
+    Tile(1, 4, 9, relaxed=False),
+)
+_POOL_TILE = Tile(1, 8, 1, relaxed=False)
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,12 @@ def lower_depthwise(b: Builder, group: Group) -> None:
     else:
         weights = b.temporary(4 * c * m * kh * kw)
         b.copy(b.rows(w), weights, (c * m, kh * kw), (1, c * m), (kh * kw, 1))
-    _lower(b, group, x, win, _Fold("madd", 0.0, 0.0, m), weights, epilogue(b, group, Layout.PLANES, starts=True))
+    shape, tails = _shape(b, group, win, _Fold("madd", 0.0, 0.0, m)), both_epilogues(b, group)
+    tile = b.choose(
+        f"depthwise {win.size} stride={win.stride} columns={win.out_size[1]} {tails[True]}",
+        SIMD_TILES if b.lanes > 1 else SCALAR_TILES, lambda t: shape.trial(t, tails[t.biased], b.lanes),
+    )
+    _lower(b, group, x, shape, tile, weights, tails[tile.biased])
 
 
 def _pack(w: Array) -> Array:
@@ -58,7 +74,8 @@ def lower_max_pool(b: Builder, group: Group) -> None:
     core = group.core_node
     win = pool_window("MaxPool", b.shape(core.inputs[0]), core.attrs)
     fold = _Fold("max", -np.inf, -np.inf)
-    _lower(b, group, core.inputs[0], win, fold, None, epilogue(b, group, Layout.PLANES))
+    tail = epilogue(b, group, Layout.PLANES)
+    _lower(b, group, core.inputs[0], _shape(b, group, win, fold), _POOL_TILE, None, tail)
 
 
 @lowering("AvgPool", refuses=refuses_window)
@@ -74,7 +91,7 @@ def lower_avg_pool(b: Builder, group: Group) -> None:
         plane = np.zeros(pitch(oh * ow, ow), np.float32)
         plane[: oh * ow] = (1.0 / counts).reshape(-1)
         tail = Epilogue(X * Y, ("pixel",), (b.constant(("pool counts", win), lambda: plane),))
-    _lower(b, group, core.inputs[0], win, _Fold("add", 0.0, 0.0), None, tail)
+    _lower(b, group, core.inputs[0], _shape(b, group, win, _Fold("add", 0.0, 0.0)), _POOL_TILE, None, tail)
 
 
 def _counts(win: Window) -> Array:
@@ -88,24 +105,62 @@ def _counts(win: Window) -> Array:
     return np.asarray(np.outer(inside(0), inside(1)))
 
 
+@dataclass(frozen=True)
+class _Shape:
+    """The window, how it folds, output channels, and plane pitches in bytes."""
+
+    win: Window
+    fold: _Fold
+    n: int
+    pitch_in: int
+    pitch_out: int
+
+    def kernel(self, tile: Tile, tail: Epilogue, lanes: int) -> Kernel:
+        """The kernel; its units are the output channels."""
+        g = plane_geometry(self.win, lanes)
+        oh, ow = self.win.out_size
+        weights = ("w",) if self.fold.combine == "madd" else ()
+        return kernel(
+            "window", ("x", *weights, "table", "c", *tail.pointers), expressions=(tail.expr,), g=g, k=self.taps,
+            unroll=tile.unroll, relaxed=tile.relaxed, combine=self.fold.combine, value=self.fold.value,
+            start=self.fold.start, multiplier=self.fold.multiplier, sections=row_tiles(oh, ow, lanes, tile.vectors),
+            row_step=self.win.stride[0] * g.row_bytes, row_out=4 * ow, pitch_in=self.pitch_in,
+            pitch_out=self.pitch_out, operands=tail.kinds, initial=tail.initial,
+        )
+
+    @property
+    def taps(self) -> int:
+        """Elements of the window."""
+        return self.win.size[0] * self.win.size[1]
+
+    def scratch_bytes(self, lanes: int) -> int:
+        """A padded plane and the weights of one channel, multiplied out."""
+        return plane_geometry(self.win, lanes).plane_bytes + self.taps * 4 * lanes
+
+    def trial(self, tile: Tile, tail: Epilogue, lanes: int) -> Trial:
+        """A trial on the real size."""
+        out = self.n * self.pitch_out
+        operand = {"channel": 4 * self.n, "full": out, "pixel": self.pitch_out}
+        first = (self.n // self.fold.multiplier * self.pitch_in, 4 * self.n * self.taps, 4 * self.taps, out)
+        sizes = (*first, *(operand[kind] for kind in tail.kinds))
+        return Trial(self.kernel(tile, tail, lanes), sizes, self.scratch_bytes(lanes), self.n)
+
+
 def _lower(
-    b: Builder, group: Group, x: str, win: Window, fold: _Fold, weights: Place | None, tail: Epilogue,
+    b: Builder, group: Group, x: str, shape: _Shape, tile: Tile, weights: Place | None, tail: Epilogue,
 ) -> None:
-    batch, h, w, c = b.shape(x)
-    _, oh, ow, n = b.shape(group.output)
-    offsets = tap_offsets(win, g := plane_geometry(win, b.lanes))
-    taps = len(offsets)
-    pitch_in, pitch_out = 4 * pitch(h * w, w), 4 * pitch(oh * ow, ow)
-    kern = kernel(
-        "window", (*(("x", "w") if weights else ("x",)), "table", "c", *tail.pointers),
-        expressions=(tail.expr,), g=g, k=taps, combine=fold.combine, value=fold.value, start=fold.start,
-        multiplier=fold.multiplier, sections=row_tiles(oh, ow, b.lanes, _ACCUMULATORS),
-        row_step=win.stride[0] * g.row_bytes, row_out=4 * ow, pitch_in=pitch_in, pitch_out=pitch_out,
-        operands=tail.kinds, initial=tail.initial,
-    )
-    table = b.constant(("taps", 1, g, tuple(offsets)), lambda: np.array(offsets, np.int32))
+    batch, _, _, c = b.shape(x)
+    n, (oh, ow) = shape.n, shape.win.out_size
+    offsets = tap_offsets(shape.win, plane_geometry(shape.win, b.lanes))
+    kern = shape.kernel(tile, tail, b.lanes)
+    table = b.constant(("taps", tuple(offsets)), lambda: np.array(offsets, np.int32))
     source, out = b.planes(x), b.new(group.output, Layout.PLANES)
     for i in range(batch):
-        first = (source + i * c * pitch_in, *((weights,) if weights else ()))
-        args = (*first, table, out + i * n * pitch_out, *tail.at(i * n * pitch_out))
-        b.call(kern, args, n, flops=2 * oh * ow * n * taps, scratch_bytes=g.plane_bytes + taps * 4 * b.lanes)
+        first = (source + i * c * shape.pitch_in, *((weights,) if weights else ()))
+        args = (*first, table, out + i * n * shape.pitch_out, *tail.at(i * n * shape.pitch_out))
+        b.call(kern, args, n, flops=2 * oh * ow * n * len(offsets), scratch_bytes=shape.scratch_bytes(b.lanes))
+
+
+def _shape(b: Builder, group: Group, win: Window, fold: _Fold) -> _Shape:
+    (h, w), (oh, ow) = win.in_size, win.out_size
+    return _Shape(win, fold, b.shape(group.output)[3], 4 * pitch(h * w, w), 4 * pitch(oh * ow, ow))

@@ -1,0 +1,39 @@
+"""What machine this is: shown with every figure, and part of the keys of what was measured on it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from functools import lru_cache
+from pathlib import Path
+
+# What tells processors of one name apart, such as those behind a hypervisor.
+_IDENTITY = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU part")
+
+
+@lru_cache(maxsize=1)
+def cpu_model() -> str:
+    """The processor's name, as well as the system tells it."""
+    return _cpu_lines().get("model name") or platform.processor() or platform.machine()
+
+
+@lru_cache(maxsize=1)
+def cpu_identity() -> str:
+    """Everything that is known of the processor's kind, as text: a key, not for people."""
+    lines = _cpu_lines()
+    return repr((platform.machine(), platform.processor(), cpu_model(), [lines.get(k) for k in _IDENTITY]))
+
+
+def _cpu_lines() -> dict[str, str]:
+    """The first processor's entries on systems that list them."""
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return {}
+    first = info.read_text(errors="replace").split("\n\n", 1)[0]
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, which in a container is fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
