@@ -6,6 +6,7 @@ and what differs is open. So no shape rule is written a second time.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from tfjslab.ops.registry import Spec
 # Two lengths for open batches and two for other open dimensions, large enough for any window.
 _PROBES = ((2, 224), (3, 288))
 Probe = tuple[Spec, ...]
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass
@@ -99,6 +101,20 @@ class Call:
         """The layer's weight of that name."""
         return self.bench.constant(f"{self.scope}/{name}", self.find_weight(name))
 
+    def filters(self, name: str, rank: int) -> Array:
+        """The array of a weight that must have this rank."""
+        found = self.find_weight(name)
+        if found.ndim != rank:
+            raise self.fail(f"weight '{name}' has shape {list(found.shape)}, expected rank {rank}")
+        return found
+
+    def reshaped(self, name: str, shape: Sequence[int]) -> str:
+        """The layer's weight in another shape of as many elements."""
+        found = self.find_weight(name)
+        if found.size != math.prod(shape):
+            raise self.fail(f"weight '{name}' has shape {list(found.shape)}, expected {list(shape)}")
+        return self.bench.constant(f"{self.scope}/{name}", found.reshape(shape))
+
     def constant(self, name: str, values: Any, dtype: Any = np.float32) -> str:
         """A constant that the layer's options imply."""
         return self.bench.constant(f"{self.scope}/{name}", np.asarray(values, dtype))
@@ -123,13 +139,22 @@ class Call:
         return default if value is None else typed(value, bool, f"{self.where}: '{key}'")
 
     def number(self, key: str, default: float) -> float:
-        """A number; Keras 3 may wrap it into an array."""
+        """A number that float32 can hold."""
         value = self.config.get(key)
         if value is None:
             return default
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > _LARGEST:
             raise self.fail(f"option '{key}' is {show(value)}, expected a number")
         return float(value)
+
+    def numbers(self, key: str, default: float) -> float | list[float]:
+        """A number or a list of numbers."""
+        value = self.config.get(key)
+        if not isinstance(value, list):
+            return self.number(key, default)
+        if any(isinstance(v, bool) or not isinstance(v, (int, float)) or abs(v) > _LARGEST for v in value):
+            raise self.fail(f"option '{key}' is {show(str(value))}, expected numbers")
+        return value
 
     def text(self, key: str, default: str, choices: Sequence[str]) -> str:
         """One of some words."""
@@ -154,11 +179,16 @@ Layer = Callable[[Call], Sequence[str]]
 _LAYERS: dict[str, Layer] = {}
 
 
-def layer(*class_names: str) -> Callable[[Callable[[Call], str]], Callable[[Call], str]]:
-    """Register the reader of a layer class: a function that adds its nodes and returns its output."""
+def layer(*class_names: str, rank: int = 0) -> Callable[[Callable[[Call], str]], Callable[[Call], str]]:
+    """Register the reader of a layer class: a function that adds its nodes and returns its output.
+
+    With ``rank``, it has one input of that rank.
+    """
 
     def decorate(read: Callable[[Call], str]) -> Callable[[Call], str]:
         def single(call: Call) -> Sequence[str]:
+            if rank and call.rank(call.x) != rank:
+                raise call.fail(f"input {list(call.shape(call.x))}, expected rank {rank}")
             return (read(call),)
 
         _LAYERS.update(dict.fromkeys(class_names, single))

@@ -37,17 +37,17 @@ def _window(c: Call, rank: int = 2) -> dict[str, Any]:
     return {"strides": nhwc((*lead, *strides)), "dilations": nhwc((*lead, *dilations))}
 
 
-@layer("Conv2D", "Convolution2D")
+@layer("Conv2D", "Convolution2D", rank=4)
 def _conv2d(c: Call) -> str:
     attrs = {**_window(c), "padding": padding(c)}
     return with_channels_last(c, c.x, lambda x: _fused(c, x, c.weight("kernel"), attrs))
 
 
-@layer("Conv1D", "Convolution1D")
+@layer("Conv1D", "Convolution1D", rank=3)
 def _conv1d(c: Call) -> str:
     attrs = _window(c, 1)
     causal = c.text("padding", "valid", ("valid", "same", "causal")) == "causal"
-    filters = c.find_weight("kernel")
+    filters = c.filters("kernel", 3)
     reach = (filters.shape[0] - 1) * attrs["dilations"][2]
 
     def run(x: str) -> str:
@@ -61,7 +61,7 @@ def _conv1d(c: Call) -> str:
     return with_channels_last(c, c.x, run)
 
 
-@layer("DepthwiseConv2D")
+@layer("DepthwiseConv2D", rank=4)
 def _depthwise(c: Call) -> str:
     """Dilation counts as in Keras; TF.js 4.22 forgets it."""
     attrs = {**_window(c), "padding": padding(c)}
@@ -71,7 +71,7 @@ def _depthwise(c: Call) -> str:
     )
 
 
-@layer("SeparableConv2D", "SeparableConvolution2D")
+@layer("SeparableConv2D", "SeparableConvolution2D", rank=4)
 def _separable(c: Call) -> str:
     attrs = {**_window(c), "padding": padding(c)}
 
@@ -83,10 +83,10 @@ def _separable(c: Call) -> str:
     return with_channels_last(c, c.x, run)
 
 
-@layer("Conv2DTranspose", "Convolution2DTranspose", "Deconvolution2D")
+@layer("Conv2DTranspose", "Convolution2DTranspose", "Deconvolution2D", rank=4)
 def _transposed(c: Call) -> str:
     strides = c.integers("strides", (1, 1), 2)
-    kernel = c.find_weight("kernel")
+    kernel = c.filters("kernel", 4)
     if c.integers("dilation_rate", (1, 1), 2) != (1, 1) or c.config.get("output_padding") is not None:
         raise c.fail("dilation_rate and output_padding are not supported")
 

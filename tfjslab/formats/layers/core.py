@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from tfjslab.formats.layers.activations import FUSED, activate, activation_name
 from tfjslab.formats.layers.call import Call, layer
 
@@ -46,12 +44,7 @@ def _embedding(c: Call) -> str:
 def _rescaling(c: Call) -> str:
     x = c.x if c.dtype(c.x) == "float32" else c.add("Cast", c.x, DstT="float32")
     for tf_op, key, default in (("Mul", "scale", 1.0), ("AddV2", "offset", 0.0)):
-        given = c.config.get(key, default)
-        try:
-            values = np.asarray(given, np.float32)
-        except (TypeError, ValueError):
-            raise c.fail(f"option '{key}' is not a number or a list of numbers") from None
-        x = c.add(tf_op, x, c.constant(key, values))
+        x = c.add(tf_op, x, c.constant(key, c.numbers(key, default)))
     return x
 
 

@@ -41,13 +41,15 @@ def _layer_norm(c: Call) -> str:
         raise c.fail(f"axes {list(given)} of an input of rank {rank}")
     axes = sorted({a % rank for a in given})
     dims = c.shape(x)
-    shape = [(dims[i] or -1) if i in axes else 1 for i in range(axes[0], rank)]
+    if any(dims[i] is None for i in axes):
+        raise c.fail(f"input {list(dims)}; axes {axes} must have known lengths")
+    shape = [dims[i] or 0 if i in axes else 1 for i in range(axes[0], rank)]
     mean = c.add("Mean", x, axis=axes, keep_dims=True)
     variance = c.add("Mean", c.add("SquaredDifference", x, mean), axis=axes, keep_dims=True)
     scale = c.add("Rsqrt", c.add("AddV2", variance, c.constant("epsilon", c.number("epsilon", 1e-3))))
     out = c.add("Mul", c.add("Sub", x, mean), scale)
     if c.flag("scale", default=True):
-        out = c.add("Mul", out, c.bench.constant(f"{c.scope}/gamma", c.find_weight("gamma").reshape(shape)))
+        out = c.add("Mul", out, c.reshaped("gamma", shape))
     if c.flag("center", default=True):
-        out = c.add("AddV2", out, c.bench.constant(f"{c.scope}/beta", c.find_weight("beta").reshape(shape)))
+        out = c.add("AddV2", out, c.reshaped("beta", shape))
     return out

@@ -20,22 +20,22 @@ def _pool(c: Call, tf_op: str, rank: int) -> str:
     return with_channels_last(c, c.x, run)
 
 
-@layer("MaxPooling2D", "MaxPool2D")
+@layer("MaxPooling2D", "MaxPool2D", rank=4)
 def _max2d(c: Call) -> str:
     return _pool(c, "MaxPool", 2)
 
 
-@layer("AveragePooling2D", "AvgPool2D")
+@layer("AveragePooling2D", "AvgPool2D", rank=4)
 def _average2d(c: Call) -> str:
     return _pool(c, "AvgPool", 2)
 
 
-@layer("MaxPooling1D", "MaxPool1D")
+@layer("MaxPooling1D", "MaxPool1D", rank=3)
 def _max1d(c: Call) -> str:
     return _pool(c, "MaxPool", 1)
 
 
-@layer("AveragePooling1D", "AvgPool1D")
+@layer("AveragePooling1D", "AvgPool1D", rank=3)
 def _average1d(c: Call) -> str:
     return _pool(c, "AvgPool", 1)
 
@@ -47,11 +47,13 @@ def _whole(c: Call, tf_op: str) -> str:
     return c.add(tf_op, c.x, axis=axes, keep_dims=c.flag("keepdims", default=False))
 
 
-@layer("GlobalAveragePooling2D", "GlobalAvgPool2D", "GlobalAveragePooling1D", "GlobalAvgPool1D")
+@layer("GlobalAveragePooling2D", "GlobalAvgPool2D", rank=4)
+@layer("GlobalAveragePooling1D", "GlobalAvgPool1D", rank=3)
 def _global_average(c: Call) -> str:
     return _whole(c, "Mean")
 
 
-@layer("GlobalMaxPooling2D", "GlobalMaxPool2D", "GlobalMaxPooling1D", "GlobalMaxPool1D")
+@layer("GlobalMaxPooling2D", "GlobalMaxPool2D", rank=4)
+@layer("GlobalMaxPooling1D", "GlobalMaxPool1D", rank=3)
 def _global_max(c: Call) -> str:
     return _whole(c, "Max")

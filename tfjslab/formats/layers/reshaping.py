@@ -29,7 +29,8 @@ def _flatten(c: Call) -> str:
 
 @layer("Reshape")
 def _reshape(c: Call) -> str:
-    target = [-1 if v is None else v for v in c.config.get("target_shape") or []]
+    given = c.config.get("target_shape")
+    target: list[Any] = [-1 if v is None else v for v in given] if isinstance(given, list) else [given]
     if any(type(v) is not int for v in target) or sum(v < 0 for v in target) > 1:
         raise c.fail(f"option 'target_shape' is {show(str(target))}, expected integers, -1 at most once")
     if any(v < 0 for v in target):
@@ -46,7 +47,7 @@ def _permute(c: Call) -> str:
     return c.add("Transpose", c.x, perm=[0, *c.integers("dims", ())])
 
 
-@layer("RepeatVector")
+@layer("RepeatVector", rank=2)
 def _repeat(c: Call) -> str:
     (times,) = c.integers("n", (1,), 1)
     return c.add("Tile", c.add("ExpandDims", c.x, axis=1), reps=[1, times, 1])
@@ -62,14 +63,14 @@ def _sides(c: Call, key: str) -> list[list[int]]:
     return pairs
 
 
-@layer("ZeroPadding2D")
+@layer("ZeroPadding2D", rank=4)
 def _zero_padding(c: Call) -> str:
     pads = _sides(c, "padding")
     full = [[0, 0], [0, 0], *pads] if channels_first(c) else [[0, 0], *pads, [0, 0]]
     return c.add("Pad", c.x, paddings=full)
 
 
-@layer("Cropping2D")
+@layer("Cropping2D", rank=4)
 def _cropping(c: Call) -> str:
     begins, ends = zip(*_sides(c, "cropping"), strict=True)
     first = 2 if channels_first(c) else 1
@@ -83,7 +84,7 @@ def _cropping(c: Call) -> str:
     return c.add("Slice", c.x, begin=begin, size=size)
 
 
-@layer("UpSampling2D")
+@layer("UpSampling2D", rank=4)
 def _up_sampling(c: Call) -> str:
     factors = c.integers("size", (2, 2), 2)
     how = c.text("interpolation", "nearest", ("nearest", "bilinear"))
