@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.backends.base import Plan
+from tfjslab.backends.base import CommandInfo, Plan
 from tfjslab.backends.host import Live, describe, run_node, spec_of
 from tfjslab.base.dtypes import of_array
 from tfjslab.base.errors import BackendError, DTypeError, TfjslabError
@@ -68,12 +68,13 @@ def _run_plan(eager: EagerSession, one: OneNode, inputs: Sequence[Tensor | None]
     results: Mapping[str, Any] = plan.run(feeds, stamps=stamps, keep=True)
     outs = [Tensor(Data(b.dtype, buffer=b, eager=eager), b.shape, b.dtype) for b in (results[n] for n in names)]
     if recorder is not None and stamps is not None:
-        *inner, last = zip(plan.info.commands, stamps, strict=True)
-        for info, ms in inner:
-            recorder.add(info, ms)
-        # The outputs are tensors by now and are counted as such, wherever the backend has put them.
-        recorder.add(replace(last[0], bytes_live=0, tensors_live=0), last[1])
+        recorder.add(lambda: _counted(plan.info.commands), stamps, Live())
     return outs
+
+
+def _counted(commands: Sequence[CommandInfo]) -> list[CommandInfo]:
+    """The outputs are tensors by the time of recording and are counted as such, wherever the backend has put them."""
+    return [*commands[:-1], replace(commands[-1], bytes_live=0, tensors_live=0)]
 
 
 def _prepare(
@@ -111,7 +112,8 @@ def _share(one: OneNode, inputs: Sequence[Tensor | None], attrs: Mapping[str, An
     made = x.shared(out.known_shape)
     recorder = active_recorder()
     if recorder is not None:
-        recorder.add(describe(one.node, [Spec(x.signature[0], x.dtype)], [out], Live()), 0.0)
+        spec = Spec(x.signature[0], x.dtype)
+        recorder.add(lambda: [describe(one.node, [spec], [out], Live())], [0.0], Live())
     return made
 
 
@@ -127,5 +129,5 @@ def _run_on_host(eager: EagerSession, node: Node, inputs: Sequence[Tensor | None
         ins, outs = ([spec_of(v) for v in vs if v is not None] for vs in (arrays, values))
         reason = "" if eager.backend.name == "cpu" else "its shape depends on data or it handles strings"
         live = Live(sum(s.num_bytes for s in outs), len(outs))
-        recorder.add(describe(node, ins, outs, live, fallback=reason), elapsed)
+        recorder.add(lambda: [describe(node, ins, outs, live, fallback=reason)], [elapsed], Live())
     return [make_tensor(v, of_array(v)) for v in values]

@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tfjslab.backends.base import CommandInfo
+from tfjslab.backends.host import Live
 from tfjslab.engine.state import STATE
 from tfjslab.profiling.record import KernelRecord
 
 CLOCK_NAME = "time.perf_counter"
 
 
+# Descriptions of commands, made only when somebody reads them.
+Describe = Callable[[], Sequence[CommandInfo]]
+
+
 @dataclass(eq=False)
 class KernelRecorder:
-    """Takes what backends stamped. ``clock`` gives seconds."""
+    """Takes what backends stamped. ``clock`` gives seconds.
+
+    While the measured thing runs only references are stored; records are made afterwards, so that profiling costs
+    little of what it measures.
+    """
 
     clock: Callable[[], float] = time.perf_counter
-    kernels: list[KernelRecord] = field(default_factory=list)
+    _batches: list[tuple[Describe, Sequence[float], int, int]] = field(default_factory=list)
 
-    def add(self, info: CommandInfo, time_ms: float) -> None:
-        """A command ran; what it holds comes on top of what the engine counts."""
-        counters = STATE.counters
-        self.kernels.append(KernelRecord(
-            info.kernel, info.node, float(time_ms), info.input_shapes, info.output_shapes, info.bytes_added,
-            counters.num_bytes + info.bytes_live, info.tensors_added, counters.num_tensors + info.tensors_live,
-            info.flops, info.fallback, info.nodes, info.layer, info.bytes_moved, info.reason,
-        ))
+    def add(self, describe: Describe, times_ms: Sequence[float], held: Live) -> None:
+        """Commands ran and took ``times_ms``; ``held`` is what their caller held on top of what the engine counts."""
+        c = STATE.counters
+        self._batches.append((describe, times_ms, c.num_bytes + held.num_bytes, c.num_tensors + held.num_tensors))
 
     @property
-    def kernel_ms(self) -> float:
-        """Sum of the kernels' times."""
-        return math.fsum(k.kernel_time_ms for k in self.kernels)
+    def kernels(self) -> list[KernelRecord]:
+        """The records so far, in order."""
+        return [
+            _record(info, ms, num_bytes, num_tensors)
+            for describe, times_ms, num_bytes, num_tensors in self._batches
+            for info, ms in zip(describe(), times_ms, strict=True)
+        ]
+
+
+def _record(info: CommandInfo, ms: float, num_bytes: int, num_tensors: int) -> KernelRecord:
+    return KernelRecord(
+        info.kernel, info.node, float(ms), info.input_shapes, info.output_shapes, info.bytes_added,
+        num_bytes + info.bytes_live, info.tensors_added, num_tensors + info.tensors_live, info.flops, info.fallback,
+        info.nodes, info.layer, info.bytes_moved, info.reason,
+    )
 
 
 def active_recorder() -> KernelRecorder | None:

@@ -34,8 +34,8 @@ class Recorder(Protocol):
         """Gives seconds."""
         ...
 
-    def add(self, info: CommandInfo, time_ms: float) -> None:
-        """One command ran."""
+    def add(self, describe: Callable[[], Sequence[CommandInfo]], times_ms: Sequence[float], held: Live) -> None:
+        """Commands ran; ``describe`` tells what they are when somebody wants to know."""
         ...
 
 
@@ -157,9 +157,7 @@ def _run_plan(plan: Plan, feeds: Values, run: Run, *, keep: bool) -> dict[str, A
         return plan.run(feeds, keep=keep)
     stamps: list[float] = []
     results = plan.run(feeds, stamps=stamps, keep=keep)
-    for info, ms in zip(plan.info.commands, stamps, strict=True):
-        num_bytes, num_tensors = info.bytes_live + run.held.num_bytes, info.tensors_live + run.held.num_tensors
-        run.recorder.add(replace(info, bytes_live=num_bytes, tensors_live=num_tensors), ms)
+    run.recorder.add(lambda: plan.info.commands, stamps, run.held)
     return results
 
 
@@ -257,8 +255,8 @@ class _Frame:
         if run.recorder:
             elapsed = (run.recorder.clock() - before) * 1e3
             ins, outs = ([_spec(v) for v in vs if v is not None] for vs in (inputs, results))
-            added = Live(run.held.num_bytes + sum(s.num_bytes for s in outs), run.held.num_tensors + len(outs))
-            run.recorder.add(describe(node, ins, outs, added, fallback=self.executor.fallback), elapsed)
+            made, reason = Live(sum(s.num_bytes for s in outs), len(outs)), self.executor.fallback
+            run.recorder.add(lambda: [describe(node, ins, outs, made, fallback=reason)], [elapsed], run.held)
         check_promise(node, promised, results)
         return results
 
