@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import UnknownOpError, UsageError
 from tfjslab.graph.ir import Dims, Graph, Node, Port, value_name
@@ -67,7 +69,7 @@ class GraphBuilder:
         if self.constants.get(name) is array:
             return name
         value = self.unique(name)
-        self.constants[value] = array
+        self.constants[value] = np.asarray(array)
         return value
 
     def node(self, name: str, tf_op: str, given: Sequence[str], **attrs: Any) -> Node:

@@ -99,7 +99,7 @@ class Graph:
         return found
 
     def all_graphs(self) -> Iterator[Graph]:
-        """This graph and the functions in it, at any depth."""
+        """Yield this graph and the functions in it, at any depth."""
         yield self
         for f in self.functions.values():
             yield from f.all_graphs()

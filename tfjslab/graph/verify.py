@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from tfjslab.base.dtypes import DTYPES, of_array
 from tfjslab.base.errors import GraphError, TfjslabError, UsageError
 from tfjslab.base.limits import LIMITS
@@ -45,10 +47,9 @@ def _check_sources(graph: Graph, where: str) -> set[str]:
     """Inputs and constants: the values that exist before the first node."""
     values: set[str] = set()
     for name, array in graph.constants.items():
-        try:
-            dtype = of_array(array)
-        except (TfjslabError, AttributeError):
-            raise GraphError(f"{where}: constant '{name}' is not an array of a known dtype") from None
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiubOUS":
+            raise GraphError(f"{where}: constant '{name}' is not an array of a known dtype")
+        dtype = of_array(array)
         if dtype != "string" and array.dtype != DTYPES[dtype].numpy:
             raise GraphError(f"{where}: constant '{name}' is stored as {array.dtype}, expected {DTYPES[dtype].numpy}")
         if array.ndim > LIMITS.rank:
