@@ -70,6 +70,13 @@ def test_the_signature_reads_inputs_then_attributes():
     (lambda: tf.max_pool(tf.ones([1, 4, 4, 1]), 2, strides=2, padding="valid"), "float32", [[[[1], [1]]] * 2][0:1]),
     (lambda: tf.tensor([[1.0, 2]]).sum(1), "float32", [3]),
     (lambda: tf.tensor([1.0, 4]).sqrt(), "float32", [1, 2]),
+    (lambda: tf.unstack([[1, 2], [3, 4]])[1], "float32", [3, 4]),
+    (lambda: tf.unstack(tf.tensor([[1, 2], [3, 4]]), -1)[1], "float32", [2, 4]),
+    (lambda: tf.strided_slice(tf.range(0, 6), [1], [4]), "float32", [1, 2, 3]),
+    (lambda: tf.gather([[1, 2], [3, 4]], [1], axis=1), "float32", [[2], [4]]),
+    (lambda: tf.one_hot([1], 2), "float32", [[0, 1]]),
+    (lambda: tf.concat([[1, 2], tf.tensor([3])]), "float32", [1, 2, 3]),
+    (lambda: tf.stack([tf.scalar(1), 2]), "float32", [1, 2]),
 ])
 def test_values_operators_and_dtypes(call, dtype, expected):
     out = call()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from tfjslab.base.shapes import normalize_axis
 from tfjslab.engine.create import as_array, make_tensor
 from tfjslab.engine.operators import DISPATCH
 from tfjslab.engine.tensor import Tensor
@@ -15,14 +16,58 @@ from tfjslab.ops.registry import OpDef
 _WIDTH = {"bool": 0, "int32": 1, "float32": 2}
 
 
-def friendly(definition: OpDef, given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Spellings of TensorFlow.js that files do not have: ``padding=1`` pads every side of an image by one."""
-    pad = given.get("padding")
-    explicit = any(a.name == "explicit_paddings" for a in definition.attrs)
-    if explicit and isinstance(pad, int) and not isinstance(pad, bool):
-        around = (0, 0, *[pad] * 4, 0, 0) if given.get("data_format", "NHWC") == "NHWC" else (0, 0, 0, 0, *[pad] * 4)
-        return {**given, "padding": "EXPLICIT", "explicit_paddings": around}
+# Inputs that are positions: Python's whole numbers become int32 there, not float32.
+_POSITIONS = frozenset({"indices", "box_ind"})
+
+Attributes = Mapping[str, Any]
+
+
+def friendly(definition: OpDef, given: Attributes, values: Sequence[Any]) -> Attributes:
+    """What TensorFlow.js lets one leave out or spell in another way, put as the op's definition has it."""
+    for applies, change in _CONVENIENCES:
+        if applies(definition, given):
+            given = change(given, values)
     return given
+
+
+def _has(name: str) -> Callable[[OpDef, Attributes], bool]:
+    return lambda definition, given: definition.name == name and given.get(_LEFT_OUT[name]) is None
+
+
+def _number_padding(definition: OpDef, given: Attributes) -> bool:
+    pad = given.get("padding")
+    return isinstance(pad, int) and not isinstance(pad, bool) and any(
+        a.name == "explicit_paddings" for a in definition.attrs)
+
+
+def _pad_all_sides(given: Attributes, _values: Sequence[Any]) -> Attributes:
+    """``padding=1`` pads every side of an image by one."""
+    pad = [given["padding"]] * 4
+    around = (0, 0, *pad, 0, 0) if given.get("data_format", "NHWC") == "NHWC" else (0, 0, 0, 0, *pad)
+    return {**given, "padding": "EXPLICIT", "explicit_paddings": around}
+
+
+def _unit_strides(given: Attributes, _values: Sequence[Any]) -> Attributes:
+    """A strided slice steps by one."""
+    return {**given, "strides": (1,) * np.size(given.get("begin", ()))}
+
+
+def _whole_axis(given: Attributes, values: Sequence[Any]) -> Attributes:
+    """Unstacking makes as many tensors as the axis is long."""
+    shape = np.shape(values[0]) if not isinstance(values[0], Tensor) else values[0].shape
+    return {**given, "num": shape[normalize_axis(given.get("axis", 0), len(shape))] if len(shape) else 0}
+
+
+_LEFT_OUT = {"StridedSlice": "strides", "Unpack": "num"}
+_CONVENIENCES: tuple[tuple[Callable[[OpDef, Attributes], bool], Callable[[Attributes, Sequence[Any]], Attributes]], ...]
+_CONVENIENCES = (
+    (_number_padding, _pad_all_sides), (_has("StridedSlice"), _unit_strides), (_has("Unpack"), _whole_axis),
+)
+
+
+def may_leave_out(definition: OpDef) -> str:
+    """The required attribute of this op that eager calls need not give, or ""."""
+    return _LEFT_OUT.get(definition.name, "")
 
 
 def to_tensors(definition: OpDef, values: Sequence[Any], name: str) -> tuple[list[Tensor | None], list[Tensor]]:
@@ -33,13 +78,14 @@ def to_tensors(definition: OpDef, values: Sequence[Any], name: str) -> tuple[lis
     """
     made: list[Tensor] = []
     try:
-        first = 1 if definition.inputs[0] == "condition" else 0
+        first = 1 if definition.inputs[:1] == ("condition",) else 0
         found = [_dtype(v, name) for v in values]
         common = _common(definition, values[first:], found[first:])
-        out = [
-            None if v is None else _one(v, common if i >= first else None, made, f"{name}: input {i + 1}")
-            for i, v in enumerate(values)
-        ]
+        wanted = [common if i >= first else None for i in range(len(values))]
+        for i, input_name in enumerate(definition.inputs):
+            if input_name in _POSITIONS and i < len(values) and _is_weak(values[i]):
+                wanted[i] = "int32"
+        out = [None if v is None else _one(v, w, made, name) for v, w in zip(values, wanted, strict=True)]
     except BaseException:
         for t in made:
             t.dispose()

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.errors import UsageError, did_you_mean
-from tfjslab.engine.convert import friendly, to_tensors
+from tfjslab.engine.convert import friendly, may_leave_out, to_tensors
 from tfjslab.engine.kernels import run_kernel
 from tfjslab.engine.operators import DISPATCH
 from tfjslab.engine.tensor import Tensor
@@ -47,7 +47,8 @@ class EagerOp:
         self.inputs = [n.strip("*?") for n in definition.inputs]
         self.signature = _signature(definition)
         self._resolved: dict[Hashable, tuple[Mapping[str, Any], Hashable]] = {}
-        self._plain = self._resolve({}) if all(a.default is not REQUIRED for a in definition.attrs) else None
+        complete = all(a.default is not REQUIRED for a in definition.attrs) and not may_leave_out(definition)
+        self._plain = self._resolve({}) if complete else None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the op: see ``signature``."""
@@ -57,7 +58,7 @@ class EagerOp:
         values = [given.pop(n, None) for n in self.inputs]
         if self.variadic:
             values = [*values[:-1], *_sequence(values[-1], self.name)]
-        return self._run(values, *self._resolve(given))
+        return self._run(values, *self._resolve(friendly(self.definition, given, values)))
 
     def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -71,7 +72,7 @@ class EagerOp:
         if raw not in self._resolved:
             if len(self._resolved) > _MAX_ATTRS:
                 self._resolved.clear()
-            attrs = self.definition.resolve_attrs(friendly(self.definition, given), self.name)
+            attrs = self.definition.resolve_attrs(given, self.name)
             self._resolved[raw] = (attrs, freeze(attrs))
         return self._resolved[raw]
 
@@ -102,8 +103,10 @@ def _signature(definition: OpDef) -> inspect.Signature:
         inspect.Parameter(n.strip("*"), kind, annotation=f"list[{value}]" if n.startswith("*") else value)
         for n in definition.inputs if not n.endswith("?")
     ]
-    for attr in sorted(definition.attrs, key=lambda a: a.default is not REQUIRED):
-        default = inspect.Parameter.empty if attr.default is REQUIRED else attr.default
+    optional = {a.name for a in definition.attrs if a.default is not REQUIRED} | {may_leave_out(definition)}
+    for attr in sorted(definition.attrs, key=lambda a: a.name in optional):
+        default = attr.default if attr.default is not REQUIRED else None
+        default = default if attr.name in optional else inspect.Parameter.empty
         parameters.append(inspect.Parameter(attr.name, kind, default=default))
     parameters += [
         inspect.Parameter(n.strip("?"), kind, default=None, annotation=f"{value} | None")
