@@ -6,20 +6,20 @@
 {% macro store(r, v, valid) %}
 {% set at = v * VB + r * 4 * n %}
 {% set leaves = ["@v_c%d_%d" % (v, r)] %}
-{% for kind in operands %}
+{% for kind in e.operands %}
 {% do leaves.append("(V.load offset=%d @i_o%d)" % (v * VB if kind == "channel" else at, loop.index0)) %}
 {% endfor %}
 {% if valid >= L %}
-(V.store offset={{ at }} @i_cp {{ expr(0, *leaves) }})
+(V.store offset={{ at }} @i_cp {{ expr(e.expr, *leaves) }})
 {% elif valid > 0 %}
-(local.set $v_r {{ expr(0, *leaves) }})
+(local.set $v_r {{ expr(e.expr, *leaves) }})
 {% for lane in range(valid) %}
 (f32.store offset={{ at + 4 * lane }} @i_cp (f32x4.extract_lane {{ lane }} @v_r))
 {% endfor %}
 {% endif %}
 {% endmacro %}
 {% macro tile(mr, columns) %}
-{{ m.start_tile(nv, mr, -1) }}
+{{ m.start_tile(nv, mr, e) }}
 (local.set $i_ak @i_a)
 (local.set $i_pk @i_w)
 {% call m.repeat("k", "#%d" % k) %}
@@ -36,7 +36,7 @@
 {{ m.bump("i_pk", VB * nv) }}
 {% endcall %}
 (local.set $i_cp (i32.add @c @i_co))
-{{ m.operand_pointers(operands, "@i_n") }}
+{{ m.operand_pointers(e, "@i_n") }}
 {% for r in range(mr) %}
 {% for v in range(nv) %}
 {{ store(r, v, columns - v * L) }}

@@ -110,42 +110,37 @@
 {% endcall %}
 {% endmacro %}
 
-{# Operands of an epilogue, e.g. bias or a residual: "channel" is one float an output channel, "full" lies like the
-   output, "pixel" is one value a pixel for all channels. `offset` is the output's byte offset ($i_co), `n` the channel. #}
-{% macro operand_pointers(operands, n) %}
-{% for kind in operands %}
-{% if kind == "channel" %}
-(local.set $i_o{{ loop.index0 }} (i32.add @op{{ loop.index0 }} (i32.shl {{ n }} #2)))
-{% elif kind == "full" %}
-(local.set $i_o{{ loop.index0 }} (i32.add @op{{ loop.index0 }} @i_co))
-{% else %}
-(local.set $i_o{{ loop.index0 }} (i32.add @op{{ loop.index0 }} @i_po))
-{% endif %}
+{# Operands of an epilogue `e`, e.g. bias or a residual: "channel" is one float an output channel, "full" lies like the
+   output (byte offset $i_co), "pixel" is one value a pixel for all channels ($i_po). `n` is the channel. `e.p` sets the
+   names of a second epilogue in one kernel apart. #}
+{% macro operand_pointers(e, n) %}
+{% for kind in e.operands %}
+{% set o = e.p ~ "o" ~ loop.index0 %}
+{% set offset = {"channel": "(i32.shl %s #2)" % n, "full": "@i_co", "pixel": "@i_po"}[kind] %}
+(local.set $i_{{ o }} (i32.add @{{ e.p }}op{{ loop.index0 }} {{ offset }}))
 {% endfor %}
 {% endmacro %}
 
-{# Applies the epilogue to tile $v_c<i>_<j> and stores it. `at(i)` is vector i's byte offset within a channel plane. #}
-{% macro store_tile(mv, nr, pitch, operands, at, initial) %}
+{# Applies the epilogue to tile $v_c<i>_<j> and stores it. at[i] is vector i's byte offset within a channel plane. #}
+{% macro store_tile(mv, nr, pitch, e, at) %}
 {% for j in range(nr) %}
-{% for kind in operands %}
-{% if kind == "channel" and loop.index0 != initial %}
-(local.set $v_o{{ loop.index0 }} (V.splat_load offset={{ 4 * j }} @i_o{{ loop.index0 }}))
+{% for kind in e.operands %}
+{% if kind == "channel" and loop.index0 != e.initial %}
+{% set o = e.p ~ "o" ~ loop.index0 %}
+(local.set $v_{{ o }} (V.splat_load offset={{ 4 * j }} @i_{{ o }}))
 {% endif %}
 {% endfor %}
 {% for i in range(mv) %}
 {% set leaves = ["@v_c%d_%d" % (i, j)] %}
-{% for kind in operands %}
-{% if loop.index0 == initial %}
-{% do leaves.append("unused") %}
-{% elif kind == "channel" %}
-{% do leaves.append("@v_o%d" % loop.index0) %}
-{% elif kind == "full" %}
-{% do leaves.append("(V.load offset=%d @i_o%d)" % (j * pitch + at[i], loop.index0)) %}
+{% for kind in e.operands %}
+{% set o = e.p ~ "o" ~ loop.index0 %}
+{% if kind == "channel" %}
+{% do leaves.append("@v_" ~ o if loop.index0 != e.initial else "unused") %}
 {% else %}
-{% do leaves.append("(V.load offset=%d @i_o%d)" % (at[i], loop.index0)) %}
+{% do leaves.append("(V.load offset=%d @i_%s)" % (at[i] + (j * pitch if kind == "full" else 0), o)) %}
 {% endif %}
 {% endfor %}
-(V.store offset={{ j * pitch + at[i] }} @i_cp {{ expr(0, *leaves) }})
+(V.store offset={{ j * pitch + at[i] }} @i_cp {{ expr(e.expr, *leaves) }})
 {% endfor %}
 {% endfor %}
 {% endmacro %}
@@ -200,12 +195,73 @@
 )
 {% endmacro %}
 
-{# Starts the accumulators of a tile: at zero, or at the channel operand number `initial` ($i_o<initial> + 4 j). #}
-{% macro start_tile(mv, nr, initial) %}
+{# Starts the accumulators of a tile: at zero, or at the channel operand that is the epilogue's `initial`. #}
+{% macro start_tile(mv, nr, e) %}
 {% for j in range(nr) %}
-(local.set $v_i {{ vconst(0) if initial < 0 else "(V.splat_load offset=%d @i_o%d)" % (4 * j, initial) }})
+(local.set $v_i {{ vconst(0) if e.initial < 0 else "(V.splat_load offset=%d @i_%so%d)" % (4 * j, e.p, e.initial) }})
 {% for i in range(mv) %}
 (local.set $v_c{{ i }}_{{ j }} @v_i)
 {% endfor %}
 {% endfor %}
+{% endmacro %}
+
+{# Runs the body for each tile of an image: `rt` rows by `vt` vectors, at_in and at_out their byte offsets. $i_a is the
+   tile's corner in the padded plane that begins at `plane`, $i_co its place in the output, $i_po that within a plane. #}
+{% macro image_tiles(t, plane, L) %}
+{% set body = caller %}
+{% for rt, row, rows, parts in t.sections %}
+(local.set $i_row #{{ row * t.row_step }})
+(local.set $i_ro (i32.add #{{ row * t.row_out }} (i32.mul @i_n #{{ t.pitch_out }})))
+{% call repeat("y", "#%d" % rows) %}
+(local.set $i_a (i32.add {{ plane }} @i_row))
+(local.set $i_co @i_ro)
+{% for vt, vecs in parts %}
+{% call repeat("x", "#%d" % vecs) %}
+{% set at_in, at_out = [], [] %}
+{% for r in range(rt) %}
+{% for v in range(vt) %}
+{% do at_in.append(r * t.row_step + v * 4 * L) %}
+{% do at_out.append(r * t.row_out + v * 4 * L) %}
+{% endfor %}
+{% endfor %}
+(local.set $i_po (i32.sub @i_co (i32.mul @i_n #{{ t.pitch_out }})))
+{{ body(rt * vt, at_in, at_out) }}
+{{ bump("i_a", vt * 4 * L) }}
+{{ bump("i_co", vt * 4 * L) }}
+{% endcall %}
+{% endfor %}
+{{ bump("i_row", rt * t.row_step) }}
+{{ bump("i_ro", rt * t.row_out) }}
+{% endcall %}
+{% endfor %}
+{% endmacro %}
+
+{# One window over one padded plane, for output channel $i_n: sums with the weights multiplied out at `panel`, or folds
+   with an instruction (`w.combine`). Taps are found through `table`. #}
+{% macro window_plane(w, e, plane, panel, table, L) %}
+{% call(mv, at_in, at_out) image_tiles(w.tiles, plane, L) %}
+{{ operand_pointers(e, "@i_n") }}
+(local.set $i_tab {{ table }})
+{% if w.combine == "madd" %}
+{{ start_tile(mv, 1, e) }}
+(local.set $i_pk {{ panel }})
+{{ products(mv, 1, at_in, w.k, 0, w.unroll, L, w.relaxed) }}
+{% else %}
+{% for i in range(mv) %}
+(local.set $v_c{{ i }}_0 {{ vconst(w.start) }})
+{% endfor %}
+{% call repeat("k", "#%d" % w.k) %}
+(local.set $i_ak (i32.add @i_a (i32.load @i_tab)))
+{% for i in range(mv) %}
+{% set acc = "c%d_0" % i %}
+{# pmax is one instruction; like TF.js's comparison it passes over NaN. #}
+{% set fold = "pmax" if w.combine == "max" and L > 1 else w.combine %}
+(local.set $v_{{ acc }} (V.{{ fold }} @v_{{ acc }} (V.load offset={{ at_in[i] }} @i_ak)))
+{% endfor %}
+{{ bump("i_tab", 4) }}
+{% endcall %}
+{% endif %}
+(local.set $i_cp (i32.add @c @i_co))
+{{ store_tile(mv, 1, w.tiles.pitch_out, e, at_out) }}
+{% endcall %}
 {% endmacro %}

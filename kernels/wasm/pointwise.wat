@@ -33,13 +33,13 @@
 (local.set $i_n (i32.mul @i_g #{{ nr }}))
 (local.set $i_co (i32.add @i_po (i32.mul @i_n #{{ pitch_out }})))
 {% call m.repeat("j", "@i_nb") %}
-{{ m.operand_pointers(operands, "@i_n") }}
-{{ m.start_tile(mv, nr, initial) }}
+{{ m.operand_pointers(e, "@i_n") }}
+{{ m.start_tile(mv, nr, e) }}
 (local.set $i_ak @i_a)
 {% set at = range(0, VB * mv, VB) | list %}
 {{ m.products(mv, nr, at, k, pitch_in, unroll, L, relaxed) }}
 (local.set $i_cp (i32.add @c @i_co))
-{{ m.store_tile(mv, nr, pitch_out, operands, at, initial) }}
+{{ m.store_tile(mv, nr, pitch_out, e, at) }}
 {{ m.bump("i_co", nr * pitch_out) }}
 {{ m.bump("i_n", nr) }}
 {% endcall %}

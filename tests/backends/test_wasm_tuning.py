@@ -57,7 +57,7 @@ def test_every_candidate_computes_the_same(op, shape, index, monkeypatch):
     for module in (convolution, window):
         tiles = module.SIMD_TILES
         monkeypatch.setattr(module, "SIMD_TILES", (tiles[index % len(tiles)],))
-    env().set("WASM_CALIBRATE", False)
+    env().set("WASM_CALIBRATE", value=False)
     error, _ = _run(op, shape)
     assert error < 1e-5
 
@@ -72,7 +72,7 @@ def test_choices_are_kept_on_disk_and_used_again(tmp_path, monkeypatch):
 
 
 def test_without_calibration_the_first_candidate_is_taken_and_reported(tmp_path):
-    env().set("WASM_CALIBRATE", False)
+    env().set("WASM_CALIBRATE", value=False)
     _, tiles = _run("Conv2D", (1, 1, 6, 12))
     assert list(tiles.values()) == [str(convolution.SIMD_TILES[0])]
     assert not (tmp_path / "wasm-tiles").exists()

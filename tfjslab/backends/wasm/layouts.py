@@ -133,3 +133,19 @@ def row_tiles(rows: int, width: int, lanes: int, most: int) -> tuple[RowSection,
         sections.append((size, row, count, parts))
         row += size * count
     return tuple(sections)
+
+
+@dataclass(frozen=True)
+class ImageTiles:
+    """How a kernel walks over an output image: sections, byte steps of rows in and out, pitch of planes out."""
+
+    sections: tuple[RowSection, ...]
+    row_step: int
+    row_out: int
+    pitch_out: int
+
+
+def image_tiles(w: Window, g: PlaneGeometry, lanes: int, most: int, pitch_out: int) -> ImageTiles:
+    """Tiles of up to ``most`` vectors for window ``w`` over padded planes ``g``."""
+    oh, ow = w.out_size
+    return ImageTiles(row_tiles(oh, ow, lanes, most), w.stride[0] * g.row_bytes, 4 * ow, pitch_out)

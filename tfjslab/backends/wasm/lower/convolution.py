@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfjslab.backends.wasm.builder import Builder, Place
-from tfjslab.backends.wasm.layouts import Layout, flat_tiles, pitch, plane_geometry, row_tiles, tap_offsets
+from tfjslab.backends.wasm.layouts import Layout, flat_tiles, image_tiles, pitch, plane_geometry, tap_offsets
 from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
 from tfjslab.backends.wasm.lower.registry import Specs, float_only, lowering
 from tfjslab.backends.wasm.templates import Kernel, kernel
@@ -128,10 +128,10 @@ class Pointwise:
         block = max(1, min(groups, _PANEL_BYTES // (self.k * nr * 4 * lanes)))
         by_pixels = count >= groups
         made = kernel(
-            "pointwise", ("a", "w", "c", *tail.pointers), expressions=(tail.expr,), k=self.k, n=self.n, nr=nr,
+            "pointwise", ("a", "w", "c", *tail.pointers()), expressions=(tail.expr,), k=self.k, n=self.n, nr=nr,
             block=block, unroll=tile.unroll, relaxed=tile.relaxed, splat=splat_round(self.k * nr),
             sections=tuple(sections), tiles=count, split="pixels" if by_pixels else "outputs", pitch_in=self.step,
-            pitch_out=self.step, operands=tail.kinds, initial=tail.initial,
+            pitch_out=self.step, e=tail.text(),
         )
         return made, count if by_pixels else groups, block * self.k * nr * 4 * lanes, nr
 
@@ -178,17 +178,13 @@ class General:
 
     def kernel(self, tile: Tile, tail: Epilogue, lanes: int) -> tuple[Kernel, int, int, int]:
         """The kernel, its units, its scratch bytes, and outputs in a group of weights."""
-        g = plane_geometry(self.win, lanes)
-        oh, ow = self.win.out_size
         k = self.cin * self.win.size[0] * self.win.size[1]
-        sections = row_tiles(oh, ow, lanes, tile.vectors)
-        largest = max(rt * vt for rt, _, _, parts in sections for vt, _ in parts)
+        walk = image_tiles(self.win, plane_geometry(self.win, lanes), lanes, tile.vectors, self.pitch_out)
+        largest = max(rt * vt for rt, _, _, parts in walk.sections for vt, _ in parts)
         nr = group_size(self.n, max(tile.outputs, tile.outputs * tile.vectors // largest))
         made = kernel(
-            "conv", ("a", "w", "table", "c", *tail.pointers), expressions=(tail.expr,), k=k, nr=nr, unroll=tile.unroll,
-            relaxed=tile.relaxed, splat=splat_round(k * nr), sections=sections,
-            row_step=self.win.stride[0] * g.row_bytes, row_out=4 * ow, pitch_out=self.pitch_out, operands=tail.kinds,
-            initial=tail.initial,
+            "conv", ("a", "w", "table", "c", *tail.pointers()), expressions=(tail.expr,), k=k, nr=nr,
+            unroll=tile.unroll, relaxed=tile.relaxed, splat=splat_round(k * nr), tiles=walk, e=tail.text(),
         )
         return made, self.n // nr, k * nr * 4 * lanes, nr
 

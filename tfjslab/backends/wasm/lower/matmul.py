@@ -44,8 +44,8 @@ def lower_matmul(b: Builder, group: Group) -> None:
     tail = epilogue(b, group, Layout.ROWS)
     c = b.new(group.output)
     kern = kernel(
-        "dense", ("a", "w", "c", *tail.pointers), expressions=(tail.expr,), rows=rows, k=k,
-        n=n, panel=panel, row_tile=row_tile, operands=tail.kinds,
+        "dense", ("a", "w", "c", *tail.pointers()), expressions=(tail.expr,), rows=rows, k=k,
+        n=n, panel=panel, row_tile=row_tile, e=tail.text(),
     )
     if single:
         calls = [(0, 0, 0)]

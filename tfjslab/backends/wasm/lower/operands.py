@@ -106,6 +106,16 @@ def to_planes(array: Array) -> Array:
 
 
 @dataclass(frozen=True)
+class EpilogueText:
+    """What a kernel source needs of an epilogue: operand kinds, ``initial``, which expression, a prefix for names."""
+
+    operands: tuple[str, ...]
+    initial: int
+    expr: int = 0
+    p: str = ""
+
+
+@dataclass(frozen=True)
 class Epilogue:
     """What a core's kernel does with its sums: expression, kinds and places of the operands.
 
@@ -120,10 +130,13 @@ class Epilogue:
     def __str__(self) -> str:
         return f"{self.expr} of {', '.join(self.kinds) or 'sums'}"
 
-    @property
-    def pointers(self) -> tuple[str, ...]:
+    def text(self, expr: int = 0, prefix: str = "") -> EpilogueText:
+        """For the kernel source; a kernel with two epilogues tells them apart by ``prefix``."""
+        return EpilogueText(self.kinds, self.initial, expr, prefix)
+
+    def pointers(self, prefix: str = "") -> tuple[str, ...]:
         """Names of the kernel's operand parameters."""
-        return tuple(f"op{i}" for i in range(len(self.kinds)))
+        return tuple(f"{prefix}op{i}" for i in range(len(self.kinds)))
 
     def at(self, num_bytes: int) -> list[Place]:
         """The places for an image further on in a batch: operands that lie like the output move along."""

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfjslab.backends.wasm.builder import Builder, Place
-from tfjslab.backends.wasm.layouts import Layout, pitch, plane_geometry, row_tiles, tap_offsets
+from tfjslab.backends.wasm.layouts import (
+    ImageTiles,
+    Layout,
+    PlaneGeometry,
+    image_tiles,
+    pitch,
+    plane_geometry,
+    tap_offsets,
+)
 from tfjslab.backends.wasm.lower.convolution import both_epilogues, refuses_window
 from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
 from tfjslab.backends.wasm.lower.registry import lowering
@@ -33,34 +41,58 @@ _POOL_TILE = Tile(1, 8, 1, relaxed=False)
 
 
 @dataclass(frozen=True)
-class _Fold:
-    """How taps are combined: with weights ("madd") or by an instruction; ``value`` pads, ``start`` begins."""
+class WindowText:
+    """What the kernel sources need of a window: its plane and tiles, taps, and how they are combined.
 
+    ``combine`` is "madd" (with weights) or the instruction that folds; ``value`` pads, ``start`` begins.
+    """
+
+    g: PlaneGeometry
+    tiles: ImageTiles
+    k: int
     combine: str
     value: float
     start: float
-    multiplier: int = 1
+    unroll: int
+    relaxed: bool
 
 
 @lowering("DepthwiseConv2dNative", refuses=refuses_window, takes_epilogue=True, takes_padding=True)
 def lower_depthwise(b: Builder, group: Group) -> None:
-    """Weights as [channel][tap]."""
+    """Each output channel has its own window of weights."""
+    shape, weights = depthwise_shape(b, group), depthwise_weights(b, group)
+    tails = both_epilogues(b, group)
+    tile = depthwise_tile(b, shape, tails)
+    _lower(b, group, group.core_node.inputs[0], shape, tile, weights, tails[tile.biased])
+
+
+def depthwise_shape(b: Builder, group: Group) -> Windowed:
+    """The shape of a depthwise convolution."""
     core = group.core_node
     x, w = core.inputs[:2]
-    kh, kw, c, m = b.shape(w)
+    kh, kw, _, m = b.shape(w)
     win = window(b.shape(x), (kh, kw), core.attrs, "DepthwiseConv2dNative")
+    return windowed(b, group, win, "madd", 0.0, multiplier=m)
+
+
+def depthwise_tile(b: Builder, shape: Windowed, tails: dict[bool, Epilogue]) -> Tile:
+    """The fastest tile."""
+    win = shape.win
+    kind = f"depthwise {win.size} stride={win.stride} columns={win.out_size[1]} {tails[True]}"
+    tiles = SIMD_TILES if b.lanes > 1 else SCALAR_TILES
+    return b.choose(kind, tiles, lambda t: shape.trial(t, tails[t.biased], b.lanes))
+
+
+def depthwise_weights(b: Builder, group: Group) -> Place:
+    """Filters as [channel][tap]: packed once if constant, else by a copy in the plan."""
+    w = group.core_node.inputs[1]
+    kh, kw, c, m = b.shape(w)
     array = b.constant_array(w)
     if array is not None:
-        weights = b.constant((w, "depthwise"), lambda: _pack(array))
-    else:
-        weights = b.temporary(4 * c * m * kh * kw)
-        b.copy(b.rows(w), weights, (c * m, kh * kw), (1, c * m), (kh * kw, 1))
-    shape, tails = _shape(b, group, win, _Fold("madd", 0.0, 0.0, m)), both_epilogues(b, group)
-    tile = b.choose(
-        f"depthwise {win.size} stride={win.stride} columns={win.out_size[1]} {tails[True]}",
-        SIMD_TILES if b.lanes > 1 else SCALAR_TILES, lambda t: shape.trial(t, tails[t.biased], b.lanes),
-    )
-    _lower(b, group, x, shape, tile, weights, tails[tile.biased])
+        return b.constant((w, "depthwise"), lambda: _pack(array))
+    weights = b.temporary(4 * c * m * kh * kw)
+    b.copy(b.rows(w), weights, (c * m, kh * kw), (1, c * m), (kh * kw, 1))
+    return weights
 
 
 def _pack(w: Array) -> Array:
@@ -73,9 +105,8 @@ def lower_max_pool(b: Builder, group: Group) -> None:
     """Padding never wins."""
     core = group.core_node
     win = pool_window("MaxPool", b.shape(core.inputs[0]), core.attrs)
-    fold = _Fold("max", -np.inf, -np.inf)
-    tail = epilogue(b, group, Layout.PLANES)
-    _lower(b, group, core.inputs[0], _shape(b, group, win, fold), _POOL_TILE, None, tail)
+    shape = windowed(b, group, win, "max", -np.inf)
+    _lower(b, group, core.inputs[0], shape, _POOL_TILE, None, epilogue(b, group, Layout.PLANES))
 
 
 @lowering("AvgPool", refuses=refuses_window)
@@ -91,7 +122,7 @@ def lower_avg_pool(b: Builder, group: Group) -> None:
         plane = np.zeros(pitch(oh * ow, ow), np.float32)
         plane[: oh * ow] = (1.0 / counts).reshape(-1)
         tail = Epilogue(X * Y, ("pixel",), (b.constant(("pool counts", win), lambda: plane),))
-    _lower(b, group, core.inputs[0], _shape(b, group, win, _Fold("add", 0.0, 0.0)), _POOL_TILE, None, tail)
+    _lower(b, group, core.inputs[0], windowed(b, group, win, "add", 0.0), _POOL_TILE, None, tail)
 
 
 def _counts(win: Window) -> Array:
@@ -106,32 +137,36 @@ def _counts(win: Window) -> Array:
 
 
 @dataclass(frozen=True)
-class _Shape:
-    """The window, how it folds, output channels, and plane pitches in bytes."""
+class Windowed:
+    """A window over every plane: how taps are combined, output channels, plane pitches in bytes."""
 
     win: Window
-    fold: _Fold
+    combine: str
+    value: float
+    start: float
     n: int
     pitch_in: int
     pitch_out: int
-
-    def kernel(self, tile: Tile, tail: Epilogue, lanes: int) -> Kernel:
-        """The kernel; its units are the output channels."""
-        g = plane_geometry(self.win, lanes)
-        oh, ow = self.win.out_size
-        weights = ("w",) if self.fold.combine == "madd" else ()
-        return kernel(
-            "window", ("x", *weights, "table", "c", *tail.pointers), expressions=(tail.expr,), g=g, k=self.taps,
-            unroll=tile.unroll, relaxed=tile.relaxed, combine=self.fold.combine, value=self.fold.value,
-            start=self.fold.start, multiplier=self.fold.multiplier, sections=row_tiles(oh, ow, lanes, tile.vectors),
-            row_step=self.win.stride[0] * g.row_bytes, row_out=4 * ow, pitch_in=self.pitch_in,
-            pitch_out=self.pitch_out, operands=tail.kinds, initial=tail.initial,
-        )
+    multiplier: int = 1
 
     @property
     def taps(self) -> int:
         """Elements of the window."""
         return self.win.size[0] * self.win.size[1]
+
+    def text(self, tile: Tile, lanes: int) -> WindowText:
+        """For a kernel source."""
+        g = plane_geometry(self.win, lanes)
+        walk = image_tiles(self.win, g, lanes, tile.vectors, self.pitch_out)
+        return WindowText(g, walk, self.taps, self.combine, self.value, self.start, tile.unroll, tile.relaxed)
+
+    def kernel(self, tile: Tile, tail: Epilogue, lanes: int) -> Kernel:
+        """The kernel; its units are the output channels."""
+        weights = ("w",) if self.combine == "madd" else ()
+        return kernel(
+            "window", ("x", *weights, "table", "c", *tail.pointers()), expressions=(tail.expr,),
+            w=self.text(tile, lanes), e=tail.text(), multiplier=self.multiplier, pitch_in=self.pitch_in,
+        )
 
     def scratch_bytes(self, lanes: int) -> int:
         """A padded plane and the weights of one channel, multiplied out."""
@@ -141,26 +176,33 @@ class _Shape:
         """A trial on the real size."""
         out = self.n * self.pitch_out
         operand = {"channel": 4 * self.n, "full": out, "pixel": self.pitch_out}
-        first = (self.n // self.fold.multiplier * self.pitch_in, 4 * self.n * self.taps, 4 * self.taps, out)
+        first = (self.n // self.multiplier * self.pitch_in, 4 * self.n * self.taps, 4 * self.taps, out)
         sizes = (*first, *(operand[kind] for kind in tail.kinds))
         return Trial(self.kernel(tile, tail, lanes), sizes, self.scratch_bytes(lanes), self.n)
 
+    def table(self, b: Builder) -> Place:
+        """The constant with the byte offset of each tap."""
+        offsets = tap_offsets(self.win, plane_geometry(self.win, b.lanes))
+        return b.constant(("taps", tuple(offsets)), lambda: np.array(offsets, np.int32))
+
 
 def _lower(
-    b: Builder, group: Group, x: str, shape: _Shape, tile: Tile, weights: Place | None, tail: Epilogue,
+    b: Builder, group: Group, x: str, shape: Windowed, tile: Tile, weights: Place | None, tail: Epilogue,
 ) -> None:
     batch, _, _, c = b.shape(x)
     n, (oh, ow) = shape.n, shape.win.out_size
-    offsets = tap_offsets(shape.win, plane_geometry(shape.win, b.lanes))
-    kern = shape.kernel(tile, tail, b.lanes)
-    table = b.constant(("taps", tuple(offsets)), lambda: np.array(offsets, np.int32))
+    kern, table = shape.kernel(tile, tail, b.lanes), shape.table(b)
     source, out = b.planes(x), b.new(group.output, Layout.PLANES)
     for i in range(batch):
         first = (source + i * c * shape.pitch_in, *((weights,) if weights else ()))
         args = (*first, table, out + i * n * shape.pitch_out, *tail.at(i * n * shape.pitch_out))
-        b.call(kern, args, n, flops=2 * oh * ow * n * len(offsets), scratch_bytes=shape.scratch_bytes(b.lanes))
+        b.call(kern, args, n, flops=2 * oh * ow * n * shape.taps, scratch_bytes=shape.scratch_bytes(b.lanes))
 
 
-def _shape(b: Builder, group: Group, win: Window, fold: _Fold) -> _Shape:
+def windowed(
+    b: Builder, group: Group, win: Window, combine: str, value: float, *, multiplier: int = 1,
+) -> Windowed:
+    """The shape of a group whose core is a window. Sums start at 0, folds at the padding."""
     (h, w), (oh, ow) = win.in_size, win.out_size
-    return _Shape(win, fold, b.shape(group.output)[3], 4 * pitch(h * w, w), 4 * pitch(oh * ow, ow))
+    n = b.shape(group.output)[3]
+    return Windowed(win, combine, value, value, n, 4 * pitch(h * w, w), 4 * pitch(oh * ow, ow), multiplier)
