@@ -5,6 +5,7 @@ from __future__ import annotations
 from tfjslab.backends.wasm import lower as _families  # noqa: F401 - fills the table
 from tfjslab.backends.wasm.builder import Builder
 from tfjslab.backends.wasm.lower.elementwise import lower_chain
+from tfjslab.backends.wasm.lower.expand import find_pairs, lower_pair, merged
 from tfjslab.backends.wasm.lower.operands import epilogue_reads
 from tfjslab.backends.wasm.lower.registry import LOWERINGS, Specs, float_only
 from tfjslab.graph.ir import Node
@@ -22,15 +23,26 @@ def lower_program(b: Builder, program: Specialized) -> None:
         lambda n: not reasons[n.name], lambda core: LOWERINGS[core.op].takes_epilogue, epilogue_reads,
         lambda core: LOWERINGS[core.op].takes_padding,
     )
-    for group in group_nodes(program.graph.nodes, specs, b.outputs, rules):
-        reason = reasons[group.nodes[-1].name]
-        b.open(group, kernel_name(group), reason)
-        if reason:
-            b.host(group.nodes[0])
-        elif group.core is None:
-            lower_chain(b, group)
-        else:
-            LOWERINGS[group.core.op].lower(b, group)
+    groups = group_nodes(program.graph.nodes, specs, b.outputs, rules)
+    pairs = find_pairs(b, groups, {g.output for g in groups if not reasons[g.nodes[-1].name]})
+    inside = {g.output for g in pairs.values()}
+    for group in groups:
+        if group.output not in inside:
+            _lower_group(b, group, pairs.get(group.output), reasons[group.nodes[-1].name])
+
+
+def _lower_group(b: Builder, group: Group, first: Group | None, reason: str) -> None:
+    """Add one group; ``first`` is the expansion that it computes inside, ``reason`` why it has no kernel."""
+    whole = merged(first, group) if first else group
+    b.open(whole, kernel_name(whole), reason)
+    if reason:
+        b.host(group.nodes[0])
+    elif first:
+        lower_pair(b, first, group)
+    elif group.core is None:
+        lower_chain(b, group)
+    else:
+        LOWERINGS[group.core.op].lower(b, group)
 
 
 def refusal(node: Node, specs: Specs) -> str:

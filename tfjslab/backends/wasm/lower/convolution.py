@@ -50,14 +50,23 @@ def _refuses_conv(node: Node, specs: Specs) -> str:
 @lowering("Conv2D", refuses=_refuses_conv, takes_epilogue=True, takes_padding=True)
 def lower_conv(b: Builder, group: Group) -> None:
     """Choose between the two forms; each image of a batch is a call of its own."""
-    core = group.core_node
-    x, w = core.inputs[:2]
-    shape, (kh, kw, _, _), out = b.shape(x), b.shape(w), b.shape(group.output)
-    geometry = window(shape, (kh, kw), core.attrs, "Conv2D")
-    if geometry.size == geometry.stride == (1, 1) and out[1:3] == shape[1:3]:
+    x, w = group.core_node.inputs[:2]
+    if is_pointwise(b, group):
         _pointwise(b, group, x, w)
     else:
-        _general(b, group, x, w, geometry)
+        _general(b, group, x, w, _window(b, group))
+
+
+def _window(b: Builder, group: Group) -> Window:
+    core = group.core_node
+    kh, kw = b.shape(core.inputs[1])[:2]
+    return window(b.shape(core.inputs[0]), (kh, kw), core.attrs, "Conv2D")
+
+
+def is_pointwise(b: Builder, group: Group) -> bool:
+    """Whether a convolution is a matrix product over pixels."""
+    win = _window(b, group)
+    return win.size == win.stride == (1, 1) and win.in_size == win.out_size
 
 
 def tiles(b: Builder) -> tuple[Tile, ...]:
@@ -144,11 +153,16 @@ class Pointwise:
         return Trial(made, sizes, scratch, units)
 
 
+def pointwise_shape(b: Builder, x: str, output: str) -> Pointwise:
+    """The shape of the 1x1 convolution from ``x`` to ``output``."""
+    _, h, w, k = b.shape(x)
+    return Pointwise(4 * pitch(h * w, w), -(-h * w // b.lanes), k, b.shape(output)[3])
+
+
 def _pointwise(b: Builder, group: Group, x: str, w: str) -> None:
     batch, h, wd, k = b.shape(x)
-    n = b.shape(group.output)[3]
-    step = 4 * pitch(h * wd, wd)
-    shape = Pointwise(step, -(-h * wd // b.lanes), k, n)
+    shape = pointwise_shape(b, x, group.output)
+    n, step = shape.n, shape.step
     source = b.planes(x)
     tails = both_epilogues(b, group)
     few = shape.vectors if shape.vectors <= 16 else 0  # noqa: PLR2004 - beyond this, rests do not matter
