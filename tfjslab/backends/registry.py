@@ -246,15 +246,6 @@ def memory() -> dict[str, dict[str, int]]:
         return {_label(key): b.memory() for key, b in _STATE.made.items()}
 
 
-def dispose_backends() -> None:
-    """Give back all backends. The current one stays chosen and starts again when it is needed."""
-    with _STATE.lock:
-        for made in _STATE.made.values():
-            made.dispose()
-        _STATE.made.clear()
-        _STATE.generation += 1
-
-
 def _label(key: tuple[str, int]) -> str:
     name, threads = key
     return f"{name} x{threads}" if row(name).threaded else name

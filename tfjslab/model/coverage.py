@@ -82,9 +82,9 @@ class _Counts:
             known = False  # shapes that only fit once the loop has run; what they will be is not known here
         for node in graph.nodes:
             if not node.definition.control:
-                self._one(node.op, executor_reason(function))
+                self._one(node.op, _unknown_shapes(function))
 
 
-def executor_reason(executor: Executor) -> str:
+def _unknown_shapes(executor: Executor) -> str:
     """Why nodes of unknown shapes run on the host; empty where the host is the backend."""
     return executor.fallback and "the shapes of its loop or branch are only known while it runs"

@@ -81,11 +81,6 @@ class Model:
         """Bytes of all weights as loaded."""
         return sum(a.nbytes for a in self._arrays)
 
-    @property
-    def num_weights(self) -> int:
-        """How many weights there are; each counts as a tensor."""
-        return len(self._arrays)
-
     def predict(self, x: Any) -> Any:
         """Run the model on one value, a sequence in the order of ``inputs``, or a mapping by input name.
 
