@@ -103,6 +103,14 @@ def test_uint8_placeholders_are_int32_as_in_tfjs(kit, tmp_path):
     assert read_model(model.write(tmp_path)).inputs[0].dtype == "int32"
 
 
+def test_a_signature_that_knows_more_of_a_shape_is_kept_beside_it(kit, tmp_path):
+    model = kit.affine()
+    model.json["signature"]["inputs"] = kit.entries(image=("x:0", [5, 3]))
+    graph = read_model(model.write(tmp_path))
+    assert graph.inputs[0].shape == (None, 3), "what TF.js accepts"
+    assert graph.metadata["signature_shapes"] == {"x": [5, 3]}
+
+
 def test_scalar_shapes_of_old_placeholders_mean_unknown(kit, tmp_path):
     model = kit.Model([kit.placeholder("x", []), kit.node("y", "Identity", "x")])
     assert read_model(model.write(tmp_path)).inputs[0].shape == ()

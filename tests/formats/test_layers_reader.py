@@ -274,8 +274,10 @@ def damaged(change):
         ),
         (
             lambda _m, layers: layers[0]["config"].update(batch_input_shape=[None, 5]),
-            ("layer 'd' (Dense): _FusedMatMul: shapes [2, 5] and [4, 3] with transpose_a=False, transpose_b=False: "
-            "inner lengths 5 and 4 differ"),
+            (
+                "layer 'd' (Dense): _FusedMatMul: shapes [2, 5] and [4, 3] with transpose_a=False, transpose_b=False: "
+                "inner lengths 5 and 4 differ"
+            ),
         ),
         (
             lambda _m, layers: layers[0]["config"].update(batch_input_shape=[None, -5]),
@@ -289,6 +291,29 @@ def test_damaged_topologies_name_the_layer(tmp_path, change, message):
         read_model(write(tmp_path, damaged(change), weights_of(DENSE)))
     assert str(caught.value) == f"{tmp_path}/model.json: {message}"
     assert caught.value.exit_code == 3
+
+
+def test_recurrent_layers_return_their_states(tmp_path, run):
+    shapes = {"l/kernel": (3, 16), "l/recurrent_kernel": (4, 16), "l/bias": (16,)}
+    layers = [keras_input("x", (None, 5, 3)), keras_layer("LSTM", "l", "x", units=4, return_state=True)]
+    model = functional(layers, ["x"], [("l", 0, 0), ("l", 0, 1), ("l", 0, 2)])
+    graph = read_model(write(tmp_path, model, weights_of(shapes)))
+    assert [p.name for p in graph.outputs] == ["l/l", "l/l_1", "l/l_2"]
+    out, state, memory = run(graph, np.ones((2, 5, 3), np.float32))
+    np.testing.assert_array_equal(out, state)
+    assert memory.shape == (2, 4)
+
+
+def test_recurrent_layers_need_known_steps_and_no_masks(tmp_path):
+    weights = weights_of({"e/embeddings": (9, 3), "r/kernel": (3, 4), "r/recurrent_kernel": (4, 4), "r/bias": (4,)})
+    embedding = keras_layer("Embedding", "e", "x", mask_zero=False)
+    layers = [keras_input("x", (None, None)), embedding, keras_layer("SimpleRNN", "r", "e", units=4)]
+    message = r"layer 'r' \(SimpleRNN\): input \[None, None, 3\]; expected 1 to 2048 steps and known features"
+    with pytest.raises(ModelError, match=message):
+        read_model(write(tmp_path, functional(layers, ["x"], ["r"]), weights))
+    embedding["config"]["mask_zero"] = True
+    with pytest.raises(ModelError, match=r"the model masks steps \(mask_zero\), which is not supported"):
+        read_model(write(tmp_path, functional(layers, ["x"], ["r"]), weights))
 
 
 def test_a_layer_without_its_weight(tmp_path):

@@ -103,9 +103,88 @@ def _softmax(x):
     return e / e.sum(-1, keepdims=True)
 
 
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def _steps(x, step, *states, sequences=False):
+    """Run over the second axis from zero states; gives the last output or all."""
+    outputs = []
+    for t in range(x.shape[1]):
+        states = step(x[:, t], *states)
+        outputs.append(states[0])
+    return np.stack(outputs, 1) if sequences else outputs[-1]
+
+
+def _simple_rnn(x, w, **options):
+    step = lambda v, h: (np.tanh(v @ w["kernel"] + h @ w["recurrent_kernel"] + w["bias"]),)  # noqa: E731
+    return _steps(x, step, np.zeros((len(x), 4)), **options)
+
+
+def _lstm(x, w, gate=_sigmoid, **options):
+    def step(v, h, c):
+        i, f, g, o = np.split(v @ w["kernel"] + h @ w["recurrent_kernel"] + w["bias"], 4, -1)
+        c = gate(f) * c + gate(i) * np.tanh(g)
+        return gate(o) * np.tanh(c), c
+
+    return _steps(x, step, np.zeros((len(x), 4)), np.zeros((len(x), 4)), **options)
+
+
+def _gru(x, w, *, after, **options):
+    def step(v, h):
+        bias, more = w["bias"] if after else (w["bias"], np.zeros(12))
+        xz, xr, xn = np.split(v @ w["kernel"] + bias, 3, -1)
+        hz, hr, hn = np.split(h @ w["recurrent_kernel"] + more, 3, -1)
+        z, r = _sigmoid(xz + hz), _sigmoid(xr + hr)
+        n = np.tanh(xn + (r * hn if after else (r * h) @ w["recurrent_kernel"][:, 8:]))
+        return (z * h + (1 - z) * n,)
+
+    return _steps(x, step, np.zeros((len(x), 4)), **options)
+
+
+def _recurrent(gates, bias=None):
+    return {"kernel": (3, 4 * gates), "recurrent_kernel": (4, 4 * gates), "bias": bias or (4 * gates,)}
+
+
 BN = {"gamma": (3,), "beta": (3,), "moving_mean": (3,), "moving_variance": (3,)}
 IMAGE, FIRST, LINE = (2, 6, 8, 3), (2, 3, 6, 8), (2, 8, 3)
 ERF = np.vectorize(math.erf)
+SIGMOID = {"recurrent_activation": "sigmoid", "units": 4}
+RECURRENT = {
+    "simple rnn": one("SimpleRNN", LINE, _recurrent(1), units=4, expect=_simple_rnn),
+    "simple rnn, all steps": one(
+        "SimpleRNN",
+        LINE,
+        _recurrent(1),
+        units=4,
+        return_sequences=True,
+        expect=lambda x, w: _simple_rnn(x, w, sequences=True),
+    ),
+    "simple rnn without bias, relu": one(
+        "SimpleRNN", LINE, {"kernel": (3, 4), "recurrent_kernel": (4, 4)}, units=4, use_bias=False, activation="relu"
+    ),
+    "lstm": one("LSTM", LINE, _recurrent(4), expect=_lstm, **SIGMOID),
+    "lstm, all steps": one(
+        "LSTM", LINE, _recurrent(4), return_sequences=True, expect=lambda x, w: _lstm(x, w, sequences=True), **SIGMOID
+    ),
+    "lstm, hard sigmoid": one(
+        "LSTM", LINE, _recurrent(4), units=4, expect=lambda x, w: _lstm(x, w, lambda v: np.clip(0.2 * v + 0.5, 0, 1))
+    ),
+    "lstm backwards": one(
+        "LSTM", LINE, _recurrent(4), go_backwards=True, expect=lambda x, w: _lstm(x[:, ::-1], w), **SIGMOID
+    ),
+    "gru": one("GRU", LINE, _recurrent(3), expect=lambda x, w: _gru(x, w, after=False), **SIGMOID),
+    "gru, reset after": one(
+        "GRU",
+        LINE,
+        _recurrent(3, (2, 12)),
+        reset_after=True,
+        tfjs=False,
+        return_sequences=True,
+        expect=lambda x, w: _gru(x, w, after=True, sequences=True),
+        **SIGMOID,
+    ),
+}
 ACTIVATIONS = {
     "linear": lambda x: x,
     "relu": lambda x: np.maximum(x, 0),
@@ -393,6 +472,24 @@ CASES = {
     "concatenate lines": one(
         "Concatenate", [(2, 3, 4), (2, 5, 4)], axis=1, expect=lambda x, y, _w: np.concatenate([x, y], 1)
     ),
+    "dot": one("Dot", [(2, 5)] * 2, axes=1, expect=lambda x, y, _w: (x * y).sum(-1, keepdims=True)),
+    "dot, normalized": one(
+        "Dot",
+        [(2, 5)] * 2,
+        axes=-1,
+        normalize=True,
+        tfjs=False,
+        expect=lambda x, y, _w: ((x * y).sum(-1) / np.linalg.norm(x, axis=-1) / np.linalg.norm(y, axis=-1))[:, None],
+    ),
+    "dot of matrices": one(
+        "Dot", [(2, 3, 4), (2, 5, 4)], axes=[2, 2], expect=lambda x, y, _w: np.einsum("bik,bjk->bij", x, y)
+    ),
+    "dot of matrices over rows": one(
+        "Dot", [(2, 4, 3), (2, 4, 5)], axes=1, expect=lambda x, y, _w: np.einsum("bki,bkj->bij", x, y)
+    ),
+    "dot of a matrix and a vector": one(
+        "Dot", [(2, 3, 4), (2, 4)], axes=[2, 1], expect=lambda x, y, _w: np.einsum("bik,bk->bi", x, y)
+    ),
     "embedding": one(
         "Embedding",
         (2, 6),
@@ -402,6 +499,7 @@ CASES = {
         expect=lambda x, w: w["embeddings"][x.astype(int)],
     ),
     "rescaling": one("Rescaling", IMAGE, scale=0.5, offset=-1, expect=lambda x, _w: x * 0.5 - 1),
+    **RECURRENT,
     **{
         name: one(name, IMAGE, rate=0.5, stddev=1, expect=lambda x, _w: x, tfjs=name != "SpatialDropout2D")
         for name in ("Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout")

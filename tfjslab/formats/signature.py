@@ -24,13 +24,17 @@ _NO_VALUE = ("Const", "NoOp", "Assert", *_MUST_BE_FED)
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An input or output: its port name, its value, signature key ("" without one) and what the file declares."""
+    """An input or output: its port name, its value, signature key ("" without one) and what the file declares.
+
+    ``signed`` is the signature's shape of an input, which may tell more than what its placeholder accepts.
+    """
 
     name: str
     ref: Ref
     key: str
     shape: Dims | None
     dtype: str
+    signed: Dims | None = None
 
 
 @dataclass(frozen=True)
@@ -109,4 +113,4 @@ def _declared(end: Endpoint, nodes: Mapping[str, RawNode], producer: int, where:
         shape = own if own != () or producer >= _SCALAR_MEANS_SCALAR else end.shape
     raw = typed(attrs.get("dtype", {}), dict, here).get("type")
     dtype = graphdef.dtype(raw, here) if raw is not None else end.dtype or "float32"
-    return Endpoint(end.name, end.ref, end.key, shape, dtype)
+    return replace(end, shape=shape, dtype=dtype, signed=end.shape)

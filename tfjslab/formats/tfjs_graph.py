@@ -126,8 +126,9 @@ def _metadata(document: Document, interface: Interface, producer: int, nodes: in
         side: {e.key: e.name for e in ends if e.key}
         for side, ends in (("inputs", interface.inputs), ("outputs", interface.outputs))
     }
+    signed = {e.name: list(e.signed) for e in interface.inputs if e.signed is not None and e.signed != e.shape}
     told: dict[str, Any] = {k: model[k] for k in TOLD if k in model}
     return {
         "format": FORMAT, "source": document.name, "producer": producer, "nodes_in_file": nodes, "signature": signature,
-        "absent": list(interface.absent), **told,
+        "absent": list(interface.absent), "signature_shapes": signed, **told,
     }

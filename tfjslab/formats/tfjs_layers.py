@@ -39,7 +39,8 @@ def read(document: Document) -> Graph:
     _refuse_unknown_layers(model, where)
     groups = parse_manifest(document.json.get("weightsManifest") or [], where)
     weights = WeightIndex(read_weights(groups, document.source.files))
-    reader = _Reader(Workbench(GraphBuilder(), {}), weights, where)
+    masked = any(x.config.get("mask_zero") for x in model.all_layers())
+    reader = _Reader(Workbench(GraphBuilder(), masked=masked), weights, where)
     feeds = [reader.input(model.layers[r.layer]) for r in model.inputs]
     results = reader.run(model, feeds, ())
     bench = reader.bench

@@ -1,5 +1,7 @@
 """Readers of Keras layers, one module per family; importing the package fills the table in ``call``."""
 
-from tfjslab.formats.layers import activations, convolution, core, merging, normalizing, pooling, reshaping
+from tfjslab.formats.layers import activations, convolution, core, merging, normalizing, pooling, recurrent, reshaping
 
-__all__ = ["activations", "convolution", "core", "merging", "normalizing", "pooling", "reshaping"]
+__all__ = [
+    "activations", "convolution", "core", "merging", "normalizing", "pooling", "recurrent", "reshaping",
+]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -31,7 +31,8 @@ class Workbench:
     """The graph being built, with what is known of its values."""
 
     builder: GraphBuilder
-    specs: dict[str, Probe]
+    specs: dict[str, Probe] = field(default_factory=dict)
+    masked: bool = False  # whether some layer makes a mask, which only recurrent layers would read
 
     def feed(self, value: str, shape: Dims, dtype: str) -> None:
         """Note an input."""
@@ -89,9 +90,19 @@ class Call:
         return ModelError(f"{self.where}: {reason}", code="model.layer")
 
     def add(self, tf_op: str, *values: str, **attrs: Any) -> str:
-        """Add a node, spelled as in TensorFlow files, and give its (first) value."""
+        """Add a node, spelled as in TensorFlow files, and give its first value."""
+        return self._node(tf_op, values, attrs).name
+
+    def split(self, tf_op: str, value: str, count: int, **attrs: Any) -> list[str]:
+        """Add a node of ``count`` outputs and give them."""
+        outputs = self._node(tf_op, (value,), attrs).outputs
+        if len(outputs) != count:
+            raise self.fail(f"{tf_op} gives {len(outputs)} values, expected {count}")
+        return list(outputs)
+
+    def _node(self, tf_op: str, values: Sequence[str], attrs: Mapping[str, Any]) -> Node:
         try:
-            return self.bench.node(f"{self.scope}/{tf_op.lstrip('_')}", tf_op, values, attrs).name
+            return self.bench.node(f"{self.scope}/{tf_op.lstrip('_')}", tf_op, values, attrs)
         except ModelError:
             raise
         except TfjslabError as e:
@@ -176,22 +187,24 @@ class Call:
 
 
 Layer = Callable[[Call], Sequence[str]]
+_Read = TypeVar("_Read", bound=Callable[[Call], str | Sequence[str]])
 _LAYERS: dict[str, Layer] = {}
 
 
-def layer(*class_names: str, rank: int = 0) -> Callable[[Callable[[Call], str]], Callable[[Call], str]]:
-    """Register the reader of a layer class: a function that adds its nodes and returns its output.
+def layer(*class_names: str, rank: int = 0) -> Callable[[_Read], _Read]:
+    """Register the reader of a layer class: a function that adds its nodes and returns its output or outputs.
 
     With ``rank``, it has one input of that rank.
     """
 
-    def decorate(read: Callable[[Call], str]) -> Callable[[Call], str]:
-        def single(call: Call) -> Sequence[str]:
+    def decorate(read: _Read) -> _Read:
+        def checked(call: Call) -> Sequence[str]:
             if rank and call.rank(call.x) != rank:
                 raise call.fail(f"input {list(call.shape(call.x))}, expected rank {rank}")
-            return (read(call),)
+            found = read(call)
+            return (found,) if isinstance(found, str) else found
 
-        _LAYERS.update(dict.fromkeys(class_names, single))
+        _LAYERS.update(dict.fromkeys(class_names, checked))
         return read
 
     return decorate
