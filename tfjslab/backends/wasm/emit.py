@@ -48,15 +48,14 @@ SIMD = Lanes("simd", 4, "v128", "v128", {p: f"f32x4.{p}" for p in _COMMON} | {
 SCALAR = Lanes("scalar", 1, "f32", "i32", {p: f"f32.{p}" for p in _COMMON} | {
     "and": "i32.and", "or": "i32.or", "not": "i32.eqz",
 }, {
-    "select": "(select {1} {2} {0})",
+    # Cranelift branches on a float select, and data decide the branch; an integer select is a conditional move.
+    "select": "(f32.reinterpret_i32 (select (i32.reinterpret_f32 {1}) (i32.reinterpret_f32 {2}) {0}))",
     "scale2": "(f32.mul {0} (f32.reinterpret_i32 (i32.shl (i32.reinterpret_f32 (f32.add {1} (f32.const 12583039)))"
               " (i32.const 23))))",
     "exponent": "(f32.convert_i32_s (i32.sub (i32.shr_u (i32.and (i32.reinterpret_f32 {0}) (i32.const 0x7fffffff))"
                 " (i32.const 23)) (i32.const 127)))",
     "mantissa": "(f32.reinterpret_i32 (i32.or (i32.and (i32.reinterpret_f32 {0}) (i32.const 0x7fffff))"
                 " (i32.const 0x3f800000)))",
-    "min_const": "(select {1} (local.tee $v_m {0}) (f32.lt {1} (local.get $v_m)))",
-    "max_const": "(select {1} (local.tee $v_m {0}) (f32.gt {1} (local.get $v_m)))",
 })
 NATIVE = frozenset(SIMD.simple) | frozenset(SIMD.patterns)
 
@@ -102,7 +101,8 @@ class Emitter:
             return str(leaves[e.leaf])
         if e.op == "const":
             return const(e.leaf, self.lanes)
-        name = f"{e.op}_const" if e.op in ("min", "max") and e.args[1].op == "const" else e.op
+        bounded = f"{e.op}_const"  # min or max with a constant, where the variant has a better way
+        name = bounded if bounded in self.lanes.patterns and e.args[1].op == "const" else e.op
         if name == "select":  # evaluation order of the text must be that of the instruction: values, then condition
             yes, no, cond = (self._node(a, leaves, shared, done) for a in (e.args[1], e.args[2], e.args[0]))
             return self.lanes.patterns["select"].format(cond, yes, no)
