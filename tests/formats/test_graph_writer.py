@@ -239,8 +239,12 @@ def test_a_model_is_replaced_at_once_or_not_at_all(kit, tmp_path, monkeypatch):
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
     assert [p.name for p in tmp_path.iterdir()] == ["m"], "nothing is left beside it"
     monkeypatch.undo()
+    (folder / "LICENSE").write_text("mine")
+    (folder / "notes").mkdir()
+    (folder / "notes" / "a.txt").write_text("b")
     save_graph_model(looping(), folder)
-    assert sorted(p.name for p in folder.iterdir()) == ["group1-shard1of1.bin", "model.json"]
+    assert sorted(p.name for p in folder.iterdir()) == ["LICENSE", "group1-shard1of1.bin", "model.json", "notes"]
+    assert (folder / "notes" / "a.txt").read_text() == "b"
 
 
 def test_metadata_is_written_and_old_signatures_are_not(kit, tmp_path):

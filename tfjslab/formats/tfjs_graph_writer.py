@@ -35,7 +35,7 @@ def save_graph_model(
 
     Args:
         graph: what to write; it is verified first.
-        directory: the folder; if it exists it must be empty or hold a model, which is replaced.
+        directory: the folder; if it exists it must be empty or hold a model, which is replaced. Other files stay.
         shard_bytes: size of the weight files; the last is shorter.
         quantize: store float weights as ``float16``, ``uint8`` or ``uint16``.
         metadata: goes to ``userDefinedMetadata``.
@@ -84,12 +84,30 @@ def _swap(work: Path, target: Path) -> None:
     if not target.exists():
         (work / "new").replace(target)
         return
+    _keep_others(target, work / "new")
     target.replace(work / "old")
     try:
         (work / "new").replace(target)
     except OSError:
         (work / "old").replace(target)
         raise
+
+
+def _keep_others(old: Path, new: Path) -> None:
+    """Copy what lies beside the old model (a licence, notes), but neither it nor its shards."""
+    own = {MODEL_FILE}
+    try:
+        manifest = json.loads((old / MODEL_FILE).read_bytes())["weightsManifest"]
+        own |= {path for group in manifest for path in group["paths"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # an old model that cannot be read keeps its files
+    for item in old.iterdir():
+        if item.name in own or (new / item.name).exists():
+            continue
+        if item.is_dir() and not item.is_symlink():
+            shutil.copytree(item, new / item.name, symlinks=True)
+        else:
+            shutil.copy2(item, new / item.name, follow_symlinks=False)
 
 
 def graphdef(graph: Graph, weights: dict[str, Array]) -> tuple[dict[str, Any], dict[str, Any]]:
