@@ -59,6 +59,23 @@
 {% endcall %}
 {% endmacro %}
 
+{# Scalars that one round of splat_panel takes, for n in all. #}
+{% macro round_of(n) %}{{ 16 if n % 16 == 0 else 8 if n % 8 == 0 else 4 if n % 4 == 0 else 2 if n % 2 == 0 else 1 }}{% endmacro %}
+
+{# Multiplies out `groups` (text) groups of nr rows, kc floats of each row of k, from $i_q, as [kc][nr] vectors at $i_p. #}
+{% macro splat_rows(groups, nr, k, kc, L) %}
+{% call repeat("s", groups) %}
+{% call repeat("r", "#%d" % kc) %}
+{% for j in range(nr) %}
+(V.store offset={{ 4 * L * j }} @i_p (V.splat_load offset={{ 4 * k * j }} @i_q))
+{% endfor %}
+{{ bump("i_p", 4 * L * nr) }}
+{{ bump("i_q", 4) }}
+{% endcall %}
+{{ bump("i_q", 4 * (k * nr - kc)) }}
+{% endcall %}
+{% endmacro %}
+
 {# Copies a plane of h x w floats from $i_src to the padded, phase-split scratch at $i_dst (see plane geometry `g`):
    padded column p stands in phase p mod stride at index p div stride, so that a strided window reads contiguously. #}
 {% macro copy_plane(g, L) %}
@@ -201,6 +218,23 @@
 (local.set $v_i {{ vconst(0) if e.initial < 0 else "(V.splat_load offset=%d @i_%so%d)" % (4 * j, e.p, e.initial) }})
 {% for i in range(mv) %}
 (local.set $v_c{{ i }}_{{ j }} @v_i)
+{% endfor %}
+{% endfor %}
+{% endmacro %}
+
+{# Takes up the sums of a tile that keep_tile left in the output. #}
+{% macro load_tile(mv, nr, pitch, at) %}
+{% for j in range(nr) %}
+{% for i in range(mv) %}
+(local.set $v_c{{ i }}_{{ j }} (V.load offset={{ j * pitch + at[i] }} @i_cp))
+{% endfor %}
+{% endfor %}
+{% endmacro %}
+
+{% macro keep_tile(mv, nr, pitch, at) %}
+{% for j in range(nr) %}
+{% for i in range(mv) %}
+(V.store offset={{ j * pitch + at[i] }} @i_cp @v_c{{ i }}_{{ j }})
 {% endfor %}
 {% endfor %}
 {% endmacro %}

@@ -38,6 +38,15 @@ class Place:
         return Place(self.slot, self.offset + num_bytes)
 
 
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """A block of the session: its key, what makes it, and the array whose identity is part of the key."""
+
+    key: Hashable
+    make: Callable[[], Array]
+    source: Array | None
+
+
 @dataclass(frozen=True)
 class Call:
     """One kernel call; ``units`` is the extent of the work that threads share, 1 when they do not."""
@@ -87,7 +96,7 @@ class Builder:
         self.lanes = lanes.count
         self.tiles: dict[str, str] = {}
         self.records: list[Record] = []
-        self.constants: dict[str, tuple[Hashable, Callable[[], Array]]] = {}
+        self.constants: dict[str, Constant] = {}
         self.scratch_bytes = 0
         self._places: dict[tuple[str, Layout], Place] = {}
         self._spans: dict[str, _Span] = {}
@@ -122,8 +131,9 @@ class Builder:
         """The value row-major, converted if it lies as planes."""
         if (value, Layout.ROWS) not in self._places:
             if value in self.graph.constants:
+                source = self.graph.constants[value]
                 self._places[value, Layout.ROWS] = self.constant(
-                    (value, "rows"), lambda: np.ascontiguousarray(self.graph.constants[value]),
+                    (value, "rows"), lambda: np.ascontiguousarray(source), source,
                 )
             else:
                 self._to_rows(value, self.new(value, Layout.ROWS))
@@ -177,11 +187,20 @@ class Builder:
         """Let a value be another's planes."""
         self._places[value, Layout.PLANES] = self.planes(source)
 
-    def constant(self, key: Hashable, make: Callable[[], Array]) -> Place:
-        """A constant block, made and stored once per session under ``key``."""
-        slot = f"const:{key!r}"
-        self.constants.setdefault(slot, (key, make))
+    def constant(self, key: Hashable, make: Callable[[], Array], source: Array | None = None) -> Place:
+        """A constant block, made and stored once per session under ``key``.
+
+        Blocks made from a ``source`` array belong to that very array: graphs of one session may use names twice.
+        """
+        whole = (key, None if source is None else id(source))
+        slot = f"const:{whole!r}"
+        self.constants.setdefault(slot, Constant(whole, make, source))
         return Place(slot)
+
+    def packed(self, value: str, how: Hashable, make: Callable[[Array], Array]) -> Place | None:
+        """A constant value laid out by ``make``, once per session; None when the value is not constant."""
+        array = self.constant_array(value)
+        return None if array is None else self.constant((value, how), lambda: make(array), array)
 
     def finish(self) -> list[Lifetime]:
         """Put outputs where they belong, each under a record of its own, and return the arena's buffers."""

@@ -90,9 +90,9 @@ class WasmPlan:
         """Find addresses for the arena's buffers and the constants."""
         arena = self._addresses["arena"] = self._alloc(memory.peak_bytes)
         self._addresses.update({f"arena:{n}": arena + o for n, o in memory.offsets.items()})
-        for slot, (key, make) in builder.constants.items():
-            self._addresses[slot] = self._session.hold_constant(key, make)
-            self._constants.append(key)
+        for slot, constant in builder.constants.items():
+            self._addresses[slot] = self._session.hold_constant(constant)
+            self._constants.append(constant.key)
 
     def _make_table(self, scratch: int, records: int) -> int:
         self._stamps = self._alloc(16 * (records + 1))

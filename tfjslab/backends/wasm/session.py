@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfjslab.backends.base import Buffer, Plan
+from tfjslab.backends.wasm.builder import Constant
 from tfjslab.backends.wasm.heap import Heap
 from tfjslab.backends.wasm.plan import WasmPlan
 from tfjslab.base.dtypes import Array, numpy_dtype
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class _Constant:
+class _Stored:
+    """``source`` is kept alive because its identity is part of the key."""
+
     address: int
     num_bytes: int
-    holders: int
+    source: Array | None
+    holders: int = 0
 
 
 class WasmSession:
@@ -36,7 +40,7 @@ class WasmSession:
         self.heap = Heap()
         self.plans: set[WasmPlan] = set()
         self._buffers: dict[int, Buffer] = {}
-        self._constants: dict[Hashable, _Constant] = {}
+        self._constants: dict[Hashable, _Stored] = {}
         self._lock = threading.RLock()
         self._disposed = False
 
@@ -92,13 +96,14 @@ class WasmSession:
 
     # ---- weights -----------------------------------------------------------------------------------------------
 
-    def hold_constant(self, key: Hashable, make: Callable[[], Array]) -> int:
+    def hold_constant(self, constant: Constant) -> int:
         """The address of a packed constant, made when nobody holds it yet."""
         with self._lock:
-            found = self._constants.get(key)
+            found = self._constants.get(constant.key)
             if found is None:
-                array = np.ascontiguousarray(make())
-                found = self._constants[key] = _Constant(self.heap.store(array), array.nbytes, 0)
+                array = np.ascontiguousarray(constant.make())
+                found = _Stored(self.heap.store(array), array.nbytes, constant.source)
+                self._constants[constant.key] = found
             found.holders += 1
             return found.address
 

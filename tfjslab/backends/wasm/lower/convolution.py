@@ -18,6 +18,8 @@ from tfjslab.ops.window import Window, window
 from tfjslab.passes.fusion import Group
 
 _PANEL_BYTES = 96 * 1024  # weights multiplied out at once: a good part of a second-level cache
+# Longer sums are cut: 256 lines of inputs and the weights of a group are what a first-level cache of 32 KiB holds.
+_LONGEST_SUM = 256
 
 # The first is taken when nothing is measured: it needs no relaxed SIMD and was never seen to spill.
 SIMD_TILES = (
@@ -97,9 +99,9 @@ def splat_round(n: int) -> int:
 def filters(b: Builder, w: str, nr: int) -> Place:
     """Filters as [outputs / nr][inputs, ky, kx][nr]: packed once if constant, else by a copy in the plan."""
     kh, kw, cin, n = b.shape(w)
-    array = b.constant_array(w)
-    if array is not None:
-        return b.constant((w, "conv", nr), lambda: pack_filters(array, nr))
+    constant = b.packed(w, ("conv", nr), lambda array: pack_filters(array, nr))
+    if constant is not None:
+        return constant
     out = b.temporary(4 * kh * kw * cin * n)
     taps = kh * kw
     b.copy(
@@ -122,33 +124,42 @@ def pack_filters(w: Array, nr: int) -> Array:
 
 @dataclass(frozen=True)
 class Pointwise:
-    """A 1x1 convolution: plane pitch in bytes, its vectors, inner length, outputs."""
+    """A matrix product c[n][p] = sum_k a[k][p] * w[k][n], as of a 1x1 convolution.
+
+    ``step`` is the bytes from one k to the next, ``vectors`` the vectors of p, ``k`` the inner length, ``n`` the
+    outputs. ``by_rows``: w comes as rows [n][k]. ``step_out`` is the bytes between outputs where it is not ``step``.
+    """
 
     step: int
     vectors: int
     k: int
     n: int
+    by_rows: bool = False
+    step_out: int = 0
 
     def kernel(self, tile: Tile, tail: Epilogue, lanes: int) -> tuple[Kernel, int, int, int]:
         """The kernel, its units, its scratch bytes, and outputs in a group of weights."""
         nr = group_size(self.n, max(tile.outputs, tile.outputs * tile.vectors // min(tile.vectors, self.vectors)))
         sections = flat_tiles(self.vectors, tile.vectors)
         count, groups = sum(s[2] for s in sections), self.n // nr
-        block = max(1, min(groups, _PANEL_BYTES // (self.k * nr * 4 * lanes)))
+        blocks = -(-self.k // _LONGEST_SUM)
+        kb = -(-self.k // blocks)
+        block = max(1, min(groups, _PANEL_BYTES // (kb * nr * 4 * lanes)))
         by_pixels = count >= groups
         made = kernel(
             "pointwise", ("a", "w", "c", *tail.pointers()), expressions=(tail.expr,), k=self.k, n=self.n, nr=nr,
-            block=block, unroll=tile.unroll, relaxed=tile.relaxed, splat=splat_round(self.k * nr),
+            block=block, blocks=blocks, kb=kb, unroll=tile.unroll, relaxed=tile.relaxed, splat=splat_round(self.k * nr),
             sections=tuple(sections), tiles=count, split="pixels" if by_pixels else "outputs", pitch_in=self.step,
-            pitch_out=self.step, e=tail.text(),
+            pitch_out=self.step_out or self.step, by_rows=self.by_rows, e=tail.text(),
         )
-        return made, count if by_pixels else groups, block * self.k * nr * 4 * lanes, nr
+        return made, count if by_pixels else groups, block * kb * nr * 4 * lanes, nr
 
     def trial(self, tile: Tile, tail: Epilogue, lanes: int) -> Trial:
         """A trial on the real size."""
         made, units, scratch, _ = self.kernel(tile, tail, lanes)
-        out = self.n * self.step
-        operand = {"channel": 4 * self.n, "full": out, "pixel": self.step}
+        row = self.step_out or self.step
+        out = self.n * row
+        operand = {"channel": 4 * self.n, "full": out, "pixel": row}
         sizes = (self.k * self.step, 4 * self.k * self.n, out, *(operand[kind] for kind in tail.kinds))
         return Trial(made, sizes, scratch, units)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from tfjslab.backends.wasm.builder import Builder, Place
-from tfjslab.backends.wasm.layouts import Layout
+from tfjslab.backends.wasm.layouts import Layout, pitch
+from tfjslab.backends.wasm.lower.convolution import Pointwise, size_class, tiles
 from tfjslab.backends.wasm.lower.operands import epilogue
 from tfjslab.backends.wasm.lower.registry import Specs, float_only, lowering
 from tfjslab.backends.wasm.templates import kernel
@@ -16,6 +19,8 @@ from tfjslab.passes.fusion import Group
 
 _MAX_BATCH = 1024  # each product of a batch is a call; more would make the module long
 _ACCUMULATORS = 8
+# From here on the work of laying the right operand out anew is small beside the product.
+_WIDE_ROWS, _WIDE_COLUMNS = 8, 16
 
 
 def _refuses(node: Node, specs: Specs) -> str:
@@ -38,6 +43,9 @@ def lower_matmul(b: Builder, group: Group) -> None:
     left_batch, right_batch, out_batch = b.shape(left)[:-2], b.shape(right)[:-2], out[:-2]
     single = size_of(right_batch) == 1 and size_of(left_batch) == size_of(out_batch)
     rows = m * size_of(out_batch) if single else m
+    if single and rows >= _WIDE_ROWS and n >= _WIDE_COLUMNS and n % b.lanes == 0:
+        _lower_wide(b, group, (rows, k, n))
+        return
     panel, row_tile = _tile(rows, b.lanes)
     a = _left(b, left, m, k, transposed=core.attrs["transpose_a"])
     w, w_bytes = _right(b, right, (k, n, panel), transposed=core.attrs["transpose_b"])
@@ -54,6 +62,45 @@ def lower_matmul(b: Builder, group: Group) -> None:
     for ia, iw, ic in calls:
         args = (a + 4 * m * k * ia, w + w_bytes * iw, c + 4 * m * n * ic, *tail.at(4 * m * n * ic))
         b.call(kern, args, -(-n // panel), flops=2 * rows * k * n)
+
+
+def _lower_wide(b: Builder, group: Group, extent: tuple[int, int, int]) -> None:
+    """Many rows: the kernel of 1x1 convolutions, with columns in place of pixels and rows in place of outputs.
+
+    There the operand that is broadcast is multiplied out once for a whole row of tiles, which takes the shuffles out
+    of the product loop. The right operand is copied to rows whose distance is no power of two (see ``pitch``).
+    """
+    m, k, n = extent
+    core = group.core_node
+    left, right = core.inputs[:2]
+    a = _left(b, left, m, k, transposed=core.attrs["transpose_a"])
+    w = _rows_with_pitch(b, right, k, n, transposed=core.attrs["transpose_b"])
+    tail = epilogue(b, group, Layout.ROWS)
+    # A bias is one value for each column, which is a pixel here.
+    tail = replace(tail, kinds=tuple("pixel" if kind == "channel" else kind for kind in tail.kinds))
+    shape = Pointwise(4 * pitch(n, n), n // b.lanes, k, m, by_rows=True, step_out=4 * n)
+    kind = f"matmul inner={size_class(k)} rows={size_class(m)} {tail}"
+    tile = b.choose(kind, tiles(b), lambda t: shape.trial(t, tail, b.lanes))
+    kern, units, scratch, _ = shape.kernel(tile, tail, b.lanes)
+    args = (w, a, b.new(group.output), *tail.places)
+    b.call(kern, args, units, flops=2 * m * k * n, scratch_bytes=scratch)
+
+
+def _rows_with_pitch(b: Builder, value: str, k: int, n: int, *, transposed: bool) -> Place:
+    """The right operand as k rows of n floats, ``pitch`` apart."""
+    step = pitch(n, n)
+
+    def wide(array: Array) -> Array:
+        padded = np.zeros((k, step), np.float32)
+        padded[:, :n] = array.reshape(n, k).T if transposed else array.reshape(k, n)
+        return padded
+
+    constant = b.packed(value, ("rows with pitch", transposed), wide)
+    if constant is not None:
+        return constant
+    out = b.temporary(4 * k * step)
+    b.copy(b.rows(value), out, (k, n), (1, k) if transposed else (n, 1), (step, 1))
+    return out
 
 
 def _tile(rows: int, lanes: int) -> tuple[int, int]:
@@ -84,10 +131,9 @@ def _right(b: Builder, value: str, extent: tuple[int, int, int], *, transposed: 
     k, n, panel = extent
     panels = -(-n // panel)
     num_bytes = 4 * panels * k * panel
-    array = b.constant_array(value)
-    if array is not None:
-        place = b.constant((value, "dense", panel, transposed), lambda: pack(array, panel, transposed=transposed))
-        return place, num_bytes
+    constant = b.packed(value, ("dense", panel, transposed), lambda array: pack(array, panel, transposed=transposed))
+    if constant is not None:
+        return constant, num_bytes
     batch = size_of(b.shape(value)[:-2])
     out = b.temporary(batch * num_bytes)
     source = b.rows(value)

@@ -86,7 +86,7 @@ def place_rows(b: Builder, o: Operand) -> Place:
     array = o.array
     if array is None or o.name in b.graph.constants:
         return b.rows(o.name)
-    return b.constant((o.name, "rows"), lambda: array)
+    return b.constant((o.name, "rows"), lambda: array)  # computed: the name is a digest of the content
 
 
 def place_planes(b: Builder, o: Operand, out: Shape) -> Place:
@@ -94,7 +94,7 @@ def place_planes(b: Builder, o: Operand, out: Shape) -> Place:
     array = o.array
     if array is None:
         return b.planes(o.name)
-    return b.constant((o.name, "planes", out), lambda: to_planes(array.reshape(out)))
+    return b.constant((o.name, "planes", out), lambda: to_planes(array.reshape(out)), array)
 
 
 def to_planes(array: Array) -> Array:

@@ -87,9 +87,9 @@ def depthwise_weights(b: Builder, group: Group) -> Place:
     """Filters as [channel][tap]: packed once if constant, else by a copy in the plan."""
     w = group.core_node.inputs[1]
     kh, kw, c, m = b.shape(w)
-    array = b.constant_array(w)
-    if array is not None:
-        return b.constant((w, "depthwise"), lambda: _pack(array))
+    constant = b.packed(w, "depthwise", _pack)
+    if constant is not None:
+        return constant
     weights = b.temporary(4 * c * m * kh * kw)
     b.copy(b.rows(w), weights, (c * m, kh * kw), (1, c * m), (kh * kw, 1))
     return weights
