@@ -12,7 +12,7 @@ from tfjslab.backends.registry import env
 from tfjslab.backends.wasm import tuning
 from tfjslab.backends.wasm.backend import create
 from tfjslab.backends.wasm.emit import SIMD
-from tfjslab.backends.wasm.lower import convolution, window
+from tfjslab.backends.wasm.lower import product, window
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import specialize
 from tfjslab.ops import registry
@@ -52,9 +52,9 @@ _CORES = [("Conv2D", (1, 1, 6, 12)), ("Conv2D", (3, 3, 6, 12)), ("DepthwiseConv2
 
 
 @pytest.mark.parametrize(("op", "shape"), _CORES)
-@pytest.mark.parametrize("index", range(len(convolution.SIMD_TILES)))
+@pytest.mark.parametrize("index", range(len(product.SIMD_TILES)))
 def test_every_candidate_computes_the_same(op, shape, index, monkeypatch):
-    for module in (convolution, window):
+    for module in (product, window):
         tiles = module.SIMD_TILES
         monkeypatch.setattr(module, "SIMD_TILES", (tiles[index % len(tiles)],))
     env().set("WASM_CALIBRATE", value=False)
@@ -74,7 +74,7 @@ def test_choices_are_kept_on_disk_and_used_again(tmp_path, monkeypatch):
 def test_without_calibration_the_first_candidate_is_taken_and_reported(tmp_path):
     env().set("WASM_CALIBRATE", value=False)
     _, tiles = _run("Conv2D", (1, 1, 6, 12))
-    assert list(tiles.values()) == [str(convolution.SIMD_TILES[0])]
+    assert list(tiles.values()) == [str(product.SIMD_TILES[0])]
     assert not (tmp_path / "wasm-tiles").exists()
 
 

@@ -11,18 +11,9 @@ from dataclasses import dataclass, replace
 
 from tfjslab.backends.wasm.builder import Builder
 from tfjslab.backends.wasm.layouts import Layout, flat_tiles
-from tfjslab.backends.wasm.lower.convolution import (
-    Pointwise,
-    both_epilogues,
-    filters,
-    group_size,
-    is_pointwise,
-    pointwise_shape,
-    size_class,
-    splat_round,
-    tiles,
-)
+from tfjslab.backends.wasm.lower.convolution import both_epilogues, filters, is_pointwise, pointwise_shape
 from tfjslab.backends.wasm.lower.operands import Epilogue
+from tfjslab.backends.wasm.lower.product import Pointwise, group_size, size_class, splat_round, tiles
 from tfjslab.backends.wasm.lower.window import Windowed, depthwise_shape, depthwise_tile, depthwise_weights
 from tfjslab.backends.wasm.templates import Kernel, kernel
 from tfjslab.backends.wasm.tuning import Tile, Trial

@@ -8,10 +8,10 @@ import numpy as np
 
 from tfjslab.backends.wasm.builder import Builder, Place
 from tfjslab.backends.wasm.layouts import Layout, pitch
-from tfjslab.backends.wasm.lower.convolution import Pointwise, size_class, tiles
-from tfjslab.backends.wasm.lower.operands import epilogue
+from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
+from tfjslab.backends.wasm.lower.product import Pointwise, size_class, tiles
 from tfjslab.backends.wasm.lower.registry import Specs, float_only, lowering
-from tfjslab.backends.wasm.templates import kernel
+from tfjslab.backends.wasm.templates import Kernel, kernel
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import Shape, size_of
 from tfjslab.graph.ir import Node
@@ -46,22 +46,40 @@ def lower_matmul(b: Builder, group: Group) -> None:
     if single and rows >= _WIDE_ROWS and n >= _WIDE_COLUMNS and n % b.lanes == 0:
         _lower_wide(b, group, (rows, k, n))
         return
-    panel, row_tile = _tile(rows, b.lanes)
     a = _left(b, left, m, k, transposed=core.attrs["transpose_a"])
-    w, w_bytes = _right(b, right, (k, n, panel), transposed=core.attrs["transpose_b"])
-    tail = epilogue(b, group, Layout.ROWS)
-    c = b.new(group.output)
-    kern = kernel(
-        "dense", ("a", "w", "c", *tail.pointers()), expressions=(tail.expr,), rows=rows, k=k,
-        n=n, panel=panel, row_tile=row_tile, e=tail.text(),
-    )
     if single:
-        calls = [(0, 0, 0)]
-    else:
-        calls = [(_index(left_batch, i), _index(right_batch, i), j) for j, i in enumerate(np.ndindex(*out_batch))]
-    for ia, iw, ic in calls:
-        args = (a + 4 * m * k * ia, w + w_bytes * iw, c + 4 * m * n * ic, *tail.at(4 * m * n * ic))
-        b.call(kern, args, -(-n // panel), flops=2 * rows * k * n)
+        lower_rows(b, group, a, right, (rows, k, n), transposed=core.attrs["transpose_b"])
+        return
+    row_tile, panel = _tile(m, b.lanes)
+    w, w_bytes = _right(b, right, (size_of(right_batch), k, n, panel), transposed=core.attrs["transpose_b"])
+    tail, c = epilogue(b, group, Layout.ROWS), b.new(group.output)
+    kern = _dense(tail, (m, k, n), row_tile, panel)
+    for j, i in enumerate(np.ndindex(*out_batch)):
+        args = (
+            a + 4 * m * k * _index(left_batch, i), w + w_bytes * _index(right_batch, i), c + 4 * m * n * j,
+            *tail.at(4 * m * n * j),
+        )
+        b.call(kern, args, -(-n // panel), flops=2 * m * k * n)
+
+
+def lower_rows(
+    b: Builder, group: Group, a: Place, right: str, extent: tuple[int, int, int], *, transposed: bool = False,
+) -> None:
+    """The product of rows at ``a`` with one matrix; ``extent`` is rows, inner length, columns."""
+    rows, k, n = extent
+    row_tile, panel = _tile(rows, b.lanes)
+    w, _ = _right(b, right, (1, k, n, panel), transposed=transposed)
+    tail = epilogue(b, group, Layout.ROWS)
+    args = (a, w, b.new(group.output), *tail.places)
+    b.call(_dense(tail, extent, row_tile, panel), args, -(-n // panel), flops=2 * rows * k * n)
+
+
+def _dense(tail: Epilogue, extent: tuple[int, int, int], row_tile: int, panel: int) -> Kernel:
+    rows, k, n = extent
+    return kernel(
+        "dense", ("a", "w", "c", *tail.pointers()), expressions=(tail.expr,), rows=rows, k=k, n=n, panel=panel,
+        row_tile=row_tile, e=tail.text(),
+    )
 
 
 def _lower_wide(b: Builder, group: Group, extent: tuple[int, int, int]) -> None:
@@ -104,9 +122,9 @@ def _rows_with_pitch(b: Builder, value: str, k: int, n: int, *, transposed: bool
 
 
 def _tile(rows: int, lanes: int) -> tuple[int, int]:
-    """Columns of a panel and rows of a tile: few rows take wide panels, so that the weights stream."""
+    """Rows of a tile and columns of a panel: few rows take wide panels, so that the weights stream."""
     row_tile = min(rows, 4)
-    return max(2, _ACCUMULATORS // row_tile) * lanes, row_tile
+    return row_tile, max(2, _ACCUMULATORS // row_tile) * lanes
 
 
 def _index(batch: Shape, index: tuple[int, ...]) -> int:
@@ -126,15 +144,15 @@ def _left(b: Builder, value: str, m: int, k: int, *, transposed: bool) -> Place:
     return out
 
 
-def _right(b: Builder, value: str, extent: tuple[int, int, int], *, transposed: bool) -> tuple[Place, int]:
-    """The weights as [batch][n / panel][k][panel] and the bytes of one matrix."""
-    k, n, panel = extent
+def _right(b: Builder, value: str, extent: tuple[int, int, int, int], *, transposed: bool) -> tuple[Place, int]:
+    """The weights as [batch][n / panel][k][panel] and the bytes of one matrix; ``extent`` is batch, k, n, panel."""
+    batch, k, n, panel = extent
     panels = -(-n // panel)
     num_bytes = 4 * panels * k * panel
-    constant = b.packed(value, ("dense", panel, transposed), lambda array: pack(array, panel, transposed=transposed))
+    how = ("dense", panel, transposed)
+    constant = b.packed(value, how, lambda array: pack(array, extent, transposed=transposed))
     if constant is not None:
         return constant, num_bytes
-    batch = size_of(b.shape(value)[:-2])
     out = b.temporary(batch * num_bytes)
     source = b.rows(value)
     row, column = (1, k) if transposed else (n, 1)
@@ -152,11 +170,11 @@ def _right(b: Builder, value: str, extent: tuple[int, int, int], *, transposed: 
     return out, num_bytes
 
 
-def pack(w: Array, panel: int, *, transposed: bool) -> Array:
-    """Matrices [.., k, n] as zero-padded column panels."""
-    m = np.swapaxes(w, -1, -2) if transposed else w
-    k, n = m.shape[-2:]
+def pack(w: Array, extent: tuple[int, int, int, int], *, transposed: bool) -> Array:
+    """Matrices [batch, k, n] (or [batch, n, k]) as zero-padded column panels."""
+    batch, k, n, panel = extent
+    m = w.reshape(batch, n, k).swapaxes(1, 2) if transposed else w.reshape(batch, k, n)
     panels = -(-n // panel)
-    wide = np.zeros((size_of(m.shape[:-2]), k, panels * panel), np.float32)
-    wide[:, :, :n] = m.reshape(-1, k, n)
-    return np.ascontiguousarray(wide.reshape(-1, k, panels, panel).transpose(0, 2, 1, 3))
+    wide = np.zeros((batch, k, panels * panel), np.float32)
+    wide[:, :, :n] = m
+    return np.ascontiguousarray(wide.reshape(batch, k, panels, panel).transpose(0, 2, 1, 3))
