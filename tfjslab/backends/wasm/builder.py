@@ -16,6 +16,7 @@ from tfjslab.backends.wasm.layouts import Layout, pitch, plane_floats
 from tfjslab.backends.wasm.templates import Kernel, kernel
 from tfjslab.backends.wasm.tuning import Tile, Trial, tuner
 from tfjslab.base.dtypes import Array, dtype_info
+from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
 from tfjslab.memory_plan import Lifetime
@@ -23,8 +24,9 @@ from tfjslab.ops.expr import X
 from tfjslab.ops.registry import Spec
 from tfjslab.passes.fusion import Group
 
-# Less work than this is not worth waking a thread and a barrier for.
-_SMALL_UNITS_FLOPS = 20_000
+# Less work than this, some 2 us, is not worth a barrier. Moving an element counts as much as several operations.
+_SHARED_FLOPS = 100_000
+_FLOPS_OF_A_COPY = 8
 
 
 @dataclass(frozen=True)
@@ -241,7 +243,7 @@ class Builder:
             return
         self.scratch_bytes = max(self.scratch_bytes, scratch_bytes)
         self._touch(args)
-        self.records[-1].calls.append(Call(k, args, units, parallel=units > 1 and flops >= _SMALL_UNITS_FLOPS))
+        self.records[-1].calls.append(Call(k, args, units, parallel=units > 1 and flops >= _SHARED_FLOPS))
         self._step += 1
 
     def host(self, node: Node) -> None:
@@ -267,7 +269,7 @@ class Builder:
             return
         d, s, o = collapse(dims, (source_strides, out_strides))
         k = kernel("copy", ("x", "c"), dims=d, src=s, dst=o)
-        self.call(k, (source, out), d[0], flops=int(np.prod(d, dtype=object)))
+        self.call(k, (source, out), d[0], flops=_FLOPS_OF_A_COPY * size_of(d))
 
     def fill(self, out: Place, floats: int, value: float) -> None:
         """Set ``floats`` floats, rounded up to a vector, to one value."""

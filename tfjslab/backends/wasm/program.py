@@ -16,7 +16,7 @@ from tfjslab.backends.wasm.templates import Kernel, render, sources_digest
 
 ARENA, SCRATCH, STAMPS, BARRIER = range(4)
 _FIRST_SLOT = 4
-_SPINS = 2000  # about 10 us of polling before a thread sleeps at a barrier
+_SPINS = 200000
 
 # WASI wants the memory exported to write the time into it.
 _HEAD = """(module
@@ -125,8 +125,12 @@ class _Writer:
         Of the 16 bytes of a record the first 8 take the start, where it opens a segment, the others the end.
         """
         body = [_stamp(16 * first)]
+        before: Call | None = None
         for i in range(first, last):
-            body += [*(self._call(c) for c in records[i].calls), _stamp(16 * i + 8)]
+            for c in records[i].calls:
+                body += [self._barrier(before, c), self._call(c)]
+                before = c
+            body.append(_stamp(16 * i + 8))
         mine = f"(i32.mul (local.get $tid) (i32.const {self.scratch_bytes}))"
         return "\n".join([
             f'(func (export "{export}") (param $table i32) (param $tid i32) (param $stamped i32)',
@@ -142,14 +146,22 @@ class _Writer:
         args = " ".join(map(self._address, c.args))
         if self.threads == 1:
             return f"(call ${name} (i32.const 0) (i32.const {c.units}) (local.get $scratch) {args})"
-        barrier = f"(call $barrier {_entry(BARRIER)} (i32.const {self.threads}))"
         if not c.parallel:
             return (f"(if (i32.eqz (local.get $tid)) (then"
-                    f" (call ${name} (i32.const 0) (i32.const {c.units}) (local.get $scratch) {args}))) {barrier}")
+                    f" (call ${name} (i32.const 0) (i32.const {c.units}) (local.get $scratch) {args})))")
         share = f"(i32.div_u (i32.mul {{}} (i32.const {c.units})) (i32.const {self.threads}))"
         lo = share.format("(local.get $tid)")
         hi = share.format("(i32.add (local.get $tid) (i32.const 1))")
-        return f"(call ${name} {lo} {hi} (local.get $scratch) {args}) {barrier}"
+        return f"(call ${name} {lo} {hi} (local.get $scratch) {args})"
+
+    def _barrier(self, before: Call | None, c: Call) -> str:
+        """Wait for all threads where one may read what another wrote: not between two calls of the first thread.
+
+        The caller waits for all threads to end, so none is needed behind the last call.
+        """
+        if before is None or self.threads == 1 or not (before.parallel or c.parallel):
+            return ""
+        return f"(call $barrier {_entry(BARRIER)} (i32.const {self.threads}))"
 
     def _address(self, p: Place) -> str:
         if p.slot.startswith("arena:"):

@@ -177,7 +177,7 @@ def _general(b: Builder, group: Group, x: str, w: str, win: Window) -> None:
     out = b.new(group.output, Layout.PLANES)
     fill = kernel("planes", ("x", "padded"), g=g, pitch_in=shape.pitch_in, value=0.0)
     for i in range(batch):
-        b.call(fill, (source + i * cin * shape.pitch_in, padded), cin, flops=cin * h * wd)
+        b.call(fill, (source + i * cin * shape.pitch_in, padded), cin, flops=8 * cin * h * wd)
         first = out + i * n * shape.pitch_out
         args = (padded, weights, table, first, *tail.at(i * n * shape.pitch_out))
         b.call(kern, args, units, flops=2 * oh * ow * len(offsets) * n, scratch_bytes=scratch)
