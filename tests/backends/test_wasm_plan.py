@@ -77,6 +77,16 @@ def test_weights_are_shared_by_plans_and_freed_with_the_last(backend):
     assert session.heap.used_bytes == 0
 
 
+def test_constants_of_one_name_in_two_graphs_are_two(backend):
+    """Functions of one model share its session and may use a name for different weights."""
+    session = backend.open_session()
+    attrs = {"transpose_a": False, "transpose_b": False}
+    nodes = [Node("y", "BatchMatMul", ("x", "w"), attrs)]
+    plans = [_compile(session, nodes, ["y"], {"w": np.full((3, 4), v, np.float32)}) for v in (1, 2)]
+    one, two = (p.run({"x": _X})["y"] for p in plans)
+    assert two.tolist() == (2 * one).tolist()
+
+
 def test_a_disposed_plan_says_so(backend):
     plan = _compile(backend.open_session(), [Node("y", "Relu", ("x",))], ["y"])
     plan.dispose()

@@ -1,5 +1,14 @@
 """From ops to kernel calls, one file per family. Importing this registers all of them."""
 
-from tfjslab.backends.wasm.lower import convolution, elementwise, matmul, movement, normalization, reduction, window
+from tfjslab.backends.wasm.lower import (
+    convolution,
+    elementwise,
+    image,
+    matmul,
+    movement,
+    normalization,
+    reduction,
+    window,
+)
 
-__all__ = ["convolution", "elementwise", "matmul", "movement", "normalization", "reduction", "window"]
+__all__ = ["convolution", "elementwise", "image", "matmul", "movement", "normalization", "reduction", "window"]

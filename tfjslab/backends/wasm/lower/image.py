@@ -1,0 +1,46 @@
+"""Resizing of images on channel planes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfjslab.backends.wasm.builder import Builder, Place
+from tfjslab.backends.wasm.layouts import Layout, pitch
+from tfjslab.backends.wasm.lower.convolution import refuses_window
+from tfjslab.backends.wasm.lower.registry import lowering
+from tfjslab.backends.wasm.templates import kernel
+from tfjslab.base.dtypes import Array
+from tfjslab.ops.attrs import Attrs
+from tfjslab.ops.image import bilinear_taps, nearest_taps
+from tfjslab.passes.fusion import Group
+
+
+@lowering("ResizeBilinear", "ResizeNearestNeighbor", refuses=refuses_window)
+def lower_resize(b: Builder, group: Group) -> None:
+    """Where each new row and column comes from is a table, made while planning."""
+    core = group.core_node
+    x, nearest = core.inputs[0], core.op == "ResizeNearestNeighbor"
+    batch, h, w, c = b.shape(x)
+    height, width = b.shape(group.output)[1:3]
+    pitch_in, pitch_out = 4 * pitch(h * w, w), 4 * pitch(height * width, width)
+    tables = [
+        _table(b, old, new, step, core.attrs, nearest=nearest) for old, new, step in ((h, height, 4 * w), (w, width, 4))
+    ]
+    k = kernel(
+        "resize", ("x", "rows", "columns", "c"), nearest=nearest, height=height, width=width, width_in=w,
+        pitch_in=pitch_in, pitch_out=pitch_out,
+    )
+    out = b.new(group.output, Layout.PLANES)
+    flops = 9 * batch * height * width * c
+    b.call(k, (b.planes(x), *tables, out), batch * c, flops=flops, scratch_bytes=4 * (w + b.lanes))
+
+
+def _table(b: Builder, old: int, new: int, step: int, attrs: Attrs, *, nearest: bool) -> Place:
+    """Rows of (first offset, second offset, fraction), or of the one offset; ``step`` is the bytes between old ones."""
+    if nearest:
+        table: Array = (nearest_taps(old, new, attrs) * step).astype(np.int32)
+    else:
+        low, high, fraction = bilinear_taps(old, new, attrs)
+        bits = fraction.astype(np.float32).view(np.int32)
+        table = np.ascontiguousarray(np.stack([low * step, high * step, bits], axis=1), np.int32)
+    return b.constant(("resize", table.tobytes()), lambda: table)
