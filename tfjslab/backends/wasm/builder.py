@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from tfjslab.backends.wasm.emit import Lanes
 from tfjslab.backends.wasm.layouts import Layout, pitch, plane_floats
 from tfjslab.backends.wasm.templates import Kernel, kernel
@@ -135,7 +133,7 @@ class Builder:
             if value in self.graph.constants:
                 source = self.graph.constants[value]
                 self._places[value, Layout.ROWS] = self.constant(
-                    (value, "rows"), lambda: np.ascontiguousarray(source), source,
+                    (value, "rows"), lambda: source, source,
                 )
             else:
                 self._to_rows(value, self.new(value, Layout.ROWS))

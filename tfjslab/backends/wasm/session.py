@@ -7,8 +7,6 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from tfjslab.backends.base import Buffer, Plan
 from tfjslab.backends.wasm.builder import Constant
 from tfjslab.backends.wasm.heap import Heap
@@ -101,7 +99,7 @@ class WasmSession:
         with self._lock:
             found = self._constants.get(constant.key)
             if found is None:
-                array = np.ascontiguousarray(constant.make())
+                array = constant.make()
                 found = _Stored(self.heap.store(array), array.nbytes, constant.source)
                 self._constants[constant.key] = found
             found.holders += 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -64,9 +66,9 @@ def is_pointwise(b: Builder, group: Group) -> bool:
     return win.size == win.stride == (1, 1) and win.in_size == win.out_size
 
 
-def both_epilogues(b: Builder, group: Group) -> dict[bool, Epilogue]:
-    """The epilogue for tiles that start from the bias (True) and for those that add it."""
-    return {starts: epilogue(b, group, Layout.PLANES, starts=starts) for starts in (True, False)}
+def both_epilogues(b: Builder, group: Group) -> Callable[[bool], Epilogue]:
+    """The epilogue for tiles that start from the bias (True) and for those that add it; each is made when wanted."""
+    return cache(lambda starts: epilogue(b, group, Layout.PLANES, starts=starts))
 
 
 def filters(b: Builder, w: str, nr: int) -> Place:
@@ -85,11 +87,9 @@ def filters(b: Builder, w: str, nr: int) -> Place:
 
 
 def pack_filters(w: Array, nr: int) -> Array:
-    """HWIO filters as [O / nr][I * H * W][nr]."""
+    """HWIO filters as [O / nr][I * H * W][nr]: a view where that can be, since it is copied into the heap anyway."""
     kh, kw, cin, n = w.shape
-    return np.ascontiguousarray(
-        w.transpose(2, 0, 1, 3).reshape(cin * kh * kw, n // nr, nr).transpose(1, 0, 2), dtype=np.float32,
-    )
+    return w.transpose(2, 0, 1, 3).reshape(cin * kh * kw, n // nr, nr).transpose(1, 0, 2)
 
 
 # ---- 1x1 -------------------------------------------------------------------------------------------------------------
@@ -108,9 +108,9 @@ def _pointwise(b: Builder, group: Group, x: str, w: str) -> None:
     source = b.planes(x)
     tails = both_epilogues(b, group)
     few = shape.vectors if shape.vectors <= 16 else 0  # noqa: PLR2004 - beyond this, rests do not matter
-    kind = f"pointwise vectors={few or 'many'} inner={size_class(k)} {tails[True]}"
-    tile = b.choose(kind, tiles(b), lambda t: shape.trial(t, tails[t.biased], b.lanes))
-    tail = tails[tile.biased]
+    kind = f"pointwise vectors={few or 'many'} inner={size_class(k)} {tails(True)}"
+    tile = b.choose(kind, tiles(b), lambda t: shape.trial(t, tails(t.biased), b.lanes))
+    tail = tails(tile.biased)
     kern, units, scratch, nr = shape.kernel(tile, tail, b.lanes)
     weights = filters(b, w, nr)
     out = b.new(group.output, Layout.PLANES)
@@ -166,9 +166,9 @@ def _general(b: Builder, group: Group, x: str, w: str, win: Window) -> None:
     g = plane_geometry(win, b.lanes)
     source = b.planes(x)
     tails = both_epilogues(b, group)
-    kind = f"conv {win.size} columns={ow} inner={size_class(cin)} {tails[True]}"
-    tile = b.choose(kind, tiles(b), lambda t: shape.trial(t, tails[t.biased], b.lanes))
-    tail = tails[tile.biased]
+    kind = f"conv {win.size} columns={ow} inner={size_class(cin)} {tails(True)}"
+    tile = b.choose(kind, tiles(b), lambda t: shape.trial(t, tails(t.biased), b.lanes))
+    tail = tails(tile.biased)
     kern, units, scratch, nr = shape.kernel(tile, tail, b.lanes)
     weights = filters(b, w, nr)
     offsets = shape.table(b.lanes)

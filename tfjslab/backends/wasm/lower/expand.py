@@ -102,9 +102,9 @@ def lower_pair(b: Builder, first: Group, second: Group) -> None:
     source = b.planes(x)
     e, f = both_epilogues(b, first), both_epilogues(b, second)
     tap_tile = depthwise_tile(b, s, f)
-    kind = f"expand vectors={p.vectors} inner={size_class(p.k)} {e[True]}"
-    tile = b.choose(kind, tiles(b), lambda t: pair.trial(t, tap_tile, (e[t.biased], f[tap_tile.biased]), b.lanes))
-    tails = e[tile.biased], f[tap_tile.biased]
+    kind = f"expand vectors={p.vectors} inner={size_class(p.k)} {e(True)}"
+    tile = b.choose(kind, tiles(b), lambda t: pair.trial(t, tap_tile, (e(t.biased), f(tap_tile.biased)), b.lanes))
+    tails = e(tile.biased), f(tap_tile.biased)
     kern, nr = pair.kernel(tile, tap_tile, tails, b.lanes)
     weights, taps, table = filters(b, w, nr), depthwise_weights(b, second), s.table(b)
     out = b.new(second.output, Layout.PLANES)

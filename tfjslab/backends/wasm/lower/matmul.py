@@ -175,6 +175,8 @@ def pack(w: Array, extent: tuple[int, int, int, int], *, transposed: bool) -> Ar
     batch, k, n, panel = extent
     m = w.reshape(batch, n, k).swapaxes(1, 2) if transposed else w.reshape(batch, k, n)
     panels = -(-n // panel)
-    wide = np.zeros((batch, k, panels * panel), np.float32)
-    wide[:, :, :n] = m
-    return np.ascontiguousarray(wide.reshape(batch, k, panels, panel).transpose(0, 2, 1, 3))
+    if n % panel:
+        wide = np.zeros((batch, k, panels * panel), np.float32)
+        wide[:, :, :n] = m
+        m = wide
+    return m.reshape(batch, k, panels, panel).transpose(0, 2, 1, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,7 +64,7 @@ def lower_depthwise(b: Builder, group: Group) -> None:
     shape, weights = depthwise_shape(b, group), depthwise_weights(b, group)
     tails = both_epilogues(b, group)
     tile = depthwise_tile(b, shape, tails)
-    _lower(b, group, group.core_node.inputs[0], shape, tile, weights, tails[tile.biased])
+    _lower(b, group, group.core_node.inputs[0], shape, tile, weights, tails(tile.biased))
 
 
 def depthwise_shape(b: Builder, group: Group) -> Windowed:
@@ -75,12 +76,12 @@ def depthwise_shape(b: Builder, group: Group) -> Windowed:
     return windowed(b, group, win, "madd", 0.0, multiplier=m)
 
 
-def depthwise_tile(b: Builder, shape: Windowed, tails: dict[bool, Epilogue]) -> Tile:
+def depthwise_tile(b: Builder, shape: Windowed, tails: Callable[[bool], Epilogue]) -> Tile:
     """The fastest tile."""
     win = shape.win
-    kind = f"depthwise {win.size} stride={win.stride} columns={win.out_size[1]} {tails[True]}"
+    kind = f"depthwise {win.size} stride={win.stride} columns={win.out_size[1]} {tails(True)}"
     tiles = SIMD_TILES if b.lanes > 1 else SCALAR_TILES
-    return b.choose(kind, tiles, lambda t: shape.trial(t, tails[t.biased], b.lanes))
+    return b.choose(kind, tiles, lambda t: shape.trial(t, tails(t.biased), b.lanes))
 
 
 def depthwise_weights(b: Builder, group: Group) -> Place:
@@ -97,7 +98,7 @@ def depthwise_weights(b: Builder, group: Group) -> Place:
 
 def _pack(w: Array) -> Array:
     kh, kw, c, m = w.shape
-    return np.ascontiguousarray(w.transpose(2, 3, 0, 1).reshape(c * m, kh * kw), dtype=np.float32)
+    return w.transpose(2, 3, 0, 1).reshape(c * m, kh * kw)
 
 
 @lowering("MaxPool", refuses=refuses_window, takes_epilogue=True)
