@@ -31,6 +31,7 @@ from tfjslab.base.machine import cpu_identity
 from tfjslab.base.user_cache import cache_root, write_atomically
 
 _ROUNDS = 5
+BIASED = True  # a tile that starts from the bias
 _HEAD = '(module (import "env" "memory" (memory 1 65536 shared)) (export "memory" (memory 0))'
 
 

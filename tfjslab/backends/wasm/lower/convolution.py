@@ -15,7 +15,7 @@ from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
 from tfjslab.backends.wasm.lower.product import Pointwise, group_size, size_class, splat_round, tiles
 from tfjslab.backends.wasm.lower.registry import Specs, float_only, lowering
 from tfjslab.backends.wasm.templates import Kernel, kernel
-from tfjslab.backends.wasm.tuning import Tile, Trial
+from tfjslab.backends.wasm.tuning import BIASED, Tile, Trial
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
@@ -108,7 +108,7 @@ def _pointwise(b: Builder, group: Group, x: str, w: str) -> None:
     source = b.planes(x)
     tails = both_epilogues(b, group)
     few = shape.vectors if shape.vectors <= 16 else 0  # noqa: PLR2004 - beyond this, rests do not matter
-    kind = f"pointwise vectors={few or 'many'} inner={size_class(k)} {tails(True)}"
+    kind = f"pointwise vectors={few or 'many'} inner={size_class(k)} {tails(BIASED)}"
     tile = b.choose(kind, tiles(b), lambda t: shape.trial(t, tails(t.biased), b.lanes))
     tail = tails(tile.biased)
     kern, units, scratch, nr = shape.kernel(tile, tail, b.lanes)
@@ -166,7 +166,7 @@ def _general(b: Builder, group: Group, x: str, w: str, win: Window) -> None:
     g = plane_geometry(win, b.lanes)
     source = b.planes(x)
     tails = both_epilogues(b, group)
-    kind = f"conv {win.size} columns={ow} inner={size_class(cin)} {tails(True)}"
+    kind = f"conv {win.size} columns={ow} inner={size_class(cin)} {tails(BIASED)}"
     tile = b.choose(kind, tiles(b), lambda t: shape.trial(t, tails(t.biased), b.lanes))
     tail = tails(tile.biased)
     kern, units, scratch, nr = shape.kernel(tile, tail, b.lanes)

@@ -16,7 +16,7 @@ from tfjslab.backends.wasm.lower.operands import Epilogue
 from tfjslab.backends.wasm.lower.product import Pointwise, group_size, size_class, splat_round, tiles
 from tfjslab.backends.wasm.lower.window import Windowed, depthwise_shape, depthwise_tile, depthwise_weights
 from tfjslab.backends.wasm.templates import Kernel, kernel
-from tfjslab.backends.wasm.tuning import Tile, Trial
+from tfjslab.backends.wasm.tuning import BIASED, Tile, Trial
 from tfjslab.passes.fusion import Group
 
 _SECOND = "f"  # prefix of the second epilogue's names
@@ -102,7 +102,7 @@ def lower_pair(b: Builder, first: Group, second: Group) -> None:
     source = b.planes(x)
     e, f = both_epilogues(b, first), both_epilogues(b, second)
     tap_tile = depthwise_tile(b, s, f)
-    kind = f"expand vectors={p.vectors} inner={size_class(p.k)} {e(True)}"
+    kind = f"expand vectors={p.vectors} inner={size_class(p.k)} {e(BIASED)}"
     tile = b.choose(kind, tiles(b), lambda t: pair.trial(t, tap_tile, (e(t.biased), f(tap_tile.biased)), b.lanes))
     tails = e(tile.biased), f(tap_tile.biased)
     kern, nr = pair.kernel(tile, tap_tile, tails, b.lanes)

@@ -21,7 +21,7 @@ from tfjslab.backends.wasm.lower.convolution import both_epilogues, refuses_wind
 from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
 from tfjslab.backends.wasm.lower.registry import lowering
 from tfjslab.backends.wasm.templates import Kernel, kernel
-from tfjslab.backends.wasm.tuning import Tile, Trial
+from tfjslab.backends.wasm.tuning import BIASED, Tile, Trial
 from tfjslab.base.dtypes import Array
 from tfjslab.ops.expr import X, Y
 from tfjslab.ops.pool import pool_window
@@ -79,7 +79,7 @@ def depthwise_shape(b: Builder, group: Group) -> Windowed:
 def depthwise_tile(b: Builder, shape: Windowed, tails: Callable[[bool], Epilogue]) -> Tile:
     """The fastest tile."""
     win = shape.win
-    kind = f"depthwise {win.size} stride={win.stride} columns={win.out_size[1]} {tails(True)}"
+    kind = f"depthwise {win.size} stride={win.stride} columns={win.out_size[1]} {tails(BIASED)}"
     tiles = SIMD_TILES if b.lanes > 1 else SCALAR_TILES
     return b.choose(kind, tiles, lambda t: shape.trial(t, tails(t.biased), b.lanes))
 
