@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from tfjslab import zoo
-from tfjslab.base.errors import ModelError, UsageError, did_you_mean
+from tfjslab.base.errors import UsageError
 from tfjslab.cli.progress import Report
-from tfjslab.model.load import load_model
 from tfjslab.model.model import Model
 
 MODEL_HELP = f"a folder with a model.json, a model file, a URL, or a name of the zoo ({', '.join(zoo.ENTRIES)})"
@@ -26,21 +24,10 @@ def add_model(parser: argparse.ArgumentParser, *, many: bool = False) -> None:
 
 
 def open_model(name: str, backend: str | None, threads: int | None, report: Report, *, real: bool) -> Model:
-    """Load a model. A name of the zoo is always that; ``./name`` is a path.
-
-    Raises ModelError; for a plain name that is nothing at all it lists the zoo.
-    """
-    if name in zoo.ENTRIES:
-        return zoo.load(name, real=real, backend=backend, threads=threads, progress=report)
-    if real:
+    """Load a model. Raises ModelError, or UsageError where only models of the zoo have what is asked for."""
+    if real and name not in zoo.ENTRIES:
         raise UsageError(f"--real-weights: {name} is not a model of the zoo ({', '.join(zoo.ENTRIES)})")
-    if Path(name).name == name and not Path(name).exists():
-        known = ", ".join(zoo.ENTRIES)
-        raise ModelError(
-            f"{name}: no such file or folder, and no such model in the zoo ({known}){did_you_mean(name, zoo.ENTRIES)}",
-            code="model.unknown",
-        )
-    return load_model(name, backend, threads, report)
+    return zoo.open_model(name, backend, threads, report, real=real)
 
 
 def loader(name: str, report: Report, *, real: bool) -> Callable[[str | None, int | None], Model]:

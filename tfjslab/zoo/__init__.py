@@ -1,6 +1,7 @@
 """Models to start with: real architectures built here, with seeded random weights, and where the real weights are."""
 
 from tfjslab.zoo.entry import Entry
+from tfjslab.zoo.opening import open_model
 from tfjslab.zoo.registry import ENTRIES, build, get, load
 
-__all__ = ["ENTRIES", "Entry", "build", "get", "load"]
+__all__ = ["ENTRIES", "Entry", "build", "get", "load", "open_model"]
