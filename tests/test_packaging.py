@@ -23,7 +23,7 @@ from tfjslab.cli.app import COMMANDS
 REPO = Path(__file__).parents[1]
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-TEXT_SUFFIXES = {".py", ".wat", ".wgsl", ".json", ".typed", ""}
+TEXT_SUFFIXES = {".py", ".wat", ".wgsl", ".mjs", ".json", ".typed", ""}
 
 
 def kernel_files(root):
@@ -61,7 +61,7 @@ def test_the_wheel_is_pure_and_carries_only_source_and_kernel_text(wheel):
     names = [n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in n]
     assert [n for n in names if not n.startswith("tfjslab/")] == []
     assert [n for n in names if Path(n).suffix not in TEXT_SUFFIXES or "__pycache__" in n] == []
-    assert "tfjslab/py.typed" in names
+    assert {"tfjslab/py.typed", "tfjslab/bench/tfjs_peer.mjs"} <= set(names)
 
 
 def test_an_installed_wheel_finds_the_same_kernels_as_the_repository(installed, tmp_path):

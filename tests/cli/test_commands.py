@@ -106,7 +106,7 @@ def test_bench_has_the_keys_of_the_contract_for_each_model_and_backend(capsys, m
     rows = result(capsys, "bench", model, model, "--backend", "cpu, wasm", "--runs", "4", "--warmup", "1")
     assert [(r["model"], r["backend"] == "cpu") for r in rows] == [(model, True), (model, False)] * 2
     for row in rows:
-        assert set(row) == BENCH_KEYS | {"iqr_ms", "arena_bytes", "reason"}
+        assert set(row) == BENCH_KEYS | {"iqr_ms", "arena_bytes", "reason", "compile_cached"}
         assert (row["runs"], row["warmup"], row["fallback_kernels"], row["weight_bytes"]) == (4, 1, 0, 32)
         assert 0 < row["min_ms"] <= row["median_ms"] <= row["p95_ms"]
     table = shown(capsys, "bench", model, "--backend", "cpu", "--runs", "2")

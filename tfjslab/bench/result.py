@@ -17,6 +17,7 @@ class BenchResult:
     ``load_ms``, ``compile_ms``, ``first_ms`` happen once; the rest is of ``runs`` steady runs after ``warmup`` others.
     ``iqr_ms`` is the spread: the middle half of the runs lies within it. ``peak_bytes`` are weights plus the most that
     intermediates took at once. ``arena_bytes`` is what plans set aside for intermediates.
+    ``compile_cached`` tells whether all compiled modules came from the disk cache, which ``compile_ms`` depends on.
     """
 
     model: str
@@ -40,6 +41,7 @@ class BenchResult:
     engine: str
     times_ms: tuple[float, ...] = ()
     reason: str = ""
+    compile_cached: bool | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; the single times are left out."""

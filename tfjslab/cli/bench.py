@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from tfjslab.bench.bench import Settings, bench_models
+from tfjslab.bench.bench import bench_models
 from tfjslab.bench.result import BenchResult, ratios
-from tfjslab.cli import options
+from tfjslab.bench.settings import Settings
+from tfjslab.cli import compare, options
 from tfjslab.cli.command import INTERRUPTED, OK, Command, Report
 from tfjslab.cli.feeds import add_shape, sampled_for
 from tfjslab.cli.models import add_model, loader, weights_note
@@ -35,12 +36,16 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "--warmup", metavar="N", type=options.natural, default=DEFAULT_WARMUP,
         help=f"runs before those, which are not counted (default {DEFAULT_WARMUP})",
     )
+    compare.configure(parser)
 
 
 def _run(args: argparse.Namespace) -> Report:
+    compare.check(args)
     budget_s = DEFAULT_BUDGET_S if args.runs is None else None
-    backends = options.chosen_backends(args.backend)
     settings = Settings(args.runs or DEFAULT_RUNS, args.warmup, budget_s)
+    if args.compare:
+        return compare.run(args, settings)
+    backends = options.chosen_backends(args.backend)
     results = measure(args.models, backends, args.threads, args.shape, settings, real=args.real_weights)
     note = weights_note(args.models, real=args.real_weights)
     return Report([r.to_json() for r in results], lambda console: show(console, results, note), exit_code(results))
@@ -108,6 +113,7 @@ COMMAND = Command(
         "tfjslab bench mobilenet_v2",
         "tfjslab bench path/to/model.json other/ --backend cpu,wasm-simd --runs 100 --json times.json",
         "tfjslab bench blazeface --backend wasm-threads --threads 2",
+        "tfjslab bench path/to/model.json --backend wasm-simd --compare tfjs --peers path/to/npm",
     ),
     _configure, _run,
 )

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from tfjslab.base.machine import cpu_model, usable_cores
-from tfjslab.bench.bench import Settings
 from tfjslab.bench.result import BenchResult
+from tfjslab.bench.settings import Settings
 from tfjslab.cli import bench, options
 from tfjslab.cli.command import OK, Command, Report
 from tfjslab.cli.models import loader, weights_note

@@ -1,0 +1,97 @@
+"""One model on one backend while it is measured: once-only times first, then bursts of steady runs."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tfjslab.bench.result import BenchResult, spread
+from tfjslab.bench.settings import Settings
+from tfjslab.engine.recorder import CLOCK_NAME, KernelRecorder
+from tfjslab.engine.state import STATE
+from tfjslab.model.model import Model
+
+
+@dataclass
+class Lane:
+    """What is known so far; None is what was not measured yet."""
+
+    name: str
+    model: Model
+    feeds: Any
+    load_ms: float | None
+    compile_ms: float | None = None
+    first_ms: float | None = None
+    warmed: int = 0
+    times: list[float] = field(default_factory=list)
+    peak_bytes: int | None = None
+    arena_bytes: int | None = None
+    kernels: int | None = None
+    fallback: int | None = None
+    cached: bool | None = None
+
+    @property
+    def label(self) -> str:
+        """For progress."""
+        return f"{self.name} on {self.model.backend.name}"
+
+
+def begin(lane: Lane, how: Settings) -> None:
+    """Compile, first run, one recorded run, warm-up."""
+    how.progress(f"{lane.label}: compile", 0, how.runs)
+    model, feeds, clock = lane.model, lane.feeds, how.clock
+    before = clock()
+    infos = model.prepare(feeds)
+    lane.compile_ms = (clock() - before) * 1e3
+    lane.arena_bytes = sum(i.peak_bytes for i in infos)
+    lane.cached = all(i.cached for i in infos) if infos else None
+    before = clock()
+    model.predict(feeds)
+    lane.first_ms = (clock() - before) * 1e3
+    recorder = KernelRecorder(clock)
+    others = STATE.counters.num_bytes - model.weight_bytes
+    model.run(feeds, recorder)
+    kernels = recorder.kernels
+    lane.kernels, lane.fallback = len(kernels), sum(k.fallback for k in kernels)
+    lane.peak_bytes = max((k.total_bytes_snapshot for k in kernels), default=STATE.counters.num_bytes) - others
+    for _ in range(how.warmup):
+        model.predict(feeds)
+        lane.warmed += 1
+
+
+def is_done(times: Sequence[float], how: Settings) -> bool:
+    """Whether a lane has its runs or has used its budget."""
+    over = how.budget_s is not None and bool(times) and sum(times) >= how.budget_s * 1e3
+    return over or len(times) >= how.runs
+
+
+def burst(lane: Lane, count: int, how: Settings) -> None:
+    """Some runs in a row. Garbage is collected before and not while, as ``timeit`` does."""
+    model, feeds, clock, times = lane.model, lane.feeds, how.clock, lane.times
+    gc.collect()
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        for _ in range(count):
+            before = clock()
+            model.predict(feeds)
+            times.append((clock() - before) * 1e3)
+            if is_done(times, how):
+                break
+    finally:
+        if enabled:
+            gc.enable()
+    how.progress(f"{lane.label}: steady", len(times), how.runs)
+
+
+def result_of(lane: Lane, reason: str = "") -> BenchResult:
+    """The result as inert data; ``reason`` says why something is missing."""
+    where, s = lane.model.backend, spread(lane.times)
+    return BenchResult(
+        lane.name, where.name, where.threads, lane.load_ms, lane.compile_ms, lane.first_ms, s.median, s.minimum, s.p95,
+        s.iqr, len(lane.times), lane.warmed, lane.peak_bytes, lane.arena_bytes, lane.model.weight_bytes, lane.kernels,
+        lane.fallback, f"{CLOCK_NAME} around predict, outputs read", where.engine, tuple(lane.times), reason,
+        lane.cached,
+    )

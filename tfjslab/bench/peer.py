@@ -1,0 +1,126 @@
+"""Another program that measures, driven line by line so that its runs can alternate with ours.
+
+The program answers each line of JSON on its stdin with one line of JSON on its stdout. It is a child of this process
+and never outlives the ``with`` block it was started in. Every wait for it has an end.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import subprocess
+import tempfile
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+from typing import IO, Any, Self
+
+from tfjslab.base.errors import TfjslabError
+
+_STDERR_LINES = 3  # of what it said last: enough for an error with its place, short enough for one line
+_LINE_CHARACTERS = 200
+
+
+class PeerError(TfjslabError):
+    """The other program refused, died, did not answer in time, or said what nobody can read."""
+
+    default_code = "peer.failed"
+    exit_code = 4
+
+
+class Peer:
+    """A started program. ``hello`` is its first line, which it must send within ``timeout_s`` of being started.
+
+    Raises PeerError, with the end of the program's stderr where it has any, and stops the program.
+    """
+
+    def __init__(self, command: Sequence[str], name: str, timeout_s: float) -> None:
+        self.name = name
+        self._timeout_s = timeout_s
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        # A file and not a pipe: nobody has to read it while the program runs, and it cannot fill up.
+        self._stderr = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        try:
+            # A session of its own: Ctrl-C reaches this process alone, which then ends the program in good order.
+            self._process = subprocess.Popen(  # noqa: S603 - the command is ours
+                list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, encoding="utf-8",
+                errors="replace", start_new_session=True,
+            )
+        except OSError as e:
+            self._stderr.close()
+            raise PeerError(f"{name} cannot be started: {e.strerror or e}") from None
+        self._reader = threading.Thread(target=self._read, name=f"tfjslab-peer-{name}", daemon=True)
+        self._reader.start()
+        try:
+            self.hello = self._answer("to start", timeout_s)
+        except BaseException:
+            self.close()
+            raise
+
+    def ask(self, command: str, *, timeout_s: float | None = None, **arguments: Any) -> dict[str, Any]:
+        """Send a command and wait for its answer, at most ``timeout_s`` (else the one given at the start)."""
+        line = json.dumps({"command": command, **arguments}, allow_nan=False)
+        stdin = self._pipe(self._process.stdin)
+        try:
+            stdin.write(f"{line}\n")
+            stdin.flush()
+        except (OSError, ValueError):  # it is gone; what it said last tells why
+            raise self._failure(f"ended when asked to {command}") from None
+        return self._answer(f"to {command}", timeout_s or self._timeout_s)
+
+    def close(self) -> None:
+        """End the program and free what watched it. Doing it again changes nothing."""
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            try:
+                self._pipe(pipe).close()
+            except OSError:  # something was left to be written, which nobody will read
+                continue
+        self._stderr.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @staticmethod
+    def _pipe(pipe: IO[str] | None) -> IO[str]:
+        if pipe is None:
+            raise PeerError("the program was started without pipes")
+        return pipe
+
+    def _read(self) -> None:
+        for line in self._pipe(self._process.stdout):
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def _answer(self, what: str, timeout_s: float) -> dict[str, Any]:
+        try:
+            line = self._lines.get(timeout=timeout_s)
+        except queue.Empty:
+            raise self._failure(f"did not answer within {timeout_s:g} s when asked {what}") from None
+        if line is None:
+            raise self._failure(f"ended when asked {what}")
+        try:
+            found = json.loads(line)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise self._failure(f"answered {line.strip()[:_LINE_CHARACTERS]!r} when asked {what}; expected JSON")
+        if "error" in found:
+            raise PeerError(f"{self.name} refused {what}: {found['error']}", code="peer.refused")
+        return found
+
+    def _failure(self, what: str) -> PeerError:
+        """The error for a program that can be used no more: it is stopped, and its last words are told."""
+        self._process.kill()
+        code = self._process.wait()
+        self._stderr.seek(0)
+        said = [line.strip()[:_LINE_CHARACTERS] for line in self._stderr if line.strip()][-_STDERR_LINES:]
+        words = f"; it said: {' / '.join(said)}" if said else f"; it said nothing (exit status {code})"
+        return PeerError(f"{self.name} {what}{words}")

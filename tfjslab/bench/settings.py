@@ -1,0 +1,36 @@
+"""How to measure: what every benchmark of this package is told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tfjslab.base.errors import UsageError
+from tfjslab.model.subject import Clock
+
+# What is being done (such as "mobilenet_v2 on wasm-simd: steady"), steps done, steps in all.
+Progress = Callable[[str, int, int], None]
+
+
+def no_progress(_what: str, _done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to measure. ``budget_s`` ends the steady runs of a subject once they took that long (one run at least)."""
+
+    runs: int = 50
+    warmup: int = 5
+    budget_s: float | None = None
+    clock: Clock = time.perf_counter
+    progress: Progress = no_progress
+
+    def check(self) -> None:
+        """UsageError for numbers that make no sense."""
+        if self.runs < 1 or self.warmup < 0 or (self.budget_s is not None and self.budget_s <= 0):
+            raise UsageError(
+                f"runs={self.runs}, warmup={self.warmup}, budget_s={self.budget_s}; "
+                "expected runs >= 1, warmup >= 0 and a budget above 0",
+            )
