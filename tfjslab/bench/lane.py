@@ -57,14 +57,15 @@ def begin(lane: Lane, how: Settings) -> None:
     lane.kernels, lane.fallback = len(kernels), sum(k.fallback for k in kernels)
     lane.peak_bytes = max((k.total_bytes_snapshot for k in kernels), default=STATE.counters.num_bytes) - others
     for _ in range(how.warmup):
+        how.progress(f"{lane.label}: warm-up", lane.warmed, how.warmup)
         model.predict(feeds)
         lane.warmed += 1
 
 
 def is_done(times: Sequence[float], how: Settings) -> bool:
-    """Whether a lane has its runs or has used its budget."""
+    """Whether a lane has its runs, has used its budget, or is watched by somebody who has seen enough."""
     over = how.budget_s is not None and bool(times) and sum(times) >= how.budget_s * 1e3
-    return over or len(times) >= how.runs
+    return how.watch(times) or over or len(times) >= how.runs
 
 
 def burst(lane: Lane, count: int, how: Settings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tfjslab.base.errors import UsageError
@@ -11,10 +11,17 @@ from tfjslab.model.subject import Clock
 
 # What is being done (such as "mobilenet_v2 on wasm-simd: steady"), steps done, steps in all.
 Progress = Callable[[str, int, int], None]
+# Sees the steady times of a subject after each of its runs; True ends them.
+Watch = Callable[[Sequence[float]], bool]
 
 
 def no_progress(_what: str, _done: int, _total: int) -> None:
     """Tell nobody."""
+
+
+def watch_nothing(_times: Sequence[float]) -> bool:
+    """Let the runs go on."""
+    return False
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,7 @@ class Settings:
     budget_s: float | None = None
     clock: Clock = time.perf_counter
     progress: Progress = no_progress
+    watch: Watch = watch_nothing
 
     def check(self) -> None:
         """UsageError for numbers that make no sense."""
