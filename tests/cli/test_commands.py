@@ -178,7 +178,7 @@ def error(capsys, *argv):
         (["run"], "the following arguments are required: MODEL; see 'tfjslab run --help'"),
         (["run", "m", "--bogus"], "unrecognized arguments: --bogus; see 'tfjslab --help'"),
         (["bench", "m", "--runs", "0"],
-         "argument --runs: '0' is not an integer of at least 1; see 'tfjslab bench --help'"),
+         "argument -r/--runs: '0' is not an integer of at least 1; see 'tfjslab bench --help'"),
         (["bench", "m", "--warmup", "x"],
          "argument --warmup: 'x' is not an integer of at least 0; see 'tfjslab bench --help'"),
         (["bench", "m", "--backend", "cpu,,wasm"],

@@ -6,13 +6,14 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
-from tfjslab.base.errors import TfjslabError, UsageError
+from tfjslab.base.errors import TfjslabError
 from tfjslab.base.version import __version__
 from tfjslab.cli import backends, bench, inspect, main_job, profile, run
 from tfjslab.cli.command import INTERRUPTED, Command
 from tfjslab.cli.output import emit, one_line_warnings, tell
+from tfjslab.profiling.options import Parser
 
 COMMANDS: tuple[Command, ...] = (
     run.COMMAND, bench.COMMAND, profile.COMMAND, inspect.COMMAND, backends.COMMAND,
@@ -22,16 +23,9 @@ COMMANDS: tuple[Command, ...] = (
 CLOSED_PIPE = 141
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse that raises instead of printing its usage and leaving."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see '{self.prog} --help'")
-
-
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line. Without a command it does the main job."""
-    parser = _Parser(prog="tfjslab", **_texts(main_job.COMMAND))
+    parser = Parser(prog="tfjslab", **_texts(main_job.COMMAND))
     parser.add_argument("--version", action="version", version=f"tfjslab {__version__}")
     _configure(parser, main_job.COMMAND, json_default=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")

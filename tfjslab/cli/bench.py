@@ -11,13 +11,14 @@ from rich.console import Console
 from tfjslab.bench.bench import bench_models
 from tfjslab.bench.result import BenchResult, ratios
 from tfjslab.bench.settings import Settings
-from tfjslab.cli import compare, options
+from tfjslab.cli import compare
 from tfjslab.cli.command import INTERRUPTED, OK, Command, Report
 from tfjslab.cli.feeds import add_shape, sampled_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
 from tfjslab.cli.text import count, ms, scaled, times
+from tfjslab.profiling import options
 
 DEFAULT_RUNS, DEFAULT_WARMUP, DEFAULT_BUDGET_S = 50, 5, 10.0
 
@@ -27,14 +28,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     options.add_backend(parser, many=True)
     options.add_threads(parser)
     add_shape(parser)
-    parser.add_argument(
-        "--runs", metavar="N", type=options.positive,
-        help=f"steady runs of each model on each backend (default {DEFAULT_RUNS}, or fewer once they took "
-             f"{DEFAULT_BUDGET_S:.0f} s)",
-    )
-    parser.add_argument(
-        "--warmup", metavar="N", type=options.natural, default=DEFAULT_WARMUP,
-        help=f"runs before those, which are not counted (default {DEFAULT_WARMUP})",
+    options.add_repeats(
+        parser, runs=None, warmup=DEFAULT_WARMUP,
+        runs_help=f"steady runs of each model on each backend (default {DEFAULT_RUNS}, or fewer once they took "
+                  f"{DEFAULT_BUDGET_S:.0f} s)",
+        warmup_help=f"runs before those, which are not counted (default {DEFAULT_WARMUP})",
     )
     compare.configure(parser)
 

@@ -17,12 +17,13 @@ from tfjslab.bench.comparison import Comparison, PeerResult, added
 from tfjslab.bench.peer import PeerError
 from tfjslab.bench.settings import Settings
 from tfjslab.bench.tfjs import PEERS_VARIABLE, VARIANTS, check_backend, find_peers, start_tfjs
-from tfjslab.cli import command, options
+from tfjslab.cli import command
 from tfjslab.cli.feeds import sampled_for
 from tfjslab.cli.models import loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
 from tfjslab.cli.text import NOTHING, ms, scaled, times
+from tfjslab.profiling import options
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

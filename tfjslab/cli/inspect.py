@@ -10,7 +10,6 @@ from rich.console import Console
 
 from tfjslab.backends import registry
 from tfjslab.base.errors import BackendError, BackendUnavailableError, InputError
-from tfjslab.cli import options
 from tfjslab.cli.command import Command, Report
 from tfjslab.cli.feeds import add_shape, sampled, shaped
 from tfjslab.cli.models import add_model, open_model
@@ -21,6 +20,7 @@ from tfjslab.graph.ir import Port
 from tfjslab.model.coverage import coverage
 from tfjslab.model.model import Model
 from tfjslab.model.summary import overview
+from tfjslab.profiling import options
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:

@@ -10,11 +10,12 @@ from rich.console import Console
 from tfjslab.base.machine import cpu_model, usable_cores
 from tfjslab.bench.result import BenchResult
 from tfjslab.bench.settings import Settings
-from tfjslab.cli import bench, options
+from tfjslab.cli import bench
 from tfjslab.cli.command import OK, Command, Report
 from tfjslab.cli.models import loader, weights_note
 from tfjslab.cli.profile import show_kernels, show_totals
 from tfjslab.cli.progress import progress
+from tfjslab.profiling import options
 from tfjslab.profiling.collect import profile_model
 from tfjslab.profiling.record import Profile, to_json
 

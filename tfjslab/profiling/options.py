@@ -1,0 +1,87 @@
+"""Options of everything that measures, declared once for the command line and for the magics of notebooks.
+
+Pure argparse: what shows results decides what to do with them. MODEL has a module of its own in the command line.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import NoReturn
+
+from tfjslab.backends import registry
+from tfjslab.base.errors import UsageError
+
+DEFAULT_RUNS, DEFAULT_WARMUP = 10, 3  # of a profile
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that raises UsageError instead of printing its usage and leaving."""
+
+    def error(self, message: str) -> NoReturn:
+        """Name the option and where there is help."""
+        raise UsageError(f"{message}; see '{self.prog} --help'")
+
+
+def add_backend(parser: argparse.ArgumentParser, *, many: bool = False, without: str | None = None) -> None:
+    """The --backend option: one name, or several with commas. ``without`` says what holds when it is not given."""
+    names = ", ".join(row.name for row in registry.ROWS)
+    default = without or ("all that are available" if many else "by priority")
+    several = "one or more of these, with commas; default: " if many else "default: "
+    parser.add_argument("-b", "--backend", metavar="B[,B]" if many else "B", help=f"{names} ({several}{default})")
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """The --threads option."""
+    parser.add_argument("--threads", metavar="N", type=positive, help="of threaded backends; default: all cores")
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """The --seed option."""
+    parser.add_argument("--seed", metavar="N", type=natural, default=0, help="of random inputs (default 0)")
+
+
+def add_repeats(
+    parser: argparse.ArgumentParser, *, runs: int | None, warmup: int | None, runs_help: str, warmup_help: str,
+) -> None:
+    """The --runs and --warmup options; ``runs`` and ``warmup`` are what holds when they are not given."""
+    parser.add_argument("-r", "--runs", metavar="N", type=positive, default=runs, help=runs_help)
+    parser.add_argument("-w", "--warmup", metavar="N", type=natural, default=warmup, help=warmup_help)
+
+
+def add_profile_results(parser: argparse.ArgumentParser) -> None:
+    """What a profile can show or write beside its tables: --memory and --trace."""
+    parser.add_argument("--memory", action="store_true", help="also show what is alive at the peak of memory")
+    parser.add_argument("--trace", metavar="FILE", help="write a trace for chrome://tracing or Perfetto")
+
+
+def positive(text: str) -> int:
+    """An integer above 0, for argparse."""
+    return _integer(text, 1)
+
+
+def natural(text: str) -> int:
+    """An integer of 0 or more, for argparse."""
+    return _integer(text, 0)
+
+
+def _integer(text: str, least: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an integer of at least {least}")
+    return value
+
+
+def chosen_backends(given: str | None) -> list[str]:
+    """The backends to go through: those named, else all that can run here, aliases left out.
+
+    Raises UsageError for an unknown name. One that is named but cannot run is an error later, with its reason.
+    """
+    if given is None:
+        return [r.name for r in registry.ROWS if not r.alias_of and registry.availability(r.name).available]
+    names = [name.strip() for name in given.split(",")]
+    if not all(names):
+        raise UsageError(f"--backend {given}: an empty name; write names with single commas between them")
+    return [registry.row(name).name for name in dict.fromkeys(names)]
