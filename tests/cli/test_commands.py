@@ -180,7 +180,7 @@ def error(capsys, *argv):
         (["bench", "m", "--runs", "0"],
          "argument -r/--runs: '0' is not an integer of at least 1; see 'tfjslab bench --help'"),
         (["bench", "m", "--warmup", "x"],
-         "argument --warmup: 'x' is not an integer of at least 0; see 'tfjslab bench --help'"),
+         "argument -w/--warmup: 'x' is not an integer of at least 0; see 'tfjslab bench --help'"),
         (["bench", "m", "--backend", "cpu,,wasm"],
          "--backend cpu,,wasm: an empty name; write names with single commas between them"),
         (["run", "../nothing", "--real-weights"],
