@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
+from collections.abc import Callable
 
-from tfjslab.backends.base import Availability, Session
+from tfjslab.backends.base import Availability
+from tfjslab.backends.ceilings import Ceilings
+from tfjslab.backends.wasm.ceilings import measure_ceilings
 from tfjslab.backends.wasm.emit import SCALAR, SIMD
 from tfjslab.backends.wasm.engine import ENGINE_NAME, engine
 from tfjslab.backends.wasm.session import WasmSession
 from tfjslab.backends.wasm.templates import sources_digest
-from tfjslab.backends.wasm.workers import Workers
-from tfjslab.base.errors import BackendError
 
 _LANES = {"plain": SCALAR, "simd": SIMD, "threads": SIMD}
-_COUNTERS = ("plans", "buffers", "heap_bytes", "heap_reserved_bytes")
+_COUNTERS = ("plans", "buffers", "heap_bytes", "heap_reserved_bytes", "threads")
 
 
 def availability(variant: str) -> Availability:
@@ -36,20 +37,17 @@ def create(variant: str, threads: int) -> WasmBackend:
 
 
 class WasmBackend:
-    """Kernels from ``kernels/wasm`` in wasmtime. ``memory()`` counts what its sessions and workers hold."""
+    """Kernels from ``kernels/wasm`` in wasmtime. ``memory()`` counts what its sessions hold, workers included."""
 
     def __init__(self, variant: str, threads: int) -> None:
         self.name = f"wasm-{variant}"
         self.engine = ENGINE_NAME
         self.threads = threads
         self.lanes = _LANES[variant]
-        # Two plans must not use the same workers at once: their barriers would wait for each other.
-        self.run_lock = threading.Lock()
         self._sessions: set[WasmSession] = set()
-        self._workers: Workers | None = None
         self._lock = threading.RLock()
 
-    def open_session(self) -> Session:
+    def open_session(self) -> WasmSession:
         """A new session with a linear memory of its own."""
         session = WasmSession(self)
         with self._lock:
@@ -57,21 +55,13 @@ class WasmBackend:
         return session
 
     def forget(self, session: WasmSession) -> None:
-        """A session was disposed; with the last one the workers go too."""
+        """A session was disposed."""
         with self._lock:
             self._sessions.discard(session)
-            if not self._sessions and self._workers is not None:
-                self._workers.close()
-                self._workers = None
 
-    def workers(self) -> Workers:
-        """The threads beside the caller's, started when first wanted."""
-        if self.threads < 2:  # noqa: PLR2004 - the caller is a thread too
-            raise BackendError(f"{self.name} runs on one thread")
-        with self._lock:
-            if self._workers is None:
-                self._workers = Workers(self.threads - 1)
-            return self._workers
+    def ceilings(self, clock: Callable[[], float]) -> Ceilings:
+        """What generated code of this kind reaches at most on all threads; see ``HasCeilings``."""
+        return measure_ceilings(self, clock)
 
     def memory(self) -> dict[str, int]:
         """Open sessions, plans, buffers, heap bytes in use and reserved, worker threads."""
@@ -79,12 +69,9 @@ class WasmBackend:
             total: Counter[str] = Counter(dict.fromkeys(_COUNTERS, 0))
             for s in self._sessions:
                 total.update(s.counters())
-            return {
-                "sessions": len(self._sessions), **{k: total[k] for k in _COUNTERS},
-                "threads": self._workers.count if self._workers else 0,
-            }
+            return {"sessions": len(self._sessions), **total}
 
     def dispose(self) -> None:
-        """Close all sessions; the workers end with the last one."""
+        """Close all sessions."""
         for session in tuple(self._sessions):
             session.dispose()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ from tfjslab.backends.wasm.describe import describe_records
 from tfjslab.backends.wasm.engine import Instance, cached_module
 from tfjslab.backends.wasm.heap import align
 from tfjslab.backends.wasm.lowering import lower_program
-from tfjslab.backends.wasm.program import ARENA, BARRIER, SCRATCH, STAMPS, Segment, assemble, first_slot
+from tfjslab.backends.wasm.program import ARENA, BARRIER, SCRATCH, STAMPS, WAKE, Segment, assemble, first_slot
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.specialize import Specialized
@@ -99,7 +100,7 @@ class WasmPlan:
         self._barrier = self._alloc(64)
         fixed = {
             ARENA: self._addresses["arena"], SCRATCH: self._alloc(scratch), STAMPS: self._stamps,
-            BARRIER: self._barrier,
+            BARRIER: self._barrier, WAKE: self._session.workers().word if self._threads > 1 else 0,
         }
         slots = self._program.slots
         entries = [fixed[i] for i in range(first_slot())] + [self._addresses.get(s, 0) for s in slots]
@@ -177,18 +178,12 @@ class WasmPlan:
         if self._threads == 1:
             self._instances[0].call(segment.export, self._table, 0, int(stamped))
             return
-        backend = self._session.backend
-        with backend.run_lock:
-            workers = backend.workers()
-            workers.start(lambda tid: self._share(segment.export, tid))
-            try:
-                self._share(segment.export, 0, stamped=stamped)
-            finally:
-                workers.join()
+        with self._session.run_lock:
+            self._session.workers().run(partial(self._share, segment.export, stamped=stamped))
 
     def _share(self, export: str, tid: int, *, stamped: bool = False) -> None:
         try:
-            self._instances[tid].call(export, self._table, tid, int(stamped))
+            self._instances[tid].call(export, self._table, tid, int(stamped and tid == 0))
         except BackendError:
             # Nobody must wait for this thread at a barrier.
             self._heap.view(self._barrier, (3,), np.dtype(np.int32))[2] = 1
@@ -225,6 +220,8 @@ class WasmPlan:
             self._session.forget(self)
 
     def _release(self) -> None:
+        if len(self._instances) > 1:
+            self._session.workers().settle()
         for instance in self._instances:
             instance.close()
         for block in self._blocks:

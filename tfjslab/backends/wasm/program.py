@@ -14,8 +14,8 @@ from tfjslab.backends.wasm.builder import Call, HostStep, Place, Record
 from tfjslab.backends.wasm.emit import Lanes
 from tfjslab.backends.wasm.templates import Kernel, render, sources_digest
 
-ARENA, SCRATCH, STAMPS, BARRIER = range(4)
-_FIRST_SLOT = 4
+ARENA, SCRATCH, STAMPS, BARRIER, WAKE = range(5)
+_FIRST_SLOT = 5
 _SPINS = 200000
 
 # WASI wants the memory exported to write the time into it.
@@ -130,6 +130,8 @@ class _Writer:
             for c in records[i].calls:
                 body += [self._barrier(before, c), self._call(c)]
                 before = c
+            if i == last - 1 and self.threads > 1:
+                body.append(self._barrier_text())  # nobody may still be writing when the caller reads
             body.append(_stamp(16 * i + 8))
         mine = f"(i32.mul (local.get $tid) (i32.const {self.scratch_bytes}))"
         return "\n".join([
@@ -138,7 +140,7 @@ class _Writer:
             f"(local.set $arena {_entry(ARENA)})",
             f"(local.set $scratch (i32.add {_entry(SCRATCH)} {mine}))",
             f"(local.set $stamps {_entry(STAMPS)})",
-            *body, ")",
+            *([_WAKE_TEXT] if self.threads > 1 else []), *body, ")",
         ])
 
     def _call(self, c: Call) -> str:
@@ -155,12 +157,12 @@ class _Writer:
         return f"(call ${name} {lo} {hi} (local.get $scratch) {args})"
 
     def _barrier(self, before: Call | None, c: Call) -> str:
-        """Wait for all threads where one may read what another wrote: not between two calls of the first thread.
-
-        The caller waits for all threads to end, so none is needed behind the last call.
-        """
+        """Wait for all threads where one may read what another wrote: not between two calls of the first thread."""
         if before is None or self.threads == 1 or not (before.parallel or c.parallel):
             return ""
+        return self._barrier_text()
+
+    def _barrier_text(self) -> str:
         return f"(call $barrier {_entry(BARRIER)} (i32.const {self.threads}))"
 
     def _address(self, p: Place) -> str:
@@ -180,6 +182,12 @@ def _stamp(offset: int) -> str:
     """Write the time to the stamps, when that is wanted. WASI's clock 1 is monotonic."""
     where = f"(i32.add (local.get $stamps) (i32.const {offset}))"
     return f"(if (local.get $stamped) (then (drop (call $clock (i32.const 1) (i64.const 1) {where}))))"
+
+
+# The first thread wakes the others, which wait on this word (see tfjslab.backends.wasm.workers).
+_WAKE_TEXT = f"""(if (i32.eqz (local.get $tid)) (then
+(drop (i32.atomic.rmw.add {_entry(WAKE)} (i32.const 1)))
+(drop (memory.atomic.notify {_entry(WAKE)} (i32.const -1)))))"""
 
 
 def first_slot() -> int:

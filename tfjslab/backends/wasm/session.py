@@ -11,6 +11,7 @@ from tfjslab.backends.base import Buffer, Plan
 from tfjslab.backends.wasm.builder import Constant
 from tfjslab.backends.wasm.heap import Heap
 from tfjslab.backends.wasm.plan import WasmPlan
+from tfjslab.backends.wasm.workers import Workers
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.specialize import Specialized
@@ -41,6 +42,8 @@ class WasmSession:
         self._constants: dict[Hashable, _Stored] = {}
         self._lock = threading.RLock()
         self._disposed = False
+        self._workers: Workers | None = None
+        self.run_lock = threading.Lock()  # the workers serve one run at a time
 
     def compile(self, program: Specialized, outputs: Sequence[str]) -> Plan:
         """Make a plan; see ``tfjslab.backends.base.Session``."""
@@ -50,6 +53,13 @@ class WasmSession:
             plan = WasmPlan(self, program, outputs)
             self.plans.add(plan)
             return plan
+
+    def workers(self) -> Workers:
+        """The threads beside the caller's, started when first wanted."""
+        with self._lock:
+            if self._workers is None:
+                self._workers = Workers(self.backend.threads - 1, self.heap)
+            return self._workers
 
     def forget(self, plan: WasmPlan) -> None:
         """A plan of this session was disposed."""
@@ -124,7 +134,7 @@ class WasmSession:
         """What this session holds."""
         return {
             "plans": len(self.plans), "buffers": len(self._buffers), "heap_bytes": self.heap.used_bytes,
-            "heap_reserved_bytes": self.heap.reserved_bytes,
+            "heap_reserved_bytes": self.heap.reserved_bytes, "threads": self._workers.count if self._workers else 0,
         }
 
     def dispose(self) -> None:
@@ -134,6 +144,9 @@ class WasmSession:
         self._disposed = True
         for plan in tuple(self.plans):
             plan.dispose()
+        if self._workers is not None:
+            self._workers.close()
+            self._workers = None
         self._buffers.clear()
         self.heap.close()
         self.backend.forget(self)

@@ -1,22 +1,59 @@
-"""The threads behind ``wasm-threads``: each sleeps on a lock between runs, so an idle worker burns nothing."""
+"""The threads behind ``wasm-threads``: a session's helpers, which wait inside WebAssembly for the next run.
+
+A worker sleeps on a word of the session's memory (``memory.atomic.wait32``), after polling it for some 50 us, so
+that runs in a row find it awake and an idle one burns nothing. The run itself wakes it, from inside WebAssembly: there
+the caller has let go of Python's lock, which the worker needs for a moment, and would otherwise have to sleep for.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 
+import numpy as np
+
+from tfjslab.backends.wasm.engine import Instance, compile_text
+from tfjslab.backends.wasm.heap import Heap
+
+_POLLS = 20_000
+_WAIT = """(module (import "env" "memory" (memory 1 65536 shared)) (export "memory" (memory 0))
+(func (export "wait") (param $word i32) (param $seen i32) (local $poll i32)
+  (local.set $poll (i32.const {polls}))
+  (loop $again
+    (if (i32.ne (i32.atomic.load (local.get $word)) (local.get $seen)) (then (return)))
+    (if (local.get $poll)
+      (then (local.set $poll (i32.sub (local.get $poll) (i32.const 1))))
+      (else (drop (memory.atomic.wait32 (local.get $word) (local.get $seen) (i64.const -1)))))
+    (br $again)))
+(func (export "wake") (param $word i32)
+  (drop (i32.atomic.rmw.add (local.get $word) (i32.const 1)))
+  (drop (memory.atomic.notify (local.get $word) (i32.const -1)))))"""
+
+Job = Callable[[int], None]
+
 
 class Workers:
-    """``count`` threads that run one job together with the caller. Errors of workers are raised in ``join``."""
+    """``count`` threads that run ``job(1)``, ``job(2)``, ... whenever the word at ``word`` changes.
 
-    def __init__(self, count: int) -> None:
-        self._jobs: list[Callable[[int], None] | None] = [None] * count
-        self._errors: list[BaseException | None] = [None] * count
-        self._start = [threading.Semaphore(0) for _ in range(count)]
-        self._done = [threading.Semaphore(0) for _ in range(count)]
+    Whoever changes it must see to it that all of them have started (a barrier) before changing it again.
+    """
+
+    def __init__(self, count: int, heap: Heap) -> None:
+        self._job: Job | None = None
+        self._errors: list[BaseException] = []
+        self._open = 0  # jobs handed out and not yet finished, of all workers
+        self._done = threading.Condition()
+        self._heap = heap
+        self.word = heap.alloc(64)
+        heap.view(self.word, (1,), np.dtype(np.int32))[0] = 0
+        module = compile_text(_WAIT.replace("{polls}", str(_POLLS)))
+        self._instances = [Instance(module, heap.memory) for _ in range(count + 1)]
+        for instance in self._instances:
+            instance.prepare("wait", 2)
+            instance.prepare("wake", 1)
         self._threads = [
-            threading.Thread(target=self._loop, args=(i,), name=f"tfjslab-wasm-{i + 1}", daemon=True)
-            for i in range(count)
+            threading.Thread(target=self._loop, args=(i,), name=f"tfjslab-wasm-{i}", daemon=True)
+            for i in range(1, count + 1)
         ]
         for t in self._threads:
             t.start()
@@ -26,37 +63,52 @@ class Workers:
         """Live threads."""
         return sum(t.is_alive() for t in self._threads)
 
-    def start(self, job: Callable[[int], None]) -> None:
-        """Let worker i run ``job(i + 1)``; the caller is number 0."""
-        for i, s in enumerate(self._start):
-            self._jobs[i] = job
-            s.release()
+    def run(self, job: Job) -> None:
+        """Run ``job(0)`` here, which must change the word at its beginning; the workers do their parts beside it.
 
-    def join(self) -> None:
-        """Wait for all workers; raises the first worker's error."""
-        for d in self._done:
-            d.acquire()
-        found = next((e for e in self._errors if e is not None), None)
-        self._errors = [None] * len(self._errors)
-        if found is not None:
-            raise found
+        It returns when the caller's part is done, which by the barrier at its end means that all results are there;
+        the workers may still be on their way back (see ``settle``). Raises the first error of any part.
+        """
+        with self._done:
+            self._errors.clear()
+            self._open += len(self._threads)
+        self._job = job
+        try:
+            job(0)
+        except BaseException:
+            self.settle()  # whoever failed first has let the others fail too
+            if self._errors:
+                raise self._errors[0] from None
+            raise
+
+    def settle(self) -> None:
+        """Wait until no worker is inside a job: before what they run in may be taken away."""
+        with self._done:
+            self._done.wait_for(lambda: self._open == 0)
 
     def close(self) -> None:
-        """End the threads."""
-        for i, s in enumerate(self._start):
-            self._jobs[i] = None
-            s.release()
+        """End the threads and give everything back."""
+        self.settle()
+        self._job = None
+        self._instances[0].call("wake", self.word)
         for t in self._threads:
             t.join()
+        for instance in self._instances:
+            instance.close()
+        self._heap.free(self.word)
 
-    def _loop(self, i: int) -> None:
+    def _loop(self, tid: int) -> None:
+        word = self._heap.view(self.word, (1,), np.dtype(np.int32))
+        seen = 0
         while True:
-            self._start[i].acquire()
-            job = self._jobs[i]
-            if job is None:
+            self._instances[tid].call("wait", self.word, seen)
+            seen = int(word[0])
+            if self._job is None:
                 return
             try:
-                job(i + 1)
-            except BaseException as e:  # noqa: BLE001 - handed to the caller, who raises it
-                self._errors[i] = e
-            self._done[i].release()
+                self._job(tid)
+            except BaseException as e:  # noqa: BLE001 - the caller raises it
+                self._errors.append(e)
+            with self._done:
+                self._open -= 1
+                self._done.notify_all()
