@@ -114,3 +114,19 @@ def test_second_compile_comes_from_the_cache_and_damage_is_noticed(tmp_path, mon
         entry.write_bytes(entry.read_bytes()[:-7])
     assert [compiled(), compiled()] == [False, True]
     backend.dispose()
+
+
+def test_outputs_made_so_far_are_live_to_the_end(backend):
+    """A plan's outputs lie outside of its arena but in memory all the same; what shares bytes adds none."""
+    size = _X.nbytes
+    nodes = [
+        Node("a", "Relu", ("x",)), Node("b", "Cumsum", ("a",), {"axis": 0, "exclusive": False, "reverse": False}),
+        Node("r", "Reshape", ("b",), {"shape": (6,)}), Node("y", "Cumsum", ("r",), {"axis": 0}),
+    ]
+    commands = _compile(backend.open_session(), nodes, ["a", "y"]).info.commands
+    found = [(c.node, c.bytes_live, c.tensors_live) for c in commands]
+    assert found == [("a", size, 1), ("b", 2 * size, 2), ("r", 2 * size, 2), ("y", 3 * size, 3)]
+    made = {b.name: (c.node, b.shape, b.num_bytes, b.commands, b.last_user) for c in commands for b in c.buffers}
+    assert made == {
+        "a": ("a", (2, 3), size, 4, ""), "b": ("b", (2, 3), size, 3, "y"), "y": ("y", (6,), size, 1, ""),
+    }

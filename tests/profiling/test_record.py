@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tfjslab.backends.base import BufferLife
 from tfjslab.base.errors import InputError
 from tfjslab.profiling import reduce
 from tfjslab.profiling.record import (
@@ -47,22 +49,44 @@ def test_json_has_the_keys_of_the_contract():
 
 
 def test_a_profile_survives_json():
-    p = profile(kernel(), kernel("Mul", "b", 0.125, fallback=True), plain=(1.0, 2.0), profiled=(3.0,))
+    life = BufferLife("a", (2, 3), "float32", 24, 2, "b")
+    first = replace(kernel(), buffers=(life,), times_ms=(1.0, 2.0))
+    p = profile(first, kernel("Mul", "b", 0.125, fallback=True), plain=(1.0, 2.0), profiled=(3.0,))
     assert from_json(json.loads(json.dumps(to_json(p)))) == p
 
 
 @pytest.mark.parametrize(("damage", "message"), [
-    (lambda d: d.pop("wall_ms"), "missing 1 required positional argument: 'wall_ms'"),
-    (lambda d: d.pop("kernels"), "'kernels'"),
-    (lambda d: d["kernels"][0].update(color="red"), "unexpected keyword argument 'color'"),
-    (lambda d: d.update(kernels=[3]), "has no attribute 'items'"),
+    (lambda d: d.pop("version"), "it has no version; expected 1"),
+    (lambda d: d.update(version=2), "it has version 2; expected 1"),
+    (lambda d: d.pop("wall_ms"), "profile has no field 'wall_ms'"),
+    (lambda d: d.update(wall_mz=3), "profile has an unknown field 'wall_mz'; did you mean 'wall_ms'?"),
+    (lambda d: d.update(wall_ms=True), "profile.wall_ms is True; expected a number"),
+    (lambda d: d.update(wall_ms=math.nan), "profile.wall_ms is nan; expected a number"),
+    (lambda d: d.update(peak_bytes=1.5), "profile.peak_bytes is 1.5; expected an integer"),
+    (lambda d: d.update(kernels={}), "profile.kernels is {}; expected a list"),
+    (lambda d: d.update(kernels=[3]), "profile.kernels[0] is 3; expected an object"),
+    (lambda d: d["kernels"][0].update(fallback=1), "profile.kernels[0].fallback is 1; expected true or false"),
+    (lambda d: d["kernels"][0].update(input_shapes=[["a"]]),
+     "profile.kernels[0].input_shapes[0][0] is 'a'; expected an integer"),
+    (lambda d: d.update(model=7), "profile.model is 7; expected text"),
+    (lambda d: d["environment"].pop("cpu"), "profile.environment has no field 'cpu'"),
 ])
-def test_other_json_is_refused(damage, message):
+def test_other_json_is_refused_with_the_place_of_the_damage(damage, message):
     data = to_json(profile(kernel()))
     damage(data)
-    with pytest.raises(InputError, match="this is not a profile written by tfjslab: ") as caught:
+    with pytest.raises(InputError) as caught:
         from_json(data)
-    assert message in str(caught.value)
+    assert str(caught.value) == f"this is not a profile written by tfjslab: {message}"
+    assert caught.value.code == "input.profile"
+
+
+def test_what_is_no_object_is_refused():
+    with pytest.raises(InputError, match="it is a list; expected an object"):
+        from_json([])
+
+
+def test_a_profile_has_the_same_short_text_each_time():
+    assert repr(profile(kernel())) == "Profile(model on cpu: 1 kernel)"
 
 
 @given(st.lists(st.floats(0, 1e3), max_size=30), st.floats(0, 1e5))

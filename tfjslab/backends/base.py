@@ -15,12 +15,30 @@ from tfjslab.graph.specialize import Specialized
 
 
 @dataclass(frozen=True)
+class BufferLife:
+    """A buffer that a command makes, and how long a plan holds it.
+
+    ``name`` is the value in it, or ``temporary``, which has no shape. ``commands`` counts those that it is held for,
+    this one included. ``last_user`` is the node that reads it last; empty for outputs of the plan, which are held to
+    its end and are the caller's then.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    num_bytes: int
+    commands: int
+    last_user: str
+
+
+@dataclass(frozen=True)
 class CommandInfo:
     """What one command of a plan is, known before it runs.
 
     ``kernel`` is the TF.js kernel name of the main op, ``node`` the model node whose value it makes (the last one
     when several were fused; ``nodes`` lists all). ``fallback`` marks a host step on a backend that is not the host,
-    with ``reason``. ``bytes_live`` is what intermediates occupy while it runs.
+    with ``reason``. ``bytes_live`` is what intermediates and the outputs made so far occupy while it runs; ``buffers``
+    are those of them that begin here.
     """
 
     kernel: str
@@ -37,6 +55,7 @@ class CommandInfo:
     tensors_live: int
     fallback: bool = False
     reason: str = ""
+    buffers: tuple[BufferLife, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.backends.base import Availability, Buffer, Plan, PlanInfo, Session
-from tfjslab.backends.host import check_promise, describe, lifetimes, live_at, own_array, run_node
+from tfjslab.backends.host import check_promise, describe, lifetimes, live_at, lives, own_array, run_node
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.ir import Node
@@ -170,11 +170,12 @@ class CpuPlan:
             for i, n in enumerate(graph.nodes)
         ]
         live = live_at(buffers, len(graph.nodes))
+        begun = lives(buffers, [n.name for n in graph.nodes], specs, outputs)
         arena = plan_memory(buffers)
         self.info = PlanInfo(
             tuple(
-                describe(n, [specs[v] for v in n.inputs if v], [specs[v] for v in n.outputs], at)
-                for n, at in zip(graph.nodes, live, strict=True)
+                describe(n, [specs[v] for v in n.inputs if v], [specs[v] for v in n.outputs], at, buffers=new)
+                for n, at, new in zip(graph.nodes, live, begun, strict=True)
             ),
             sum(c.nbytes for c in graph.constants.values()), arena.peak_bytes, arena.lower_bound_bytes,
             (clock() - start) * 1e3, cached=False, threads=session.backend.threads, clock=CLOCK_NAME,

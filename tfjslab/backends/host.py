@@ -5,18 +5,20 @@ Also what is known of a node's work before it runs: the ``CommandInfo`` and the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tfjslab.backends.base import CommandInfo
+from tfjslab.backends.base import BufferLife, CommandInfo
 from tfjslab.base.dtypes import Array, numpy_dtype, of_array
 from tfjslab.base.errors import BackendError, TfjslabError
 from tfjslab.graph.ir import Node
 from tfjslab.memory_plan import Lifetime
 from tfjslab.ops.registry import Spec, bytes_moved
+
+_NO_SPEC = Spec((), "")  # of a temporary
 
 
 def run_node(node: Node, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> list[Any]:
@@ -60,7 +62,10 @@ class Live:
     num_tensors: int = 0
 
 
-def describe(node: Node, ins: Sequence[Spec], outs: Sequence[Spec], live: Live, *, fallback: str = "") -> CommandInfo:
+def describe(
+    node: Node, ins: Sequence[Spec], outs: Sequence[Spec], live: Live, *, fallback: str = "",
+    buffers: tuple[BufferLife, ...] = (),
+) -> CommandInfo:
     """The facts of one node as a command of its own; ``fallback`` is the reason why it runs on the host."""
     return CommandInfo(
         kernel=node.op, node=node.name, nodes=(node.name,), layer=node.layer,
@@ -68,6 +73,7 @@ def describe(node: Node, ins: Sequence[Spec], outs: Sequence[Spec], live: Live, 
         flops=node.definition.flops(ins, outs, node.attrs), bytes_moved=bytes_moved(ins, outs),
         bytes_added=sum(s.num_bytes for s in outs), bytes_live=live.num_bytes,
         tensors_added=len(outs), tensors_live=live.num_tensors, fallback=bool(fallback), reason=fallback,
+        buffers=buffers,
     )
 
 
@@ -84,6 +90,23 @@ def live_at(buffers: Sequence[Lifetime], num_commands: int) -> list[Live]:
         Live(sum(b.size_bytes for b in now), len(now))
         for now in ([b for b in buffers if b.first_use <= i <= b.last_use] for i in range(num_commands))
     ]
+
+
+def lives(
+    buffers: Sequence[Lifetime], nodes: Sequence[str], specs: Mapping[str, Spec], outputs: Collection[str],
+) -> list[tuple[BufferLife, ...]]:
+    """For each command, by the name of its node, the buffers that begin at it. Lifetimes are in command indexes.
+
+    A buffer in ``outputs`` is held to the end for the caller.
+    """
+    found: list[list[BufferLife]] = [[] for _ in nodes]
+    for b in buffers:
+        spec = specs.get(b.name, _NO_SPEC)
+        reader = "" if b.name in outputs else nodes[b.last_use]
+        found[b.first_use].append(BufferLife(
+            b.name, spec.known_shape, spec.dtype, b.size_bytes, b.last_use - b.first_use + 1, reader,
+        ))
+    return [tuple(made) for made in found]
 
 
 def own_array(value: Array, foreign: Sequence[Array]) -> Array:

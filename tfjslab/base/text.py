@@ -32,6 +32,11 @@ def count(value: int | None) -> str:
     return NOTHING if value is None else str(value)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: ``1 kernel``, ``2 kernels``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def percent(part: float | None, whole: float = 1) -> str:
     """A share: ``12.3%``; a dash of nothing."""
     return NOTHING if part is None or not whole else f"{100 * part / whole:.1f}%"

@@ -52,10 +52,14 @@ def run_kernel(
         else:
             eager.plans.move_to_end(key)
         if definition.name in _SHARES_BYTES:
-            return [_share(one, inputs, attrs)]
-        if one.plan is None:
-            return _run_on_host(eager, one.node, inputs)
-        return _run_plan(eager, one, inputs)
+            outs = [_share(one, inputs, attrs)]
+        elif one.plan is None:
+            outs = _run_on_host(eager, one.node, inputs)
+        else:
+            outs = _run_plan(eager, one, inputs)
+        if STATE.watch is not None:
+            STATE.watch.ran(definition.name, outs)
+        return outs
 
 
 def _run_plan(eager: EagerSession, one: OneNode, inputs: Sequence[Tensor | None]) -> list[Tensor]:
@@ -74,7 +78,7 @@ def _run_plan(eager: EagerSession, one: OneNode, inputs: Sequence[Tensor | None]
 
 def _counted(commands: Sequence[CommandInfo]) -> list[CommandInfo]:
     """The outputs are tensors by the time of recording and are counted as such, wherever the backend has put them."""
-    return [*commands[:-1], replace(commands[-1], bytes_live=0, tensors_live=0)]
+    return [*commands[:-1], replace(commands[-1], bytes_live=0, tensors_live=0, buffers=())]
 
 
 def _prepare(

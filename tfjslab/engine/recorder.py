@@ -48,7 +48,7 @@ def _record(info: CommandInfo, ms: float, num_bytes: int, num_tensors: int) -> K
     return KernelRecord(
         info.kernel, info.node, float(ms), info.input_shapes, info.output_shapes, info.bytes_added,
         num_bytes + info.bytes_live, info.tensors_added, num_tensors + info.tensors_live, info.flops, info.fallback,
-        info.nodes, info.layer, info.bytes_moved, info.reason,
+        info.nodes, info.layer, info.bytes_moved, info.reason, info.buffers,
     )
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from tfjslab.engine.recorder import KernelRecorder
@@ -36,6 +36,18 @@ class Scope:
     tensors: list[Tensor] = field(default_factory=list)
 
 
+class Watch(Protocol):
+    """Who wants to know of every tensor that is made: a leak report."""
+
+    def made(self, tensor: Tensor) -> None:
+        """A tensor was made just now, by the code that is running."""
+        ...
+
+    def ran(self, op: str, outputs: Sequence[Tensor]) -> None:
+        """These tensors came from an op."""
+        ...
+
+
 class Local(threading.local):
     """What each thread has of its own."""
 
@@ -52,6 +64,7 @@ class EngineState:
         self.lock = threading.RLock()
         self.local = Local()
         self.ids: Iterator[int] = itertools.count(1)
+        self.watch: Watch | None = None  # off unless a leak report runs: it costs every tensor one look
 
 
 STATE = EngineState()

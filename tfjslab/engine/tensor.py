@@ -36,6 +36,8 @@ class Tensor(Operators):
             count(tensors=1, num_bytes=self.num_bytes, strings=dtype == "string")
         if STATE.local.scopes:
             STATE.local.scopes[-1].tensors.append(self)
+        if STATE.watch is not None:
+            STATE.watch.made(self)
 
     @property
     def shape(self) -> list[int]:

@@ -109,10 +109,15 @@ class Model:
         """``execute`` for code that awaits."""
         return self.execute(feeds, outputs)
 
-    def run(self, feeds: Mapping[str, Any], recorder: Recorder | None = None) -> list[Any]:
-        """One inference with a recorder of one's own, for profiling; outputs as arrays, in order."""
+    def run(
+        self, feeds: Any, recorder: Recorder | None = None, outputs: Sequence[str] | None = None,
+    ) -> list[Any]:
+        """One inference for tools that look inside, with a recorder of their own; results in order, as they are.
+
+        Those may be arrays, lists of tensors, or ``DEAD`` for what lies on a branch that was not taken.
+        """
         with self._lock:
-            wanted = self._wanted(None)
+            wanted = self._wanted(outputs)
             return self._executor().run(self._feeds(feeds, wanted)[0], wanted, Run(recorder))
 
     def prepare(self, x: Any) -> tuple[PlanInfo, ...]:

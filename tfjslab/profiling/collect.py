@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
+from tfjslab.backends import registry
 from tfjslab.backends.base import Backend
 from tfjslab.base.errors import UsageError
+from tfjslab.engine.measure import ProfileInfo
 from tfjslab.engine.recorder import CLOCK_NAME, KernelRecorder
 from tfjslab.engine.state import STATE
 from tfjslab.model.model import Model
 from tfjslab.model.subject import Clock, ModelSource, open_subject
-from tfjslab.profiling.record import Phases, Profile, attribute, stamp_environment
+from tfjslab.profiling.record import Environment, KernelRecord, Phases, Profile, attribute, stamp_environment
 
 
 def profile_model(
@@ -74,9 +77,31 @@ def _chosen(profiled: list[Profile], phases: Phases, model: Model) -> Profile:
     """The profile with the median wall (the lower one of two), with what is known of all runs."""
     walls = tuple(p.wall_ms for p in profiled)
     middle = sorted(profiled, key=lambda p: p.wall_ms)[(len(profiled) - 1) // 2]
-    where: Backend = model.backend
-    stamp = stamp_environment(where.name, where.engine, where.threads, CLOCK_NAME)
     return Profile(
-        middle.kernels, middle.wall_ms, middle.unattributed_ms, middle.peak_bytes, middle.new_bytes,
-        middle.new_tensors, phases, walls, stamp, model.name,
+        _with_all_times(middle.kernels, profiled), middle.wall_ms, middle.unattributed_ms, middle.peak_bytes,
+        middle.new_bytes, middle.new_tensors, phases, walls, _stamp(model.backend), model.name,
+    )
+
+
+def _stamp(where: Backend) -> Environment:
+    return stamp_environment(where.name, where.engine, where.threads, CLOCK_NAME)
+
+
+def _with_all_times(kernels: tuple[KernelRecord, ...], profiled: list[Profile]) -> tuple[KernelRecord, ...]:
+    """The kernels with their times in all runs, as long as each run had the same ones (a loop may turn more often)."""
+    names = [[(k.name, k.node) for k in p.kernels] for p in profiled]
+    if len(profiled) == 1 or any(n != names[0] for n in names):
+        return kernels
+    columns = zip(*([k.kernel_time_ms for k in p.kernels] for p in profiled), strict=True)
+    return tuple(replace(k, times_ms=times) for k, times in zip(kernels, columns, strict=True))
+
+
+def from_info(info: ProfileInfo, name: str = "") -> Profile:
+    """What ``tf.profile`` gave as a ``Profile`` of the current backend, for reductions, reports and exports.
+
+    Phases are unknown: it ran once, in whatever state things were.
+    """
+    return Profile(
+        info.kernels, info.wall_ms, info.unattributed_ms, info.peak_bytes, info.new_bytes, info.new_tensors,
+        profiled_ms=(info.wall_ms,), environment=_stamp(registry.backend()), model=name,
     )

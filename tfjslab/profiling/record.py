@@ -6,8 +6,6 @@ milliseconds; what could not be measured is None and never 0.
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
 import platform
 from collections.abc import Mapping, Sequence
@@ -16,8 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from tfjslab.backends.base import BufferLife
 from tfjslab.base.errors import InputError
 from tfjslab.base.machine import cpu_model, usable_cores
+from tfjslab.base.plain import from_plain, to_plain
+from tfjslab.base.text import counted
+
+VERSION = 1  # of the JSON; a field that changes its meaning raises it
 
 Shape = tuple[int, ...]
 
@@ -26,7 +29,9 @@ Shape = tuple[int, ...]
 class KernelRecord:
     """One kernel that ran. ``bytes_added`` and the totals follow the counting rules of ``tf.memory()``.
 
-    ``nodes`` lists every model node that was fused into it; ``reason`` says why it fell back to the host.
+    ``nodes`` lists every model node that was fused into it; ``reason`` says why it fell back to the host. ``buffers``
+    are the memory events: what it made that a plan holds, and for how many kernels. ``times_ms`` are the times of this
+    kernel in every profiled run, in order; empty when there was one run, or runs that differed.
     """
 
     name: str
@@ -44,6 +49,8 @@ class KernelRecord:
     layer: str = ""
     bytes_moved: int = 0
     reason: str = ""
+    buffers: tuple[BufferLife, ...] = ()
+    times_ms: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ class Phases:
     steady_ms: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Profile:
     """One profiled run: ``wall_ms`` is the kernels' times plus ``unattributed_ms``, exactly.
 
@@ -102,6 +109,15 @@ class Profile:
         """Time inside kernels."""
         return math.fsum(k.kernel_time_ms for k in self.kernels)
 
+    @property
+    def label(self) -> str:
+        """The model and the backend, as far as they are known."""
+        where = f" on {self.environment.backend}" if self.environment else ""
+        return f"{self.model or 'code'}{where}"
+
+    def __repr__(self) -> str:
+        return f"Profile({self.label}: {counted(len(self.kernels), 'kernel')})"
+
 
 def attribute(kernels: Sequence[KernelRecord], wall_ms: float) -> tuple[float, float]:
     """``(wall_ms, unattributed_ms)`` such that the kernels' sum plus the rest is the wall to the last bit.
@@ -114,27 +130,23 @@ def attribute(kernels: Sequence[KernelRecord], wall_ms: float) -> tuple[float, f
 
 
 def to_json(profile: Profile) -> dict[str, Any]:
-    """Plain lists, dicts, strings and numbers."""
-    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(profile), allow_nan=False))
-    return plain
+    """Plain lists, dicts, text and numbers, with the ``version`` of this form."""
+    return {"version": VERSION, **to_plain(profile)}
 
 
-def from_json(data: Mapping[str, Any]) -> Profile:
-    """The profile that ``to_json`` wrote; InputError names what is missing or unknown."""
+def from_json(data: Any) -> Profile:
+    """The profile that ``to_json`` wrote; InputError names the first thing that is missing, unknown or damaged.
+
+    A ``diff``, which ``tfjslab profile --diff`` adds beside it, is left out.
+    """
+    where = "this is not a profile written by tfjslab: it"
+    if not isinstance(data, Mapping):
+        raise InputError(f"{where} is a {type(data).__name__}; expected an object", code="input.profile")
+    if data.get("version") != VERSION:
+        found = f"has version {data['version']!r}" if "version" in data else "has no version"
+        raise InputError(f"{where} {found}; expected {VERSION}", code="input.profile")
+    given = {k: v for k, v in data.items() if k not in ("version", "diff")}
     try:
-        given = dict(data)
-        given["kernels"] = tuple(_kernel(k) for k in given["kernels"])
-        given["phases"] = Phases(**{k: _tupled(v) for k, v in given.get("phases", {}).items()})
-        given["profiled_ms"] = tuple(given.get("profiled_ms", ()))
-        given["environment"] = Environment(**given["environment"]) if given.get("environment") else None
-        return Profile(**given)
-    except (TypeError, KeyError, AttributeError) as e:
+        return from_plain(Profile, given, "profile")
+    except InputError as e:
         raise InputError(f"this is not a profile written by tfjslab: {e}", code="input.profile") from None
-
-
-def _kernel(data: Mapping[str, Any]) -> KernelRecord:
-    return KernelRecord(**{k: _tupled(v) for k, v in data.items()})
-
-
-def _tupled(value: Any) -> Any:
-    return tuple(_tupled(v) for v in value) if isinstance(value, list) else value

@@ -100,6 +100,7 @@ class Builder:
         self.scratch_bytes = 0
         self._places: dict[tuple[str, Layout], Place] = {}
         self._spans: dict[str, _Span] = {}
+        self._made_outputs: dict[str, int] = {}  # the step that each is first written at
         self._step = 0
         for p in program.graph.inputs:
             self._places[p.value, Layout.ROWS] = Place(f"in:{p.value}")
@@ -159,6 +160,7 @@ class Builder:
         spec = self.spec(value)
         if layout is Layout.ROWS and value in self.outputs:
             place = Place(f"out:{value}")
+            self._made_outputs.setdefault(value, self._step)
         else:
             floats = plane_floats(spec.known_shape) if layout is Layout.PLANES else 0
             size = floats * 4 or spec.size * dtype_info(spec.dtype).numpy.itemsize
@@ -211,6 +213,11 @@ class Builder:
                 self.open(copied, "Identity" if place or value in self.graph.constants else "Transpose")
                 self._copy_out(value, place)
         return [Lifetime(n, s.size, s.first, s.last) for n, s in self._spans.items()]
+
+    def output_lifetimes(self) -> list[Lifetime]:
+        """The outputs, which lie outside of the arena, each from when it is made to the end."""
+        end = self._step - 1
+        return [Lifetime(v, self.spec(v).num_bytes, s, max(s, end)) for v, s in self._made_outputs.items()]
 
     def _copy_out(self, value: str, place: Place | None) -> None:
         source = self.rows(value) if place or value in self.graph.constants else None

@@ -2,31 +2,59 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
-from tfjslab.backends.base import CommandInfo
+from tfjslab.backends.base import BufferLife, CommandInfo
+from tfjslab.backends.host import lives
 from tfjslab.backends.wasm.builder import Builder, Record
 from tfjslab.memory_plan import Lifetime
 from tfjslab.ops.registry import Spec, bytes_moved
 
 
-def describe_records(b: Builder, buffers: Sequence[Lifetime]) -> tuple[CommandInfo, ...]:
-    """One CommandInfo for each record of the builder, with the arena's live bytes while it runs."""
+def describe_records(b: Builder, arena: Sequence[Lifetime]) -> tuple[CommandInfo, ...]:
+    """One CommandInfo for each record of the builder: the arena's buffers and the outputs made so far are live."""
+    outs = b.output_lifetimes()
     ends = [*(r.first_step for r in b.records[1:]), b.num_steps][: len(b.records)]
-    return tuple(_describe(b, r, end, buffers) for r, end in zip(b.records, ends, strict=True))
+    begun = _begun(b, arena, outs)
+    return tuple(_describe(b, r, end, [*arena, *outs], new) for r, end, new in zip(b.records, ends, begun, strict=True))
 
 
-def _describe(b: Builder, r: Record, end: int, buffers: Sequence[Lifetime]) -> CommandInfo:
+def _begun(b: Builder, arena: Sequence[Lifetime], outs: Sequence[Lifetime]) -> list[tuple[BufferLife, ...]]:
+    """The buffers that begin at each record."""
+    starts, nodes = [r.first_step for r in b.records], [r.group.nodes[-1].name for r in b.records]
+
+    def by_record(buffers: Sequence[Lifetime]) -> list[Lifetime]:
+        """Lifetimes in records; several that start at one step make no calls but the last, which is the one found."""
+        return [
+            Lifetime(x.name, x.size_bytes, bisect_right(starts, x.first_use) - 1, bisect_right(starts, x.last_use) - 1)
+            for x in buffers
+        ]
+
+    inner = [Lifetime(_value(b, x.name), x.size_bytes, x.first_use, x.last_use) for x in arena]
+    held = lives(by_record(outs), nodes, b.specs, b.outputs)
+    return [(*x, *y) for x, y in zip(lives(by_record(inner), nodes, b.specs, ()), held, strict=True)]
+
+
+def _value(b: Builder, buffer: str) -> str:
+    """The value that a buffer of the arena holds in some layout."""
+    value = buffer.rpartition("@")[0]
+    return value if value in b.specs else "temporary"
+
+
+def _describe(
+    b: Builder, r: Record, end: int, buffers: Sequence[Lifetime], begun: tuple[BufferLife, ...],
+) -> CommandInfo:
     ins, outs = _specs(b, r)
-    last = max(end - 1, r.first_step)
-    live = [x for x in buffers if x.first_use <= last and x.last_use >= r.first_step]
+    # A record without calls (a reshape that shares bytes) ends before its first step: only what spans it is live.
+    live = [x for x in buffers if x.first_use < end and x.last_use >= r.first_step]
     node = r.group.nodes[-1]
     return CommandInfo(
         kernel=r.kernel_name, node=node.name, nodes=tuple(n.name for n in r.group.nodes), layer=node.layer,
         input_shapes=tuple(s.known_shape for s in ins), output_shapes=tuple(s.known_shape for s in outs),
         flops=sum(_flops(b, r, i) for i in range(len(r.group.nodes))), bytes_moved=bytes_moved(ins, outs),
         bytes_added=sum(s.num_bytes for s in outs), bytes_live=sum(x.size_bytes for x in live),
-        tensors_added=len(outs), tensors_live=len(live), fallback=r.host is not None, reason=r.reason,
+        tensors_added=len(outs), tensors_live=len(live), fallback=r.host is not None, reason=r.reason, buffers=begun,
     )
 
 
