@@ -46,6 +46,7 @@ class WasmPlan:
         self._constants: list[Hashable] = []
         self._instances: list[Instance] = []
         self._addresses: dict[str, int] = {}
+        self._views: dict[str, Array] = {}
         self._pointed: dict[str, int] = {}
         try:
             self.info = self._build(specialized, start)
@@ -122,10 +123,9 @@ class WasmPlan:
             for name in self._inputs:
                 self._feed(name, feeds[name])
             if not keep:
-                for name in self._outputs:
-                    self._point(f"out:{name}", self._own(f"out:{name}"))
+                views = [self._own(f"out:{name}") for name in self._outputs]
                 self._run_segments(stamps)
-                return {name: self._at(Place(f"out:{name}"), self._specs[name]).copy() for name in self._outputs}
+                return {name: view.copy() for name, view in zip(self._outputs, views, strict=True)}
             return self._run_kept(stamps)
 
     def _run_kept(self, stamps: list[float] | None) -> dict[str, Array | Buffer]:
@@ -146,14 +146,19 @@ class WasmPlan:
         if isinstance(feed, Buffer):
             self._point(slot, self._session.address(feed))
             return
-        self._point(slot, self._own(slot))
-        self._at(Place(slot), self._specs[name])[...] = feed
+        self._own(slot)[...] = feed
 
-    def _own(self, slot: str) -> int:
-        """The plan's own block for an input or output, made when it is first wanted: eager plans never want one."""
-        if slot not in self._addresses:
-            self._addresses[slot] = self._alloc(self._specs[slot.split(":", 1)[1]].num_bytes)
-        return self._addresses[slot]
+    def _own(self, slot: str) -> Array:
+        """The plan's own block for an input or output, as what the kernels are to use in this run.
+
+        It is made when it is first wanted: eager plans never want one.
+        """
+        if slot not in self._views:
+            spec = self._specs[slot.split(":", 1)[1]]
+            self._addresses[slot] = self._alloc(spec.num_bytes)
+            self._views[slot] = self._heap.view(self._addresses[slot], spec.known_shape, numpy_dtype(spec.dtype))
+        self._point(slot, self._addresses[slot])
+        return self._views[slot]
 
     def _point(self, slot: str, address: int) -> None:
         """Let the kernels find an input or output at ``address``."""
