@@ -1,0 +1,63 @@
+"""Where charts are drawn: figures of our own that show themselves in a notebook, without pyplot and its global state.
+
+``pyplot`` keeps every figure it makes until it is closed and picks a window system; a figure made here is garbage as
+soon as nobody holds it, and may be drawn in any thread.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, NamedTuple, TypeVar, cast
+
+from tfjslab.vis import image
+
+try:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+except ImportError as e:  # pragma: no cover - the test environment has it
+    raise ImportError("charts are drawn with matplotlib, which is missing; pip install 'tfjslab[lab]'") from e
+
+DPI = 100  # so that a hundred pixels are an inch
+A = TypeVar("A")
+
+
+class ChartFigure(Figure):
+    """A figure that notebooks show as a sharp picture. ``html`` says the same as text, where the chart is a table."""
+
+    html: str = ""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        width, height = image.pixels(self)
+        return image.png(self, scale=2), {"width": width, "height": height}
+
+
+class Drawing(NamedTuple, Generic[A]):
+    """What every chart gives: ``figure, axes = chart(...)``. Notebooks show it as the figure.
+
+    ``axes`` is one Axes, or a tuple of them from top to bottom where a chart has several parts.
+    """
+
+    figure: Figure
+    axes: A
+
+    def _repr_png_(self) -> Any:
+        return cast("Any", self.figure)._repr_png_() if isinstance(self.figure, ChartFigure) else None
+
+    def _repr_html_(self) -> str | None:
+        return getattr(self.figure, "html", "") or None
+
+
+Chart = Drawing[Axes]
+Charts = Drawing[tuple[Axes, ...]]
+
+
+def blank(width: float, height: float) -> ChartFigure:
+    """An empty figure of that many pixels, whose parts find their places when it is drawn."""
+    return ChartFigure(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained")
+
+
+def canvas(ax: Axes | None, width: float = 640, height: float = 380) -> tuple[Figure, Axes]:
+    """The caller's axes with their figure, or the one pair of axes of a new figure of that many pixels."""
+    if ax is not None:
+        return cast("Figure", ax.get_figure(root=True)), ax
+    figure = blank(width, height)
+    return figure, figure.subplots()

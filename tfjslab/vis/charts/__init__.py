@@ -1,0 +1,10 @@
+"""What tfjs-vis never had: where time and memory go. One chart a file; each takes inert data and ``ax=None``."""
+
+from tfjslab.vis.charts.backend_comparison import backend_comparison as backend_comparison
+from tfjslab.vis.charts.graph_view import graph_view as graph_view
+from tfjslab.vis.charts.kernel_time import kernel_time as kernel_time
+from tfjslab.vis.charts.latency import latency_distribution as latency_distribution
+from tfjslab.vis.charts.latency import latency_trace as latency_trace
+from tfjslab.vis.charts.layer_time import layer_time as layer_time
+from tfjslab.vis.charts.memory_timeline import memory_timeline as memory_timeline
+from tfjslab.vis.charts.roofline import roofline as roofline

@@ -1,0 +1,149 @@
+"""Making a graph small enough to look at: nodes become layers, layers become blocks, chains become one box.
+
+Whatever is put together, the result stays without cycles, so that it can be drawn from top to bottom.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tfjslab.graph.ir import Graph, Node
+
+# A name up to its last number that ends a word, or up to its first: "block_12_expand" is part of "block_12".
+_LAST_NUMBER = re.compile(r"^(.*\d)(?=[_/.]|$)")
+_FIRST_NUMBER = re.compile(r"^(.*?\d)(?=[_/.]|$)")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Nodes that are drawn as one box, in order."""
+
+    name: str
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """Boxes in an order in which every one follows those it reads from, and the pairs that are connected."""
+
+    groups: tuple[Group, ...]
+    edges: tuple[tuple[int, int], ...]
+    by: str
+
+
+def view_of(graph: Graph, limit: int) -> View:
+    """The finest grouping with at most ``limit`` boxes: nodes, layers, blocks by name, chains, or equal parts."""
+    view = View(tuple(Group(n.name, (n,)) for n in graph.nodes), (), "node")
+    view = _with_edges(view, graph)
+    for by, key in _KEYS.items():
+        if len(view.groups) <= limit:
+            return view
+        view = _with_edges(_keyed(graph, key, by), graph)
+    if len(view.groups) > limit:
+        view = _with_edges(_chains(view), graph)
+    if len(view.groups) > limit:
+        view = _with_edges(_parts(view, limit), graph)
+    return view
+
+
+def _layer(node: Node) -> str:
+    return node.layer or node.name
+
+
+def _prefix(pattern: re.Pattern[str]) -> Callable[[Node], str]:
+    def key(node: Node) -> str:
+        found = pattern.match(_layer(node))
+        return found.group(1) if found else _layer(node)
+
+    return key
+
+
+_KEYS: dict[str, Callable[[Node], str]] = {
+    "layer": _layer, "block": _prefix(_LAST_NUMBER), "part": _prefix(_FIRST_NUMBER),
+}
+
+
+def _keyed(graph: Graph, key: Callable[[Node], str], by: str) -> View:
+    """Nodes with one key together; where that makes a cycle, only those that follow each other directly."""
+    together: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        together.setdefault(key(node), []).append(node)
+    ordered = _sorted([Group(name, tuple(nodes)) for name, nodes in together.items()], graph)
+    if ordered is None:
+        runs: list[tuple[str, list[Node]]] = []
+        for node in graph.nodes:
+            if not runs or runs[-1][0] != key(node):
+                runs.append((key(node), []))
+            runs[-1][1].append(node)
+        ordered = [Group(name, tuple(nodes)) for name, nodes in runs]  # runs of an ordered list cannot make a cycle
+    return View(tuple(ordered), (), by)
+
+
+def _sorted(groups: Sequence[Group], graph: Graph) -> list[Group] | None:
+    """The groups in an order that their edges allow, or None."""
+    edges = _edges(groups, graph)
+    waits = {i: {a for a, b in edges if b == i} for i in range(len(groups))}
+    order: list[int] = []
+    while waits:
+        ready = [i for i, before in waits.items() if not before]
+        if not ready:
+            return None
+        order.append(ready[0])
+        del waits[ready[0]]
+        for before in waits.values():
+            before.discard(ready[0])
+    return [groups[i] for i in order]
+
+
+def _edges(groups: Sequence[Group], graph: Graph) -> tuple[tuple[int, int], ...]:
+    owner = {n.name: i for i, g in enumerate(groups) for n in g.nodes}
+    makers = graph.producers()
+    pairs = {
+        (owner[makers[v].name], i): None
+        for i, g in enumerate(groups) for n in g.nodes for v in n.uses if v in makers
+    }
+    return tuple((a, b) for a, b in pairs if a != b)
+
+
+def _with_edges(view: View, graph: Graph) -> View:
+    return View(view.groups, _edges(view.groups, graph), view.by)
+
+
+def _chains(view: View) -> View:
+    """Boxes that follow each other with nothing else in between become one."""
+    before: dict[int, list[int]] = {i: [] for i in range(len(view.groups))}
+    after: dict[int, list[int]] = {i: [] for i in range(len(view.groups))}
+    for a, b in view.edges:
+        before[b].append(a)
+        after[a].append(b)
+    chains: list[list[int]] = []
+    place: dict[int, list[int]] = {}
+    for i in range(len(view.groups)):
+        feeds = before[i]
+        if len(feeds) == 1 and len(after[feeds[0]]) == 1:
+            place[i] = place[feeds[0]]
+        else:
+            place[i] = []
+            chains.append(place[i])
+        place[i].append(i)
+    # By their ends: whatever feeds a chain feeds its first box, and that came earlier than the chain's last one.
+    chains.sort(key=lambda c: c[0])
+    return View(tuple(_merged([view.groups[i] for i in c]) for c in chains), (), "chain")
+
+
+def _parts(view: View, limit: int) -> View:
+    """At most ``limit`` runs of boxes of nearly equal length: the last resort, for graphs of thousands of nodes."""
+    n = len(view.groups)
+    cuts = [n * i // limit for i in range(limit + 1)]
+    runs = [view.groups[a:b] for a, b in itertools.pairwise(cuts)]
+    return View(tuple(_merged(r) for r in runs if r), (), "part")
+
+
+def _merged(groups: Sequence[Group]) -> Group:
+    if len(groups) == 1:
+        return groups[0]
+    names = (groups[0].name.partition(" → ")[0], groups[-1].name.rpartition(" → ")[2])
+    return Group(" → ".join(names), tuple(n for g in groups for n in g.nodes))

@@ -1,0 +1,73 @@
+"""Where the time of one run went, by kind of kernel or by node."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from matplotlib.axes import Axes
+
+from tfjslab.base.errors import UsageError
+from tfjslab.base.text import ms, percent
+from tfjslab.profiling.record import Profile
+from tfjslab.profiling.reduce import Row, by_kernel, by_layer, by_node
+from tfjslab.vis import style
+from tfjslab.vis.canvas import Chart, canvas
+from tfjslab.vis.charts.subject import AnyProfile, as_profile, title_of
+
+GROUPINGS: dict[str, Callable[[Profile], list[Row]]] = {"kernel": by_kernel, "node": by_node, "layer": by_layer}
+UNATTRIBUTED = "(no kernel)"
+Bar = tuple[str, float, str, str]  # name, milliseconds, colour, hatch
+
+
+def kernel_time(profile: AnyProfile, ax: Axes | None = None, *, by: str = "kernel", top: int = 15) -> Chart:
+    """Bars of milliseconds, the slowest first, each with its share of the run's wall.
+
+    What is left after the ``top`` bars is summed up in one, and time that no kernel accounts for is shown as its own;
+    together they are the wall. Hatched bars ran on the host instead of on the backend.
+
+    Args:
+        profile: from ``tf.profile_model(...)`` or ``tf.profile(...)``.
+        ax: where to draw; None for a new figure.
+        by: ``kernel``, ``node`` or ``layer``.
+        top: how many bars before the rest is summed up.
+
+    Example:
+        >>> import tfjslab as tf
+        >>> from tfjslab.vis.charts import kernel_time
+        >>> info = tf.profile(lambda: tf.tidy(lambda: tf.softmax(tf.tensor([1.0, 2.0]))))
+        >>> figure, axes = kernel_time(info)
+        >>> axes.get_xlabel()
+        'time (ms)'
+
+    """
+    if by not in GROUPINGS or top < 1:
+        raise UsageError(f"by is {by!r} and top is {top}; expected one of {', '.join(GROUPINGS)} and at least 1")
+    data = as_profile(profile)
+    bars = [*_bars(GROUPINGS[by](data), top), (UNATTRIBUTED, data.unattributed_ms, style.GREY, "")]
+    figure, axes = canvas(ax, height=110 + 24 * len(bars))
+    for row, (_, time_ms, colour, hatch) in enumerate(bars):
+        axes.barh(row, time_ms, 0.72, color=colour, hatch=hatch, edgecolor="white" if hatch else colour, linewidth=0)
+    style.name_rows(axes, [b[0] for b in bars])
+    ends = [max(b[1], 0.0) for b in bars]
+    style.row_values(axes, ends, [f"{ms(b[1])}  {percent(b[1], data.wall_ms)}" for b in bars])
+    style.room_for_values(axes, max(ends))
+    style.quiet(axes, "x")
+    style.name_axes(axes, "time (ms)", "", title_of(data, f"Time by {by}, {ms(data.wall_ms)} ms in all"))
+    if any(b[3] for b in bars):
+        axes.barh(-9, 0, color=style.VERMILION, hatch=style.HATCH, edgecolor="white", label="on the host (fallback)")
+        axes.legend(loc="lower right", fontsize=style.SMALL)
+    return Chart(figure, axes)
+
+
+def _bars(rows: Sequence[Row], top: int) -> list[Bar]:
+    shown, rest = rows[:top], rows[top:]
+    bars = [_bar(r) for r in shown]
+    if rest:
+        bars.append((f"{len(rest)} others", math.fsum(r.time_ms for r in rest), style.SKY, ""))
+    return bars
+
+
+def _bar(row: Row) -> Bar:
+    name = f"{row.key}, {row.count}x" if row.count > 1 else row.key
+    return (name, row.time_ms, style.VERMILION, style.HATCH) if row.fallback else (name, row.time_ms, style.BLUE, "")

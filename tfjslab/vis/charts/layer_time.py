@@ -1,0 +1,115 @@
+"""The time of each layer, in the order in which they ran."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+
+from tfjslab.base.errors import UsageError
+from tfjslab.base.text import ms, percent
+from tfjslab.profiling.record import KernelRecord, Profile
+from tfjslab.vis import style
+from tfjslab.vis.canvas import Chart, canvas
+from tfjslab.vis.charts.subject import AnyProfile, as_profile, title_of
+
+MAX_KINDS = 6  # as many colours as can be told apart beside grey
+
+
+@dataclass
+class Layer:
+    """A layer's time by kind of kernel."""
+
+    name: str
+    times: dict[str, float]
+
+    @property
+    def total(self) -> float:
+        """Milliseconds of the layer."""
+        return math.fsum(self.times.values())
+
+
+def layer_time(profile: AnyProfile, ax: Axes | None = None, *, top: int = 40) -> Chart:
+    """Bars of milliseconds from the first layer at the top to the last, coloured by kind of kernel.
+
+    With more than ``top`` layers the quickest are left out; the bar at the end sums them up. A fused kernel counts for
+    the layer of its last node.
+
+    Args:
+        profile: from ``tf.profile_model(...)`` or ``tf.profile(...)``.
+        ax: where to draw; None for a new figure.
+        top: how many layers to show.
+
+    Example:
+        >>> import tfjslab as tf
+        >>> from tfjslab.vis.charts import layer_time
+        >>> figure, axes = layer_time(tf.profile(lambda: tf.tidy(lambda: tf.softmax(tf.tensor([1.0, 2.0])))))
+        >>> axes.get_xlabel()
+        'time (ms)'
+
+    """
+    if top < 1:
+        raise UsageError(f"top is {top}; expected at least 1")
+    data = as_profile(profile)
+    layers = _shown(_layers(data), top)
+    kinds = _kinds(data)
+    figure, axes = canvas(ax, 720, 120 + 17 * len(layers))
+    for row, layer in enumerate(layers):
+        left = 0.0
+        for kind, time_ms in sorted(layer.times.items(), key=lambda kv: list(kinds).index(kv[0])):
+            axes.barh(row, time_ms, 0.76, left=left, color=kinds[kind])
+            left += time_ms
+    style.name_rows(axes, [layer.name for layer in layers])
+    ends = [layer.total for layer in layers]
+    style.row_values(axes, ends, [f"{ms(t)}  {percent(t, data.wall_ms)}" for t in ends])
+    style.room_for_values(axes, max(ends, default=0), 0.2)
+    style.quiet(axes, "x")
+    style.name_axes(axes, "time (ms)", "", title_of(data, f"Time by layer, {ms(data.kernel_ms)} ms in kernels"))
+    _legend(axes, kinds)
+    return Chart(figure, axes)
+
+
+def _layers(profile: Profile) -> list[Layer]:
+    found: dict[str, Layer] = {}
+    for k in profile.kernels:
+        name = k.layer or k.node or k.name
+        times = found.setdefault(name, Layer(name, {})).times
+        times[kind_of(k)] = times.get(kind_of(k), 0.0) + k.kernel_time_ms
+    return list(found.values())
+
+
+def kind_of(kernel: KernelRecord) -> str:
+    """A kernel's name as legends group it; all that fell back count as one."""
+    return "on the host (fallback)" if kernel.fallback else kernel.name
+
+
+def _shown(layers: list[Layer], top: int) -> list[Layer]:
+    if len(layers) <= top:
+        return layers
+    slow = {layer.name for layer in sorted(layers, key=lambda layer: -layer.total)[:top]}
+    rest = [layer for layer in layers if layer.name not in slow]
+    times: dict[str, float] = {}
+    for layer in rest:
+        for kind, time_ms in layer.times.items():
+            times[kind] = times.get(kind, 0.0) + time_ms
+    return [*(layer for layer in layers if layer.name in slow), Layer(f"{len(rest)} quicker layers", times)]
+
+
+def _kinds(profile: Profile) -> dict[str, str]:
+    """Kinds of kernels with their colours, those with the most time first; grey for the many."""
+    times: dict[str, float] = {}
+    for k in profile.kernels:
+        times[kind_of(k)] = times.get(kind_of(k), 0.0) + k.kernel_time_ms
+    ranked = sorted(times, key=lambda kind: -times[kind])
+    return {kind: style.colour(i) if i < MAX_KINDS else style.GREY for i, kind in enumerate(ranked)}
+
+
+def _legend(ax: Axes, kinds: dict[str, str]) -> None:
+    """One patch for each colour; the grey ones share one."""
+    for kind in [k for k, c in kinds.items() if c != style.GREY]:
+        ax.barh(-9, 0, color=kinds[kind], label=style.label(kind, 44))
+    if style.GREY in kinds.values():
+        ax.barh(-9, 0, color=style.GREY, label="other kernels")
+    if kinds:
+        ax.legend(loc="best", fontsize=style.SMALL)

@@ -1,0 +1,88 @@
+"""Bytes alive while a model runs, with the peak marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from matplotlib.axes import Axes
+
+from tfjslab.base.errors import InputError
+from tfjslab.base.text import scaled
+from tfjslab.vis import style
+from tfjslab.vis.canvas import Chart, canvas
+
+MB = 1e6
+
+
+class MemoryPoint(Protocol):
+    """What is alive after a kernel: ``profiling.memory.timeline`` gives these."""
+
+    @property
+    def node(self) -> str:
+        """The node that ran."""
+
+    @property
+    def bytes_live(self) -> int:
+        """Bytes after it."""
+
+    @property
+    def tensors_live(self) -> int:
+        """Tensors after it."""
+
+    @property
+    def at_ms(self) -> float:
+        """When it ended, from the start of the run."""
+
+
+def memory_timeline(points: Sequence[MemoryPoint], ax: Axes | None = None) -> Chart:
+    """Megabytes (left) and the number of tensors (right, dashed) against milliseconds; the peak is named.
+
+    Args:
+        points: from ``profiling.memory.timeline(profile)``, in the order of time.
+        ax: where to draw; None for a new figure.
+
+    Example:
+        >>> from types import SimpleNamespace as Point
+        >>> from tfjslab.vis.charts import memory_timeline
+        >>> point = Point(node="conv", bytes_live=2_000_000, tensors_live=3, at_ms=0.5)
+        >>> memory_timeline([point]).axes.get_ylabel()
+        'memory (MB)'
+
+    """
+    if not points:
+        raise InputError("there are no points; expected at least one, from a profile with kernels")
+    figure, axes = canvas(ax)
+    at = [p.at_ms for p in points]
+    size = [p.bytes_live / MB for p in points]
+    axes.fill_between(at, size, step="post", color=style.BLUE, alpha=0.25, linewidth=0)
+    axes.step(at, size, where="post", color=style.BLUE, linewidth=1.6, label="memory")
+    axes.set_ylim(0, max(*size, 1e-6) * 1.25)
+    _peak(axes, points)
+    _tensors(axes, points)
+    style.quiet(axes, "y")
+    style.name_axes(axes, "time since the start of the run (ms)", "memory (MB)", "Memory while the model runs")
+    return Chart(figure, axes)
+
+
+def _peak(ax: Axes, points: Sequence[MemoryPoint]) -> None:
+    top = max(points, key=lambda p: p.bytes_live)
+    ax.plot([top.at_ms], [top.bytes_live / MB], "o", color=style.VERMILION, label="peak")
+    # Beside the point on the side where there is room.
+    late = top.at_ms > (points[0].at_ms + points[-1].at_ms) / 2
+    ax.annotate(
+        f"peak {scaled(top.bytes_live, 'B')} after {style.label(top.node)}", (top.at_ms, top.bytes_live / MB),
+        (-6 if late else 6, 8), textcoords="offset points", ha="right" if late else "left", fontsize=style.SMALL,
+    )
+
+
+def _tensors(ax: Axes, points: Sequence[MemoryPoint]) -> None:
+    right = ax.twinx()
+    right.step(
+        [p.at_ms for p in points], [p.tensors_live for p in points], where="post", color=style.ORANGE, linestyle="--",
+        linewidth=1.2,
+    )
+    right.set_ylim(0, max(1, *(p.tensors_live for p in points)) * 1.25)
+    right.set_ylabel("tensors (dashed)", fontsize=style.NORMAL)
+    right.tick_params(labelsize=style.SMALL)
+    right.spines[["top"]].set_visible(False)

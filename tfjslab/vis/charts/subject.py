@@ -1,0 +1,30 @@
+"""What charts of a profile share: taking either kind of profile, and saying what it is of."""
+
+from __future__ import annotations
+
+from tfjslab.base.errors import InputError
+from tfjslab.engine.measure import ProfileInfo
+from tfjslab.profiling.record import Profile
+from tfjslab.vis.style import label
+
+AnyProfile = Profile | ProfileInfo
+
+
+def as_profile(given: AnyProfile) -> Profile:
+    """A profile of a model or of ``tf.profile``; InputError for anything else."""
+    if isinstance(given, Profile):
+        return given
+    if isinstance(given, ProfileInfo):
+        return Profile(
+            given.kernels, given.wall_ms, given.unattributed_ms, given.peak_bytes, given.new_bytes, given.new_tensors,
+        )
+    raise InputError(f"got {type(given).__name__}; expected a profile, from tf.profile_model or tf.profile")
+
+
+def title_of(profile: Profile, what: str) -> str:
+    """``what``, then model, backend and threads as far as the profile knows them."""
+    where = profile.environment
+    parts = [label(profile.model)] if profile.model else []
+    if where is not None:
+        parts.append(f"{where.backend}, {where.threads} threads" if where.threads > 1 else where.backend)
+    return f"{what}: {' on '.join(parts)}" if parts else what

@@ -1,0 +1,36 @@
+"""Figures as PNG bytes and as addresses that hold them. The same figure gives the same bytes."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+from matplotlib.figure import Figure
+
+
+def png(figure: Figure, *, scale: float = 1.0, transparent: bool = False) -> bytes:
+    r"""The figure as a PNG of its own size times ``scale``.
+
+    2 is what screens of high density and printers want; 1 is for pictures that are replaced ten times a second.
+
+    Example:
+        >>> from tfjslab.vis.charts import latency_trace
+        >>> png(latency_trace([1.0, 1.1, 0.9]).figure)[:4]
+        b'\x89PNG'
+
+    """
+    out = io.BytesIO()
+    # Without the name of the program the bytes depend on nothing but the figure.
+    figure.savefig(out, format="png", dpi=figure.dpi * scale, transparent=transparent, metadata={"Software": None})
+    return out.getvalue()
+
+
+def data_uri(figure: Figure, *, scale: float = 1.0, transparent: bool = False) -> str:
+    """The PNG as a ``data:`` address, for ``<img src=...>`` in HTML that stands alone."""
+    return f"data:image/png;base64,{base64.b64encode(png(figure, scale=scale, transparent=transparent)).decode()}"
+
+
+def pixels(figure: Figure) -> tuple[int, int]:
+    """Width and height in pixels at scale 1."""
+    width, height = figure.get_size_inches() * figure.dpi
+    return round(width), round(height)
