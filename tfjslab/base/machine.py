@@ -37,3 +37,17 @@ def _cpu_lines() -> dict[str, str]:
 def usable_cores() -> int:
     """Cores that this process may use, which in a container is fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@lru_cache(maxsize=1)
+def cache_sizes() -> dict[int, int]:
+    """Bytes of the first processor's data caches by level, as far as the system lists them."""
+    found: dict[int, int] = {}
+    for folder in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
+        try:
+            level, size = (int((folder / n).read_text().strip().removesuffix("K")) for n in ("level", "size"))
+            if (folder / "type").read_text().strip() != "Instruction":
+                found[level] = size << 10
+        except (OSError, ValueError):  # a virtual machine may leave any of it out
+            continue
+    return found

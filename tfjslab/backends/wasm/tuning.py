@@ -87,7 +87,7 @@ class Tuner:
         """Run all candidates in turn, several rounds, and take the one with the smallest time."""
         trials = [trial(t) for t in tiles]
         heap = Heap()
-        instances = [Instance(_module(t.kernel, self._lanes), heap.memory) for t in trials]
+        instances = [Instance(single_module(t.kernel, self._lanes), heap.memory) for t in trials]
         try:
             runs = [_prepare(t, i, heap) for t, i in zip(trials, instances, strict=True)]
             best = np.min([[_time(run) for run in runs] for _ in range(_ROUNDS)], axis=0)
@@ -104,7 +104,8 @@ def tuner(lanes: Lanes) -> Tuner:
     return Tuner(lanes)
 
 
-def _module(k: Kernel, lanes: Lanes) -> Any:
+def single_module(k: Kernel, lanes: Lanes) -> Any:
+    """A module with nothing but one kernel, exported as ``run``."""
     return compile_text(f'{_HEAD}\n(func (export "run") {render(k, lanes)}))')
 
 

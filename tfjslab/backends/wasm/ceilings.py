@@ -1,0 +1,151 @@
+"""The ceilings of a WebAssembly backend: what its own kind of generated code reaches at most, on all its threads.
+
+Which number of independent values keeps the arithmetic units busy depends on their latency and on how many registers
+there are, so a few are tried. Everything runs several times, and the fastest counts: a ceiling is what is possible.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfjslab.backends.ceilings import Ceilings
+from tfjslab.backends.wasm.emit import SIMD, Lanes
+from tfjslab.backends.wasm.engine import Instance
+from tfjslab.backends.wasm.heap import Heap
+from tfjslab.backends.wasm.templates import Kernel, kernel
+from tfjslab.backends.wasm.tuning import single_module
+from tfjslab.base.errors import BackendError
+from tfjslab.base.machine import cache_sizes
+
+if TYPE_CHECKING:
+    from tfjslab.backends.wasm.backend import WasmBackend
+
+_ROUNDS = 5
+_STEPS = 1 << 16  # of a register loop: some milliseconds, against which starting threads is nothing
+_UNROLL = 16  # of ceiling.wat
+_VALUES = (8, 10, 12, 14)  # all fit the 16 vector registers of x86 together with x and y
+_AFTER_X_AND_Y = 64  # bytes
+_READING_SUMS = 8
+_MOVED = 1 << 26  # bytes of one measurement in a cache
+_KIB, _MIB = 1 << 10, 1 << 20
+_UNKNOWN_CACHE = 512 * _KIB  # processors with less are rare
+# Several times the largest cache, but no more memory than a browser's page could have.
+_MEMORY_LEAST, _MEMORY_MOST, _TIMES_CACHE = 64 * _MIB, 256 * _MIB, 4
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """A kernel, its rounds, how much work they are for one thread, and where in a buffer it writes."""
+
+    kernel: Kernel
+    rounds: int
+    amount: int
+    target: int
+
+
+def measure_ceilings(
+    backend: WasmBackend, clock: Callable[[], float] = time.perf_counter, memory_bytes: int | None = None,
+) -> Ceilings:
+    """Measure on as many threads as ``backend`` has. ``memory_bytes`` is the large buffer of all threads together."""
+    sizes = cache_sizes()
+    cache = sizes.get(2, _UNKNOWN_CACHE)
+    largest = max(sizes.values(), default=0)
+    wanted = memory_bytes or min(max(_TIMES_CACHE * largest, _MEMORY_LEAST), _MEMORY_MOST)
+    large = wanted // backend.threads // _KIB * _KIB
+    small = min(cache // 2 // _KIB * _KIB, large)
+    with _bench(backend, large, clock) as bench:
+        simd = backend.lanes is SIMD
+        return Ceilings(
+            backend.threads, bench.best([_flops(backend.lanes, n, fused=False) for n in _VALUES]),
+            bench.best([_flops(backend.lanes, n, fused=True) for n in _VALUES]) if simd else None,
+            bench.best([_copy(small)]), bench.best([_sum(small)]), bench.best([_copy(large)]),
+            bench.best([_sum(large)]), cache * backend.threads, small * backend.threads, large * backend.threads,
+            "" if large * backend.threads > largest else
+            f"the large buffer of {large * backend.threads // _MIB} MiB fits the largest cache, {largest // _MIB} MiB",
+        )
+
+
+def _flops(lanes: Lanes, values: int, *, fused: bool) -> _Loop:
+    made = kernel("ceiling", ("a", "c"), work="flops", sums=values, relaxed=fused)
+    operations = 2 if fused else 1
+    return _Loop(made, _STEPS, operations * lanes.count * values * _UNROLL * _STEPS, _AFTER_X_AND_Y)
+
+
+def _copy(num_bytes: int) -> _Loop:
+    """From the first half of a buffer to the second."""
+    made = kernel("ceiling", ("a", "c"), work="copy", bytes=num_bytes // 2)
+    rounds = max(1, _MOVED // num_bytes)
+    return _Loop(made, rounds, rounds * num_bytes, num_bytes // 2)
+
+
+def _sum(num_bytes: int) -> _Loop:
+    """Over all of a buffer but its last vector, which takes the result."""
+    made = kernel("ceiling", ("a", "c"), work="sum", sums=_READING_SUMS, bytes=num_bytes - _KIB)
+    rounds = max(1, _MOVED // num_bytes)
+    return _Loop(made, rounds, rounds * (num_bytes - _KIB), num_bytes - _KIB)
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """Where loops run: a buffer for each thread in one memory."""
+
+    lanes: Lanes
+    heap: Heap
+    buffers: tuple[int, ...]
+    pool: ThreadPoolExecutor
+    clock: Callable[[], float]
+
+    def best(self, loops: Sequence[_Loop]) -> float:
+        """The most work a second that any of the loops did."""
+        return max(map(self._rate, loops))
+
+    def _rate(self, loop: _Loop) -> float:
+        module = single_module(loop.kernel, self.lanes)
+        instances = [Instance(module, self.heap.memory) for _ in self.buffers]
+        try:
+            for i in instances:
+                i.prepare("run", 5)
+
+            def share(thread: int) -> None:
+                a = self.buffers[thread]
+                instances[thread].call("run", 0, loop.rounds, 0, a, a + loop.target)
+
+            fastest = min(self._seconds(share) for _ in range(_ROUNDS))
+        finally:
+            for i in instances:
+                i.close()
+        if fastest <= 0:
+            raise BackendError("ceilings cannot be measured with a clock that stands still")
+        return loop.amount * len(self.buffers) / fastest
+
+    def _seconds(self, share: Callable[[int], None]) -> float:
+        """Until every thread has done its share."""
+        before = self.clock()
+        others = [self.pool.submit(share, i) for i in range(1, len(self.buffers))]
+        share(0)
+        for other in others:
+            other.result()
+        return self.clock() - before
+
+
+@contextmanager
+def _bench(backend: WasmBackend, num_bytes: int, clock: Callable[[], float]) -> Iterator[_Bench]:
+    """Threads and buffers of ``num_bytes`` each, given back afterwards."""
+    heap = Heap()
+    pool = ThreadPoolExecutor(backend.threads)  # it starts threads only for what is handed to it
+    try:
+        buffers = tuple(heap.alloc(num_bytes) for _ in range(backend.threads))
+        for address in buffers:
+            # Ordinary numbers, and the first write makes the system give the pages.
+            heap.view(address, (num_bytes // 4,), np.dtype(np.float32))[...] = 0.5
+        yield _Bench(backend.lanes, heap, buffers, pool, clock)
+    finally:
+        pool.shutdown()
+        heap.close()
