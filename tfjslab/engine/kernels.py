@@ -44,6 +44,9 @@ def run_kernel(
     """Run an op on the current backend. ``attrs`` are resolved; ``attrs_key`` is what tells them apart."""
     with STATE.lock:
         eager = current_session()
+        recorder = active_recorder()
+        if recorder is not None:
+            recorder.on(eager.backend)
         key = (definition.name, attrs_key, *[None if t is None else t.signature for t in inputs])
         one = eager.plans.get(key)
         if one is None:

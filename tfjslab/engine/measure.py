@@ -13,7 +13,7 @@ from tfjslab.backends import registry
 from tfjslab.base.errors import UsageError
 from tfjslab.engine.recorder import KernelRecorder
 from tfjslab.engine.state import STATE
-from tfjslab.profiling.record import KernelRecord, attribute
+from tfjslab.profiling.record import Environment, KernelRecord, attribute
 
 Clock = Callable[[], float]
 
@@ -49,7 +49,7 @@ class ProfileInfo:
     """What ``profile`` gives: the kernels in order and what they left behind.
 
     ``peak_bytes`` is the most ``num_bytes`` was after any kernel, as in TensorFlow.js (0 when none ran).
-    ``wall_ms`` is the kernels' time plus ``unattributed_ms``.
+    ``wall_ms`` is the kernels' time plus ``unattributed_ms``. ``environment`` tells where they ran, None when none did.
     """
 
     new_bytes: int
@@ -60,6 +60,7 @@ class ProfileInfo:
     wall_ms: float
     unattributed_ms: float
     result: Any = None
+    environment: Environment | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ class Profiling:
             c.num_bytes - num_bytes, c.num_tensors - num_tensors,
             max((k.total_bytes_snapshot for k in kernels), default=0), kernels,
             tuple(dict.fromkeys(k.name for k in kernels)), wall_ms, rest, self.result,
+            self._recorder.environment,
         )
 
 

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tfjslab.backends.base import CommandInfo
+from tfjslab.backends.base import Backend, CommandInfo
 from tfjslab.backends.host import Live
 from tfjslab.engine.state import STATE
-from tfjslab.profiling.record import KernelRecord
+from tfjslab.profiling.record import Environment, KernelRecord, stamp_environment
 
 CLOCK_NAME = "time.perf_counter"
 
@@ -28,11 +28,25 @@ class KernelRecorder:
 
     clock: Callable[[], float] = time.perf_counter
     _batches: list[tuple[Describe, Sequence[float], int, int]] = field(default_factory=list)
+    _backends: dict[str, Backend] = field(default_factory=dict)
+
+    def on(self, backend: Backend) -> None:
+        """What is added next ran on ``backend``, which need not be the current one: a model may have its own."""
+        self._backends[backend.name] = backend
 
     def add(self, describe: Describe, times_ms: Sequence[float], held: Live) -> None:
         """Commands ran and took ``times_ms``; ``held`` is what their caller held on top of what the engine counts."""
         c = STATE.counters
         self._batches.append((describe, times_ms, c.num_bytes + held.num_bytes, c.num_tensors + held.num_tensors))
+
+    @property
+    def environment(self) -> Environment | None:
+        """Where it all ran; None when nothing did. Several backends are named together, with the most threads."""
+        found = self._backends.values()
+        if not found:
+            return None
+        names, engines = " and ".join(b.name for b in found), "; ".join(b.engine for b in found)
+        return stamp_environment(names, engines, max(b.threads for b in found), CLOCK_NAME)
 
     @property
     def kernels(self) -> list[KernelRecord]:

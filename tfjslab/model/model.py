@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -98,7 +98,10 @@ class Model:
         with self._lock:
             wanted = self._wanted(outputs)
             arrays, as_tensors = self._feeds(feeds, wanted)
-            results = self._executor().run(arrays, wanted, Run(active_recorder()))
+            recorder = active_recorder()
+            if recorder is not None:
+                recorder.on(self.backend)
+            results = self._executor().run(arrays, wanted, Run(recorder))
             owned: list[Array] = []
             for name, result in zip(wanted, results, strict=True):
                 owned.append(_owned(name, result, owned))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -51,7 +52,7 @@ def profile_model(
             plain.append(_timed(lambda: model.predict(feeds), clock))
             profiled.append(_profiled_run(model, feeds, clock))
         phases = Phases(subject.load_ms, compile_ms, first_ms, tuple(plain))
-        return _chosen(profiled, phases, model)
+        return replace(median_run(profiled), phases=phases, environment=_stamp(model.backend), model=model.name)
 
 
 def _timed(run: Any, clock: Clock) -> float:
@@ -73,21 +74,18 @@ def _profiled_run(model: Model, feeds: Any, clock: Clock) -> Profile:
     )
 
 
-def _chosen(profiled: list[Profile], phases: Phases, model: Model) -> Profile:
-    """The profile with the median wall (the lower one of two), with what is known of all runs."""
-    walls = tuple(p.wall_ms for p in profiled)
+def median_run(profiled: Sequence[Profile]) -> Profile:
+    """Of profiles of one thing the one with the median wall (the lower one of two), with the times of all runs."""
     middle = sorted(profiled, key=lambda p: p.wall_ms)[(len(profiled) - 1) // 2]
-    return Profile(
-        _with_all_times(middle.kernels, profiled), middle.wall_ms, middle.unattributed_ms, middle.peak_bytes,
-        middle.new_bytes, middle.new_tensors, phases, walls, _stamp(model.backend), model.name,
-    )
+    kernels = _with_all_times(middle.kernels, profiled)
+    return replace(middle, kernels=kernels, profiled_ms=tuple(p.wall_ms for p in profiled))
 
 
 def _stamp(where: Backend) -> Environment:
     return stamp_environment(where.name, where.engine, where.threads, CLOCK_NAME)
 
 
-def _with_all_times(kernels: tuple[KernelRecord, ...], profiled: list[Profile]) -> tuple[KernelRecord, ...]:
+def _with_all_times(kernels: tuple[KernelRecord, ...], profiled: Sequence[Profile]) -> tuple[KernelRecord, ...]:
     """The kernels with their times in all runs, as long as each run had the same ones (a loop may turn more often)."""
     names = [[(k.name, k.node) for k in p.kernels] for p in profiled]
     if len(profiled) == 1 or any(n != names[0] for n in names):
@@ -97,11 +95,11 @@ def _with_all_times(kernels: tuple[KernelRecord, ...], profiled: list[Profile]) 
 
 
 def from_info(info: ProfileInfo, name: str = "") -> Profile:
-    """What ``tf.profile`` gave as a ``Profile`` of the current backend, for reductions, reports and exports.
+    """What ``tf.profile`` gave as a ``Profile``, for reductions, reports and exports.
 
     Phases are unknown: it ran once, in whatever state things were.
     """
     return Profile(
         info.kernels, info.wall_ms, info.unattributed_ms, info.peak_bytes, info.new_bytes, info.new_tensors,
-        profiled_ms=(info.wall_ms,), environment=_stamp(registry.backend()), model=name,
+        profiled_ms=(info.wall_ms,), environment=info.environment or _stamp(registry.backend()), model=name,
     )
