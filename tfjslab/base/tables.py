@@ -8,8 +8,10 @@ from html import escape
 from typing import Any
 
 from tfjslab.base.plain import to_plain
+from tfjslab.base.text import tail
 
 Cell = object
+_WIDTH_OF_TEXT = 44  # the end of a longer name tells it from its neighbours; pages show all of it
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ def as_text(table: Table) -> str:
     """The table in aligned columns; a cell that is None stays empty."""
     lines = [table.title]
     if table.rows:
-        cells = [table.columns, *(tuple(map(_shown, row)) for row in table.rows)]
+        cells = [table.columns, *(_cells(row, table.left) for row in table.rows)]
         widths = [max(len(row[i]) for row in cells) for i in range(len(table.columns))]
         lines += ["  ".join(_padded(c, w, i < table.left) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
                   .rstrip() for row in cells]
@@ -51,6 +53,10 @@ def _html_row(tag: str, cells: Sequence[Cell], left: int) -> str:
         for i, c in enumerate(cells)
     ]
     return f"<tr>{''.join(made)}</tr>"
+
+
+def _cells(row: Sequence[Cell], left: int) -> tuple[str, ...]:
+    return tuple(tail(_shown(c), _WIDTH_OF_TEXT) if i < left else _shown(c) for i, c in enumerate(row))
 
 
 def _shown(cell: Cell) -> str:

@@ -13,7 +13,7 @@ from tfjslab.backends.wasm.emit import Lanes
 from tfjslab.backends.wasm.layouts import Layout, pitch, plane_floats
 from tfjslab.backends.wasm.templates import Kernel, kernel
 from tfjslab.backends.wasm.tuning import Tile, Trial, tuner
-from tfjslab.base.dtypes import Array, dtype_info
+from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
@@ -163,7 +163,7 @@ class Builder:
             self._made_outputs.setdefault(value, self._step)
         else:
             floats = plane_floats(spec.known_shape) if layout is Layout.PLANES else 0
-            size = floats * 4 or spec.size * dtype_info(spec.dtype).numpy.itemsize
+            size = floats * 4 or spec.size * numpy_dtype(spec.dtype).itemsize
             place = self._allocate(f"{value}@{layout.value}", size)
         self._places[value, layout] = place
         return place
@@ -216,8 +216,7 @@ class Builder:
 
     def output_lifetimes(self) -> list[Lifetime]:
         """The outputs, which lie outside of the arena, each from when it is made to the end."""
-        end = self._step - 1
-        return [Lifetime(v, self.spec(v).num_bytes, s, max(s, end)) for v, s in self._made_outputs.items()]
+        return [Lifetime(v, self.spec(v).num_bytes, s, self._step) for v, s in self._made_outputs.items()]
 
     def _copy_out(self, value: str, place: Place | None) -> None:
         source = self.rows(value) if place or value in self.graph.constants else None
