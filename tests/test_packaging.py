@@ -23,6 +23,8 @@ from tfjslab.cli.app import COMMANDS
 REPO = Path(__file__).parents[1]
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+# The only weights that ship: those of the zoo's small trained model.
+WEIGHTS = "tfjslab/zoo/digits_model/"
 TEXT_SUFFIXES = {".py", ".wat", ".wgsl", ".mjs", ".json", ".typed", ""}
 
 
@@ -60,7 +62,9 @@ def test_the_wheel_is_pure_and_carries_only_source_and_kernel_text(wheel):
     assert wheel.name == f"tfjslab-{__version__}-py3-none-any.whl"
     names = [n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in n]
     assert [n for n in names if not n.startswith("tfjslab/")] == []
-    assert [n for n in names if Path(n).suffix not in TEXT_SUFFIXES or "__pycache__" in n] == []
+    assert [n for n in names if n.startswith(WEIGHTS)]
+    others = [n for n in names if not n.startswith(WEIGHTS)]
+    assert [n for n in others if Path(n).suffix not in TEXT_SUFFIXES or "__pycache__" in n] == []
     assert {"tfjslab/py.typed", "tfjslab/bench/tfjs_peer.mjs"} <= set(names)
 
 
@@ -127,7 +131,10 @@ def imported_third_parties(folder):
 
 
 def test_every_third_party_import_is_declared():
-    module_to_project = {"yaml": "pyyaml", "IPython": "jupyterlab", "ipykernel": "jupyterlab", "nbformat": "nbval"}
+    module_to_project = {
+        "yaml": "pyyaml", "IPython": "jupyterlab", "ipykernel": "jupyterlab", "nbformat": "nbval",
+        "sklearn": "scikit-learn",
+    }
     declared = {canonicalize_name(Requirement(r).name) for r in requirements(EXTRAS)}
     ours = {p.stem for p in (REPO / "tests").iterdir()}
     used = imported_third_parties(REPO / "tfjslab") | imported_third_parties(REPO / "tests") - ours

@@ -129,7 +129,7 @@ def test_json_that_is_no_model(capsys, tmp_path):
 def test_a_name_that_is_neither_a_file_nor_in_the_zoo(capsys):
     line = run_fails(capsys, "mobilenet_v3")
     assert line == (
-        "mobilenet_v3: no such file or folder, and no such model in the zoo (blazeface, mobilenet_v2); "
+        "mobilenet_v3: no such file or folder, and no such model in the zoo (blazeface, digits, mobilenet_v2); "
         "did you mean 'mobilenet_v2'?"
     )
 

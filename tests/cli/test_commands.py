@@ -184,7 +184,7 @@ def error(capsys, *argv):
         (["bench", "m", "--backend", "cpu,,wasm"],
          "--backend cpu,,wasm: an empty name; write names with single commas between them"),
         (["run", "../nothing", "--real-weights"],
-         "--real-weights: ../nothing is not a model of the zoo (blazeface, mobilenet_v2)"),
+         "--real-weights: ../nothing is not a model of the zoo (blazeface, digits, mobilenet_v2)"),
         (["backends", "--json", "no/such/folder/f.json"],
          "--json no/such/folder/f.json: cannot be written (No such file or directory)"),
     ],

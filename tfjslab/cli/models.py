@@ -37,7 +37,7 @@ def loader(name: str, report: Report, *, real: bool) -> Callable[[str | None, in
 
 def weights_note(names: Sequence[str], *, real: bool) -> str:
     """What has to be said about the weights of zoo models; empty when there is nothing to say."""
-    random = [n for n in dict.fromkeys(names) if n in zoo.ENTRIES and not real]
+    random = [n for n in dict.fromkeys(names) if n in zoo.ENTRIES and zoo.ENTRIES[n].random and not real]
     if not random:
         return ""
     return (f"{' and '.join(random)}: the architecture is real, the weights are seeded random numbers; times are those "

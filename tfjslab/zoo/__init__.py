@@ -1,4 +1,7 @@
-"""Models to start with: real architectures built here, with seeded random weights, and where the real weights are."""
+"""Models to start with: real architectures built here, with seeded random weights, and where the real weights are.
+
+``digits`` is small enough to ship with real weights.
+"""
 
 from tfjslab.zoo.entry import Entry
 from tfjslab.zoo.opening import open_model

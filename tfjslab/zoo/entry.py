@@ -10,9 +10,17 @@ from tfjslab.graph.ir import Graph
 
 @dataclass(frozen=True)
 class Entry:
-    """One model: ``build`` makes its graph from a seed; ``url`` is where its publisher keeps the real weights."""
+    """One model: ``build`` makes its graph from a seed.
+
+    ``url`` is where its publisher keeps the real weights; empty where ``build`` gives real weights itself.
+    """
 
     name: str
     doc: str
     build: Callable[[int], Graph]
-    url: str
+    url: str = ""
+
+    @property
+    def random(self) -> bool:
+        """Whether ``build`` gives random weights."""
+        return bool(self.url)

@@ -7,10 +7,10 @@ from tfjslab.formats.registry import read_model
 from tfjslab.formats.sources import Progress, no_progress
 from tfjslab.graph.ir import Graph
 from tfjslab.model.model import Model
-from tfjslab.zoo import blazeface, mobilenet_v2
+from tfjslab.zoo import blazeface, digits, mobilenet_v2
 from tfjslab.zoo.entry import Entry
 
-ENTRIES: dict[str, Entry] = {e.name: e for e in (blazeface.ENTRY, mobilenet_v2.ENTRY)}
+ENTRIES: dict[str, Entry] = {e.name: e for e in (blazeface.ENTRY, digits.ENTRY, mobilenet_v2.ENTRY)}
 
 
 def get(name: str) -> Entry:
@@ -25,10 +25,12 @@ def get(name: str) -> Entry:
 def build(name: str, *, real: bool = False, seed: int = 0, progress: Progress = no_progress) -> Graph:
     """The graph: with random weights from ``seed``, or with ``real`` ones, downloaded and kept in the cache.
 
+    A model that ships with real weights has them always.
+
     ModelError (code ``model.download``) when the real ones are neither in the cache nor reachable.
     """
     entry = get(name)
-    if not real:
+    if not real or not entry.random:
         return entry.build(seed)
     try:
         return read_model(entry.url, progress=progress)
