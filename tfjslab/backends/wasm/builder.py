@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, field
 
+from tfjslab.backends.strides import collapse
 from tfjslab.backends.wasm.emit import Lanes
 from tfjslab.backends.wasm.layouts import Layout, pitch, plane_floats
 from tfjslab.backends.wasm.templates import Kernel, kernel
@@ -279,22 +280,3 @@ class Builder:
         """Set ``floats`` floats, rounded up to a vector, to one value."""
         if floats:
             self.call(kernel("fill", ("c",), n=floats, value=value), (out,), 1)
-
-
-def collapse(
-    dims: tuple[int, ...], strides: tuple[tuple[int, ...], ...],
-) -> tuple[tuple[int, ...], ...]:
-    """Merge neighbouring dimensions that all operands walk as one; at least two dimensions remain.
-
-    Returns (dims, strides of the first operand, strides of the second, ...).
-    """
-    kept = [(d, tuple(s[i] for s in strides)) for i, d in enumerate(dims) if d != 1]
-    merged: list[tuple[int, tuple[int, ...]]] = []
-    for d, s in kept:
-        if merged and all(a == b * d for a, b in zip(merged[-1][1], s, strict=True)):
-            merged[-1] = (merged[-1][0] * d, s)
-        else:
-            merged.append((d, s))
-    while len(merged) < 2:  # noqa: PLR2004 - kernels have an outer dimension to share and an inner one
-        merged.insert(0, (1, tuple(0 for _ in strides)))
-    return tuple(d for d, _ in merged), *(tuple(s[i] for _, s in merged) for i in range(len(strides)))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from tfjslab.backends.operands import epilogue_reads
 from tfjslab.backends.wasm import lower as _families  # noqa: F401 - fills the table
 from tfjslab.backends.wasm.builder import Builder
 from tfjslab.backends.wasm.lower.elementwise import lower_chain
 from tfjslab.backends.wasm.lower.expand import find_pairs, lower_pair, merged
-from tfjslab.backends.wasm.lower.operands import epilogue_reads
 from tfjslab.backends.wasm.lower.registry import LOWERINGS, Specs, float_only
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized

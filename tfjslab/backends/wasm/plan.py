@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfjslab.backends.base import Buffer, PlanInfo
+from tfjslab.backends.describe import describe_records
 from tfjslab.backends.host import run_node
 from tfjslab.backends.wasm.builder import Builder, HostStep, Place
-from tfjslab.backends.wasm.describe import describe_records
 from tfjslab.backends.wasm.engine import Instance, cached_module
 from tfjslab.backends.wasm.heap import align
 from tfjslab.backends.wasm.lowering import lower_program

@@ -17,15 +17,13 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tfjslab.backends.sources import template
 from tfjslab.backends.wasm.emit import SCALAR, SIMD, Emitter, Lanes, const
-from tfjslab.base.resources import kernel_text, kernels_root
+from tfjslab.base.resources import kernels_root
 from tfjslab.ops import expr_math
 from tfjslab.ops.expr import Expr
-
-if TYPE_CHECKING:
-    import jinja2
 
 
 @dataclass(frozen=True)
@@ -60,20 +58,6 @@ _OP = re.compile(r"\(V\.(\w+)")
 
 
 @lru_cache(maxsize=1)
-def _environment() -> jinja2.Environment:
-    import jinja2  # noqa: PLC0415 - a start from the module cache renders nothing
-
-    def load(name: str) -> str:
-        return kernel_text(f"wasm/{name}")
-
-    # Kernel text is not HTML: nothing to escape.
-    return jinja2.Environment(  # noqa: S701
-        loader=jinja2.FunctionLoader(load), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        extensions=["jinja2.ext.do"],
-    )
-
-
-@lru_cache(maxsize=1)
 def sources_digest() -> str:
     """Digest of all that decides the text of kernels, the sources and the code that renders them, for cache keys."""
     code = [*Path(__file__).parent.rglob("*.py"), *Path(expr_math.__file__).parent.glob("expr*.py")]
@@ -96,7 +80,7 @@ def render(k: Kernel, lanes: Lanes) -> str:
         text = scalar.emit(k.expressions[index], leaves)
         return text if lanes is SCALAR else text.replace("$v_", "$f_").replace("$m_", "$i_m")
 
-    body = _environment().get_template(f"{k.source}.wat").render(
+    body = template(f"wasm/{k.source}.wat").render(
         {"relaxed": False, **dict(k.params)},
         pointers=k.pointers[1:], L=lanes.count, vconst=lambda v: const(float(v), lanes), expr=expr,
         scalar_expr=scalar_expr,

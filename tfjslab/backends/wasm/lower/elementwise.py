@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tfjslab.backends.wasm.builder import Builder, Place, collapse
+from tfjslab.backends.operands import Operand, prepare
+from tfjslab.backends.strides import broadcast_strides, collapse, row_strides
+from tfjslab.backends.wasm.builder import Builder, Place
 from tfjslab.backends.wasm.layouts import Layout, pitch
-from tfjslab.backends.wasm.lower.operands import Operand, place_planes, place_rows, prepare
+from tfjslab.backends.wasm.lower.operands import place_planes, place_rows
 from tfjslab.backends.wasm.templates import kernel
 from tfjslab.base.shapes import Shape, size_of
 from tfjslab.ops.expr import Expr, flops
@@ -27,8 +29,8 @@ def lower_chain(b: Builder, group: Group) -> None:
         _on_planes(b, group.output, expr, operands)
     else:
         places = [place_rows(b, o) for o in operands]
-        strides = [_strides(o.shape, out) for o in operands]
-        _emit(b, b.new(group.output), out, _strides(out, out), expr, places, strides)
+        strides = [broadcast_strides(o.shape, out) for o in operands]
+        _emit(b, b.new(group.output), out, row_strides(out), expr, places, strides)
 
 
 def _suits_planes(b: Builder, operands: list[Operand], out: Shape) -> bool:
@@ -62,15 +64,6 @@ def _on_planes(b: Builder, output: str, expr: Expr, operands: list[Operand]) -> 
 def _padded(shape: Shape) -> tuple[int, int, int, int]:
     n, h, w, c = (1,) * (_IMAGE_RANK - len(shape)) + shape
     return n, h, w, c
-
-
-def _strides(shape: Shape, out: Shape) -> tuple[int, ...]:
-    """Element strides of a row-major operand along the output's dimensions; 0 where it is broadcast."""
-    strides, step = [], 1
-    for d in reversed((1,) * (len(out) - len(shape)) + shape):
-        strides.append(0 if d == 1 else step)
-        step *= d
-    return tuple(reversed(strides))
 
 
 def _emit(

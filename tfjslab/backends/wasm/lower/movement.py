@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from tfjslab.backends.strides import row_strides
 from tfjslab.backends.wasm.builder import Builder, Place
 from tfjslab.backends.wasm.layouts import Layout, pitch
 from tfjslab.backends.wasm.lower.registry import Specs, lowering
@@ -19,11 +20,6 @@ def _refuses(node: Node, specs: Specs) -> str:
     """Copies move 4-byte words."""
     found = {specs[v].dtype for v in (*node.inputs, *node.outputs) if v} - set(_WORD_DTYPES)
     return f"no WebAssembly kernel for {', '.join(sorted(found))}" if found else ""
-
-
-def row_strides(shape: Shape) -> tuple[int, ...]:
-    """Element strides of a row-major tensor."""
-    return tuple(size_of(shape[i + 1 :]) for i in range(len(shape)))
 
 
 @lowering("Reshape", "Identity", "ExpandDims", "Squeeze", refuses=_refuses)

@@ -1,84 +1,18 @@
-"""Operands of a group's expression: constants are folded, and each operand is told how a kernel can read it."""
+"""Where the operands of a group's expression lie, and the epilogue that reads them."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field, replace
-from functools import cache
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tfjslab.backends.operands import Operand, kind_of, prepare
 from tfjslab.backends.wasm.builder import Builder, Place
 from tfjslab.backends.wasm.layouts import Layout, pitch
 from tfjslab.base.dtypes import Array
-from tfjslab.base.shapes import Shape, size_of
-from tfjslab.ops.expr import Expr, X, evaluate, is_boolean, replace_expr
-from tfjslab.ops.registry import Spec
+from tfjslab.base.shapes import Shape
+from tfjslab.ops.expr import Expr, X, replace_expr
 from tfjslab.passes.fusion import Group
-
-
-@dataclass(frozen=True)
-class Operand:
-    """A value of the graph, or an array computed from constants while planning, whose name is a digest."""
-
-    name: str
-    shape: Shape
-    array: Array | None = field(default=None, compare=False)
-
-
-def kind_of(shape: Shape, out: Shape) -> str:
-    """How an epilogue reads an operand: "scalar", "channel" (last axis), "full", or "" when it cannot."""
-    if shape and shape[-1:] == out[-1:] and size_of(shape) == out[-1]:
-        return "channel"
-    if size_of(shape) == 1:
-        return "scalar"
-    if size_of(shape) == size_of(out) and shape == out[len(out) - len(shape) :]:
-        return "full"
-    return ""
-
-
-def epilogue_reads(operand: Spec, out: Spec) -> bool:
-    """Whether a convolution's or product's epilogue can read this operand; scalars only when they are constants."""
-    kind = kind_of(operand.known_shape, out.known_shape)
-    return kind in ("channel", "full") or (kind == "scalar" and operand.value is not None)
-
-
-def prepare(b: Builder, group: Group) -> tuple[Expr, list[Operand]]:
-    """Fold constant sub-expressions and single constants into the expression.
-
-    Leaves of the result count from 1 when the group has a core (whose result is leaf 0), else from 0.
-    """
-    first = int(group.core is not None)
-    operands = [Operand(v, b.shape(v), b.constant_array(v)) for v in group.operands]
-    found: list[Operand] = []
-
-    def known(e: Expr) -> bool:
-        if e.op == "in":
-            return e.leaf >= first and operands[e.leaf - first].array is not None
-        return all(known(a) for a in e.args)
-
-    def leaf(o: Operand) -> Expr:
-        if o.array is not None and o.array.size == 1:
-            return Expr("const", leaf=float(o.array.reshape(())))
-        if o not in found:
-            found.append(o)
-        return Expr("in", leaf=first + found.index(o))
-
-    def compute(e: Expr) -> Operand:
-        arrays = [np.zeros(()) if o.array is None else o.array.astype(np.float64) for o in operands]
-        with np.errstate(all="ignore"):
-            value = np.asarray(evaluate(e, [np.zeros(())] * first + arrays, {})).astype(np.float32)
-        return Operand(f"computed {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}", value.shape, value)
-
-    @cache
-    def visit(e: Expr) -> Expr:
-        if e.op == "in":
-            return e if e.leaf < first else leaf(operands[e.leaf - first])
-        if e.op == "const":
-            return e
-        return leaf(compute(e)) if known(e) and not is_boolean(e) else Expr(e.op, tuple(map(visit, e.args)), e.leaf)
-
-    return visit(group.expr), found
 
 
 def place_rows(b: Builder, o: Operand) -> Place:

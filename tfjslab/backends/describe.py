@@ -3,16 +3,62 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
 
 from tfjslab.backends.base import BufferLife, CommandInfo
 from tfjslab.backends.host import lives
-from tfjslab.backends.wasm.builder import Builder, Record
 from tfjslab.memory_plan import Lifetime
 from tfjslab.ops.registry import Spec, bytes_moved
+from tfjslab.passes.fusion import Group
 
 
-def describe_records(b: Builder, arena: Sequence[Lifetime]) -> tuple[CommandInfo, ...]:
+class Described(Protocol):
+    """What one line of a profile covers: a group that runs as ``kernel_name``, from ``first_step`` on.
+
+    ``host`` is None unless numpy runs it, for ``reason``.
+    """
+
+    group: Group
+    kernel_name: str
+    reason: str
+    first_step: int
+
+    @property
+    def host(self) -> Any:
+        """What the host runs, if it does."""
+        ...
+
+
+class Lowered(Protocol):
+    """A finished lowering. Buffers are named ``value@layout`` or like no value."""
+
+    @property
+    def specs(self) -> Mapping[str, Spec]:
+        """What is known of each value."""
+        ...
+
+    @property
+    def outputs(self) -> Collection[str]:
+        """Values that the plan gives out."""
+        ...
+
+    @property
+    def records(self) -> Sequence[Described]:
+        """What runs, in order."""
+        ...
+
+    @property
+    def num_steps(self) -> int:
+        """Calls and host steps."""
+        ...
+
+    def output_lifetimes(self) -> list[Lifetime]:
+        """The outputs that lie outside of the arena."""
+        ...
+
+
+def describe_records(b: Lowered, arena: Sequence[Lifetime]) -> tuple[CommandInfo, ...]:
     """One CommandInfo for each record of the builder: the arena's buffers and the outputs made so far are live."""
     outs = b.output_lifetimes()
     ends = [*(r.first_step for r in b.records[1:]), b.num_steps][: len(b.records)]
@@ -20,7 +66,7 @@ def describe_records(b: Builder, arena: Sequence[Lifetime]) -> tuple[CommandInfo
     return tuple(_describe(b, r, end, [*arena, *outs], new) for r, end, new in zip(b.records, ends, begun, strict=True))
 
 
-def _begun(b: Builder, arena: Sequence[Lifetime], outs: Sequence[Lifetime]) -> list[tuple[BufferLife, ...]]:
+def _begun(b: Lowered, arena: Sequence[Lifetime], outs: Sequence[Lifetime]) -> list[tuple[BufferLife, ...]]:
     """The buffers that begin at each record."""
     starts, nodes = [r.first_step for r in b.records], [r.group.nodes[-1].name for r in b.records]
 
@@ -36,14 +82,14 @@ def _begun(b: Builder, arena: Sequence[Lifetime], outs: Sequence[Lifetime]) -> l
     return [(*x, *y) for x, y in zip(lives(by_record(inner), nodes, b.specs, ()), held, strict=True)]
 
 
-def _value(b: Builder, buffer: str) -> str:
+def _value(b: Lowered, buffer: str) -> str:
     """The value that a buffer of the arena holds in some layout."""
     value = buffer.rpartition("@")[0]
     return value if value in b.specs else "temporary"
 
 
 def _describe(
-    b: Builder, r: Record, end: int, buffers: Sequence[Lifetime], begun: tuple[BufferLife, ...],
+    b: Lowered, r: Described, end: int, buffers: Sequence[Lifetime], begun: tuple[BufferLife, ...],
 ) -> CommandInfo:
     ins, outs = _specs(b, r)
     # A record without calls (a reshape that shares bytes) ends before its first step: only what spans it is live.
@@ -58,11 +104,11 @@ def _describe(
     )
 
 
-def _specs(b: Builder, r: Record) -> tuple[list[Spec], list[Spec]]:
-    return [b.spec(v) for v in r.group.inputs if v], [b.spec(v) for v in r.group.nodes[-1].outputs]
+def _specs(b: Lowered, r: Described) -> tuple[list[Spec], list[Spec]]:
+    return [b.specs[v] for v in r.group.inputs if v], [b.specs[v] for v in r.group.nodes[-1].outputs]
 
 
-def _flops(b: Builder, r: Record, index: int) -> int:
+def _flops(b: Lowered, r: Described, index: int) -> int:
     node = r.group.nodes[index]
-    ins = [b.spec(v) for v in node.inputs if v]
-    return node.definition.flops(ins, [b.spec(v) for v in node.outputs], node.attrs)
+    ins = [b.specs[v] for v in node.inputs if v]
+    return node.definition.flops(ins, [b.specs[v] for v in node.outputs], node.attrs)
