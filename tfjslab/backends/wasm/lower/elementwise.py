@@ -37,7 +37,13 @@ def _suits_planes(b: Builder, operands: list[Operand], out: Shape) -> bool:
     """Whether some operand lies as planes already and the others can be read beside it."""
     if len(out) != _IMAGE_RANK or not any(b.has_planes(o.name) and o.shape == out for o in operands):
         return False
-    return all(_padded(o.shape)[1:3] in ((1, 1), out[1:3]) for o in operands)
+    return all(_fits_planes(o, out) for o in operands)
+
+
+def _fits_planes(o: Operand, out: Shape) -> bool:
+    """Whether an operand has one value for all pixels, or one for each that can be brought into planes."""
+    pixels = _padded(o.shape)[1:3]
+    return pixels == (1, 1) or (pixels == out[1:3] and (len(o.shape) == _IMAGE_RANK or o.array is not None))
 
 
 def _on_planes(b: Builder, output: str, expr: Expr, operands: list[Operand]) -> None:
