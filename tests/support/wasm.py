@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfjslab.base.dtypes import of_array
+from tfjslab.base.dtypes import of_value
 from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.graph.specialize import specialize
 from tfjslab.ops.registry import Spec
@@ -10,14 +10,14 @@ from tfjslab.ops.registry import Spec
 
 def graph_of(nodes, feeds, constants, outputs):
     """A graph with the given nodes; values in ``feeds`` are its inputs."""
-    ports = tuple(Port(k, k, v.shape, of_array(v)) for k, v in feeds.items())
+    ports = tuple(Port(k, k, v.shape, of_value(v)) for k, v in feeds.items())
     return Graph(ports, tuple(Port(o, o, None, "") for o in outputs), tuple(nodes), constants)
 
 
 def run_nodes(session, nodes, feeds, constants, outputs):
     """Compile and run once; gives (results by name, infos of the commands), or None when a node is not static."""
     program = specialize(
-        graph_of(nodes, feeds, constants, outputs), {k: Spec(v.shape, of_array(v)) for k, v in feeds.items()},
+        graph_of(nodes, feeds, constants, outputs), {k: Spec(v.shape, of_value(v)) for k, v in feeds.items()},
     )
     if any(n.name not in program.static for n in program.graph.nodes):
         return None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.backends.base import BufferLife, CommandInfo
-from tfjslab.base.dtypes import Array, numpy_dtype, of_array
+from tfjslab.base.dtypes import Array, numpy_dtype, of_value
 from tfjslab.base.errors import BackendError, TfjslabError
 from tfjslab.graph.ir import Node
 from tfjslab.memory_plan import Lifetime
@@ -51,7 +51,7 @@ def check_promise(node: Node, promised: Sequence[Spec], values: Sequence[Any]) -
 
 def spec_of(value: Any) -> Spec:
     """The spec of a running value; anything that is not an array is a handle."""
-    return Spec(value.shape, of_array(value)) if isinstance(value, np.ndarray) else Spec((), "variant")
+    return Spec(value.shape, of_value(value)) if isinstance(value, np.ndarray) else Spec((), "variant")
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ _TABLE = (
     DType("variant", np.dtype(object), 0, ("DT_VARIANT", "DT_RESOURCE"), (21, 20)),
 )
 DTYPES = {d.name: d for d in _TABLE}
+# Values inside quantized graphs. Nobody names it: tensors of users, files and casts stay with the types of TF.js.
+_INT8 = DType("int8", np.dtype(np.int8), 1, (), ())
 _BY_TF = {n: d.name for d in _TABLE for n in d.tf_names}
 _BY_TF_CODE: dict[Any, str] = {c: d.name for d in _TABLE for c in d.tf_codes}
 
@@ -50,9 +52,14 @@ def dtype_info(name: str) -> DType:
         raise DTypeError(f"dtype {name!r} is not one of {known}{did_you_mean(str(name), DTYPES)}") from None
 
 
+def element_type(name: str) -> DType:
+    """``dtype_info`` for the values of a graph, which may also be the int8 of quantized ones."""
+    return _INT8 if name == _INT8.name else dtype_info(name)
+
+
 def numpy_dtype(name: str) -> np.dtype[Any]:
     """The numpy dtype that stores ``name``."""
-    return dtype_info(name).numpy
+    return element_type(name).numpy
 
 
 def from_tf(tf: str | int) -> str:
@@ -75,3 +82,8 @@ def of_array(array: Array) -> str:
     if kind not in found:
         raise DTypeError(f"numpy dtype {array.dtype} cannot become a tensor; use float, int, bool or str data")
     return found[kind]
+
+
+def of_value(array: Array) -> str:
+    """``of_array`` for the values of a graph: int8 is int8 there, and not an integer that a user handed in."""
+    return _INT8.name if array.dtype == np.int8 else of_array(array)

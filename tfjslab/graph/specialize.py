@@ -43,7 +43,7 @@ def specialize(graph: Graph, feeds: Mapping[str, Spec]) -> Specialized:
     specs: dict[str, Spec] = dict(feeds)
     for name, array in graph.constants.items():
         known = array if array.size <= _MAX_FOLDED_ELEMENTS else None
-        specs[name] = Spec(array.shape, dtypes.of_array(array), known)
+        specs[name] = Spec(array.shape, dtypes.of_value(array), known)
     nodes: list[Node] = []
     static: set[str] = set()
     folded: dict[str, np.ndarray] = {}

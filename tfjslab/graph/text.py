@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.base.dtypes import of_array
+from tfjslab.base.dtypes import of_value
 from tfjslab.graph.ir import Dims, Graph, Node, Port
 
 _SHOWN_ITEMS = 12
@@ -27,7 +27,7 @@ def _lines(graph: Graph) -> Iterator[str]:
     for port in graph.inputs:
         yield f"input {_port(port)}"
     for name, array in graph.constants.items():
-        yield f"const {name}: {of_array(array)} {shape_text(array.shape)}"
+        yield f"const {name}: {of_value(array)} {shape_text(array.shape)}"
     for node in graph.nodes:
         yield _node(node)
     for port in graph.outputs:

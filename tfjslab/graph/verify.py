@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.base.dtypes import DTYPES, of_array
+from tfjslab.base.dtypes import DTYPES, numpy_dtype, of_value
 from tfjslab.base.errors import GraphError, TfjslabError, UsageError
 from tfjslab.base.limits import LIMITS
 from tfjslab.graph.ir import Graph, Node, Port
@@ -49,9 +49,9 @@ def _check_sources(graph: Graph, where: str) -> set[str]:
     for name, array in graph.constants.items():
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiubOUS":
             raise GraphError(f"{where}: constant '{name}' is not an array of a known dtype")
-        dtype = of_array(array)
-        if dtype != "string" and array.dtype != DTYPES[dtype].numpy:
-            raise GraphError(f"{where}: constant '{name}' is stored as {array.dtype}, expected {DTYPES[dtype].numpy}")
+        dtype = of_value(array)
+        if dtype != "string" and array.dtype != numpy_dtype(dtype):
+            raise GraphError(f"{where}: constant '{name}' is stored as {array.dtype}, expected {numpy_dtype(dtype)}")
         if array.ndim > LIMITS.rank:
             raise GraphError(f"{where}: constant '{name}' has rank {array.ndim}, above the limit of {LIMITS.rank}")
         values.add(name)

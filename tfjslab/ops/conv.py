@@ -121,7 +121,7 @@ def pad_image(x: Array, w: Window, value: float = 0) -> Array:
     return np.pad(x, ((0, 0), *w.pad, (0, 0)), constant_values=value)
 
 
-def _conv(x: Array, kernel: Array, c: Conv) -> Array:
+def convolve(x: Array, kernel: Array, c: Conv) -> Array:
     """Sum of one matrix product for each tap: BLAS does the work and no tap is stored. NHWC in and out."""
     padded = pad_image(x, c.window)
     n, (h, w) = c.window.batch, c.window.out_size
@@ -138,7 +138,8 @@ def _conv(x: Array, kernel: Array, c: Conv) -> Array:
     return np.asarray(out).reshape(n, h, w, c.out_channels)
 
 
-def _depthwise(x: Array, kernel: Array, c: Conv) -> Array:
+def depthwise_convolve(x: Array, kernel: Array, c: Conv) -> Array:
+    """Products of each tap with its channels, summed. NHWC in and out."""
     padded = pad_image(x, c.window)
     n, (h, w) = c.window.batch, c.window.out_size
     out = np.zeros((n, h, w, c.in_channels, c.out_channels // max(c.in_channels, 1)), x.dtype)
@@ -246,7 +247,7 @@ _CONV_CASES = (
 def conv2d(x: Array, kernel: Array, **attrs: Any) -> Array:
     """2-D convolution (cross-correlation). Groups are meant when the filter has fewer input channels than the image."""
     c = conv_of("Conv2D", x.shape, kernel.shape, attrs)
-    return from_nhwc(_conv(to_nhwc(x, attrs["data_format"]), kernel, c), attrs["data_format"])
+    return from_nhwc(convolve(to_nhwc(x, attrs["data_format"]), kernel, c), attrs["data_format"])
 
 
 _DEPTHWISE_CASES = (
@@ -267,7 +268,7 @@ _DEPTHWISE_CASES = (
 def depthwise_conv2d(x: Array, kernel: Array, **attrs: Any) -> Array:
     """2-D convolution of each channel by itself; output channel k * multiplier + m comes from input channel k."""
     c = depthwise_of("DepthwiseConv2dNative", x.shape, kernel.shape, attrs)
-    return from_nhwc(_depthwise(to_nhwc(x, attrs["data_format"]), kernel, c), attrs["data_format"])
+    return from_nhwc(depthwise_convolve(to_nhwc(x, attrs["data_format"]), kernel, c), attrs["data_format"])
 
 
 _BATCH_NORM = (T((4,)), T((4,)), T((4,)), T((4,), lo=0.1, hi=2))
@@ -297,7 +298,7 @@ def _fused_cases(x: T, kernel: T) -> tuple[Case, ...]:
 def fused_conv2d(x: Array, kernel: Array, *args: Array, **attrs: Any) -> Array:
     """Conv2D, then the steps of ``fused_ops``, whose inputs follow the filter in order."""
     c = conv_of("FusedConv2D", x.shape, kernel.shape, attrs)
-    sums = _conv(to_nhwc(x, attrs["data_format"]), kernel, c)
+    sums = convolve(to_nhwc(x, attrs["data_format"]), kernel, c)
     return from_nhwc(run_epilogue(sums, args, **{a.name: attrs[a.name] for a in FUSED_ATTRS}), attrs["data_format"])
 
 
@@ -307,7 +308,7 @@ def fused_conv2d(x: Array, kernel: Array, *args: Array, **attrs: Any) -> Array:
 def fused_depthwise_conv2d(x: Array, kernel: Array, *args: Array, **attrs: Any) -> Array:
     """DepthwiseConv2dNative, then the steps of ``fused_ops``, whose inputs follow the filter in order."""
     c = depthwise_of("FusedDepthwiseConv2D", x.shape, kernel.shape, attrs)
-    sums = _depthwise(to_nhwc(x, attrs["data_format"]), kernel, c)
+    sums = depthwise_convolve(to_nhwc(x, attrs["data_format"]), kernel, c)
     return from_nhwc(run_epilogue(sums, args, **{a.name: attrs[a.name] for a in FUSED_ATTRS}), attrs["data_format"])
 
 

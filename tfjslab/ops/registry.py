@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfjslab.base.dtypes import Array, dtype_info
+from tfjslab.base.dtypes import Array, element_type
 from tfjslab.base.errors import UnknownOpError, UsageError, did_you_mean
 from tfjslab.base.shapes import Shape, size_of
 from tfjslab.ops.attrs import Attr, Attrs
@@ -50,7 +50,7 @@ class Spec:
     @property
     def num_bytes(self) -> int:
         """Bytes by TF.js's counting rule."""
-        return self.size * dtype_info(self.dtype).bytes_per_element
+        return self.size * element_type(self.dtype).bytes_per_element
 
 
 Specs = Sequence[Spec]
@@ -74,13 +74,13 @@ class T:
         """Build the array; the same seed gives the same values. A variant is ``values`` itself."""
         if self.dtype == "variant":
             return self.values
-        dtype = dtype_info(self.dtype).numpy
+        dtype = element_type(self.dtype).numpy
         if self.values is not None:
             return np.array(self.values, dtype=dtype).reshape(self.shape)
         rng = np.random.default_rng(seed)
         if self.dtype == "bool":
             return np.asarray(rng.integers(0, 2, self.shape).astype(dtype))
-        if self.dtype == "int32":
+        if self.dtype in ("int32", "int8"):
             return np.asarray(rng.integers(int(self.lo), int(self.hi) + 1, self.shape).astype(dtype))
         return np.asarray(rng.uniform(self.lo, self.hi, self.shape).astype(dtype))
 
