@@ -11,7 +11,7 @@ from rich.console import Console
 from tfjslab.bench.bench import bench_models
 from tfjslab.bench.result import BenchResult, ratios
 from tfjslab.bench.settings import Settings
-from tfjslab.cli import compare
+from tfjslab.cli import compare, roofline
 from tfjslab.cli.command import INTERRUPTED, OK, Command, Report
 from tfjslab.cli.feeds import add_shape, sampled_for
 from tfjslab.cli.models import add_model, loader, weights_note
@@ -35,14 +35,19 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         warmup_help=f"runs before those, which are not counted (default {DEFAULT_WARMUP})",
     )
     compare.configure(parser)
+    roofline.configure(parser)
 
 
 def _run(args: argparse.Namespace) -> Report:
     compare.check(args)
     budget_s = DEFAULT_BUDGET_S if args.runs is None else None
     settings = Settings(args.runs or DEFAULT_RUNS, args.warmup, budget_s)
-    if args.compare:
-        return compare.run(args, settings)
+    report = compare.run(args, settings) if args.compare else _alone(args, settings)
+    return report if not args.roofline or report.exit_code == INTERRUPTED else roofline.extend(report, args)
+
+
+def _alone(args: argparse.Namespace, settings: Settings) -> Report:
+    """Our backends, side by side."""
     backends = options.chosen_backends(args.backend)
     results = measure(args.models, backends, args.threads, args.shape, settings, real=args.real_weights)
     note = weights_note(args.models, real=args.real_weights)
@@ -112,6 +117,7 @@ COMMAND = Command(
         "tfjslab bench path/to/model.json other/ --backend cpu,wasm-simd --runs 100 --json times.json",
         "tfjslab bench blazeface --backend wasm-threads --threads 2",
         "tfjslab bench path/to/model.json --backend wasm-simd --compare tfjs --peers path/to/npm",
+        "tfjslab bench mobilenet_v2 --backend wasm-simd --roofline",
     ),
     _configure, _run,
 )

@@ -6,6 +6,7 @@ import argparse
 
 from rich.console import Console
 
+from tfjslab.cli import roofline
 from tfjslab.cli.command import Command, Report
 from tfjslab.cli.feeds import add_shape, sampled_for
 from tfjslab.cli.models import add_model, loader, weights_note
@@ -28,6 +29,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_shape(parser)
     parser.add_argument("--top", metavar="N", type=options.positive, default=DEFAULT_TOP,
                         help=f"how many of the slowest nodes to show (default {DEFAULT_TOP}); JSON always has all")
+    roofline.configure(parser)
 
 
 def _run(args: argparse.Namespace) -> Report:
@@ -35,8 +37,15 @@ def _run(args: argparse.Namespace) -> Report:
         source = loader(args.model, report, real=args.real_weights)
         x = sampled_for(args.model, args.shape, report, real=args.real_weights)
         profile = profile_model(source, x, args.backend, args.threads)
+        held = roofline.hold(profile) if args.roofline else None
     note = weights_note([args.model], real=args.real_weights)
-    return Report(to_json(profile), lambda console: _show(console, profile, args.top, note))
+
+    def show(console: Console) -> None:
+        _show(console, profile, args.top, note)
+        if held:
+            roofline.show(console, held)
+
+    return Report({**to_json(profile), **({"roofline": held.to_json()} if held else {})}, show)
 
 
 def _show(console: Console, profile: Profile, top: int, note: str) -> None:

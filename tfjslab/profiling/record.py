@@ -21,6 +21,7 @@ from tfjslab.base.plain import from_plain, to_plain
 from tfjslab.base.text import counted
 
 VERSION = 1  # of the JSON; a field that changes its meaning raises it
+_BESIDE = ("version", "diff", "roofline")  # keys of the JSON that are not of the profile
 
 Shape = tuple[int, ...]
 
@@ -137,7 +138,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
 def from_json(data: Any) -> Profile:
     """The profile that ``to_json`` wrote; InputError names the first thing that is missing, unknown or damaged.
 
-    A ``diff``, which ``tfjslab profile --diff`` adds beside it, is left out.
+    A ``diff`` or ``roofline``, which ``tfjslab profile`` adds beside it when asked to, is left out.
     """
     where = "this is not a profile written by tfjslab: it"
     if not isinstance(data, Mapping):
@@ -145,7 +146,7 @@ def from_json(data: Any) -> Profile:
     if data.get("version") != VERSION:
         found = f"has version {data['version']!r}" if "version" in data else "has no version"
         raise InputError(f"{where} {found}; expected {VERSION}", code="input.profile")
-    given = {k: v for k, v in data.items() if k not in ("version", "diff")}
+    given = {k: v for k, v in data.items() if k not in _BESIDE}
     try:
         return from_plain(Profile, given, "profile")
     except InputError as e:

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tfjslab.backends.ceilings import Ceilings
 from tfjslab.profiling.record import KernelRecord, Profile
 
 
@@ -89,3 +90,55 @@ def overhead_share(profile: Profile) -> float | None:
     """``overhead_ms`` as a part of the plain run."""
     cost = overhead_ms(profile)
     return None if cost is None else cost / statistics.median(profile.phases.steady_ms)
+
+
+@dataclass(frozen=True)
+class RoofRow:
+    """A group of kernels against the ceilings of where they ran. Shares are of the time that they took.
+
+    ``compute_share`` is how much of it their work would take at the ceiling of computing, ``bandwidth_share`` how much
+    their bytes would at that of moving them; ``limit`` is the larger of the two, "compute" or "memory", below which no
+    better kernel could bring the time. All are None where no time was seen or a kernel ran on the host, and ``limit``
+    where there is neither work nor bytes.
+    """
+
+    key: str
+    count: int
+    time_ms: float
+    gflops_per_s: float | None
+    gbytes_per_s: float | None
+    compute_share: float | None
+    bandwidth_share: float | None
+    limit: str | None
+
+
+@dataclass(frozen=True)
+class Roofline:
+    """Kernels by name, those that take the most time first, and the whole run, whose time is the wall."""
+
+    ceilings: Ceilings
+    kernels: tuple[RoofRow, ...]
+    whole: RoofRow
+
+
+def roofline(profile: Profile, ceilings: Ceilings) -> Roofline:
+    """Hold a profile against ceilings that were measured on the same backend."""
+    names = [r.key for r in by_kernel(profile)]
+    groups = {name: [k for k in profile.kernels if k.name == name] for name in names}
+    rows = [
+        _roof_row(name, group, math.fsum(k.kernel_time_ms for k in group), ceilings) for name, group in groups.items()
+    ]
+    return Roofline(ceilings, tuple(rows), _roof_row(profile.model, profile.kernels, profile.wall_ms, ceilings))
+
+
+def _roof_row(key: str, kernels: Sequence[KernelRecord], time_ms: float, ceilings: Ceilings) -> RoofRow:
+    flops, moved = sum(k.flops for k in kernels), sum(k.bytes_moved for k in kernels)
+    compute = bandwidth = limit = None
+    if time_ms > 0 and not any(k.fallback for k in kernels):
+        compute = flops / ceilings.flops_per_s * 1e3 / time_ms
+        least_s = math.fsum(k.bytes_moved / ceilings.bytes_per_s(k.bytes_moved) for k in kernels)
+        bandwidth = least_s * 1e3 / time_ms
+        limit = ("compute" if compute >= bandwidth else "memory") if flops or moved else None
+    return RoofRow(
+        key, len(kernels), time_ms, _per_second(flops, time_ms), _per_second(moved, time_ms), compute, bandwidth, limit,
+    )
