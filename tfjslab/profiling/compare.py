@@ -1,0 +1,308 @@
+"""Two profiles side by side, and many of the same thing as one."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from tfjslab.base.errors import UsageError
+from tfjslab.base.tables import Report, Table
+from tfjslab.base.text import NOTHING, counted, ms, percent, scaled, times
+from tfjslab.profiling.record import KernelRecord, Profile
+
+# Runs of one process are alike in more than what is measured, so the bar is higher than the usual 0.05.
+SIGNIFICANT_P = 0.01
+_FEWEST_RUNS = 5  # on each side; with fewer no order of runs is rarer than SIGNIFICANT_P
+
+
+def p_value(a: Sequence[float], b: Sequence[float]) -> float | None:
+    """How likely two samples of one thing are ordered like this: Mann and Whitney's U, normal, with ties corrected.
+
+    None with fewer than five values on a side. Times are not normally distributed, so their order is what counts.
+    """
+    n, m = len(a), len(b)
+    if min(n, m) < _FEWEST_RUNS:
+        return None
+    values = np.concatenate([np.asarray(a, float), np.asarray(b, float)])
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    u = float(ranks[:n].sum()) - n * (n + 1) / 2
+    total = n + m
+    ties = float((counts.astype(float) ** 3 - counts).sum()) / (total * (total - 1))
+    deviation = math.sqrt(n * m / 12 * (total + 1 - ties))
+    if deviation == 0:
+        return 1.0
+    return math.erfc(max(0.0, abs(u - n * m / 2) - 0.5) / deviation / math.sqrt(2))
+
+
+def significant(a: Sequence[float], b: Sequence[float]) -> bool | None:
+    """Whether the difference is more than the spread of the runs explains; None when there are too few to say."""
+    p = p_value(a, b)
+    return None if p is None else p < SIGNIFICANT_P
+
+
+@dataclass(frozen=True)
+class Change:
+    """A node or a kind of kernel in two profiles. None stands for a side that does not have it.
+
+    ``became`` names the node that it was fused into on the side where it is missing. ``num_bytes`` are those of its
+    outputs. ``significant`` is None where runs were too few to say.
+    """
+
+    key: str
+    a_ms: float | None
+    b_ms: float | None
+    a_share: float | None
+    b_share: float | None
+    a_bytes: int | None
+    b_bytes: int | None
+    significant: bool | None
+    became: str = ""
+
+    @property
+    def delta_ms(self) -> float:
+        """Milliseconds that the second profile takes more; a side without it takes none."""
+        return (self.b_ms or 0.0) - (self.a_ms or 0.0)
+
+    @property
+    def status(self) -> str:
+        """``both``, ``appeared`` (in the second only) or ``vanished``."""
+        return "appeared" if self.a_ms is None else "vanished" if self.b_ms is None else "both"
+
+
+@dataclass(frozen=True)
+class Total:
+    """The whole run: medians over runs (``a_runs``, ``b_runs``) and the middle half of each.
+
+    ``source`` says which runs: plain ones where both have them, else those that were profiled.
+    """
+
+    a_ms: float
+    b_ms: float
+    a_iqr_ms: float | None
+    b_iqr_ms: float | None
+    a_runs: int
+    b_runs: int
+    p_value: float | None
+    significant: bool | None
+    source: str
+
+
+@dataclass(frozen=True, repr=False)
+class ProfileDiff(Report):
+    """What changed from profile ``a`` to profile ``b``: in total, by node and by kernel, the largest changes first.
+
+    ``changed`` lists what differs between the places they were taken in: a difference there may explain one in time.
+    """
+
+    a: str
+    b: str
+    total: Total
+    nodes: tuple[Change, ...]
+    kernels: tuple[Change, ...]
+    a_peak_bytes: int
+    b_peak_bytes: int
+    changed: tuple[str, ...] = ()
+
+    def tables(self) -> tuple[Table, ...]:
+        """The total, then kinds of kernels, then nodes."""
+        return (self._summary(), _change_table("kernel", self.kernels), _change_table("node", self.nodes))
+
+    def _summary(self) -> Table:
+        t = self.total
+        speed = times(t.a_ms / t.b_ms) if t.b_ms > 0 else NOTHING
+        rows = tuple(
+            (side, label, ms(total), ms(iqr), runs, scaled(peak, "B")) for side, label, total, iqr, runs, peak in (
+                ("a", self.a, t.a_ms, t.a_iqr_ms, t.a_runs, self.a_peak_bytes),
+                ("b", self.b, t.b_ms, t.b_iqr_ms, t.b_runs, self.b_peak_bytes),
+            )
+        )
+        notes = [f"b runs at {speed} the speed of a: {_verdict(t)}"]
+        notes += [f"they differ in {c}" for c in self.changed]
+        columns = ("", "profile", f"median ms ({t.source} runs)", "IQR ms", "runs", "peak")
+        return Table(f"{self.a} (a) and {self.b} (b)", columns, rows, tuple(notes), left=2)
+
+    def __repr__(self) -> str:
+        appeared, vanished = (sum(n.status == s for n in self.nodes) for s in ("appeared", "vanished"))
+        return (f"ProfileDiff({self.a} -> {self.b}: {counted(len(self.nodes), 'node')}, {appeared} appeared, "
+                f"{vanished} vanished)")
+
+
+def _verdict(t: Total) -> str:
+    if t.significant is None:
+        return (f"nobody can say whether that means anything, with {t.a_runs} and {t.b_runs} runs; "
+                f"expected at least {_FEWEST_RUNS} each")
+    if t.significant:
+        return "more than the spread of the runs explains"
+    return "no more than the spread of the runs explains"
+
+
+def _change_table(what: str, changes: Sequence[Change]) -> Table:
+    rows = tuple(
+        (c.key, _remark(c), ms(c.a_ms), ms(c.b_ms), f"{c.delta_ms:+.3f}", percent(c.a_share), percent(c.b_share),
+         scaled(c.a_bytes, "B"), scaled(c.b_bytes, "B"))
+        for c in changes
+    )
+    columns = (what, "", "a ms", "b ms", "b - a", "a share", "b share", "a bytes", "b bytes")
+    return Table(f"By {what}, the largest changes first", columns, rows, left=2)
+
+
+def _remark(c: Change) -> str:
+    if c.status != "both":
+        return f"{c.status}: fused into {c.became}" if c.became else c.status
+    return "" if c.significant is None else "changed" if c.significant else "within spread"
+
+
+def diff(a: Profile, b: Profile) -> ProfileDiff:
+    """Compare two profiles: the same model before and after a change, or on two backends.
+
+    Nodes are matched by name. A kernel's time is the median over all profiled runs where those are known.
+    """
+    return ProfileDiff(
+        a.label, b.label, _total(a, b), _changes(a, b, lambda k: k.node), _changes(a, b, lambda k: k.name),
+        a.peak_bytes, b.peak_bytes, _changed(a, b),
+    )
+
+
+def _total(a: Profile, b: Profile) -> Total:
+    plain = bool(a.phases.steady_ms and b.phases.steady_ms)
+    xs, ys = ((p.phases.steady_ms if plain else p.profiled_ms or (p.wall_ms,)) for p in (a, b))
+    return Total(
+        statistics.median(xs), statistics.median(ys), _iqr(xs), _iqr(ys), len(xs), len(ys), p_value(xs, ys),
+        significant(xs, ys), "plain" if plain else "profiled",
+    )
+
+
+def _iqr(values: Sequence[float]) -> float | None:
+    """The width of the middle half; None of a single value."""
+    if len(values) < 2:  # noqa: PLR2004 - one value has no spread
+        return None
+    low, high = np.percentile(values, [25, 75])
+    return float(high - low)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """All kernels of one key in one profile."""
+
+    time_ms: float
+    share: float | None
+    num_bytes: int
+    runs: tuple[float, ...]
+
+
+def _sides(p: Profile, key: Callable[[KernelRecord], str]) -> dict[str, _Side]:
+    groups: dict[str, list[KernelRecord]] = {}
+    for k in p.kernels:
+        groups.setdefault(key(k), []).append(k)
+    return {name: _side(kernels, p.wall_ms) for name, kernels in groups.items()}
+
+
+def _side(kernels: Sequence[KernelRecord], wall_ms: float) -> _Side:
+    num_bytes = sum(k.bytes_added for k in kernels)
+    runs = tuple(math.fsum(ts) for ts in zip(*(k.times_ms for k in kernels), strict=True))
+    time_ms = statistics.median(runs) if runs else math.fsum(k.kernel_time_ms for k in kernels)
+    return _Side(time_ms, time_ms / wall_ms if wall_ms > 0 else None, num_bytes, runs)
+
+
+def _changes(a: Profile, b: Profile, key: Callable[[KernelRecord], str]) -> tuple[Change, ...]:
+    left, right = _sides(a, key), _sides(b, key)
+    fused_a, fused_b = ({n: k.node for k in p.kernels for n in k.nodes if n != k.node} for p in (a, b))
+    found = []
+    for name in dict.fromkeys([*left, *right]):
+        x, y = left.get(name), right.get(name)
+        became = fused_b.get(name, "") if y is None else fused_a.get(name, "") if x is None else ""
+        found.append(Change(
+            name, x and x.time_ms, y and y.time_ms, x and x.share, y and y.share, x and x.num_bytes,
+            y and y.num_bytes, significant(x.runs, y.runs) if x and y else None, became,
+        ))
+    return tuple(sorted(found, key=lambda c: -abs(c.delta_ms)))  # stable: equal changes in the order of the run
+
+
+def _changed(a: Profile, b: Profile) -> tuple[str, ...]:
+    if a.environment is None or b.environment is None:
+        return () if a.environment is b.environment else ("environment: one of them does not say where it was taken",)
+    return tuple(
+        f"{f.name}: {before} and {after}" for f in fields(a.environment)
+        if (before := getattr(a.environment, f.name)) != (after := getattr(b.environment, f.name))
+    )
+
+
+@dataclass(frozen=True)
+class KernelSpread:
+    """One kernel over several profiles: the median of its times and the quartiles around it."""
+
+    name: str
+    node: str
+    median_ms: float
+    low_ms: float
+    high_ms: float
+    times_ms: tuple[float, ...]
+
+    @property
+    def iqr_ms(self) -> float:
+        """The middle half of the times lies within so much."""
+        return self.high_ms - self.low_ms
+
+
+@dataclass(frozen=True, repr=False)
+class Combined(Report):
+    """Several profiles of one model on one backend; kernels in the order that they ran."""
+
+    label: str
+    profiles: int
+    kernels: tuple[KernelSpread, ...]
+    wall: KernelSpread
+
+    def tables(self) -> tuple[Table, ...]:
+        """The wall, then every kernel, the slowest first."""
+        slowest = sorted(self.kernels, key=lambda k: -k.median_ms)
+        rows = tuple((k.node, k.name, ms(k.median_ms), ms(k.iqr_ms), len(k.times_ms)) for k in (self.wall, *slowest))
+        title = f"{self.label}: {counted(self.profiles, 'profile')}"
+        return (Table(title, ("node", "kernel", "median ms", "IQR ms", "runs"), rows, left=2),)
+
+    def __repr__(self) -> str:
+        kernels = counted(len(self.kernels), "kernel")
+        return f"Combined({self.label}: {kernels} in {counted(self.profiles, 'profile')})"
+
+
+def combine(profiles: Sequence[Profile]) -> Combined:
+    """Median and quartiles of every kernel over all runs of all profiles.
+
+    UsageError unless they are of one model on one backend, with the same kernels in the same order.
+    """
+    if not profiles:
+        raise UsageError("combine: no profiles; expected at least one")
+    first = profiles[0]
+    for i, p in enumerate(profiles[1:], start=2):
+        _require_alike(first, p, i)
+    kernels = tuple(
+        _spread(same[0].name, same[0].node, [t for k in same for t in k.times_ms or (k.kernel_time_ms,)])
+        for same in zip(*(p.kernels for p in profiles), strict=True)
+    )
+    walls = [t for p in profiles for t in p.profiled_ms or (p.wall_ms,)]
+    return Combined(first.label, len(profiles), kernels, _spread("", "wall of profiled runs", walls))
+
+
+def _require_alike(first: Profile, other: Profile, number: int) -> None:
+    if other.label != first.label:
+        raise UsageError(f"combine: profile {number} is of {other.label}; expected {first.label}, as the first")
+    ours, theirs = ([(k.name, k.node) for k in p.kernels] for p in (first, other))
+    if ours != theirs:
+        place = next((i for i, (x, y) in enumerate(zip(ours, theirs, strict=False)) if x != y), None)
+        if place is None:
+            raise UsageError(f"combine: profile {number} has {len(theirs)} kernels; expected {len(ours)}, as the first")
+        (name, node), (expected, where) = theirs[place], ours[place]
+        raise UsageError(
+            f"combine: kernel {place + 1} of profile {number} is {name} at '{node}'; expected {expected} at '{where}', "
+            "as in the first",
+        )
+
+
+def _spread(name: str, node: str, found: Sequence[float]) -> KernelSpread:
+    low, middle, high = (float(v) for v in np.percentile(found, [25, 50, 75]))
+    return KernelSpread(name, node, middle, low, high, tuple(found))
