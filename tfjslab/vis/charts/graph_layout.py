@@ -10,17 +10,23 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MAX_LEVELS = 11  # levels in a column; more are wrapped
+MAX_COLUMNS = 6
+ASPECT = 1.2  # width over height that the number of columns aims at
+BOX_ASPECT = 3.0  # a box is about three times as wide as it is high
 STEP_X, STEP_Y, GAP = 1.12, 1.0, 0.45  # a box is 1 wide; GAP separates columns
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The centre of each box, its column and level, and how large the whole is, in widths and heights of boxes."""
+    """The centre of each box, its column and level, where columns begin, and how large the whole is.
+
+    All in widths and heights of boxes; y grows upwards from the first level at 0.
+    """
 
     places: tuple[tuple[float, float], ...]
     columns: tuple[int, ...]
     levels: tuple[int, ...]
+    lefts: tuple[float, ...]
     width: float
     height: float
 
@@ -29,23 +35,29 @@ def place(count: int, edges: Sequence[tuple[int, int]]) -> Layout:
     """Place ``count`` boxes; each edge goes from a lower number to a higher one."""
     levels = _levels(count, edges)
     rows = [[i for i in range(count) if levels[i] == level] for level in range(max(levels, default=0) + 1)]
-    column_count = math.ceil(len(rows) / MAX_LEVELS)
-    per_column = math.ceil(len(rows) / max(column_count, 1))
+    candidates = [_placed(rows, levels, edges, columns) for columns in range(1, min(MAX_COLUMNS, len(rows)) + 1)]
+    return min(candidates, key=lambda found: abs(math.log(BOX_ASPECT * found.width / found.height / ASPECT)))
+
+
+def _placed(rows: list[list[int]], levels: list[int], edges: Sequence[tuple[int, int]], column_count: int) -> Layout:
+    """The layout with that many columns of equal height (the last may be shorter)."""
+    per_column = math.ceil(len(rows) / column_count)
     before: dict[int, list[int]] = {}
     for a, b in edges:
         before.setdefault(b, []).append(a)
     xs: dict[int, float] = {}
-    left, centres = 0.0, []
-    for c in range(column_count):
+    left, lefts, centres = 0.0, [], []
+    for c in range(math.ceil(len(rows) / per_column)):
         inside = rows[c * per_column : (c + 1) * per_column]
-        width = max(len(r) for r in inside) * STEP_X
+        width = max(1, *(len(r) for r in inside)) * STEP_X
+        lefts.append(left)
         centres.append(left + width / 2)
         left += width + GAP
         for row in inside:
             _spread(row, before, xs, centres, levels, per_column)
-    places = tuple((xs[i], -STEP_Y * (levels[i] % per_column)) for i in range(count))
+    places = tuple((xs[i], -STEP_Y * (level % per_column)) for i, level in enumerate(levels))
     columns = tuple(level // per_column for level in levels)
-    return Layout(places, columns, tuple(levels), max(left - GAP, STEP_X), per_column * STEP_Y)
+    return Layout(places, columns, tuple(levels), tuple(lefts), left - GAP, per_column * STEP_Y)
 
 
 def _levels(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:

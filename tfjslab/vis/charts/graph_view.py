@@ -21,10 +21,10 @@ from tfjslab.profiling.record import Profile
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
 from tfjslab.vis.charts.graph_groups import Group, View, view_of
-from tfjslab.vis.charts.graph_layout import GAP, STEP_X, Layout, place
+from tfjslab.vis.charts.graph_layout import GAP, Layout, place
 from tfjslab.vis.charts.subject import AnyProfile, as_profile, title_of
 
-BOX_PX = (176, 62)  # what one box and the room around it take
+BOX_PX = (184, 62)  # what one box and the room around it take
 HALF_W, HALF_H = 0.47, 0.29
 HEAT = "YlOrRd"  # ever darker, so that it reads in grey and without red
 COLD = "#DCE6EE"  # no time of its own
@@ -41,7 +41,7 @@ class Heat:
 
 
 def graph_view(
-    graph: Graph | Model, profile: AnyProfile | None = None, ax: Axes | None = None, *, max_boxes: int = 36,
+    graph: Graph | Model, profile: AnyProfile | None = None, ax: Axes | None = None, *, max_boxes: int = 48,
 ) -> Chart:
     """Draw a graph in levels, each box below those it reads from; long graphs continue in the next column.
 
@@ -70,7 +70,7 @@ def graph_view(
     layout = place(len(view.groups), view.edges)
     data = None if profile is None else as_profile(profile)
     heat = None if data is None else _heat(view, data)
-    width, height = layout.width * BOX_PX[0] + 40, layout.height * BOX_PX[1] + 50
+    width, height = layout.width * BOX_PX[0] + 40, layout.height * BOX_PX[1] + 70
     figure, axes = canvas(ax, width if heat is None else width + 100, max(height, 200))
     norm = Normalize(0, max([*heat.times.values(), 1e-9]) if heat else 1)
     for edge in view.edges:
@@ -85,7 +85,8 @@ def graph_view(
         bar.ax.tick_params(labelsize=style.SMALL)
     text = f"Graph by {view.by}: {len(shown.nodes)} nodes in {len(view.groups)} boxes"
     if heat is not None and data is not None:
-        text = title_of(data, text) + (f", {ms(heat.elsewhere_ms)} ms elsewhere" if heat.elsewhere_ms > 0 else "")
+        lost = f", {ms(heat.elsewhere_ms)} ms in no box" if heat.elsewhere_ms > 0 else ""
+        text = title_of(data, text, f"{ms(data.kernel_ms)} ms in kernels{lost}")
     axes.set_title(text, fontsize=style.TITLE, loc="left")
     return Chart(figure, axes)
 
@@ -137,23 +138,32 @@ def _box(ax: Axes, group: Group, at: tuple[float, float], second: str, fill: obj
         facecolor=fill, edgecolor="#5A5A5A", linewidth=0.7, zorder=3, label=group.name,
     ))
     text = style.on(fill)
-    ax.text(x, y + 0.12, style.label(group.name, 25), ha="center", va="center", fontsize=SMALL, color=text, zorder=4)
+    ax.text(x, y + 0.12, style.label(group.name, 24), ha="center", va="center", fontsize=SMALL, color=text, zorder=4)
     ax.text(x, y - 0.14, second, ha="center", va="center", fontsize=SMALL - 0.5, color=text, alpha=0.85, zorder=4)
 
 
 def _arrow(layout: Layout, a: int, b: int) -> FancyArrowPatch:
-    """Straight down to the next level, around what lies between, and from one column over to the next."""
+    """Down to the next level, past what lies between, or through the gap before the next column."""
     (xa, ya), (xb, yb) = layout.places[a], layout.places[b]
+    move, line, curve = Path.MOVETO, Path.LINETO, Path.CURVE3
     if layout.columns[a] != layout.columns[b]:
-        start, end = (xa + HALF_W, ya), (xb - HALF_W, yb)
-        middle = end[0] - (STEP_X - 2 * HALF_W + GAP) / 2
-        points = [start, (middle, ya), (middle, yb), end]
-    elif layout.levels[b] - layout.levels[a] == 1 or abs(xa - xb) > HALF_W:
+        x = layout.lefts[layout.columns[b]] - GAP / 2
+        turn = math.copysign(min(0.4, abs(yb - ya) / 2), yb - ya)
+        points = [
+            (xa + HALF_W, ya), (x - 0.15, ya), (x, ya), (x, ya + turn), (x, yb - turn), (x, yb), (xb - HALF_W, yb),
+        ]
+        codes = [move, line, curve, curve, line, curve, curve]
+    elif layout.levels[b] - layout.levels[a] == 1:
         points = [(xa, ya - HALF_H), (xa, (ya + yb) / 2), (xb, (ya + yb) / 2), (xb, yb + HALF_H)]
+        codes = [move, *[Path.CURVE4] * 3]
+    elif abs(xa - xb) > HALF_W:
+        points = [(xa, ya - HALF_H), (xb, ya - HALF_H), (xb, ya - 2 * HALF_H), (xb, yb + HALF_H)]
+        codes = [move, curve, curve, line]
     else:
-        side = max(xa, xb) + HALF_W
-        points = [(xa + HALF_W, ya), (side + 0.2, ya), (side + 0.2, yb), (xb + HALF_W, yb)]
-    path = Path(points, [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4])
+        side = max(xa, xb) + HALF_W + 0.2
+        points = [(xa + HALF_W, ya), (side, ya), (side, yb), (xb + HALF_W, yb)]
+        codes = [move, *[Path.CURVE4] * 3]
     return FancyArrowPatch(
-        path=path, arrowstyle="-|>", mutation_scale=8, color="#7A7A7A", linewidth=0.9, zorder=2, shrinkA=0, shrinkB=0,
+        path=Path(points, codes), arrowstyle="-|>", mutation_scale=8, color="#7A7A7A", linewidth=0.9, zorder=2,
+        shrinkA=0, shrinkB=0,
     )

@@ -45,7 +45,7 @@ def kernel_time(profile: AnyProfile, ax: Axes | None = None, *, by: str = "kerne
         raise UsageError(f"by is {by!r} and top is {top}; expected one of {', '.join(GROUPINGS)} and at least 1")
     data = as_profile(profile)
     bars = [*_bars(GROUPINGS[by](data), top), (UNATTRIBUTED, data.unattributed_ms, style.GREY, "")]
-    figure, axes = canvas(ax, height=110 + 24 * len(bars))
+    figure, axes = canvas(ax, 680, 120 + 24 * len(bars))
     for row, (_, time_ms, colour, hatch) in enumerate(bars):
         axes.barh(row, time_ms, 0.72, color=colour, hatch=hatch, edgecolor="white" if hatch else colour, linewidth=0)
     style.name_rows(axes, [b[0] for b in bars])
@@ -53,7 +53,7 @@ def kernel_time(profile: AnyProfile, ax: Axes | None = None, *, by: str = "kerne
     style.row_values(axes, ends, [f"{ms(b[1])}  {percent(b[1], data.wall_ms)}" for b in bars])
     style.room_for_values(axes, max(ends))
     style.quiet(axes, "x")
-    style.name_axes(axes, "time (ms)", "", title_of(data, f"Time by {by}, {ms(data.wall_ms)} ms in all"))
+    style.name_axes(axes, "time (ms)", "", title_of(data, f"Time by {by}", f"{ms(data.wall_ms)} ms in all"))
     if any(b[3] for b in bars):
         axes.barh(-9, 0, color=style.VERMILION, hatch=style.HATCH, edgecolor="white", label="on the host (fallback)")
         axes.legend(loc="lower right", fontsize=style.SMALL)

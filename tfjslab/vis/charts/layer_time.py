@@ -54,7 +54,7 @@ def layer_time(profile: AnyProfile, ax: Axes | None = None, *, top: int = 40) ->
     data = as_profile(profile)
     layers = _shown(_layers(data), top)
     kinds = _kinds(data)
-    figure, axes = canvas(ax, 720, 120 + 17 * len(layers))
+    figure, axes = canvas(ax, 720, 130 + 17 * len(layers))
     for row, layer in enumerate(layers):
         left = 0.0
         for kind, time_ms in sorted(layer.times.items(), key=lambda kv: list(kinds).index(kv[0])):
@@ -65,7 +65,7 @@ def layer_time(profile: AnyProfile, ax: Axes | None = None, *, top: int = 40) ->
     style.row_values(axes, ends, [f"{ms(t)}  {percent(t, data.wall_ms)}" for t in ends])
     style.room_for_values(axes, max(ends, default=0), 0.2)
     style.quiet(axes, "x")
-    style.name_axes(axes, "time (ms)", "", title_of(data, f"Time by layer, {ms(data.kernel_ms)} ms in kernels"))
+    style.name_axes(axes, "time (ms)", "", title_of(data, "Time by layer", f"{ms(data.kernel_ms)} ms in kernels"))
     _legend(axes, kinds)
     return Chart(figure, axes)
 

@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from matplotlib.axes import Axes
 
 from tfjslab.base.errors import InputError
 from tfjslab.base.text import scaled
+from tfjslab.profiling.memory import MemoryPoint
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
 
 MB = 1e6
-
-
-class MemoryPoint(Protocol):
-    """What is alive after a kernel: ``profiling.memory.timeline`` gives these."""
-
-    @property
-    def node(self) -> str:
-        """The node that ran."""
-
-    @property
-    def bytes_live(self) -> int:
-        """Bytes after it."""
-
-    @property
-    def tensors_live(self) -> int:
-        """Tensors after it."""
-
-    @property
-    def at_ms(self) -> float:
-        """When it ended, from the start of the run."""
 
 
 def memory_timeline(points: Sequence[MemoryPoint], ax: Axes | None = None) -> Chart:
@@ -43,9 +23,9 @@ def memory_timeline(points: Sequence[MemoryPoint], ax: Axes | None = None) -> Ch
         ax: where to draw; None for a new figure.
 
     Example:
-        >>> from types import SimpleNamespace as Point
+        >>> from tfjslab.profiling.memory import MemoryPoint
         >>> from tfjslab.vis.charts import memory_timeline
-        >>> point = Point(node="conv", bytes_live=2_000_000, tensors_live=3, at_ms=0.5)
+        >>> point = MemoryPoint(0, "conv", "Conv2D", bytes_live=2_000_000, tensors_live=3, at_ms=0.5)
         >>> memory_timeline([point]).axes.get_ylabel()
         'memory (MB)'
 
@@ -53,10 +33,11 @@ def memory_timeline(points: Sequence[MemoryPoint], ax: Axes | None = None) -> Ch
     if not points:
         raise InputError("there are no points; expected at least one, from a profile with kernels")
     figure, axes = canvas(ax)
-    at = [p.at_ms for p in points]
-    size = [p.bytes_live / MB for p in points]
-    axes.fill_between(at, size, step="post", color=style.BLUE, alpha=0.25, linewidth=0)
-    axes.step(at, size, where="post", color=style.BLUE, linewidth=1.6, label="memory")
+    at = [0.0, *(p.at_ms for p in points)]
+    size = [p.bytes_live / MB for p in (points[0], *points)]  # a kernel's value holds from the end of the one before
+    axes.fill_between(at, size, step="pre", color=style.BLUE, alpha=0.25, linewidth=0)
+    axes.step(at, size, where="pre", color=style.BLUE, linewidth=1.6, label="memory")
+    axes.set_xlim(0, at[-1] or 1)
     axes.set_ylim(0, max(*size, 1e-6) * 1.25)
     _peak(axes, points)
     _tensors(axes, points)
@@ -71,7 +52,7 @@ def _peak(ax: Axes, points: Sequence[MemoryPoint]) -> None:
     # Beside the point on the side where there is room.
     late = top.at_ms > (points[0].at_ms + points[-1].at_ms) / 2
     ax.annotate(
-        f"peak {scaled(top.bytes_live, 'B')} after {style.label(top.node)}", (top.at_ms, top.bytes_live / MB),
+        f"peak {scaled(top.bytes_live, 'B')} while {style.label(top.node)} runs", (top.at_ms, top.bytes_live / MB),
         (-6 if late else 6, 8), textcoords="offset points", ha="right" if late else "left", fontsize=style.SMALL,
     )
 
@@ -79,10 +60,10 @@ def _peak(ax: Axes, points: Sequence[MemoryPoint]) -> None:
 def _tensors(ax: Axes, points: Sequence[MemoryPoint]) -> None:
     right = ax.twinx()
     right.step(
-        [p.at_ms for p in points], [p.tensors_live for p in points], where="post", color=style.ORANGE, linestyle="--",
-        linewidth=1.2,
+        [0.0, *(p.at_ms for p in points)], [p.tensors_live for p in (points[0], *points)], where="pre",
+        color=style.ORANGE, linestyle="--", linewidth=1.2,
     )
-    right.set_ylim(0, max(1, *(p.tensors_live for p in points)) * 1.25)
+    right.set_ylim(0, max(1, *(p.tensors_live for p in points)) * 1.9)  # below the bytes, which are the subject
     right.set_ylabel("tensors (dashed)", fontsize=style.NORMAL)
     right.tick_params(labelsize=style.SMALL)
     right.spines[["top"]].set_visible(False)

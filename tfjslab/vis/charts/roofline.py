@@ -7,18 +7,23 @@ from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from tfjslab.backends.ceilings import Ceilings
+from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError
-from tfjslab.base.text import scaled
+from tfjslab.base.text import ms, scaled
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
 
-NAMED = 5  # so many of the slowest points carry their names
-AREA = 900.0  # square points of a marker that took all of the time
+# Where the numbers of the slowest points stand, in points from theirs: each elsewhere, as such points lie close together.
+ASIDE = ((0, -18), (18, -8), (-18, -8), (0, 17), (18, 11), (-18, 11))
+AREA = 1200.0  # square points of a marker that took all of the time
+GIGA = 1e9
 
 
 class RooflinePoint(Protocol):
-    """One group of kernels; rows of ``profiling.reduce`` are such points."""
+    """One kernel or group of kernels, such as a row of ``profiling.reduce``."""
 
     @property
     def key(self) -> str:
@@ -37,83 +42,85 @@ class RooflinePoint(Protocol):
         """Bytes it read and wrote."""
 
 
-class Ceilings(Protocol):
-    """What the machine can do."""
-
-    @property
-    def gflops_per_s(self) -> float:
-        """Billions of operations a second."""
-
-    @property
-    def gbytes_per_s(self) -> float:
-        """Billions of bytes a second."""
-
-
 def roofline(points: Sequence[RooflinePoint], ceilings: Ceilings, ax: Axes | None = None) -> Chart:
     """GFLOP/s against operations per byte, both logarithmic, below the roof of the machine.
 
-    Left of the ridge memory is the limit, right of it arithmetic. The area of a point is its time; the slowest are
-    named. Points without operations, bytes or time have no place here and are counted in the title.
+    On the slope memory is the limit, below the flat part arithmetic. The solid roof is for data from memory, the
+    dashed slope for data in the cache. The area of a point is its time; the slowest are numbered and named. Points
+    without operations, bytes or time have no place here and are counted in the title.
 
     Args:
         points: anything with ``key``, ``time_ms``, ``flops`` and ``bytes_moved``, such as rows of ``by_node``.
-        ceilings: anything with ``gflops_per_s`` and ``gbytes_per_s`` of the machine.
+        ceilings: what ``tfjslab.backends.ceilings.ceilings_of`` measured on the backend.
         ax: where to draw; None for a new figure.
 
     Example:
-        >>> from types import SimpleNamespace as Data
+        >>> from types import SimpleNamespace as Point
+        >>> from tfjslab.backends.ceilings import Ceilings
         >>> from tfjslab.vis.charts import roofline
-        >>> point = Data(key="conv", time_ms=1.0, flops=10_000_000, bytes_moved=1_000_000)
-        >>> roofline([point], Data(gflops_per_s=60.0, gbytes_per_s=12.0)).axes.get_ylabel()
+        >>> ceilings = Ceilings(1, 50e9, 60e9, 40e9, 50e9, 10e9, 12e9, 1 << 20, 1 << 19, 1 << 26)
+        >>> point = Point(key="conv", time_ms=1.0, flops=10_000_000, bytes_moved=1_000_000)
+        >>> roofline([point], ceilings).axes.get_ylabel()
         'performance (GFLOP/s)'
 
     """
-    if not (ceilings.gflops_per_s > 0 and ceilings.gbytes_per_s > 0):
-        raise InputError(
-            f"the ceilings are {ceilings.gflops_per_s} GFLOP/s and {ceilings.gbytes_per_s} GB/s; expected both above 0",
-        )
     placed = [p for p in points if p.flops > 0 and p.bytes_moved > 0 and p.time_ms > 0]
-    figure, axes = canvas(ax, 720, 440)
+    figure, axes = canvas(ax, 720, 480)
     axes.set_xscale("log")
     axes.set_yscale("log")
     x = np.array([p.flops / p.bytes_moved for p in placed])
     y = np.array([p.flops / p.time_ms / 1e6 for p in placed])
     _roof(axes, ceilings, x, y)
     if placed:
-        times = np.array([p.time_ms for p in placed])
-        axes.scatter(x, y, 18 + AREA * times / times.sum(), color=style.BLUE, alpha=0.65, edgecolor="white", zorder=3)
-        _names(axes, placed, x, y)
+        _draw_points(axes, placed, x, y)
     style.quiet(axes, "both")
     left_out = len(points) - len(placed)
-    title = f"Roofline, {len(placed)} points{f' ({left_out} without operations left out)' if left_out else ''}"
-    style.name_axes(axes, "arithmetic intensity (FLOP per byte)", "performance (GFLOP/s)", title)
+    title = f"Roofline of {ceilings.threads} thread{'s' * (ceilings.threads > 1)}, area is time"
+    note = f"\n{left_out} of {len(points)} points do no operations and are left out" if left_out else ""
+    style.name_axes(axes, "arithmetic intensity (FLOP per byte)", "performance (GFLOP/s)", title + note)
     return Chart(figure, axes)
 
 
-def _roof(ax: Axes, ceilings: Ceilings, x: np.ndarray, y: np.ndarray) -> None:
-    top, slope = ceilings.gflops_per_s, ceilings.gbytes_per_s
-    ridge = top / slope
-    left, right = min([ridge / 8, *x / 2]), max([ridge * 8, *x * 2])
-    ax.plot([left, ridge, right], [left * slope, top, top], color=style.ink(), linewidth=1.8, label="roof")
-    ax.plot([ridge, ridge], [0, top], color=style.ink(), linewidth=0.8, linestyle=":", label="ridge")
-    ax.set_xlim(left, right)
-    ax.set_ylim(min([left * slope, *y / 2]), max([top, *y]) * 2.2)
-    ax.annotate(
-        f"{scaled(top * 1e9, 'FLOP/s')}", (right, top), (-4, 5), textcoords="offset points", ha="right",
-        fontsize=style.SMALL,
-    )
-    ax.annotate(
-        f"{scaled(slope * 1e9, 'B/s')}", (ridge, top), (-8, 5), textcoords="offset points", ha="right",
-        fontsize=style.SMALL,
-    )
-
-
-def _names(ax: Axes, points: Sequence[RooflinePoint], x: np.ndarray, y: np.ndarray) -> None:
-    """Name the slowest points, to the side on which there is more room."""
-    middle = float(np.sqrt(np.prod(ax.get_xlim())))
-    for i in sorted(range(len(points)), key=lambda i: -points[i].time_ms)[:NAMED]:
-        right = x[i] > middle
-        ax.annotate(
-            style.label(points[i].key, 28), (x[i], y[i]), (-9 if right else 9, -3), textcoords="offset points",
-            ha="right" if right else "left", fontsize=style.SMALL, zorder=4,
+def _roof(ax: Axes, ceilings: Ceilings, x: Array, y: Array) -> None:
+    top = ceilings.flops_per_s / GIGA
+    slopes = {
+        "memory": max(ceilings.memory_copy_bytes_per_s, ceilings.memory_sum_bytes_per_s) / GIGA,
+        "cache": max(ceilings.cache_copy_bytes_per_s, ceilings.cache_sum_bytes_per_s) / GIGA,
+    }
+    if not (top > 0 and min(slopes.values()) > 0):
+        raise InputError(f"the ceilings are {top} GFLOP/s and {slopes} GB/s; expected all above 0")
+    ridges = {name: top / slope for name, slope in slopes.items()}
+    left, right = min([min(ridges.values()) / 10, *x / 2]), max([max(ridges.values()) * 8, *x * 2])
+    for name, slope in slopes.items():
+        ridge = ridges[name]
+        ax.plot(
+            [left, ridge, right], [left * slope, top, top], color=style.ink(), linewidth=1.6 if name == "memory" else 1,
+            linestyle="-" if name == "memory" else "--", label=f"{name} {scaled(slope * GIGA, 'B/s')}",
         )
+    ax.plot([], [], " ", label=f"arithmetic {scaled(top * GIGA, 'FLOP/s')}")
+    ax.set_xlim(left, right)
+    ax.set_ylim(min([left * slopes["memory"], *y / 2]), max([top, *y]) * 4)  # room for the legend
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_locator(NullLocator())
+    ax.add_artist(ax.legend(loc="upper left", fontsize=style.SMALL))
+
+
+def _draw_points(ax: Axes, points: Sequence[RooflinePoint], x: Array, y: Array) -> None:
+    """Markers with numbers, and what the numbers stand for where the roof leaves room."""
+    times = np.array([p.time_ms for p in points])
+    ax.scatter(x, y, 20 + AREA * times / times.sum(), color=style.BLUE, alpha=0.55, edgecolor="white", zorder=3)
+    named = sorted(range(len(points)), key=lambda i: -points[i].time_ms)[: len(ASIDE)]
+    for number, i in enumerate(named, 1):
+        ax.annotate(
+            str(number), (x[i], y[i]), ASIDE[number - 1], textcoords="offset points", ha="center", va="center",
+            fontsize=style.SMALL, fontweight="bold", zorder=4,
+            arrowprops={"arrowstyle": "-", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 0},
+        )
+    lines = [f"{n}  {style.label(points[i].key, 30)}, {ms(points[i].time_ms)} ms" for n, i in enumerate(named, 1)]
+    ax.text(
+        0.985, 0.03, "\n".join(lines), transform=ax.transAxes, ha="right", va="bottom", multialignment="left",
+        fontsize=style.SMALL,
+        bbox={"boxstyle": "round", "facecolor": ax.get_facecolor(), "edgecolor": style.GREY, "alpha": 0.85},
+    )

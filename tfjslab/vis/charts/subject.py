@@ -21,10 +21,10 @@ def as_profile(given: AnyProfile) -> Profile:
     raise InputError(f"got {type(given).__name__}; expected a profile, from tf.profile_model or tf.profile")
 
 
-def title_of(profile: Profile, what: str) -> str:
-    """``what``, then model, backend and threads as far as the profile knows them."""
+def title_of(profile: Profile, what: str, detail: str) -> str:
+    """``what``, and below it model, backend and threads as far as the profile knows them, then ``detail``."""
     where = profile.environment
     parts = [label(profile.model)] if profile.model else []
     if where is not None:
         parts.append(f"{where.backend}, {where.threads} threads" if where.threads > 1 else where.backend)
-    return f"{what}: {' on '.join(parts)}" if parts else what
+    return f"{what}\n{': '.join(filter(None, [' on '.join(parts), detail]))}"
