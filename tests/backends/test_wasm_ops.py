@@ -35,7 +35,8 @@ def test_cases_agree_with_the_reference(session, name):
 _HAVE_KERNELS = (
     "Conv2D", "DepthwiseConv2dNative", "FusedConv2D", "FusedDepthwiseConv2D", "_FusedMatMul", "BatchMatMul", "MaxPool",
     "AvgPool", "Add", "Multiply", "Relu", "Relu6", "Sigmoid", "Tanh", "Prelu", "FusedBatchNorm", "PadV2", "Mean",
-    "Softmax", "Transpose", "Concat", "Reshape", "Slice", "ResizeBilinear", "ResizeNearestNeighbor",
+    "Softmax", "Transpose", "Concat", "Reshape", "Slice", "ResizeBilinear", "ResizeNearestNeighbor", "AddN",
+    "StridedSlice", "Pack", "Unpack", "SplitV", "BroadcastTo", "Tile", "Reverse", "DepthToSpace", "SpaceToDepth",
 )
 
 

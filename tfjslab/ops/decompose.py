@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 from tfjslab.ops import registry
@@ -39,6 +41,8 @@ def decompose(op: str, inputs: tuple[str, ...], attrs: Mapping[str, Any]) -> Par
     definition = registry.get(op)
     if definition.expr is not None:
         return Parts(None, (), substitute(definition.expr, _leaves(len(inputs)), attrs), inputs)
+    if op == "AddN":
+        return Parts(None, (), reduce(add, _leaves(len(inputs))), inputs)
     if op in FUSED:
         core, count = FUSED[op]
         expr = substitute(epilogue(attrs["fused_ops"]).expr, _leaves(len(inputs) - count + 1), attrs)

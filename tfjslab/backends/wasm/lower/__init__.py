@@ -8,7 +8,10 @@ from tfjslab.backends.wasm.lower import (
     movement,
     normalization,
     reduction,
+    slicing,
     window,
 )
 
-__all__ = ["convolution", "elementwise", "image", "matmul", "movement", "normalization", "reduction", "window"]
+__all__ = [
+    "convolution", "elementwise", "image", "matmul", "movement", "normalization", "reduction", "slicing", "window",
+]

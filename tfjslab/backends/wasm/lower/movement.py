@@ -16,13 +16,13 @@ _IMAGE_RANK = 4
 _WORD_DTYPES = ("float32", "int32")
 
 
-def _refuses(node: Node, specs: Specs) -> str:
+def refuses_words(node: Node, specs: Specs) -> str:
     """Copies move 4-byte words."""
     found = {specs[v].dtype for v in (*node.inputs, *node.outputs) if v} - set(_WORD_DTYPES)
     return f"no WebAssembly kernel for {', '.join(sorted(found))}" if found else ""
 
 
-@lowering("Reshape", "Identity", "ExpandDims", "Squeeze", refuses=_refuses)
+@lowering("Reshape", "Identity", "ExpandDims", "Squeeze", refuses=refuses_words)
 def lower_alias(b: Builder, group: Group) -> None:
     """The same bytes under another shape. Planes stay planes when the shape stays."""
     source = group.core_node.inputs[0]
@@ -32,7 +32,7 @@ def lower_alias(b: Builder, group: Group) -> None:
         b.alias(group.output, source)
 
 
-@lowering("Transpose", refuses=_refuses)
+@lowering("Transpose", refuses=refuses_words)
 def lower_transpose(b: Builder, group: Group) -> None:
     """A copy that reads along the permuted axes."""
     core = group.core_node
@@ -43,7 +43,7 @@ def lower_transpose(b: Builder, group: Group) -> None:
     b.copy(b.rows(x), b.new(group.output), out, tuple(strides[p] for p in perm), row_strides(out))
 
 
-@lowering("Slice", refuses=_refuses)
+@lowering("Slice", refuses=refuses_words)
 def lower_slice(b: Builder, group: Group) -> None:
     """A copy of a box."""
     core = group.core_node
@@ -53,7 +53,7 @@ def lower_slice(b: Builder, group: Group) -> None:
     b.copy(b.rows(x) + 4 * start, b.new(group.output), out, strides, row_strides(out))
 
 
-@lowering("Concat", refuses=_refuses)
+@lowering("Concat", refuses=refuses_words)
 def lower_concat(b: Builder, group: Group) -> None:
     """Each input goes to its place; along channels of planes that is whole planes."""
     core = group.core_node
@@ -82,7 +82,7 @@ def _refuses_pad(node: Node, specs: Specs) -> str:
         return "no WebAssembly kernel for padding integers with other than 0"
     if math.isnan(value):
         return "no WebAssembly kernel for padding with NaN"
-    return _refuses(node, specs)
+    return refuses_words(node, specs)
 
 
 @lowering("PadV2", refuses=_refuses_pad)
