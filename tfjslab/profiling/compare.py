@@ -16,13 +16,13 @@ from tfjslab.profiling.record import KernelRecord, Profile
 
 # Runs of one process are alike in more than what is measured, so the bar is higher than the usual 0.05.
 SIGNIFICANT_P = 0.01
-_FEWEST_RUNS = 5  # on each side; with fewer no order of runs is rarer than SIGNIFICANT_P
+_FEWEST_RUNS = 6  # on each side; with fewer no order of runs is rarer than SIGNIFICANT_P
 
 
 def p_value(a: Sequence[float], b: Sequence[float]) -> float | None:
     """How likely two samples of one thing are ordered like this: Mann and Whitney's U, normal, with ties corrected.
 
-    None with fewer than five values on a side. Times are not normally distributed, so their order is what counts.
+    None with fewer than six values on a side. Times are not normally distributed, so their order is what counts.
     """
     n, m = len(a), len(b)
     if min(n, m) < _FEWEST_RUNS:
@@ -49,11 +49,14 @@ def significant(a: Sequence[float], b: Sequence[float]) -> bool | None:
 class Change:
     """A node or a kind of kernel in two profiles. None stands for a side that does not have it.
 
-    ``became`` names the node that it was fused into on the side where it is missing. ``num_bytes`` are those of its
-    outputs. ``significant`` is None where runs were too few to say.
+    ``status`` is ``both``, ``appeared`` (in the second only) or ``vanished``; ``became`` names the node that it was
+    fused into on the side where it is missing. ``delta_ms`` is what the second takes more, where a side without it
+    takes none. Bytes are those of outputs. ``significant`` is None where runs were too few to say.
     """
 
     key: str
+    status: str
+    delta_ms: float
     a_ms: float | None
     b_ms: float | None
     a_share: float | None
@@ -62,16 +65,6 @@ class Change:
     b_bytes: int | None
     significant: bool | None
     became: str = ""
-
-    @property
-    def delta_ms(self) -> float:
-        """Milliseconds that the second profile takes more; a side without it takes none."""
-        return (self.b_ms or 0.0) - (self.a_ms or 0.0)
-
-    @property
-    def status(self) -> str:
-        """``both``, ``appeared`` (in the second only) or ``vanished``."""
-        return "appeared" if self.a_ms is None else "vanished" if self.b_ms is None else "both"
 
 
 @dataclass(frozen=True)
@@ -187,12 +180,12 @@ def _iqr(values: Sequence[float]) -> float | None:
 
 @dataclass(frozen=True)
 class _Side:
-    """All kernels of one key in one profile."""
+    """All kernels of one key in one profile; of a profile that has none, nothing."""
 
-    time_ms: float
-    share: float | None
-    num_bytes: int
-    runs: tuple[float, ...]
+    time_ms: float | None = None
+    share: float | None = None
+    num_bytes: int | None = None
+    runs: tuple[float, ...] = ()
 
 
 def _sides(p: Profile, key: Callable[[KernelRecord], str]) -> dict[str, _Side]:
@@ -214,11 +207,12 @@ def _changes(a: Profile, b: Profile, key: Callable[[KernelRecord], str]) -> tupl
     fused_a, fused_b = ({n: k.node for k in p.kernels for n in k.nodes if n != k.node} for p in (a, b))
     found = []
     for name in dict.fromkeys([*left, *right]):
-        x, y = left.get(name), right.get(name)
-        became = fused_b.get(name, "") if y is None else fused_a.get(name, "") if x is None else ""
+        x, y = left.get(name, _Side()), right.get(name, _Side())
+        status = "appeared" if name not in left else "vanished" if name not in right else "both"
+        became = {"appeared": fused_a, "vanished": fused_b}.get(status, {}).get(name, "")
         found.append(Change(
-            name, x and x.time_ms, y and y.time_ms, x and x.share, y and y.share, x and x.num_bytes,
-            y and y.num_bytes, significant(x.runs, y.runs) if x and y else None, became,
+            name, status, (y.time_ms or 0.0) - (x.time_ms or 0.0), x.time_ms, y.time_ms, x.share, y.share,
+            x.num_bytes, y.num_bytes, significant(x.runs, y.runs), became,
         ))
     return tuple(sorted(found, key=lambda c: -abs(c.delta_ms)))  # stable: equal changes in the order of the run
 
