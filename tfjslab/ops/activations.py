@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from tfjslab.base.dtypes import Array
@@ -74,6 +75,12 @@ class Epilogue:
 
 def epilogue(fused_ops: Sequence[str]) -> Epilogue:
     """The chain of ``fused_ops``; its params are ``leakyrelu_alpha`` and ``epsilon``. UsageError for unknown names."""
+    return _epilogue(tuple(fused_ops))
+
+
+@lru_cache(maxsize=256)
+def _epilogue(fused_ops: tuple[str, ...]) -> Epilogue:
+    # A model asks for the same few chains several times a node.
     chain, used = X, 0
     for name in fused_ops:
         if name not in STEPS:
