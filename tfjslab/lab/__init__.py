@@ -1,0 +1,18 @@
+"""Floor 5: the live dashboard. ``session``, ``worker``, ``controller``, ``panels`` and ``export`` know no widgets."""
+
+from typing import Any
+
+from tfjslab.base.errors import UsageError
+
+
+def __getattr__(name: str) -> Any:
+    """``Lab``, when it is first asked for: everything but the dashboard works without ipywidgets."""
+    if name != "Lab":
+        raise AttributeError(f"module 'tfjslab.lab' has no attribute '{name}'")
+    try:
+        from tfjslab.lab.dashboard import Lab  # noqa: PLC0415 - see above
+    except ModuleNotFoundError as e:
+        if e.name != "ipywidgets":
+            raise
+        raise UsageError("tf.Lab() needs ipywidgets, which is missing; pip install 'tfjslab[lab]'") from None
+    return Lab

@@ -1,0 +1,322 @@
+"""``tf.Lab()``: the dashboard. It ties the controller, which measures, to the view, which shows."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import ipywidgets as widgets
+
+from tfjslab import zoo
+from tfjslab.backends import registry
+from tfjslab.base.errors import TfjslabError, UsageError
+from tfjslab.lab import export, live, markup, panels, session
+from tfjslab.lab.controller import Controller
+from tfjslab.lab.session import LabRun, RunSettings, Session, Snapshot
+from tfjslab.lab.uploads import Uploads
+from tfjslab.lab.view import PATH, UPLOAD, View
+from tfjslab.model.model import Model
+from tfjslab.model.subject import Clock, ModelSource
+
+
+class Lab:
+    """A dashboard that measures models while you watch. Put it at the end of a cell, choose, and press Run.
+
+    Args:
+        model: a name of the zoo, a path or an address, or a Model; what the menu shows first.
+        backend: the backend that is chosen first; by priority without it.
+        clock: gives seconds.
+
+    Everything that the buttons do is a method, too: ``run``, ``stop``, ``save``, ``load``, ``export``,
+    ``report_html``, ``close``. ``session`` has all results as inert data. Use it in a ``with`` block or call ``close``
+    to free models, threads and widgets.
+
+    """
+
+    def __init__(
+        self, model: str | os.PathLike[str] | Model | None = None, backend: str | None = None, *,
+        clock: Clock = time.perf_counter,
+    ) -> None:
+        statuses = registry.backends()
+        self._own = {model.name: model} if isinstance(model, Model) else {}
+        self._lock = threading.RLock()
+        self._uploads = Uploads()
+        self._uploaded: Path | None = None
+        self._sorted = ("ms", False)
+        self._closed = False
+        self._stale: set[str] = set()
+        self._choices: dict[int, widgets.Checkbox] = {}
+        self._controller = Controller(self._show, clock)
+        self._view = View([*self._own, *zoo.ENTRIES], statuses, self._sort)
+        self._choose_model(model)
+        self._choose_backend(backend or registry.get_backend())
+        self._connect()
+        self._show(self._controller.snapshot)
+
+    @property
+    def session(self) -> Session:
+        """All runs so far and the notes: inert data."""
+        return self._controller.session
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is known of the run in hand, or of the last one."""
+        return self._controller.snapshot
+
+    @property
+    def settings(self) -> RunSettings:
+        """What Run would measure now. UsageError where a path or a file is missing."""
+        header, side = self._view.header, self._view.side
+        return RunSettings(
+            self._chosen_model(), header.backend, side.threads.value or None, side.batch.value, side.warmup.value,
+            side.runs.value, side.real.value,
+        )
+
+    def run(self, *, wait: bool = False) -> None:
+        """Measure what is chosen, in the background; with ``wait`` until it ends. Raises UsageError."""
+        chosen = self.settings
+        if not chosen.backend:
+            raise UsageError("no backend is chosen; press one of those that are available")
+        source: ModelSource | None = self._own.get(chosen.model)
+        self._controller.run(chosen, source)
+        if wait:
+            self.wait()
+
+    def stop(self) -> None:
+        """End the run; what was measured is kept."""
+        self._controller.stop()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until the run has ended and given everything back; whether it did in time."""
+        return self._controller.wait(timeout_s)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the session to a JSON file."""
+        return session.save(self.session, path)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Go on with the session in a file. Raises InputError or, while a run is under way, UsageError."""
+        self._controller.replace_session(session.load(path))
+        self._view.notes.value = self.session.notes
+        self._list_runs()
+
+    def export(self, path: str | os.PathLike[str]) -> Path:
+        """Write a report (``.html``), the results (``.csv``), or results and profiles (``.json``), by the suffix."""
+        if Path(path).suffix.lower() == ".html":
+            return session.write_text(path, self.report_html())
+        return export.write(self.session, path)
+
+    def report_html(self) -> str:
+        """The panels of all runs as one page that stands alone, without widgets, for reading and printing."""
+        for run in self.session.runs:
+            if run.profile is not None:
+                self._controller.measure_ceilings(run)
+        return export.report_html(self.session, self._controller.graph)
+
+    def close(self) -> None:
+        """Free everything: run, thread, model, uploaded files, widgets. Doing it again changes nothing."""
+        if not self._closed:
+            self._controller.stop()
+            self._closed = True
+            self._controller.close()
+            self._view.close()
+            self._choices.clear()
+            self._own.clear()
+            self._uploads.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return "Lab(closed)" if self._closed else "Lab()"
+
+    def _repr_mimebundle_(self, **options: Any) -> Mapping[str, Any]:
+        """What a notebook shows; as text it is the same every time."""
+        if self._closed:
+            return {"text/plain": repr(self)}
+        bundle: dict[str, Any] = self._view.box._repr_mimebundle_(**options)
+        return {**bundle, "text/plain": repr(self)}
+
+    def _connect(self) -> None:
+        """Tie widgets to methods."""
+        header, side = self._view.header, self._view.side
+        header.model.observe(lambda change: header.show_source(change["new"]), "value")
+        header.upload.observe(self._guarded(lambda _: self._upload()), "value")
+        for name, button in header.backends.items():
+            button.observe(partial(self._pressed, name), "value")
+        header.run.on_click(self._guarded(lambda _: self.run()))
+        header.stop.on_click(self._guarded(lambda _: self.stop()))
+        header.settings.observe(lambda c: setattr(side.box.layout, "display", "" if c["new"] else "none"), "value")
+        side.buttons["Save"].on_click(self._guarded(lambda _: self._say(f"saved {self.save(side.path.value)}")))
+        side.buttons["Load"].on_click(self._guarded(lambda _: self.load(side.path.value)))
+        for name in ("HTML", "CSV", "JSON"):
+            side.buttons[name].on_click(self._guarded(partial(self._export_beside, name)))
+        side.close.on_click(lambda _: self.close())
+        self._view.tabs.observe(self._guarded(lambda _: self._refresh()), "selected_index")
+        self._view.notes.observe(lambda change: self._controller.take_notes(change["new"]), "value")
+
+    def _guarded(self, action: Callable[[Any], object]) -> Callable[[Any], None]:
+        """The action with what goes wrong shown below the header: a callback has nobody else to tell."""
+        def act(event: Any) -> None:
+            self._say("")
+            try:
+                action(event)
+            except TfjslabError as e:
+                self._say(str(e), error=True)
+            except Exception as e:  # noqa: BLE001 - the dashboard stays usable
+                self._say(f"{type(e).__name__}: {e}", error=True)
+        return act
+
+    def _say(self, text: str, *, error: bool = False) -> None:
+        if not self._closed:
+            self._view.message.value = markup.message(text, error=error)
+
+    def _choose_model(self, model: str | os.PathLike[str] | Model | None) -> None:
+        header = self._view.header
+        if model is None or isinstance(model, Model):
+            return
+        name = os.fspath(model)
+        if name in zoo.ENTRIES:
+            header.model.value = name
+        else:
+            header.model.value, header.path.value = PATH, name
+        header.show_source(header.model.value)
+
+    def _choose_backend(self, name: str) -> None:
+        registry.row(name)
+        button = self._view.header.backends[name]
+        if button.disabled:
+            raise UsageError(f"backend '{name}' is {button.tooltip}")
+        button.value = True
+
+    def _pressed(self, name: str, change: Mapping[str, Any]) -> None:
+        """One backend is chosen at a time; the one that is chosen stays so when it is pressed again."""
+        buttons = self._view.header.backends
+        if change["new"]:
+            for other, button in buttons.items():
+                button.value = other == name
+        elif not any(b.value for b in buttons.values()):
+            buttons[name].value = True
+
+    def _chosen_model(self) -> str:
+        header = self._view.header
+        if header.model.value == PATH:
+            return str(header.path.value).strip()
+        if header.model.value == UPLOAD:
+            if self._uploaded is None:
+                raise UsageError("nothing is uploaded yet; expected a model.json with its weight files")
+            return str(self._uploaded)
+        return str(header.model.value)
+
+    def _upload(self) -> None:
+        files = self._view.header.upload.value
+        if files:
+            self._uploaded = self._uploads.take(files)
+            self._say(f"uploaded {', '.join(f['name'] for f in files)}")
+
+    def _export_beside(self, kind: str, _button: object) -> None:
+        target = Path(self._view.side.path.value).with_suffix(f".{kind.lower()}")
+        if kind == "JSON":  # the session's own file has that suffix
+            target = target.with_name(f"{target.stem}-results.json")
+        self._say(f"wrote {self.export(target)}")
+
+    def _sort(self, name: str) -> None:
+        """Sort the kernel table by a column; by the same one again, the other way round."""
+        by, ascending = self._sorted
+        self._sorted = (name, not ascending if name == by else False)
+        self._stale.add("Kernels")
+        self._refresh()
+
+    def _show(self, snapshot: Snapshot) -> None:
+        """Bring the widgets up to date. Called on the run's thread between two inferences, or on the caller's."""
+        with self._lock:
+            if self._closed:
+                return
+            view = self._view
+            view.header.progress.value = markup.progress(snapshot)
+            view.header.run.disabled, view.header.stop.disabled = snapshot.busy, not snapshot.busy
+            view.strip.value = markup.strip(snapshot.result, snapshot.profile)
+            if view.tab == "Live" or not snapshot.busy:
+                self._draw_live(snapshot)
+            if not snapshot.busy:
+                self._ended(snapshot)
+
+    def _draw_live(self, snapshot: Snapshot) -> None:
+        times = snapshot.result.times_ms if snapshot.result else ()
+        drawn = live.charts(times, snapshot.total, snapshot.profile)
+        for widget, title, content in zip(self._view.live, live.TITLES, drawn, strict=True):
+            widget.value = markup.card(title, content)
+
+    def _ended(self, snapshot: Snapshot) -> None:
+        if snapshot.phase == "failed":
+            self._say(snapshot.message, error=True)
+        self._list_runs()
+        self._stale = {*self._view.panels, "Kernels", "Compare"}
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Draw the tab that is seen, if what it shows has changed."""
+        with self._lock:
+            tab, last = self._view.tab, self._controller.last
+            if tab == "Live":
+                self._draw_live(self.snapshot)
+            if tab not in self._stale:
+                return
+            self._stale.discard(tab)
+            if tab == "Compare":
+                self._view.compared.value = panels.compare(self._compared())
+            elif tab == "Kernels":
+                self._draw_kernels(last)
+            elif tab in self._view.panels:
+                self._view.panels[tab].value = self._panel(tab, last)
+
+    def _panel(self, name: str, last: LabRun | None) -> str:
+        if last is None:
+            return panels.NO_PROFILE
+        if name == "Roofline" and last.profile is not None and last.ceilings is None:
+            self._view.panels[name].value = live.EMPTY.format("measuring what this machine can do at most ...")
+            reason = self._controller.measure_ceilings(last)
+            if reason:
+                return live.EMPTY.format(reason)
+            last = self._controller.last or last
+        show = next(p.show for p in panels.PANELS if p.name == name)
+        return show(last, self._controller.graph(last.number))
+
+    def _draw_kernels(self, last: LabRun | None) -> None:
+        sorter, (by, ascending) = self._view.sorter, self._sorted
+        sorter.mark(by, ascending=ascending)
+        if last is None or last.profile is None:
+            sorter.rows.value = panels.NO_PROFILE
+            return
+        sorter.note.value = panels.totals(last.profile)
+        sorter.rows.value = panels.kernel_table(last.profile, by, ascending=ascending, head=False)
+
+    def _list_runs(self) -> None:
+        """A check box for each run; new ones are checked."""
+        numbers = {r.number for r in self.session.runs}
+        for number in [n for n in self._choices if n not in numbers]:
+            self._choices.pop(number).close()
+        for run in self.session.runs:
+            if run.number not in self._choices:
+                box = widgets.Checkbox(value=True, description=run.label, indent=False)
+                box.observe(self._guarded(lambda _: self._compare_again()), "value")
+                self._choices[run.number] = box
+        self._view.choices.children = tuple(self._choices.values())
+
+    def _compare_again(self) -> None:
+        self._stale.add("Compare")
+        self._refresh()
+
+    def _compared(self) -> list[LabRun]:
+        return [r for r in self.session.runs if self._choices[r.number].value]

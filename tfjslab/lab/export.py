@@ -1,0 +1,96 @@
+"""A session as files for others: a report in HTML, the results as CSV, results and profiles as JSON. No widgets."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tfjslab.base.errors import UsageError
+from tfjslab.base.version import __version__
+from tfjslab.graph.ir import Graph
+from tfjslab.lab import live, markup
+from tfjslab.lab.figures import conditions
+from tfjslab.lab.panels import COMPARE_COLUMNS, PANELS, compare, table
+from tfjslab.lab.session import LabRun, Session, write_text
+from tfjslab.lab.style import CSS
+from tfjslab.profiling import record
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
+body {{ margin: 24px auto; max-width: 1100px; padding: 0 16px; background: #fff; }}
+h1 {{ font-size: 22px; }} h2 {{ font-size: 17px; margin: 28px 0 4px; }} h3 {{ font-size: 14px; margin: 18px 0 4px; }}
+@media print {{ h2 {{ break-before: page; }} .tfl-card, .tfl-chart {{ break-inside: avoid; }} }}
+{css}</style></head><body class="tfl">
+{body}
+</body></html>
+"""
+
+
+def write(session: Session, path: str | os.PathLike[str]) -> Path:
+    """Write ``.csv`` or ``.json``, by the suffix; UsageError for another."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in WRITERS:
+        known = ", ".join(["'.html'", *map(repr, WRITERS)])
+        raise UsageError(f"{os.fspath(path)}: the suffix is '{suffix}'; expected one of {known}")
+    return write_text(path, WRITERS[suffix](session))
+
+
+def results(session: Session) -> list[dict[str, Any]]:
+    """One row for each run: its number and settings, then the keys of ``tfjslab bench --json``."""
+    return [
+        {"run": r.number, "batch": r.settings.batch, "real_weights": r.settings.real_weights, **r.result.to_json()}
+        for r in session.runs
+    ]
+
+
+def to_csv(session: Session) -> str:
+    """Results as comma-separated values with a head line."""
+    rows = results(session)
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]) if rows else ["run"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def to_results_json(session: Session) -> str:
+    """Results and profiles, with the keys that the command line has for them."""
+    profiles = [{"run": r.number, **record.to_json(r.profile)} for r in session.runs if r.profile]
+    return json.dumps({"bench": results(session), "profiles": profiles, "notes": session.notes}, allow_nan=False)
+
+
+WRITERS = {".csv": to_csv, ".json": to_results_json}
+
+
+def report_html(session: Session, graph_of: Callable[[int], Graph | None]) -> str:
+    """All panels of all runs as one page without scripts, which needs nothing beside it."""
+    title = "tfjslab report"
+    parts = [f"<h1>{title}</h1>", f'<div class="tfl-note">made by tfjslab {__version__}</div>']
+    if session.notes:
+        parts.append(f'<p style="white-space:pre-wrap">{html.escape(session.notes)}</p>')
+    if not session.runs:
+        parts.append(live.EMPTY.format("nothing was measured in this session"))
+    else:
+        parts += ["<h2>All runs</h2>", compare(session.runs), table(COMPARE_COLUMNS, session.runs)]
+    parts += [_run(run, graph_of(run.number)) for run in session.runs]
+    return PAGE.format(title=title, css=CSS, body="\n".join(parts))
+
+
+def _run(run: LabRun, graph: Graph | None) -> str:
+    """One run: where it was taken, the strip, the live charts as they stood at its end, and every panel."""
+    r, where = run.result, run.profile.environment if run.profile else None
+    machine = f"; {where.cpu}, {where.cores} core(s), {where.system}, Python {where.python}" if where else ""
+    charts = zip(live.TITLES, live.charts(r.times_ms, r.runs, run.profile), strict=True)
+    cards = "".join(f'<div class="tfl-card">{markup.card(title, content)}</div>' for title, content in charts)
+    shown = "".join(f"<h3>{p.name}</h3>{p.show(run, graph)}" for p in PANELS)
+    return (
+        f"<h2>{html.escape(run.label)}</h2>{markup.strip(r, run.profile)}"
+        f'<div class="tfl-note">{html.escape(conditions(r) + machine)}</div>'
+        f'<div class="tfl-live">{cards}</div>{shown}'
+    )

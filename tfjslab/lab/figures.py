@@ -1,0 +1,63 @@
+"""The strip of figures: one row for each, with its unit and how it was measured. The view and the report read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tfjslab.base.text import NOTHING, count, ms
+from tfjslab.bench.result import BenchResult
+from tfjslab.profiling.record import Profile
+
+Value = Callable[[BenchResult, Profile | None], str]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number of the strip. ``how`` tells how it was measured."""
+
+    name: str
+    unit: str
+    how: str
+    value: Value
+
+
+def _megabytes(num_bytes: int | None) -> str:
+    return NOTHING if num_bytes is None else f"{num_bytes / 1e6:.1f}"
+
+
+def _tensors(_result: BenchResult, profile: Profile | None) -> str:
+    return count(max((k.total_tensors_snapshot for k in profile.kernels), default=0)) if profile else NOTHING
+
+
+FIGURES = (
+    Figure("load", "ms", "Reading the files and building the graph, once. Of a model that came loaded: not measured.",
+           lambda r, _: ms(r.load_ms)),
+    Figure("compile", "ms", "Making the plan: shapes, memory layout, kernels. Once; shorter when the disk cache has "
+                            "the kernels.", lambda r, _: ms(r.compile_ms)),
+    Figure("first", "ms", "The first inference after compiling, with cold caches.", lambda r, _: ms(r.first_ms)),
+    Figure("median", "ms", "Half of the steady runs, after the warm-up, were faster.", lambda r, _: ms(r.median_ms)),
+    Figure("p95", "ms", "95 of 100 steady runs were faster; linear between neighbours.", lambda r, _: ms(r.p95_ms)),
+    Figure("peak", "MB", "Weights, plus the most that the values in between took at once, by TensorFlow.js's rules of "
+                         "counting. 1 MB is 10^6 bytes.", lambda r, _: _megabytes(r.peak_bytes)),
+    Figure("tensors", "", "The most tensors alive at once while a profiled run went on, weights and everything else "
+                          "in this process included.", _tensors),
+    Figure("kernels", "", "Kernels that one inference runs, counted in a recorded run.",
+           lambda r, _: count(r.num_kernels)),
+    Figure("fallbacks", "", "Kernels of those that ran on the host, as the backend has none for them.",
+           lambda r, _: count(r.fallback_kernels)),
+)
+
+
+def conditions(result: BenchResult | None) -> str:
+    """What has to be known beside every figure; empty without a result."""
+    if result is None:
+        return "not measured yet"
+    cached = {True: ", kernels from the disk cache", False: ", kernels compiled anew", None: ""}[result.compile_cached]
+    return (f"{result.model} on {result.backend}, {result.threads} thread(s), {result.engine}; {result.clock}; "
+            f"{result.runs} runs after {result.warmup} warm-up{cached}")
+
+
+def texts(result: BenchResult | None, profile: Profile | None) -> list[tuple[Figure, str]]:
+    """Every figure with its text; a dash for what is not known."""
+    return [(f, NOTHING if result is None else f.value(result, profile)) for f in FIGURES]

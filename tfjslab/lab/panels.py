@@ -1,0 +1,231 @@
+"""What the tabs show, as HTML of inert data: one row in ``PANELS`` for each. The dashboard and the report read it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tfjslab.base.text import NOTHING, count, ms, percent, rate, scaled, shape
+from tfjslab.graph.ir import Graph
+from tfjslab.lab.live import EMPTY
+from tfjslab.lab.session import LabRun
+from tfjslab.profiling import reduce
+from tfjslab.profiling.memory import alive_at_peak, timeline
+from tfjslab.profiling.record import KernelRecord, Profile
+from tfjslab.profiling.reduce import Row, by_layer, by_node, overhead_ms, overhead_share
+
+MOST_ROWS = 400  # a page with more is slow, and nobody reads it; the JSON has all
+NO_PROFILE = EMPTY.format("press Run to measure; this shows the run that was measured last")
+
+
+def _unsorted(_row: Any) -> int:
+    return 0
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table. ``text`` shows, ``key`` sorts where a table can be sorted; numbers start at the largest."""
+
+    name: str
+    width: int  # in parts of the table
+    text: Callable[[Any], str]
+    key: Callable[[Any], Any] = _unsorted
+    numeric: bool = True
+    how: str = ""
+
+
+def table(columns: Sequence[Column], rows: Sequence[Any], *, head: bool = True) -> str:
+    """Rows of objects. Without ``head`` somebody else shows the columns' names, in the same widths."""
+    whole = sum(c.width for c in columns)
+    widths = "".join(f'<col style="width:{c.width / whole:.2%}">' for c in columns)
+    names = "".join(f'<th class="{_side(c)}" title="{html.escape(c.how)}">{c.name}</th>' for c in columns)
+    body = "".join(f"<tr>{''.join(_cell(c, row) for c in columns)}</tr>" for row in rows[:MOST_ROWS])
+    more = f'<div class="tfl-note">{len(rows) - MOST_ROWS} more rows are in the JSON</div>' * (len(rows) > MOST_ROWS)
+    heading = f"<thead><tr>{names}</tr></thead>" if head else ""
+    return f'<table class="tfl-table"><colgroup>{widths}</colgroup>{heading}<tbody>{body}</tbody></table>{more}'
+
+
+def _side(column: Column) -> str:
+    return "tfl-number" if column.numeric else "tfl-text"
+
+
+def _cell(column: Column, row: Any) -> str:
+    text = html.escape(column.text(row))
+    return f'<td class="{_side(column)}" title="{text}">{text}</td>'
+
+
+def _shapes(shapes: Sequence[Sequence[int]]) -> str:
+    return " ".join(shape(s) for s in shapes) or NOTHING
+
+
+def kernel_columns(wall_ms: float) -> tuple[Column, ...]:
+    """The columns of the kernel table of a run that took ``wall_ms``."""
+    return (
+        Column("#", 4, lambda r: str(r[0] + 1), lambda r: -r[0], how="order in the run"),
+        Column("kernel", 16, lambda r: r[1].name, lambda r: r[1].name, numeric=False,
+               how="TensorFlow.js's name of the kernel"),
+        Column("node", 25, lambda r: r[1].node, lambda r: r[1].node, numeric=False,
+               how="the model's node whose value it makes"),
+        Column("ms", 8, lambda r: ms(r[1].kernel_time_ms), lambda r: r[1].kernel_time_ms,
+               how="time inside the kernel in the profiled run with the median wall"),
+        Column("share", 7, lambda r: percent(r[1].kernel_time_ms, wall_ms), lambda r: r[1].kernel_time_ms,
+               how="part of that run's wall time"),
+        Column("FLOPs", 9, lambda r: scaled(r[1].flops), lambda r: r[1].flops,
+               how="a multiply and an add are two, counted from the shapes"),
+        Column("GFLOP/s", 8, lambda r: rate(_rate(r[1]), r[1].flops), lambda r: _rate(r[1]) or 0.0),
+        Column("moved", 9, lambda r: scaled(r[1].bytes_moved, "B"), lambda r: r[1].bytes_moved,
+               how="bytes of inputs, weights and outputs, each counted once"),
+        Column("output", 13, lambda r: _shapes(r[1].output_shapes), lambda r: r[1].bytes_added, numeric=False),
+        Column("where", 7, lambda r: "host" if r[1].fallback else "backend", lambda r: r[1].fallback, numeric=False,
+               how="host: the backend has no kernel for it"),
+    )
+
+
+def _rate(k: KernelRecord) -> float | None:
+    return k.flops / k.kernel_time_ms / 1e6 if k.kernel_time_ms > 0 else None
+
+
+def kernel_table(profile: Profile, by: str = "ms", *, ascending: bool = False, head: bool = True) -> str:
+    """All kernels of a profile, sorted by a column."""
+    columns = kernel_columns(profile.wall_ms)
+    column = next(c for c in columns if c.name == by)
+    # Words begin at A, numbers with the largest; equal ones stay in the order of the run.
+    largest_first = column.numeric != ascending
+    rows = sorted(enumerate(profile.kernels), key=column.key, reverse=largest_first)
+    return table(columns, rows, head=head)
+
+
+def totals(profile: Profile) -> str:
+    """The sum that gives the wall time, and what profiling itself cost."""
+    cost, share = overhead_ms(profile), overhead_share(profile)
+    text = (f"{len(profile.kernels)} kernels took {ms(profile.kernel_ms)} ms, {ms(profile.unattributed_ms)} ms passed "
+            f"outside of them: {ms(profile.wall_ms)} ms in all")
+    if cost is not None:
+        text += f"; profiled runs took {ms(cost)} ms ({percent(share)}) longer than plain ones"
+    return f'<div class="tfl-note">{html.escape(text)}</div>'
+
+
+LAYER_COLUMNS = (
+    Column("layer", 34, lambda r: r.key, numeric=False),
+    Column("kernels", 8, lambda r: str(r.count)),
+    Column("ms", 9, lambda r: ms(r.time_ms)),
+    Column("share", 8, lambda r: percent(r.share)),
+    Column("FLOPs", 10, lambda r: scaled(r.flops)),
+    Column("GFLOP/s", 9, lambda r: rate(r.gflops_per_s, r.flops)),
+    Column("GB/s", 9, lambda r: rate(r.gbytes_per_s, r.bytes_moved)),
+    Column("on host", 8, lambda r: count(r.fallback)),
+)
+
+COMPARE_COLUMNS = (
+    Column("run", 32, lambda r: r.label, numeric=False),
+    Column("load", 8, lambda r: ms(r.result.load_ms)),
+    Column("compile", 9, lambda r: ms(r.result.compile_ms)),
+    Column("first", 8, lambda r: ms(r.result.first_ms)),
+    Column("median", 9, lambda r: ms(r.result.median_ms)),
+    Column("spread", 8, lambda r: ms(r.result.iqr_ms), how="the middle half of the runs lies within it"),
+    Column("p95", 8, lambda r: ms(r.result.p95_ms)),
+    Column("runs", 7, lambda r: f"{r.result.runs}{'*' * bool(r.result.reason)}",
+           how="* stopped before all were done"),
+    Column("peak", 9, lambda r: scaled(r.result.peak_bytes, "B")),
+    Column("on host", 8, lambda r: count(r.result.fallback_kernels)),
+)
+
+
+ROOF_COLUMNS = (
+    Column("kernel", 26, lambda r: r.key, numeric=False),
+    Column("count", 8, lambda r: str(r.count)),
+    Column("ms", 10, lambda r: ms(r.time_ms)),
+    Column("GFLOP/s", 10, lambda r: plain(r.gflops_per_s)),
+    Column("GB/s", 10, lambda r: plain(r.gbytes_per_s)),
+    Column("of computing", 12, lambda r: percent(r.compute_share),
+           how="of the time that its operations would take at the ceiling of computing"),
+    Column("of moving", 12, lambda r: percent(r.bandwidth_share),
+           how="of the time that its bytes would take at the ceiling of moving them"),
+    Column("limit", 12, lambda r: r.limit or NOTHING, numeric=False),
+)
+
+
+def plain(value: float | None) -> str:
+    """A rate; a dash for none."""
+    return NOTHING if value is None else f"{value:.1f}"
+
+
+def chart(made: tuple[Any, Any], alt: str) -> str:
+    """A chart of ``tfjslab.vis`` as an image inside the page."""
+    from tfjslab.vis.image import data_uri  # noqa: PLC0415 - matplotlib is loaded when the first chart is drawn
+
+    return f'<img class="tfl-chart" alt="{html.escape(alt)}" src="{data_uri(made[0], transparent=True)}">'
+
+
+def _charts() -> Any:
+    from tfjslab.vis import charts  # noqa: PLC0415 - see ``chart``
+
+    return charts
+
+
+def kernels(run: LabRun, _graph: Graph | None) -> str:
+    """The kernel table, the slowest first."""
+    return NO_PROFILE if run.profile is None else totals(run.profile) + kernel_table(run.profile)
+
+
+def layers(run: LabRun, _graph: Graph | None) -> str:
+    """Time by layer: chart and table."""
+    if run.profile is None:
+        return NO_PROFILE
+    rows: list[Row] = by_layer(run.profile)
+    drawn = chart(_charts().layer_time(run.profile), f"time by layer, {len(rows)} layers")
+    return drawn + table(LAYER_COLUMNS, rows)
+
+
+def memory(run: LabRun, _graph: Graph | None) -> str:
+    """Bytes alive over the run, and what is alive at the peak."""
+    if run.profile is None or not run.profile.kernels:
+        return NO_PROFILE
+    drawn = chart(_charts().memory_timeline(timeline(run.profile)), "memory over the run")
+    return drawn + f'<div class="tfl-report">{alive_at_peak(run.profile)._repr_html_()}</div>'
+
+
+def roofline(run: LabRun, _graph: Graph | None) -> str:
+    """Each node's speed against what this machine can do, and the same by kind of kernel."""
+    if run.profile is None:
+        return NO_PROFILE
+    if run.ceilings is None:
+        return EMPTY.format("the ceilings of this backend were not measured")
+    c = run.ceilings
+    drawn = chart(_charts().roofline(by_node(run.profile), c), "roofline of all nodes")
+    held = reduce.roofline(run.profile, c)
+    note = f'<div class="tfl-note">{html.escape(c.note)}</div>' if c.note else ""
+    return drawn + note + table(ROOF_COLUMNS, [held.whole, *held.kernels])
+
+
+def graph_view(run: LabRun, graph: Graph | None) -> str:
+    """The model's graph, coloured by time."""
+    if graph is None:
+        return EMPTY.format("the graph is drawn for models that were run here; a saved session does not hold it")
+    return chart(_charts().graph_view(graph, run.profile), f"graph of {run.result.model}, coloured by time")
+
+
+def compare(runs: Sequence[LabRun]) -> str:
+    """Chosen runs side by side."""
+    timed = [r for r in runs if r.result.median_ms is not None]
+    if not timed:
+        return EMPTY.format("choose runs to compare")
+    # The number tells two runs of one model on one backend apart.
+    results = [replace(r.result, model=f"#{r.number} {r.result.model}") for r in timed]
+    return chart(_charts().backend_comparison(results), f"{len(timed)} runs compared")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A tab about one run."""
+
+    name: str
+    show: Callable[[LabRun, Graph | None], str]
+
+
+PANELS = (
+    Panel("Kernels", kernels), Panel("Layers", layers), Panel("Memory", memory), Panel("Roofline", roofline),
+    Panel("Graph", graph_view),
+)

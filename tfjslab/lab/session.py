@@ -1,0 +1,185 @@
+"""What the lab remembers: the settings of a run, what it measured, all runs of a session. Inert data, no widgets.
+
+A session survives a trip through JSON. What a run found is kept whole, single times and kernels included, so that
+every panel can be drawn again from a file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tfjslab.backends.ceilings import Ceilings
+from tfjslab.base.errors import InputError, TfjslabError, UsageError
+from tfjslab.base.plain import from_plain, to_plain
+from tfjslab.bench.result import BenchResult
+from tfjslab.profiling.record import Profile
+
+FORMAT = "tfjslab-session"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What to measure and how. ``model`` is a name of the zoo, a path or an address; ``threads`` None is all cores."""
+
+    model: str
+    backend: str
+    threads: int | None = None
+    batch: int = 1
+    warmup: int = 5
+    runs: int = 50
+    real_weights: bool = False
+
+    def check(self) -> None:
+        """UsageError for settings that make no sense."""
+        if not self.model.strip():
+            raise UsageError("no model is given; choose one of the zoo, or give a path, an address or files")
+        for name, least in (("threads", 1), ("batch", 1), ("warmup", 0), ("runs", 1)):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+                raise UsageError(f"{name} is {value!r}; expected an integer >= {least}")
+
+
+@dataclass(frozen=True)
+class LabRun:
+    """One finished run. ``number`` counts from 1; ``profile`` is None when the run was stopped before one was made.
+
+    ``ceilings`` are those of its backend, once somebody asked for them.
+    """
+
+    number: int
+    settings: RunSettings
+    result: BenchResult
+    profile: Profile | None = None
+    ceilings: Ceilings | None = None
+
+    @property
+    def label(self) -> str:
+        """What tells it from the others: number, model, backend, and threads and batch where they are not 1."""
+        r, batch = self.result, self.settings.batch
+        extra = ", ".join([f"{r.threads} threads"] * (r.threads > 1) + [f"batch {batch}"] * (batch > 1))
+        return f"#{self.number} {r.model} on {r.backend}{f' ({extra})' if extra else ''}"
+
+
+@dataclass(frozen=True)
+class Session:
+    """All runs in order, and what the user wrote down."""
+
+    runs: tuple[LabRun, ...] = ()
+    notes: str = ""
+
+    def with_run(self, settings: RunSettings, result: BenchResult, profile: Profile | None) -> Session:
+        """A session with one more run."""
+        number = 1 + max((r.number for r in self.runs), default=0)
+        known = self.ceilings_of(result.backend, result.threads)
+        return replace(self, runs=(*self.runs, LabRun(number, settings, result, profile, known)))
+
+    def ceilings_of(self, backend: str, threads: int) -> Ceilings | None:
+        """What is known of a backend from another run."""
+        same = (r.ceilings for r in self.runs if (r.result.backend, r.result.threads) == (backend, threads))
+        return next((c for c in same if c is not None), None)
+
+    def with_ceilings(self, backend: str, threads: int, found: Ceilings) -> Session:
+        """All runs on that backend get its ceilings."""
+        return replace(self, runs=tuple(
+            replace(r, ceilings=found) if (r.result.backend, r.result.threads) == (backend, threads) else r
+            for r in self.runs
+        ))
+
+
+def to_json(session: Session) -> dict[str, Any]:
+    """Plain lists, dicts, strings and numbers."""
+    return {"format": FORMAT, "version": VERSION, **to_plain(session)}
+
+
+def from_json(data: Any) -> Session:
+    """The session that ``to_json`` wrote; InputError says what is wrong with another."""
+    if not isinstance(data, Mapping) or data.get("format") != FORMAT:
+        raise InputError(f"this is not a session of the lab; expected an object with format '{FORMAT}'",
+                         code="input.session")
+    if data.get("version") != VERSION:
+        raise InputError(f"this session has version {data.get('version')!r}; expected {VERSION}", code="input.session")
+    return from_plain(Session, {k: v for k, v in data.items() if k not in ("format", "version")}, "session")
+
+
+def save(session: Session, path: str | os.PathLike[str]) -> Path:
+    """Write a session to a JSON file."""
+    return write_text(path, json.dumps(to_json(session), allow_nan=False))
+
+
+def load(path: str | os.PathLike[str]) -> Session:
+    """Read a session from a JSON file; InputError names the file and the reason."""
+    try:
+        return from_json(json.loads(Path(path).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as e:
+        reason = e.strerror if isinstance(e, OSError) and e.strerror else str(e)
+        code = e.code if isinstance(e, TfjslabError) else "input.session"
+        raise InputError(f"{os.fspath(path)}: {reason}", code=code) from None
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """Write a file; UsageError names it and the reason where that cannot be done."""
+    target = Path(path)
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as e:
+        raise UsageError(f"{target} cannot be written: {e.strerror or e}") from None
+    return target
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What can be seen of a run at one moment. ``phase`` is one of ``PHASES``.
+
+    ``done`` of ``total`` are steps of the phase; ``result`` has what is known so far.
+    """
+
+    phase: str = "idle"
+    message: str = ""
+    done: int = 0
+    total: int = 0
+    settings: RunSettings | None = None
+    result: BenchResult | None = None
+    profile: Profile | None = field(default=None, repr=False)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way."""
+        return self.phase in BUSY
+
+    @property
+    def text(self) -> str:
+        """One line for the progress bar, such as ``run 23/50, median 12.4 ms``."""
+        return PHASES[self.phase](self)
+
+
+def _running(s: Snapshot) -> str:
+    return f"run {s.done}/{s.total}" + _median(s)
+
+
+def _ended(s: Snapshot) -> str:
+    return f"{s.phase}: {s.done} of {s.total} runs" + _median(s)
+
+
+def _median(s: Snapshot) -> str:
+    return f", median {s.result.median_ms:.3g} ms" if s.result and s.result.median_ms is not None else ""
+
+
+# What each phase says of itself.
+PHASES: dict[str, Callable[[Snapshot], str]] = {
+    "idle": lambda _s: "ready",
+    "loading": lambda s: f"loading {s.message}".rstrip(),
+    "compiling": lambda _s: "compiling",
+    "warming": lambda s: f"warm-up {s.done}/{s.total}",
+    "running": _running,
+    "stopping": lambda _s: "stopping",
+    "stopped": _ended,
+    "done": _ended,
+    "failed": lambda _s: "failed",
+}
+BUSY = frozenset({"loading", "compiling", "warming", "running", "stopping"})

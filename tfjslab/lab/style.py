@@ -1,0 +1,95 @@
+"""How the lab looks: one style sheet for the dashboard and for the report.
+
+Colours are JupyterLab's own variables, so that its themes hold here too; each has a value for pages that are not
+JupyterLab. Series have the colours of Okabe and Ito, which everybody can tell apart, lighter ones on dark paper.
+"""
+
+CSS = """
+.tfl { --tfl-ink: var(--jp-ui-font-color1, #222); --tfl-faint: var(--jp-ui-font-color2, #666);
+  --tfl-paper: var(--jp-layout-color1, #fff); --tfl-panel: var(--jp-layout-color2, #f4f4f4);
+  --tfl-line: var(--jp-border-color2, #ddd); --tfl-font: var(--jp-ui-font-family, system-ui, sans-serif);
+  --tfl-a: #0072B2; --tfl-b: #D55E00; --tfl-c: #009E73; --tfl-error: #b3261e;
+  color: var(--tfl-ink); font: 13px/1.4 var(--tfl-font); max-width: 100%; overflow: hidden; }
+[data-jp-theme-light="false"] .tfl { --tfl-a: #56B4E9; --tfl-b: #E69F00; --tfl-c: #2fc79a; --tfl-error: #ff8a80; }
+.tfl .widget-html-content, .tfl .jupyter-widgets .widget-html-content { line-height: 1.4; font-size: 13px;
+  font-family: var(--tfl-font); color: var(--tfl-ink); min-width: 0; }
+.tfl .widget-html, .tfl .widget-html > .widget-html-content { margin: 0; width: 100%; height: auto; }
+.tfl-header { flex-wrap: wrap; gap: 6px; align-items: center; overflow: visible; }
+.tfl-header .jupyter-button, .tfl-side .jupyter-button, .tfl-sort .jupyter-button { width: auto; min-width: 0;
+  margin: 0; }
+.tfl-header .jupyter-button { padding: 0 9px; }
+.tfl-header .widget-dropdown, .tfl-header .widget-text { margin: 0; }
+.tfl-backends { gap: 0; flex: 0 0 auto; overflow: visible; }
+.tfl-backends .jupyter-button { border-radius: 0; border: 1px solid var(--tfl-line); border-left-width: 0; }
+.tfl-backends .jupyter-button:first-child { border-left-width: 1px; border-radius: 3px 0 0 3px; }
+.tfl-backends .jupyter-button:last-child { border-radius: 0 3px 3px 0; }
+.tfl-backends .jupyter-button.mod-active { background: var(--jp-brand-color1, #1976d2);
+  color: var(--jp-ui-inverse-font-color1, #fff); box-shadow: none; }
+.tfl-progress { flex: 1 1 230px; min-width: 200px; }
+.tfl-progress-bar { position: relative; height: 28px; border-radius: 3px; overflow: hidden;
+  background: var(--tfl-panel); border: 1px solid var(--tfl-line); box-sizing: border-box; }
+.tfl-progress-bar b { position: absolute; inset: 0 auto 0 0; background: var(--tfl-a); opacity: .28; }
+.tfl-progress-bar span { position: relative; padding: 0 10px; line-height: 26px; white-space: nowrap;
+  font-variant-numeric: tabular-nums; }
+.tfl-message { color: var(--tfl-error); padding: 4px 0; overflow-wrap: anywhere; }
+.tfl-message.tfl-fine { color: var(--tfl-faint); }
+.tfl-strip { display: flex; flex-wrap: wrap; gap: 1px; background: var(--tfl-line); border: 1px solid var(--tfl-line);
+  border-radius: 3px; overflow: hidden; margin: 6px 0 0; }
+.tfl-strip div { flex: 1 1 84px; background: var(--tfl-paper); padding: 5px 10px; white-space: nowrap; cursor: help; }
+.tfl-strip small { display: block; color: var(--tfl-faint); font-size: 11px; }
+.tfl-strip b { font-size: 17px; font-weight: 600; font-variant-numeric: tabular-nums; }
+.tfl-strip i { font-style: normal; font-size: 11px; color: var(--tfl-faint); margin-left: 3px; }
+.tfl-body { gap: 8px; align-items: stretch; margin-top: 6px; overflow: hidden; }
+.tfl-tabs { flex: 1 1 0; min-width: 0; }
+.tfl-tabs .lm-TabBar-tab { flex: 0 1 auto !important; min-width: 0 !important; width: auto !important;
+  padding: 0 12px !important; }
+.tfl-tabs .widget-tab-contents, .tfl-tabs > .lm-StackedPanel { min-height: 0; padding: 8px; overflow: hidden; }
+.tfl-side { flex: 0 0 230px; border: 1px solid var(--tfl-line); border-radius: 3px; padding: 8px; gap: 6px; }
+.tfl-side > * { width: auto; margin: 0; }
+.tfl-side .widget-label { width: 92px; flex: 0 0 auto; }
+.tfl-side b { font-size: 12px; }
+.tfl-live { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 8px; overflow: hidden; }
+.tfl-card { border: 1px solid var(--tfl-line); border-radius: 3px; padding: 6px 10px 8px; height: 206px;
+  box-sizing: border-box; overflow: hidden; position: relative; }
+.tfl-card h4 { margin: 0 0 2px; font-size: 12px; font-weight: 600; }
+.tfl-key { position: absolute; top: 6px; right: 10px; font-size: 11px; color: var(--tfl-faint);
+  font-variant-numeric: tabular-nums; }
+.tfl-key i { display: inline-block; width: 12px; height: 0; border-top: 2px solid; margin: 0 4px 3px 10px; }
+.tfl-key i.tfl-median { color: var(--tfl-c); } .tfl-key i.tfl-p95 { color: var(--tfl-b); }
+.tfl-key i.tfl-area { color: var(--tfl-a); } .tfl-key i.tfl-tensors { color: var(--tfl-b); }
+.tfl-plot { display: grid; grid-template-columns: 58px 1fr; grid-template-rows: 1fr 18px; height: 168px; }
+.tfl-plot svg { width: 100%; height: 100%; display: block; border-left: 1px solid var(--tfl-line);
+  border-bottom: 1px solid var(--tfl-line); box-sizing: border-box; overflow: visible; min-height: 0; }
+.tfl-y, .tfl-x { position: relative; font-size: 11px; color: var(--tfl-faint); }
+.tfl-y span { position: absolute; right: 6px; transform: translateY(50%); white-space: nowrap; }
+.tfl-y span:last-of-type:not(:first-of-type) { transform: translateY(70%); }
+.tfl-x span { position: absolute; top: 2px; white-space: nowrap; }
+.tfl-x span:last-child { transform: translateX(-100%); }
+.tfl-plot polyline, .tfl-plot line { fill: none; stroke-width: 1.5; vector-effect: non-scaling-stroke; }
+.tfl-trace { stroke: var(--tfl-a); } .tfl-bars rect { fill: var(--tfl-a); }
+line.tfl-median { stroke: var(--tfl-c); } line.tfl-p95 { stroke: var(--tfl-b); stroke-dasharray: 4 3; }
+polygon.tfl-area { fill: var(--tfl-a); opacity: .3; } polyline.tfl-tensors { stroke: var(--tfl-b); }
+.tfl-empty { color: var(--tfl-faint); padding: 24px 8px; text-align: center; }
+.tfl table { border-collapse: collapse; width: 100%; table-layout: fixed; margin: 0; font-size: 12px;
+  font-variant-numeric: tabular-nums; color: var(--tfl-ink); border: 0; }
+.tfl th, .tfl td { padding: 2px 6px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; max-width: none;
+  border: 0; line-height: 1.5; }
+.tfl-table thead th { position: sticky; top: 0; background: var(--tfl-panel); font-weight: 600; }
+.tfl-table tbody tr { background: none; border-bottom: 1px solid var(--tfl-line); }
+.tfl .tfl-number { text-align: right; } .tfl .tfl-text { text-align: left; }
+.tfl-kernels th { text-align: left; font-weight: 400; width: 34%; } .tfl-kernels td { text-align: right; width: 13%; }
+.tfl .tfl-kernels th, .tfl .tfl-kernels td { padding: 0 4px; line-height: 18px; }
+.tfl-kernels td:nth-child(2) { width: 9%; color: var(--tfl-faint); } .tfl-kernels td.tfl-bar { width: 31%; }
+.tfl-bar b { display: block; height: 10px; background: var(--tfl-a); min-width: 1px; }
+.tfl-kernels tr:last-child .tfl-bar b { background: var(--tfl-faint); }
+.tfl-note { color: var(--tfl-faint); font-size: 12px; padding: 2px 0 6px; }
+.tfl-scroll { max-height: 440px; overflow: auto; }
+.tfl-sort { display: grid; position: sticky; top: 0; z-index: 1; background: var(--tfl-panel); overflow: hidden; }
+.tfl-sort .jupyter-button { padding: 0 6px; background: none; font-size: 12px; font-weight: 600; height: 26px;
+  overflow: hidden; text-overflow: ellipsis; text-align: left; box-shadow: none; }
+.tfl-sort .jupyter-button.tfl-number { text-align: right; }
+.tfl-chart { max-width: 100%; height: auto; display: block; margin: 0 auto 8px; }
+[data-jp-theme-light="false"] .tfl-chart { filter: invert(.92) hue-rotate(180deg); }
+.tfl-choice .widget-checkbox { width: 100%; margin: 0; } .tfl-choice .widget-label-basic { max-width: 100%; }
+.tfl-notes textarea { height: 300px; font-family: var(--tfl-font); }
+"""

@@ -1,0 +1,42 @@
+"""Models that come through the browser: their files in a folder that goes when the lab is closed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tfjslab.base.errors import UsageError
+
+_MODEL_SUFFIXES = (".json", ".tflite")
+
+
+class Uploads:
+    """A temporary folder, made when the first file comes."""
+
+    def __init__(self) -> None:
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def take(self, files: Iterable[Mapping[str, Any]]) -> Path:
+        """Write uploaded files (``name`` and ``content``) and find the model among them.
+
+        Raises UsageError unless exactly one of them is a model's main file.
+        """
+        given = [(Path(str(f["name"]).replace("\\", "/")).name, bytes(f["content"])) for f in files]
+        models = [name for name, _ in given if name.endswith(_MODEL_SUFFIXES)]
+        if len(models) != 1:
+            names = ", ".join(name for name, _ in given) or "nothing"
+            raise UsageError(f"uploaded: {names}; expected one model.json with its weight files, or one .tflite")
+        self.close()
+        self._folder = tempfile.TemporaryDirectory(prefix="tfjslab-lab-")
+        folder = Path(self._folder.name)
+        for name, content in given:
+            (folder / name).write_bytes(content)
+        return folder / models[0]
+
+    def close(self) -> None:
+        """Delete the files. Doing it again changes nothing."""
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None

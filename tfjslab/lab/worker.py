@@ -1,0 +1,239 @@
+"""One measured run in a thread of its own. It publishes inert snapshots and knows no widgets.
+
+Snapshots are published between runs, never during one, on this thread: what they cost their reader is not in any
+figure. Not more often than ten times a second, so that a fast model is not slowed down by being shown.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from tfjslab import zoo
+from tfjslab.base.errors import TfjslabError, UsageError
+from tfjslab.bench.bench import ROUNDS
+from tfjslab.bench.lane import Lane, begin, burst, is_done, result_of
+from tfjslab.bench.result import BenchResult
+from tfjslab.bench.settings import Settings
+from tfjslab.graph.ir import Graph
+from tfjslab.lab.session import BUSY, RunSettings, Snapshot
+from tfjslab.model.model import Model
+from tfjslab.model.subject import Clock, ModelSource, open_subject
+from tfjslab.profiling.collect import median_run, profile_model
+from tfjslab.profiling.record import Phases, Profile
+
+UPDATES_PER_S = 10
+# How long ``stop`` waits for the run in hand. A run that takes longer is left behind: it ends by itself, unseen.
+GRACE_S = 0.3
+STOPPED = "stopped"
+Publish = Callable[[Snapshot], None]
+
+
+@dataclass
+class Throttle:
+    """Says yes not more often than ``per_second``, by ``clock``, which gives seconds."""
+
+    clock: Clock
+    per_second: float = UPDATES_PER_S
+    _last: float | None = None
+
+    def due(self) -> bool:
+        """Whether it is time again; if so, the next time is counted from here."""
+        now = self.clock()
+        if self._last is not None and now - self._last < 1 / self.per_second:
+            return False
+        self._last = now
+        return True
+
+
+class _Stop(Exception):  # noqa: N818 - no error: it leads out of loading and compiling when Stop was pressed
+    """Stop was pressed."""
+
+
+@dataclass
+class _Seen:
+    """What the run has come to so far."""
+
+    lane: Lane | None = None  # while its model is loaded
+    result: BenchResult | None = None  # once the model is gone
+    profiles: list[Profile] = field(default_factory=list)
+    profile: Profile | None = None  # the median one of them
+    graph: Graph | None = None
+
+
+class Job:
+    """A run: ``start`` it, ``stop`` it, ``wait`` for it. The last snapshot says how it ended; nothing is raised.
+
+    ``publish`` is called on the run's own thread, except for the last snapshot of a run that had to be left behind.
+    ``after`` is an earlier job, which is waited for first: two runs at once would measure each other.
+    """
+
+    def __init__(
+        self, settings: RunSettings, publish: Publish, *, source: ModelSource | None = None,
+        clock: Clock = time.perf_counter, after: Job | None = None,
+    ) -> None:
+        self.settings = settings
+        self._source = source
+        self._clock = clock
+        self._after = after
+        self._publish = publish
+        self._throttle = Throttle(clock)
+        self._stop = threading.Event()
+        self._lock = threading.RLock()
+        self._ended = False
+        self._seen = _Seen()
+        self._thread = threading.Thread(target=self._main, name="tfjslab-lab", daemon=True)
+
+    @property
+    def graph(self) -> Graph | None:
+        """The model's graph without the bytes of its weights, once it is loaded."""
+        return self._seen.graph
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread is still at work, seen or not."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin, in the background."""
+        self._show("loading", "", 0, self.settings.runs)
+        self._thread.start()
+
+    def stop(self, grace_s: float = GRACE_S) -> None:
+        """End the run after the inference in hand, or within ``grace_s`` without it. What was measured is kept."""
+        self._stop.set()
+        self._thread.join(grace_s)
+        self._end(STOPPED)
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until everything is given back; whether that happened in time."""
+        self._thread.join(timeout_s)
+        return not self.alive
+
+    def _main(self) -> None:
+        if self._after is not None:
+            self._after.wait()
+            self._after = None
+        try:
+            self._measure()
+        except _Stop:
+            self._end(STOPPED)
+        except TfjslabError as e:
+            self._end("failed", str(e))
+        except MemoryError:
+            self._end("failed", "there is not enough memory for this run; try a smaller batch or another backend")
+        except Exception as e:  # noqa: BLE001 - whatever happens, the dashboard says so and stays usable
+            self._end("failed", f"{type(e).__name__}: {e}")
+        else:
+            self._end(STOPPED if self._stop.is_set() else "done")
+
+    def _measure(self) -> None:
+        """Load, compile, first run, warm-up, then rounds of steady runs with one profiled run after each."""
+        s = self.settings
+        s.check()
+        how = Settings(s.runs, s.warmup, None, self._clock, self._progress, self._watch)
+        with open_subject(self._source or self._open, s.backend, s.threads, self._clock) as subject:
+            model = subject.model
+            self._seen.graph = weightless(model.graph)
+            lane = self._seen.lane = Lane(model.name, model, feeds_for(model, s.batch), subject.load_ms)
+            try:
+                self._rounds(lane, how)
+            finally:
+                with self._lock:
+                    self._seen.result, self._seen.lane = result_of(lane), None
+
+    def _rounds(self, lane: Lane, how: Settings) -> None:
+        begin(lane, how)
+        count = -(-how.runs // ROUNDS)
+        self._profile(lane)
+        while not is_done(lane.times, how):
+            burst(lane, min(count, how.runs - len(lane.times)), how)
+            self._profile(lane)
+
+    def _open(self, backend: str | None, threads: int | None) -> Model:
+        s = self.settings
+        return zoo.open_model(s.model, backend, threads, self._loading, real=s.real_weights)
+
+    def _loading(self, what: str, done: int, total: int | None) -> None:
+        """Bytes of a file; the way out while loading."""
+        self._check()
+        if self._throttle.due():
+            self._show("loading", what, done, total or 0)
+
+    def _progress(self, what: str, done: int, total: int) -> None:
+        """Steps of measuring; the way out before the steady runs."""
+        self._check()
+        for ending, phase in ((": compile", "compiling"), (": warm-up", "warming")):
+            if what.endswith(ending) and (phase == "compiling" or self._throttle.due()):
+                self._show(phase, what, done, total)
+
+    def _watch(self, times: Sequence[float]) -> bool:
+        """See the times after a run; True ends them."""
+        if times and self._throttle.due():
+            self._show("running", "", len(times), self.settings.runs)
+        return self._stop.is_set()
+
+    def _check(self) -> None:
+        if self._stop.is_set():
+            raise _Stop
+
+    def _profile(self, lane: Lane) -> None:
+        self._check()
+        self._seen.profiles.append(profile_model(lane.model, lane.feeds, runs=1, warmup=0, clock=self._clock))
+        self._seen.profile = median_run(self._seen.profiles)
+        self._show("running", "", len(lane.times), self.settings.runs)
+
+    def _show(self, phase: str, message: str, done: int, total: int) -> None:
+        """Publish, unless the run has ended for its reader."""
+        with self._lock:
+            if self._ended:
+                return
+            stopping = self._stop.is_set() and phase == "running"
+            self._publish(self._snapshot("stopping" if stopping else phase, message, done, total))
+
+    def _end(self, phase: str, message: str = "") -> None:
+        """Publish the last snapshot, once."""
+        with self._lock:
+            if not self._ended:
+                self._ended = True
+                self._publish(self._snapshot(phase, message, 0, self.settings.runs))
+
+    def _snapshot(self, phase: str, message: str, done: int, total: int) -> Snapshot:
+        result = self._result(STOPPED if phase == STOPPED else "")
+        if phase not in BUSY and result is not None:
+            done = result.runs
+        return Snapshot(phase, message, done, total, self.settings, result, self._chosen(result))
+
+    def _result(self, reason: str) -> BenchResult | None:
+        lane, ended = self._seen.lane, self._seen.result
+        found = ended if lane is None else result_of(lane)
+        return replace(found, reason=reason) if found is not None else None
+
+    def _chosen(self, result: BenchResult | None) -> Profile | None:
+        """The profile whose wall is the median, with the phases of the whole run."""
+        if self._seen.profile is None or result is None:
+            return None
+        phases = Phases(result.load_ms, result.compile_ms, result.first_ms, result.times_ms)
+        return replace(self._seen.profile, phases=phases)
+
+
+def feeds_for(model: Model, batch: int) -> dict[str, Any]:
+    """Seeded inputs; UsageError when ``batch`` is asked of a model whose lengths are all fixed."""
+    fixed = not any(d is None or d < 0 for p in model.inputs for d in p.shape or ())
+    if batch != 1 and fixed:
+        raise UsageError(f"batch is {batch}, but all lengths of {model.name}'s inputs are fixed; expected 1")
+    return model.sample(batch)
+
+
+def weightless(graph: Graph) -> Graph:
+    """The graph with one element for each constant, repeated: for drawing, at no cost of memory."""
+    small = {
+        name: np.broadcast_to(c.reshape(-1)[:1].copy().reshape((1,) * c.ndim), c.shape) if c.size else c
+        for name, c in graph.constants.items()
+    }
+    return graph.with_(constants=small, functions={k: weightless(f) for k, f in graph.functions.items()})
