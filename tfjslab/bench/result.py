@@ -34,7 +34,7 @@ class BenchResult:
     warmup: int
     peak_bytes: int | None
     arena_bytes: int | None
-    weight_bytes: int
+    weight_bytes: int | None
     num_kernels: int | None
     fallback_kernels: int | None
     clock: str

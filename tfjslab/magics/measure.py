@@ -1,0 +1,72 @@
+"""Running code several times and on several backends under a profile, so that it leaves what one run leaves."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tfjslab.backends import registry
+from tfjslab.engine.measure import ProfileInfo, Profiling
+from tfjslab.engine.scopes import tidy
+from tfjslab.engine.state import STATE
+from tfjslab.engine.tensor import Tensor
+from tfjslab.magics.line import Request
+from tfjslab.magics.result import ProfileResult
+from tfjslab.profiling.collect import from_info, median_run
+
+Run = Callable[[], Awaitable[Any]]
+_OURS = 2  # what sys.getrefcount tells of an item of a list that nothing else refers to
+
+
+async def measure(request: Request, name: str, run: Run) -> list[ProfileResult]:
+    """Profile ``run`` on each backend that was asked for, one after the other; the current one is current again after.
+
+    Whatever the code raises comes out as it is; then what it made is disposed. Otherwise all tensors stay, except
+    those of earlier runs that nobody can reach any more.
+    """
+    __tracebackhide__ = True
+    results = []
+    with _backend_restored(), tidy() as scope:
+        made = STATE.local.scopes[-1].tensors
+        for backend in request.backends or (registry.get_backend(),):
+            if backend != registry.get_backend():
+                registry.set_backend(backend)
+            results.append(await _on_current(request, name, run, made))
+        scope.returns(list(made))
+    return results
+
+
+@contextmanager
+def _backend_restored() -> Iterator[None]:
+    before = registry.get_backend()
+    try:
+        yield
+    finally:
+        if registry.get_backend() != before:
+            registry.set_backend(before)
+
+
+async def _on_current(request: Request, name: str, run: Run, made: list[Tensor]) -> ProfileResult:
+    __tracebackhide__ = True
+    infos: list[ProfileInfo] = []
+    earlier, value = 0, None
+    for _ in range(request.warmup + request.runs):
+        value = None  # the value of the run before is one of those that nobody can reach any more
+        _dispose_unreachable(made, len(made))
+        earlier = len(made)
+        with Profiling() as p:
+            value = await run()
+        infos.append(p.info)
+    _dispose_unreachable(made, earlier)
+    chosen = median_run([from_info(info, name) for info in infos[request.warmup:]])
+    return ProfileResult(chosen, request.warmup, value, request.memory)
+
+
+def _dispose_unreachable(made: list[Tensor], end: int) -> None:
+    """Dispose those of the first ``end`` tensors that only this list refers to, as nobody else could do it any more."""
+    for i in range(end):
+        if not made[i].is_kept and sys.getrefcount(made[i]) <= _OURS:
+            made[i].dispose()
+    made[:] = [t for t in made if not t.is_disposed]
