@@ -114,7 +114,7 @@ class ProfileDiff(Report):
                 ("b", self.b, t.b_ms, t.b_iqr_ms, t.b_runs, self.b_peak_bytes),
             )
         )
-        notes = [f"b runs at {speed} the speed of a: {_verdict(t)}"]
+        notes = [f"b runs at {speed} the speed of a: that is {_verdict(t)}"]
         notes += [f"they differ in {c}" for c in self.changed]
         columns = ("", "profile", f"median ms ({t.source} runs)", "IQR ms", "runs", "peak")
         return Table(f"{self.a} (a) and {self.b} (b)", columns, rows, tuple(notes), left=2)
@@ -127,8 +127,7 @@ class ProfileDiff(Report):
 
 def _verdict(t: Total) -> str:
     if t.significant is None:
-        return (f"nobody can say whether that means anything, with {t.a_runs} and {t.b_runs} runs; "
-                f"expected at least {_FEWEST_RUNS} each")
+        return f"not to be judged by {t.a_runs} and {t.b_runs} runs; that takes at least {_FEWEST_RUNS} each"
     if t.significant:
         return "more than the spread of the runs explains"
     return "no more than the spread of the runs explains"
