@@ -27,6 +27,13 @@ def test_each_line_is_answered_by_one_line():
         assert peer.ask("profile")["num_kernels"] == 2
 
 
+def test_nothing_stays_of_what_the_program_left_behind():
+    with start() as peer:
+        left = Path(peer.hello["left"])
+        assert left.is_dir()
+    assert not left.exists()
+
+
 def failure(behaviour, **options):
     """What a failing program's error says, and that it is gone."""
     with start(behaviour) as peer:

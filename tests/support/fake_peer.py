@@ -7,6 +7,7 @@ The behaviour says what goes wrong and when, as ``command:how``; without a colon
 import json
 import struct
 import sys
+import tempfile
 from pathlib import Path
 
 HELLO = {"version": "1.2.3", "runtime": "fake", "backend": "fake", "import_ms": 1.0, "backend_ms": 5.0}
@@ -56,11 +57,12 @@ def answers(request):
 
 
 def main():
-    """Say hello, then answer until stdin ends."""
+    """Say hello, then answer until stdin ends. Like many programs it leaves something behind when it is killed."""
+    left = Path(tempfile.mkdtemp())
     when, _, how = sys.argv[1].partition(":")
     if when == "start":
         go_wrong(how)
-    say(json.dumps({**HELLO, "threads": int(sys.argv[2])}))
+    say(json.dumps({**HELLO, "threads": int(sys.argv[2]), "left": str(left)}))
     for line in sys.stdin:
         request = json.loads(line)
         if request["command"] == when:

@@ -7,6 +7,7 @@ and never outlives the ``with`` block it was started in. Every wait for it has a
 from __future__ import annotations
 
 import json
+import os
 import queue
 import subprocess
 import tempfile
@@ -40,14 +41,18 @@ class Peer:
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         # A file and not a pipe: nobody has to read it while the program runs, and it cannot fill up.
         self._stderr = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        # What it leaves behind when it is killed goes with this folder.
+        self._folder = tempfile.TemporaryDirectory(prefix="tfjslab-peer-", ignore_cleanup_errors=True)
+        temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self._folder.name)
         try:
             # A session of its own: Ctrl-C reaches this process alone, which then ends the program in good order.
             self._process = subprocess.Popen(  # noqa: S603 - the command is ours
                 list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, encoding="utf-8",
-                errors="replace", start_new_session=True,
+                errors="replace", start_new_session=True, env={**os.environ, **temporary},
             )
         except OSError as e:
             self._stderr.close()
+            self._folder.cleanup()
             raise PeerError(f"{name} cannot be started: {e.strerror or e}") from None
         self._reader = threading.Thread(target=self._read, name=f"tfjslab-peer-{name}", daemon=True)
         self._reader.start()
@@ -79,6 +84,7 @@ class Peer:
             except OSError:  # something was left to be written, which nobody will read
                 continue
         self._stderr.close()
+        self._folder.cleanup()
 
     def __enter__(self) -> Self:
         return self
