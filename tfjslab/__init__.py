@@ -24,6 +24,7 @@ _HOME = {
     "magics": "load_ipython_extension unload_ipython_extension",
     "lab": "Lab",
     "model": "Model load_graph_model load_layers_model load_model",
+    "model.quantize": "quantize",
     "profiling.collect": "profile_model",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}

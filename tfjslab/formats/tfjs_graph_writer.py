@@ -37,12 +37,13 @@ def save_graph_model(
         graph: what to write; it is verified first.
         directory: the folder; if it exists it must be empty or hold a model, which is replaced. Other files stay.
         shard_bytes: size of the weight files; the last is shorter.
-        quantize: store float weights as ``float16``, ``uint8`` or ``uint16``.
+        quantize: store float weights as ``float16``, ``uint8`` or ``uint16``; None for how ``tf.quantize`` left them.
         metadata: goes to ``userDefinedMetadata``.
 
     Raises UsageError for bad options, ModelError for what files cannot express, OSError when writing fails.
 
     """
+    quantize = quantize or graph.metadata.get("quantize")
     check_quantization(quantize)
     if shard_bytes < 1:
         raise UsageError(f"shard_bytes is {shard_bytes}; expected 1 or more")

@@ -63,6 +63,14 @@ def encode(name: str, array: Array, quantize: str | None) -> tuple[dict[str, Any
     return {**spec, "quantization": {**details, "original_dtype": dtype}}, values.tobytes()
 
 
+def decoded(spec: Mapping[str, Any], data: bytes) -> Array:
+    """The float32 array that TF.js makes of a quantized weight which ``encode`` gave."""
+    q = spec["quantization"]
+    stored = np.frombuffer(data, np.dtype(q["dtype"]).newbyteorder("<")).reshape(spec["shape"])
+    # In double precision, then rounded once: as TF.js does.
+    return np.asarray(stored.astype(np.float64) * q.get("scale", 1.0) + q.get("min", 0.0), np.float32)
+
+
 def _string(value: object, name: str) -> bytes:
     if not isinstance(value, (str, bytes)):
         raise ModelError(f"weight {show(name)} holds {show(value)}, expected strings", code="model.weight_spec")

@@ -77,6 +77,11 @@ class Model:
         return registry.backend(*self._chosen)
 
     @property
+    def chosen(self) -> tuple[str | None, int | None]:
+        """The backend and threads that were asked for; None follows the current ones."""
+        return self._chosen
+
+    @property
     def weight_bytes(self) -> int:
         """Bytes of all weights as loaded."""
         return sum(a.nbytes for a in self._arrays)

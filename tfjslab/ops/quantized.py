@@ -219,25 +219,30 @@ def _infer_pool(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 @op("QuantizedPool", "x", infer=_infer_pool,
     attrs=(Attr("mode", "str", choices=("max", "sum")), Attr("ksize", "ints"), STRIDES, PADDING, EXPLICIT,
-           Attr("multiplier", "int", 1), Attr("shift", "int", 0), Attr("squeeze", "bool", default=False)), cases=(
+           Attr("multiplier", "int", 1), Attr("offset", "int", 0), Attr("shift", "int", 0),
+           Attr("squeeze", "bool", default=False)), cases=(
         Case((_x(2, 7, 5, 3),), {"mode": "max", "ksize": [2], "strides": [2], "padding": "SAME"}),
         Case((_x(1, 8, 9, 20),), {"mode": "max", "ksize": [3], "strides": [2], "padding": "SAME"}),
         Case((T((1, 2, 2, 1), "int8", values=[1, 2, 3, 4]),),
              {"mode": "sum", "ksize": [2], "multiplier": 1, "shift": 2}, expect=[3]),
-        Case((_x(1, 7, 7, 24),), {"mode": "sum", "ksize": [7], "multiplier": 10700, "shift": 19, "squeeze": True}),
+        Case((_x(1, 7, 7, 24),), {"mode": "sum", "ksize": [7], "multiplier": 10700, "offset": 9999, "shift": 19,
+                                "squeeze": True}),
         Case((_x(2, 6, 7, 5),), {"mode": "sum", "ksize": [3, 2], "strides": [3, 2], "multiplier": 5461, "shift": 15}),
     ))
 def quantized_pool(
-    x: Array, *, mode: str, multiplier: int, shift: int, squeeze: bool, **attrs: Any,
+    x: Array, *, mode: str, multiplier: int, offset: int, shift: int, squeeze: bool, **attrs: Any,
 ) -> Array:
-    """Largest value of each window, or its sum * multiplier / 2**shift: a mean. The padding counts for nothing."""
+    """Largest value of each window, or (its sum * multiplier + offset) / 2**shift: a mean.
+
+    The padding counts for nothing. Multipliers have 15 bits and windows 258 elements at most, so that sums are int32.
+    """
     w = pool_window("QuantizedPool", x.shape, {**attrs, **_NHWC})
     image = pad_image(x.astype(np.int64), w)
     parts = [image[:, rows, cols] for _, _, (rows, cols) in w.taps()]
     if mode == "max":
         out = np.max(parts, axis=0)
     else:
-        out = np.clip(shift_right(np.sum(parts, axis=0) * multiplier, shift), 0, HIGHEST)
+        out = np.clip(shift_right(np.sum(parts, axis=0) * multiplier + offset, shift), 0, HIGHEST)
     return np.asarray(out[:, 0, 0] if squeeze else out).astype(np.int8)
 
 
@@ -275,3 +280,31 @@ def inverse(scale: float) -> np.float32:
 def dequantize(x: Array, *, scale: float, zero: int) -> Array:
     """The float32 values that activations stand for."""
     return np.asarray((x.astype(np.int32) - zero).astype(np.float32) * np.float32(scale))
+
+
+_DYNAMIC_HIGHEST = 63  # activations are 64 + (-63..63): seven bits, and 0 is exact
+
+
+def _infer_dynamic(ins: Specs, _attrs: Attrs) -> list[Spec]:
+    _check("DynamicQuantizedDense", ins, ("float32", "int8", "float32"))
+    x, w = ins[0].known_shape, ins[1].known_shape
+    if len(x) != 2 or len(w) != 2 or x[1] != w[0] or ins[2].known_shape != w[1:]:  # noqa: PLR2004 - matrices
+        raise ShapeError(f"DynamicQuantizedDense: {list(x)} times {list(w)} with scales {list(ins[2].known_shape)}; "
+                         "expected [rows, k] times [k, columns] with [columns]")
+    return [Spec((x[0], w[1]), "float32")]
+
+
+@op("DynamicQuantizedDense", "x filter scales", infer=_infer_dynamic,
+    flops=lambda ins, outs, _attrs: 2 * ins[0].known_shape[1] * outs[0].size, cases=(
+        # The largest of each row is 63 steps: 63 * 2 + 16 (from 15.75) * 1, times 1 / 63 and the scale.
+        Case((T((1, 2), values=[1.0, 0.25]), T((2, 1), "int8", values=[2, 1]), T((1,), values=[0.5])),
+             expect=[142 * 0.5 / 63]),
+        Case((T((3, 40), lo=0.1), _w(40, 9), T((9,), lo=0.1))),
+        Case((T((2, 3), values=[0] * 6), _w(3, 4), T((4,)))),
+    ))
+def dynamic_dense(x: Array, kernel: Array, scales: Array) -> Array:
+    """Product whose activations are quantized when it runs, each row by its own largest value; float32 out."""
+    peak = np.abs(x).max(axis=1, keepdims=True, initial=0).astype(np.float32)
+    step = np.where(peak > 0, peak / np.float32(_DYNAMIC_HIGHEST), np.float32(1))
+    sums = np.rint(x.astype(np.float32) / step).astype(np.float64) @ kernel.astype(np.float64)
+    return np.asarray(sums.astype(np.float32) * (step * scales.astype(np.float32)), np.float32)

@@ -1,0 +1,34 @@
+"""How far outputs are apart, without labels."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tfjslab.base.dtypes import Array
+
+_MATRIX_RANK = 2
+
+
+def sqnr_db(wanted: Array, found: Array) -> float | None:
+    """Signal to noise in decibels; infinite when equal, None when there is no signal to compare with."""
+    signal = float(np.square(wanted.astype(np.float64)).sum())
+    noise = float(np.square(wanted.astype(np.float64) - found.astype(np.float64)).sum())
+    if noise == 0:
+        return math.inf
+    return 10 * math.log10(signal / noise) if signal > 0 else None
+
+
+def cosine(wanted: Array, found: Array) -> float | None:
+    """Cosine of the angle between two tensors; None when one of them is zero."""
+    a, b = wanted.astype(np.float64).ravel(), found.astype(np.float64).ravel()
+    norms = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(a @ b) / norms if norms > 0 else None
+
+
+def top1_agreement(wanted: Array, found: Array) -> float | None:
+    """Share of rows whose largest value stands at the same place; None unless both are [rows, classes]."""
+    if wanted.ndim != _MATRIX_RANK or wanted.shape[0] == 0 or wanted.shape[1] < 2:  # noqa: PLR2004 - nothing to choose
+        return None
+    return float((wanted.argmax(axis=1) == found.argmax(axis=1)).mean())

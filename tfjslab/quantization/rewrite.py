@@ -1,0 +1,208 @@
+"""Rewrites a float32 graph so that chosen nodes run in integers; tensors change their encoding where the two meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tfjslab.base.dtypes import Array
+from tfjslab.graph.ir import Graph, Node
+from tfjslab.graph.verify import verify
+from tfjslab.ops import registry
+from tfjslab.ops.registry import Spec
+from tfjslab.ops.window import pair
+from tfjslab.quantization.choose import Choice, dense_weights
+from tfjslab.quantization.scheme import (
+    Scale,
+    add_parameters,
+    mean_parameters,
+    quantize_symmetric,
+    quantize_weights,
+)
+
+_WINDOW_ATTRS = ("strides", "padding", "dilations", "explicit_paddings")
+
+
+@dataclass
+class Rewriter:
+    """The graph being made. A value has an integer form (``name/int8``), a float form (its own name), or both."""
+
+    graph: Graph
+    specs: Mapping[str, Spec]
+    scales: Mapping[str, Scale]
+    nodes: list[Node] = field(default_factory=list)
+    constants: dict[str, Array] = field(default_factory=dict)
+    integers: dict[str, str] = field(default_factory=dict)
+    encodings: dict[str, Scale] = field(default_factory=dict)
+    floats: set[str] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Inputs and constants are float32 at the start."""
+        self.constants.update(self.graph.constants)
+        self.floats.update(self.constants, (p.value for p in self.graph.inputs))
+        self.taken.update(self.floats, (n.name for n in self.graph.nodes))
+
+    def name(self, wanted: str) -> str:
+        """A name that nothing has yet."""
+        found, count = wanted, 0
+        while found in self.taken:
+            count += 1
+            found = f"{wanted}_{count}"
+        self.taken.add(found)
+        return found
+
+    def emit(self, name: str, op: str, inputs: Sequence[str], layer: str, attrs: Mapping[str, Any]) -> str:
+        """Add a node of one output."""
+        resolved = registry.get(op).resolve_attrs(attrs, f"node '{name}'")
+        self.nodes.append(Node(name, op, tuple(inputs), resolved, layer=layer))
+        return name
+
+    def integer(self, value: str) -> str:
+        """The integer form of a value, made where it is first wanted."""
+        if value not in self.integers:
+            scale = self.scales[value]
+            self.integers[value] = self.emit(
+                self.name(f"{value}/int8"), "Quantize", (value,), "", {"scale": scale.scale, "zero": scale.zero},
+            )
+            self.encodings[value] = scale
+        return self.integers[value]
+
+    def real(self, value: str) -> None:
+        """Make sure that the float form of a value exists."""
+        if value and value not in self.floats:
+            scale = self.encodings[value]
+            self.emit(value, "Dequantize", (self.integers[value],), "", {"scale": scale.scale, "zero": scale.zero})
+            self.floats.add(value)
+
+    def quantized(self, node: Node, op: str, inputs: Sequence[str], scale: Scale, attrs: Mapping[str, Any]) -> None:
+        """Add the integer form of a node, whose output has the encoding ``scale``."""
+        self.integers[node.name] = self.emit(self.name(f"{node.name}/int8"), op, inputs, node.layer, attrs)
+        self.encodings[node.name] = scale
+
+    def keep(self, node: Node) -> None:
+        """Add a node that stays float32."""
+        for v in node.uses:
+            self.real(v)
+        self.nodes.append(node)
+        self.floats.update(node.outputs)
+
+    def constant(self, name: str, array: Array) -> str:
+        """Add a constant."""
+        found = self.name(name)
+        self.constants[found] = array
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Rewritten:
+    """The new graph; for each value that has an integer form its name and its encoding."""
+
+    graph: Graph
+    integers: Mapping[str, str]
+    encodings: Mapping[str, Scale]
+
+
+def rewrite(
+    graph: Graph, choices: Sequence[Choice], specs: Mapping[str, Spec], scales: Mapping[str, Scale],
+) -> Rewritten:
+    """The graph with all nodes in their chosen form; verified. ``scales`` has every value that becomes integer."""
+    r = Rewriter(graph, specs, scales)
+    for c in choices:
+        _FORMS[c.form](r, c.node)
+    for port in graph.outputs:
+        r.real(port.value)
+    used = {v for n in r.nodes for v in n.uses} | {p.value for p in graph.outputs}
+    constants = {k: v for k, v in r.constants.items() if k in used}
+    made = graph.with_(nodes=tuple(r.nodes), constants=constants)
+    verify(made)
+    return Rewritten(made, r.integers, r.encodings)
+
+
+def encoded(graph: Graph, choices: Sequence[Choice]) -> list[str]:
+    """The values whose range must be known to ``rewrite``."""
+    weighted = [c.node for c in choices if c.form and c.form != "dynamic"]
+    found = dict.fromkeys(v for n in weighted for v in (*n.inputs, n.name) if v not in graph.constants)
+    return list(found)
+
+
+def _weighted(op: str, arrange: Callable[[Node, Array], Array]) -> Callable[[Rewriter, Node], None]:
+    """A form whose weights are laid out by ``arrange`` with channels last."""
+
+    def form(r: Rewriter, node: Node) -> None:
+        x = r.integer(node.inputs[0])
+        source, target = r.encodings[node.inputs[0]], r.scales[node.name]
+        filters = r.graph.constants[node.inputs[1]]
+        bias = r.graph.constants[node.inputs[2]] if "BiasAdd" in node.attrs.get("fused_ops", ()) else None
+        w = quantize_weights(arrange(node, filters), bias, source, target)
+        # Channels were merged for the scales; only a matrix keeps its new form, which is transposed at most.
+        integers = w.filter.reshape(filters.shape) if op == "QuantizedDepthwiseConv2D" else w.filter
+        weights = [
+            r.constant(f"{node.name}/{k}", v)
+            for k, v in (("filter", integers), ("bias", w.bias), ("multiplier", w.multiplier))
+        ]
+        attrs = {k: v for k, v in node.attrs.items() if k in _WINDOW_ATTRS}
+        numbers = {"zero": source.zero, "out_zero": target.zero, "shift": w.shift}
+        r.quantized(node, op, (x, *weights), target, {**attrs, **numbers})
+
+    return form
+
+
+def _by_multiplier(_node: Node, filters: Array) -> Array:
+    """Depthwise filters: a channel is an input channel and which of its outputs."""
+    return filters.reshape(*filters.shape[:2], -1)
+
+
+def _add(r: Rewriter, node: Node) -> None:
+    a, b = (r.integer(v) for v in node.inputs)
+    ea, eb = (r.encodings[v] for v in node.inputs)
+    target = r.scales[node.name]
+    r.quantized(node, "QuantizedAdd", (a, b), target, add_parameters(ea, eb, target))
+
+
+def _max(r: Rewriter, node: Node) -> None:
+    attrs = {k: node.attrs[k] for k in ("ksize", "strides", "padding", "explicit_paddings")}
+    x = r.integer(node.inputs[0])
+    r.quantized(node, "QuantizedPool", (x,), r.encodings[node.inputs[0]], {"mode": "max", **attrs})
+
+
+def _mean(r: Rewriter, node: Node) -> None:
+    x, target = r.integer(node.inputs[0]), r.scales[node.name]
+    if node.op == "Mean":
+        size = r.specs[node.inputs[0]].known_shape[1:3]
+        attrs: dict[str, Any] = {"ksize": size, "squeeze": not node.attrs["keep_dims"]}
+    else:
+        size = pair(node.attrs["ksize"], "NHWC", node.name)
+        attrs = {k: node.attrs[k] for k in ("ksize", "strides", "padding", "explicit_paddings")}
+    numbers = mean_parameters(r.encodings[node.inputs[0]], target, size[0] * size[1])
+    r.quantized(node, "QuantizedPool", (x,), target, {"mode": "sum", **attrs, **numbers})
+
+
+def _dynamic(r: Rewriter, node: Node) -> None:
+    """Weights become integers here, activations when it runs; what is fused behind the bias follows as float."""
+    r.real(node.inputs[0])
+    filters, scales = quantize_symmetric(dense_weights(node, r.graph.constants[node.inputs[1]]))
+    inputs = [node.inputs[0], r.constant(f"{node.name}/filter", filters), r.constant(f"{node.name}/scales", scales)]
+    steps = list(node.attrs.get("fused_ops", ()))
+    names = [node.name if i == len(steps) - 1 else r.name(f"{node.name}/{s}") for i, s in enumerate(steps)]
+    first = r.name(f"{node.name}/product") if steps else node.name
+    value = r.emit(first, "DynamicQuantizedDense", inputs, node.layer, {})
+    for step, name in zip(steps, names, strict=True):
+        given = (value, node.inputs[2]) if step == "BiasAdd" else (value,)
+        op = "Add" if step == "BiasAdd" else step
+        r.nodes.append(replace(Node(name, op, given), layer=node.layer, attrs=registry.get(op).resolve_attrs({}, name)))
+        value = name
+    r.floats.add(node.name)
+
+
+_FORMS: dict[str, Callable[[Rewriter, Node], None]] = {
+    "": Rewriter.keep,
+    "conv": _weighted("QuantizedConv2D", lambda _node, w: w),
+    "depthwise": _weighted("QuantizedDepthwiseConv2D", _by_multiplier),
+    "dense": _weighted("QuantizedDense", dense_weights),
+    "add": _add,
+    "max": _max,
+    "mean": _mean,
+    "dynamic": _dynamic,
+}
