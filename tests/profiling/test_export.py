@@ -92,7 +92,7 @@ def test_counters_show_what_is_alive_from_the_start_of_each_kernel():
 
 def test_a_profile_without_phases_or_kernels_is_a_trace_too():
     trace = to_chrome_trace(Profile((), 2.0, 2.0, 0, 0, 0))
-    assert [e["name"] for e in trace["traceEvents"] if e["ph"] == "X"] == ["unattributed", "profiled run"]
+    assert [e["name"] for e in trace["traceEvents"] if e["ph"] == "X"] == ["profiled run", "unattributed"]
 
 
 def test_a_table_has_a_row_for_each_kernel():

@@ -230,7 +230,8 @@ def _report(name: str, watch: _Watch, counters: Sequence[tuple[int, int]]) -> Le
         every |= seen
     found = [_leak(kind, watch.after, watch, returned=False) for kind in every]
     leaks = sorted((k for k in found if k.tensors_per_run > 0), key=lambda k: (-k.bytes_per_run, k.site.place))
-    given = [_leak(k, watch.returned, watch, returned=True) for k in dict.fromkeys(k for c in watch.returned for k in c)]
+    kinds = dict.fromkeys(kind for seen in watch.returned for kind in seen)
+    given = [_leak(kind, watch.returned, watch, returned=True) for kind in kinds]
     named = (sum(k.tensors_per_run for k in found), sum(k.bytes_per_run for k in found))
     grown = ((counters[-1][i] - counters[0][i]) / runs for i in (0, 1))
     other = tuple(round(g - n, 9) for g, n in zip(grown, named, strict=True))
