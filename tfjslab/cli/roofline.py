@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -55,7 +54,7 @@ def hold(profile: Profile, known: dict[tuple[str, int], Ceilings] | None = None)
         return Held(profile, None, "where the profile was taken is not known")
     key = (where.backend, where.threads)
     if key not in found:
-        ceilings, reason = ceilings_of(registry.backend(*key), time.perf_counter)
+        ceilings, reason = ceilings_of(registry.backend(*key))
         if ceilings is None:
             return Held(profile, None, reason)
         found[key] = ceilings
@@ -119,7 +118,7 @@ def _ceilings_text(c: Ceilings) -> str:
 
     note = f"; {c.note}" if c.note else ""
     return (
-        f"ceilings of {c.threads} thread(s) on {cpu_model()}: {rate(c.flops_per_s)} GFLOP/s (for each thread mul+add "
+        f"ceilings of {c.threads} thread(s), in their own time, on {cpu_model()}: {rate(c.flops_per_s)} GFLOP/s (for each thread mul+add "
         f"{rate(each(c.mul_add_flops_per_s))}, fused {rate(each(c.fma_flops_per_s))}); kernels that move up to "
         f"{scaled(c.cache_bytes, 'B')}: {rate(c.bytes_per_s(0))} GB/s in {scaled(c.cache_buffer_bytes, 'B')} (copy "
         f"{rate(c.cache_copy_bytes_per_s)}, sum {rate(c.cache_sum_bytes_per_s)}); more: "

@@ -6,7 +6,7 @@ there are, so a few are tried. Everything runs several times, and the fastest co
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfjslab.backends.ceilings import Ceilings
+from tfjslab.backends.ceilings import Ceilings, thread_clock
 from tfjslab.backends.wasm.emit import SIMD, Lanes
 from tfjslab.backends.wasm.engine import Instance
 from tfjslab.backends.wasm.heap import Heap
@@ -27,7 +27,7 @@ from tfjslab.base.machine import cache_sizes
 if TYPE_CHECKING:
     from tfjslab.backends.wasm.backend import WasmBackend
 
-_ROUNDS = 15  # a ceiling that others' work kept low would make shares of more than all
+_ROUNDS = 5
 _STEPS = 1 << 16  # of a register loop: some milliseconds, against which starting threads is nothing
 _UNROLL = 16  # of ceiling.wat
 _VALUES = (8, 10, 12, 14)  # all fit the 16 vector registers of x86 together with x and y
@@ -51,7 +51,7 @@ class _Loop:
 
 
 def measure_ceilings(
-    backend: WasmBackend, clock: Callable[[], float] = time.perf_counter, memory_bytes: int | None = None,
+    backend: WasmBackend, clock: Callable[[], float] = thread_clock, memory_bytes: int | None = None,
 ) -> Ceilings:
     """Measure on as many threads as ``backend`` has. ``memory_bytes`` is the large buffer of all threads together."""
     sizes = cache_sizes()
@@ -113,26 +113,24 @@ class _Bench:
             for i in instances:
                 i.prepare("run", 5)
 
-            def share(thread: int) -> None:
+            def share(thread: int) -> float:
                 a = self.buffers[thread]
+                before = self.clock()
                 instances[thread].call("run", 0, loop.rounds, 0, a, a + loop.target)
+                return self.clock() - before
 
-            fastest = min(self._seconds(share) for _ in range(_ROUNDS))
+            rounds = [self._together(share) for _ in range(_ROUNDS)]
         finally:
             for i in instances:
                 i.close()
-        if fastest <= 0:
+        if min(map(min, rounds)) <= 0:
             raise BackendError("ceilings cannot be measured with a clock that stands still")
-        return loop.amount * len(self.buffers) / fastest
+        return max(math.fsum(loop.amount / s for s in seconds) for seconds in rounds)
 
-    def _seconds(self, share: Callable[[int], None]) -> float:
-        """Until every thread has done its share."""
-        before = self.clock()
+    def _together(self, share: Callable[[int], float]) -> list[float]:
+        """What the shares of all threads give, which begin at the same time."""
         others = [self.pool.submit(share, i) for i in range(1, len(self.buffers))]
-        share(0)
-        for other in others:
-            other.result()
-        return self.clock() - before
+        return [share(0), *(other.result() for other in others)]
 
 
 @contextmanager
