@@ -26,6 +26,8 @@ _HOME = {
     "model": "Model load_graph_model load_layers_model load_model",
     "model.quantize": "quantize",
     "profiling.collect": "profile_model",
+    "profiling.leaks": "leak_report",
+    "profiling.numeric": "numeric_diff",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
