@@ -28,14 +28,15 @@ _HOME = {
     "profiling.collect": "profile_model",
     "profiling.leaks": "leak_report",
     "profiling.numeric": "numeric_diff",
+    "vis": "vis",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
     """Find a public name where it is defined; AttributeError with a suggestion when there is none."""
-    if name == "backends":
-        found: Any = import_module("tfjslab.backends")
+    if name in {"backends", "vis"}:
+        found: Any = import_module(f"tfjslab.{name}")
     elif name in _MODULE_OF:
         found = getattr(import_module(f"tfjslab.{_MODULE_OF[name]}"), name)
     elif name.startswith("_"):

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
-from tfjslab.vis import image
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-try:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-except ImportError as e:  # pragma: no cover - the test environment has it
-    raise ImportError("charts are drawn with matplotlib, which is missing; pip install 'tfjslab[lab]'") from e
+from tfjslab.vis import image
 
 DPI = 100  # so that a hundred pixels are an inch
 A = TypeVar("A")

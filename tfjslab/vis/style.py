@@ -5,13 +5,16 @@ Nothing here touches matplotlib's global settings; colours of text and paper sta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
 from matplotlib.text import Text
+
+from tfjslab.base.errors import UsageError, did_you_mean
 
 # Okabe and Ito, "Color Universal Design" (2008), the darker ones first: they also differ when printed in grey.
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000")
@@ -19,7 +22,9 @@ BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW, BLACK = OKABE_ITO
 GREY = "#9A9A9A"  # what is not the subject: rests, hosts, unattributed time
 HATCH = "////"  # marks fallbacks, so that they show without colour
 SMALL, NORMAL, TITLE = 8.5, 9.5, 11.0  # points
-LIGHT = 0.45  # the luminance above which black reads better than white
+LIGHT = 0.18  # the relative luminance above which black has more contrast than white
+NAMED_MAPS = {"greyscale": "Greys", "viridis": "viridis", "blues": "Blues"}  # the names that tfjs-vis has
+_RGB = re.compile(r"\s*rgba?\(\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*(?:,\s*([01]|0?\.\d+)\s*)?\)\s*$")
 
 
 def colour(index: int) -> str:
@@ -35,7 +40,30 @@ def ink() -> Any:
 def on(background: Any) -> str:
     """Black or white, whichever reads better on that colour (relative luminance of WCAG 2)."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(background)]  # noqa: PLR2004 - sRGB
-    return "black" if sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True)) > LIGHT / 2 else "white"
+    return "black" if sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True)) > LIGHT else "white"
+
+
+def css_colour(value: Any) -> Any:
+    """``rgb(...)`` and ``rgba(...)`` of CSS as the hexadecimal form, which matplotlib knows; the rest as it is."""
+    found = _RGB.match(value) if isinstance(value, str) else None
+    if found is None:
+        return value
+    alpha = round(255 * float(found[4])) if found[4] else 255
+    channels = [*(int(found[i]) for i in (1, 2, 3)), alpha]
+    return f"#{''.join(f'{c:02x}' for c in channels)}" if max(channels) <= 255 else value  # noqa: PLR2004 - a byte
+
+
+def colour_map(chosen: str | Sequence[str]) -> Colormap:
+    """A colour map by tfjs-vis's or matplotlib's name, or between two colours; UsageError suggests a close name."""
+    if not isinstance(chosen, str):
+        return LinearSegmentedColormap.from_list("between", list(chosen))
+    name = NAMED_MAPS.get(chosen, chosen)
+    if name not in mpl.colormaps:
+        known = [*NAMED_MAPS, *mpl.colormaps]
+        raise UsageError(
+            f"colour map '{chosen}' is not one of {', '.join(NAMED_MAPS)}{did_you_mean(chosen, known)}",
+        )
+    return mpl.colormaps[name]
 
 
 def elide(name: str, width: int = 34) -> str:
@@ -51,19 +79,19 @@ def label(name: object, width: int = 34) -> str:
     return elide("".join(c if c.isprintable() else " " for c in str(name)), width).replace("$", r"\$")
 
 
-def quiet(ax: Axes, grid: str = "") -> None:
+def quiet(ax: Axes, grid: str = "", size: float = SMALL) -> None:
     """Remove the frame where it says nothing; ``grid`` is ``x``, ``y`` or ``both`` for thin lines behind the data."""
     ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(labelsize=SMALL)
+    ax.tick_params(labelsize=size)
     ax.set_axisbelow(True)
     if grid:
         ax.grid(axis=grid, color=ink(), alpha=0.15, linewidth=0.6)  # type: ignore[arg-type]  # "x", "y" or "both"
 
 
-def name_axes(ax: Axes, x: str = "", y: str = "", title: str = "") -> None:
+def name_axes(ax: Axes, x: str = "", y: str = "", title: str = "", size: float = NORMAL) -> None:
     """Axis labels, which carry the unit, and the title, set flush left."""
-    ax.set_xlabel(x, fontsize=NORMAL)
-    ax.set_ylabel(y, fontsize=NORMAL)
+    ax.set_xlabel(x, fontsize=size)
+    ax.set_ylabel(y, fontsize=size)
     if title:
         ax.set_title(title, fontsize=TITLE, loc="left")
 

@@ -59,8 +59,8 @@ def graph_view(
         >>> from tfjslab import zoo
         >>> from tfjslab.vis.charts import graph_view
         >>> figure, axes = graph_view(zoo.build("mobilenet_v2"))
-        >>> axes.get_title(loc="left")
-        'Graph by block: 65 nodes in 22 boxes'
+        >>> axes.get_title(loc="left").startswith("Graph by block")
+        True
 
     """
     if max_boxes < 1:

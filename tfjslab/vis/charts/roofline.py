@@ -16,7 +16,7 @@ from tfjslab.base.text import ms, scaled
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
 
-# Where the numbers of the slowest points stand, in points from theirs: each elsewhere, as such points lie close together.
+# Where the numbers of the slowest points stand, each in another direction, as such points lie close together.
 ASIDE = ((0, -18), (18, -8), (-18, -8), (0, 17), (18, 11), (-18, 11))
 AREA = 1200.0  # square points of a marker that took all of the time
 GIGA = 1e9

@@ -1,0 +1,102 @@
+"""A model's layers as a table, and the weights of one of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from matplotlib.axes import Axes
+
+from tfjslab.base.dtypes import Array
+from tfjslab.base.errors import InputError
+from tfjslab.base.text import counted
+from tfjslab.graph.ir import Graph
+from tfjslab.model.model import Model
+from tfjslab.model.summary import dims_text
+from tfjslab.vis.canvas import Chart, Charts, blank
+from tfjslab.vis.place import Place
+from tfjslab.vis.render.histogram import histogram
+from tfjslab.vis.render.table import table
+from tfjslab.vis.show.layers import Layer, find_layer, layers_of
+from tfjslab.vis.stats import stats_of
+from tfjslab.vis.style import label
+from tfjslab.vis.visor import surface_of
+
+SUMMARY = ("Layer Name", "Ops", "Output Shape", "# Of Params")
+WEIGHTS = ("Weight Name", "Shape", "Min", "Max", "# Params", "# Zeros", "# NaNs", "# Infinity")
+MAX_HISTOGRAMS = 6
+
+
+def model_summary(surface: Place, model: Model | Graph, *, ax: Axes | None = None) -> Chart:
+    """Show each layer with its ops, output shape (``?`` for the batch) and number of parameters, and their sum.
+
+    A graph does not tell what is trainable, so that column of tfjs-vis is not here; the ops are.
+
+    Args:
+        surface: ``{"name", "tab"}``, a Surface, or None.
+        model: a Model or its graph.
+        ax: where to draw instead of in a new figure.
+
+    Example:
+        >>> from tfjslab import zoo
+        >>> figure, axes = model_summary(None, zoo.build("blazeface"))
+        >>> axes.tables[0][1, 0].get_text().get_text()
+        'conv2d'
+
+    """
+    _check(model)
+    layers = layers_of(model)
+    values = [[layer.name, _ops(layer), _shape(layer), layer.parameters] for layer in layers]
+    total = ["Total", counted(len(layers), "layer"), "", sum(layer.parameters for layer in layers)]
+    return table(surface, {"headers": SUMMARY, "values": [*values, total]}, ax=ax)
+
+
+def layer(surface: Place, model: Model | Graph, which: str | int) -> Charts:
+    """Show the weights of one layer: a table with shape and statistics, and a histogram of each.
+
+    Args:
+        surface: ``{"name", "tab"}``, a Surface, or None.
+        model: a Model or its graph.
+        which: the layer's name, or its number in ``model_summary``.
+
+    Example:
+        >>> from tfjslab import zoo
+        >>> figure, axes = layer(None, zoo.build("blazeface"), "conv2d")
+        >>> axes[0].tables[0][0, 0].get_text().get_text()
+        'Weight Name'
+
+    """
+    _check(model)
+    found = find_layer(model, which)
+    shown = list(found.weights.items())[:MAX_HISTOGRAMS]
+    lines = (max(len(found.weights), 1) + 1) * 24
+    figure = blank(780, lines + 230 * len(shown) + 30)
+    axes = figure.subplots(1 + len(shown), squeeze=False, height_ratios=[lines, *[230] * len(shown)])[:, 0]
+    rows = [_weight_row(name, values) for name, values in found.weights.items()]
+    as_text = table(None, {"headers": WEIGHTS, "values": rows or [["no weights"]]}, ax=axes[0])
+    as_text.axes.set_title(f"{label(found.name, 60)}: {_ops(found)}", fontsize=10, loc="left")
+    for place, (name, values) in zip(axes[1:], shown, strict=True):
+        histogram(None, values, stats=False, max_bins=40, ax=place)
+        place.set_title(label(name, 80), fontsize=9, loc="left")
+    target = surface_of(surface)
+    if target is not None:
+        target.show(figure)
+    return Charts(figure, tuple(axes))
+
+
+def _check(model: object) -> None:
+    if not isinstance(model, (Model, Graph)):
+        raise InputError(f"got {type(model).__name__}; expected a model, from tf.load_model, or its graph")
+
+
+def _ops(layer: Layer) -> str:
+    return ", ".join(f"{op} {n}x" if n > 1 else op for op, n in Counter(layer.ops).items())
+
+
+def _shape(layer: Layer) -> str:
+    return "depends on data" if layer.shape is None else dims_text(layer.shape)
+
+
+def _weight_row(name: str, values: Array) -> list[object]:
+    stats = stats_of(values)
+    shape = dims_text(values.shape) if values.ndim else "Scalar"
+    return [name, shape, stats.min, stats.max, values.size, stats.num_zeros, stats.num_nans, stats.num_infs]
