@@ -21,6 +21,7 @@ from tfjslab.profiling.reduce import by_kernel
 
 WIDTH, HEIGHT = 400, 100  # of the drawing's own coordinates; the browser stretches them
 MOST_POINTS = 200  # of a line: more than this cannot be told apart
+SOON = 50  # runs that are few
 BINS = 24
 TOP = 7
 EMPTY = '<div class="tfl-empty">{}</div>'
@@ -67,6 +68,8 @@ def latency_trace(times_ms: Sequence[float], total: int) -> str:
         return EMPTY.format("no runs yet")
     s = spread(times_ms)
     top = nice_top(max(times_ms))
+    # Of many runs the part that is over fills the chart; of few one sees how much is left.
+    total = len(times_ms) if len(times_ms) >= total else min(total, max(SOON, int(nice_top(len(times_ms)))))
     shown = _thinned(times_ms)
     wide = max(total - 1, 1)
     points = " ".join(f"{WIDTH * i / wide:.1f},{_y(t / top)}" for i, t in shown)
@@ -170,7 +173,7 @@ def _steps(parts: Sequence[float]) -> str:
     return " ".join(f"{i * wide:.1f},{_y(v)} {(i + 1) * wide:.1f},{_y(v)}" for i, v in shown)
 
 
-TITLES = ("Latency of each run", "Latency distribution", "Top kernels", "Memory over one run")
+TITLES = ("Latency of each run", "Latency distribution", "Top kernels", "Memory")
 
 
 def charts(times_ms: Sequence[float], total: int, profile: Profile | None) -> tuple[str, str, str, str]:

@@ -14,7 +14,8 @@ CSS = """
 .tfl .widget-html-content, .tfl .jupyter-widgets .widget-html-content { line-height: 1.4; font-size: 13px;
   font-family: var(--tfl-font); color: var(--tfl-ink); min-width: 0; }
 .tfl .widget-html, .tfl .widget-html > .widget-html-content { margin: 0; width: 100%; height: auto; }
-.tfl-header { flex-wrap: wrap; gap: 6px; align-items: center; overflow: visible; }
+.tfl-header { flex-wrap: wrap; gap: 6px; align-items: center; overflow: visible;
+  padding: 2px; }
 .tfl-header .jupyter-button, .tfl-side .jupyter-button, .tfl-sort .jupyter-button { width: auto; min-width: 0;
   margin: 0; }
 .tfl-header .jupyter-button { padding: 0 9px; }
@@ -51,18 +52,17 @@ CSS = """
 .tfl-live { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 8px; overflow: hidden; }
 .tfl-card { border: 1px solid var(--tfl-line); border-radius: 3px; padding: 6px 10px 8px; height: 206px;
   box-sizing: border-box; overflow: hidden; position: relative; }
-.tfl-card h4 { margin: 0 0 2px; font-size: 12px; font-weight: 600; }
-.tfl-key { position: absolute; top: 6px; right: 10px; font-size: 11px; color: var(--tfl-faint);
+.tfl-card h4 { margin: 0 0 8px; font-size: 12px; font-weight: 600; line-height: 18px; }
+.tfl-key { position: absolute; top: 6px; right: 10px; line-height: 18px; font-size: 11px; color: var(--tfl-faint);
   font-variant-numeric: tabular-nums; }
 .tfl-key i { display: inline-block; width: 12px; height: 0; border-top: 2px solid; margin: 0 4px 3px 10px; }
 .tfl-key i.tfl-median { color: var(--tfl-c); } .tfl-key i.tfl-p95 { color: var(--tfl-b); }
 .tfl-key i.tfl-area { color: var(--tfl-a); } .tfl-key i.tfl-tensors { color: var(--tfl-b); }
-.tfl-plot { display: grid; grid-template-columns: 58px 1fr; grid-template-rows: 1fr 18px; height: 168px; }
+.tfl-plot { display: grid; grid-template-columns: 58px 1fr; grid-template-rows: 1fr 18px; height: 164px; }
 .tfl-plot svg { width: 100%; height: 100%; display: block; border-left: 1px solid var(--tfl-line);
   border-bottom: 1px solid var(--tfl-line); box-sizing: border-box; overflow: visible; min-height: 0; }
 .tfl-y, .tfl-x { position: relative; font-size: 11px; color: var(--tfl-faint); }
 .tfl-y span { position: absolute; right: 6px; transform: translateY(50%); white-space: nowrap; }
-.tfl-y span:last-of-type:not(:first-of-type) { transform: translateY(70%); }
 .tfl-x span { position: absolute; top: 2px; white-space: nowrap; }
 .tfl-x span:last-child { transform: translateX(-100%); }
 .tfl-plot polyline, .tfl-plot line { fill: none; stroke-width: 1.5; vector-effect: non-scaling-stroke; }
@@ -77,9 +77,9 @@ polygon.tfl-area { fill: var(--tfl-a); opacity: .3; } polyline.tfl-tensors { str
 .tfl-table thead th { position: sticky; top: 0; background: var(--tfl-panel); font-weight: 600; }
 .tfl-table tbody tr { background: none; border-bottom: 1px solid var(--tfl-line); }
 .tfl .tfl-number { text-align: right; } .tfl .tfl-text { text-align: left; }
-.tfl-kernels th { text-align: left; font-weight: 400; width: 34%; } .tfl-kernels td { text-align: right; width: 13%; }
+.tfl-kernels th { text-align: left; font-weight: 400; width: 40%; } .tfl-kernels td { text-align: right; width: 12%; }
 .tfl .tfl-kernels th, .tfl .tfl-kernels td { padding: 0 4px; line-height: 18px; }
-.tfl-kernels td:nth-child(2) { width: 9%; color: var(--tfl-faint); } .tfl-kernels td.tfl-bar { width: 31%; }
+.tfl-kernels td:nth-child(2) { width: 9%; color: var(--tfl-faint); } .tfl-kernels td.tfl-bar { width: 27%; }
 .tfl-bar b { display: block; height: 10px; background: var(--tfl-a); min-width: 1px; }
 .tfl-kernels tr:last-child .tfl-bar b { background: var(--tfl-faint); }
 .tfl-note { color: var(--tfl-faint); font-size: 12px; padding: 2px 0 6px; }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -30,6 +31,8 @@ from tfjslab.profiling.record import Phases, Profile
 UPDATES_PER_S = 10
 # How long ``stop`` waits for the run in hand. A run that takes longer is left behind: it ends by itself, unseen.
 GRACE_S = 0.3
+# A profiled run comes after so many seconds, but not before so many steady runs; so many of them are kept.
+ROUND_S, LEAST_RUNS, MOST_PROFILES = 2.0, 10, 99
 STOPPED = "stopped"
 Publish = Callable[[Snapshot], None]
 
@@ -61,7 +64,7 @@ class _Seen:
 
     lane: Lane | None = None  # while its model is loaded
     result: BenchResult | None = None  # once the model is gone
-    profiles: list[Profile] = field(default_factory=list)
+    profiles: deque[Profile] = field(default_factory=lambda: deque(maxlen=MOST_PROFILES))
     profile: Profile | None = None  # the median one of them
     graph: Graph | None = None
 
@@ -149,10 +152,9 @@ class Job:
 
     def _rounds(self, lane: Lane, how: Settings) -> None:
         begin(lane, how)
-        count = -(-how.runs // ROUNDS)
         self._profile(lane)
         while not is_done(lane.times, how):
-            burst(lane, min(count, how.runs - len(lane.times)), how)
+            burst(lane, round_length(lane.times, how.runs), how)
             self._profile(lane)
 
     def _open(self, backend: str | None, threads: int | None) -> Model:
@@ -185,7 +187,7 @@ class Job:
     def _profile(self, lane: Lane) -> None:
         self._check()
         self._seen.profiles.append(profile_model(lane.model, lane.feeds, runs=1, warmup=0, clock=self._clock))
-        self._seen.profile = median_run(self._seen.profiles)
+        self._seen.profile = median_run(list(self._seen.profiles))
         self._show("running", "", len(lane.times), self.settings.runs)
 
     def _show(self, phase: str, message: str, done: int, total: int) -> None:
@@ -220,6 +222,15 @@ class Job:
             return None
         phases = Phases(result.load_ms, result.compile_ms, result.first_ms, result.times_ms)
         return replace(self._seen.profile, phases=phases)
+
+
+def round_length(times_ms: Sequence[float], runs: int) -> int:
+    """Steady runs up to the next profiled one: a part of all, not more than some seconds of them, but enough that
+    profiling is the smaller part.
+    """
+    some_seconds = int(ROUND_S * 1e3 * len(times_ms) / sum(times_ms)) if sum(times_ms) > 0 else 0
+    wanted = min(-(-runs // ROUNDS), max(LEAST_RUNS, some_seconds))
+    return max(1, min(wanted, runs - len(times_ms)))
 
 
 def feeds_for(model: Model, batch: int) -> dict[str, Any]:

