@@ -25,7 +25,7 @@ PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 # The only weights that ship: those of the zoo's small trained model.
 WEIGHTS = "tfjslab/zoo/digits_model/"
-TEXT_SUFFIXES = {".py", ".wat", ".wgsl", ".mjs", ".json", ".typed", ""}
+TEXT_SUFFIXES = {".py", ".wat", ".wgsl", ".mjs", ".json", ".typed", ".ipynb", ""}
 
 
 def kernel_files(root):
@@ -132,8 +132,8 @@ def imported_third_parties(folder):
 
 def test_every_third_party_import_is_declared():
     module_to_project = {
-        "yaml": "pyyaml", "IPython": "jupyterlab", "ipykernel": "jupyterlab", "nbformat": "nbval",
-        "sklearn": "scikit-learn",
+        "yaml": "pyyaml", "IPython": "jupyterlab", "traitlets": "jupyterlab", "ipykernel": "jupyterlab",
+        "nbformat": "nbval", "sklearn": "scikit-learn",
     }
     declared = {canonicalize_name(Requirement(r).name) for r in requirements(EXTRAS)}
     ours = {p.stem for p in (REPO / "tests").iterdir()}

@@ -126,6 +126,16 @@ def test_profile_has_the_keys_of_the_contract_and_adds_up(capsys, model):
     assert "unattributed" in table
 
 
+def test_profile_runs_as_often_as_asked_shows_memory_and_writes_a_trace(capsys, model, tmp_path):
+    argv = ("profile", model, "-b", "cpu", "-r", "3", "-w", "0")
+    assert len(result(capsys, *argv)["profiled_ms"]) == 3
+    trace = tmp_path / "trace.json"
+    assert "at the peak, while" in shown(capsys, *argv, "--memory", "--trace", str(trace))
+    assert {e["ph"] for e in json.loads(trace.read_text())["traceEvents"]} >= {"X", "C", "M"}
+    assert error(capsys, *argv, "--trace", f"{tmp_path}/no/t.json") == (
+        2, f"tfjslab: error: --trace {tmp_path}/no/t.json: cannot be written (No such file or directory)")
+
+
 @pytest.fixture
 def quick(monkeypatch):
     """The main job with one run of everything."""

@@ -1,7 +1,8 @@
-"""Text files that ship with the package: the kernel sources.
+"""Files that ship with the package: the kernel sources and the notebooks.
 
-In the repository they stand at the top (``kernels/``), where a person looks for them; the wheel carries the same files
-as ``tfjslab/kernels``. Both are found here, so that nothing else has to know which of the two it runs from.
+In the repository they stand at the top (``kernels/``, ``notebooks/``), where a person looks for them; the wheel carries
+the same files as ``tfjslab/kernels`` and ``tfjslab/notebooks``. Both are found here, so that nothing else has to know
+which of the two it runs from.
 """
 
 from __future__ import annotations
@@ -10,7 +11,22 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 
-from tfjslab.base.errors import BackendUnavailableError
+from tfjslab.base.errors import BackendUnavailableError, UsageError
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def _places(name: str) -> tuple[Traversable, Traversable]:
+    """Where a folder may be. A source tree never has the first: hatch copies it in only while it builds a wheel."""
+    return files("tfjslab") / name, REPOSITORY / name
+
+
+def _found(name: str) -> Traversable | None:
+    return next((p for p in _places(name) if p.is_dir()), None)
+
+
+def _missing(name: str, what: str) -> str:
+    return f"{what} not found in {' or '.join(str(p) for p in _places(name))}; reinstall tfjslab"
 
 
 def kernels_root() -> Traversable:
@@ -18,13 +34,9 @@ def kernels_root() -> Traversable:
 
     Raises BackendUnavailableError (``install.kernels``) when the installation carries neither.
     """
-    # A source tree never has the first: hatch copies the folder in only while it builds a wheel.
-    places = (files("tfjslab") / "kernels", Path(__file__).parents[2] / "kernels")
-    found = next((p for p in places if p.is_dir()), None)
+    found = _found("kernels")
     if found is None:
-        listed = " or ".join(str(p) for p in places)
-        message = f"kernel sources not found in {listed}; reinstall tfjslab"
-        raise BackendUnavailableError(message, code="install.kernels")
+        raise BackendUnavailableError(_missing("kernels", "kernel sources"), code="install.kernels")
     return found
 
 
@@ -39,3 +51,14 @@ def kernel_text(relative: str) -> str:
     except OSError:
         message = f"kernel source '{relative}' not found in {root}; reinstall tfjslab"
         raise BackendUnavailableError(message, code="install.kernels") from None
+
+
+def notebooks_root() -> Traversable:
+    """The folder of the notebooks: the installed package's, else the repository's.
+
+    Raises UsageError (``install.notebooks``) when the installation carries neither.
+    """
+    found = _found("notebooks")
+    if found is None:
+        raise UsageError(_missing("notebooks", "notebooks"), code="install.notebooks")
+    return found

@@ -32,13 +32,14 @@ class _Console(Console):
 def emit(report: Report, json_target: str | None) -> None:
     """Write a report as JSON where asked, and show it on stdout unless the JSON goes there."""
     if json_target is not None:
-        _write_json(report.data, json_target)
+        write_json(report.data, json_target, "--json")
     if json_target != "-":
         width = None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL
         report.show(_Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False))
 
 
-def _write_json(data: Any, target: str) -> None:
+def write_json(data: Any, target: str, option: str) -> None:
+    """Write to a file, or to stdout where ``target`` is ``-``. UsageError names the ``option`` when that fails."""
     # A NaN would make the file unreadable for strict parsers; what could not be measured is None by now.
     text = json.dumps(data, indent=1, allow_nan=False) + "\n"
     if target == "-":
@@ -47,7 +48,7 @@ def _write_json(data: Any, target: str) -> None:
     try:
         Path(target).write_text(text, encoding="utf-8")
     except OSError as e:
-        raise UsageError(f"--json {target}: cannot be written ({e.strerror})") from None
+        raise UsageError(f"{option} {target}: cannot be written ({e.strerror})") from None
 
 
 def print_table(

@@ -10,13 +10,18 @@ from tfjslab.cli import roofline
 from tfjslab.cli.command import Command, Report
 from tfjslab.cli.feeds import add_shape, sampled_for
 from tfjslab.cli.models import add_model, loader, weights_note
-from tfjslab.cli.output import print_table
+from tfjslab.cli.output import print_table, write_json
 from tfjslab.cli.progress import progress
-from tfjslab.cli.text import NOTHING, ms, percent, rate, scaled, tail
+from tfjslab.cli.text import ms, percent, rate, scaled, tail
 from tfjslab.profiling import options
 from tfjslab.profiling.collect import profile_model
+from tfjslab.profiling.compare import ProfileDiff, diff
+from tfjslab.profiling.export import to_chrome_trace
+from tfjslab.profiling.files import load
+from tfjslab.profiling.memory import alive_at_peak
 from tfjslab.profiling.record import Profile, to_json
-from tfjslab.profiling.reduce import Row, by_kernel, by_node, overhead_ms, overhead_share
+from tfjslab.profiling.reduce import Row, by_kernel, by_node
+from tfjslab.profiling.words import totals
 
 DEFAULT_TOP = 15
 _WIDTH_OF_NUMBERS = 56  # what the columns beside a name take
@@ -26,26 +31,43 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     options.add_backend(parser)
     options.add_threads(parser)
+    options.add_repeats(
+        parser, runs=options.DEFAULT_RUNS, warmup=options.DEFAULT_WARMUP,
+        runs_help=f"profiled runs, and as many plain ones (default {options.DEFAULT_RUNS})",
+        warmup_help=f"runs before those, which are not counted (default {options.DEFAULT_WARMUP})",
+    )
+    options.add_profile_results(parser)
     add_shape(parser)
     parser.add_argument("--top", metavar="N", type=options.positive, default=DEFAULT_TOP,
                         help=f"how many of the slowest nodes to show (default {DEFAULT_TOP}); JSON always has all")
+    parser.add_argument("--diff", metavar="OTHER.json",
+                        help="also compare with a profile that --json wrote before: what changed from that one to this")
     roofline.configure(parser)
 
 
 def _run(args: argparse.Namespace) -> Report:
+    before = load(args.diff) if args.diff is not None else None  # a damaged file is better known at once
     with progress() as report:
         source = loader(args.model, report, real=args.real_weights)
         x = sampled_for(args.model, args.shape, report, real=args.real_weights)
-        profile = profile_model(source, x, args.backend, args.threads)
+        profile = profile_model(source, x, args.backend, args.threads, runs=args.runs, warmup=args.warmup)
         held = roofline.hold(profile) if args.roofline else None
     note = weights_note([args.model], real=args.real_weights)
+    found = diff(before, profile) if before else None
+    if args.trace is not None:
+        write_json(to_chrome_trace(profile), args.trace, "--trace")
 
     def show(console: Console) -> None:
         _show(console, profile, args.top, note)
+        if args.memory:
+            _show_peak(console, profile)
+        if found:
+            _show_diff(console, found, args.top)
         if held:
             roofline.show(console, held)
 
-    return Report({**to_json(profile), **({"roofline": held.to_json()} if held else {})}, show)
+    beside = {"diff": found, "roofline": held}
+    return Report({**to_json(profile), **{key: part.to_json() for key, part in beside.items() if part}}, show)
 
 
 def _show(console: Console, profile: Profile, top: int, note: str) -> None:
@@ -56,6 +78,20 @@ def _show(console: Console, profile: Profile, top: int, note: str) -> None:
     show_totals(console, profile)
     if note:
         console.print(note)
+
+
+def _show_peak(console: Console, profile: Profile) -> None:
+    """What is alive when the most is."""
+    for table in alive_at_peak(profile).tables():
+        print_table(console, table.title, table.columns, table.rows, left=table.left)
+
+
+def _show_diff(console: Console, found: ProfileDiff, top: int) -> None:
+    """In total, by kernel and by node; of the nodes those that changed most."""
+    for table in found.tables():
+        print_table(console, table.title, table.columns, table.rows[:top], left=table.left)
+        for note in table.notes:
+            console.print(note)
 
 
 def show_kernels(console: Console, profile: Profile, top: int | None = None) -> None:
@@ -69,14 +105,7 @@ def show_kernels(console: Console, profile: Profile, top: int | None = None) -> 
 
 def show_totals(console: Console, profile: Profile) -> None:
     """One line: kernels + unattributed = wall; and what profiling itself costs."""
-    cost = overhead_ms(profile)
-    share = overhead_share(profile)
-    shown = NOTHING if cost is None or share is None else f"{cost:+.3f} ms ({100 * share:+.1f}%)"
-    console.print(
-        f"kernels {ms(profile.kernel_ms)} ms + unattributed {ms(profile.unattributed_ms)} ms "
-        f"({percent(profile.unattributed_ms, profile.wall_ms)}) = wall {ms(profile.wall_ms)} ms; "
-        f"profiling adds {shown} to a run; peak {scaled(profile.peak_bytes, 'B')}",
-    )
+    console.print(totals(profile))
 
 
 def _print_rows(console: Console, title: str, key: str, rows: list[Row]) -> None:
