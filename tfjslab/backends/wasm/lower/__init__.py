@@ -7,11 +7,13 @@ from tfjslab.backends.wasm.lower import (
     matmul,
     movement,
     normalization,
+    quantized,
     reduction,
     slicing,
     window,
 )
 
 __all__ = [
-    "convolution", "elementwise", "image", "matmul", "movement", "normalization", "reduction", "slicing", "window",
+    "convolution", "elementwise", "image", "matmul", "movement", "normalization", "quantized", "reduction",
+    "slicing", "window",
 ]

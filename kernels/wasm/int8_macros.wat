@@ -1,0 +1,88 @@
+{# Shared by the integer kernels. Vectors of accumulators are i32x4 in $v_..., scalars $i_... #}
+{% import "macros.wat" as m with context %}
+
+{# Sixteen equal bytes, eight equal 16-bit or four equal 32-bit integers. #}
+{% macro bytes(value) %}(v128.const i8x16{{ (" %d" % value) * 16 }}){% endmacro %}
+{% macro shorts(value) %}(v128.const i16x8{{ (" %d" % value) * 8 }}){% endmacro %}
+{% macro words(value) %}(v128.const i32x4{{ (" %d" % value) * 4 }}){% endmacro %}
+
+{# Copies or fills `n` bytes, with pieces as wide as they come; long runs are loops. $i_from is moved by copy_bytes of a
+   long run, so callers set it each time. #}
+{% macro copy_bytes(dst, src, n, at=0) %}
+{% if n >= 128 %}
+(local.set $i_cpd {{ dst }})
+(local.set $i_cps {{ src }})
+{% call m.repeat("cpn", "#%d" % (n // 64)) %}
+{% for x in range(0, 64, 16) if L > 1 %}
+(v128.store offset={{ at + x }} @i_cpd (v128.load offset={{ x }} @i_cps))
+{% endfor %}
+{% for x in range(0, 64, 8) if L == 1 %}
+(i64.store offset={{ at + x }} @i_cpd (i64.load offset={{ x }} @i_cps))
+{% endfor %}
+{{ m.bump("i_cpd", 64) }}
+{{ m.bump("i_cps", 64) }}
+{% endcall %}
+{{ copy_short("@i_cpd", "@i_cps", n % 64, at) }}
+{% else %}
+{{ copy_short(dst, src, n, at) }}
+{% endif %}
+{% endmacro %}
+
+{% macro copy_short(dst, src, n, at) %}
+{% set done = namespace(n=0) %}
+{% for size, load, store in ((16, "v128.load", "v128.store"), (8, "i64.load", "i64.store"), (4, "i32.load", "i32.store"), (2, "i32.load16_u", "i32.store16"), (1, "i32.load8_u", "i32.store8")) %}
+{% if size < 16 or L > 1 %}
+{% for _ in range((n - done.n) // size) %}
+({{ store }} offset={{ at + done.n }} {{ dst }} ({{ load }} offset={{ done.n }} {{ src }}))
+{% set done.n = done.n + size %}
+{% endfor %}
+{% endif %}
+{% endfor %}
+{% endmacro %}
+
+{% macro fill_bytes(dst, n, value, at=0) %}
+(memory.fill (i32.add {{ dst }} #{{ at }}) #{{ value }} #{{ n }})
+{% endmacro %}
+
+{# Requantizes accumulators $v_<a> and $v_<b> of eight channels, whose multipliers are at $i_mp + at, into the 16-bit
+   integers $v_<out>. The rounding of the shift is in the accumulators already. #}
+{% macro shorten(out, a, b, shift, zero, at) %}
+{% set da = "(i32x4.shr_s @v_%s #%d)" % (a, shift) if shift else "@v_%s" % a %}
+{% set db = "(i32x4.shr_s @v_%s #%d)" % (b, shift) if shift else "@v_%s" % b %}
+(local.set $v_{{ out }} (i16x8.relaxed_q15mulr_s (i16x8.narrow_i32x4_s {{ da }} {{ db }}) (v128.load offset={{ at }} @i_mp)))
+{% if zero %}
+(local.set $v_{{ out }} (i16x8.add_sat_s @v_{{ out }} {{ shorts(zero) }}))
+{% endif %}
+{% endmacro %}
+
+{# Sixteen activations from twice eight 16-bit integers. #}
+{% macro pack(a, b) %}(i8x16.min_u (i8x16.narrow_i16x8_u {{ a }} {{ b }}) {{ bytes(127) }}){% endmacro %}
+
+{# Clamps the integer $i_<name>. #}
+{% macro clamp(name, low, high) %}
+(local.set $i_{{ name }} (select @i_{{ name }} #{{ low }} (i32.gt_s @i_{{ name }} #{{ low }})))
+(local.set $i_{{ name }} (select @i_{{ name }} #{{ high }} (i32.lt_s @i_{{ name }} #{{ high }})))
+{% endmacro %}
+
+{# Requantizes the scalar accumulator $i_<name>; `multiplier` is text. #}
+{% macro requantize(name, shift, zero, multiplier) %}
+(local.set $i_{{ name }} (i32.shr_s @i_{{ name }} #{{ shift }}))
+{{ clamp(name, -32768, 32767) }}
+(local.set $i_{{ name }} (i32.add #{{ zero }} (i32.shr_s (i32.add #16384 (i32.mul @i_{{ name }} {{ multiplier }})) #15)))
+{{ clamp(name, 0, 127) }}
+{% endmacro %}
+
+{# Stores the first `n` bytes of $v_<name>, or all 16. #}
+{% macro store_bytes(ptr, name, n) %}
+{% if n >= 16 %}
+(v128.store {{ ptr }} @v_{{ name }})
+{% else %}
+{% set done = namespace(n=0) %}
+{% for size in (8, 4, 2, 1) %}
+{% if n - done.n >= size %}
+(v128.store{{ 8 * size }}_lane offset={{ done.n }} {{ done.n // size }} {{ ptr }} @v_{{ name }})
+{% set done.n = done.n + size %}
+{% endif %}
+{% endfor %}
+{% endif %}
+{% endmacro %}

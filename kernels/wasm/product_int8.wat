@@ -1,0 +1,165 @@
+{# Integer matrix product, of which 1x1 convolutions, dense layers and, with `gather`, all other convolutions are made:
+   c[row][n] = requantize(sum_k a[row][k] * w[k][n] + bias[n]). Activations are 0..127, so relaxed dot products of four k
+   are exact. Weights come as [group][k / 4][nr][4], biases and multipliers as [group][nr]; the last group overlaps the
+   one before when n is no multiple of nr, and so does the last tile of `mv` rows. Tiles run in blocks, whose
+   activations stay in the first-level cache while all weights pass. lo..hi are tiles or, by `split`, groups. #}
+{% import "macros.wat" as m with context %}
+{% import "int8_macros.wat" as q with context %}
+{% set nv = nr // 4 %}
+{% set span = 4 * nr * k4 %}
+{% if split == "tiles" %}
+{% set g_lo, g_hi, t_lo, t_hi = "#0", "#%d" % groups, "@lo", "@hi" %}
+{% else %}
+{% set g_lo, g_hi, t_lo, t_hi = "@lo", "@hi", "#0", "#%d" % tiles %}
+{% endif %}
+{# $i_<name> = min(index * step, last) #}
+{% macro start(name, index, step, last) %}
+(local.set $i_{{ name }} (i32.mul {{ index }} #{{ step }}))
+(local.set $i_{{ name }} (select @i_{{ name }} #{{ last }} (i32.lt_u @i_{{ name }} #{{ last }})))
+{% endmacro %}
+{# Collects the window of output pixel $i_row into $i_to: window rows one after the other, padding is the input's zero. #}
+{% macro gather_row(g) %}
+(local.set $i_ox (i32.rem_u @i_row #{{ g.out_w }}))
+(local.set $i_oy (i32.div_u @i_row #{{ g.out_w }}))
+(local.set $i_image (i32.mul (i32.div_u @i_oy #{{ g.out_h }}) #{{ g.h * g.w * g.c }}))
+(local.set $i_oy (i32.sub (i32.mul (i32.rem_u @i_oy #{{ g.out_h }}) #{{ g.stride[0] }}) #{{ g.top }}))
+(local.set $i_ox (i32.sub (i32.mul @i_ox #{{ g.stride[1] }}) #{{ g.left }}))
+{% for ky in range(g.kh) %}
+{% set at = ky * g.kw * g.c %}
+(local.set $i_iy (i32.add @i_oy #{{ ky * g.dilation[0] }}))
+(if (i32.lt_u @i_iy #{{ g.h }}) (then
+(local.set $i_from (i32.add (i32.add @a @i_image) (i32.mul #{{ g.c }} (i32.add @i_ox (i32.mul @i_iy #{{ g.w }})))))
+{% if g.dilation[1] == 1 and g.w >= g.kw %}
+(if (i32.le_u @i_ox #{{ g.w - g.kw }}) (then
+{{ q.copy_bytes("@i_to", "@i_from", g.kw * g.c, at) }}
+) (else
+{% endif %}
+{% for kx in range(g.kw) %}
+(if (i32.lt_u (i32.add @i_ox #{{ kx * g.dilation[1] }}) #{{ g.w }}) (then
+{{ q.copy_bytes("@i_to", "(i32.add @i_from #%d)" % (kx * g.dilation[1] * g.c), g.c, at + kx * g.c) }}
+) (else
+{{ q.fill_bytes("@i_to", g.c, zero, at + kx * g.c) }}
+))
+{% endfor %}
+{% if g.dilation[1] == 1 and g.w >= g.kw %}
+))
+{% endif %}
+) (else
+{{ q.fill_bytes("@i_to", g.kw * g.c, zero, at) }}
+))
+{% endfor %}
+{% endmacro %}
+{% macro simd_tile() %}
+{% for j in range(nv) %}
+(local.set $v_b (v128.load offset={{ 16 * j }} @i_bp))
+{% for i in range(mv) %}
+(local.set $v_c{{ i }}_{{ j }} @v_b)
+{% endfor %}
+{% endfor %}
+(local.set $i_wk @i_wp)
+(block $E_k
+{% macro steps(count) %}
+{% for u in range(count) %}
+{% if u %}
+{{ m.cut("k") }}
+{% endif %}
+{% for j in range(nv) %}
+(local.set $v_w{{ j }} (v128.load offset={{ 16 * (u * nv + j) }} @i_wk))
+{% endfor %}
+{% for i in range(mv) %}
+(local.set $v_a (v128.load32_splat offset={{ 4 * u + i * pitch }} @i_ak))
+{% for j in range(nv) %}
+(local.set $v_c{{ i }}_{{ j }} (i32x4.relaxed_dot_i8x16_i7x16_add_s @v_w{{ j }} @v_a @v_c{{ i }}_{{ j }}))
+{% endfor %}
+{% endfor %}
+{% endfor %}
+{{ m.bump("i_ak", 4 * count) }}
+{{ m.bump("i_wk", 4 * nr * count) }}
+{% endmacro %}
+{% if k4 % unroll %}
+{{ steps(k4 % unroll) }}
+{% endif %}
+{% if k4 // unroll %}
+{% call m.repeat("k", "#%d" % (k4 // unroll)) %}
+{{ steps(unroll) }}
+{% endcall %}
+{% endif %}
+)
+{% for i in range(mv) %}
+{% for h in range(nv // 2) %}
+{{ q.shorten("s%d_%d" % (i, h), "c%d_%d" % (i, 2 * h), "c%d_%d" % (i, 2 * h + 1), shift, out_zero, 16 * h) }}
+{% endfor %}
+{% endfor %}
+{% if nv == 2 %}
+{% for i in range(0, mv, 2) %}
+{% set other = "@v_s%d_0" % (i + 1 if i + 1 < mv else i) %}
+(local.set $v_o {{ q.pack("@v_s%d_0" % i, other) }})
+{{ q.store_bytes("(i32.add @i_cp #%d)" % (i * n), "o", width) }}
+{% if i + 1 < mv %}
+(local.set $v_o (i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 10 11 12 13 14 15 @v_o @v_o))
+{{ q.store_bytes("(i32.add @i_cp #%d)" % ((i + 1) * n), "o", width) }}
+{% endif %}
+{% endfor %}
+{% else %}
+{% for i in range(mv) %}
+(local.set $v_o {{ q.pack("@v_s%d_0" % i, "@v_s%d_1" % i) }})
+{{ q.store_bytes("(i32.add @i_cp #%d)" % (i * n), "o", width) }}
+{% endfor %}
+{% endif %}
+{% endmacro %}
+{% macro scalar_tile() %}
+{% for i in range(mv) %}
+{% for j in range(width) %}
+(local.set $i_c{{ j }} (i32.load offset={{ 4 * j }} @i_bp))
+{% endfor %}
+(local.set $i_wk @i_wp)
+(local.set $i_am (i32.add @i_ak #{{ i * pitch }}))
+{% call m.repeat("k", "#%d" % k4) %}
+{% for u in range(4) %}
+(local.set $i_a (i32.load8_u offset={{ u }} @i_am))
+{% for j in range(width) %}
+(local.set $i_c{{ j }} (i32.add @i_c{{ j }} (i32.mul @i_a (i32.load8_s offset={{ 4 * j + u }} @i_wk))))
+{% endfor %}
+{% endfor %}
+{{ m.bump("i_am", 4) }}
+{{ m.bump("i_wk", 4 * nr) }}
+{% endcall %}
+{% for j in range(width) %}
+{{ q.requantize("c%d" % j, shift, out_zero, "(i32.load16_u offset=%d @i_mp)" % (2 * j)) }}
+(i32.store8 offset={{ i * n + j }} @i_cp @i_c{{ j }})
+{% endfor %}
+{% endfor %}
+{% endmacro %}
+(local.set $i_never (i32.load #0))
+(local.set $i_t {{ t_lo }})
+(if (i32.lt_u @i_t {{ t_hi }}) (then (loop $L_block
+(local.set $i_tend (i32.add @i_t #{{ block }}))
+(local.set $i_tend (select @i_tend {{ t_hi }} (i32.lt_u @i_tend {{ t_hi }})))
+{{ start("first", "@i_t", mv, rows - mv) }}
+{% if gather %}
+(local.set $i_to @scratch)
+{{ start("last", "@i_tend", mv, rows) }}
+(local.set $i_row @i_first)
+(loop $L_gather
+{{ gather_row(gather) }}
+{{ m.bump("i_to", pitch) }}
+(br_if $L_gather (i32.lt_u (local.tee $i_row (i32.add @i_row #1)) @i_last)))
+{% endif %}
+{% call m.for("g", g_lo, g_hi) %}
+{{ start("n0", "@i_g", nr, [n - nr, 0] | max) }}
+(local.set $i_wp (i32.add @w (i32.mul @i_g #{{ span }})))
+(local.set $i_bp (i32.add @bias (i32.mul @i_g #{{ 4 * nr }})))
+(local.set $i_mp (i32.add @multiplier (i32.mul @i_g #{{ 2 * nr }})))
+(local.set $i_tt @i_t)
+(loop $L_tile
+{{ start("rs", "@i_tt", mv, rows - mv) }}
+{% if gather %}
+(local.set $i_ak (i32.add @scratch (i32.mul (i32.sub @i_rs @i_first) #{{ pitch }})))
+{% else %}
+(local.set $i_ak (i32.add @a (i32.mul @i_rs #{{ pitch }})))
+{% endif %}
+(local.set $i_cp (i32.add (i32.add @c @i_n0) (i32.mul @i_rs #{{ n }})))
+{{ simd_tile() if L > 1 else scalar_tile() }}
+(br_if $L_tile (i32.lt_u (local.tee $i_tt (i32.add @i_tt #1)) @i_tend)))
+{% endcall %}
+(br_if $L_block (i32.lt_u (local.tee $i_t @i_tend) {{ t_hi }})))))

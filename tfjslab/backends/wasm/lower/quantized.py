@@ -1,0 +1,283 @@
+"""Integer ops: NHWC bytes with vectors over channels. Every kernel is bit-equal to the op's definition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfjslab.backends.wasm.builder import Builder, Place
+from tfjslab.backends.wasm.lower.registry import Specs, lowering
+from tfjslab.backends.wasm.templates import kernel
+from tfjslab.base.dtypes import Array
+from tfjslab.base.shapes import size_of
+from tfjslab.graph.ir import Node
+from tfjslab.ops.conv import conv_of, depthwise_of
+from tfjslab.ops.quantized import inverse, quantized_pool_window
+from tfjslab.ops.window import Pair, Window
+from tfjslab.passes.fusion import Group
+
+_NR = 8  # output channels of a tile
+_TILE_ROWS = 4
+_BLOCK_BYTES = 16 * 1024  # activations of a block of tiles: half of a first-level cache
+_CHAIN_BLOCK = 1024
+_MAX_POOL = 258
+_VECTOR = 16
+_NHWC = {"data_format": "NHWC"}
+
+
+def _refuses_empty(node: Node, specs: Specs) -> str:
+    """Refuse tensors without elements."""
+    return "empty tensor" if any(specs[v].size == 0 for v in (*node.inputs, *node.outputs)) else ""
+
+
+def _refuses_depthwise(node: Node, specs: Specs) -> str:
+    multiplier = specs[node.inputs[1]].known_shape[3]
+    return f"no WebAssembly kernel for a multiplier of {multiplier}" if multiplier > 1 else _refuses_empty(node, specs)
+
+
+def _refuses_pool(node: Node, specs: Specs) -> str:
+    if reason := _refuses_empty(node, specs):
+        return reason
+    w = quantized_pool_window([specs[node.inputs[0]]], node.attrs)
+    count = w.size[0] * w.size[1]
+    return f"no WebAssembly kernel for sums of {count}" if count > _MAX_POOL and node.attrs["mode"] == "sum" else ""
+
+
+# ---- weights ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """Places of weights, biases and multipliers."""
+
+    weights: Place
+    bias: Place
+    multiplier: Place
+
+
+def _starts(n: int, width: int) -> list[int]:
+    """First channels of groups of ``width``; the last group overlaps when n is no multiple."""
+    return [min(i, max(n - width, 0)) for i in range(0, n, width)]
+
+
+def _grouped(values: Array, width: int) -> Array:
+    """The last axis cut into groups: [groups, ..., width], with zeros behind when there are fewer than ``width``."""
+    n = values.shape[-1]
+    wide = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, max(width - n, 0))])
+    return np.stack([wide[..., s : s + width] for s in _starts(n, width)])
+
+
+def _pack(
+    b: Builder, node: Node, how: str, width: int, arrange: Callable[[Array], Array],
+) -> _Packed | None:
+    """Pack a node's constants; None when they are not constant. The zero of the input and the rounding of the shift
+    go into the bias: sum (x - zero) * w = sum x * w - zero * sum w.
+    """
+    arrays = [b.constant_array(v) for v in node.inputs[1:]]
+    if any(a is None for a in arrays):
+        return None
+    filters, bias, multiplier = (a for a in arrays if a is not None)
+    zero, shift = node.attrs["zero"], node.attrs["shift"]
+
+    def biases() -> Array:
+        sums = filters.astype(np.int64).reshape(-1, bias.size).sum(axis=0)
+        return _grouped((bias - zero * sums + (1 << shift >> 1)).astype(np.int32), width)
+
+    key = (node.name, how, width, zero, shift)
+    return _Packed(
+        b.constant((*key, "weights"), lambda: arrange(filters), filters),
+        b.constant((*key, "bias"), biases, bias),
+        b.constant((*key, "multiplier"), lambda: _grouped(multiplier.astype(np.uint16), width), multiplier),
+    )
+
+
+def _pack_product(filters: Array) -> Array:
+    """Filters [..., n] as [groups][k / 4][8][4]."""
+    flat = filters.reshape(-1, filters.shape[-1])
+    k, n = flat.shape
+    wide = np.pad(flat, ((0, -k % 4), (0, 0))).reshape(-1, 4, n)
+    return np.ascontiguousarray(_grouped(wide, _NR).transpose(0, 1, 3, 2))
+
+
+def _pack_window(filters: Array) -> Array:
+    """Depthwise filters [h, w, channels, 1] as [groups][taps / 4][16][4]."""
+    flat = filters.reshape(-1, filters.shape[2])
+    taps, n = flat.shape
+    wide = np.pad(flat, ((0, -taps % 4), (0, 0))).reshape(-1, 4, n)
+    return np.ascontiguousarray(_grouped(wide, _VECTOR).transpose(0, 1, 3, 2))
+
+
+def _on_host(b: Builder, node: Node) -> None:
+    """Let numpy run a node whose weights turn out not to be constant."""
+    b.records[-1].reason = "no WebAssembly kernel for weights that are not constant"
+    b.host(node)
+
+
+# ---- products --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Gather:
+    """How windows are collected into rows of a matrix."""
+
+    h: int
+    w: int
+    c: int
+    kh: int
+    kw: int
+    out_h: int
+    out_w: int
+    top: int
+    left: int
+    stride: Pair
+    dilation: Pair
+
+
+@lowering("QuantizedConv2D", refuses=_refuses_empty)
+def lower_conv(b: Builder, group: Group) -> None:
+    """A product over pixels; windows larger than one pixel are collected into rows first."""
+    node = group.core_node
+    x, kernel_shape = b.shape(node.inputs[0]), b.shape(node.inputs[1])
+    conv = conv_of(node.op, x, kernel_shape, {**node.attrs, **_NHWC})
+    w = conv.window
+    if conv.groups > 1:
+        b.records[-1].reason = "no WebAssembly kernel for grouped convolution"
+        b.host(node)
+        return
+    rows = w.batch * w.out_size[0] * w.out_size[1]
+    plain = w.size == w.stride == (1, 1) and w.in_size == w.out_size
+    gather = None if plain else _Gather(
+        *w.in_size, x[3], *w.size, *w.out_size, w.pad[0][0], w.pad[1][0], w.stride, w.dilation,
+    )
+    _product(b, node, rows, size_of(kernel_shape[:3]), gather)
+
+
+@lowering("QuantizedDense", refuses=_refuses_empty)
+def lower_dense(b: Builder, group: Group) -> None:
+    """A product over rows."""
+    node = group.core_node
+    rows, k = b.shape(node.inputs[0])
+    _product(b, node, rows, k, None)
+
+
+def _product(b: Builder, node: Node, rows: int, k: int, gather: _Gather | None) -> None:
+    n = b.shape(node.name)[-1]
+    packed = _pack(b, node, "product", _NR, _pack_product)
+    if packed is None:
+        _on_host(b, node)
+        return
+    k4, mv = -(-k // 4), min(_TILE_ROWS, rows)
+    pitch = 4 * k4 if gather else k
+    tiles, groups = -(-rows // mv), -(-n // _NR)
+    block = max(1, min(tiles, _BLOCK_BYTES // (mv * pitch)))
+    split = "tiles" if tiles >= groups or gather else "groups"
+    made = kernel(
+        "product_int8", ("a", "w", "bias", "multiplier", "c"), k4=k4, n=n, nr=_NR, mv=mv, rows=rows, pitch=pitch,
+        tiles=tiles, groups=groups, block=block, split=split, gather=gather, width=min(n, _NR),
+        unroll=min(4, k4), zero=node.attrs["zero"], out_zero=node.attrs["out_zero"], shift=node.attrs["shift"],
+    )
+    scratch = (block + 1) * mv * pitch + 64 if gather else 0
+    args = (b.rows(node.inputs[0]), packed.weights, packed.bias, packed.multiplier, b.new(node.name))
+    b.call(made, args, tiles if split == "tiles" else groups, flops=2 * rows * k * n, scratch_bytes=scratch)
+
+
+# ---- windows ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A window that moves over rows of pixels."""
+
+    in_h: int
+    in_w: int
+    out_h: int
+    out_w: int
+    kh: int
+    kw: int
+    top: int
+    left: int
+    right: int
+    stride: Pair
+    dilation: Pair
+
+    def scratch_bytes(self, channels: int) -> int:
+        """The rows under the window, and room for a vector that reads beyond the last."""
+        return self.kh * ((self.in_w + self.left + self.right) * channels + _VECTOR) + 64
+
+
+def _rows_of(w: Window) -> _Rows:
+    (top, _), (left, right) = w.pad
+    # What a stride leaves over on the right is read by nothing; what lies beyond the padding is never reached.
+    return _Rows(*w.in_size, *w.out_size, *w.size, top, left, right, w.stride, w.dilation)
+
+
+@lowering("QuantizedDepthwiseConv2D", refuses=_refuses_depthwise)
+def lower_depthwise(b: Builder, group: Group) -> None:
+    """Each channel by itself."""
+    node = group.core_node
+    x = b.shape(node.inputs[0])
+    w = depthwise_of(node.op, x, b.shape(node.inputs[1]), {**node.attrs, **_NHWC}).window
+    simd = b.lanes > 1
+    arrange = _pack_window if simd else (lambda f: f.reshape(-1, f.shape[2]))
+    packed = _pack(b, node, "window", _VECTOR if simd else 1, arrange)
+    if packed is None:
+        _on_host(b, node)
+        return
+    made = kernel(
+        "window_int8", ("x", "w", "bias", "multiplier", "c"), w=_rows_of(w), ch=x[3], mode="dot",
+        zero=node.attrs["zero"], out_zero=node.attrs["out_zero"], shift=node.attrs["shift"],
+    )
+    args = (b.rows(node.inputs[0]), packed.weights, packed.bias, packed.multiplier, b.new(node.name))
+    work = 2 * size_of(b.shape(node.name)) * w.size[0] * w.size[1]
+    b.call(made, args, w.batch * w.out_size[0], flops=work, scratch_bytes=_rows_of(w).scratch_bytes(x[3]))
+
+
+@lowering("QuantizedPool", refuses=_refuses_pool)
+def lower_pool(b: Builder, group: Group) -> None:
+    """Largest or mean of each window."""
+    node = group.core_node
+    x = b.shape(node.inputs[0])
+    w = quantized_pool_window([b.spec(node.inputs[0])], node.attrs)
+    numbers = {k: node.attrs[k] for k in ("multiplier", "offset", "shift")}
+    rounded = {**numbers, "offset": numbers["offset"] + (1 << numbers["shift"] >> 1)}
+    made = kernel("window_int8", ("x", "c"), w=_rows_of(w), ch=x[3], mode=node.attrs["mode"], zero=0, **rounded)
+    work = size_of(b.shape(node.name)) * w.size[0] * w.size[1]
+    args = (b.rows(node.inputs[0]), b.new(node.name))
+    b.call(made, args, w.batch * w.out_size[0], flops=work, scratch_bytes=_rows_of(w).scratch_bytes(x[3]))
+
+
+# ---- elementwise -----------------------------------------------------------------------------------------------------
+
+
+def _chain(b: Builder, node: Node, mode: str, **params: float) -> None:
+    size = size_of(b.shape(node.name))
+    pointers = ("a", "b", "c") if mode == "add" else ("a", "c")
+    made = kernel("chain_int8", pointers, mode=mode, n=size, block=_CHAIN_BLOCK, **params)
+    args = (*(b.rows(v) for v in node.inputs), b.new(node.name))
+    b.call(made, args, -(-size // _CHAIN_BLOCK), flops=size)
+
+
+@lowering("QuantizedAdd", refuses=_refuses_empty)
+def lower_add(b: Builder, group: Group) -> None:
+    """Sum of tensors with different scales."""
+    node = group.core_node
+    a = node.attrs
+    rounded = a["offset"] + (1 << a["shift"] >> 1)
+    _chain(b, node, "add", a_multiplier=a["a_multiplier"], b_multiplier=a["b_multiplier"], offset=rounded,
+           shift=a["shift"])
+
+
+@lowering("Quantize", refuses=_refuses_empty)
+def lower_quantize(b: Builder, group: Group) -> None:
+    """From float32 to activations."""
+    node = group.core_node
+    _chain(b, node, "quantize", factor=float(inverse(node.attrs["scale"])), zero=node.attrs["zero"])
+
+
+@lowering("Dequantize", refuses=_refuses_empty)
+def lower_dequantize(b: Builder, group: Group) -> None:
+    """From activations to float32."""
+    node = group.core_node
+    _chain(b, node, "dequantize", factor=node.attrs["scale"], zero=node.attrs["zero"])
