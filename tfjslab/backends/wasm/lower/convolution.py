@@ -107,8 +107,9 @@ def _pointwise(b: Builder, group: Group, x: str, w: str) -> None:
     n, step = shape.n, shape.step
     source = b.planes(x)
     tails = both_epilogues(b, group)
-    few = shape.vectors if shape.vectors <= 16 else 0  # noqa: PLR2004 - beyond this, rests do not matter
-    kind = f"pointwise vectors={few or 'many'} inner={size_class(k)} {tails(BIASED)}"
+    # With few vectors the rest of the division into tiles matters, with many only the size.
+    vectors = str(shape.vectors) if shape.vectors <= 16 else size_class(shape.vectors)  # noqa: PLR2004 - see above
+    kind = f"pointwise vectors={vectors} inner={size_class(k)} {tails(BIASED)}"
     tile = b.choose(kind, tiles(b), lambda t: shape.trial(t, tails(t.biased), b.lanes))
     tail = tails(tile.biased)
     kern, units, scratch, nr = shape.kernel(tile, tail, b.lanes)

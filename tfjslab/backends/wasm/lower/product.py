@@ -38,7 +38,7 @@ def group_size(outputs: int, most: int) -> int:
 
 def size_class(n: int) -> str:
     """Sizes that behave alike: by powers of two, and all large ones together."""
-    return f"<{2 ** min(n.bit_length(), 8)}"
+    return f"<{2 ** min(n.bit_length(), 10)}"
 
 
 def splat_round(n: int) -> int:
