@@ -89,6 +89,14 @@ def test_a_profile_has_the_same_short_text_each_time():
     assert repr(profile(kernel())) == "Profile(model on cpu: 1 kernel)"
 
 
+def test_a_notebook_shows_the_slowest_kernels_and_the_sum():
+    page = profile(*(kernel(node=f"<{i}>", ms=i / 10) for i in range(30)), wall=50.0)._repr_html_()
+    assert "model on cpu: the slowest 20 of 30 kernels" in page
+    assert page.count("<tr>") == 21
+    assert page.index("&lt;29&gt;") < page.index("&lt;28&gt;")
+    assert "kernels 43.50 ms + unattributed 6.50 ms = wall 50.00 ms; peak 100 B" in page
+
+
 @given(st.lists(st.floats(0, 1e3), max_size=30), st.floats(0, 1e5))
 def test_kernels_and_rest_give_the_wall_exactly(times, wall):
     kernels = [kernel(ms=t) for t in times]

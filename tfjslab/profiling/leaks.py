@@ -103,9 +103,9 @@ class LeakReport(Report):
                          "(weights of models that were not disposed, or other threads)")
         if self.leaks:
             notes.append("tidy frees what is made in it, dispose what is named; what is kept stays")
-        leaks = Table(f"{self.name}: {verdict}, over {self.runs} runs", _COLUMNS, _rows(self.leaks), tuple(notes), 2)
+        leaks = Table(f"{self.name}: {verdict}, over {self.runs} runs", _COLUMNS, _rows(self.leaks), tuple(notes), 3)
         title = "Returned to the caller, who has to dispose them (this report did)"
-        return (leaks, Table(title, _COLUMNS, _rows(self.returned), (), 2)) if self.returned else (leaks,)
+        return (leaks, Table(title, _COLUMNS, _rows(self.returned), (), 3)) if self.returned else (leaks,)
 
     def __repr__(self) -> str:
         if self.ok:
@@ -115,13 +115,13 @@ class LeakReport(Report):
         return f"LeakReport({self.name}: {counted(len(self.leaks), 'leak')} in {self.runs} runs{found})"
 
 
-_COLUMNS = ("tensors of", "made at", "alive after each run", "tensors a run", "bytes a run", "code")
+_COLUMNS = ("tensors of", "made at", "code", "alive after each run", "tensors a run", "bytes a run")
 
 
 def _rows(leaks: Sequence[Leak]) -> tuple[tuple[object, ...], ...]:
     return tuple(
-        (leak.what, leak.site.place, " ".join(map(str, leak.alive)), f"{leak.tensors_per_run:+g}",
-         scaled(leak.bytes_per_run, "B"), leak.site.source)
+        (leak.what, leak.site.place, leak.site.source, " ".join(map(str, leak.alive)), f"{leak.tensors_per_run:+g}",
+         scaled(leak.bytes_per_run, "B"))
         for leak in leaks
     )
 

@@ -18,10 +18,13 @@ from tfjslab.backends.base import BufferLife
 from tfjslab.base.errors import InputError
 from tfjslab.base.machine import cpu_model, usable_cores
 from tfjslab.base.plain import from_plain, to_plain
-from tfjslab.base.text import counted
+from tfjslab.base.tables import Table, as_html
+from tfjslab.base.text import counted, ms, percent, scaled
 
 VERSION = 1  # of the JSON; a field that changes its meaning raises it
 _BESIDE = ("version", "diff", "roofline")  # keys of the JSON that are not of the profile
+
+_SHOWN = 20  # kernels in a notebook's table
 
 Shape = tuple[int, ...]
 
@@ -118,6 +121,20 @@ class Profile:
 
     def __repr__(self) -> str:
         return f"Profile({self.label}: {counted(len(self.kernels), 'kernel')})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the slowest kernels, and the sum that gives the wall."""
+        slowest = sorted(self.kernels, key=lambda k: -k.kernel_time_ms)[:_SHOWN]
+        rows = tuple(
+            (k.node, k.name, ms(k.kernel_time_ms), percent(k.kernel_time_ms, self.wall_ms), scaled(k.flops),
+             scaled(k.bytes_moved, "B"), k.reason or ("on the host" if k.fallback else ""))
+            for k in slowest
+        )
+        title = f"{self.label}: the slowest {len(slowest)} of {counted(len(self.kernels), 'kernel')}"
+        total = (f"kernels {ms(self.kernel_ms)} ms + unattributed {ms(self.unattributed_ms)} ms = "
+                 f"wall {ms(self.wall_ms)} ms; peak {scaled(self.peak_bytes, 'B')}")
+        columns = ("node", "kernel", "ms", "share", "FLOPs", "bytes moved", "fallback")
+        return as_html(Table(title, columns, rows, (total,), left=2))
 
 
 def attribute(kernels: Sequence[KernelRecord], wall_ms: float) -> tuple[float, float]:
