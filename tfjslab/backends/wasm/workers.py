@@ -41,7 +41,7 @@ class Workers:
     def __init__(self, count: int, heap: Heap) -> None:
         self._job: Job | None = None
         self._errors: list[BaseException] = []
-        self._open = 0  # jobs handed out and not yet finished, of all workers
+        self._inside = 0  # workers that are in a job
         self._done = threading.Condition()
         self._heap = heap
         self.word = heap.alloc(64)
@@ -69,9 +69,7 @@ class Workers:
         It returns when the caller's part is done, which by the barrier at its end means that all results are there;
         the workers may still be on their way back (see ``settle``). Raises the first error of any part.
         """
-        with self._done:
-            self._errors.clear()
-            self._open += len(self._threads)
+        self._errors.clear()
         self._job = job
         try:
             job(0)
@@ -82,9 +80,12 @@ class Workers:
             raise
 
     def settle(self) -> None:
-        """Wait until no worker is inside a job: before what they run in may be taken away."""
+        """Wait until no worker is inside a job: before what they run in may be taken away.
+
+        Who has passed a barrier with the caller is inside; who was never woken, because Ctrl-C came first, is not.
+        """
         with self._done:
-            self._done.wait_for(lambda: self._open == 0)
+            self._done.wait_for(lambda: self._inside == 0)
 
     def close(self) -> None:
         """End the threads and give everything back."""
@@ -105,10 +106,12 @@ class Workers:
             seen = int(word[0])
             if self._job is None:
                 return
+            with self._done:
+                self._inside += 1
             try:
                 self._job(tid)
             except BaseException as e:  # noqa: BLE001 - the caller raises it
                 self._errors.append(e)
             with self._done:
-                self._open -= 1
+                self._inside -= 1
                 self._done.notify_all()
