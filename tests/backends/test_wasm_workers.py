@@ -56,7 +56,7 @@ def test_all_parts_run_each_time(workers):
 
 def test_a_failed_caller_waits_for_the_others_and_gives_their_error_first(workers):
     meeting = _Meeting(workers, failing=(0, 2))
-    with pytest.raises(ValueError, match="part [02] failed"):
+    with pytest.raises(ValueError, match=r"part [02] failed"):
         workers.run(meeting)
     workers.run(_Meeting(workers))
     meeting.waker.close()
