@@ -25,6 +25,7 @@ _HOME = {
     "lab": "Lab",
     "model": "Model load_graph_model load_layers_model load_model",
     "model.quantize": "quantize",
+    "profiling": "profiling",
     "profiling.collect": "profile_model",
     "profiling.leaks": "leak_report",
     "profiling.numeric": "numeric_diff",
@@ -35,7 +36,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.
 
 def __getattr__(name: str) -> Any:
     """Find a public name where it is defined; AttributeError with a suggestion when there is none."""
-    if name in {"backends", "vis"}:
+    if name in {"backends", "profiling", "vis"}:
         found: Any = import_module(f"tfjslab.{name}")
     elif name in _MODULE_OF:
         found = getattr(import_module(f"tfjslab.{_MODULE_OF[name]}"), name)
