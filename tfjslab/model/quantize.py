@@ -22,16 +22,17 @@ from tfjslab.graph.ir import Graph
 from tfjslab.graph.specialize import specialize
 from tfjslab.model.model import Model
 from tfjslab.ops.registry import Spec
+from tfjslab.passes.registry import run_passes
 from tfjslab.quantization.calibrate import Observed, calibration_batches, check_method
-from tfjslab.quantization.choose import Choice, choose, fold_padding
-from tfjslab.quantization.metrics import cosine, sqnr_db, top1_agreement
+from tfjslab.quantization.choose import Choice, choose
+from tfjslab.quantization.metrics import classes_of, cosine, sqnr_db, top1_agreement
 from tfjslab.quantization.report import NodeReport, OutputReport, QuantizationReport, WeightReport
 from tfjslab.quantization.rewrite import Rewritten, encoded, rewrite
 from tfjslab.quantization.scheme import Scale
 
 INT8, DYNAMIC = "int8", "dynamic-int8"
 KINDS = (INT8, DYNAMIC, *QUANTIZATIONS)
-_INT8_FORMS = ("conv", "depthwise", "dense", "add", "max", "mean")
+_INT8_FORMS = ("conv", "depthwise", "dense", "add", "clamp", "max", "mean")
 Batches = Sequence[Mapping[str, Array]]
 
 
@@ -54,7 +55,7 @@ def quantize(
     """Quantize ``model``, which stays as it is.
 
     Args:
-        model: a loaded model; batch norms should be folded and steps fused before (``FusedConv2D`` graphs).
+        model: a loaded model. Before ``int8`` and ``dynamic-int8`` the passes of ``tf.optimize`` fuse its nodes.
         kind: ``int8``, ``dynamic-int8``, or a way to store weights: ``float16``, ``uint8``, ``uint16``.
         calibration: for ``int8``: an array, a mapping by input name, or a list of them.
         method: how ranges follow from calibration: ``minmax``, ``percentile`` or ``mse``.
@@ -74,9 +75,9 @@ def quantize(
         batches: Batches = [model.sample()]
     else:
         batches = calibration_batches(calibration, model.inputs)
-    graph = fold_padding(model.graph)
+    graph, left_out = _fused(model.graph, exclude)
     specs = specialize(graph, _feed_specs(graph, batches[0])).specs
-    choices = _choices(graph, specs, exclude, kind)
+    choices = _choices(graph, specs, left_out, kind)
     if not any(c.form for c in choices):
         reasons = "; ".join(dict.fromkeys(c.reason for c in choices))
         raise InputError(f"no node of model '{model.name}' can run in integers ({kind}): {reasons}",
@@ -101,6 +102,23 @@ def _choices(graph: Graph, specs: Mapping[str, Spec], exclude: Collection[str], 
         return choose(graph, specs, exclude, _INT8_FORMS)
     found = choose(graph, specs, exclude, ("dense",))
     return tuple(Choice(c.node, "dynamic") if c.form else c for c in found)
+
+
+def _fused(graph: Graph, exclude: Collection[str]) -> tuple[Graph, frozenset[str]]:
+    """The graph with batch norms, biases, activations and padding in the nodes before or behind them.
+
+    Also the nodes to exclude there: what was fused away stands for the node that took it in.
+    """
+    names = [n.name for g in graph.all_graphs() for n in g.nodes]
+    for name in exclude:
+        if name not in names:
+            raise UsageError(f"exclude: '{name}' is not a node of the model{did_you_mean(name, names)}")
+    fused, reports = run_passes(graph, target="tfjslab")
+    left_out = set(exclude)
+    for change in (c for r in reports for c in r.changes):
+        if left_out.intersection(change.removed):
+            left_out.update(change.changed)
+    return fused, frozenset(left_out)
 
 
 def _evaluation(model: Model, calibration: Any, evaluation: Any) -> tuple[Batches, str]:
@@ -146,7 +164,9 @@ def _compare(plain: Model, new: Model, batches: Batches) -> tuple[OutputReport, 
         a = np.concatenate([np.atleast_1d(wanted[port.value]) for wanted, _ in pairs])
         b = np.concatenate([np.atleast_1d(got[port.value]) for _, got in pairs])
         error = float(np.abs(a.astype(np.float64) - b).max(initial=0))
-        found.append(OutputReport(port.name, a.shape[0], error, sqnr_db(a, b), cosine(a, b), top1_agreement(a, b)))
+        found.append(OutputReport(
+            port.name, a.shape[0], error, sqnr_db(a, b), cosine(a, b), top1_agreement(a, b), classes_of(a),
+        ))
     return tuple(found)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from tfjslab.base.dtypes import Array
-from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.graph.ir import Graph, Node
 from tfjslab.ops.registry import Spec
 from tfjslab.ops.window import pair, window
@@ -35,11 +34,7 @@ class Choice:
 def choose(
     graph: Graph, specs: Mapping[str, Spec], exclude: Collection[str], forms: Collection[str],
 ) -> tuple[Choice, ...]:
-    """One choice for each node, in order. UsageError when ``exclude`` names nodes that are not there."""
-    names = [n.name for n in graph.nodes]
-    for name in exclude:
-        if name not in names:
-            raise UsageError(f"exclude: '{name}' is not a node of the model{did_you_mean(name, names)}")
+    """One choice for each node, in order; the nodes in ``exclude`` stay float32."""
     found = []
     for node in graph.nodes:
         form, reason = ("", "excluded by the caller") if node.name in exclude else _form(node, graph, specs)
@@ -102,6 +97,11 @@ def _add(node: Node, graph: Graph, specs: Mapping[str, Spec]) -> tuple[str, str]
     return "add", ""
 
 
+def _clamp(node: Node, _graph: Graph, specs: Mapping[str, Spec]) -> tuple[str, str]:
+    dtype = specs[node.inputs[0]].dtype
+    return ("clamp", "") if dtype == "float32" else ("", f"it clamps {dtype}")
+
+
 def _pool(node: Node, _graph: Graph, specs: Mapping[str, Spec]) -> tuple[str, str]:
     shape = specs[node.inputs[0]].known_shape
     if specs[node.inputs[0]].dtype != "float32" or len(shape) != _IMAGE_RANK:
@@ -125,36 +125,5 @@ def _pool(node: Node, _graph: Graph, specs: Mapping[str, Spec]) -> tuple[str, st
 
 _FINDERS: dict[str, Callable[[Node, Graph, Mapping[str, Spec]], tuple[str, str]]] = {
     **dict.fromkeys(_CONVS, _conv), "BatchMatMul": _dense, "_FusedMatMul": _dense, "Add": _add, "MaxPool": _pool,
-    "AvgPool": _pool, "Mean": _pool,
+    "AvgPool": _pool, "Mean": _pool, "Relu": _clamp, "Relu6": _clamp,
 }
-
-
-def fold_padding(graph: Graph) -> Graph:
-    """Let convolutions pad for themselves where a Pad of zeros is read by nothing else."""
-    pads = {n.name: n for n in graph.nodes if n.op == "PadV2" and _is_spatial(n)}
-    readers = graph.consumers()
-    kept = {p.value for p in graph.outputs}
-    folded: dict[str, str] = {}
-    nodes: list[Node] = []
-    for node in graph.nodes:
-        pad = pads.get(node.inputs[0]) if node.op in _CONVS else None
-        if pad is None or len(readers[pad.name]) > 1 or pad.name in kept or not _takes(node):
-            nodes.append(node)
-            continue
-        flat = tuple(n for p in pad.attrs["paddings"] for n in p)
-        attrs = {**node.attrs, "padding": "EXPLICIT", "explicit_paddings": flat}
-        nodes.append(replace(node, inputs=(pad.inputs[0], *node.inputs[1:]), attrs=attrs))
-        folded[pad.name] = node.name
-    return graph.with_(nodes=tuple(n for n in nodes if n.name not in folded))
-
-
-def _takes(node: Node) -> bool:
-    return node.attrs.get("padding") == "VALID" and node.attrs["data_format"] == "NHWC"
-
-
-def _is_spatial(node: Node) -> bool:
-    pairs = node.attrs.get("paddings", ())
-    return (
-        not node.attr_inputs and not node.attrs.get("constant_value") and len(pairs) == _IMAGE_RANK
-        and not any(map(sum, (pairs[0], pairs[3])))
-    )

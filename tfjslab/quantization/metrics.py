@@ -27,8 +27,18 @@ def cosine(wanted: Array, found: Array) -> float | None:
     return float(a @ b) / norms if norms > 0 else None
 
 
+def has_classes(scores: Array) -> bool:
+    """Whether these can be scores of classes: [rows, classes]."""
+    return scores.ndim == _MATRIX_RANK and scores.shape[0] > 0 and scores.shape[1] > 1
+
+
+def classes_of(scores: Array) -> int | None:
+    """How many different classes come first; None unless these are [rows, classes]."""
+    return len(np.unique(scores.argmax(axis=1))) if has_classes(scores) else None
+
+
 def top1_agreement(wanted: Array, found: Array) -> float | None:
     """Share of rows whose largest value stands at the same place; None unless both are [rows, classes]."""
-    if wanted.ndim != _MATRIX_RANK or wanted.shape[0] == 0 or wanted.shape[1] < 2:  # noqa: PLR2004 - nothing to choose
+    if not has_classes(wanted):
         return None
     return float((wanted.argmax(axis=1) == found.argmax(axis=1)).mean())

@@ -36,7 +36,10 @@ class WeightReport:
 
 @dataclass(frozen=True)
 class OutputReport:
-    """One output of the whole model against float32, on ``samples`` rows of the evaluation data."""
+    """One output of the whole model against float32, on ``samples`` rows of the evaluation data.
+
+    ``classes`` is how many different answers float32 gives: an agreement on one class says nothing.
+    """
 
     name: str
     samples: int
@@ -44,6 +47,7 @@ class OutputReport:
     sqnr_db: float | None
     cosine: float | None
     top1_agreement: float | None
+    classes: int | None
 
 
 @dataclass(frozen=True)

@@ -161,6 +161,13 @@ def _add(r: Rewriter, node: Node) -> None:
     r.quantized(node, "QuantizedAdd", (a, b), target, add_parameters(ea, eb, target))
 
 
+def _clamp(r: Rewriter, node: Node) -> None:
+    """A ReLU: the output's encoding begins at 0, where integers are cut off. The second operand counts for nothing."""
+    x, target = r.integer(node.inputs[0]), r.scales[node.name]
+    source = r.encodings[node.inputs[0]]
+    r.quantized(node, "QuantizedAdd", (x, x), target, add_parameters(source, Scale(0.0, 0), target))
+
+
 def _max(r: Rewriter, node: Node) -> None:
     attrs = {k: node.attrs[k] for k in ("ksize", "strides", "padding", "explicit_paddings")}
     x = r.integer(node.inputs[0])
@@ -202,6 +209,7 @@ _FORMS: dict[str, Callable[[Rewriter, Node], None]] = {
     "depthwise": _weighted("QuantizedDepthwiseConv2D", _by_multiplier),
     "dense": _weighted("QuantizedDense", dense_weights),
     "add": _add,
+    "clamp": _clamp,
     "max": _max,
     "mean": _mean,
     "dynamic": _dynamic,
