@@ -58,8 +58,8 @@ def table(monkeypatch):
 
 def test_every_backend_is_listed_with_its_reason():
     rows = tf.backends()
-    assert [r.name for r in rows[:2]] == ["wasm", "cpu"]
-    assert {r.name for r in rows} == {"cpu", "wasm", "wasm-plain", "wasm-simd", "wasm-threads"}
+    assert [r.name for r in rows[:4]] == ["webgpu", "webgl", "wasm", "cpu"]
+    assert {r.name for r in rows[4:]} == {"wasm-plain", "wasm-simd", "wasm-threads"}
     for r in rows:
         assert r.available or r.reason
         assert r.current == (r.name == "cpu")
@@ -68,6 +68,13 @@ def test_every_backend_is_listed_with_its_reason():
 def test_the_highest_priority_that_is_available_is_chosen(table):
     table(CPU, FAST, module=Fake())
     assert tf.get_backend() == "fast"
+
+
+def test_what_may_not_be_chosen_is_passed_over_without_a_word(table):
+    module = table(FAST, CPU, module=Fake())
+    module.may_be_chosen = lambda variant: variant != "v"
+    assert tf.get_backend() == "cpu"
+    assert registry.availability("fast").available
 
 
 def test_falling_back_says_so_once(table):
@@ -136,7 +143,7 @@ def test_ready_and_set_backend_may_be_awaited_or_not():
     assert repr(tf.ready()) == "ready: cpu"
 
 
-NAMES = "wasm, cpu, wasm-plain, wasm-simd, wasm-threads"
+NAMES = "webgpu, webgl, wasm, cpu, wasm-plain, wasm-simd, wasm-threads"
 FLAGS = "WASM_CALIBRATE, WASM_HAS_SIMD_SUPPORT, WASM_HAS_MULTITHREAD_SUPPORT"
 
 

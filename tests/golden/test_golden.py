@@ -16,7 +16,7 @@ from tfjslab.model.coverage import coverage
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 NAMES = ("blazeface-front", "facemesh", "handtrack", "mobilenet_v2_graph", "mobilenet_v2_layers")
-BACKENDS = ("cpu", "wasm-plain", "wasm-simd", "wasm-threads")
+BACKENDS = ("cpu", "wasm-plain", "wasm-simd", "wasm-threads", "webgpu", "webgl")
 TOLERANCE = 1e-4  # of the largest absolute value of each output
 
 needs_shared = pytest.mark.skipif(not (SHARED / "golden").is_dir(), reason=f"no models and answers in {SHARED}")
@@ -75,7 +75,7 @@ def fallbacks(model):
 
 
 @needs_shared
-@pytest.mark.parametrize("name", ["blazeface-front", "mobilenet_v2_graph", "mobilenet_v2_layers"])
+@pytest.mark.parametrize("name", ["blazeface-front", "facemesh", "mobilenet_v2_graph", "mobilenet_v2_layers"])
 def test_no_kernel_of_the_real_models_falls_back_to_the_host(name, backend):
     with tf.load_model(SHARED / "models" / name, backend=backend) as model:
         assert fallbacks(model) == {}

@@ -1,7 +1,8 @@
 """The table of backends, and the choice among them. A new backend is one row in ``ROWS``.
 
 A row's module is imported only when the backend is asked about. It offers ``availability(variant)`` and
-``create(variant, threads)``. Instances are made once for each name and thread count and shared by everyone.
+``create(variant, threads)``, and ``may_be_chosen(variant)`` where priority must not always choose it. Instances are
+made once for each name and thread count and shared by everyone.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from tfjslab.backends.flags import Environment, Flag
 from tfjslab.base.errors import BackendUnavailableError, UsageError, did_you_mean
 
 _WASM = "tfjslab.backends.wasm.backend"
+_GPU = "tfjslab.backends.webgpu.backend"
 
 # Priorities are those of TensorFlow.js; 0 is never chosen without being named.
 ROWS = (
+    BackendDef("webgpu", 3, "wgpu on Vulkan, Metal or DirectX 12", "tfjs webgpu", _GPU, "webgpu"),
+    BackendDef("webgl", 2, "the same kernels on wgpu's OpenGL adapter", "tfjs webgl", _GPU, "webgl"),
     BackendDef(
         "wasm", 2, "the best of wasm-threads, wasm-simd and wasm-plain that the flags allow", "tfjs wasm", _WASM,
         alias_of=("wasm-threads", "wasm-simd", "wasm-plain"),
@@ -189,7 +193,7 @@ def get_backend() -> str:
 def _choose() -> str:
     refused: list[str] = []
     for definition in sorted(ROWS, key=lambda r: -r.priority):
-        if definition.priority == 0:
+        if definition.priority == 0 or not _may_be_chosen(definition):
             continue
         found = availability(definition.name)
         if found.available:
@@ -200,6 +204,15 @@ def _choose() -> str:
             return definition.name
         refused.append(f"backend '{definition.name}' is not available ({found.reason})")
     raise BackendUnavailableError("; ".join(refused))
+
+
+def _may_be_chosen(definition: BackendDef) -> bool:
+    """Whether automatic choice considers a backend; passing over one that says no is not worth a warning."""
+    try:
+        ask = getattr(importlib.import_module(definition.module), "may_be_chosen", None)
+    except ImportError:
+        return True  # ``availability`` has the reason
+    return ask is None or bool(ask(definition.variant))
 
 
 def generation() -> int:

@@ -1,0 +1,28 @@
+{#- [outer][n][inner] to [outer][inner]: f0 folds, f1 finishes, f2 is where to start.
+
+An invocation makes a result; where what is folded lies ``together`` (inner is 1), a workgroup does. -#}
+{%- import "macros.wgsl" as m -%}
+{% if together %}
+var<workgroup> partial: array<f32, {{ group }}>;
+{% endif %}
+{{ m.entry(group) }}
+{% if together %}
+  let i = wg.y * groups.x + wg.x;
+  let row = min(i, s.count - 1u) * s.n;
+  var sum = f2();
+  for (var k = lane; k < s.n; k += {{ group }}u) { sum = f0(sum, a[row + k]); }
+  partial[lane] = sum;
+  for (var half = {{ group // 2 }}u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane < half) { partial[lane] = f0(partial[lane], partial[lane + half]); }
+  }
+  if (lane == 0u && i < s.count) { c[i] = f1(partial[0]); }
+{% else %}
+  let i = (wg.y * groups.x + wg.x) * {{ group }}u + lane;
+  if (i >= s.count) { return; }
+  let first = i / s.inner * s.n * s.inner + i % s.inner;
+  var sum = f2();
+  for (var k = 0u; k < s.n; k++) { sum = f0(sum, a[first + k * s.inner]); }
+  c[i] = f1(sum);
+{% endif %}
+}

@@ -1,0 +1,1 @@
+"""Backends ``webgpu`` and ``webgl``: kernels from ``kernels/webgpu`` on the adapters of wgpu."""

@@ -1,0 +1,106 @@
+"""The adapters of this machine: which there are, which one a backend takes, and what helps where there is none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import wgpu
+
+from tfjslab.base.errors import BackendUnavailableError
+
+ADAPTER_VARIABLE = "TFJSLAB_ADAPTER"
+_APIS = {"webgpu": ("Vulkan", "Metal", "D3D12"), "webgl": ("OpenGL", "OpenGLES")}
+_KINDS = {"DiscreteGPU": "discrete", "IntegratedGPU": "integrated", "CPU": "software"}
+_BEST_FIRST = ("discrete", "integrated", "unknown", "software")
+_DRIVERS = {
+    "webgpu": {"apt-get": "mesa-vulkan-drivers", "dnf": "mesa-vulkan-drivers", "pacman": "-S vulkan-swrast"},
+    "webgl": {"apt-get": "libegl1 libgl1-mesa-dri", "dnf": "mesa-libEGL mesa-dri-drivers", "pacman": "-S mesa"},
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Adapter:
+    """One adapter: the name its driver gives, its kind (discrete, integrated, software, unknown) and its API."""
+
+    name: str
+    kind: str
+    api: str
+    driver: str
+    handle: Any
+
+    @property
+    def software(self) -> bool:
+        """Whether it computes on the processor: its times say nothing about a GPU."""
+        return self.kind == "software"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.kind} adapter, {self.api})"
+
+
+@lru_cache(maxsize=1)
+def adapters() -> tuple[Adapter, ...]:
+    """All adapters, the fastest kinds first. Asked once: drivers are loaded for it."""
+    with _quiet_egl():
+        found = [_adapter(a) for a in wgpu.gpu.enumerate_adapters_sync()]
+    return tuple(sorted(found, key=lambda a: _BEST_FIRST.index(a.kind)))
+
+
+def _adapter(handle: Any) -> Adapter:
+    info = handle.info
+    kind = _KINDS.get(info["adapter_type"], "unknown")
+    return Adapter(info["device"], kind, info["backend_type"], info["description"], handle)
+
+
+@contextmanager
+def _quiet_egl() -> Iterator[None]:
+    """Without a runtime folder, Wayland's client library complains on stderr while EGL looks for displays."""
+    name = "XDG_RUNTIME_DIR"
+    missing = name not in os.environ
+    if missing:
+        os.environ[name] = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 - nothing is written there
+    try:
+        yield
+    finally:
+        if missing:
+            del os.environ[name]
+
+
+def choose(variant: str) -> Adapter:
+    """The adapter that backend ``variant`` uses: the one that the variable names, else the fastest kind.
+
+    Raises BackendUnavailableError with what helps.
+    """
+    fitting = [a for a in adapters() if a.api in _APIS[variant]]
+    wanted = os.environ.get(ADAPTER_VARIABLE, "")
+    named = [a for a in fitting if wanted.lower() in a.name.lower()]
+    if fitting and not named:
+        listed = ", ".join(f"'{a.name}'" for a in fitting)
+        raise BackendUnavailableError(f"{ADAPTER_VARIABLE} is '{wanted}', which names none of the adapters {listed}")
+    if not named:
+        raise BackendUnavailableError(f"no {' or '.join(_APIS[variant])} adapter on this machine; {_help(variant)}")
+    return named[0]
+
+
+def _help(variant: str) -> str:
+    """The one command that helps on this platform."""
+    tool = next((t for t in _DRIVERS[variant] if shutil.which(t)), "")
+    if sys.platform != "linux" or not tool:
+        return "install the graphics driver of this machine"
+    install = "" if tool == "pacman" else "install "
+    return f"'{tool} {install}{_DRIVERS[variant][tool]}' installs a software one"
+
+
+def hardware_possible() -> bool:
+    """Whether this machine may have a GPU at all, without loading a driver; on Linux its device files tell."""
+    if sys.platform != "linux":
+        return True
+    nodes = (*Path("/dev/dri").glob("renderD*"), Path("/dev/nvidiactl"), Path("/dev/dxg"))
+    return any(n.exists() for n in nodes)

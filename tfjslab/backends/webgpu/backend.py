@@ -1,0 +1,106 @@
+"""The backends ``webgpu`` and ``webgl``: one class, told apart by the API of their adapter.
+
+wgpu is an optional extra: nothing here imports it before a backend is asked about.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from tfjslab.backends.base import Availability, Session
+from tfjslab.base.errors import TfjslabError
+
+if TYPE_CHECKING:
+    from tfjslab.backends.webgpu.device import Device
+    from tfjslab.backends.webgpu.session import GpuSession
+
+_COUNTERS = ("gpu_buffers", "num_bytes_in_gpu", "num_bytes_allocated", "num_bytes_free", "pipelines")
+
+
+def availability(variant: str) -> Availability:
+    """Available where wgpu is installed and finds an adapter of the right API; details name all adapters."""
+    try:
+        from tfjslab.backends.webgpu.adapters import adapters, choose  # noqa: PLC0415 - imports the optional wgpu
+
+        found = choose(variant)
+    except ImportError as e:
+        return Availability(available=False, reason=f"wgpu cannot be imported ({e}); pip install 'tfjslab[gpu]'")
+    except TfjslabError as e:
+        return Availability(available=False, reason=str(e))
+    except Exception as e:  # noqa: BLE001 - whatever stops the drivers is the reason
+        return Availability(available=False, reason=f"wgpu cannot list adapters: {type(e).__name__}: {e}")
+    return Availability(available=True, details={
+        "adapter": found.name, "adapter_type": found.kind, "api": found.api, "driver": found.driver,
+        "adapters": [str(a) for a in adapters()],
+    })
+
+
+def may_be_chosen(variant: str) -> bool:
+    """Whether automatic choice may take this backend: only where it is a GPU.
+
+    A software adapter is slower than WebAssembly, and its numbers are no GPU's. Machines without one are told apart
+    before any driver is loaded.
+    """
+    try:
+        from tfjslab.backends.webgpu.adapters import choose, hardware_possible  # noqa: PLC0415 - the optional wgpu
+
+        return hardware_possible() and not choose(variant).software
+    except Exception:  # noqa: BLE001 - what went wrong is the reason that ``availability`` gives
+        return False
+
+
+def create(variant: str, _threads: int) -> GpuBackend:
+    """Make a backend; its device is opened with its first session."""
+    return GpuBackend(variant)
+
+
+class GpuBackend:
+    """Kernels from ``kernels/webgpu`` on one adapter. The device lives as long as there are sessions."""
+
+    def __init__(self, variant: str) -> None:
+        from tfjslab.backends.webgpu.adapters import choose  # noqa: PLC0415 - imports the optional wgpu
+
+        self.name = variant
+        self.threads = 1
+        self.adapter = choose(variant)
+        self.engine = f"wgpu {version('wgpu')}, {self.adapter}"
+        self._device: Device | None = None
+        self._sessions: set[GpuSession] = set()
+        self._lock = threading.RLock()
+
+    def open_session(self) -> Session:
+        """A new session on the shared device."""
+        from tfjslab.backends.webgpu.device import Device  # noqa: PLC0415 - imports the optional wgpu
+        from tfjslab.backends.webgpu.session import GpuSession  # noqa: PLC0415 - imports the optional wgpu
+
+        with self._lock:
+            if self._device is None:
+                self._device = Device(self.adapter)
+            session = GpuSession(self, self._device)
+            self._sessions.add(session)
+            return session
+
+    def forget(self, session: GpuSession) -> None:
+        """A session was disposed; with the last one the device goes too."""
+        with self._lock:
+            self._sessions.discard(session)
+            if not self._sessions and self._device is not None:
+                self._device.destroy()
+                self._device = None
+
+    def memory(self) -> dict[str, int]:
+        """Open sessions, their plans and buffers, and the device's own counters (bytes in use, allocated, pooled)."""
+        with self._lock:
+            total: Counter[str] = Counter(dict.fromkeys(("plans", "buffers"), 0))
+            for s in self._sessions:
+                total.update(s.counters())
+            device = self._device.counters if self._device else dict.fromkeys(_COUNTERS, 0)
+            return {"sessions": len(self._sessions), **{k: total[k] for k in ("plans", "buffers")}, **device}
+
+    def dispose(self) -> None:
+        """Close all sessions; the device goes with the last one."""
+        for session in tuple(self._sessions):
+            session.dispose()

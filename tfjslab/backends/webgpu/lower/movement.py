@@ -1,0 +1,171 @@
+"""Ops that only move words: aliases where the bytes stay, one strided copy elsewhere."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfjslab.backends.strides import row_strides
+from tfjslab.backends.webgpu.builder import Builder, Place
+from tfjslab.backends.webgpu.lower.registry import Specs, lowering, only
+from tfjslab.backends.webgpu.templates import Binding, grid, kernel
+from tfjslab.base.shapes import Shape, normalize_axis, size_of
+from tfjslab.graph.ir import Node
+from tfjslab.ops.slicing import reversed_axes, slice_of, split_sizes, strided_of
+from tfjslab.passes.fusion import Group
+
+_GROUP = 64
+_VECTOR = 4
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A box of ``dims`` elements, read with ``strides`` from ``first`` on, into a tensor of shape ``out``.
+
+    The box begins ``before`` elements into the tensor along each axis. With ``fill`` (the bits of a word) what lies
+    outside of the box is set to it, else it is left alone.
+    """
+
+    dims: Shape
+    strides: tuple[int, ...]
+    out: Shape
+    before: Shape = ()
+    first: int = 0
+    fill: int | None = 0
+
+
+def copy(b: Builder, source: Place, target: Place, c: Copy) -> None:
+    """Add the copy: an invocation for each element that is written, four at once where whole vectors move."""
+    before = c.before or (0,) * len(c.dims)
+    inside = c.fill is None or c.dims == c.out
+    fits = all(n % _VECTOR == 0 for n in (c.dims[-1], c.out[-1], before[-1], c.first, *c.strides[:-1])) if c.dims else 0
+    lanes = _VECTOR if fits and c.strides[-1] == 1 else 1
+    dims, out = _in_vectors(c.dims, lanes), _in_vectors(c.out, lanes)
+    starts = before and (*before[:-1], before[-1] // lanes)
+    reads = tuple(s // lanes for s in c.strides[:-1]) + c.strides[-1:]
+    walk = dims if inside else out
+    sizes = {"count": size_of(walk), "first": c.first // lanes, "fill": c.fill or 0}
+    steps = row_strides(out)
+    sizes["start"] = sum(p * s for p, s in zip(starts, steps, strict=True)) if inside else 0
+    for i in range(len(walk)):
+        sizes |= {f"d{i}": walk[i], f"n{i}": dims[i], f"p{i}": starts[i], f"r{i}": reads[i], f"o{i}": steps[i]}
+    word = "vec4<u32>" if lanes > 1 else "u32"
+    k = kernel(
+        "copy", (Binding("a", word, constant=source.constant), Binding("c", word)), tuple(sizes), lanes=lanes,
+        group=_GROUP, rank=len(walk), inside=inside,
+    )
+    b.call(k, (source, target), sizes, grid(-(-sizes["count"] // _GROUP)))
+
+
+def _in_vectors(shape: Shape, lanes: int) -> Shape:
+    return (*shape[:-1], shape[-1] // lanes) if shape else shape
+
+
+def _words(node: Node, specs: Specs) -> str:
+    return only(node, specs, "float32", "int32", "bool")
+
+
+@lowering("Reshape", "Identity", "ExpandDims", "Squeeze", "StopGradient", refuses=_words)
+def lower_alias(b: Builder, group: Group) -> None:
+    """The same bytes under another shape."""
+    b.alias(group.output, group.core_node.inputs[0])
+
+
+@lowering("Transpose", refuses=_words)
+def lower_transpose(b: Builder, group: Group) -> None:
+    """A copy that reads along the permuted axes."""
+    core = group.core_node
+    x, perm = core.inputs[0], core.attrs["perm"]
+    shape, out = b.shape(x), b.shape(group.output)
+    perm = perm if perm is not None else tuple(reversed(range(len(shape))))
+    strides = row_strides(shape)
+    copy(b, b.place(x), b.new(group.output), Copy(out, tuple(strides[p] for p in perm), out))
+
+
+def _cut(b: Builder, x: str, output: str, begin: Shape, step: Shape, length: Shape) -> None:
+    strides = row_strides(b.shape(x))
+    first = sum(i * s for i, s in zip(begin, strides, strict=True))
+    steps = tuple(n * s for n, s in zip(step, strides, strict=True))
+    copy(b, b.place(x), b.new(output), Copy(length, steps, length, first=first))
+
+
+@lowering("Slice", "StridedSlice", refuses=_words)
+def lower_slice(b: Builder, group: Group) -> None:
+    """A copy of a box, with steps that may be negative."""
+    core = group.core_node
+    x = core.inputs[0]
+    cut = (slice_of if core.op == "Slice" else strided_of)(b.shape(x), core.attrs)
+    _cut(b, x, group.output, cut.begin, cut.step, cut.length)
+
+
+@lowering("Reverse", refuses=_words)
+def lower_reverse(b: Builder, group: Group) -> None:
+    """A copy that walks some axes backwards."""
+    core = group.core_node
+    x = core.inputs[0]
+    shape = b.shape(x)
+    axes = reversed_axes(shape, core.attrs)
+    begin = tuple(d - 1 if i in axes else 0 for i, d in enumerate(shape))
+    _cut(b, x, group.output, begin, tuple(-1 if i in axes else 1 for i in range(len(shape))), shape)
+
+
+@lowering("SplitV", "Unpack", refuses=_words)
+def lower_split(b: Builder, group: Group) -> None:
+    """A box for each output."""
+    core = group.core_node
+    x = core.inputs[0]
+    shape = b.shape(x)
+    if core.op == "SplitV":
+        axis, parts = split_sizes(shape, core.attrs)
+    else:
+        axis = normalize_axis(core.attrs["axis"], len(shape))
+        parts = (1,) * shape[axis]
+    at = 0
+    for value, part in zip(core.outputs, parts, strict=True):
+        begin = tuple(at if i == axis else 0 for i in range(len(shape)))
+        _cut(b, x, value, begin, (1,) * len(shape), (*shape[:axis], part, *shape[axis + 1 :]))
+        at += part
+
+
+@lowering("Concat", "Pack", refuses=_words)
+def lower_concat(b: Builder, group: Group) -> None:
+    """Each input goes to its place."""
+    core = group.core_node
+    out = b.shape(group.output)
+    axis = normalize_axis(core.attrs["axis"], len(out))
+    place, at = b.new(group.output), 0
+    for v in core.inputs:
+        shape = b.shape(v) if core.op == "Concat" else (*out[:axis], 1, *out[axis + 1 :])
+        before = tuple(at if i == axis else 0 for i in range(len(out)))
+        copy(b, b.place(v), place, Copy(shape, row_strides(shape), out, before, fill=None))
+        at += shape[axis]
+
+
+@lowering("BroadcastTo", refuses=_words)
+def lower_broadcast(b: Builder, group: Group) -> None:
+    """A copy that stands still along the axes that are repeated."""
+    x, out = group.core_node.inputs[0], b.shape(group.output)
+    shape = (1,) * (len(out) - len(b.shape(x))) + b.shape(x)
+    strides = tuple(0 if d == 1 else s for d, s in zip(shape, row_strides(shape), strict=True))
+    copy(b, b.place(x), b.new(group.output), Copy(out, strides, out))
+
+
+def _refuses_pad(node: Node, specs: Specs) -> str:
+    value = node.attrs["constant_value"]
+    if specs[node.inputs[0]].dtype != "float32" and (math.isnan(value) or value != int(value)):
+        return f"no GPU kernel for padding {specs[node.inputs[0]].dtype} with {value}"
+    return _words(node, specs)
+
+
+@lowering("PadV2", refuses=_refuses_pad)
+def lower_pad(b: Builder, group: Group) -> None:
+    """A box inside of the output, and the value around it."""
+    core = group.core_node
+    x, value = core.inputs[0], core.attrs["constant_value"]
+    kind = {"float32": np.float32, "int32": np.int32, "bool": np.uint32}[b.spec(x).dtype]
+    fill = int(np.array(value, kind).view(np.uint32))
+    before = tuple(p[0] for p in core.attrs["paddings"])
+    shape = b.shape(x)
+    copy(b, b.place(x), b.new(group.output), Copy(shape, row_strides(shape), b.shape(group.output), before, fill=fill))

@@ -1,0 +1,40 @@
+"""Softmax and its logarithm along the last axis."""
+
+from __future__ import annotations
+
+from tfjslab.backends.webgpu.builder import Builder
+from tfjslab.backends.webgpu.emit import Function
+from tfjslab.backends.webgpu.lower.registry import Specs, float_only, lowering
+from tfjslab.backends.webgpu.templates import Binding, grid, kernel
+from tfjslab.graph.ir import Node
+from tfjslab.ops.expr import X, Y, prim
+from tfjslab.passes.fusion import Group
+
+_GROUP = 32
+
+
+def _refuses(node: Node, specs: Specs) -> str:
+    rank = len(specs[node.inputs[0]].known_shape)
+    if node.attrs["axis"] not in (-1, rank - 1):
+        return f"no GPU kernel for softmax along axis {node.attrs['axis']} of rank {rank}"
+    return float_only(node, specs)
+
+
+@lowering("Softmax", "LogSoftmax", refuses=_refuses)
+def lower_softmax(b: Builder, group: Group) -> None:
+    """A workgroup for each row: maximum, sum of exponentials, result."""
+    core = group.core_node
+    x = core.inputs[0]
+    shape = b.shape(x)
+    n = shape[-1] if shape else 1
+    logarithm = core.op == "LogSoftmax"
+    functions = (
+        Function(prim("max", X, Y), (False, False), 1), Function(prim("exp", X - Y), (False, False), 1),
+        Function(prim("log", X), (False,), 1),
+    )
+    sizes = {"n": n, "count": b.spec(x).size // n}
+    k = kernel(
+        "softmax", (Binding("a", "f32", b.place(x).constant), Binding("c", "f32")), tuple(sizes),
+        functions=functions, lanes=1, group=_GROUP, logarithm=logarithm,
+    )
+    b.call(k, (b.place(x), b.new(group.output)), sizes, grid(sizes["count"]))

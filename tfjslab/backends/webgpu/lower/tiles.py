@@ -1,0 +1,38 @@
+"""How products are cut: rows and columns of an invocation, and invocations of a workgroup."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# What one step of four multiplications deep costs on llvmpipe, where a workgroup of 8 is one register: nanoseconds
+# of a gathered vector, of a vector that all invocations share, and of a product of both. Measured on products of 512.
+_GATHER, _SHARED, _PRODUCT = 15.0, 2.0, 9.0
+_SPILL = 10.0  # of an accumulator beyond those that registers and the first cache take
+_VECTOR = 8  # floats in a register
+_MOST_ACCUMULATORS = 16
+
+
+@dataclass(frozen=True)
+class Tile:
+    """An invocation computes ``rows`` rows of ``columns`` vectors of four; ``group`` invocations share columns."""
+
+    rows: int
+    columns: int
+    group: int
+
+
+def product_tile(m: int, n: int, *, software: bool) -> Tile:
+    """The tile for a product of m rows and n columns."""
+    vectors = -(-n // 4)
+    if not software:
+        return Tile(4, next(c for c in (2, 1) if vectors % c == 0), 64)
+    candidates = [
+        Tile(rows, columns, _VECTOR) for rows in range(1, 9) for columns in (1, 2, 3, 4)
+        if vectors % columns == 0 and rows * columns <= _MOST_ACCUMULATORS
+    ]
+    return min(candidates, key=lambda t: (_cost(t, m, vectors), -t.rows))
+
+
+def _cost(t: Tile, m: int, vectors: int) -> float:
+    tiles = -(-m // (t.rows * t.group)) * (vectors // t.columns)
+    return tiles * (t.rows * _GATHER + 4 * t.columns * _SHARED + t.rows * t.columns * _PRODUCT)

@@ -1,0 +1,241 @@
+"""A compiled graph on a device: pipelines and bind groups are made once, a run records and submits all at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfjslab.backends.base import Buffer, PlanInfo
+from tfjslab.backends.describe import describe_records
+from tfjslab.backends.host import run_node
+from tfjslab.backends.webgpu.builder import Builder, Call, HostStep, Record
+from tfjslab.backends.webgpu.device import ALIGNMENT, Range
+from tfjslab.backends.webgpu.lowering import lower_program
+from tfjslab.backends.webgpu.recording import Dispatch, Stamps, dispatch_all
+from tfjslab.backends.webgpu.templates import render
+from tfjslab.backends.webgpu.words import of_words, storable
+from tfjslab.base.dtypes import Array
+from tfjslab.base.errors import BackendError
+from tfjslab.graph.specialize import Specialized
+from tfjslab.memory_plan import plan_memory
+
+if TYPE_CHECKING:
+    from tfjslab.backends.webgpu.session import GpuSession
+
+
+class GpuPlan:
+    """Owns an arena, a buffer for inputs and outputs, and one of uniforms; weights belong to the session."""
+
+    def __init__(self, session: GpuSession, specialized: Specialized, outputs: Sequence[str]) -> None:
+        start = time.perf_counter()
+        self._session = session
+        self._device = session.device
+        self._inputs = tuple(p.value for p in specialized.graph.inputs)
+        self._outputs = tuple(outputs)
+        self._specs = specialized.specs
+        self._lock = threading.Lock()
+        self._disposed = False
+        self._owned: list[tuple[Any, str]] = []
+        self._constants: list[Hashable] = []
+        self._slots: dict[str, Range] = {}
+        self._stamps: Stamps | None = None
+        try:
+            self.info = self._build(specialized, start)
+        except BaseException:
+            self._release()
+            raise
+
+    def _build(self, specialized: Specialized, start: float) -> PlanInfo:
+        """Lower, lay out, make pipelines and bind groups."""
+        device = self._device
+        before = device.counters["pipelines"], device.compile_ms
+        builder = Builder(specialized, self._outputs, software=device.adapter.software)
+        lower_program(builder, specialized)
+        buffers = builder.finish()
+        memory = plan_memory(buffers, ALIGNMENT)
+        arena = self._own(memory.peak_bytes, "the arena of a plan") if memory.peak_bytes else None
+        self._slots.update({f"arena:{b.name}": (arena, memory.offsets[b.name], b.size_bytes) for b in buffers})
+        self._place_ports(builder)
+        weight_bytes = self._place_constants(builder)
+        self._places = {v: builder.place(v) for v in self._outputs}
+        self._records = builder.records
+        self._dispatches = self._bind(builder.records)
+        made, compile_ms = device.counters["pipelines"] - before[0], device.compile_ms - before[1]
+        return PlanInfo(
+            describe_records(builder, buffers), weight_bytes, memory.peak_bytes, memory.lower_bound_bytes,
+            (time.perf_counter() - start) * 1e3, cached=made == 0, threads=1, clock=Stamps.clock(device),
+            details={
+                "adapter": device.adapter.name, "adapter_type": device.adapter.kind, "pipelines_made": made,
+                "pipeline_compile_ms": compile_ms, "num_bytes_allocated": sum(b.size for b, _ in self._owned),
+                "dispatches": sum(map(len, self._dispatches)),
+            },
+        )
+
+    # ---- making ------------------------------------------------------------------------------------------------
+
+    def _own(self, num_bytes: int, what: str, usage: str = "storage") -> Any:
+        made = self._device.buffer(num_bytes, usage, what=what)
+        self._owned.append((made, usage))
+        return made
+
+    def _place_ports(self, builder: Builder) -> None:
+        """Inputs, and outputs that a kernel or the host makes, lie one after the other in one buffer."""
+        ports = [*(builder.place(v) for v in self._inputs), *(builder.place(v) for v in self._outputs)]
+        wanted = {p.slot: p.num_bytes for p in ports if p.slot.partition(":")[0] in ("in", "out")}
+        # An output that numpy or a kernel makes may be read again further on; its slot is the same.
+        offsets, total = {}, 0
+        for slot, num_bytes in wanted.items():
+            offsets[slot] = total
+            total += -(-num_bytes // ALIGNMENT) * ALIGNMENT
+        if total:
+            buffer = self._own(total, "the inputs and outputs of a plan")
+            self._slots.update({s: (buffer, offsets[s], n) for s, n in wanted.items()})
+
+    def _place_constants(self, builder: Builder) -> int:
+        total = 0
+        for slot, constant in builder.constants.items():
+            buffer, num_bytes = self._session.hold_constant(constant)
+            self._constants.append(constant.key)
+            self._slots[slot] = (buffer, 0, num_bytes)
+            total += num_bytes
+        return total
+
+    def _bind(self, records: Sequence[Record]) -> list[list[Dispatch]]:
+        """For each record what it dispatches; equal sizes share a slice of the uniform buffer."""
+        calls = [c for r in records for c in r.calls]
+        distinct = {sizes: i * ALIGNMENT for i, sizes in enumerate(dict.fromkeys(c.sizes for c in calls))}
+        if not distinct:
+            return [[] for _ in records]
+        table = np.zeros((len(distinct), ALIGNMENT // 4), np.uint32)
+        for row, sizes in zip(table, distinct, strict=True):
+            row[: len(sizes)] = sizes
+        uniforms = self._own(table.nbytes, "the sizes of a plan", "uniform")
+        self._device.write(uniforms, 0, table)
+        return [[self._dispatch(c, (uniforms, distinct[c.sizes], ALIGNMENT), r) for c in r.calls] for r in records]
+
+    def _dispatch(self, c: Call, sizes: Range, r: Record) -> Dispatch:
+        device, name = self._device, r.group.nodes[-1].name
+        ranges = [*(self._slots[p.slot] for p in c.args), sizes]
+        largest = max(n for _, _, n in ranges)
+        if largest > device.max_binding:
+            raise BackendError(
+                f"node '{name}' binds a buffer of {largest} bytes; "
+                f"{device.adapter} binds at most {device.max_binding} bytes", code="backend.limit",
+            )
+        pipeline = device.pipeline(render(c.kernel), c.kernel.source)
+        return pipeline, device.bind(pipeline, ranges, f"node '{name}'"), c.groups
+
+    # ---- running -----------------------------------------------------------------------------------------------
+
+    def run(
+        self, feeds: Mapping[str, Array | Buffer], *, stamps: list[float] | None = None, keep: bool = False,
+    ) -> dict[str, Array | Buffer]:
+        """Compute the outputs by value name; see ``tfjslab.backends.base.Plan``."""
+        with self._lock:
+            if self._disposed:
+                raise BackendError("this GPU plan has been disposed")
+            if keep:
+                return self._run_kept(feeds, stamps)
+            ranges = [self._words(v) for v in self._outputs]
+            found = self._run(feeds, stamps, ranges)
+            specs = [self._specs[v] for v in self._outputs]
+            return {
+                v: of_words(w, s.known_shape, s.dtype) for v, w, s in zip(self._outputs, found, specs, strict=True)
+            }
+
+    def _run_kept(
+        self, feeds: Mapping[str, Array | Buffer], stamps: list[float] | None,
+    ) -> dict[str, Array | Buffer]:
+        """Run with new buffers as outputs; they are given back when it fails."""
+        kept = {v: self._session.new_buffer(self._specs[v]) for v in self._outputs}
+        try:
+            self._run(feeds, stamps, [], [(self._words(v), kept[v].native) for v in self._outputs])
+        except BaseException:
+            for buffer in kept.values():
+                self._session.free(buffer)
+            raise
+        return dict(kept)
+
+    def _words(self, value: str) -> Range:
+        """Where an output's words lie, without the rest of the last vector."""
+        buffer, offset, _ = self._slots[self._places[value].slot]
+        return buffer, offset, 4 * self._specs[value].size
+
+    def _run(
+        self, feeds: Mapping[str, Array | Buffer], stamps: list[float] | None, ranges: Sequence[Range],
+        copies: Sequence[tuple[Range, Any]] = (),
+    ) -> list[Array]:
+        """Run everything, copy outputs into buffers, and give the words of ``ranges``."""
+        recorder = None
+        if stamps is not None:
+            self._stamps = self._stamps or Stamps(self._device, self._dispatches)
+            recorder = self._stamps
+        encoder = self._device.encoder()
+        for name in self._inputs:
+            self._feed(encoder, name, feeds[name])
+        first = 0
+        for i, r in enumerate(self._records):
+            if r.host is not None:
+                self._record(encoder, range(first, i), recorder)
+                encoder, first = self._host(encoder, r.host, i, recorder), i + 1
+        self._record(encoder, range(first, len(self._records)), recorder)
+        for (source, offset, count), target in copies:
+            if count:
+                encoder.copy_buffer_to_buffer(source, offset, target, 0, count)
+        if recorder is None or stamps is None:
+            return self._device.submit(encoder, ranges)
+        found = self._device.submit(encoder, [*ranges, recorder.resolve(encoder)])
+        stamps += recorder.take(found[-1])
+        return found[:-1]
+
+    def _feed(self, encoder: Any, name: str, feed: Array | Buffer) -> None:
+        buffer, offset, _ = self._slots[f"in:{name}"]
+        spec = self._specs[name]
+        if not isinstance(feed, Buffer):
+            self._device.write(buffer, offset, storable(feed, spec.dtype))
+        elif spec.size:
+            encoder.copy_buffer_to_buffer(self._session.native(feed), 0, buffer, offset, 4 * spec.size)
+
+    def _record(self, encoder: Any, records: range, stamps: Stamps | None) -> None:
+        """Dispatch some records: in one pass, or stamped in one pass each."""
+        if stamps is not None:
+            for i in records:
+                stamps.around(encoder, i, self._dispatches[i])
+        else:
+            dispatch_all(encoder, [d for i in records for d in self._dispatches[i]])
+
+    def _host(self, encoder: Any, step: HostStep, index: int, stamps: Stamps | None) -> Any:
+        """Finish what was recorded, run a node with numpy, and start recording again."""
+        present = [i for i in step.inputs if i]
+        read = [(*self._slots[p.slot][:2], 4 * s.size) for p, s in present]
+        before = time.perf_counter()
+        found = iter(self._device.submit(encoder, read))
+        inputs = [of_words(next(found), i[1].known_shape, i[1].dtype) if i else None for i in step.inputs]
+        for (place, spec), value in zip(step.outputs, run_node(step.node, inputs, step.node.attrs), strict=True):
+            buffer, offset, _ = self._slots[place.slot]
+            self._device.write(buffer, offset, storable(value, spec.dtype))
+        if stamps is not None:
+            stamps.on_host(index, (time.perf_counter() - before) * 1e3)
+        return self._device.encoder()
+
+    def dispose(self) -> None:
+        """Free the plan's buffers and its hold on weights."""
+        with self._lock:
+            if self._disposed:
+                return
+            self._disposed = True
+            self._release()
+            self._session.forget(self)
+
+    def _release(self) -> None:
+        if self._stamps is not None:
+            self._stamps.dispose()
+        for buffer, usage in self._owned:
+            self._device.release(buffer, usage)
+        for key in self._constants:
+            self._session.release_constant(key)
+        self._dispatches = []

@@ -1,0 +1,69 @@
+"""From a kernel source under ``kernels/webgpu`` to the text of one WGSL shader.
+
+The sources are Jinja templates of what stands inside of ``main`` and of the functions it needs. Bindings, the uniform
+``s`` with the sizes, and the kernel's expressions as functions ``f0``, ``f1``, ... are put in front of them. Sizes are
+uniforms, so that layers that differ only in them share a pipeline: compiling is what a cold start waits for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from tfjslab.backends.sources import template
+from tfjslab.backends.webgpu.emit import Function, emit, prelude
+
+MAX_GROUPS = 65535  # in one dimension, by the standard
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A storage buffer of a kernel: its name, its element type, whether it is read only."""
+
+    name: str
+    type: str
+    constant: bool = False
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel source with its parameters; equal kernels share a pipeline. ``sizes`` names the uniform's fields."""
+
+    source: str
+    params: tuple[tuple[str, Any], ...]
+    bindings: tuple[Binding, ...]
+    sizes: tuple[str, ...]
+    functions: tuple[Function, ...]
+    lanes: int
+    group: int
+
+
+def kernel(
+    source: str, bindings: Sequence[Binding], sizes: Sequence[str], *, functions: Sequence[Function] = (),
+    lanes: int = 4, group: int = 64, **params: Any,
+) -> Kernel:
+    """Build a Kernel; parameters must be hashable. ``group`` is the number of invocations of a workgroup."""
+    ordered = tuple(sorted(params.items()))
+    return Kernel(source, ordered, tuple(bindings), tuple(sizes), tuple(functions), lanes, group)
+
+
+@lru_cache(maxsize=1024)
+def render(k: Kernel) -> str:
+    """The whole shader."""
+    declared = [
+        f"@group(0) @binding({i}) var<storage, {'read' if b.constant else 'read_write'}> {b.name}: array<{b.type}>;"
+        for i, b in enumerate(k.bindings)
+    ]
+    fields = ", ".join(f"{name}: u32" for name in k.sizes)
+    declared.append(f"struct Sizes {{ {fields} }}\n@group(0) @binding({len(declared)}) var<uniform> s: Sizes;")
+    functions = [emit(f, f"f{i}") for i, f in enumerate(k.functions)]
+    body = template(f"webgpu/{k.source}.wgsl").render(dict(k.params), lanes=k.lanes, group=k.group)
+    return "\n".join((prelude(k.lanes), *declared, *functions, body))
+
+
+def grid(groups: int) -> tuple[int, int, int]:
+    """Workgroups of a one-dimensional dispatch, folded where one dimension cannot hold them."""
+    rows = -(-groups // MAX_GROUPS)
+    return (-(-groups // rows), rows, 1) if rows else (0, 1, 1)
