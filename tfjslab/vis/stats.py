@@ -71,7 +71,7 @@ def stats_from(given: Mapping[str, Any]) -> Stats:
 
 def stats_row(stats: Stats, names: tuple[str, ...] = tuple(TITLES)) -> tuple[list[str], list[str]]:
     """Headers and texts of what is known, in the order of ``names``; counts of oddities come with their share."""
-    known = [n for n in names if getattr(stats, n) is not None or (n in {"min", "max"} and stats.num_vals)]
+    known = [n for n in names if getattr(stats, n) is not None]
     return [TITLES[n] for n in known], [_cell(stats, n) for n in known]
 
 

@@ -35,8 +35,8 @@ def kernel_time(profile: AnyProfile, ax: Axes | None = None, *, by: str = "kerne
     Example:
         >>> import tfjslab as tf
         >>> from tfjslab.vis.charts import kernel_time
-        >>> info = tf.profile(lambda: tf.tidy(lambda: tf.softmax(tf.tensor([1.0, 2.0]))))
-        >>> figure, axes = kernel_time(info)
+        >>> with tf.tidy():
+        ...     figure, axes = kernel_time(tf.profile(lambda: tf.softmax(tf.tensor([1.0, 2.0]))))
         >>> axes.get_xlabel()
         'time (ms)'
 

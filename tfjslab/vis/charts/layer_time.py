@@ -44,7 +44,8 @@ def layer_time(profile: AnyProfile, ax: Axes | None = None, *, top: int = 40) ->
     Example:
         >>> import tfjslab as tf
         >>> from tfjslab.vis.charts import layer_time
-        >>> figure, axes = layer_time(tf.profile(lambda: tf.tidy(lambda: tf.softmax(tf.tensor([1.0, 2.0])))))
+        >>> with tf.tidy():
+        ...     figure, axes = layer_time(tf.profile(lambda: tf.softmax(tf.tensor([1.0, 2.0]))))
         >>> axes.get_xlabel()
         'time (ms)'
 

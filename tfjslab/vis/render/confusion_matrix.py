@@ -53,7 +53,7 @@ def confusion_matrix(
     given = optional(whole, "tick_labels")
     # tfjs-vis takes an empty list for none.
     names = labels(given or None, count, "tick_labels") or [f"Class {i}" for i in range(count)]
-    side = min(LARGEST, max(400, 110 + CELL * count))
+    side = min(LARGEST, max(400, 110 + CELL * count) + 4 * max(map(len, names)))
     figure, axes = begin(surface, ax, chose, side + 60, side)
     drawn = axes.imshow(_shaded(values, chose), cmap=style.colour_map(chose.color_map), interpolation="nearest")
     figure.colorbar(drawn, ax=axes, shrink=0.8).ax.tick_params(labelsize=chose.points)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart
@@ -56,6 +57,8 @@ def heatmap(
 def name_cells(ax: Axes, x: list[str] | None, y: list[str] | None, points: float) -> None:
     """Tick labels in order, turned where they would run into each other."""
     ax.tick_params(labelsize=points, length=2)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))  # columns and rows are counted
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     if x is not None:
         every = -(-len(x) // MANY)
         shown = [style.label(name, 18) for name in x[::every]]

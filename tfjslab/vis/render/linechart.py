@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart
@@ -49,5 +50,7 @@ def linechart(
             x, y, color=shades[i], linestyle=DASHES[i // len(style.OKABE_ITO) % len(DASHES)], linewidth=1.7,
             marker="o" if len(x) <= FEW else "", markersize=3.5, label=style.label(name, 40),
         )
+    if not x_names and all(x.dtype.kind in "iu" for x in xs):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))  # epochs, steps, years: nothing lies between them
     dress(axes, chose, (x_names, y_names), len(points), zero="y")
     return finish(surface, figure, axes)

@@ -42,10 +42,11 @@ def table(
     """
     chose = chosen(ChartOptions, opts, options)
     headers, rows = _read(data)
-    cells, more = [[_cell(v) for v in row] for row in rows[:MAX_ROWS]], len(rows) - MAX_ROWS
-    numeric = [bool(rows) and all(_is_number(row[c]) for row in rows) for c in range(len(headers))]
-    if more > 0:
-        cells.append([f"{counted(more, 'more row')}", *[""] * (len(headers) - 1)])
+    numeric = [_is_numeric([row[c] for row in rows]) for c in range(len(headers))]
+    cells = [[_cell(v) for v in row] for row in rows]
+    if len(cells) > MAX_ROWS:  # the last row stays: it may be a total
+        left_out = [f"({counted(len(cells) - MAX_ROWS, 'row')} not shown)", *[""] * (len(headers) - 1)]
+        cells = [*cells[: MAX_ROWS - 1], left_out, cells[-1]]
     width = sum(max(len(row[c]) for row in [headers, *cells]) + 2 for c in range(len(headers)))
     height = (len(cells) + 1) * chose.font_size * 1.9 + 12
     figure, axes = begin(surface, ax, chose, max(240, width * chose.font_size * 0.64), height)
@@ -75,6 +76,11 @@ def _read(data: Any) -> tuple[list[str], list[list[Any]]]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.bool_))
+
+
+def _is_numeric(column: list[Any]) -> bool:
+    """Whether there are only numbers, some of which may be unknown."""
+    return any(map(_is_number, column)) and all(v is None or _is_number(v) for v in column)
 
 
 def _text(value: Any) -> str:
