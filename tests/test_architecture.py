@@ -25,6 +25,7 @@ FLOORS = (
     ("engine",),
     ("model",),
     ("profiling", "bench"),
+    ("optimizer",),
     ("vis", "zoo"),
     ("lab", "magics", "cli"),
     ("__init__", "__main__"),  # the package itself only gathers what the others define

@@ -25,6 +25,7 @@ _HOME = {
     "lab": "Lab",
     "model": "Model load_graph_model load_layers_model load_model",
     "model.quantize": "quantize",
+    "optimizer": "optimize",
     "profiling": "profiling",
     "profiling.collect": "profile_model",
     "profiling.leaks": "leak_report",

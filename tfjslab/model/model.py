@@ -144,6 +144,10 @@ class Model:
         """Inputs of the declared shapes with seeded values, ``batch`` where a length is open; see ``sample_inputs``."""
         return sample_inputs(self.inputs, batch, seed)
 
+    def with_graph(self, graph: Graph) -> Model:
+        """Another model where this one runs, following the current backend if this one does."""
+        return Model(graph, *self._chosen, name=self.name)
+
     def dispose(self) -> None:
         """Give back plans and weights. Doing it again changes nothing."""
         with self._lock:

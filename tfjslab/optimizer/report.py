@@ -1,0 +1,160 @@
+"""What optimizing a model did and what it was worth: inert data, and the same as text, HTML and JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+from tfjslab.base.shapes import Shape
+from tfjslab.base.text import NOTHING, counted, ms, scaled, shape, times
+from tfjslab.passes.report import PassReport
+
+Row = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Side:
+    """A model before or after. None is what was not measured; the report says why.
+
+    ``flops`` are of one example. ``peak_bytes`` are weights plus the most that intermediates took at once, ``kernels``
+    what the backend runs in one inference. ``iqr_ms`` is the spread of the latency: the middle half of the runs.
+    """
+
+    nodes: int
+    flops: int | None
+    weight_bytes: int
+    peak_bytes: int | None = None
+    kernels: int | None = None
+    median_ms: float | None = None
+    iqr_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class Fused:
+    """Nodes of the optimized model, with their ops, that the backend runs as one kernel."""
+
+    kernel: str
+    nodes: tuple[str, ...]
+    ops: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OptimizeReport:
+    """Before and after, and each pass. ``fused`` is read from the backend's plan, not from the graph.
+
+    ``largest_difference`` is that of any output value on the sample input, ``relative_difference`` the same over the
+    largest value of that output. ``sample``
+    are the shapes of the inputs that were measured on. ``reason`` says why something was not measured.
+    """
+
+    model: str
+    target: str
+    before: Side
+    after: Side
+    passes: tuple[PassReport, ...]
+    skipped: tuple[str, ...]
+    backend: str
+    threads: int
+    engine: str
+    clock: str = ""
+    runs: int = 0
+    warmup: int = 0
+    largest_difference: float | None = None
+    relative_difference: float | None = None
+    fused: tuple[Fused, ...] = ()
+    sample: Mapping[str, Shape] = field(default_factory=dict)
+    reason: str = ""
+
+    @property
+    def speedup(self) -> float | None:
+        """How many times as fast the model has become."""
+        return _over(self.before.median_ms, self.after.median_ms)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**dataclasses.asdict(self), "speedup": self.speedup}
+
+    def rows(self) -> list[Row]:
+        """Quantity, before, after, and how many times less that is."""
+        b, a = self.before, self.after
+        return [
+            ("nodes", str(b.nodes), str(a.nodes), times(_over(b.nodes, a.nodes))),
+            ("FLOPs", scaled(b.flops), scaled(a.flops), times(_over(b.flops, a.flops))),
+            ("weights", scaled(b.weight_bytes, "B"), scaled(a.weight_bytes, "B"),
+             times(_over(b.weight_bytes, a.weight_bytes))),
+            ("peak memory", scaled(b.peak_bytes, "B"), scaled(a.peak_bytes, "B"),
+             times(_over(b.peak_bytes, a.peak_bytes))),
+            ("kernels", str(b.kernels or NOTHING), str(a.kernels or NOTHING), times(_over(b.kernels, a.kernels))),
+            ("latency, ms", _spread(b), _spread(a), times(self.speedup)),
+        ]
+
+    def conditions(self) -> str:
+        """Where and how the latency was measured, or why not."""
+        if self.reason:
+            return f"not measured: {self.reason}"
+        sample = ", ".join(f"{name} {shape(dims)}" for name, dims in self.sample.items())
+        where = f"{self.backend}, {counted(self.threads, 'thread')}, {self.engine}; on {sample}"
+        return (f"{where}; medians of {self.runs} interleaved runs each after {self.warmup} others, "
+                f"spread between quartiles; {self.clock}")
+
+    def accuracy(self) -> str:
+        """How far outputs moved."""
+        if self.largest_difference is None or self.relative_difference is None:
+            return "largest output difference: not measured"
+        return (f"largest output difference: {self.largest_difference:.2g} "
+                f"({self.relative_difference:.2g} of the largest value)")
+
+    def __repr__(self) -> str:
+        """The whole report as text."""
+        lines = [f"{self.model}, optimized for {self.target}", _line(("", "before", "after", "less"))]
+        lines += [_line(r) for r in self.rows()]
+        lines += [self.accuracy(), self.conditions()]
+        lines += [f"{title}: {text}" for title, text in self.told()]
+        return "\n".join(lines)
+
+    def told(self) -> Iterator[tuple[str, str]]:
+        """Each pass that did or refused something, by name; then what was skipped and what the backend fuses."""
+        for p in self.passes:
+            if p.changes:
+                yield p.name, f"{counted(len(p.changes), 'change')}, {p.nodes_before} -> {p.nodes_after} nodes"
+            for reason, number in Counter(r.reason for r in p.refusals).items():
+                yield p.name, f"left {number}: {reason}"
+        idle = [p.name for p in self.passes if not p.changes and not p.refusals]
+        if idle:
+            yield "nothing to do", ", ".join(idle)
+        if self.skipped:
+            yield "skipped", ", ".join(self.skipped)
+        for ops, number in Counter(f.ops for f in self.fused).items():
+            yield f"{self.backend} runs as one kernel", f"{' + '.join(ops)} ({counted(number, 'time')})"
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{h}</th>" for h in ("", "before", "after", "less"))
+        body = "".join(f"<tr>{''.join(f'<td>{escape(c)}</td>' for c in row)}</tr>" for row in self.rows())
+        told = "".join(f"<li><b>{escape(t)}</b>: {escape(x)}</li>" for t, x in self.told())
+        return (
+            f"<div><b>{escape(self.model)}</b>, optimized for {escape(self.target)}"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+            f"<p>{escape(self.accuracy())}<br>{escape(self.conditions())}</p><ul>{told}</ul>"
+            f"<details><summary>every change</summary><ul>{self._changes_html()}</ul></details></div>"
+        )
+
+    def _changes_html(self) -> str:
+        return "".join(
+            f"<li>{escape(p.name)}: {escape(c.what)}</li>" for p in self.passes for c in p.changes
+        )
+
+
+def _spread(side: Side) -> str:
+    return ms(side.median_ms) if side.iqr_ms is None else f"{ms(side.median_ms)} (iqr {ms(side.iqr_ms)})"
+
+
+def _line(cells: Row) -> str:
+    return f"{cells[0]:<14}{cells[1]:>22}{cells[2]:>22}{cells[3]:>8}"
+
+
+def _over(a: float | None, b: float | None) -> float | None:
+    return None if a is None or not b else a / b
