@@ -19,6 +19,13 @@ def test_a_throttle_says_yes_at_most_so_often():
     assert [throttle.due() for _ in range(9)] == [True, False, False, False, True, False, False, False, True]
 
 
+def test_a_throttle_keeps_what_is_slow_a_small_part_of_the_time():
+    throttle = Throttle(Clock(0.1), per_second=10)
+    assert throttle.due()
+    throttle.took(0.02)  # is 4% of half a second
+    assert [throttle.due() for _ in range(6)] == [False, False, False, False, True, False]
+
+
 def test_a_run_goes_through_its_phases_and_ends_with_all_figures(measure, settings):
     seen = measure(settings)
     assert list(dict.fromkeys(s.phase for s in seen)) == ["loading", "compiling", "warming", "running", "done"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,8 @@ import ipywidgets as widgets
 
 from tfjslab import zoo
 from tfjslab.backends import registry
-from tfjslab.base.errors import TfjslabError, UsageError
+from tfjslab.backends.registry import BackendStatus
+from tfjslab.base.errors import BackendUnavailableError, TfjslabError, UsageError
 from tfjslab.lab import export, live, markup, panels, session
 from tfjslab.lab.controller import Controller
 from tfjslab.lab.session import LabRun, RunSettings, Session, Snapshot
@@ -23,6 +24,7 @@ from tfjslab.lab.uploads import Uploads
 from tfjslab.lab.view import PATH, UPLOAD, View
 from tfjslab.model.model import Model
 from tfjslab.model.subject import Clock, ModelSource
+from tfjslab.profiling.words import totals
 
 
 class Lab:
@@ -44,6 +46,7 @@ class Lab:
         clock: Clock = time.perf_counter,
     ) -> None:
         statuses = registry.backends()
+        chosen = _available(statuses, backend or registry.get_backend())
         self._own = {model.name: model} if isinstance(model, Model) else {}
         self._lock = threading.RLock()
         self._uploads = Uploads()
@@ -51,11 +54,12 @@ class Lab:
         self._sorted = ("ms", False)
         self._closed = False
         self._stale: set[str] = set()
+        self._drawn: object = ()  # the kernels that the Live tab shows; not what any profile has
         self._choices: dict[int, widgets.Checkbox] = {}
         self._controller = Controller(self._show, clock)
         self._view = View([*self._own, *zoo.ENTRIES], statuses, self._sort)
         self._choose_model(model)
-        self._choose_backend(backend or registry.get_backend())
+        self._view.header.backends[chosen].value = True
         self._connect()
         self._show(self._controller.snapshot)
 
@@ -193,13 +197,6 @@ class Lab:
             header.model.value, header.path.value = PATH, name
         header.show_source(header.model.value)
 
-    def _choose_backend(self, name: str) -> None:
-        registry.row(name)
-        button = self._view.header.backends[name]
-        if button.disabled:
-            raise UsageError(f"backend '{name}' is {button.tooltip}")
-        button.value = True
-
     def _pressed(self, name: str, change: Mapping[str, Any]) -> None:
         """One backend is chosen at a time; the one that is chosen stays so when it is pressed again."""
         buttons = self._view.header.backends
@@ -254,9 +251,15 @@ class Lab:
 
     def _draw_live(self, snapshot: Snapshot) -> None:
         times = snapshot.result.times_ms if snapshot.result else ()
-        drawn = live.charts(times, snapshot.total, snapshot.profile)
-        for widget, title, content in zip(self._view.live, live.TITLES, drawn, strict=True):
-            widget.value = markup.card(title, content)
+        self._draw_cards(0, live.of_times(times, snapshot.total))
+        kernels = snapshot.profile.kernels if snapshot.profile else None
+        if kernels is not self._drawn:
+            self._drawn = kernels
+            self._draw_cards(2, live.of_profile(snapshot.profile))
+
+    def _draw_cards(self, first: int, drawn: Sequence[str]) -> None:
+        for i, content in enumerate(drawn, first):
+            self._view.live[i].value = markup.card(live.TITLES[i], content)
 
     def _ended(self, snapshot: Snapshot) -> None:
         if snapshot.phase == "failed":
@@ -299,7 +302,7 @@ class Lab:
         if last is None or last.profile is None:
             sorter.rows.value = panels.NO_PROFILE
             return
-        sorter.note.value = panels.totals(last.profile)
+        sorter.note.value = panels.note(totals(last.profile))
         sorter.rows.value = panels.kernel_table(last.profile, by, ascending=ascending, head=False)
 
     def _list_runs(self) -> None:
@@ -320,3 +323,12 @@ class Lab:
 
     def _compared(self) -> list[LabRun]:
         return [r for r in self.session.runs if self._choices[r.number].value]
+
+
+def _available(statuses: Sequence[BackendStatus], name: str) -> str:
+    """The name; UsageError or BackendUnavailableError when it cannot be chosen."""
+    registry.row(name)
+    reason = next((s.reason for s in statuses if s.name == name and not s.available), None)
+    if reason is not None:
+        raise BackendUnavailableError(f"backend '{name}' is not available: {reason}")
+    return name

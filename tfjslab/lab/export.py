@@ -16,10 +16,11 @@ from tfjslab.base.version import __version__
 from tfjslab.graph.ir import Graph
 from tfjslab.lab import live, markup
 from tfjslab.lab.figures import conditions
-from tfjslab.lab.panels import COMPARE_COLUMNS, PANELS, compare, table
+from tfjslab.lab.panels import PANELS, compare, note
 from tfjslab.lab.session import LabRun, Session, write_text
 from tfjslab.lab.style import CSS
 from tfjslab.profiling import record
+from tfjslab.profiling.words import place
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
@@ -71,26 +72,26 @@ WRITERS = {".csv": to_csv, ".json": to_results_json}
 def report_html(session: Session, graph_of: Callable[[int], Graph | None]) -> str:
     """All panels of all runs as one page without scripts, which needs nothing beside it."""
     title = "tfjslab report"
-    parts = [f"<h1>{title}</h1>", f'<div class="tfl-note">made by tfjslab {__version__}</div>']
+    parts = [f"<h1>{title}</h1>", note(f"made by tfjslab {__version__}")]
     if session.notes:
         parts.append(f'<p style="white-space:pre-wrap">{html.escape(session.notes)}</p>')
     if not session.runs:
         parts.append(live.EMPTY.format("nothing was measured in this session"))
     else:
-        parts += ["<h2>All runs</h2>", compare(session.runs), table(COMPARE_COLUMNS, session.runs)]
+        parts += ["<h2>All runs</h2>", compare(session.runs)]
     parts += [_run(run, graph_of(run.number)) for run in session.runs]
     return PAGE.format(title=title, css=CSS, body="\n".join(parts))
 
 
 def _run(run: LabRun, graph: Graph | None) -> str:
     """One run: where it was taken, the strip, the live charts as they stood at its end, and every panel."""
-    r, where = run.result, run.profile.environment if run.profile else None
-    machine = f"; {where.cpu}, {where.cores} core(s), {where.system}, Python {where.python}" if where else ""
-    charts = zip(live.TITLES, live.charts(r.times_ms, r.runs, run.profile), strict=True)
+    r = run.result
+    where = f"; {place(run.profile)}" if run.profile else ""
+    charts = zip(live.TITLES, (*live.of_times(r.times_ms, r.runs), *live.of_profile(run.profile)), strict=True)
     cards = "".join(f'<div class="tfl-card">{markup.card(title, content)}</div>' for title, content in charts)
     shown = "".join(f"<h3>{p.name}</h3>{p.show(run, graph)}" for p in PANELS)
     return (
         f"<h2>{html.escape(run.label)}</h2>{markup.strip(r, run.profile)}"
-        f'<div class="tfl-note">{html.escape(conditions(r) + machine)}</div>'
+        f"{note(conditions(r) + where)}"
         f'<div class="tfl-live">{cards}</div>{shown}'
     )

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import html
 import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tfjslab.base.text import ms, scaled
-from tfjslab.bench.result import spread
+from tfjslab.base.dtypes import Array
+from tfjslab.base.text import counted, ms, scaled
 from tfjslab.profiling.record import Profile
 from tfjslab.profiling.reduce import by_kernel
 
 WIDTH, HEIGHT = 400, 100  # of the drawing's own coordinates; the browser stretches them
-MOST_POINTS = 200  # of a line: more than this cannot be told apart
+MOST_POINTS = 120  # of a line: more than this cannot be told apart
 SOON = 50  # runs that are few
 BINS = 24
 TOP = 7
@@ -66,57 +65,56 @@ def latency_trace(times_ms: Sequence[float], total: int) -> str:
     """Latency of each run in order, with lines at the median and the 95th percentile."""
     if not times_ms:
         return EMPTY.format("no runs yet")
-    s = spread(times_ms)
-    top = nice_top(max(times_ms))
+    times = np.asarray(times_ms)
+    median, p95 = (float(v) for v in np.percentile(times, (50, 95)))
+    top = nice_top(float(times.max()))
     # Of many runs the part that is over fills the chart; of few one sees how much is left.
     total = len(times_ms) if len(times_ms) >= total else min(total, max(SOON, int(nice_top(len(times_ms)))))
-    shown = _thinned(times_ms)
+    shown = _thinned(times)
     wide = max(total - 1, 1)
     points = " ".join(f"{WIDTH * i / wide:.1f},{_y(t / top)}" for i, t in shown)
     if len(shown) == 1:
         points += f" {WIDTH},{_y(shown[0][1] / top)}"
     ticks = [Tick(0, "0"), Tick(1, f"{top:g} ms")]
-    lines = [Tick((s.median or 0) / top, "", "tfl-median"), Tick((s.p95 or 0) / top, "", "tfl-p95")]
-    head = (f'<div class="tfl-key"><i class="tfl-median"></i>median {ms(s.median)} ms<i class="tfl-p95"></i>'
-            f"p95 {ms(s.p95)} ms</div>")
+    lines = [Tick(median / top, "", "tfl-median"), Tick(p95 / top, "", "tfl-p95")]
+    head = (f'<div class="tfl-key"><i class="tfl-median"></i>median {ms(median)} ms<i class="tfl-p95"></i>'
+            f"p95 {ms(p95)} ms</div>")
     drawing = f'<polyline class="tfl-trace" points="{points}"/>'
     return head + plot(drawing, [*ticks, *lines], [Tick(0, "run 1"), Tick(1, f"{total}")],
-                       f"latency of {len(times_ms)} runs, median {ms(s.median)} ms, p95 {ms(s.p95)} ms")
+                       f"latency of {len(times_ms)} runs, median {ms(median)} ms, p95 {ms(p95)} ms")
 
 
-def _thinned(times: Sequence[float]) -> list[tuple[int, float]]:
+def _thinned(values: Array) -> list[tuple[int, float]]:
     """(index, value) of a line that looks the same: the least and the most of each stretch, in order."""
-    if len(times) <= MOST_POINTS:
-        return list(enumerate(times))
-    step = 2 * len(times) / MOST_POINTS
-    kept: list[tuple[int, float]] = []
-    for i in range(MOST_POINTS // 2):
-        low, high = int(i * step), int((i + 1) * step)
-        stretch = range(low, high)
-        kept += [(j, times[j]) for j in sorted({min(stretch, key=times.__getitem__),
-                                                max(stretch, key=times.__getitem__)})]
-    return kept
+    if len(values) <= MOST_POINTS:
+        return list(enumerate(values.tolist()))
+    step = -(-2 * len(values) // MOST_POINTS)
+    whole = len(values) // step * step
+    stretches, first = values[:whole].reshape(-1, step), np.arange(0, whole, step)
+    kept = np.unique([*(first + stretches.argmin(1)), *(first + stretches.argmax(1)), len(values) - 1])
+    return list(zip(kept.tolist(), values[kept].tolist(), strict=True))
 
 
 def latency_distribution(times_ms: Sequence[float]) -> str:
     """How many runs took how long, from the fastest to the slowest."""
     if not times_ms:
         return EMPTY.format("no runs yet")
-    low, high = min(times_ms), max(times_ms)
+    times = np.asarray(times_ms)
+    low, high, middle = float(times.min()), float(times.max()), float(np.median(times))
     if high == low:
         high = low * 1.01 or 1.0
-    counts, _ = np.histogram(times_ms, BINS, (low, high))
+    counts, _ = np.histogram(times, BINS, (low, high))
     most, step = int(counts.max()), WIDTH / BINS
     bars = "".join(
         f'<rect x="{i * step + 0.5:.1f}" width="{step - 1:.1f}" y="{_y(n / most)}" height="{HEIGHT * n / most:.1f}"/>'
         for i, n in enumerate(counts.tolist()) if n
     )
-    middle = statistics.median(times_ms)
     at = (middle - low) / (high - low)
     line = f'<line class="tfl-median" x1="{WIDTH * at:.1f}" x2="{WIDTH * at:.1f}" y1="0" y2="{HEIGHT}"/>'
-    head = f'<div class="tfl-key"><i class="tfl-median"></i>median {ms(middle)} ms, {len(times_ms)} runs</div>'
+    said = f"median {ms(middle)} ms, {counted(len(times_ms), 'run')}"
+    head = f'<div class="tfl-key"><i class="tfl-median"></i>{said}</div>'
     return head + plot(
-        f'<g class="tfl-bars">{bars}</g>{line}', [Tick(0, "0"), Tick(1, f"{most} runs")],
+        f'<g class="tfl-bars">{bars}</g>{line}', [Tick(0, "0"), Tick(1, counted(most, "run"))],
         [Tick(0, f"{ms(low)} ms"), Tick(1, f"{ms(high)} ms")], f"distribution of {len(times_ms)} runs",
     )
 
@@ -129,7 +127,8 @@ def top_kernels(profile: Profile | None) -> str:
     rows = [(r.key, f"{r.count}", r.time_ms) for r in found[:TOP]]
     if len(found) > TOP:
         rest = found[TOP:]
-        rows.append((f"{len(rest)} other kinds", f"{sum(r.count for r in rest)}", math.fsum(r.time_ms for r in rest)))
+        time_ms = math.fsum(r.time_ms for r in rest)
+        rows.append((counted(len(rest), "other kind"), f"{sum(r.count for r in rest)}", time_ms))
     rows.append(("outside kernels", "", profile.unattributed_ms))
     longest = max(t for _, _, t in rows) or 1.0
     lines = "".join(
@@ -168,7 +167,7 @@ def memory_timeline(profile: Profile | None) -> str:
 
 def _steps(parts: Sequence[float]) -> str:
     """Points of a staircase over the whole width."""
-    shown = _thinned(parts)
+    shown = _thinned(np.asarray(parts))
     wide = WIDTH / len(parts)
     return " ".join(f"{i * wide:.1f},{_y(v)} {(i + 1) * wide:.1f},{_y(v)}" for i, v in shown)
 
@@ -176,9 +175,11 @@ def _steps(parts: Sequence[float]) -> str:
 TITLES = ("Latency of each run", "Latency distribution", "Top kernels", "Memory")
 
 
-def charts(times_ms: Sequence[float], total: int, profile: Profile | None) -> tuple[str, str, str, str]:
-    """The four charts, in the order of ``TITLES``."""
-    return (
-        latency_trace(times_ms, max(total, len(times_ms))), latency_distribution(times_ms), top_kernels(profile),
-        memory_timeline(profile),
-    )
+def of_times(times_ms: Sequence[float], total: int) -> tuple[str, str]:
+    """The first two charts, which change with each run."""
+    return latency_trace(times_ms, max(total, len(times_ms))), latency_distribution(times_ms)
+
+
+def of_profile(profile: Profile | None) -> tuple[str, str]:
+    """The other two, which change with each profile."""
+    return top_kernels(profile), memory_timeline(profile)

@@ -6,6 +6,7 @@ import html
 from collections.abc import Iterable
 
 from tfjslab.backends.registry import BackendStatus
+from tfjslab.base.text import percent
 from tfjslab.bench.result import BenchResult
 from tfjslab.lab.figures import conditions, texts
 from tfjslab.lab.session import Snapshot
@@ -15,8 +16,9 @@ from tfjslab.profiling.record import Profile
 def progress(snapshot: Snapshot) -> str:
     """The bar, with the line that tells where the run is."""
     part = min(snapshot.done / snapshot.total, 1.0) if snapshot.total else 0.0
-    text = html.escape(snapshot.text)
-    return (f'<div class="tfl-progress-bar" role="status" data-phase="{snapshot.phase}" title="{text}">'
+    text, share = html.escape(snapshot.text), snapshot.showing_share
+    cost = f"; showing it took {percent(share)} of the time since Run, which is in no figure" if share else ""
+    return (f'<div class="tfl-progress-bar" role="status" data-phase="{snapshot.phase}" title="{text}{cost}">'
             f'<b style="width:{part:.1%}"></b><span>{text}</span></div>')
 
 

@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tfjslab.base.text import NOTHING, count, ms, percent, rate, scaled, shape
+from tfjslab.bench.result import BenchResult
 from tfjslab.graph.ir import Graph
 from tfjslab.lab.live import EMPTY
 from tfjslab.lab.session import LabRun
 from tfjslab.profiling import reduce
 from tfjslab.profiling.memory import alive_at_peak, timeline
 from tfjslab.profiling.record import KernelRecord, Profile
-from tfjslab.profiling.reduce import Row, by_layer, by_node, overhead_ms, overhead_share
+from tfjslab.profiling.reduce import Row, by_layer, by_node
+from tfjslab.profiling.words import totals
 
 MOST_ROWS = 400  # a page with more is slow, and nobody reads it; the JSON has all
 NO_PROFILE = EMPTY.format("press Run to measure; this shows the run that was measured last")
@@ -42,9 +44,14 @@ def table(columns: Sequence[Column], rows: Sequence[Any], *, head: bool = True) 
     widths = "".join(f'<col style="width:{c.width / whole:.2%}">' for c in columns)
     names = "".join(f'<th class="{_side(c)}" title="{html.escape(c.how)}">{c.name}</th>' for c in columns)
     body = "".join(f"<tr>{''.join(_cell(c, row) for c in columns)}</tr>" for row in rows[:MOST_ROWS])
-    more = f'<div class="tfl-note">{len(rows) - MOST_ROWS} more rows are in the JSON</div>' * (len(rows) > MOST_ROWS)
+    more = note(f"{len(rows) - MOST_ROWS} more rows are in the JSON" if len(rows) > MOST_ROWS else "")
     heading = f"<thead><tr>{names}</tr></thead>" if head else ""
     return f'<table class="tfl-table"><colgroup>{widths}</colgroup>{heading}<tbody>{body}</tbody></table>{more}'
+
+
+def note(text: str) -> str:
+    """A line in small print; empty for no text."""
+    return f'<div class="tfl-note">{html.escape(text)}</div>' if text else ""
 
 
 def _side(column: Column) -> str:
@@ -97,16 +104,6 @@ def kernel_table(profile: Profile, by: str = "ms", *, ascending: bool = False, h
     return table(columns, rows, head=head)
 
 
-def totals(profile: Profile) -> str:
-    """The sum that gives the wall time, and what profiling itself cost."""
-    cost, share = overhead_ms(profile), overhead_share(profile)
-    text = (f"{len(profile.kernels)} kernels took {ms(profile.kernel_ms)} ms, {ms(profile.unattributed_ms)} ms passed "
-            f"outside of them: {ms(profile.wall_ms)} ms in all")
-    if cost is not None:
-        text += f"; profiled runs took {ms(cost)} ms ({percent(share)}) longer than plain ones"
-    return f'<div class="tfl-note">{html.escape(text)}</div>'
-
-
 LAYER_COLUMNS = (
     Column("layer", 34, lambda r: r.key, numeric=False),
     Column("kernels", 8, lambda r: str(r.count)),
@@ -152,11 +149,12 @@ def plain(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.1f}"
 
 
-def chart(made: tuple[Any, Any], alt: str) -> str:
-    """A chart of ``tfjslab.vis`` as an image inside the page."""
-    from tfjslab.vis.image import data_uri  # noqa: PLC0415 - matplotlib is loaded when the first chart is drawn
+def chart(made: tuple[Any, Any], alt: str, css: str = "") -> str:
+    """A chart of ``tfjslab.vis`` as an image inside the page, sharp on screens of high density and on paper."""
+    from tfjslab.vis.image import data_uri, pixels  # noqa: PLC0415 - matplotlib is loaded for the first chart
 
-    return f'<img class="tfl-chart" alt="{html.escape(alt)}" src="{data_uri(made[0], transparent=True)}">'
+    address, (width, _) = data_uri(made[0], scale=2, transparent=True), pixels(made[0])
+    return f'<img class="tfl-chart{css}" width="{width}" alt="{html.escape(alt)}" src="{address}">'
 
 
 def _charts() -> Any:
@@ -167,7 +165,7 @@ def _charts() -> Any:
 
 def kernels(run: LabRun, _graph: Graph | None) -> str:
     """The kernel table, the slowest first."""
-    return NO_PROFILE if run.profile is None else totals(run.profile) + kernel_table(run.profile)
+    return NO_PROFILE if run.profile is None else note(totals(run.profile)) + kernel_table(run.profile)
 
 
 def layers(run: LabRun, _graph: Graph | None) -> str:
@@ -196,25 +194,32 @@ def roofline(run: LabRun, _graph: Graph | None) -> str:
     c = run.ceilings
     drawn = chart(_charts().roofline(by_node(run.profile), c), "roofline of all nodes")
     held = reduce.roofline(run.profile, c)
-    note = f'<div class="tfl-note">{html.escape(c.note)}</div>' if c.note else ""
-    return drawn + note + table(ROOF_COLUMNS, [held.whole, *held.kernels])
+    return drawn + note(c.note) + table(ROOF_COLUMNS, [held.whole, *held.kernels])
 
 
 def graph_view(run: LabRun, graph: Graph | None) -> str:
     """The model's graph, coloured by time."""
     if graph is None:
         return EMPTY.format("the graph is drawn for models that were run here; a saved session does not hold it")
-    return chart(_charts().graph_view(graph, run.profile), f"graph of {run.result.model}, coloured by time")
+    # Its colours mean something, so a dark theme shows it on white instead of turning them round.
+    return chart(_charts().graph_view(graph, run.profile), f"graph of {run.result.model}", " tfl-paper")
 
 
 def compare(runs: Sequence[LabRun]) -> str:
     """Chosen runs side by side."""
-    timed = [r for r in runs if r.result.median_ms is not None]
-    if not timed:
-        return EMPTY.format("choose runs to compare")
-    # The number tells two runs of one model on one backend apart.
-    results = [replace(r.result, model=f"#{r.number} {r.result.model}") for r in timed]
-    return chart(_charts().backend_comparison(results), f"{len(timed)} runs compared")
+    if not runs:
+        return EMPTY.format("choose runs to compare; each Run adds one")
+    drawn = chart(_charts().backend_comparison([_distinct(r, runs) for r in runs]), f"{len(runs)} runs compared")
+    return drawn + table(COMPARE_COLUMNS, runs)
+
+
+def _distinct(run: LabRun, runs: Sequence[LabRun]) -> BenchResult:
+    """The result under a name that tells it from the others; of one model and one batch the ratio is shown."""
+    r = run.result
+    model = f"{r.model}, batch {run.settings.batch}" if run.settings.batch > 1 else r.model
+    twins = [t for t in runs if (t.result.model, t.result.backend, t.result.threads, t.settings.batch) == (
+        r.model, r.backend, r.threads, run.settings.batch)]
+    return replace(r, model=model, backend=f"{r.backend} #{run.number}" if len(twins) > 1 else r.backend)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import Any
 from tfjslab.backends.ceilings import Ceilings
 from tfjslab.base.errors import InputError, TfjslabError, UsageError
 from tfjslab.base.plain import from_plain, to_plain
+from tfjslab.base.text import counted
 from tfjslab.bench.result import BenchResult
 from tfjslab.profiling.record import Profile
 
@@ -60,9 +61,13 @@ class LabRun:
 
     @property
     def label(self) -> str:
-        """What tells it from the others: number, model, backend, and threads and batch where they are not 1."""
-        r, batch = self.result, self.settings.batch
-        extra = ", ".join([f"{r.threads} threads"] * (r.threads > 1) + [f"batch {batch}"] * (batch > 1))
+        """What tells it from the others: number, model, backend, and threads and batch where they were chosen."""
+        r, chosen = self.result, []
+        if self.settings.threads is not None:
+            chosen.append(counted(self.settings.threads, "thread"))
+        if self.settings.batch > 1:
+            chosen.append(f"batch {self.settings.batch}")
+        extra = ", ".join(chosen)
         return f"#{self.number} {r.model} on {r.backend}{f' ({extra})' if extra else ''}"
 
 
@@ -136,7 +141,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
 class Snapshot:
     """What can be seen of a run at one moment. ``phase`` is one of ``PHASES``.
 
-    ``done`` of ``total`` are steps of the phase; ``result`` has what is known so far.
+    ``done`` of ``total`` are steps of the phase; ``result`` has what is known so far. ``showing_share`` is the part of
+    the time since Run that went into showing snapshots, which is in no figure.
     """
 
     phase: str = "idle"
@@ -146,6 +152,7 @@ class Snapshot:
     settings: RunSettings | None = None
     result: BenchResult | None = None
     profile: Profile | None = field(default=None, repr=False)
+    showing_share: float | None = None
 
     @property
     def busy(self) -> bool:

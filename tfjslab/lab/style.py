@@ -55,7 +55,8 @@ CSS = """
 .tfl-card h4 { margin: 0 0 8px; font-size: 12px; font-weight: 600; line-height: 18px; }
 .tfl-key { position: absolute; top: 6px; right: 10px; line-height: 18px; font-size: 11px; color: var(--tfl-faint);
   font-variant-numeric: tabular-nums; }
-.tfl-key i { display: inline-block; width: 12px; height: 0; border-top: 2px solid; margin: 0 4px 3px 10px; }
+.tfl-key i { display: inline-block; width: 12px; height: 0; border-top: 2px solid; margin: 0 4px 0 10px;
+  vertical-align: middle; }
 .tfl-key i.tfl-median { color: var(--tfl-c); } .tfl-key i.tfl-p95 { color: var(--tfl-b); }
 .tfl-key i.tfl-area { color: var(--tfl-a); } .tfl-key i.tfl-tensors { color: var(--tfl-b); }
 .tfl-plot { display: grid; grid-template-columns: 58px 1fr; grid-template-rows: 1fr 18px; height: 164px; }
@@ -83,13 +84,15 @@ polygon.tfl-area { fill: var(--tfl-a); opacity: .3; } polyline.tfl-tensors { str
 .tfl-bar b { display: block; height: 10px; background: var(--tfl-a); min-width: 1px; }
 .tfl-kernels tr:last-child .tfl-bar b { background: var(--tfl-faint); }
 .tfl-note { color: var(--tfl-faint); font-size: 12px; padding: 2px 0 6px; }
-.tfl-scroll { max-height: 440px; overflow: auto; }
+.tfl-scroll { max-height: 60vh; overflow: auto; }
+.tfl-scroll > * { flex: 0 0 auto; }
 .tfl-sort { display: grid; position: sticky; top: 0; z-index: 1; background: var(--tfl-panel); overflow: hidden; }
 .tfl-sort .jupyter-button { padding: 0 6px; background: none; font-size: 12px; font-weight: 600; height: 26px;
   overflow: hidden; text-overflow: ellipsis; text-align: left; box-shadow: none; }
 .tfl-sort .jupyter-button.tfl-number { text-align: right; }
 .tfl-chart { max-width: 100%; height: auto; display: block; margin: 0 auto 8px; }
-[data-jp-theme-light="false"] .tfl-chart { filter: invert(.92) hue-rotate(180deg); }
+.tfl-chart.tfl-paper { background: #fff; }
+[data-jp-theme-light="false"] .tfl-chart:not(.tfl-paper) { filter: invert(.92) hue-rotate(180deg); }
 .tfl-choice .widget-checkbox { width: 100%; margin: 0; } .tfl-choice .widget-label-basic { max-width: 100%; }
 .tfl-notes textarea { height: 300px; font-family: var(--tfl-font); }
 """

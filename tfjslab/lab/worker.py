@@ -29,6 +29,7 @@ from tfjslab.profiling.collect import median_run, profile_model
 from tfjslab.profiling.record import Phases, Profile
 
 UPDATES_PER_S = 10
+MOST_SHARE = 0.04  # of the time goes into showing; on a machine that is slow at it, updates come less often
 # How long ``stop`` waits for the run in hand. A run that takes longer is left behind: it ends by itself, unseen.
 GRACE_S = 0.3
 # A profiled run comes after so many seconds, but not before so many steady runs; so many of them are kept.
@@ -39,19 +40,27 @@ Publish = Callable[[Snapshot], None]
 
 @dataclass
 class Throttle:
-    """Says yes not more often than ``per_second``, by ``clock``, which gives seconds."""
+    """Says yes not more often than ``per_second``, by ``clock``, which gives seconds.
+
+    What it is asked for may take time itself: tell it by ``took``, and it keeps that below ``MOST_SHARE`` of all.
+    """
 
     clock: Clock
     per_second: float = UPDATES_PER_S
     _last: float | None = None
+    _cost_s: float = 0.0
 
     def due(self) -> bool:
         """Whether it is time again; if so, the next time is counted from here."""
         now = self.clock()
-        if self._last is not None and now - self._last < 1 / self.per_second:
+        if self._last is not None and now - self._last < max(1 / self.per_second, self._cost_s / MOST_SHARE):
             return False
         self._last = now
         return True
+
+    def took(self, cost_s: float) -> None:
+        """What was done for the last yes."""
+        self._cost_s = cost_s
 
 
 class _Stop(Exception):  # noqa: N818 - no error: it leads out of loading and compiling when Stop was pressed
@@ -89,6 +98,7 @@ class Job:
         self._stop = threading.Event()
         self._lock = threading.RLock()
         self._ended = False
+        self._began, self._shown_s = 0.0, 0.0
         self._seen = _Seen()
         self._thread = threading.Thread(target=self._main, name="tfjslab-lab", daemon=True)
 
@@ -104,6 +114,7 @@ class Job:
 
     def start(self) -> None:
         """Begin, in the background."""
+        self._began = self._clock()
         self._show("loading", "", 0, self.settings.runs)
         self._thread.start()
 
@@ -196,7 +207,12 @@ class Job:
             if self._ended:
                 return
             stopping = self._stop.is_set() and phase == "running"
-            self._publish(self._snapshot("stopping" if stopping else phase, message, done, total))
+            snapshot = self._snapshot("stopping" if stopping else phase, message, done, total)
+            before = self._clock()
+            self._publish(snapshot)
+            cost_s = self._clock() - before
+            self._shown_s += cost_s
+            self._throttle.took(cost_s)
 
     def _end(self, phase: str, message: str = "") -> None:
         """Publish the last snapshot, once."""
@@ -209,7 +225,9 @@ class Job:
         result = self._result(STOPPED if phase == STOPPED else "")
         if phase not in BUSY and result is not None:
             done = result.runs
-        return Snapshot(phase, message, done, total, self.settings, result, self._chosen(result))
+        passed = self._clock() - self._began
+        share = self._shown_s / passed if passed > 0 else None
+        return Snapshot(phase, message, done, total, self.settings, result, self._chosen(result), share)
 
     def _result(self, reason: str) -> BenchResult | None:
         lane, ended = self._seen.lane, self._seen.result
@@ -225,8 +243,9 @@ class Job:
 
 
 def round_length(times_ms: Sequence[float], runs: int) -> int:
-    """Steady runs up to the next profiled one: a part of all, not more than some seconds of them, but enough that
-    profiling is the smaller part.
+    """Steady runs up to the next profiled one.
+
+    A part of all, not more than some seconds of them, but enough that profiling is the smaller part.
     """
     some_seconds = int(ROUND_S * 1e3 * len(times_ms) / sum(times_ms)) if sum(times_ms) > 0 else 0
     wanted = min(-(-runs // ROUNDS), max(LEAST_RUNS, some_seconds))

@@ -1,0 +1,245 @@
+"""``tf.Lab()`` without a browser: values are set, buttons are clicked, and what the widgets show is read."""
+
+from __future__ import annotations
+
+import re
+import threading
+from datetime import UTC, datetime
+from unittest import mock
+
+import ipywidgets as widgets
+import pytest
+from support.lab import GRAPH
+
+import tfjslab as tf
+from tfjslab.backends import registry
+from tfjslab.backends.registry import BackendStatus
+from tfjslab.base.errors import InputError, UsageError
+from tfjslab.lab import Lab
+from tfjslab.lab.view import PATH, TABS, UPLOAD, backend_buttons
+from tfjslab.model import Model
+
+pytestmark = pytest.mark.usefixtures("no_widgets_left")
+
+
+@pytest.fixture
+def lab():
+    """A lab with the small model, which is closed at the end."""
+    with Model(GRAPH, "cpu", name="small") as model, Lab(model, "cpu") as made:
+        made._view.side.runs.value = 12
+        yield made
+
+
+def shown(lab):
+    """The line of the progress bar."""
+    return re.search(r"<span>(.*)</span>", lab._view.header.progress.value)[1]
+
+
+def press(button):
+    button.click()
+
+
+def run(lab):
+    press(lab._view.header.run)
+    assert lab.wait(30)
+
+
+def select(lab, name):
+    lab._view.tabs.selected_index = TABS.index(name)
+
+
+def test_run_measures_what_is_chosen_and_shows_it(lab):
+    assert shown(lab) == "ready"
+    run(lab)
+    assert re.fullmatch(r"done: 12 of 12 runs, median .* ms", shown(lab))
+    assert 'data-figure="kernels"' in lab._view.strip.value
+    assert "polyline" in lab._view.live[0].value
+    assert lab._view.message.value == ""
+    assert not lab._view.header.run.disabled
+    assert lab._view.header.stop.disabled
+    assert [r.label for r in lab.session.runs] == ["#1 small on cpu"]
+
+
+def test_run_and_stop_are_pressed_in_turns(lab):
+    lab._view.side.runs.value = 1_000_000
+    running = threading.Event()
+    lab._view.header.progress.observe(lambda c: running.set() if "run " in c["new"] else None, "value")
+    press(lab._view.header.run)
+    assert lab._view.header.run.disabled
+    assert not lab._view.header.stop.disabled
+    assert running.wait(30)
+    press(lab._view.header.run)  # a click that was on its way
+    assert "a run is under way" in lab._view.message.value
+    press(lab._view.header.stop)
+    assert shown(lab).startswith("stopped: ")
+    assert not lab._view.header.run.disabled
+
+
+def test_an_error_is_a_message_and_the_lab_stays_usable(lab):
+    header = lab._view.header
+    header.model.value, header.path.value = PATH, "nowhere/model.json"
+    run(lab)
+    assert "nowhere/model.json" in lab._view.message.value
+    assert shown(lab) == "failed"
+    header.model.value = "small"
+    run(lab)
+    assert lab._view.message.value == ""
+    assert len(lab.session.runs) == 1
+
+
+def test_a_field_shows_only_when_its_kind_of_model_is_chosen(lab):
+    header = lab._view.header
+
+    def visible():
+        return [w.layout.display != "none" for w in (header.path, header.upload)]
+
+    assert visible() == [False, False]
+    header.model.value = PATH
+    assert visible() == [True, False]
+    header.model.value = UPLOAD
+    assert visible() == [False, True]
+    press(header.run)
+    assert "nothing is uploaded yet" in lab._view.message.value
+
+
+def test_an_uploaded_model_runs(lab, tmp_path):
+    with Model(GRAPH, "cpu", name="small") as model:
+        folder = model.save(tmp_path / "m")
+    header = lab._view.header
+    header.model.value = UPLOAD
+    header.upload.value = [
+        {"name": f"../{p.name}", "type": "", "size": 1, "content": memoryview(p.read_bytes()),
+         "last_modified": datetime(2026, 1, 1, tzinfo=UTC)} for p in sorted(folder.iterdir())
+    ]
+    run(lab)
+    assert lab.session.runs[0].result.runs == 12
+    with pytest.raises(UsageError, match=r"uploaded: a\.bin; expected one model\.json"):
+        lab._uploads.take([{"name": "a.bin", "content": b""}])
+
+
+def test_one_backend_is_chosen_at_a_time(lab):
+    buttons = lab._view.header.backends
+    assert list(buttons) == [b.name for b in registry.backends()]
+    buttons["wasm-plain"].value = True
+    assert [n for n, b in buttons.items() if b.value] == ["wasm-plain"]
+    buttons["wasm-plain"].value = False
+    assert lab.settings.backend == "wasm-plain", "pressing the chosen one again changes nothing"
+
+
+def test_a_backend_that_cannot_run_is_grey_and_says_why():
+    status = BackendStatus("gpu", available=False, reason="no adapter", priority=3, doc="d", stands_for="s",
+                           resolved="gpu", current=False)
+    button = backend_buttons([status])["gpu"]
+    assert (button.disabled, button.tooltip) == (True, "not available: no adapter")
+    with mock.patch.object(registry, "backends", return_value=[status, *registry.backends()]), Lab() as lab:
+        assert "gpu is not available: no adapter" in lab._view.message.value
+    for part in (button.layout, button.style, button):
+        part.close()
+
+
+def test_each_tab_shows_the_last_run(lab):
+    for name in TABS:
+        select(lab, name)
+    assert "press Run" in lab._view.panels["Layers"].value
+    run(lab)
+    for name in ("Layers", "Memory", "Graph"):
+        select(lab, name)
+        assert lab._view.panels[name].value.startswith("<img"), name
+    select(lab, "Roofline")
+    assert "runs no kernels of ours" in lab._view.panels["Roofline"].value
+    select(lab, "Compare")
+    assert "<img" in lab._view.compared.value
+
+
+def test_the_roofline_measures_its_ceilings_once(lab):
+    lab._view.header.backends["wasm-simd"].value = True
+    run(lab)
+    select(lab, "Roofline")
+    assert lab._view.panels["Roofline"].value.startswith("<img")
+    ceilings = lab.session.runs[0].ceilings
+    run(lab)
+    assert lab.session.runs[1].ceilings is ceilings
+
+
+def test_pressing_a_column_sorts_the_kernels_and_pressing_it_again_turns_them_round(lab):
+    run(lab)
+    select(lab, "Kernels")
+    sorter = lab._view.sorter
+
+    def order():
+        return re.findall(r"<tr><td[^>]*>(\d+)</td>", sorter.rows.value)
+
+    press(sorter.buttons["#"])
+    assert order() == ["1", "2"]
+    assert sorter.buttons["#"].description == "# ▼"
+    press(sorter.buttons["#"])
+    assert order() == ["2", "1"]
+    assert sorter.buttons["#"].description == "# ▲"
+    assert sorter.buttons["ms"].description == "ms"
+
+
+def test_runs_are_compared_by_their_check_boxes(lab):
+    run(lab)
+    lab._view.side.batch.value = 4
+    run(lab)
+    select(lab, "Compare")
+    first, second = lab._view.choices.children
+    assert (first.description, second.description) == ("#1 small on cpu", "#2 small on cpu (batch 4)")
+    assert lab._view.compared.value.count("<tr>") == 3
+    first.value = False
+    assert lab._view.compared.value.count("<tr>") == 2
+    second.value = False
+    assert "choose runs" in lab._view.compared.value
+
+
+def test_a_session_is_saved_loaded_and_exported_by_the_buttons(lab, tmp_path):
+    side = lab._view.side
+    side.path.value = str(tmp_path / "mine.json")
+    run(lab)
+    lab._view.notes.value = "first try"
+    for name in ("Save", "HTML", "CSV", "JSON"):
+        press(side.buttons[name])
+        assert "tfl-fine" in lab._view.message.value, lab._view.message.value
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["mine-results.json", "mine.csv", "mine.html", "mine.json"]
+    with Lab() as other:
+        other.load(tmp_path / "mine.json")
+        assert other.session == lab.session
+        assert other._view.notes.value == "first try"
+        assert 'data-figure="median"' in other._view.strip.value
+        select(other, "Graph")
+        assert "saved session does not hold it" in other._view.panels["Graph"].value
+    side.path.value = str(tmp_path / "gone.json")
+    press(side.buttons["Load"])
+    assert "No such file" in lab._view.message.value
+    with pytest.raises(InputError):
+        lab.load(tmp_path / "gone.json")
+
+
+def test_settings_are_folded_away_until_asked_for(lab):
+    assert lab._view.side.box.layout.display == "none"
+    lab._view.header.settings.value = True
+    assert lab._view.side.box.layout.display == ""
+
+
+def test_closing_while_it_runs_frees_everything(no_leaks):
+    before = set(widgets.Widget.get_manager_state()["state"])
+    with no_leaks():
+        lab = tf.Lab("blazeface", "cpu")
+        lab.run()
+        lab.close()
+        lab.close()
+    assert set(widgets.Widget.get_manager_state()["state"]) == before
+    assert repr(lab) == "Lab(closed)"
+    assert lab._repr_mimebundle_() == {"text/plain": "Lab(closed)"}
+
+
+def test_as_text_it_is_the_same_every_time(lab):
+    assert repr(lab) == "Lab()"
+    bundle = lab._repr_mimebundle_()
+    assert bundle["text/plain"] == "Lab()"
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_what_cannot_be_chosen_is_refused_at_once():
+    with pytest.raises(UsageError, match="backend 'wasn' is unknown"):
+        Lab(backend="wasn")

@@ -1,0 +1,122 @@
+"""The live charts and the figures: what they draw of known data."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tfjslab.bench.result import BenchResult
+from tfjslab.lab import live, markup
+from tfjslab.lab.figures import FIGURES, texts
+from tfjslab.lab.panels import Column, kernel_table, table
+from tfjslab.profiling.record import KernelRecord, Profile
+
+
+def kernel(name, ms, **more):
+    values = {"bytes_added": 0, "total_bytes_snapshot": 10**6, "tensors_added": 1, "total_tensors_snapshot": 4,
+              "flops": 2 * 10**6, "fallback": False}
+    return KernelRecord(name, f"node/{name}", ms, ((1, 2),), ((1, 2),), **values | more)
+
+
+PROFILE = Profile(
+    (kernel("Conv2D", 3.0), kernel("Add", 1.0, total_bytes_snapshot=4 * 10**6), kernel("<Relu>", 2.0, fallback=True)),
+    8.0, 2.0, 4 * 10**6, 0, 0,
+)
+
+
+def points(drawn):
+    """Coordinates of the first polyline."""
+    return [tuple(map(float, p.split(","))) for p in re.search(r'points="([^"]*)"', drawn)[1].split()]
+
+
+@pytest.mark.parametrize(("value", "top"), [(0, 1), (0.9, 1), (1, 1), (1.2, 1.5), (7, 8), (8.1, 10), (130, 150)])
+def test_axes_end_at_round_numbers(value, top):
+    assert live.nice_top(value) == pytest.approx(top)
+
+
+def test_the_trace_runs_over_all_runs_that_are_to_come():
+    drawn = live.latency_trace([1.0, 2.0, 1.0], 5)
+    assert points(drawn) == [(0, 50), (100, 0), (200, 50)]
+    assert "median 1.00 ms" in drawn
+    assert ">2 ms<" in drawn
+
+
+def test_a_long_trace_is_thinned_but_keeps_the_outlier():
+    times = [1.0] * 100_000
+    times[77_777] = 9.0
+    drawn = points(live.latency_trace(times, len(times)))
+    assert len(drawn) <= live.MOST_POINTS + 2
+    assert min(y for _, y in drawn) == 10  # 9 of 10 ms
+    assert len({y for _, y in drawn}) == 2
+
+
+def test_of_few_runs_the_end_is_seen_and_of_many_the_past_fills_the_chart():
+    assert ">50<" in live.latency_trace([1.0], 100_000)
+    assert ">150<" in live.latency_trace([1.0] * 120, 100_000)
+    assert ">120<" in live.latency_trace([1.0] * 120, 120)
+
+
+def test_the_distribution_counts_every_run():
+    drawn = live.latency_distribution([1.0] * 3 + [2.0])
+    heights = [float(h) for h in re.findall(r'height="([\d.]+)"', drawn)]
+    assert sorted(heights) == pytest.approx([100 / 3, 100], abs=0.1)
+    assert ">3 runs<" in drawn
+
+
+def test_runs_that_all_took_the_same_time_are_drawn():
+    assert "rect" in live.latency_distribution([2.0, 2.0])
+
+
+def test_top_kernels_are_sorted_and_what_no_kernel_accounts_for_is_shown():
+    drawn = live.top_kernels(PROFILE)
+    assert re.findall(r'<th title="([^"]*)"', drawn) == ["Conv2D", "&lt;Relu&gt;", "Add", "outside kernels"]
+    assert re.findall(r"<td>(\d+%)</td>", drawn) == ["38%", "25%", "12%", "25%"]
+
+
+def test_memory_names_its_peak():
+    drawn = live.memory_timeline(PROFILE)
+    assert "peak 4.0 MB at Add" in drawn
+    assert "at most 4" in drawn
+
+
+def test_without_data_charts_say_so():
+    for drawn in (*live.of_times([], 50), *live.of_profile(None)):
+        assert "tfl-empty" in drawn
+
+
+RESULT = BenchResult(
+    "m", "cpu", 1, None, 2.0, 3.0, 4.0, 3.5, 6.0, 0.5, 10, 2, 3_400_000, 0, 0, 12, 1, "a clock", "an engine",
+)
+
+
+def test_figures_have_units_and_what_was_not_measured_is_a_dash():
+    shown = {f.name: f"{text} {f.unit}".strip() for f, text in texts(RESULT, PROFILE)}
+    assert shown == {
+        "load": "- ms", "compile": "2.00 ms", "first": "3.00 ms", "median": "4.00 ms", "p95": "6.00 ms",
+        "peak": "3.4 MB", "tensors": "4", "kernels": "12", "fallbacks": "1",
+    }
+
+
+def test_each_figure_says_how_it_was_measured():
+    drawn = markup.strip(RESULT, PROFILE)
+    assert drawn.count("a clock") == len(FIGURES)
+    assert drawn.count("an engine") == len(FIGURES)
+    assert all(f.how for f in FIGURES)
+    assert "not measured yet" in markup.strip(None, None)
+
+
+@pytest.mark.parametrize(("by", "ascending", "order"), [
+    ("ms", False, ["1", "3", "2"]), ("ms", True, ["2", "3", "1"]), ("kernel", False, ["3", "2", "1"]),
+    ("#", False, ["1", "2", "3"]), ("where", False, ["1", "2", "3"]),
+])
+def test_the_kernel_table_sorts_by_any_column(by, ascending, order):
+    rows = re.findall(r"<tr><td[^>]*>(\d+)</td>", kernel_table(PROFILE, by, ascending=ascending))
+    assert rows == order
+
+
+def test_tables_escape_what_models_are_called_and_end_somewhere():
+    column = Column("<c>", 1, str)
+    drawn = table([column], ["<script>"] * 1000, head=False)
+    assert "<script>" not in drawn
+    assert "600 more rows" in drawn
