@@ -180,7 +180,7 @@ def _check_sizes(group: WeightGroup, files: Files, sizes: Sequence[int]) -> None
 
 def _read_shards(paths: Sequence[Path], sizes: Sequence[int], files: Files) -> memoryview:
     # Not a bytearray: that would write zeros first, which for tens of megabytes takes as long as reading them.
-    buffer = memoryview(np.empty(sum(sizes), np.uint8))
+    buffer = np.empty(sum(sizes), np.uint8).data
     start = 0
     for path, size in zip(paths, sizes, strict=True):
         with path.open("rb") as f:
