@@ -33,6 +33,19 @@ def read_inputs(given: Sequence[str], ports: Sequence[Port]) -> dict[str, tuple[
     return found
 
 
+def read_array(path: str) -> Array:
+    """A .npy file of any shape; InputError when it cannot be read."""
+    file = Path(path)
+    if file.suffix != ".npy":
+        raise InputError(f"{path}: expected a .npy file")
+    if not file.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        return _load(file)
+    except (OSError, ValueError, EOFError) as e:
+        raise InputError(f"{path}: not readable as npy: {e}") from None
+
+
 def _read(path: Path, port: Port) -> Array:
     readers = {".npy": _read_npy, ".bin": _read_bin}
     if path.suffix not in readers:
@@ -48,6 +61,10 @@ def _read(path: Path, port: Port) -> Array:
 
 
 def _read_npy(path: Path, _port: Port) -> Array:
+    return _load(path)
+
+
+def _load(path: Path) -> Array:
     # Mapped, not read: numpy then compares the header's shape with the file's length before it allocates anything,
     # and refuses pickled objects.
     return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
