@@ -51,7 +51,7 @@ def select(lab, name):
 def test_run_measures_what_is_chosen_and_shows_it(lab):
     assert shown(lab) == "ready"
     run(lab)
-    assert re.fullmatch(r"done: 12 of 12 runs, median .* ms", shown(lab))
+    assert re.fullmatch(r"done: 12/12, median .* ms", shown(lab))
     assert 'data-figure="kernels"' in lab._view.strip.value
     assert "polyline" in lab._view.live[0].value
     assert lab._view.message.value == ""

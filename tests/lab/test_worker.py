@@ -31,22 +31,21 @@ def test_a_run_goes_through_its_phases_and_ends_with_all_figures(measure, settin
     assert list(dict.fromkeys(s.phase for s in seen)) == ["loading", "compiling", "warming", "running", "done"]
     last = seen[-1]
     assert (last.done, last.total, last.result.runs, last.result.warmup) == (20, 20, 20, 2)
-    assert last.text == f"done: 20 of 20 runs, median {last.result.median_ms:.3g} ms"
+    assert last.text == f"done: 20/20, median {last.result.median_ms:.3g} ms"
     assert last.profile.phases.steady_ms == last.result.times_ms
     assert [k.node for k in last.profile.kernels] == ["a", "b"]
     assert None not in (last.result.load_ms, last.result.compile_ms, last.result.first_ms)
     assert last.result.weight_bytes == 16
 
 
-def test_snapshots_come_at_most_ten_times_a_second_but_for_new_profiles(load, settings):
+def test_snapshots_come_at_most_ten_times_a_second_but_for_changes_of_phase(load, settings):
     seen = []
-    fast = Clock(0.0001)  # the whole run takes less than a tenth of a second
+    fast = Clock(0.00001)  # the whole run takes less than a tenth of a second
     job = Job(settings, seen.append, source=load, clock=fast)
     job.start()
     assert job.wait(30)
-    running = [s for s in seen if s.phase == "running"]
-    profiles = list(dict.fromkeys(id(s.profile.kernels) for s in running))
-    assert len(running) <= len(profiles) + 4 + 1
+    phases = [s.phase for s in seen]
+    assert phases == ["loading", "compiling", "warming", "running", "done"]
 
 
 def test_nothing_is_published_while_a_run_is_timed(load, settings):
@@ -61,7 +60,7 @@ def test_nothing_is_published_while_a_run_is_timed(load, settings):
     job = Job(settings, slow, source=load, clock=clock)
     job.start()
     assert job.wait(30)
-    assert len(held) > 5
+    assert len(held) >= 5
     assert max(held[-1].result.times_ms) < 100
 
 

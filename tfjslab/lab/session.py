@@ -170,7 +170,7 @@ def _running(s: Snapshot) -> str:
 
 
 def _ended(s: Snapshot) -> str:
-    return f"{s.phase}: {s.done} of {s.total} runs" + _median(s)
+    return f"{s.phase}: {s.done}/{s.total}" + _median(s)
 
 
 def _median(s: Snapshot) -> str:

@@ -18,7 +18,8 @@ CSS = """
   padding: 2px; }
 .tfl-header .jupyter-button, .tfl-side .jupyter-button, .tfl-sort .jupyter-button { width: auto; min-width: 0;
   margin: 0; }
-.tfl-header .jupyter-button { padding: 0 9px; }
+.tfl-header .jupyter-button { padding: 0 8px; }
+.tfl-header .tfl-backends .jupyter-button { padding: 0 7px; }
 .tfl-header .widget-dropdown, .tfl-header .widget-text { margin: 0; }
 .tfl-backends { gap: 0; flex: 0 0 auto; overflow: visible; }
 .tfl-backends .jupyter-button { border-radius: 0; border: 1px solid var(--tfl-line); border-left-width: 0; }
@@ -26,7 +27,7 @@ CSS = """
 .tfl-backends .jupyter-button:last-child { border-radius: 0 3px 3px 0; }
 .tfl-backends .jupyter-button.mod-active { background: var(--jp-brand-color1, #1976d2);
   color: var(--jp-ui-inverse-font-color1, #fff); box-shadow: none; }
-.tfl-progress { flex: 1 1 230px; min-width: 200px; }
+.tfl-progress { flex: 1 1 250px; min-width: 250px; }
 .tfl-progress-bar { position: relative; height: 28px; border-radius: 3px; overflow: hidden;
   background: var(--tfl-panel); border: 1px solid var(--tfl-line); box-sizing: border-box; }
 .tfl-progress-bar b { position: absolute; inset: 0 auto 0 0; background: var(--tfl-a); opacity: .28; }
@@ -34,11 +35,12 @@ CSS = """
   font-variant-numeric: tabular-nums; }
 .tfl-message { color: var(--tfl-error); padding: 4px 0; overflow-wrap: anywhere; }
 .tfl-message.tfl-fine { color: var(--tfl-faint); }
-.tfl-strip { display: flex; flex-wrap: wrap; gap: 1px; background: var(--tfl-line); border: 1px solid var(--tfl-line);
-  border-radius: 3px; overflow: hidden; margin: 6px 0 0; }
-.tfl-strip div { flex: 1 1 84px; background: var(--tfl-paper); padding: 5px 10px; white-space: nowrap; cursor: help; }
+.tfl-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(88px, 1fr)); gap: 1px;
+  background: var(--tfl-line); border: 1px solid var(--tfl-line); border-radius: 3px; overflow: hidden;
+  margin: 6px 0 0; }
+.tfl-strip div { background: var(--tfl-paper); padding: 5px 8px; white-space: nowrap; cursor: help; }
 .tfl-strip small { display: block; color: var(--tfl-faint); font-size: 11px; }
-.tfl-strip b { font-size: 17px; font-weight: 600; font-variant-numeric: tabular-nums; }
+.tfl-strip b { font-size: 16px; font-weight: 600; font-variant-numeric: tabular-nums; }
 .tfl-strip i { font-style: normal; font-size: 11px; color: var(--tfl-faint); margin-left: 3px; }
 .tfl-body { gap: 8px; align-items: stretch; margin-top: 6px; overflow: hidden; }
 .tfl-tabs { flex: 1 1 0; min-width: 0; }
@@ -51,9 +53,11 @@ CSS = """
 .tfl-side b { font-size: 12px; }
 .tfl-live { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 8px; overflow: hidden; }
 .tfl-card { border: 1px solid var(--tfl-line); border-radius: 3px; padding: 6px 10px 8px; height: 206px;
-  box-sizing: border-box; overflow: hidden; position: relative; }
-.tfl-card h4 { margin: 0 0 8px; font-size: 12px; font-weight: 600; line-height: 18px; }
-.tfl-key { position: absolute; top: 6px; right: 10px; line-height: 18px; font-size: 11px; color: var(--tfl-faint);
+  box-sizing: border-box; overflow: hidden; }
+.tfl-card h4 { float: left; margin: 0 12px 8px 0; font-size: 12px; font-weight: 600; line-height: 18px; }
+.tfl-plot, .tfl-kernels, .tfl-empty { clear: both; }
+.tfl-key { text-align: right; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; line-height: 18px;
+  font-size: 11px; margin-bottom: 8px; color: var(--tfl-faint);
   font-variant-numeric: tabular-nums; }
 .tfl-key i { display: inline-block; width: 12px; height: 0; border-top: 2px solid; margin: 0 4px 0 10px;
   vertical-align: middle; }
@@ -78,9 +82,10 @@ polygon.tfl-area { fill: var(--tfl-a); opacity: .3; } polyline.tfl-tensors { str
 .tfl-table thead th { position: sticky; top: 0; background: var(--tfl-panel); font-weight: 600; }
 .tfl-table tbody tr { background: none; border-bottom: 1px solid var(--tfl-line); }
 .tfl .tfl-number { text-align: right; } .tfl .tfl-text { text-align: left; }
-.tfl-kernels th { text-align: left; font-weight: 400; width: 40%; } .tfl-kernels td { text-align: right; width: 12%; }
+.tfl-kernels th { text-align: left; font-weight: 400; width: 38%; } .tfl-kernels td { text-align: right; width: 19%; }
 .tfl .tfl-kernels th, .tfl .tfl-kernels td { padding: 0 4px; line-height: 18px; }
-.tfl-kernels td:nth-child(2) { width: 9%; color: var(--tfl-faint); } .tfl-kernels td.tfl-bar { width: 27%; }
+.tfl-kernels td:nth-child(2) { width: 8%; color: var(--tfl-faint); } .tfl-kernels td.tfl-bar { width: 25%; }
+.tfl-kernels td:last-child { width: 10%; }
 .tfl-bar b { display: block; height: 10px; background: var(--tfl-a); min-width: 1px; }
 .tfl-kernels tr:last-child .tfl-bar b { background: var(--tfl-faint); }
 .tfl-note { color: var(--tfl-faint); font-size: 12px; padding: 2px 0 6px; }

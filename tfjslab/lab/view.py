@@ -34,7 +34,7 @@ class Header:
     """Model, backend, Run and Stop, progress, and the switch of the settings."""
 
     def __init__(self, models: Sequence[str], statuses: Sequence[BackendStatus]) -> None:
-        self.model = widgets.Dropdown(options=[*models, PATH, UPLOAD], layout=_wide("150px"),
+        self.model = widgets.Dropdown(options=[*models, PATH, UPLOAD], layout=_wide("138px"),
                                       tooltip="a model of the zoo, or your own")
         self.path = widgets.Text(placeholder="path/to/model.json or https://...", continuous_update=False,
                                  layout=_wide("230px"))

@@ -199,7 +199,8 @@ class Job:
         self._check()
         self._seen.profiles.append(profile_model(lane.model, lane.feeds, runs=1, warmup=0, clock=self._clock))
         self._seen.profile = median_run(list(self._seen.profiles))
-        self._show("running", "", len(lane.times), self.settings.runs)
+        if len(self._seen.profiles) == 1 or self._throttle.due():
+            self._show("running", "", len(lane.times), self.settings.runs)
 
     def _show(self, phase: str, message: str, done: int, total: int) -> None:
         """Publish, unless the run has ended for its reader."""
