@@ -11,7 +11,7 @@ from tfjslab.ops import registry
 from tfjslab.ops.conformance import cases
 
 _KERNELS = ("QuantizedConv2D", "QuantizedDepthwiseConv2D", "QuantizedDense", "QuantizedAdd", "QuantizedPool",
-            "Quantize", "Dequantize")
+            "Quantize", "Dequantize", "DynamicQuantizedDense")
 
 
 @pytest.fixture(name="session", params=["plain", "simd", "threads"])

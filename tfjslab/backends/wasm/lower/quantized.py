@@ -28,6 +28,8 @@ _BLOCK_BYTES = 16 * 1024  # activations of a block of tiles: half of a first-lev
 _CHAIN_BLOCK = 1024
 _MAX_POOL = 258
 _VECTOR = 16
+_MIDDLE = 64  # what stands for 0 in a DynamicQuantizedDense
+_DYNAMIC_CHANNELS = 8
 _NHWC = {"data_format": "NHWC"}
 
 
@@ -187,6 +189,32 @@ def _product(b: Builder, node: Node, rows: int, k: int, gather: _Gather | None) 
     scratch = (block + 1) * mv * pitch + 64 if gather else 0
     args = (b.rows(node.inputs[0]), packed.weights, packed.bias, packed.multiplier, b.new(node.name))
     b.call(made, args, tiles if split == "tiles" else groups, flops=2 * rows * k * n, scratch_bytes=scratch)
+
+
+@lowering("DynamicQuantizedDense", refuses=_refuses_empty)
+def lower_dynamic(b: Builder, group: Group) -> None:
+    """A product that quantizes its own activations."""
+    node = group.core_node
+    x, w, s = node.inputs
+    filters, scales = b.constant_array(w), b.constant_array(s)
+    if filters is None or scales is None:
+        _on_host(b, node)
+        return
+    (rows, k), n = b.shape(x), filters.shape[1]
+    key = (node.name, "dynamic")
+
+    def bias() -> Array:
+        return _grouped((filters.astype(np.int64).sum(axis=0) * -_MIDDLE).astype(np.int32), _DYNAMIC_CHANNELS)
+
+    places = (
+        b.constant((*key, "weights"), lambda: _pack_product(filters, _DYNAMIC_CHANNELS), filters),
+        b.constant((*key, "bias"), bias, filters),
+        b.constant((*key, "scales"), lambda: _grouped(scales, _DYNAMIC_CHANNELS), scales),
+    )
+    made = kernel(
+        "dynamic_int8", ("x", "w", "bias", "scales", "c"), k=k, k4=-(-k // 4), n=n, groups=-(-n // _DYNAMIC_CHANNELS),
+    )
+    b.call(made, (b.rows(x), *places, b.new(node.name)), rows, flops=2 * rows * k * n, scratch_bytes=k + _VECTOR)
 
 
 # ---- windows ---------------------------------------------------------------------------------------------------------
