@@ -1,0 +1,68 @@
+"""Every notebook runs from top to bottom in a kernel of its own, and says what is committed where that is checked."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parents[2]
+NOTEBOOKS = sorted((REPO / "notebooks").glob("*.ipynb"))
+CHECKED, MEASURED = "nbval-check-output", "nbval-ignore-output"
+
+
+def code_cells(notebook):
+    return [c for c in json.loads(notebook.read_text())["cells"] if c["cell_type"] == "code"]
+
+
+def run(notebook):
+    """Run it in a process of its own: here its kernel's warnings would be errors, and xdist would deal out cells."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts=", "-o",
+               "filterwarnings=", "-q", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120", str(notebook)]
+    # This tree, not one that happens to be installed.
+    paths = [str(REPO), *filter(None, [os.environ.get("PYTHONPATH")])]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    return subprocess.run(command, cwd=REPO, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_and_says_what_is_committed(notebook):
+    done = run(notebook)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(code_cells(notebook))} passed" in done.stdout
+
+
+def test_there_are_notebooks_one_to_six():
+    assert [p.stem[:3] for p in NOTEBOOKS] == [f"0{i}_" for i in range(1, 7)]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_short_and_carries_no_noise(notebook):
+    cells = json.loads(notebook.read_text())["cells"]
+    assert 6 <= len(cells) <= 20
+    for cell in cells:
+        assert re.fullmatch(r"[a-z-]+", cell["id"])
+        assert set(cell["metadata"]) <= {"tags"}
+        checked = CHECKED in cell["metadata"].get("tags", [])
+        assert bool(cell.get("execution_count")) == checked, "nbval compares only what has a number"
+        assert bool(cell.get("outputs")) == checked, f"{cell['id']}: outputs are committed where they are checked"
+        for output in cell.get("outputs", []):
+            assert re.search(r"0x[0-9a-f]{6,}|\d ms\b", json.dumps(output)) is None, "this changes from run to run"
+
+
+def test_a_notebook_whose_output_changed_fails(tmp_path):
+    """The check itself is checked: another value in a cell that is compared, and an error in one that is not."""
+    document = json.loads(NOTEBOOKS[0].read_text())
+    cells = [{"cell_type": "code", "id": name, "metadata": {"tags": [tag]}, "execution_count": 1, "source": source,
+              "outputs": [{"output_type": "execute_result", "execution_count": 1, "metadata": {},
+                           "data": {"text/plain": "3"}}]}
+             for name, tag, source in (("same", CHECKED, "1 + 2"), ("other", CHECKED, "2 + 2"),
+                                       ("free", MEASURED, "9"), ("error", MEASURED, "1 / 0"))]
+    broken = tmp_path / "broken.ipynb"
+    broken.write_text(json.dumps({**document, "cells": cells}))
+    done = run(broken)
+    assert done.returncode == 1
+    assert "2 failed, 2 passed" in done.stdout
