@@ -1,10 +1,11 @@
 {#- Convolution with any window: the product of ``product.wgsl``, tap by tap.
 
-An invocation holds ``rows`` pixels of ``columns`` vectors of outputs. Inputs are read as vectors of ``step`` channels. -#}
+An invocation holds ``rows`` pixels of ``columns`` vectors of outputs. Inputs are read as vectors of ``step`` channels. The
+loops over ``unroll_x`` columns of the window and over ``unroll_k`` channels are written out where they are short. -#}
 {%- import "macros.wgsl" as m -%}
 {% set zero = "F()" if step == 4 else "0.0" %}
 {{ m.entry(group) }}
-  let first = wg.x * {{ group * rows }}u + lane;
+  let first = wg.y * {{ group * rows }}u + lane;
 {% for i in range(rows) %}
   let pixel{{ i }} = min(first + {{ i * group }}u, s.m - 1u);
   let y{{ i }} = i32(pixel{{ i }} / s.ox % s.oy * s.ty) - i32(s.top);
@@ -14,16 +15,18 @@ An invocation holds ``rows`` pixels of ``columns`` vectors of outputs. Inputs ar
   var sum{{ i }}_{{ j }} = F();
 {% endfor %}
 {% endfor %}
-  var at_w = wg.y * s.w_panel;
+  var at_w = wg.x * s.w_panel;
   for (var ky = 0u; ky < s.ky; ky++) {
-    for (var kx = 0u; kx < s.kx; kx++) {
+{% for kx in range(unroll_x or 1) %}
+    {{ "{ let kx = " ~ kx ~ "u;" if unroll_x else "for (var kx = 0u; kx < s.kx; kx++) {" }}
 {% for i in range(rows) %}
       let ty{{ i }} = u32(y{{ i }} + i32(ky * s.dy));
       let tx{{ i }} = u32(x{{ i }} + i32(kx * s.dx));
       let in{{ i }} = (ty{{ i }} < s.hy) & (tx{{ i }} < s.hx);
       let a{{ i }} = select(0u, ((image{{ i }} + ty{{ i }}) * s.hx + tx{{ i }}) * s.cin, in{{ i }});
 {% endfor %}
-      for (var k = 0u; k < s.cin; k++) {
+{% for k in range(unroll_k or 1) %}
+      {{ "{ let k = " ~ k ~ "u;" if unroll_k else "for (var k = 0u; k < s.cin; k++) {" }}
 {% for i in range(rows) %}
         let v{{ i }} = select({{ zero }}, a[a{{ i }} + k], in{{ i }});
 {% endfor %}
@@ -38,12 +41,14 @@ An invocation holds ``rows`` pixels of ``columns`` vectors of outputs. Inputs ar
         at_w += s.w_k;
 {% endfor %}
       }
+{% endfor %}
     }
+{% endfor %}
   }
 {% for i in range(rows) %}
-  if (first + {{ i * group }}u < s.m) {
+  {% if not exact %}if (first + {{ i * group }}u < s.m){% endif %} {
 {% for j in range(columns) %}
-    {{ m.store("sum" ~ i ~ "_" ~ j, "pixel" ~ i, "(wg.y * " ~ columns ~ "u + " ~ j ~ "u)", kinds, whole) }}
+    {{ m.store("sum" ~ i ~ "_" ~ j, "pixel" ~ i, "(wg.x * " ~ columns ~ "u + " ~ j ~ "u)", kinds, whole) }}
 {% endfor %}
   }
 {% endfor %}

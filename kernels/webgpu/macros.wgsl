@@ -20,6 +20,7 @@ fn main(
 {#- The same as a vector, where rows are no whole vectors: ``row`` is the first element of the row. -#}
 {%- macro ragged(i, kind, row, channel) -%}
 {%- if kind == "scalar" -%} F(e{{ i }}[0])
+{%- elif kind == "padded" -%} e{{ i }}[{{ channel }}]
 {%- else -%} F(
 {%- for q in range(4) -%}
 e{{ i }}[{{ row ~ " + " if kind == "full" }}min(4u * {{ channel }} + {{ q }}u, s.n - 1u)]{{ ", " if q < 3 }}

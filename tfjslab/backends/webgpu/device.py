@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import defaultdict
@@ -30,6 +31,15 @@ _USAGES = {
 Range = tuple[Any, int, int]  # buffer, offset, bytes
 
 
+def _worth_logging(record: logging.LogRecord) -> bool:
+    """Whether wgpu's log line is news: a device that is given back is reported as lost, one that is lost raises."""
+    text = record.getMessage()
+    return "DEVICE LOST" not in text and "device was lost" not in text
+
+
+logging.getLogger("wgpu").addFilter(_worth_logging)
+
+
 @contextmanager
 def typed_errors(what: str) -> Iterator[None]:
     """Errors of wgpu as BackendError with a code that tells what may be done about it."""
@@ -38,10 +48,15 @@ def typed_errors(what: str) -> Iterator[None]:
     except wgpu.GPUOutOfMemoryError as e:
         raise BackendError(f"{what}: the adapter is out of memory", code="backend.out_of_memory") from e
     except (wgpu.GPUError, RuntimeError) as e:
-        text = " ".join(str(e).split())
-        lost = "lost" in text.lower() or "destroyed" in text.lower()
-        message = f"{what}: the device was lost" if lost else f"{what}: {text[:400]}"
-        raise BackendError(message, code="backend.device_lost" if lost else "backend.failed") from e
+        raise _typed(what, e, "backend.failed") from e
+
+
+def _typed(what: str, error: Exception, code: str) -> BackendError:
+    """The BackendError for an error of wgpu: a lost device, whatever was asked of it, else ``code``."""
+    text = " ".join(str(error).split())
+    if "lost" in text.lower() or "destroyed" in text.lower():
+        return BackendError(f"{what}: the device was lost", code="backend.device_lost")
+    return BackendError(f"{what}: {text[:400]}", code=code)
 
 
 class Device:
@@ -177,8 +192,7 @@ class Device:
                     stage = {"module": module, "entry_point": "main"}
                     made = self.handle.create_compute_pipeline(label=name, layout="auto", compute=stage)
                 except wgpu.GPUValidationError as e:
-                    text = " ".join(str(e).split())[:400]
-                    raise BackendError(f"shader '{name}' was refused: {text}", code="backend.shader") from e
+                    raise _typed(f"shader '{name}'", e, "backend.shader") from e
                 self._pipelines[code] = made
                 self.counters["pipelines"] += 1
                 self.compile_ms += (time.perf_counter() - start) * 1e3

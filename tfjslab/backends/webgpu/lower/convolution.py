@@ -13,6 +13,8 @@ from tfjslab.graph.ir import Node
 from tfjslab.ops.window import Window, window
 from tfjslab.passes.fusion import Group
 
+_UNROLLED = 16  # steps of a loop that are written out: a loop's own work is as large as a step
+
 
 def refuses_window(node: Node, specs: Specs) -> str:
     """Refuse what is not float32 NHWC with data in it."""
@@ -58,6 +60,7 @@ def _general(b: Builder, group: Group, win: Window) -> None:
     kh, kw, cin, n = b.shape(w)
     pixels = size_of(b.shape(group.output)[:3])
     step = 4 if cin % 4 == 0 else 1
+    channels = cin // step
     tile = product_tile(pixels, n, software=b.software)
     weights, panels = weight_panels(b, w, kh * kw * cin, n, tile)
     whole = n % 4 == 0
@@ -69,11 +72,14 @@ def _general(b: Builder, group: Group, win: Window) -> None:
         *tail.bindings(lanes),
     )
     sizes = window_sizes(win) | {
-        "m": pixels, "cin": cin // step, "n": n, "n4": -(-n // 4), "w_panel": panels.panel, "w_k": panels.row,
+        "m": pixels, "cin": channels, "n": n, "n4": -(-n // 4), "w_panel": panels.panel, "w_k": panels.row,
     }
     k = kernel(
         "conv", bindings, tuple(sizes), functions=(tail.function,), group=tile.group, rows=tile.rows,
-        columns=tile.columns, step=step, whole=whole, kinds=tail.kinds, taps_x=kw if kw == 1 else 0,
+        columns=tile.columns, step=step, whole=whole, kinds=tail.kinds,
+        unroll_k=channels if channels <= _UNROLLED else 0,
+        unroll_x=kw if channels * kw <= _UNROLLED else 0,
+        exact=pixels % (tile.rows * tile.group) == 0,
     )
-    groups = (-(-pixels // (tile.rows * tile.group)), -(-n // (4 * tile.columns)), 1)
+    groups = (-(-n // (4 * tile.columns)), -(-pixels // (tile.rows * tile.group)), 1)
     b.call(k, (b.place(x), weights, b.new(group.output), *tail.places), sizes, groups)

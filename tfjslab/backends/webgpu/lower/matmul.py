@@ -93,12 +93,10 @@ def lower_product(b: Builder, group: Group, p: Product) -> None:
     k = kernel(
         "product", bindings, tuple(sizes), functions=(tail.function,), group=tile.group, rows=tile.rows,
         columns=tile.columns, whole=whole, kinds=tail.kinds, few=few,
+        exact=p.m % (tile.rows * tile.group) == 0,
     )
-    across, down = (n4, 1) if few else (p.m, n4 // tile.columns)
-    per_group = tile.group * (1 if few else tile.rows)
-    b.call(
-        k, (a, weights, b.new(group.output), *tail.places), sizes, (-(-across // per_group), down, p.batch),
-    )
+    groups = (-(-n4 // tile.group), 1) if few else (n4 // tile.columns, -(-p.m // (tile.rows * tile.group)))
+    b.call(k, (a, weights, b.new(group.output), *tail.places), sizes, (*groups, p.batch))
 
 
 def _left(b: Builder, p: Product, k4: int) -> Place:

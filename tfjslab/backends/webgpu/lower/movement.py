@@ -38,7 +38,8 @@ class Copy:
 
 def copy(b: Builder, source: Place, target: Place, c: Copy) -> None:
     """Add the copy: an invocation for each element that is written, four at once where whole vectors move."""
-    before = c.before or (0,) * len(c.dims)
+    c = _merged(c)
+    before = c.before
     inside = c.fill is None or c.dims == c.out
     fits = all(n % _VECTOR == 0 for n in (c.dims[-1], c.out[-1], before[-1], c.first, *c.strides[:-1])) if c.dims else 0
     lanes = _VECTOR if fits and c.strides[-1] == 1 else 1
@@ -57,6 +58,19 @@ def copy(b: Builder, source: Place, target: Place, c: Copy) -> None:
         group=_GROUP, rank=len(walk), inside=inside,
     )
     b.call(k, (source, target), sizes, grid(-(-sizes["count"] // _GROUP)))
+
+
+def _merged(c: Copy) -> Copy:
+    """Neighbouring axes as one where the box fills the inner one and is walked in order: coordinates are divisions."""
+    axes: list[tuple[int, int, int, int]] = []
+    for n, stride, out, before in zip(c.dims, c.strides, c.out, c.before or (0,) * len(c.dims), strict=True):
+        if axes and (n, before) == (out, 0) and axes[-1][1] == stride * n:
+            outer = axes.pop()
+            axes.append((outer[0] * n, stride, outer[2] * n, outer[3] * n))
+        elif n != 1 or out != 1 or not axes:
+            axes.append((n, stride, out, before))
+    dims, strides, outs, befores = zip(*axes, strict=True) if axes else ((),) * 4
+    return Copy(dims, strides, outs, befores, c.first, c.fill)
 
 
 def _in_vectors(shape: Shape, lanes: int) -> Shape:

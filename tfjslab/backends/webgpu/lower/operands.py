@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from tfjslab.backends.operands import Operand, kind_of, prepare
 from tfjslab.backends.webgpu.builder import Builder, Place
 from tfjslab.backends.webgpu.emit import Function
 from tfjslab.backends.webgpu.templates import Binding
+from tfjslab.base.dtypes import Array
 from tfjslab.passes.fusion import Group
 
 
@@ -28,15 +31,31 @@ class Epilogue:
     places: tuple[Place, ...]
 
     def bindings(self, lanes: int) -> tuple[Binding, ...]:
-        """Storage bindings ``e0``, ``e1``, ... Vectors only where rows are whole vectors."""
-        kind = "vec4<f32>" if lanes > 1 else "f32"
-        return tuple(Binding(f"e{i}", kind, p.constant) for i, p in enumerate(self.places))
+        """Storage bindings ``e0``, ``e1``, ... of vectors where rows are, or were made, whole vectors."""
+        types = ["vec4<f32>" if lanes > 1 or kind == "padded" else "f32" for kind in self.kinds]
+        return tuple(
+            Binding(f"e{i}", t, p.constant) for i, (t, p) in enumerate(zip(types, self.places, strict=True))
+        )
 
 
 def epilogue(b: Builder, group: Group, lanes: int) -> Epilogue:
-    """The epilogue of a group with a core, on values of ``lanes``."""
+    """The epilogue of a group with a core, on values of ``lanes``.
+
+    Constants with one value a channel are ``padded`` where channels are no whole vectors.
+    """
     expr, operands = prepare(b, group)
     out = b.shape(group.output)
-    kinds = tuple(kind_of(o.shape, out) for o in operands)
+    found = [(kind_of(o.shape, out), place_operand(b, o)) for o in operands]
+    if lanes > 1 and out[-1] % lanes:
+        found = [_padded(b, o) if o.array is not None and kind == "channel" else (kind, p)
+                 for o, (kind, p) in zip(operands, found, strict=True)]
     function = Function(expr, (False,) * (1 + len(operands)), lanes)
-    return Epilogue(function, kinds, tuple(place_operand(b, o) for o in operands))
+    return Epilogue(function, tuple(k for k, _ in found), tuple(p for _, p in found))
+
+
+def _padded(b: Builder, o: Operand) -> tuple[str, Place]:
+    def make() -> Array:
+        flat = np.asarray(o.array, np.float32).reshape(-1)
+        return np.pad(flat, (0, -flat.size % 4))
+
+    return "padded", b.constant((o.name, "padded"), make, o.array if o.name in b.graph.constants else None)

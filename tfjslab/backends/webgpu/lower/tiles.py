@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 # What one step of four multiplications deep costs on llvmpipe, where a workgroup of 8 is one register: nanoseconds
 # of a gathered vector, of a vector that all invocations share, and of a product of both. Measured on products of 512.
-_GATHER, _SHARED, _PRODUCT = 15.0, 2.0, 9.0
-_SPILL = 10.0  # of an accumulator beyond those that registers and the first cache take
+_GATHER, _SHARED, _PRODUCT = 15.0, 4.0, 9.0
 _VECTOR = 8  # floats in a register
-_MOST_ACCUMULATORS = 16
+_MOST_ROWS, _MOST_COLUMNS = 8, 2  # wider tiles spill more than they share
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,8 @@ def product_tile(m: int, n: int, *, software: bool) -> Tile:
     if not software:
         return Tile(4, next(c for c in (2, 1) if vectors % c == 0), 64)
     candidates = [
-        Tile(rows, columns, _VECTOR) for rows in range(1, 9) for columns in (1, 2, 3, 4)
-        if vectors % columns == 0 and rows * columns <= _MOST_ACCUMULATORS
+        Tile(rows, columns, _VECTOR) for rows in range(1, _MOST_ROWS + 1) for columns in range(1, _MOST_COLUMNS + 1)
+        if vectors % columns == 0
     ]
     return min(candidates, key=lambda t: (_cost(t, m, vectors), -t.rows))
 
