@@ -15,6 +15,7 @@ _HOME = {
     "set_wasm_paths",
     "base.errors": "TfjslabError",
     "bench": "bench_model bench_models",
+    "bench.sweep": "sweep",
     "engine.create": "eye fill linspace ones random_normal random_uniform range scalar tensor tensor1d "
     "tensor2d tensor3d tensor4d tensor5d tensor6d zeros",
     "engine.measure": "memory profile time",

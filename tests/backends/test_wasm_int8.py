@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.wasm import run_node
 
 from tfjslab.backends.wasm.backend import create
+from tfjslab.base.errors import ShapeError
 from tfjslab.ops import registry
 from tfjslab.ops.conformance import cases
 
@@ -35,3 +38,35 @@ def test_kernels_are_bit_equal_to_the_definition(session, name):
         several = check.op.name == "QuantizedDepthwiseConv2D" and check.inputs[1].shape[3] > 1
         assert left == (["no WebAssembly kernel for a multiplier of 2"] if several else
                         ["empty tensor"] if not all(x.size for x in check.inputs) else [])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_convolution_is_bit_equal_to_the_definition(data):
+    """Sizes around those of tiles and vectors, and every kind of window."""
+    draw = data.draw
+    channels, outputs = draw(st.integers(1, 37)), draw(st.integers(1, 37))
+    h, w, kh, kw = (draw(st.integers(1, 9)), draw(st.integers(1, 9)), draw(st.integers(1, 4)), draw(st.integers(1, 4)))
+    attrs = {
+        "strides": [draw(st.integers(1, 3)), draw(st.integers(1, 3))], "zero": draw(st.integers(0, 127)),
+        "out_zero": draw(st.integers(0, 127)), "shift": draw(st.integers(0, 8)), "padding": "EXPLICIT",
+        "explicit_paddings": [0, 0, kh, draw(st.integers(0, 2)), kw, draw(st.integers(0, 2)), 0, 0],
+        "dilations": [draw(st.integers(1, 2)), 1],
+    }
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    depthwise = draw(st.booleans())
+    shape = (kh, kw, channels, 1) if depthwise else (kh, kw, channels, outputs)
+    n = channels if depthwise else outputs
+    x = rng.integers(0, 128, (draw(st.integers(1, 2)), h, w, channels)).astype(np.int8)
+    inputs = [x, rng.integers(-127, 128, shape).astype(np.int8), rng.integers(-999, 999, n).astype(np.int32),
+              rng.integers(1, 1 << 15, n).astype(np.int32)]
+    op = registry.get("QuantizedDepthwiseConv2D" if depthwise else "QuantizedConv2D")
+    resolved = op.resolve_attrs(attrs, "test")
+    try:
+        wanted = op.run(inputs, resolved)[0]
+    except ShapeError:
+        return  # the window is larger than the image
+    backend = create(draw(st.sampled_from(["plain", "simd"])), 1)
+    ran = run_node(backend.open_session(), op, inputs, resolved, 1, constant=True)
+    backend.dispose()
+    np.testing.assert_array_equal(next(iter(ran[0].values())), wanted)
