@@ -49,9 +49,13 @@ def kind_of(shape: Shape, out: Shape) -> str:
 
 
 def epilogue_reads(operand: Spec, out: Spec) -> bool:
-    """Whether a convolution's or product's epilogue can read this operand; scalars only when they are constants."""
+    """Whether a convolution's or product's epilogue can read this operand.
+
+    Scalars, and tensors of lower rank that lie like the output, only when they are constants.
+    """
     kind = kind_of(operand.known_shape, out.known_shape)
-    return kind in ("channel", "full") or (kind == "scalar" and operand.value is not None)
+    same_rank = len(operand.known_shape) == len(out.known_shape)
+    return kind == "channel" or (kind == "full" and same_rank) or (bool(kind) and operand.value is not None)
 
 
 def prepare(b: Values, group: Group) -> tuple[Expr, list[Operand]]:
