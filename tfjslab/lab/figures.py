@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tfjslab.base.text import NOTHING, count, ms
+from tfjslab.base.text import NOTHING, count, counted, ms
 from tfjslab.bench.result import BenchResult
 from tfjslab.profiling.record import Profile
 
@@ -54,8 +54,9 @@ def conditions(result: BenchResult | None) -> str:
     if result is None:
         return "not measured yet"
     cached = {True: ", kernels from the disk cache", False: ", kernels compiled anew", None: ""}[result.compile_cached]
-    return (f"{result.model} on {result.backend}, {result.threads} thread(s), {result.engine}; {result.clock}; "
-            f"{result.runs} runs after {result.warmup} warm-up{cached}")
+    threads = counted(result.threads, "thread")
+    return (f"{result.model} on {result.backend}, {threads}, {result.engine}; {result.clock}; "
+            f"{counted(result.runs, 'run')} after {result.warmup} warm-up{cached}")
 
 
 def texts(result: BenchResult | None, profile: Profile | None) -> list[tuple[Figure, str]]:

@@ -34,6 +34,7 @@ MOST_SHARE = 0.04  # of the time goes into showing; on a machine that is slow at
 GRACE_S = 0.3
 # A profiled run comes after so many seconds, but not before so many steady runs; so many of them are kept.
 ROUND_S, LEAST_RUNS, MOST_PROFILES = 2.0, 10, 99
+FIRST_PROFILE = 3  # profiled runs before the steady ones: enough for a median if Stop is pressed early
 STOPPED = "stopped"
 Publish = Callable[[Snapshot], None]
 
@@ -197,7 +198,8 @@ class Job:
 
     def _profile(self, lane: Lane) -> None:
         self._check()
-        self._seen.profiles.append(profile_model(lane.model, lane.feeds, runs=1, warmup=0, clock=self._clock))
+        runs = 1 if self._seen.profiles else FIRST_PROFILE
+        self._seen.profiles.append(profile_model(lane.model, lane.feeds, runs=runs, warmup=0, clock=self._clock))
         self._seen.profile = median_run(list(self._seen.profiles))
         if len(self._seen.profiles) == 1 or self._throttle.due():
             self._show("running", "", len(lane.times), self.settings.runs)
@@ -236,10 +238,15 @@ class Job:
         return replace(found, reason=reason) if found is not None else None
 
     def _chosen(self, result: BenchResult | None) -> Profile | None:
-        """The profile whose wall is the median, with the phases of the whole run."""
+        """The profile whose wall is the median, with the phases of the whole run.
+
+        Its plain runs are those that took turns with the profiled ones, not the steady runs of the result: what
+        profiling costs is the difference of neighbours.
+        """
         if self._seen.profile is None or result is None:
             return None
-        phases = Phases(result.load_ms, result.compile_ms, result.first_ms, result.times_ms)
+        plain = tuple(t for p in list(self._seen.profiles) for t in p.phases.steady_ms)
+        phases = Phases(result.load_ms, result.compile_ms, result.first_ms, plain)
         return replace(self._seen.profile, phases=phases)
 
 
