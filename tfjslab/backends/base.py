@@ -88,7 +88,10 @@ class Buffer:
 class Plan(Protocol):
     """A compiled graph. Not thread safe; ``dispose`` gives everything back."""
 
-    info: PlanInfo
+    @property
+    def info(self) -> PlanInfo:
+        """What the plan takes and what its commands are; it may be put together when it is first asked for."""
+        ...
 
     def run(
         self, feeds: Mapping[str, Array | Buffer], *, stamps: list[float] | None = None, keep: bool = False,

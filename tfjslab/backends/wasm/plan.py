@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Hashable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,13 +49,18 @@ class WasmPlan:
         self._views: dict[str, Array] = {}
         self._pointed: dict[str, int] = {}
         try:
-            self.info = self._build(specialized, start)
+            self._describe = self._build(specialized, start)
         except BaseException:
             self._release()
             raise
 
-    def _build(self, specialized: Specialized, start: float) -> PlanInfo:
-        """Lower, lay out, compile, instantiate."""
+    @cached_property
+    def info(self) -> PlanInfo:
+        """What the plan takes. Describing all commands takes time that a first inference need not wait for."""
+        return self._describe()
+
+    def _build(self, specialized: Specialized, start: float) -> Callable[[], PlanInfo]:
+        """Lower, lay out, compile, instantiate; gives what describes the result."""
         backend = self._session.backend
         builder = Builder(specialized, self._outputs, backend.lanes)
         lower_program(builder, specialized)
@@ -66,17 +71,19 @@ class WasmPlan:
         self._program = assemble(builder.records, memory.offsets, backend.lanes, self._threads, scratch)
         module, cached = cached_module(self._program.key, self._program.text)
         self._place(builder, memory)
-        self._table = self._make_table(scratch * self._threads, len(builder.records))
+        self._count = len(builder.records)
+        self._table = self._make_table(scratch * self._threads, self._count)
         self._instances += [Instance(module, self._heap.memory) for _ in range(self._threads)]
         for instance in self._instances:
             for s in self._program.segments:
                 if s.export:
                     instance.prepare(s.export, 3)
-        return PlanInfo(
-            describe_records(builder, buffers), sum(map(self._session.constant_bytes, self._constants)),
-            memory.peak_bytes, memory.lower_bound_bytes, (time.perf_counter() - start) * 1e3, cached=cached,
-            threads=self._threads, clock=CLOCK_NAME,
-            details={"scratch_bytes": scratch * self._threads, "tiles": builder.tiles},
+        weight_bytes = sum(map(self._session.constant_bytes, self._constants))
+        compile_ms = (time.perf_counter() - start) * 1e3
+        details = {"scratch_bytes": scratch * self._threads, "tiles": builder.tiles}
+        return lambda: PlanInfo(
+            describe_records(builder, buffers), weight_bytes, memory.peak_bytes, memory.lower_bound_bytes, compile_ms,
+            cached=cached, threads=self._threads, clock=CLOCK_NAME, details=details,
         )
 
     # ---- making ------------------------------------------------------------------------------------------------
@@ -205,7 +212,7 @@ class WasmPlan:
 
     def _read_stamps(self, host_ms: Mapping[int, float]) -> list[float]:
         """Milliseconds of each record: to its end from its start, or from the end of the record before."""
-        count = len(self.info.commands)
+        count = self._count
         raw = self._heap.view(self._stamps, (2 * count,), np.dtype(np.uint64)).astype(np.float64) / 1e6
         ms = [host_ms.get(i, 0.0) for i in range(count)]
         for segment in self._program.segments:
