@@ -113,6 +113,16 @@ def test_every_command_is_stamped(gpu):
     assert all(math.isfinite(ms) and ms >= 0 for ms in stamps)
 
 
+def test_without_time_stamps_the_host_clock_is_read_and_named(gpu):
+    session = gpu.open_session()
+    session.device._features = set()
+    plan = plan_of(session, NODES, {"x": X}, ["m"])
+    stamps = []
+    np.testing.assert_allclose(plan.run({"x": X}, stamps=stamps)["m"], MEAN, rtol=1e-5)
+    assert plan.info.clock.startswith("host clock around one submission for each command")
+    assert all(ms > 0 for ms in stamps)
+
+
 def test_host_steps_stand_between_dispatches(gpu):
     """Cumsum has no kernel: what is before and behind it still runs on the device."""
     nodes = [

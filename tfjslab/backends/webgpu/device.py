@@ -149,9 +149,15 @@ class Device:
             return self.handle.create_command_encoder()
 
     def wait(self) -> None:
-        """Wait until everything that was submitted is done."""
-        with typed_errors("waiting for the device"):
-            self.queue.on_submitted_work_done_async().sync_wait()
+        """Wait until everything that was submitted is done: a copy that comes last has arrived.
+
+        The queue's own way to wait raises TypeError in wgpu 0.32.0.
+        """
+        last = self.buffer(ALIGNMENT, what="waiting for the device")
+        try:
+            self.submit(self.encoder(), [(last, 0, ALIGNMENT)])
+        finally:
+            self.release(last)
 
     def submit(self, encoder: Any, ranges: Sequence[Range] = ()) -> list[Array]:
         """Submit what was recorded, wait, and give the bytes of ``ranges`` as arrays of words; no wait without any."""
