@@ -175,6 +175,17 @@ def test_what_tfjs_cannot_fuse_is_told():
     assert optimized(graph, target="tfjslab")[0] == ["FusedConv2D"]
 
 
+def test_leaky_relu_of_a_depthwise_convolution_is_kept_apart_for_tfjs():
+    """TensorFlow.js 4.22 does not read its slope there and gives NaN."""
+    i = Image()
+    y = i.b.value("depthwise", "DepthwiseConv2dNative", i.x, i.const("w", values(2, 2, 3, 1)), **WINDOW)
+    graph = i.graph(i.b.value("leaky", "LeakyRelu", y, alpha=0.3))
+    ops, _, reports = optimized(graph)
+    assert ops == ["DepthwiseConv2dNative", "LeakyRelu"]
+    assert reasons(reports, "epilogues") == ["tfjs computes FusedDepthwiseConv2D with LeakyRelu wrongly"]
+    assert optimized(graph, target="tfjslab")[0] == ["FusedDepthwiseConv2D"]
+
+
 def test_hard_swish_and_residual_sums_are_recognised_and_left():
     i = Image()
     c = i.conv("conv", i.x, out=3)

@@ -5,10 +5,12 @@ from collections import Counter
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from support import tfjs
 from support.nets import evaluate, nets
 
+from tfjslab.formats.tfjs_graph_writer import save_graph_model
 from tfjslab.passes.base import TARGETS
 from tfjslab.passes.registry import PASSES, run_passes
 
@@ -60,6 +62,24 @@ def test_each_pass_alone_and_all_together_keep_the_outputs(net, target):
     assert_report_is_true(graph, optimized, reports)
     ports = [(p.name, p.shape, p.dtype) for p in (*graph.inputs, *graph.outputs)]
     assert [(p.name, p.shape, p.dtype) for p in (*optimized.inputs, *optimized.outputs)] == ports
+
+
+def test_tfjs_computes_the_same_from_optimized_networks(tmp_path):
+    """What is fused for TensorFlow.js it reads as it is meant: paddings, slopes, biases."""
+    tfjs.peers()
+    found = []
+
+    @settings(many, max_examples=60, phases=[Phase.generate])
+    @given(net=nets())
+    def collect(net):
+        found.append(net)
+
+    collect()
+    saved = [(save_graph_model(run_passes(g)[0], tmp_path / str(i)), feeds) for i, (g, feeds) in enumerate(found)]
+    for (graph, feeds), theirs in zip(found, tfjs.predict(saved), strict=True):
+        assert not isinstance(theirs, str), theirs
+        for (_, now), was in zip(theirs, evaluate(graph, feeds), strict=True):
+            np.testing.assert_allclose(now, was, rtol=1e-4, atol=1e-5)
 
 
 def test_every_pass_finds_something_in_random_networks():

@@ -35,6 +35,11 @@ class Core:
         return tuple(self.node.attrs.get("fused_ops", ()))
 
     @property
+    def fused_op(self) -> str:
+        """The op that it is with something fused to it."""
+        return _FUSED_OF[self.kind]
+
+    @property
     def args(self) -> tuple[str, ...]:
         """The values that ``fused_ops`` read."""
         return self.node.inputs[2:]
@@ -113,7 +118,7 @@ def fused(core: Core, name: str, args: Sequence[str], fused_ops: Sequence[str], 
     """The core under another name and with other things fused to it; the plain op when there are none."""
     if not fused_ops:
         return replace(core.node, name=name)
-    op = _FUSED_OF[core.kind]
+    op = core.fused_op
     resolved = get(op).resolve_attrs({**core.node.attrs, **attrs, "fused_ops": tuple(fused_ops)}, f"node '{name}'")
     return replace(core.node, name=name, op=op, inputs=(*core.node.inputs[:2], *args), attrs=resolved)
 

@@ -74,13 +74,20 @@ def _activation(draft: Draft, core: Core, last: Node, target: Target) -> Node | 
         return f"{last.name} is read by others than {found[0].name} too" if found else None
     if reader.op not in _ACTIVATIONS:
         return _no_activation(draft, reader)
+    return _misfit(draft, core, last, reader, target) or reader
+
+
+def _misfit(draft: Draft, core: Core, last: Node, reader: Node, target: Target) -> str:
+    """Why an activation cannot be fused, if it cannot."""
     if reader.op not in target.activations:
         return f"{reader.op} cannot be fused for {target.name}"
+    if (core.fused_op, reader.op) in target.unfit:
+        return f"{target.name} computes {core.fused_op} with {reader.op} wrongly"
     if reader.op == "Prelu":
         slope = draft.floats(reader.inputs[1])
         if reader.inputs[0] != last.name or slope is None or not by_channel(slope, core.rank, core.channels):
             return "the slopes of the Prelu are not constants by channel"
-    return reader
+    return ""
 
 
 def _no_activation(draft: Draft, reader: Node) -> str | None:
