@@ -1,4 +1,4 @@
-"""Where downloads and compiled modules are kept between runs."""
+"""Where things of the user are kept: downloads and compiled modules between runs, and copies to work on."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ def cache_root() -> Path:
     """``$TFJSLAB_CACHE_DIR``, or this system's cache folder of the user. It may not exist yet."""
     given = os.environ.get(CACHE_VARIABLE)
     return Path(given) if given else platformdirs.user_cache_path("tfjslab")
+
+
+def documents_root() -> Path:
+    """The folder for what the user edits; it may not exist yet."""
+    return platformdirs.user_documents_path() / "tfjslab"
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -9,10 +9,9 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-import platformdirs
-
 from tfjslab.base.errors import UsageError
 from tfjslab.base.resources import REPOSITORY, notebooks_root
+from tfjslab.base.user_cache import documents_root
 from tfjslab.cli.command import INTERRUPTED, OK, Command, Report
 from tfjslab.profiling import options
 
@@ -50,7 +49,7 @@ def prepare_folder(given: str | None) -> Path:
     source = notebooks_root()
     if given is None and source == REPOSITORY / "notebooks":
         return REPOSITORY / "notebooks"
-    folder = Path(given).expanduser().resolve() if given else platformdirs.user_documents_path() / "tfjslab"
+    folder = Path(given).expanduser().resolve() if given else documents_root()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for notebook in source.iterdir():
