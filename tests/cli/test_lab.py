@@ -39,7 +39,7 @@ def installed(monkeypatch, tmp_path):
     for name in ("01.ipynb", "02.ipynb", "notes.txt"):
         (carried / name).write_text(f"shipped {name}")
     monkeypatch.setattr(resources, "_found", lambda _name: carried)
-    monkeypatch.setattr(lab.platformdirs, "user_documents_path", lambda: tmp_path / "documents")
+    monkeypatch.setattr(lab, "documents_root", lambda: tmp_path / "documents" / "tfjslab")
     return tmp_path
 
 
