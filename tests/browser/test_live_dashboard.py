@@ -26,7 +26,7 @@ FLAGS = (
 )
 SIZES = ((1280, 800), (1920, 1080))
 THEMES = ("JupyterLab Light", "JupyterLab Dark")
-START_S, STEP_MS = 60, 15_000
+START_S, STEP_MS = 60, 60_000  # on a machine that has other things to do
 LAB = ".jp-OutputArea .tfl"
 
 
@@ -168,14 +168,14 @@ def test_notebook_06_runs_stops_compares_and_fits_in_both_themes(page, server, s
     open_notebook(page, server)
     page.locator(f"{LAB} .tfl-header button[title^=settings]").click()
 
-    choose(page, "mobilenet_v2", "cpu", 5)
+    choose(page, "mobilenet_v2", "wasm-threads", 5)
     assert figure(page, "median") == "-"
     page.locator(f"{LAB} button", has_text="Run").click()
     assert "done: 5/5, median" in phase(page, "done")
     assert float(figure(page, "median")) > 0
     assert page.locator(f"{LAB} .tfl-trace").count() == 1
 
-    choose(page, "blazeface", "wasm-simd", 100_000)
+    choose(page, "blazeface", "wasm-plain", 100_000)
     page.locator(f"{LAB} button", has_text="Run").click()
     phase(page, "running")
     drawn = page.locator(f"{LAB} .tfl-trace").get_attribute("points")
