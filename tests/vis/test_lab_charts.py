@@ -16,7 +16,7 @@ from tfjslab.base.errors import InputError, UsageError
 from tfjslab.bench.result import BenchResult
 from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.profiling.memory import MemoryPoint
-from tfjslab.profiling.reduce import by_node
+from tfjslab.profiling.reduce import by_node, roofline
 from tfjslab.vis import charts, style
 from tfjslab.vis.charts.graph_groups import view_of
 from tfjslab.vis.charts.graph_layout import place
@@ -132,9 +132,9 @@ def test_several_models_are_named_and_kept_apart():
 
 def test_roofline_places_points_by_intensity_and_rate_and_names_the_slowest():
     points = [
-        SimpleNamespace(key="slow", time_ms=2.0, flops=40_000_000, bytes_moved=4_000_000),
-        SimpleNamespace(key="quick", time_ms=1.0, flops=10_000_000, bytes_moved=10_000_000),
-        SimpleNamespace(key="copy", time_ms=1.0, flops=0, bytes_moved=10),
+        SimpleNamespace(key="slow", time_ms=2.0, gflops_per_s=20.0, gbytes_per_s=2.0),
+        SimpleNamespace(key="quick", time_ms=1.0, gflops_per_s=10.0, gbytes_per_s=10.0),
+        SimpleNamespace(key="copy", time_ms=1.0, gflops_per_s=0.0, gbytes_per_s=1.0),
     ]
     axes = charts.roofline(points, CEILINGS).axes
     assert np.allclose(axes.collections[0].get_offsets(), [[10.0, 20.0], [1.0, 10.0]])
@@ -145,13 +145,15 @@ def test_roofline_places_points_by_intensity_and_rate_and_names_the_slowest():
     assert cache.get_xdata()[1] == pytest.approx(60 / 50)
     assert memory.get_ydata()[1:].tolist() == [60.0, 60.0]
     assert axes.texts[-1].get_text() == "1  slow, 2.00 ms\n2  quick, 1.00 ms"
-    assert axes.get_title(loc="left").endswith("1 of 3 points do no operations and are left out")
+    assert axes.get_title(loc="left").endswith("1 of 3 points have no operations or ran on the host")
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
 
 
 def test_rows_of_a_profile_are_points_of_a_roofline():
-    axes = charts.roofline(by_node(profile()), CEILINGS).axes
-    assert len(axes.collections[0].get_offsets()) == 3
+    drawn = charts.roofline(by_node(profile()), CEILINGS).axes.collections[0]
+    assert len(drawn.get_offsets()) == 2  # Relu does no operations here, and Cumsum ran on the host
+    drawn = charts.roofline(roofline(profile(), CEILINGS).kernels, CEILINGS).axes.collections[0]
+    assert len(drawn.get_offsets()) == 2
 
 
 def test_latency_distribution_counts_every_run_and_marks_median_and_p95():

@@ -13,6 +13,8 @@ from tfjslab.engine.tensor import Tensor
 from tfjslab.vis.options import snake_case
 
 _NUMBERS = "biuf"
+LARGEST = 1e300
+EXACT = 2.0**53  # below, float64 holds every whole number
 
 
 def numbers(value: Any, what: str, rank: int | None = None) -> Array:
@@ -31,6 +33,21 @@ def numbers(value: Any, what: str, rank: int | None = None) -> Array:
     if rank is not None and array.ndim != rank:
         raise ShapeError(f"{what} has shape {list(array.shape)}; expected rank {rank}")
     return array if array.size else array.astype(np.float64)
+
+
+def drawable(value: Any, what: str, rank: int | None = None) -> Array:
+    """``measurable`` with NaN, which leaves a gap, in place of infinities, which have no place on an axis."""
+    array = measurable(value, what, rank)
+    return np.where(np.isfinite(array), array, np.nan)
+
+
+def measurable(value: Any, what: str, rank: int | None = None) -> Array:
+    """``numbers`` as float64; InputError for those so large that scaling an axis to them would overflow."""
+    array = numbers(value, what, rank).astype(np.float64)
+    finite = array[np.isfinite(array)]
+    if finite.size and np.abs(finite).max() > LARGEST:
+        raise InputError(f"{what} reaches {np.abs(finite).max():.3g}; expected at most {LARGEST:g}, which can be drawn")
+    return array
 
 
 def field(item: Any, name: str, what: str) -> Any:
@@ -88,8 +105,8 @@ def series(given: Any) -> tuple[list[tuple[Array, Array]], list[str]]:
 def _points(values: Any, what: str) -> tuple[Array, Array]:
     if has_objects(values):
         x, y = ([field(p, name, f"{what}, point {i}") for i, p in enumerate(values)] for name in "xy")
-        return _coordinates(x), numbers(y, f"{what}, y", 1)
-    array = numbers(values, what)
+        return _coordinates(x), drawable(y, f"{what}, y", 1)
+    array = drawable(values, what)
     if array.ndim == 2 and array.shape[1] == 2:  # noqa: PLR2004 - x and y
         return array[:, 0], array[:, 1]
     if array.ndim != 1:
@@ -97,6 +114,12 @@ def _points(values: Any, what: str) -> tuple[Array, Array]:
     return np.arange(array.size), array
 
 
+def _whole(x: Array) -> Array:
+    """As integers where they are, so that an axis of steps has no ticks in between."""
+    good = bool(np.isfinite(x).all()) and bool((x == np.floor(x)).all()) and bool((np.abs(x) < EXACT).all())
+    return x.astype(np.int64) if good else x
+
+
 def _coordinates(x: list[Any]) -> Array:
     """Numbers, or texts where the axis is one of names."""
-    return np.asarray(x, dtype=object) if any(isinstance(v, str) for v in x) else numbers(x, "x", 1)
+    return np.asarray(x, dtype=object) if any(isinstance(v, str) for v in x) else _whole(drawable(x, "x", 1))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+import threading
 
 from matplotlib.figure import Figure
+
+# Dashboards draw in threads. Figures are apart, but what matplotlib parses and measures texts with is shared.
+_DRAWING = threading.Lock()
 
 
 def png(figure: Figure, *, scale: float = 1.0, transparent: bool = False) -> bytes:
@@ -20,9 +24,14 @@ def png(figure: Figure, *, scale: float = 1.0, transparent: bool = False) -> byt
 
     """
     out = io.BytesIO()
+    with _DRAWING:
+        _save(figure, out, scale, transparent=transparent)
+    return out.getvalue()
+
+
+def _save(figure: Figure, out: io.BytesIO, scale: float, *, transparent: bool) -> None:
     # Without the name of the program the bytes depend on nothing but the figure.
     figure.savefig(out, format="png", dpi=figure.dpi * scale, transparent=transparent, metadata={"Software": None})
-    return out.getvalue()
 
 
 def data_uri(figure: Figure, *, scale: float = 1.0, transparent: bool = False) -> str:

@@ -32,6 +32,8 @@ class Stats:
     num_infs: int | None = None
 
 
+WHOLE = 1e15  # whole numbers are written in full up to here
+
 TITLES = {
     "num_vals": "Num Vals", "min": "Min", "max": "Max", "mean": "Mean", "stddev": "Stddev", "num_zeros": "# Zeros",
     "num_nans": "# NaNs", "num_infs": "# Infinity",
@@ -54,9 +56,17 @@ def stats_of(values: Array) -> Stats:
     return Stats(
         flat.size,
         float(some.min()) if some.size else None, float(some.max()) if some.size else None,
-        float(finite.mean()) if finite.size else None, float(finite.std()) if finite.size else None,
+        float(finite.mean()) if finite.size else None, _stddev(finite),
         int((flat == 0).sum()), int(np.isnan(flat).sum()), int(np.isinf(flat).sum()),
     )
+
+
+def _stddev(finite: Array) -> float | None:
+    """Scaled to 1 first, as squares of large numbers overflow and those of small ones vanish."""
+    if not finite.size:
+        return None
+    largest = float(np.abs(finite).max()) or 1.0
+    return float((finite / largest).std() * largest)
 
 
 def stats_from(given: Mapping[str, Any]) -> Stats:
@@ -89,7 +99,7 @@ def number(value: Any) -> str:
         return NOTHING
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value)).lower()
-    if isinstance(value, (int, np.integer)):
+    if isinstance(value, (int, np.integer)) or (np.isfinite(value) and value == int(value) and abs(value) < WHOLE):
         return f"{int(value):,}"
     if value and not 1e-3 <= abs(value) < 1e9 and np.isfinite(value):  # noqa: PLR2004 - where four decimals fail
         return f"{value:.4g}"

@@ -23,7 +23,7 @@ GIGA = 1e9
 
 
 class RooflinePoint(Protocol):
-    """One kernel or group of kernels, such as a row of ``profiling.reduce``."""
+    """A group of kernels, such as a row of ``profiling.reduce``."""
 
     @property
     def key(self) -> str:
@@ -34,12 +34,12 @@ class RooflinePoint(Protocol):
         """Time it took."""
 
     @property
-    def flops(self) -> int:
-        """Operations it did."""
+    def gflops_per_s(self) -> float | None:
+        """Billions of operations a second; None without a time."""
 
     @property
-    def bytes_moved(self) -> int:
-        """Bytes it read and wrote."""
+    def gbytes_per_s(self) -> float | None:
+        """Billions of bytes that it read and wrote a second; None without a time."""
 
 
 def roofline(points: Sequence[RooflinePoint], ceilings: Ceilings, ax: Axes | None = None) -> Chart:
@@ -47,10 +47,11 @@ def roofline(points: Sequence[RooflinePoint], ceilings: Ceilings, ax: Axes | Non
 
     On the slope memory is the limit, below the flat part arithmetic. The solid roof is for data from memory, the
     dashed slope for data in the cache. The area of a point is its time; the slowest are numbered and named. Points
-    without operations, bytes or time have no place here and are counted in the title.
+    without operations, bytes or time, and those that ran on the host, have no place here and are counted in the title.
 
     Args:
-        points: anything with ``key``, ``time_ms``, ``flops`` and ``bytes_moved``, such as rows of ``by_node``.
+        points: rows of ``by_node`` or of ``roofline`` in ``profiling.reduce``, or anything with ``key``, ``time_ms``,
+            ``gflops_per_s`` and ``gbytes_per_s``.
         ceilings: what ``tfjslab.backends.ceilings.ceilings_of`` measured on the backend.
         ax: where to draw; None for a new figure.
 
@@ -59,24 +60,24 @@ def roofline(points: Sequence[RooflinePoint], ceilings: Ceilings, ax: Axes | Non
         >>> from tfjslab.backends.ceilings import Ceilings
         >>> from tfjslab.vis.charts import roofline
         >>> ceilings = Ceilings(1, 50e9, 60e9, 40e9, 50e9, 10e9, 12e9, 1 << 20, 1 << 19, 1 << 26)
-        >>> point = Point(key="conv", time_ms=1.0, flops=10_000_000, bytes_moved=1_000_000)
+        >>> point = Point(key="conv", time_ms=1.0, gflops_per_s=10.0, gbytes_per_s=1.0)
         >>> roofline([point], ceilings).axes.get_ylabel()
         'performance (GFLOP/s)'
 
     """
-    placed = [p for p in points if p.flops > 0 and p.bytes_moved > 0 and p.time_ms > 0]
+    placed = [p for p in points if p.gflops_per_s and p.gbytes_per_s and not getattr(p, "fallback", 0)]
     figure, axes = canvas(ax, 720, 480)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    x = np.array([p.flops / p.bytes_moved for p in placed])
-    y = np.array([p.flops / p.time_ms / 1e6 for p in placed])
+    y = np.array([p.gflops_per_s or 0.0 for p in placed])
+    x = y / np.array([p.gbytes_per_s or 1.0 for p in placed])
     _roof(axes, ceilings, x, y)
     if placed:
         _draw_points(axes, placed, x, y)
     style.quiet(axes, "both")
     left_out = len(points) - len(placed)
     title = f"Roofline of {ceilings.threads} thread{'s' * (ceilings.threads > 1)}, area is time"
-    note = f"\n{left_out} of {len(points)} points do no operations and are left out" if left_out else ""
+    note = f"\n{left_out} of {len(points)} points have no operations or ran on the host" if left_out else ""
     style.name_axes(axes, "arithmetic intensity (FLOP per byte)", "performance (GFLOP/s)", title + note)
     return Chart(figure, axes)
 

@@ -12,7 +12,7 @@ from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import UsageError
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart
-from tfjslab.vis.data import field, has_objects, numbers
+from tfjslab.vis.data import drawable, field, has_objects
 from tfjslab.vis.options import BarOptions, chosen
 from tfjslab.vis.place import Place, begin, finish
 
@@ -23,6 +23,8 @@ def barchart(
     surface: Place, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
 ) -> Chart:
     """Draw a bar for each ``{index, value}``, from left to right in the given order (tfjs-vis sorts them).
+
+    NaN, None and infinities leave a gap.
 
     Args:
         surface: ``{"name", "tab"}``, a Surface, or None.
@@ -43,7 +45,7 @@ def barchart(
         raise UsageError(f"y_type is '{chose.y_type}'; expected quantitative, as bars have a height")
     index, values = _read(data)
     figure, axes = begin(surface, ax, chose)
-    at = numbers(index, "index", 1) if chose.x_type == "quantitative" else np.arange(len(values))
+    at = drawable(index, "index", 1) if chose.x_type == "quantitative" else np.arange(len(values))
     axes.bar(at, values.tolist(), 0.8 * _step(at), color=chose.color or style.BLUE)
     if chose.x_type != "quantitative":
         names = [style.label(i, 24) for i in index]
@@ -60,8 +62,8 @@ def _read(data: Any) -> tuple[list[Any], Array]:
     """Names and heights."""
     if has_objects(data):
         index = [field(d, "index", f"bar {i}") for i, d in enumerate(data)]
-        return index, numbers([field(d, "value", f"bar {i}") for i, d in enumerate(data)], "values of bars", 1)
-    values = numbers(data, "data of a bar chart", 1)
+        return index, drawable([field(d, "value", f"bar {i}") for i, d in enumerate(data)], "values of bars", 1)
+    values = drawable(data, "data of a bar chart", 1)
     return list(range(values.size)), values
 
 

@@ -13,7 +13,7 @@ from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import ShapeError
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart
-from tfjslab.vis.data import field, labels, numbers, optional
+from tfjslab.vis.data import drawable, field, labels, optional
 from tfjslab.vis.options import ConfusionMatrixOptions, chosen
 from tfjslab.vis.place import Place, begin, finish
 from tfjslab.vis.render.heatmap import name_cells
@@ -46,7 +46,7 @@ def confusion_matrix(
     """
     chose = chosen(ConfusionMatrixOptions, opts, options)
     whole = data if isinstance(data, Mapping) else {"values": data}
-    values = numbers(field(whole, "values", "data"), "values of a confusion matrix", 2)
+    values = drawable(field(whole, "values", "data"), "values of a confusion matrix", 2)
     count = len(values)
     if values.shape[1] != count or not count:
         raise ShapeError(f"a confusion matrix has shape {list(values.shape)}; expected as many rows as columns, from 1")

@@ -8,9 +8,10 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from tfjslab.base.errors import ShapeError
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart
-from tfjslab.vis.data import field, labels, numbers, optional
+from tfjslab.vis.data import drawable, field, labels, optional
 from tfjslab.vis.options import HeatmapOptions, chosen
 from tfjslab.vis.place import Place, begin, finish
 
@@ -33,12 +34,14 @@ def heatmap(
     Example:
         >>> figure, axes = heatmap(None, {"values": [[1, 2], [3, 4]], "x_tick_labels": ["a", "b"]})
         >>> axes.images[0].get_array().tolist()
-        [[1, 3], [2, 4]]
+        [[1.0, 3.0], [2.0, 4.0]]
 
     """
     chose = chosen(HeatmapOptions, opts, options)
     whole = data if isinstance(data, Mapping) else {"values": data}
-    values = numbers(field(whole, "values", "data"), "values of a heat map", 2)
+    values = drawable(field(whole, "values", "data"), "values of a heat map", 2)
+    if not values.size:
+        raise ShapeError(f"a heat map has shape {list(values.shape)}; expected at least one cell")
     columns = values.T if chose.row_major else values
     x_names = labels(optional(whole, "x_tick_labels"), columns.shape[0], "x_tick_labels")
     y_names = labels(optional(whole, "y_tick_labels"), columns.shape[1], "y_tick_labels")

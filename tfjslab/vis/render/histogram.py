@@ -14,7 +14,7 @@ from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import UsageError
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart
-from tfjslab.vis.data import field, has_objects, numbers
+from tfjslab.vis.data import field, has_objects, measurable
 from tfjslab.vis.grid import grid
 from tfjslab.vis.options import HistogramOptions, chosen
 from tfjslab.vis.place import Place, begin, finish
@@ -68,7 +68,7 @@ def histogram(
 def _read(data: Any) -> Array:
     if has_objects(data):
         data = [field(d, "value", f"item {i}") for i, d in enumerate(data)]
-    return numbers(data, "data of a histogram").reshape(-1).astype(np.float64)
+    return measurable(data, "data of a histogram").reshape(-1)
 
 
 def _stats(options: HistogramOptions, values: Array) -> Stats | None:

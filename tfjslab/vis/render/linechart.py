@@ -22,7 +22,9 @@ FEW = 30  # points that are worth a marker each
 def linechart(
     surface: Place, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
 ) -> Chart:
-    """Draw a line for each series, at the points' own x (tfjs-vis counts them instead). NaN and None leave a gap.
+    """Draw a line for each series, at the points' own x (tfjs-vis counts them instead).
+
+    NaN, None and infinities leave a gap.
 
     Args:
         surface: ``{"name", "tab"}``, a Surface, or None.

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import ShapeError
 from tfjslab.vis import style
-from tfjslab.vis.data import numbers
+from tfjslab.vis.data import drawable
 from tfjslab.vis.options import XYOptions
 
 
@@ -31,7 +31,7 @@ def positions(axis: Sequence[Array], kind: str | None, what: str) -> tuple[list[
     if kind in {None, "quantitative"} and all(a.dtype.kind != "O" for a in axis):
         return list(axis), []
     if kind == "quantitative":
-        return [numbers(list(a), what, 1) for a in axis], []
+        return [drawable(list(a), what, 1) for a in axis], []
     order = {value: i for i, value in enumerate(dict.fromkeys(v for a in axis for v in a.tolist()))}
     return [np.array([order[v] for v in a.tolist()]) for a in axis], [style.label(v, 24) for v in order]
 
