@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import re
 
 import pytest
 from IPython.core.error import UsageError
+from IPython.utils.capture import capture_output
 
 import tfjslab as tf
 from tfjslab.backends import registry
@@ -43,7 +45,7 @@ def test_a_line_is_run_ten_times_after_three_and_its_kernels_are_told(with_model
     assert len(found.times_ms) == 10
     assert found.profile.wall_ms == sorted(found.times_ms)[4]
     assert found.value.tolist() == [[2, 2, 2], [2, 2, 2]]
-    assert repr(found) == "<Profile of calls.append(1) or model.predict(x) on cpu: 2 kernels, 10 run(s)>"
+    assert repr(found) == "<Profile of calls.append(1) or model.predict(x) on cpu: 2 kernels, 10 runs>"
 
 
 def test_a_cell_is_run_once_and_its_own_value_still_shows(with_model):
@@ -52,7 +54,7 @@ def test_a_cell_is_run_once_and_its_own_value_still_shows(with_model):
     assert with_model["y"].shape == (2, 3)
     shown = with_model.shown.stdout
     assert "(2, 3)" in shown
-    assert "<Profile of the cell on cpu: 2 kernels, 1 run(s)>" in shown
+    assert "<Profile of the cell on cpu: 2 kernels, 1 run>" in shown
     assert shown.index("(2, 3)") < shown.index("<Profile")
 
 
@@ -245,6 +247,12 @@ def test_a_traceback_shows_the_cell_and_not_the_profiler(cells):
     shown = cells.shown.stdout
     assert "----> 2 raise ValueError('here')" in shown
     assert "magics/" not in shown
+
+
+def test_a_traceback_names_the_cell_that_runs(cells):
+    with capture_output() as shown:
+        cells.shell.run_cell("%%tfprofile\n1 / 0", store_history=True)
+    assert re.findall(r"ipython-input-(\d+)-", shown.stdout) == ["1", "1"]  # the magic and the code below it
 
 
 def test_wrong_python_is_a_syntax_error(cells):

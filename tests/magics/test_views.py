@@ -10,7 +10,7 @@ from tfjslab.backends import registry
 def test_memory_tells_what_the_engine_counts(cells):
     cells("t = tf.ones([5])")
     found = cells("%tfmemory")
-    assert repr(found) == "<Memory: 1 tensors, 1 data buffers, 20 bytes>"
+    assert repr(found) == "<Memory: 1 tensor, 1 data buffer, 20 bytes>"
     assert found.info == tf.memory()
     assert "bytes of tensors" in str(found)
     assert "<td" in found._repr_html_()

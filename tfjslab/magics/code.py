@@ -34,7 +34,7 @@ def compile_code(shell: InteractiveShell, text: str) -> Code:
     ipython: Any = shell  # which of its methods are annotated changes from version to version
     source: str = ipython.transform_cell(text)
     make = ipython.compile
-    name = make.cache(source, shell.execution_count, raw_code=text)
+    name = make.cache(source, ipython.displayhook.prompt_count, raw_code=text)  # the cell that runs now
     with make.extra_flags(ast.PyCF_ALLOW_TOP_LEVEL_AWAIT):
         tree: ast.Module = ipython.transform_ast(make.ast_parse(source, name))
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None

@@ -9,7 +9,7 @@ from typing import Any
 
 from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.base.tables import Report, Table, as_html
-from tfjslab.base.text import count, ms, percent, rate, scaled, tail, times
+from tfjslab.base.text import count, counted, ms, percent, rate, scaled, tail, times
 from tfjslab.bench.result import BenchResult, ratios, spread
 from tfjslab.profiling import export, memory, reduce, words
 from tfjslab.profiling.record import KernelRecord, Profile, to_json
@@ -114,7 +114,8 @@ class ProfileResult(Report):
     def __repr__(self) -> str:
         host = sum(k.fallback for k in self.kernels)
         on_host = f", {host} on the host" if host else ""
-        return f"<Profile of {self.profile.label}: {len(self.kernels)} kernels{on_host}, {len(self.times_ms)} run(s)>"
+        kernels, runs = counted(len(self.kernels), "kernel"), counted(len(self.times_ms), "run")
+        return f"<Profile of {self.profile.label}: {kernels}{on_host}, {runs}>"
 
     def _repr_html_(self) -> str:
         """Table and charts; rows beyond the slowest are folded away."""
@@ -164,7 +165,8 @@ class Comparison(Report):
         columns = ("backend", "median ms", "fastest", "p95", "kernels ms", "unattributed", "peak", "kernels", "on host",
                    "ratio")
         first = self.results[0]
-        how = f"{len(first.times_ms)} run(s) each after {first.warmup} that do not count; ratio: to the fastest median"
+        runs = counted(len(first.times_ms), "run")
+        how = f"{runs} each after {first.warmup} that do not count; ratio: to the fastest median"
         notes = (how, *(words.place(r.profile) for r in self.results))
         return (Table(f"{first.profile.model} on each backend", columns, tuple(
             (b.backend, ms(b.median_ms), ms(b.min_ms), ms(b.p95_ms), ms(r.profile.kernel_ms),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tfjslab.backends.registry import BackendStatus
 from tfjslab.base.tables import Report, Table
-from tfjslab.base.text import count, scaled
+from tfjslab.base.text import count, counted, scaled
 from tfjslab.engine.measure import MemoryInfo
 
 
@@ -29,7 +29,8 @@ class MemoryView(Report):
 
     def __repr__(self) -> str:
         m = self.info
-        return f"<Memory: {m.num_tensors} tensors, {m.num_data_buffers} data buffers, {m.num_bytes} bytes>"
+        held = ((m.num_tensors, "tensor"), (m.num_data_buffers, "data buffer"), (m.num_bytes, "byte"))
+        return f"<Memory: {', '.join(counted(*h) for h in held)}>"
 
 
 @dataclass(frozen=True, repr=False)
