@@ -90,6 +90,11 @@ def test_layer_time_keeps_the_order_of_layers_and_stacks_kinds_of_kernels():
     assert axes.get_ylim() == (2.5, -0.5)  # the first layer is at the top
 
 
+def test_kernels_that_begin_with_an_underscore_are_in_the_legend():
+    axes = charts.layer_time(profile((kernel("_FusedMatMul", "a", 1.0), kernel("Relu", "b", 1.0)))).axes
+    assert [t.get_text().strip() for t in axes.get_legend().get_texts()] == ["_FusedMatMul", "Relu"]
+
+
 def test_layer_time_leaves_out_the_quickest_and_says_how_many():
     axes = charts.layer_time(profile(), top=1).axes
     assert ticks(axes.yaxis) == ["block_1", "2 quicker layers"]
@@ -144,7 +149,7 @@ def test_roofline_places_points_by_intensity_and_rate_and_names_the_slowest():
     assert memory.get_xdata()[1] == pytest.approx(60 / 12)
     assert cache.get_xdata()[1] == pytest.approx(60 / 50)
     assert memory.get_ydata()[1:].tolist() == [60.0, 60.0]
-    assert axes.texts[-1].get_text() == "1  slow, 2.00 ms\n2  quick, 1.00 ms"
+    assert axes.texts[-1].get_text() == "slowest\n1  slow, 2.00 ms\n2  quick, 1.00 ms"
     assert axes.get_title(loc="left").endswith("1 of 3 points have no operations or ran on the host")
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
 

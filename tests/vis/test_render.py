@@ -52,6 +52,11 @@ def test_linechart_draws_each_series_at_its_own_x():
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("step", "y")
 
 
+def test_names_with_an_underscore_in_front_are_in_the_legend():
+    axes = render.linechart(None, {"values": [[1], [2]], "series": ["_a", "b"]}).axes
+    assert [t.get_text().strip() for t in axes.get_legend().get_texts()] == ["_a", "b"]
+
+
 def test_one_unnamed_series_needs_no_legend():
     axes = render.linechart(None, {"values": [{"x": 0, "y": 1}]}).axes
     assert axes.get_legend() is None

@@ -79,6 +79,12 @@ def label(name: object, width: int = 34) -> str:
     return elide("".join(c if c.isprintable() else " " for c in str(name)), width).replace("$", r"\$")
 
 
+def legend_label(name: object, width: int = 40) -> str:
+    """``label`` for a legend, which leaves out what begins with an underscore, as ``_FusedMatMul`` does."""
+    text = label(name, width)
+    return f" {text}" if text.startswith("_") else text
+
+
 def quiet(ax: Axes, grid: str = "", size: float = SMALL) -> None:
     """Remove the frame where it says nothing; ``grid`` is ``x``, ``y`` or ``both`` for thin lines behind the data."""
     ax.spines[["top", "right"]].set_visible(False)
@@ -96,9 +102,9 @@ def name_axes(ax: Axes, x: str = "", y: str = "", title: str = "", size: float =
         ax.set_title(title, fontsize=TITLE, loc="left")
 
 
-def name_rows(ax: Axes, names: Sequence[str]) -> None:
+def name_rows(ax: Axes, names: Sequence[str], width: int = 34) -> None:
     """Label horizontal bars, the first one at the top."""
-    ax.set_yticks(range(len(names)), [label(n) for n in names], fontsize=SMALL)
+    ax.set_yticks(range(len(names)), [label(n, width) for n in names], fontsize=SMALL)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
 

@@ -44,7 +44,7 @@ def backend_comparison(results: Sequence[BenchResult], ax: Axes | None = None) -
         if r.median_ms is not None and r.min_ms is not None and r.p95_ms is not None:
             spread = [[median - r.min_ms], [max(r.p95_ms - median, 0.0)]]
             axes.errorbar(median, row, xerr=spread, color=style.ink(), capsize=3, linewidth=1.1)
-    style.name_rows(axes, [_name(r, models) for r in results])
+    style.name_rows(axes, [_name(r, models) for r in results], 44)
     style.row_values(axes, ends, [_value(r, ratio) for r, ratio in zip(results, ratios(results), strict=True)])
     style.room_for_values(axes, max(ends))
     for row in [i for i in range(1, len(results)) if results[i].model != results[i - 1].model]:

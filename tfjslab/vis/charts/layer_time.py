@@ -109,7 +109,7 @@ def _kinds(profile: Profile) -> dict[str, str]:
 def _legend(ax: Axes, kinds: dict[str, str]) -> None:
     """One patch for each colour; the grey ones share one."""
     for kind in [k for k, c in kinds.items() if c != style.GREY]:
-        ax.barh(-9, 0, color=kinds[kind], label=style.label(kind, 44))
+        ax.barh(-9, 0, color=kinds[kind], label=style.legend_label(kind, 44))
     if style.GREY in kinds.values():
         ax.barh(-9, 0, color=style.GREY, label="other kernels")
     if kinds:

@@ -66,7 +66,7 @@ def roofline(points: Sequence[RooflinePoint], ceilings: Ceilings, ax: Axes | Non
 
     """
     placed = [p for p in points if p.gflops_per_s and p.gbytes_per_s and not getattr(p, "fallback", 0)]
-    figure, axes = canvas(ax, 720, 480)
+    figure, axes = canvas(ax, 860, 460)
     axes.set_xscale("log")
     axes.set_yscale("log")
     y = np.array([p.gflops_per_s or 0.0 for p in placed])
@@ -109,7 +109,7 @@ def _roof(ax: Axes, ceilings: Ceilings, x: Array, y: Array) -> None:
 
 
 def _draw_points(ax: Axes, points: Sequence[RooflinePoint], x: Array, y: Array) -> None:
-    """Markers with numbers, and what the numbers stand for where the roof leaves room."""
+    """Markers with numbers, and what the numbers stand for beside the axes, where no point can be."""
     times = np.array([p.time_ms for p in points])
     ax.scatter(x, y, 20 + AREA * times / times.sum(), color=style.BLUE, alpha=0.55, edgecolor="white", zorder=3)
     named = sorted(range(len(points)), key=lambda i: -points[i].time_ms)[: len(ASIDE)]
@@ -120,8 +120,4 @@ def _draw_points(ax: Axes, points: Sequence[RooflinePoint], x: Array, y: Array) 
             arrowprops={"arrowstyle": "-", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 0},
         )
     lines = [f"{n}  {style.label(points[i].key, 30)}, {ms(points[i].time_ms)} ms" for n, i in enumerate(named, 1)]
-    ax.text(
-        0.985, 0.03, "\n".join(lines), transform=ax.transAxes, ha="right", va="bottom", multialignment="left",
-        fontsize=style.SMALL,
-        bbox={"boxstyle": "round", "facecolor": ax.get_facecolor(), "edgecolor": style.GREY, "alpha": 0.85},
-    )
+    ax.text(1.015, 0, "slowest\n" + "\n".join(lines), transform=ax.transAxes, va="bottom", fontsize=style.SMALL)

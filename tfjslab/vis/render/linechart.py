@@ -50,7 +50,7 @@ def linechart(
     for i, (x, y, name) in enumerate(zip(xs, ys, names, strict=True)):
         axes.plot(
             x, y, color=shades[i], linestyle=DASHES[i // len(style.OKABE_ITO) % len(DASHES)], linewidth=1.7,
-            marker="o" if len(x) <= FEW else "", markersize=3.5, label=style.label(name, 40),
+            marker="o" if len(x) <= FEW else "", markersize=3.5, label=style.legend_label(name),
         )
     if not x_names and all(x.dtype.kind in "iu" for x in xs):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))  # epochs, steps, years: nothing lies between them

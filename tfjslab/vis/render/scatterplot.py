@@ -44,7 +44,7 @@ def scatterplot(
     for i, (x, y, name) in enumerate(zip(xs, ys, names, strict=True)):
         axes.scatter(
             x, y, 26, color=shades[i], marker=MARKERS[i % len(MARKERS)], alpha=0.8, edgecolor="white", linewidth=0.4,
-            label=style.label(name, 40),
+            label=style.legend_label(name),
         )
     dress(axes, chose, (x_names, y_names), len(points), zero="xy")
     return finish(surface, figure, axes)
