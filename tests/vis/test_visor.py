@@ -135,8 +135,7 @@ def test_what_notebooks_get_has_text_without_addresses():
     draw("a")
     bundle = visor()._repr_mimebundle_(include=None, exclude=None)
     assert bundle["text/plain"] == "Visor(open, 1 surface on 1 tab)"
-    assert bundle["text/html"] == visor()._repr_html_()
-    assert bundle["text/html"] == visor()._repr_html_()
+    assert len(Reader(bundle["text/html"]).all("img")) == 1
 
 
 def test_styles_are_the_size_of_charts_and_lengths_of_the_page():
@@ -178,14 +177,13 @@ def test_pyplot_is_never_touched():
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
 
 
-def test_a_drawing_shows_itself_and_gives_the_same_bytes_each_time():
+def test_a_drawing_shows_itself_and_equal_ones_have_equal_bytes():
     drawn = draw("a")
     assert isinstance(drawn.figure, ChartFigure)
     data, size = drawn._repr_png_()
     assert data.startswith(b"\x89PNG")
     assert size == {"width": 560, "height": 340}
-    assert png(drawn.figure) == png(drawn.figure)
-    assert png(drawn.figure) == png(draw("b").figure)
+    assert png(draw("a").figure) == png(draw("b").figure)
     assert data_uri(drawn.figure).startswith("data:image/png;base64,iVBOR")
     assert " at 0x" not in repr(drawn)
     assert drawn._repr_html_() is None

@@ -10,9 +10,11 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from tfjslab.vis import image
 
+MARGIN = 0.08  # inches: pictures also lie on dark pages
 DPI = 100  # so that a hundred pixels are an inch
 A = TypeVar("A")
 
@@ -49,7 +51,8 @@ Charts = Drawing[tuple[Axes, ...]]
 
 def blank(width: float, height: float) -> ChartFigure:
     """An empty figure of that many pixels, whose parts find their places when it is drawn."""
-    return ChartFigure(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained")
+    layout = ConstrainedLayoutEngine(w_pad=MARGIN, h_pad=MARGIN)
+    return ChartFigure(figsize=(width / DPI, height / DPI), dpi=DPI, layout=layout)
 
 
 def canvas(ax: Axes | None, width: float = 640, height: float = 380) -> tuple[Figure, Axes]:

@@ -1,4 +1,7 @@
-"""Figures as PNG bytes and as addresses that hold them. The same figure gives the same bytes."""
+"""Figures as PNG bytes and as addresses that hold them. Equal figures give equal bytes when first drawn.
+
+Drawn again, a figure's parts may move by a pixel: the layout starts from where they are.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ STYLE = """
 .tfvis figure { margin: 6px 0; overflow: auto; }
 .tfvis figcaption { font-weight: 600; margin: 4px 0; }
 .tfvis img { max-width: 100%; height: auto; display: block; }
-.tfvis table { border-collapse: collapse; font-size: inherit; }
+.tfvis table { border-collapse: collapse; font-size: inherit; color: inherit; }
 .tfvis th, .tfvis td { padding: 3px 10px 3px 0; border-bottom: 1px solid var(--jp-border-color1, #8888); }
 @media print { .tfvis > input { display: none; } .tfvis > section { display: block !important; }
   .tfvis > section > h3 { display: block; } }
