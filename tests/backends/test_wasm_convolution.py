@@ -77,3 +77,22 @@ def test_pointwise_of_real_sizes(open_sessions, h, cin, n):
     for session in open_sessions:
         found, _ = run_nodes(session, [Node("out", "Conv2D", ("x", "w"), attrs)], {"x": x}, {"w": w}, ["out"])
         assert_close(found["out"], want, op.tolerance)
+
+
+@pytest.mark.parametrize("attrs", [
+    {"padding": "EXPLICIT", "explicit_paddings": (0, 0, 1, 0, 1, 0, 0, 0), "strides": (1, 2, 2, 1)},
+    {"padding": "SAME", "dilations": (1, 2, 2, 1), "strides": (1, 3, 3, 1)},
+    {"padding": "VALID", "strides": (1, 1, 1, 1)},
+])
+def test_a_window_of_the_image_size_is_a_dense_layer_only_without_padding(open_sessions, attrs):
+    """Padding moves the window, or dilation spreads it, and the one output sees only part of the image."""
+    rng = np.random.default_rng(3)
+    x = rng.uniform(-1, 1, (2, 3, 3, 5)).astype(np.float32)
+    w = rng.uniform(-1, 1, (3, 3, 5, 7)).astype(np.float32)
+    op = registry.get("Conv2D")
+    resolved = op.resolve_attrs(attrs, "test")
+    (want,) = op.run([x.astype(np.float64), w.astype(np.float64)], resolved)
+    assert want.shape == (2, 1, 1, 7)
+    for session in open_sessions:
+        found, _ = run_nodes(session, [Node("out", "Conv2D", ("x", "w"), resolved)], {"x": x}, {"w": w}, ["out"])
+        assert_close(found["out"], want, op.tolerance)

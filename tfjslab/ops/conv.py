@@ -225,6 +225,11 @@ def _flops_transposed(ins: Specs, _outs: Specs, attrs: Attrs) -> int:
 
 _ONES = T((1, 3, 3, 1), values=range(1, 10))
 _CONV_CASES = (
+    # As large as the image: alone, and moved or spread by padding, where it is no plain product any more.
+    Case((T((2, 3, 3, 5)), T((3, 3, 5, 4)))),
+    Case((T((2, 3, 3, 5)), T((3, 3, 5, 4))),
+         {"padding": "EXPLICIT", "explicit_paddings": [0, 0, 1, 0, 1, 0, 0, 0], "strides": [1, 2, 2, 1]}),
+    Case((T((2, 3, 3, 5)), T((3, 3, 5, 4))), {"padding": "SAME", "dilations": [1, 2, 2, 1], "strides": [1, 3, 3, 1]}),
     Case((_ONES, T((2, 2, 1, 1), values=[1, 2, 3, 4])), {}, expect=[37, 47, 67, 77]),
     Case((T((2, 7, 5, 3)), T((3, 3, 3, 4))), {"padding": "SAME"}),
     Case((T((1, 8, 8, 16)), T((1, 1, 16, 24)))),

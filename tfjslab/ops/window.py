@@ -50,6 +50,11 @@ class Window:
         return slice(start, start + (self.out_size[axis] - 1) * self.stride[axis] + 1, self.stride[axis])
 
     @property
+    def is_whole_image(self) -> bool:
+        """Whether the one position of the window is the image itself: the same size, and no padding that moves it."""
+        return self.size == self.in_size and self.out_size == (1, 1) and not any(map(any, self.pad))
+
+    @property
     def padded_size(self) -> Pair:
         """Height and width with padding."""
         (top, bottom), (left, right) = self.pad

@@ -44,8 +44,8 @@ def lower_conv(b: Builder, group: Group) -> None:
     """Choose between the two forms; each image of a batch is a call of its own."""
     x, w = group.core_node.inputs[:2]
     win = _window(b, group)
-    if win.size == win.in_size and win.out_size == (1, 1):
-        # The window is the whole image: a row of pixels and channels times the filters as a matrix.
+    if win.is_whole_image:
+        # A row of pixels and channels times the filters as a matrix.
         n, k = b.shape(x)[0], size_of(b.shape(x)[1:])
         lower_rows(b, group, b.rows(x), w, (n, k, b.shape(w)[3]))
     elif is_pointwise(b, group):

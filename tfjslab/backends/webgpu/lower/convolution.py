@@ -38,7 +38,7 @@ def lower_conv(b: Builder, group: Group) -> None:
     shape, out = b.shape(x), b.shape(group.output)
     kh, kw, cin, n = b.shape(w)
     win = window(shape, (kh, kw), core.attrs, "Conv2D")
-    if win.size == win.in_size and win.out_size == (1, 1):
+    if win.is_whole_image:
         # The window is the whole image: a row of pixels and channels times the filters as a matrix.
         lower_product(b, group, Product(x, w, shape[0], kh * kw * cin, n))
     elif win.size == win.stride == (1, 1) and win.in_size == win.out_size:
