@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
+from tfjslab.base.text import count, ms, scaled, times
 from tfjslab.bench.bench import bench_models
 from tfjslab.bench.result import BenchResult, ratios
 from tfjslab.bench.settings import Settings
@@ -17,7 +18,6 @@ from tfjslab.cli.feeds import add_shape, sampled_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
-from tfjslab.cli.text import count, ms, scaled, times
 from tfjslab.profiling import options
 
 DEFAULT_RUNS, DEFAULT_WARMUP, DEFAULT_BUDGET_S = 50, 5, 10.0

@@ -12,6 +12,7 @@ from rich.console import Console
 from tfjslab import zoo
 from tfjslab.backends import registry
 from tfjslab.base.errors import UsageError
+from tfjslab.base.text import NOTHING, ms, scaled, times
 from tfjslab.bench.compare import INTERRUPTED, ROUNDS, compare_models
 from tfjslab.bench.comparison import Comparison, PeerResult, added
 from tfjslab.bench.peer import PeerError
@@ -22,7 +23,6 @@ from tfjslab.cli.feeds import sampled_for
 from tfjslab.cli.models import loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
-from tfjslab.cli.text import NOTHING, ms, scaled, times
 from tfjslab.profiling import options
 
 

@@ -10,12 +10,12 @@ from rich.console import Console
 
 from tfjslab.backends import registry
 from tfjslab.base.errors import BackendError, BackendUnavailableError, InputError
+from tfjslab.base.text import NOTHING, count, scaled, shape
 from tfjslab.cli.command import Command, Report
 from tfjslab.cli.feeds import add_shape, sampled, shaped
 from tfjslab.cli.models import add_model, open_model
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
-from tfjslab.cli.text import NOTHING, count, scaled, shape
 from tfjslab.graph.ir import Port
 from tfjslab.model.coverage import coverage
 from tfjslab.model.model import Model

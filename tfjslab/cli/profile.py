@@ -6,13 +6,13 @@ import argparse
 
 from rich.console import Console
 
+from tfjslab.base.text import ms, percent, rate, scaled, tail
 from tfjslab.cli import roofline
 from tfjslab.cli.command import Command, Report
 from tfjslab.cli.feeds import add_shape, sampled_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table, write_json
 from tfjslab.cli.progress import progress
-from tfjslab.cli.text import ms, percent, rate, scaled, tail
 from tfjslab.profiling import options
 from tfjslab.profiling.collect import profile_model
 from tfjslab.profiling.compare import ProfileDiff, diff

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from tfjslab.base.errors import InputError, UsageError
+from tfjslab.base.text import NOTHING, scaled
 from tfjslab.bench import bench_models
 from tfjslab.bench.settings import Settings
 from tfjslab.cli.command import Command, Report
@@ -16,7 +17,6 @@ from tfjslab.cli.feeds import split_name
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
-from tfjslab.cli.text import NOTHING, scaled
 from tfjslab.cli.values import read_array
 from tfjslab.formats.weight_writer import QUANTIZATIONS
 from tfjslab.graph.ir import Port

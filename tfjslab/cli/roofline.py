@@ -13,12 +13,12 @@ from rich.console import Console
 from tfjslab.backends import registry
 from tfjslab.backends.ceilings import Ceilings, ceilings_of
 from tfjslab.base.machine import cpu_model
+from tfjslab.base.text import NOTHING, ms, percent, scaled
 from tfjslab.cli.command import Report
 from tfjslab.cli.feeds import sampled_for
 from tfjslab.cli.models import loader
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
-from tfjslab.cli.text import NOTHING, ms, percent, scaled
 from tfjslab.profiling.collect import profile_model
 from tfjslab.profiling.record import Profile
 from tfjslab.profiling.reduce import Roofline, RoofRow, roofline

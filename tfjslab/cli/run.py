@@ -9,12 +9,12 @@ from typing import Any
 from rich.console import Console
 
 from tfjslab.base.dtypes import Array
+from tfjslab.base.text import NOTHING, shape
 from tfjslab.cli.command import Command, Report
 from tfjslab.cli.feeds import add_shape, sampled, shaped
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
-from tfjslab.cli.text import NOTHING, shape
 from tfjslab.cli.values import digest, read_inputs, write_outputs
 from tfjslab.graph.ir import Port
 from tfjslab.profiling import options

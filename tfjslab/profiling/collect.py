@@ -15,12 +15,13 @@ from tfjslab.engine.recorder import CLOCK_NAME, KernelRecorder
 from tfjslab.engine.state import STATE
 from tfjslab.model.model import Model
 from tfjslab.model.subject import Clock, ModelSource, open_subject
+from tfjslab.profiling.options import DEFAULT_RUNS, DEFAULT_WARMUP
 from tfjslab.profiling.record import Environment, KernelRecord, Phases, Profile, attribute, stamp_environment
 
 
 def profile_model(
-    source: ModelSource, x: Any = None, backend: str | None = None, threads: int | None = None, *, runs: int = 10,
-    warmup: int = 3, clock: Clock = time.perf_counter,
+    source: ModelSource, x: Any = None, backend: str | None = None, threads: int | None = None, *,
+    runs: int = DEFAULT_RUNS, warmup: int = DEFAULT_WARMUP, clock: Clock = time.perf_counter,
 ) -> Profile:
     """Profile a model on a backend.
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfjslab.cli import text
+from tfjslab.base import text
 
 
 @pytest.mark.parametrize(
