@@ -81,6 +81,12 @@ def test_a_chain_that_changes_the_shape_is_not_merged():
     assert _names(groups) == [["c"], ["out"]]
 
 
+def test_a_chain_that_is_too_long_for_a_recursive_walk_is_cut():
+    names = [f"n{i}" for i in range(99)] + ["out"]
+    groups = _groups([Node(n, "Exp", (x,)) for n, x in zip(names, ["x", *names], strict=False)])
+    assert [len(g.nodes) for g in groups] == [48, 48, 4]
+
+
 def test_unsupported_nodes_stand_alone():
     rules = Rules(lambda n: n.op != "Relu", _yes, _yes, _is_conv)
     nodes = [Node("c", "Conv2D", ("x", "w")), Node("r", "Relu", ("c",)), Node("out", "Neg", ("r",))]

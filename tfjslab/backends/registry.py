@@ -17,7 +17,7 @@ from typing import Any
 
 from tfjslab.backends.base import Availability, Backend, BackendDef
 from tfjslab.backends.flags import Environment, Flag
-from tfjslab.base.errors import BackendUnavailableError, UsageError, did_you_mean
+from tfjslab.base.errors import ELSEWHERE, BackendError, BackendUnavailableError, UsageError, did_you_mean
 
 _WASM = "tfjslab.backends.wasm.backend"
 _GPU = "tfjslab.backends.webgpu.backend"
@@ -46,7 +46,7 @@ _BY_NAME = {row.name: row for row in ROWS}
 
 
 class BackendFallbackWarning(UserWarning):
-    """The backend that priority would choose cannot run here, and another one was taken."""
+    """The backend that priority would choose cannot run here, or failed, and another one was taken."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,8 @@ class _State:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.current: str | None = None
+        self.named = False  # whether somebody chose ``current``
+        self.failed: dict[str, str] = {}  # what automatic choice has given up, and why
         self.threads: int | None = None
         self.made: dict[tuple[str, int], Backend] = {}
         self.asked: dict[str, Availability] = {}
@@ -177,7 +179,8 @@ def set_backend(name: str) -> Done:
     """Make ``name`` the current backend and start it. Raises BackendUnavailableError or UsageError."""
     with _STATE.lock:
         backend(name)
-        _STATE.current = name
+        _STATE.current, _STATE.named = name, True
+        _STATE.failed.pop(name, None)
         _STATE.generation += 1
     return Done(name)
 
@@ -190,19 +193,42 @@ def get_backend() -> str:
         return _STATE.current
 
 
+def move_on(failed: Backend, error: BackendError) -> bool:
+    """Choose the next backend after ``failed`` raised ``error``, with a BackendFallbackWarning; whether there is one.
+
+    Only where nobody named the current backend, and for what another one may be able to do: the device was lost, its
+    memory is used up, something is above its limits, or it refused a shader. ``set_backend`` brings ``failed`` back.
+    """
+    with _STATE.lock:
+        if error.code not in ELSEWHERE or _STATE.named or _STATE.current is None:
+            return False
+        if backend(_STATE.current) is not failed:
+            return True  # somebody else was here before
+        _STATE.failed[_STATE.current] = str(error)
+        _STATE.warned.clear()
+        try:
+            _STATE.current = _choose()
+        except BackendUnavailableError:
+            return False
+        _STATE.generation += 1
+        return True
+
+
 def _choose() -> str:
     refused: list[str] = []
     for definition in sorted(ROWS, key=lambda r: -r.priority):
         if definition.priority == 0 or not _may_be_chosen(definition):
             continue
         found = availability(definition.name)
-        if found.available:
+        failure = _STATE.failed.get(definition.name)
+        if found.available and failure is None:
             if refused and definition.name not in _STATE.warned:
                 _STATE.warned.add(definition.name)
                 message = f"{'; '.join(refused)}; using '{definition.name}'"
                 warnings.warn(message, BackendFallbackWarning, stacklevel=4)
             return definition.name
-        refused.append(f"backend '{definition.name}' is not available ({found.reason})")
+        why = f"is not available ({found.reason})" if failure is None else f"failed ({failure})"
+        refused.append(f"backend '{definition.name}' {why}")
     raise BackendUnavailableError("; ".join(refused))
 
 

@@ -90,6 +90,11 @@ class BackendUnavailableError(TfjslabError):
     exit_code = 4
 
 
+DEVICE_LOST = "backend.device_lost"
+# Failures of one backend that another one need not have.
+ELSEWHERE = frozenset({DEVICE_LOST, "backend.out_of_memory", "backend.limit", "backend.shader"})
+
+
 class BackendError(TfjslabError):
     """A backend failed while compiling or running (a trap, a lost device)."""
 

@@ -51,3 +51,30 @@ def cache_sizes() -> dict[int, int]:
         except (OSError, ValueError):  # a virtual machine may leave any of it out
             continue
     return found
+
+
+def available_memory_bytes() -> int | None:
+    """Bytes that this process may still take without being ended; None where the system does not tell.
+
+    The least of what the machine has left and what the process's control group has left.
+    """
+    found = [_free_memory(), _group_memory()]
+    return min((n for n in found if n is not None), default=None)
+
+
+def _free_memory() -> int | None:
+    info = Path("/proc/meminfo")
+    if not info.exists():
+        return None
+    lines = (line.partition(":") for line in info.read_text().splitlines())
+    kilobytes = {name: value.split() for name, _, value in lines}.get("MemAvailable")
+    return int(kilobytes[0]) << 10 if kilobytes else None
+
+
+def _group_memory() -> int | None:
+    folder = Path("/sys/fs/cgroup")
+    try:
+        most, used = ((folder / n).read_text().strip() for n in ("memory.max", "memory.current"))
+        return None if most == "max" else int(most) - int(used)
+    except (OSError, ValueError):  # another kind of control groups, or none
+        return None

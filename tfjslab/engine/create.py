@@ -11,7 +11,7 @@ from tfjslab.base.dtypes import Array, dtype_info, numpy_dtype, of_array
 from tfjslab.base.errors import DTypeError, InputError, ShapeError
 from tfjslab.base.limits import LIMITS, check_limit
 from tfjslab.base.shapes import checked_shape, size_of
-from tfjslab.engine.sessions import Data, current_session
+from tfjslab.engine.sessions import Data, on_session
 from tfjslab.engine.state import STATE
 from tfjslab.engine.tensor import Tensor
 
@@ -24,8 +24,8 @@ def make_tensor(array: Array, dtype: str) -> Tensor:
     if dtype == "string":
         return Tensor(Data(dtype, host=array.copy()), array.shape, dtype)
     with STATE.lock:
-        eager = current_session()
-        return Tensor(Data(dtype, buffer=eager.session.put(array, dtype), eager=eager), array.shape, dtype)
+        data = on_session(lambda eager: Data(dtype, buffer=eager.session.put(array, dtype), eager=eager))
+        return Tensor(data, array.shape, dtype)
 
 
 def as_array(values: Any, dtype: str | None, where: str) -> tuple[Array, str]:

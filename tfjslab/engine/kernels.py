@@ -14,7 +14,7 @@ from tfjslab.base.dtypes import of_array
 from tfjslab.base.errors import BackendError, DTypeError, TfjslabError
 from tfjslab.engine.create import make_tensor
 from tfjslab.engine.recorder import active_recorder
-from tfjslab.engine.sessions import Data, EagerSession, current_session
+from tfjslab.engine.sessions import Data, EagerSession, on_session
 from tfjslab.engine.state import STATE
 from tfjslab.engine.tensor import Tensor
 from tfjslab.graph.ir import Graph, Node, Port
@@ -43,26 +43,29 @@ def run_kernel(
 ) -> list[Tensor]:
     """Run an op on the current backend. ``attrs`` are resolved; ``attrs_key`` is what tells them apart."""
     with STATE.lock:
-        eager = current_session()
-        recorder = active_recorder()
-        if recorder is not None:
-            recorder.on(eager.backend)
-        key = (definition.name, attrs_key, *[None if t is None else t.signature for t in inputs])
-        one = eager.plans.get(key)
-        if one is None:
-            one = _prepare(eager, definition, inputs, attrs)
-            eager.remember(key, one)
-        else:
-            eager.plans.move_to_end(key)
-        if definition.name in _SHARES_BYTES:
-            outs = [_share(one, inputs, attrs)]
-        elif one.plan is None:
-            outs = _run_on_host(eager, one.node, inputs)
-        else:
-            outs = _run_plan(eager, one, inputs)
+        outs = on_session(lambda eager: _run(eager, definition, inputs, attrs, attrs_key))
         if STATE.watch is not None:
             STATE.watch.ran(definition.name, outs)
         return outs
+
+
+def _run(
+    eager: EagerSession, definition: OpDef, inputs: Sequence[Tensor | None], attrs: Mapping[str, Any],
+    attrs_key: Hashable,
+) -> list[Tensor]:
+    recorder = active_recorder()
+    if recorder is not None:
+        recorder.on(eager.backend)
+    key = (definition.name, attrs_key, *[None if t is None else t.signature for t in inputs])
+    one = eager.plans.get(key)
+    if one is None:
+        one = _prepare(eager, definition, inputs, attrs)
+        eager.remember(key, one)
+    else:
+        eager.plans.move_to_end(key)
+    if definition.name in _SHARES_BYTES:
+        return [_share(one, inputs, attrs)]
+    return _run_on_host(eager, one.node, inputs) if one.plan is None else _run_plan(eager, one, inputs)
 
 
 def _run_plan(eager: EagerSession, one: OneNode, inputs: Sequence[Tensor | None]) -> list[Tensor]:

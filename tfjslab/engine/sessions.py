@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tfjslab.backends import registry
 from tfjslab.backends.base import Backend, Buffer
 from tfjslab.base.dtypes import Array
+from tfjslab.base.errors import DEVICE_LOST, BackendError
 from tfjslab.engine.state import STATE, count
 
 MAX_PLANS = 512  # one-node plans kept per backend; an evicted one is disposed
@@ -24,6 +25,7 @@ class EagerSession:
         self.session = backend.open_session()
         self.plans: OrderedDict[Hashable, Any] = OrderedDict()
         self.num_data = 0
+        self.retired = False  # its device was lost: it waits for its tensors to go
 
     def remember(self, key: Hashable, plan: Any) -> None:
         """Cache a plan; the one unused for longest makes room."""
@@ -39,6 +41,7 @@ class EagerSession:
         self.session.dispose()
 
 
+T = TypeVar("T")
 _SESSIONS: dict[int, EagerSession] = {}
 _CURRENT: tuple[int, EagerSession] | None = None
 
@@ -53,6 +56,33 @@ def current_session() -> EagerSession:
             _SESSIONS[id(backend)] = EagerSession(backend)
         _CURRENT = (registry.generation(), _SESSIONS[id(backend)])
     return _CURRENT[1]
+
+
+def on_session(work: Callable[[EagerSession], T]) -> T:
+    """Do ``work`` on the current session, and again on the next backend's where automatic choice moves on.
+
+    A session whose device was lost is used no more. Hold ``STATE.lock``.
+    """
+    eager = current_session()
+    try:
+        return work(eager)
+    except BackendError as e:
+        retire_if_lost(eager, e)
+        if STATE.local.recorders or not registry.move_on(eager.backend, e):
+            raise
+    return on_session(work)
+
+
+def retire_if_lost(eager: EagerSession, error: BackendError) -> None:
+    """Take a session whose device was lost out of use; it closes with its last tensor."""
+    global _CURRENT  # noqa: PLW0603 - see current_session
+    if error.code != DEVICE_LOST or eager.retired:
+        return
+    eager.retired = True
+    _CURRENT = None
+    _SESSIONS.pop(id(eager.backend), None)
+    if not eager.num_data:
+        eager.close()
 
 
 def release_sessions() -> None:
@@ -105,7 +135,11 @@ class Data:
             return self.host.copy()
         if self.buffer is None or self.eager is None:
             return np.empty(0)
-        return self.eager.session.get(self.buffer)
+        try:
+            return self.eager.session.get(self.buffer)
+        except BackendError as e:
+            retire_if_lost(self.eager, e)
+            raise
 
     def on(self, eager: EagerSession) -> Buffer:
         """The buffer in ``eager``'s session, moved there if it lies elsewhere. Its shape is the first tensor's."""
@@ -120,4 +154,6 @@ class Data:
         if self.eager is not None and self.buffer is not None:
             self.eager.session.free(self.buffer)
             self.eager.num_data -= 1
+            if self.eager.retired and not self.eager.num_data:
+                self.eager.close()
         self.buffer = self.eager = self.host = None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from tfjslab.backends import registry
 from tfjslab.backends.base import Backend, PlanInfo, Session
 from tfjslab.backends.host import own_array, spec_of
 from tfjslab.base.dtypes import Array, of_array
-from tfjslab.base.errors import DisposedError, InputError
+from tfjslab.base.errors import DEVICE_LOST, BackendError, DisposedError, InputError
 from tfjslab.engine.create import make_tensor
 from tfjslab.engine.recorder import active_recorder
 from tfjslab.engine.state import count
@@ -28,6 +28,8 @@ from tfjslab.model.inputs import by_name, check_array, find_port, require_known
 from tfjslab.model.sample import sample_inputs
 from tfjslab.model.schedule import prune
 from tfjslab.model.summary import summary
+
+T = TypeVar("T")
 
 
 class Model:
@@ -99,7 +101,15 @@ class Model:
         return self.execute(x)
 
     def execute(self, feeds: Any, outputs: str | Sequence[str] | None = None) -> Any:
-        """Like ``predict``, for any nodes as ``outputs`` (``name`` or ``name:index``), which may be fed as well."""
+        """Like ``predict``, for any nodes as ``outputs`` (``name`` or ``name:index``), which may be fed as well.
+
+        Where nobody named a backend and the one that was chosen fails (a lost device, no memory left, a limit, a
+        refused shader), the next one is taken, with a BackendFallbackWarning; not under a profile, which is of one.
+        """
+        with self._lock:
+            return self._recovering(lambda: self._execute(feeds, outputs))
+
+    def _execute(self, feeds: Any, outputs: str | Sequence[str] | None) -> Any:
         with self._lock:
             wanted = self._wanted(outputs)
             arrays, as_tensors = self._feeds(feeds, wanted)
@@ -126,7 +136,8 @@ class Model:
         """
         with self._lock:
             wanted = self._wanted(outputs)
-            return self._executor().run(self._feeds(feeds, wanted)[0], wanted, Run(recorder))
+            arrays = self._feeds(feeds, wanted)[0]
+            return self._recovering(lambda: self._executor().run(arrays, wanted, Run(recorder)), recorder)
 
     def prepare(self, x: Any) -> tuple[PlanInfo, ...]:
         """Compile for inputs like ``x`` without running, and tell what each plan takes."""
@@ -136,9 +147,13 @@ class Model:
         """The program for inputs like ``x`` and the executor that holds it, for tools that look inside."""
         with self._lock:
             wanted = self._wanted(None)
-            arrays, _ = self._feeds(x, wanted)
-            executor = self._executor()
-            return executor, executor.prepare({k: spec_of(v) for k, v in arrays.items()}, wanted)
+            specs = {k: spec_of(v) for k, v in self._feeds(x, wanted)[0].items()}
+
+            def prepare() -> tuple[Executor, Program]:
+                executor = self._executor()
+                return executor, executor.prepare(specs, wanted)
+
+            return self._recovering(prepare)
 
     def sample(self, batch: int = 1, seed: int = 0) -> dict[str, Array]:
         """Inputs of the declared shapes with seeded values, ``batch`` where a length is open; see ``sample_inputs``."""
@@ -177,6 +192,19 @@ class Model:
             return f"Model({self.name}, disposed)"
         ports = ", ".join(p.name for p in self.inputs), ", ".join(p.name for p in self.outputs)
         return f"Model({self.name}: {ports[0]} -> {ports[1]})"
+
+    def _recovering(self, work: Callable[[], T], recorder: Recorder | None = None) -> T:
+        """Do ``work``; see ``execute``. After a lost device the next call starts anew, whoever named the backend."""
+        while True:
+            backend = self.backend
+            try:
+                return work()
+            except BackendError as e:
+                if e.code == DEVICE_LOST:
+                    self._stop()
+                watched = recorder is not None or active_recorder() is not None
+                if watched or self._chosen[0] is not None or not registry.move_on(backend, e):
+                    raise
 
     def _executor(self) -> Executor:
         """The executor on the current backend, moved there if the backend changed."""

@@ -18,6 +18,8 @@ from tfjslab.ops.registry import Spec
 
 # More operands need more pointers and registers than a tile has to spare.
 _MAX_OPERANDS = 6
+# Expressions are trees that Python and the shader compilers walk recursively.
+_MAX_NODES = 48
 _IMAGE_RANK = 4
 
 
@@ -157,7 +159,8 @@ def _merge(group: Group, producer: Group) -> Group | None:
 
 def _allowed(merged: Group, producer: Group, specs: Mapping[str, Spec], rules: Rules) -> bool:
     out = specs[merged.output]
-    if specs[producer.output].shape != out.shape or len(merged.operands) > _MAX_OPERANDS:
+    too_long = len(merged.operands) > _MAX_OPERANDS or len(merged.nodes) > _MAX_NODES
+    if specs[producer.output].shape != out.shape or too_long:
         return False
     if merged.core is None:
         return True

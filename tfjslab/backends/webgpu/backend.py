@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from tfjslab.backends.webgpu.device import Device
     from tfjslab.backends.webgpu.session import GpuSession
 
-_COUNTERS = ("gpu_buffers", "num_bytes_in_gpu", "num_bytes_allocated", "num_bytes_free", "pipelines")
+_COUNTERS = (
+    "gpu_buffers", "num_bytes_in_gpu", "num_bytes_allocated", "num_bytes_free", "pipelines", "query_sets", "devices",
+)
 
 
 def availability(variant: str) -> Availability:
@@ -58,7 +60,10 @@ def create(variant: str, _threads: int) -> GpuBackend:
 
 
 class GpuBackend:
-    """Kernels from ``kernels/webgpu`` on one adapter. The device lives as long as there are sessions."""
+    """Kernels from ``kernels/webgpu`` on one adapter.
+
+    A device lives as long as it has sessions. When it is lost, the next session opens another one.
+    """
 
     def __init__(self, variant: str) -> None:
         from tfjslab.backends.webgpu.adapters import choose  # noqa: PLC0415 - imports the optional wgpu
@@ -67,7 +72,7 @@ class GpuBackend:
         self.threads = 1
         self.adapter = choose(variant)
         self.engine = f"wgpu {version('wgpu')}, {self.adapter}"
-        self._device: Device | None = None
+        self._devices: list[Device] = []  # the last one is in use; lost ones wait for their sessions to end
         self._sessions: set[GpuSession] = set()
         self._lock = threading.RLock()
 
@@ -77,30 +82,30 @@ class GpuBackend:
         from tfjslab.backends.webgpu.session import GpuSession  # noqa: PLC0415 - imports the optional wgpu
 
         with self._lock:
-            if self._device is None:
-                self._device = Device(self.adapter)
-            session = GpuSession(self, self._device)
+            if not self._devices or self._devices[-1].lost:
+                self._devices.append(Device(self.adapter))
+            session = GpuSession(self, self._devices[-1])
             self._sessions.add(session)
             return session
 
     def forget(self, session: GpuSession) -> None:
-        """A session was disposed; with the last one the device goes too."""
+        """A session was disposed; with its last one a device goes too."""
         with self._lock:
             self._sessions.discard(session)
-            if not self._sessions and self._device is not None:
-                self._device.destroy()
-                self._device = None
+            device = session.device
+            if device in self._devices and all(s.device is not device for s in self._sessions):
+                self._devices.remove(device)
+                device.destroy()
 
     def memory(self) -> dict[str, int]:
-        """Open sessions, their plans and buffers, and the device's own counters (bytes in use, allocated, pooled)."""
+        """Open sessions, their plans and buffers, and the devices' own counters (bytes in use, allocated, pooled)."""
         with self._lock:
-            total: Counter[str] = Counter(dict.fromkeys(("plans", "buffers"), 0))
-            for s in self._sessions:
-                total.update(s.counters())
-            device = self._device.counters if self._device else dict.fromkeys(_COUNTERS, 0)
-            return {"sessions": len(self._sessions), **{k: total[k] for k in ("plans", "buffers")}, **device}
+            total: Counter[str] = Counter(dict.fromkeys(("plans", "buffers", *_COUNTERS), 0))
+            for counters in (*(s.counters for s in self._sessions), *(d.counters for d in self._devices)):
+                total.update(counters)
+            return {"sessions": len(self._sessions), **total}
 
     def dispose(self) -> None:
-        """Close all sessions; the device goes with the last one."""
+        """Close all sessions; the devices go with them."""
         for session in tuple(self._sessions):
             session.dispose()

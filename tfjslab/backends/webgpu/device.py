@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import wgpu
 
 from tfjslab.backends.webgpu.adapters import Adapter
+from tfjslab.backends.webgpu.failures import check_nesting, typed_errors
+from tfjslab.backends.webgpu.ticks import Tick, tick_of
 from tfjslab.backends.webgpu.words import words
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
+from tfjslab.base.machine import available_memory_bytes
 
-TIMESTAMPS = "timestamp-query"
+TIMESTAMPS, HALVES = "timestamp-query", "shader-f16"
 ALIGNMENT = 256  # what every adapter takes as the offset of a binding
 _POOLED_BYTES = 64 << 20  # more than this is not kept for later
-_LIMITS = ("max-buffer-size", "max-storage-buffer-binding-size", "max-storage-buffers-per-shader-stage")
+_SPARE_BYTES = 256 << 20  # of the host's memory, which software adapters take theirs from
+_LIMITS = (
+    "max-buffer-size", "max-storage-buffer-binding-size", "max-storage-buffers-per-shader-stage",
+    "max-compute-workgroups-per-dimension", "max-compute-workgroup-storage-size",
+    "max-compute-invocations-per-workgroup", "max-compute-workgroup-size-x",
+)
 _USAGES = {
     "storage": wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC | wgpu.BufferUsage.COPY_DST,
     "uniform": wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST,
@@ -31,48 +39,19 @@ _USAGES = {
 Range = tuple[Any, int, int]  # buffer, offset, bytes
 
 
-def _worth_logging(record: logging.LogRecord) -> bool:
-    """Whether wgpu's log line is news: a device that is given back is reported as lost, one that is lost raises."""
-    text = record.getMessage()
-    return "DEVICE LOST" not in text and "device was lost" not in text
-
-
-logging.getLogger("wgpu").addFilter(_worth_logging)
-
-
-@contextmanager
-def typed_errors(what: str) -> Iterator[None]:
-    """Errors of wgpu as BackendError with a code that tells what may be done about it."""
-    try:
-        yield
-    except wgpu.GPUOutOfMemoryError as e:
-        raise BackendError(f"{what}: the adapter is out of memory", code="backend.out_of_memory") from e
-    except (wgpu.GPUError, RuntimeError) as e:
-        raise _typed(what, e, "backend.failed") from e
-
-
-def _typed(what: str, error: Exception, code: str) -> BackendError:
-    """The BackendError for an error of wgpu: a lost device, whatever was asked of it, else ``code``."""
-    text = " ".join(str(error).split())
-    if "lost" in text.lower() or "destroyed" in text.lower():
-        return BackendError(f"{what}: the device was lost", code="backend.device_lost")
-    return BackendError(f"{what}: {text[:400]}", code=code)
-
-
 class Device:
     """Owns everything that was made with it; ``destroy`` gives it all back."""
 
     def __init__(self, adapter: Adapter) -> None:
         self.adapter = adapter
-        self.counters = dict.fromkeys(
-            ("gpu_buffers", "num_bytes_in_gpu", "num_bytes_allocated", "num_bytes_free", "pipelines"), 0,
-        )
+        self.counters: Counter[str] = Counter(devices=1)
         self.compile_ms = 0.0
+        self.lost = False
         self._lock = threading.RLock()
         self._pool: dict[tuple[str, int], list[Any]] = defaultdict(list)
         self._pipelines: dict[str, Any] = {}
         with typed_errors(str(adapter)):
-            self._features = {TIMESTAMPS} & set(adapter.handle.features)
+            self._features = {TIMESTAMPS, HALVES} & set(adapter.handle.features)
             limits = {name: adapter.handle.limits[name] for name in _LIMITS}
             self.handle = adapter.handle.request_device_sync(
                 required_features=sorted(self._features), required_limits=limits,
@@ -81,23 +60,31 @@ class Device:
         self.max_binding: int = limits["max-storage-buffer-binding-size"]
         self.max_buffer: int = limits["max-buffer-size"]
         self.max_bindings: int = limits["max-storage-buffers-per-shader-stage"]
+        self.max_groups: int = limits["max-compute-workgroups-per-dimension"]
 
-    @property
-    def stamp_ns(self) -> float:
-        """Nanoseconds in a tick of the time stamps."""
-        return 1.0
+    @cached_property
+    def tick(self) -> Tick:
+        """How long a tick of the time stamps is, and who says so."""
+        return tick_of(self)
 
     @property
     def has_timestamps(self) -> bool:
         """Whether passes can be stamped on the device."""
-        return bool(self._features)
+        return TIMESTAMPS in self._features
+
+    def _errors(self, what: str, code: str = "backend.failed") -> AbstractContextManager[None]:
+        """Typed errors; one of them may tell that the device is lost."""
+        return typed_errors(what, code, self._lose)
+
+    def _lose(self) -> None:
+        self.lost = True
 
     # ---- buffers -----------------------------------------------------------------------------------------------
 
     def buffer(self, num_bytes: int, usage: str = "storage", *, what: str = "a buffer") -> Any:
         """A buffer of at least ``num_bytes``, from the pool if it has one; its contents are undefined.
 
-        Raises BackendError (``backend.limit``) when the adapter has no buffers of this size.
+        Raises BackendError: ``backend.limit`` when the adapter has no buffers of this size, ``backend.out_of_memory``.
         """
         size = max(1, -(-num_bytes // ALIGNMENT)) * ALIGNMENT
         if size > self.max_buffer:
@@ -111,41 +98,72 @@ class Device:
                 made = waiting.pop()
                 self.counters["num_bytes_free"] -= size
             else:
-                with typed_errors(what):
+                self._check_room(size, what)
+                with self._errors(what):
                     made = self.handle.create_buffer(size=size, usage=_USAGES[usage])
                 self.counters["num_bytes_allocated"] += size
             self.counters["gpu_buffers"] += 1
             self.counters["num_bytes_in_gpu"] += size
             return made
 
-    def release(self, buffer: Any, usage: str = "storage") -> None:
-        """Give a buffer back to the pool, or to the adapter when the pool is full."""
+    def _check_room(self, size: int, what: str) -> None:
+        """A software adapter promises any amount of the host's memory, and the system ends the process that uses it."""
+        if not self.adapter.software or size < _POOLED_BYTES:
+            return
+        room = available_memory_bytes()
+        if room is not None and size > room - _SPARE_BYTES:
+            raise BackendError(
+                f"{what} takes {size} bytes; {self.adapter} computes in the memory of this machine, "
+                f"of which {room} bytes are available", code="backend.out_of_memory",
+            )
+
+    def release(self, buffer: Any, usage: str = "storage", *, reusable: bool = True) -> None:
+        """Give a buffer back to the pool, or let go of it when the pool is full or it is not ``reusable``.
+
+        It is not destroyed: what was recorded with it, and not submitted yet, would end the process.
+        """
         with self._lock:
             self.counters["gpu_buffers"] -= 1
             self.counters["num_bytes_in_gpu"] -= buffer.size
-            if self.counters["num_bytes_free"] + buffer.size <= _POOLED_BYTES:
+            if reusable and not self.lost and self.counters["num_bytes_free"] + buffer.size <= _POOLED_BYTES:
                 self._pool[usage, buffer.size].append(buffer)
                 self.counters["num_bytes_free"] += buffer.size
             else:
-                buffer.destroy()
                 self.counters["num_bytes_allocated"] -= buffer.size
 
     def upload(self, array: Array, *, what: str = "a constant") -> Any:
         """A storage buffer with the words of an array."""
         data = words(array)
         made = self.buffer(data.nbytes, what=what)
-        self.write(made, 0, data)
+        try:
+            self.write(made, 0, data)
+        except BaseException:
+            self.release(made)
+            raise
         return made
 
     def write(self, buffer: Any, offset: int, data: Array) -> None:
         """Copy words into a buffer, before whatever is submitted next."""
         if data.nbytes:
-            with typed_errors("writing a buffer"):
+            with self._errors("writing a buffer"):
                 self.queue.write_buffer(buffer, offset, data)
+
+    # ---- running -----------------------------------------------------------------------------------------------
+
+    def queries(self, count: int) -> Any:
+        """A set of time stamps; say ``forget_queries`` when letting go of it."""
+        with self._errors(f"{count} time stamps"):
+            made = self.handle.create_query_set(type="timestamp", count=count)
+        self.counters["query_sets"] += 1
+        return made
+
+    def forget_queries(self) -> None:
+        """Somebody let go of a set of time stamps."""
+        self.counters["query_sets"] -= 1
 
     def encoder(self) -> Any:
         """Start recording."""
-        with typed_errors("recording commands"):
+        with self._errors("recording commands"):
             return self.handle.create_command_encoder()
 
     def wait(self) -> None:
@@ -166,6 +184,7 @@ class Device:
             self._submit(encoder)
             return [np.zeros(0, np.uint32) for _ in ranges]
         staging = self.buffer(total, "read", what="reading results")
+        done = False
         try:
             at = 0
             for buffer, offset, count in ranges:
@@ -173,18 +192,21 @@ class Device:
                     encoder.copy_buffer_to_buffer(buffer, offset, staging, at, count)
                 at += count
             self._submit(encoder)
-            with typed_errors("reading results"):
+            with self._errors("reading results"):
                 staging.map_async("READ_NOSYNC", 0, total).sync_wait()
                 data = np.frombuffer(staging.read_mapped(0, total), np.uint32)
                 staging.unmap()
+            done = True
         finally:
-            self.release(staging, "read")
+            # An interrupt may leave it mapped, and the next submission with it would end the process.
+            self.release(staging, "read", reusable=done)
         ends = np.cumsum([n // 4 for _, _, n in ranges])
         return np.split(data, ends[:-1])
 
     def _submit(self, encoder: Any) -> None:
-        with typed_errors("submitting commands"):
-            self.queue.submit([encoder.finish()])
+        with self._errors("submitting commands"):
+            finished = encoder.finish()  # raises when the device is lost; ``queue.submit`` would end the process
+            self.queue.submit([finished])
 
     # ---- pipelines ---------------------------------------------------------------------------------------------
 
@@ -192,13 +214,12 @@ class Device:
         """The pipeline of a shader, made once. Raises BackendError (``backend.shader``) when it is refused."""
         with self._lock:
             if code not in self._pipelines:
+                check_nesting(code, f"shader '{name}'")
                 start = time.perf_counter()
-                try:
+                with self._errors(f"shader '{name}'", "backend.shader"):
                     module = self.handle.create_shader_module(label=name, code=code)
                     stage = {"module": module, "entry_point": "main"}
                     made = self.handle.create_compute_pipeline(label=name, layout="auto", compute=stage)
-                except wgpu.GPUValidationError as e:
-                    raise _typed(f"shader '{name}'", e, "backend.shader") from e
                 self._pipelines[code] = made
                 self.counters["pipelines"] += 1
                 self.compile_ms += (time.perf_counter() - start) * 1e3
@@ -209,15 +230,13 @@ class Device:
         entries = [
             {"binding": i, "resource": {"buffer": b, "offset": o, "size": n}} for i, (b, o, n) in enumerate(ranges)
         ]
-        with typed_errors(what):
+        with self._errors(what):
             return self.handle.create_bind_group(layout=pipeline.get_bind_group_layout(0), entries=entries)
 
     def destroy(self) -> None:
         """Give back the pool, the pipelines and the device."""
         with self._lock:
-            for buffers in self._pool.values():
-                for b in buffers:
-                    b.destroy()
             self._pool.clear()
             self._pipelines.clear()
+            self.lost = True
             self.handle.destroy()

@@ -126,6 +126,11 @@ class GpuPlan:
                 f"node '{name}' binds a buffer of {largest} bytes; "
                 f"{device.adapter} binds at most {device.max_binding} bytes", code="backend.limit",
             )
+        if max(c.groups) > device.max_groups:
+            raise BackendError(
+                f"node '{name}' needs {' x '.join(map(str, c.groups))} workgroups; "
+                f"{device.adapter} starts at most {device.max_groups} along a dimension", code="backend.limit",
+            )
         pipeline = device.pipeline(render(c.kernel), c.kernel.source)
         return pipeline, device.bind(pipeline, ranges, f"node '{name}'"), c.groups
 

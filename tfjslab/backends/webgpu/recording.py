@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from tfjslab.backends.webgpu.device import Device, Range
+from tfjslab.backends.webgpu.ticks import STAMP_BYTES
 from tfjslab.base.dtypes import Array
 
 Dispatch = tuple[Any, Any, tuple[int, int, int]]  # pipeline, bind group, workgroups
-_STAMP_BYTES = 8
+_PAIRS = 2048  # in one set of queries, by the standard
 
 
 def dispatch_all(encoder: Any, dispatches: Sequence[Dispatch], **stamped: Any) -> None:
@@ -40,31 +41,37 @@ class Stamps:
         self._device = device
         self._ms = [0.0] * len(dispatches)
         self._pairs = {i: n for n, i in enumerate(i for i, d in enumerate(dispatches) if d)}
-        self._queries = self._resolved = None
+        self._queries: list[Any] = []
+        self._resolved: Any = None
         if device.has_timestamps and self._pairs:
             count = 2 * len(self._pairs)
-            self._queries = device.handle.create_query_set(type="timestamp", count=count)
-            self._resolved = device.buffer(_STAMP_BYTES * count, "query", what="time stamps")
+            self._resolved = device.buffer(STAMP_BYTES * count, "query", what="time stamps")
+            try:
+                for first in range(0, count, 2 * _PAIRS):
+                    self._queries.append(device.queries(min(2 * _PAIRS, count - first)))
+            except BaseException:
+                self.dispose()
+                raise
 
     @staticmethod
     def clock(device: Device) -> str:
         """What is read, as shown beside the numbers."""
         kind = f"{device.adapter.kind} adapter"
         if device.has_timestamps:
-            return f"time stamps of the device around each compute pass ({kind})"
+            return f"time stamps of the device around each compute pass, {device.tick.source} ({kind})"
         return f"host clock around one submission for each command, as the device has no time stamps ({kind})"
 
     def around(self, encoder: Any, index: int, dispatches: Sequence[Dispatch]) -> None:
         """Record the dispatches of a command with stamps around them."""
         if not dispatches:
             return
-        if self._queries is None:
+        if not self._queries:
             self._clocked(index, dispatches)
             return
-        first = 2 * self._pairs[index]
+        which, pair = divmod(self._pairs[index], _PAIRS)
         dispatch_all(encoder, dispatches, timestamp_writes={
-            "query_set": self._queries, "beginning_of_pass_write_index": first,
-            "end_of_pass_write_index": first + 1,
+            "query_set": self._queries[which], "beginning_of_pass_write_index": 2 * pair,
+            "end_of_pass_write_index": 2 * pair + 1,
         })
 
     def _clocked(self, index: int, dispatches: Sequence[Dispatch]) -> None:
@@ -81,11 +88,15 @@ class Stamps:
 
     def resolve(self, encoder: Any) -> Range:
         """Record the copy of all stamps into a buffer, and say where they lie there."""
-        if self._queries is None:
+        if not self._queries:
             return None, 0, 0
         count = 2 * len(self._pairs)
-        encoder.resolve_query_set(self._queries, 0, count, self._resolved, 0)
-        return self._resolved, 0, _STAMP_BYTES * count
+        for i, queries in enumerate(self._queries):
+            first = 2 * _PAIRS * i
+            encoder.resolve_query_set(
+                queries, 0, min(2 * _PAIRS, count - first), self._resolved, STAMP_BYTES * first,
+            )
+        return self._resolved, 0, STAMP_BYTES * count
 
     def take(self, words: Array) -> list[float]:
         """Milliseconds of each command, from what ``resolve`` copied."""
@@ -93,11 +104,14 @@ class Stamps:
         pairs = words.view(np.uint64).reshape(-1, 2)
         for i, n in self._pairs.items():
             if len(pairs):
-                found[i] = (int(pairs[n, 1]) - int(pairs[n, 0])) * self._device.stamp_ns / 1e6
+                found[i] = (int(pairs[n, 1]) - int(pairs[n, 0])) * self._device.tick.ns / 1e6
         return found
 
     def dispose(self) -> None:
         """Give the queries and their buffer back."""
-        if self._queries is not None:
-            self._queries.destroy()
+        for _ in self._queries:
+            self._device.forget_queries()
+        self._queries = []
+        if self._resolved is not None:
             self._device.release(self._resolved, "query")
+            self._resolved = None

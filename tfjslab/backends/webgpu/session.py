@@ -62,7 +62,11 @@ class GpuSession:
     def put(self, array: Array, dtype: str) -> Buffer:
         """Copy an array in."""
         buffer = self.new_buffer(Spec(array.shape, dtype))
-        self.device.write(buffer.native, 0, storable(array, dtype))
+        try:
+            self.device.write(buffer.native, 0, storable(array, dtype))
+        except BaseException:
+            self.free(buffer)
+            raise
         return buffer
 
     def new_buffer(self, spec: Spec) -> Buffer:
@@ -119,6 +123,7 @@ class GpuSession:
 
     # ---- end ---------------------------------------------------------------------------------------------------
 
+    @property
     def counters(self) -> dict[str, int]:
         """What this session holds."""
         return {"plans": len(self.plans), "buffers": len(self._buffers)}
