@@ -166,6 +166,24 @@ def test_real_models_keep_their_outputs(name, nodes, tolerance):
     assert report.relative_difference <= tolerance
 
 
+@pytest.mark.parametrize(
+    ("name", "activation", "sums", "pads"), [("blazeface-front", "Relu", 16, 11), ("facemesh", "Prelu", 24, 3)],
+)
+def test_the_report_tells_what_becomes_of_sums_activations_and_padding(name, activation, sums, pads):
+    """Each residual sum runs with its convolution (or pooling) and activation as one kernel.
+
+    All padding in these models is of channels in front of a sum, which is told, as nothing can be done about it.
+    """
+    with tf.load_model(real(name), backend="wasm-simd") as model:
+        made, report = tf.optimize(model, settings=QUICK)
+        made.dispose()
+    fused = [f.ops for f in report.fused if f.ops[-2:] == ("Add", activation)]
+    assert len(fused) == sums
+    assert {ops[0] for ops in fused} <= {"FusedConv2D", "MaxPool"}
+    refused = [r.reason for p in report.passes if p.name == "padding" for r in p.refusals]
+    assert refused == ["it is read by Add, and only convolutions pad for themselves"] * pads
+
+
 @pytest.mark.parametrize("name", ["mobilenet_v2_layers", "mobilenet_v2_graph", "blazeface-front", "facemesh"])
 def test_tfjs_loads_the_result_and_computes_the_same(name, tmp_path):
     told = in_tfjs(real(name), optimized(name, tmp_path), rounds=1)

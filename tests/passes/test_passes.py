@@ -159,6 +159,48 @@ def test_padding_with_other_numbers_stays():
     assert reasons(reports, "padding") == ["it pads with 1.5; convolutions pad with 0"]
 
 
+def test_padding_that_no_convolution_reads_is_told():
+    i = Image()
+    pad = i.b.value("pad", "Pad", i.x, paddings=[[0, 0], [0, 0], [0, 0], [0, 1]])
+    _, _, reports = optimized(i.graph(i.b.value("sum", "AddV2", pad, i.const("c", np.ones(4, np.float32)))))
+    assert reasons(reports, "padding") == ["it is read by Add, and only convolutions pad for themselves"]
+
+
+@pytest.mark.parametrize("order", ["max of min", "min of max"])
+def test_both_ways_to_clip_are_relu6(order):
+    i = Image()
+    zero, six = i.const("zero", np.float32(0)), i.const("six", np.float32(6))
+    if order == "max of min":
+        y = i.b.value("y", "Maximum", zero, i.b.value("inner", "Minimum", i.x, six))
+    else:
+        y = i.b.value("y", "Minimum", i.b.value("inner", "Maximum", i.x, zero), six)
+    assert optimized(i.graph(y))[0] == ["Relu6"]
+
+
+@pytest.mark.parametrize("spelling", ["plus negative slopes", "minus slopes", "of min"])
+def test_every_way_to_spell_prelu_is_one(spelling):
+    i = Image()
+    slopes, positive = values(3), i.b.value("positive", "Relu", i.x)
+    if spelling == "of min":
+        below = i.b.value("below", "Minimum", i.x, i.const("zero", np.float32(0)))
+    else:
+        below = i.b.value("below", "Relu", i.b.value("neg", "Neg", i.x))
+    array = -slopes if spelling == "plus negative slopes" else slopes
+    product = i.b.value("product", "Mul", i.const("slopes", array), below)
+    y = i.b.value("y", "Sub" if spelling == "minus slopes" else "AddV2", positive, product)
+    ops, made, _ = optimized(i.graph(y), "activations", "dead_code")
+    assert ops == ["Prelu"]
+    np.testing.assert_array_equal(made.constants["y/alpha"], slopes)
+
+
+def test_a_difference_the_wrong_way_round_is_no_prelu():
+    i = Image()
+    below = i.b.value("below", "Relu", i.b.value("neg", "Neg", i.x))
+    product = i.b.value("product", "Mul", i.const("slopes", values(3)), below)
+    y = i.b.value("y", "Sub", product, i.b.value("positive", "Relu", i.x))
+    assert "Prelu" not in optimized(i.graph(y))[0]
+
+
 @pytest.mark.parametrize(("target", "ops"), [("tfjs", ("BiasAdd", "Relu")), ("tfjslab", ("Relu",))])
 def test_an_activation_gets_a_bias_of_zeros_where_tfjs_needs_one(target, ops):
     i = Image()

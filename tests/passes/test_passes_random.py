@@ -15,6 +15,8 @@ from tfjslab.passes.base import TARGETS
 from tfjslab.passes.registry import PASSES, run_passes
 
 EXAMPLES = int(os.environ.get("TFJSLAB_RANDOM_GRAPHS", "500"))
+# Of the networks must have something for each pass to do.
+LEAST_SHARE = 0.1
 many = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,
                 suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
@@ -26,11 +28,17 @@ def assert_same_bits(graph, optimized, feeds):
 
 
 def assert_close(graph, optimized, feeds):
-    """In float64, so that the only difference is the rounding of folded weights."""
-    pairs = zip(evaluate(graph, feeds, np.float64), evaluate(optimized, feeds, np.float64), strict=True)
-    for was, now in pairs:
+    """In float64, so that the only difference is the rounding of folded weights: 1e-6 of the largest value.
+
+    Where sums cancel (a relu that lets hardly anything through), the values that are left are small beside the weights'
+    rounding. There float32 itself is no more exact: the measure is twice what the network as it was loses by it.
+    """
+    exact = evaluate(graph, feeds, np.float64)
+    for i, (was, now) in enumerate(zip(exact, evaluate(optimized, feeds, np.float64), strict=True)):
         assert was.shape == now.shape
-        assert float(np.abs(now - was).max(initial=0)) <= 1e-6 * max(float(np.abs(was).max(initial=0)), 1e-30) + 1e-9
+        apart = float(np.abs(now - was).max(initial=0))
+        if apart > 1e-6 * float(np.abs(was).max(initial=0)):
+            assert apart <= 2 * float(np.abs(evaluate(graph, feeds)[i] - was).max(initial=0))
 
 
 def assert_report_is_true(graph, optimized, reports):
@@ -82,18 +90,48 @@ def test_tfjs_computes_the_same_from_optimized_networks(tmp_path):
             np.testing.assert_allclose(now, was, rtol=1e-4, atol=1e-5)
 
 
-def test_every_pass_finds_something_in_random_networks():
-    """Else the test above would show nothing about it."""
-    found = Counter()
+def test_every_pass_has_work_in_a_fair_share_of_random_networks(capsys):
+    """Else the test above would show little about it: of five hundred networks each pass changes some fifty."""
+    alone, sizes = Counter(), []
 
-    @settings(many, max_examples=150)
+    @settings(many, phases=[Phase.generate])
     @given(net=nets())
     def look(net):
-        for report in run_passes(net[0])[1]:
-            found[report.name] += len(report.changes)
+        sizes.append(len(net[0].nodes))
+        for row in PASSES.values():
+            alone[row.name] += bool(run_passes(net[0], [row])[1][0].changes)
 
     look()
-    assert set(PASSES) == {name for name, count in found.items() if count}
+    shares = {name: alone[name] / len(sizes) for name in PASSES}
+    with capsys.disabled():
+        listed = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        print(f"\n{len(sizes)} random networks of {np.mean(sizes):.0f} nodes; changed by: {listed}")  # noqa: T201
+    assert len(sizes) == EXAMPLES
+    assert {name: share for name, share in shares.items() if share < LEAST_SHARE} == {}
+
+
+def test_random_networks_have_what_passes_look_for():
+    """Patterns, told by what the whole pipeline makes of them."""
+    made = Counter()
+
+    @settings(many, phases=[Phase.generate])
+    @given(net=nets())
+    def look(net):
+        graph, reports = run_passes(net[0], target="tfjslab")
+        fused = {(n.op, ops[-1]) for n in graph.nodes if (ops := n.attrs.get("fused_ops"))}
+        made.update(fused)
+        made.update({"explicit" for n in graph.nodes if n.attrs.get("padding") == "EXPLICIT"})
+        spelled = {c.what.rpartition(" ")[2] for r in reports if r.name == "activations" for c in r.changes}
+        made.update({("spelled", op) for op in spelled})
+        made.update({reason for r in reports for c in r.refusals if (reason := c.reason.partition(":")[0])
+                     in ("hard-swish", "sum of two results (residual)")})
+
+    look()
+    convolutions = ("FusedConv2D", "FusedDepthwiseConv2D")
+    wanted = {(conv, op) for conv in convolutions for op in (*TARGETS["tfjs"].activations, "BiasAdd")}
+    wanted |= {("spelled", op) for op in ("Relu", "Relu6", "LeakyRelu", "Prelu")}
+    wanted |= {"explicit", "hard-swish", "sum of two results (residual)", ("_FusedMatMul", "BiasAdd")}
+    assert wanted - set(made) == set()
 
 
 @settings(many, max_examples=50)

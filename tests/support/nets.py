@@ -9,6 +9,7 @@ from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import Port
 
 SIDE = 6
+SPELLED = ("clip", "max", "min", "max_min", "leaky", "prelu", "prelu_min", "hard_swish")
 ACTIVATIONS = ("Relu", "Relu6", "Elu", "Sigmoid", "Tanh", "LeakyRelu", "Prelu", "Selu", "Softplus")
 
 
@@ -37,7 +38,7 @@ class Net:
         self.b = GraphBuilder()
         self.rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
         self.channels = draw(st.integers(1, 4))
-        self.batch = draw(st.sampled_from([None, 2]))
+        self.batch = draw(st.sampled_from([None, 2, 2]))
         self.x = self.b.input("x", (self.batch, SIDE, SIDE, self.channels))
         self.kept = []
 
@@ -79,6 +80,72 @@ class Net:
             self.add("Conv2D", self.values(window, window, self.channels, out, lo=-spread, hi=spread), **attrs)
             self.channels = out
 
+    def same_size(self, kind, out):
+        """A convolution that keeps the size of the image; windows of 1 read no zeros around it."""
+        window = self.choose(1, 3)
+        attrs = {"strides": [1, 1, 1, 1], "padding": "SAME", "data_format": "NHWC"}
+        if kind == "DepthwiseConv2dNative":
+            out = 1
+        spread = 2.0 / (window * window * self.channels)
+        weights = self.values(window, window, self.channels, out, lo=-spread, hi=spread)
+        self.add(kind, weights, **attrs)
+        self.channels = weights_channels(kind, self.channels, out)
+
+    def block(self):
+        """What networks are made of: convolution, batch norm in either form, activation in either form."""
+        self.same_size(self.choose("Conv2D", "DepthwiseConv2dNative"), self.choose(1, 2, 3))
+        getattr(self, self.choose("batch_norm", "spelled_norm", "bias"))()
+        getattr(self, self.choose("activation", "activation", "spelled_activation"))()
+
+    def norm_first(self):
+        """Batch norm in front of a convolution, as in networks with pre-activation."""
+        getattr(self, self.choose("batch_norm", "spelled_norm"))()
+        self.same_size(self.choose("Conv2D", "DepthwiseConv2dNative"), self.choose(1, 2, 3))
+
+    def shortcut(self):
+        """A convolution whose result is added to what it read, and an activation behind the sum."""
+        before = self.x
+        self.same_size("Conv2D", self.channels)
+        self.bias()
+        self.x = self.b.value("sum", "AddV2", *self.draw(st.permutations([before, self.x])))
+        self.activation()
+
+    def duplicate(self):
+        """The same convolution with the same weights, stored twice, of the same image."""
+        array = self.rng.uniform(-1, 1, (1, 1, self.channels, 2)).astype(np.float32)
+        attrs = {"strides": [1, 1, 1, 1], "padding": "VALID", "data_format": "NHWC"}
+        twins = [self.b.value("twin", "Conv2D", self.x, self.b.constant(self.b.unique("c"), array), **attrs)
+                 for _ in range(2)]
+        self.x, self.channels = self.b.value("product", "Mul", *twins), 2
+
+    def elementwise(self):
+        """Sums, products and functions of single numbers in a row: one loop, where a backend can."""
+        for op in self.draw(st.lists(st.sampled_from(["Tanh", "Abs", "Neg", "gate", "scale"]), min_size=2, max_size=5)):
+            if op == "gate":  # swish
+                self.x = self.b.value("gate", "Mul", self.x, self.b.value("sigmoid", "Sigmoid", self.x))
+            elif op == "scale":
+                self.add("Mul", self.values(*self.channel_shape()))
+            else:
+                self.add(op)
+
+    def reshapes(self):
+        """Reshapes in a row, the last to a shape that is asked of the image."""
+        shape = self.b.value("shape", "Shape", self.x)
+        self.add("Reshape", shape=self.choose([-1], [-1, self.channels]))
+        self.b.nodes.append(self.reshape_to(shape))
+        self.x = self.b.nodes[-1].name
+
+    def transposes(self):
+        """Channels first and back, or not quite back."""
+        self.add("Transpose", perm=[0, 3, 1, 2])
+        self.add("Transpose", perm=self.choose([0, 2, 3, 1], [0, 2, 3, 1], [0, 3, 2, 1]))
+
+    def casts(self):
+        """A mask as numbers, by way of integers."""
+        positive = self.b.value("gt", "Greater", self.x, self.b.constant(self.b.unique("n"), np.float32(0)))
+        as_int = self.b.value("cast", "Cast", positive, DstT="int32")
+        self.add("AddV2", self.b.value("cast", "Cast", as_int, DstT="float32"))
+
     def batch_norm(self):
         """Batch norm as one node."""
         c = self.channels
@@ -108,7 +175,7 @@ class Net:
 
     def spelled_activation(self):
         """An activation in simpler ops."""
-        kind, x, b = self.choose("clip", "max", "min", "leaky", "prelu", "hard_swish"), self.x, self.b
+        kind, x, b = self.choose(*SPELLED), self.x, self.b
         number = {n: b.constant(b.unique("n"), np.float32(n)) for n in (0, 0.25, 3, 6)}
         if kind == "clip":
             self.add("ClipByValue", clip_value_min=0.0, clip_value_max=6.0)
@@ -117,11 +184,17 @@ class Net:
         elif kind == "min":
             self.add("Relu")
             self.add("Minimum", number[6])
+        elif kind == "max_min":
+            self.add("Minimum", number[6])
+            self.add("Maximum", number[0])
         elif kind == "leaky":
             self.x = b.value("leaky", "Maximum", b.value("times", "Mul", x, number[0.25]), x)
         elif kind == "prelu":
             negative = b.value("relu", "Relu", b.value("neg", "Neg", x))
             part = b.value("times", "Mul", self.values(self.channels), negative)
+            self.x = b.value("prelu", self.choose("AddV2", "Sub"), b.value("relu", "Relu", x), part)
+        elif kind == "prelu_min":
+            part = b.value("times", "Mul", self.values(self.channels), b.value("min", "Minimum", x, number[0]))
             self.x = b.value("prelu", "AddV2", b.value("relu", "Relu", x), part)
         else:
             gate = b.value("clipped", "Relu6", b.value("shifted", "AddV2", x, number[3]))
@@ -133,23 +206,12 @@ class Net:
         self.x = self.b.value("sum", "AddV2", y, self.b.value("twin", self.choose("Relu", "Abs"), self.x))
 
     def nothing(self):
-        """Something that changes nothing or undoes itself."""
-        kind = self.choose("identity", "transpose", "reshape", "pad", "one", "cast", "squeeze")
-        if kind == "transpose":
-            self.add("Transpose", perm=[0, 3, 1, 2])
-            self.add("Transpose", perm=self.choose([0, 2, 3, 1], [0, 3, 2, 1]))
-        elif kind == "reshape":
-            shape = self.b.value("shape", "Shape", self.x)
-            self.b.nodes.append(self.reshape_to(shape))
-            self.x = self.b.nodes[-1].name
-        elif kind == "pad":
+        """Something that changes nothing, as dropout does outside training, or undoes itself."""
+        kind = self.choose("identity", "pad", "one", "squeeze")
+        if kind == "pad":
             self.add("Pad", paddings=[[0, 0]] * 4)
         elif kind == "one":
             self.add("Mul", self.b.constant(self.b.unique("one"), np.float32(1)))
-        elif kind == "cast":
-            positive = self.b.value("gt", "Greater", self.x, self.b.constant(self.b.unique("n"), np.float32(0)))
-            as_int = self.b.value("cast", "Cast", positive, DstT="int32")
-            self.add("AddV2", self.b.value("cast", "Cast", as_int, DstT="float32"))
         elif kind == "squeeze":
             self.add("ExpandDims", axis=1)
             self.add("Squeeze", squeeze_dims=[1])
@@ -183,8 +245,14 @@ class Net:
         return self.b.build([Port(f"out{i}", v, None, "float32") for i, v in enumerate(values)], {})
 
 
+def weights_channels(kind, channels, out):
+    """Channels of what a convolution makes."""
+    return channels * out if kind == "DepthwiseConv2dNative" else out
+
+
 STEPS = (
-    "convolution", "convolution", "batch_norm", "spelled_norm", "bias", "activation", "spelled_activation", "residual",
+    "convolution", "convolution", "block", "block", "norm_first", "shortcut", "batch_norm", "spelled_norm", "bias",
+    "activation", "spelled_activation", "residual", "duplicate", "elementwise", "reshapes", "transposes", "casts",
     "nothing", "of_constants", "unused", "keep",
 )
 
@@ -194,7 +262,7 @@ def nets(draw):
     """(graph, feeds) of a random network; the image stays large enough for its windows."""
     net = Net(draw)
     convolutions = 0
-    for step in draw(st.lists(st.sampled_from(STEPS), min_size=2, max_size=9)):
+    for step in draw(st.lists(st.sampled_from(STEPS), min_size=3, max_size=10)):
         convolutions += step == "convolution"
         if step != "convolution" or convolutions <= 3:
             getattr(net, step)()

@@ -35,10 +35,10 @@ def _spelled(draft: Draft, node: Node) -> Node | None:
             bounds = node.attrs["clip_value_min"], node.attrs["clip_value_max"]
             return _as(node, "Relu6", node.inputs[0]) if bounds == (0, _SIX) else None
         case "Maximum":
-            return _relu(draft, node) or _leaky(draft, node)
+            return _relu6_of_minimum(draft, node) or _relu(draft, node) or _leaky(draft, node)
         case "Minimum":
             return _relu6(draft, node)
-        case "Add":
+        case "Add" | "Sub":
             return _prelu(draft, node)
     return None
 
@@ -69,6 +69,14 @@ def _relu6(draft: Draft, node: Node) -> Node | None:
     return _as(node, "Relu6", inner.inputs[0]) if inner is not None and inner.op == "Relu" else None
 
 
+def _relu6_of_minimum(draft: Draft, node: Node) -> Node | None:
+    """max(min(x, 6), 0)."""
+    found = _scalar(draft, node, 0)
+    inner = draft.maker(found[0]) if found else None
+    clipped = _scalar(draft, inner, _SIX) if inner is not None and inner.op == "Minimum" else None
+    return _as(node, "Relu6", clipped[0]) if clipped else None
+
+
 def _leaky(draft: Draft, node: Node) -> Node | None:
     """max(x, alpha x) for 0 < alpha < 1."""
     for x, other in (node.inputs, node.inputs[::-1]):
@@ -80,24 +88,28 @@ def _leaky(draft: Draft, node: Node) -> Node | None:
 
 
 def _prelu(draft: Draft, node: Node) -> Node | None:
-    """relu(x) - alpha relu(-x), where the second is written as a product with the constant -alpha."""
-    for a, b in (node.inputs, node.inputs[::-1]):
+    """relu(x) plus or minus a product of constant slopes and what x has below 0."""
+    for a, b in (node.inputs, node.inputs[::-1]) if node.op == "Add" else (node.inputs,):
         positive, product = draft.maker(a), draft.maker(b)
         if positive is None or product is None or (positive.op, product.op) != ("Relu", "Multiply"):
             continue
         for slope, rest in (product.inputs, product.inputs[::-1]):
-            array, negative = draft.floats(slope), draft.maker(rest)
-            if array is None or negative is None or not _negated(draft, negative, positive.inputs[0]):
+            array, sign = draft.floats(slope), _below_zero(draft, rest, positive.inputs[0])
+            if array is None or sign is None:
                 continue
             if np.isfinite(array).all() and _fits(draft, array, positive.inputs[0]):
-                return _as(node, "Prelu", positive.inputs[0], draft.constant(f"{node.name}/alpha", -array))
+                alpha = array if (sign > 0) == (node.op == "Add") else -array
+                return _as(node, "Prelu", positive.inputs[0], draft.constant(f"{node.name}/alpha", alpha))
     return None
 
 
-def _negated(draft: Draft, node: Node, x: str) -> bool:
-    """Whether ``node`` is relu(-x)."""
-    inner = draft.maker(node.inputs[0]) if node.op == "Relu" else None
-    return inner is not None and inner.op == "Neg" and inner.inputs[0] == x
+def _below_zero(draft: Draft, value: str, x: str) -> int | None:
+    """1 if ``value`` is min(x, 0), -1 if it is relu(-x), which is the same with the other sign."""
+    node = draft.maker(value)
+    if node is not None and node.op == "Minimum" and _scalar(draft, node, 0) == (x, 0):
+        return 1
+    inner = draft.maker(node.inputs[0]) if node is not None and node.op == "Relu" else None
+    return -1 if inner is not None and inner.op == "Neg" and inner.inputs[0] == x else None
 
 
 def _fits(draft: Draft, array: Array, x: str) -> bool:

@@ -20,6 +20,8 @@ def _run(draft: Draft, _target: Target) -> None:
             continue
         readers = [n for n in draft.readers(name) if FUSED.get(n.op, (n.op, 0))[0] in _CONVOLUTIONS]
         if not readers:
+            for node in draft.readers(name):
+                draft.refuse(f"it is read by {node.op}, and only convolutions pad for themselves", name, node.name)
             continue
         if fault := _fault(draft, pad) or next((f for n in readers if (f := _misfit(n, name))), ""):
             draft.refuse(fault, name, *(n.name for n in readers))
