@@ -24,6 +24,7 @@ FLOORS = (
     ("profiling.record",),  # inert types, filled in by what is measured; the rest of profiling is above
     ("engine",),
     ("model",),
+    ("evaluation",),
     ("profiling", "bench"),
     ("optimizer",),
     ("vis", "zoo"),

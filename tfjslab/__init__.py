@@ -22,6 +22,7 @@ _HOME = {
     "engine.scopes": "dispose get_tensors_in_container keep tidy",
     "engine.tensor": "Tensor",
     "engine.variable": "Variable variable",
+    "evaluation": "evaluate",
     "magics": "load_ipython_extension unload_ipython_extension",
     "lab": "Lab",
     "model": "Model load_graph_model load_layers_model load_model",
