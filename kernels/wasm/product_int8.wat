@@ -1,6 +1,7 @@
 {# Integer matrix product, of which 1x1 convolutions, dense layers and, with `gather`, all other convolutions are made:
    c[row][n] = requantize(sum_k a[row][k] * w[k][n] + bias[n]). Activations are 0..127, so relaxed dot products of four k
-   are exact. Weights come as [group][k / 4][nr][4], biases and multipliers as [group][nr]; the last group overlaps the
+   are exact. With `pairs` the products of two such steps are summed in 16 bits, which saves every second widening: the
+   four vector pipes are what these loops wait for (see `short_sums` for when the sums fit). Weights come as [group][k / 4][nr][4], biases and multipliers as [group][nr]; the last group overlaps the
    one before when n is no multiple of nr, and so does the last tile of `mv` rows. Tiles run in blocks, whose
    activations stay in the first-level cache while all weights pass. lo..hi are tiles or, by `split`, groups. #}
 {% import "macros.wat" as m with context %}
@@ -58,31 +59,60 @@
 {% endfor %}
 (local.set $i_wk @i_wp)
 (block $E_k
+{# Four steps of activations of row `i` at once, or the `left` that there are: nothing behind the buffer is read. To spread
+   one of them over a vector is one shuffle; a broadcast of 32 bits from memory would be two steps in the vector pipes. #}
+{% macro activations(i, at, left) %}
+{% set load = "v128.load" if left >= 4 else "v128.load32_zero" if left == 1 else "v128.load64_zero" %}
+(local.set $v_q{{ i }} ({{ load }} offset={{ at }} @i_ak))
+{% if left == 3 %}
+(local.set $v_q{{ i }} (v128.load32_lane offset={{ at + 8 }} 2 @i_ak @v_q{{ i }}))
+{% endif %}
+{% endmacro %}
+{% macro splat(name, i, u) %}
+(local.set $v_{{ name }}{{ i }} (i8x16.shuffle{{ (" %d %d %d %d" % (4 * (u % 4), 4 * (u % 4) + 1, 4 * (u % 4) + 2, 4 * (u % 4) + 3)) * 4 }} @v_q{{ i }} @v_q{{ i }}))
+{% endmacro %}
 {% macro steps(count) %}
-{% for u in range(count) %}
-{% if u %}
+{% for u in range(0, count, 2) %}
+{% set two = u + 1 < count %}
+{% for i in range(mv) %}
+{% if u % 4 == 0 %}
+{{ activations(i, 4 * u + i * pitch, count - u) }}
+{% endif %}
+{{ splat("a", i, u) }}
+{% if two %}
+{{ splat("b", i, u + 1) }}
+{% endif %}
+{% endfor %}
+{% for j in range(nv) %}
+{% if (u or j) and j % 2 == 0 %}
 {{ m.cut("k") }}
 {% endif %}
-{% for j in range(nv) %}
-(local.set $v_w{{ j }} (v128.load offset={{ 16 * (u * nv + j) }} @i_wk))
-{% endfor %}
+(local.set $v_w (v128.load offset={{ 16 * (u * nv + j) }} @i_wk))
+{% if two %}
+(local.set $v_x (v128.load offset={{ 16 * (u * nv + nv + j) }} @i_wk))
+{% endif %}
 {% for i in range(mv) %}
-(local.set $v_a (v128.load32_splat offset={{ 4 * u + i * pitch }} @i_ak))
-{% for j in range(nv) %}
-(local.set $v_c{{ i }}_{{ j }} (i32x4.relaxed_dot_i8x16_i7x16_add_s @v_w{{ j }} @v_a @v_c{{ i }}_{{ j }}))
+{% if two and pairs %}
+(local.set $v_c{{ i }}_{{ j }} (i32x4.add @v_c{{ i }}_{{ j }} (i32x4.dot_i16x8_s (i16x8.add (i16x8.relaxed_dot_i8x16_i7x16_s @v_w @v_a{{ i }}) (i16x8.relaxed_dot_i8x16_i7x16_s @v_x @v_b{{ i }})) @v_one)))
+{% else %}
+(local.set $v_c{{ i }}_{{ j }} (i32x4.relaxed_dot_i8x16_i7x16_add_s @v_w @v_a{{ i }} @v_c{{ i }}_{{ j }}))
+{% if two %}
+(local.set $v_c{{ i }}_{{ j }} (i32x4.relaxed_dot_i8x16_i7x16_add_s @v_x @v_b{{ i }} @v_c{{ i }}_{{ j }}))
+{% endif %}
+{% endif %}
 {% endfor %}
 {% endfor %}
 {% endfor %}
 {{ m.bump("i_ak", 4 * count) }}
 {{ m.bump("i_wk", 4 * nr * count) }}
 {% endmacro %}
-{% if k4 % unroll %}
-{{ steps(k4 % unroll) }}
-{% endif %}
 {% if k4 // unroll %}
 {% call m.repeat("k", "#%d" % (k4 // unroll)) %}
 {{ steps(unroll) }}
 {% endcall %}
+{% endif %}
+{% if k4 % unroll %}
+{{ steps(k4 % unroll) }}
 {% endif %}
 )
 {% for i in range(mv) %}
@@ -90,22 +120,12 @@
 {{ q.shorten("s%d_%d" % (i, h), "c%d_%d" % (i, 2 * h), "c%d_%d" % (i, 2 * h + 1), shift, out_zero, 16 * h) }}
 {% endfor %}
 {% endfor %}
-{% if nv == 2 %}
-{% for i in range(0, mv, 2) %}
-{% set other = "@v_s%d_0" % (i + 1 if i + 1 < mv else i) %}
-(local.set $v_o {{ q.pack("@v_s%d_0" % i, other) }})
-{{ q.store_bytes("(i32.add @i_cp #%d)" % (i * n), "o", width) }}
-{% if i + 1 < mv %}
-(local.set $v_o (i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 10 11 12 13 14 15 @v_o @v_o))
-{{ q.store_bytes("(i32.add @i_cp #%d)" % ((i + 1) * n), "o", width) }}
-{% endif %}
-{% endfor %}
-{% else %}
 {% for i in range(mv) %}
-(local.set $v_o {{ q.pack("@v_s%d_0" % i, "@v_s%d_1" % i) }})
-{{ q.store_bytes("(i32.add @i_cp #%d)" % (i * n), "o", width) }}
+{% for h in range(0, nv // 2, 2) %}
+(local.set $v_o {{ q.pack("@v_s%d_%d" % (i, h), "@v_s%d_%d" % (i, [h + 1, nv // 2 - 1] | min)) }})
+{{ q.store_bytes("(i32.add @i_cp #%d)" % (i * n + 8 * h), "o", [width - 8 * h, 16] | min) }}
 {% endfor %}
-{% endif %}
+{% endfor %}
 {% endmacro %}
 {% macro scalar_tile() %}
 {% for i in range(mv) %}
@@ -131,6 +151,9 @@
 {% endfor %}
 {% endmacro %}
 (local.set $i_never (i32.load #0))
+{% if L > 1 %}
+(local.set $v_one (i16x8.splat (i32.or @i_never #1)))
+{% endif %}
 (local.set $i_t {{ t_lo }})
 (if (i32.lt_u @i_t {{ t_hi }}) (then (loop $L_block
 (local.set $i_tend (i32.add @i_t #{{ block }}))

@@ -1,45 +1,10 @@
-{# Integer depthwise convolution and pooling, channels last: the rows under the window are copied to scratch with padding
-   around them, then sixteen channels at a time. For a convolution taps are taken by fours, their bytes interleaved so
-   that a relaxed dot product sums four taps of four channels; weights come as [group][taps / 4][16][4]. lo..hi are output
-   rows of all images. #}
+{# Integer pooling, channels last: the rows under the window are copied to scratch with padding around them, then sixteen
+   channels at a time; and, one channel at a time, the depthwise convolution (`dot`) of machines without vectors, with
+   weights as [taps][channels]. lo..hi are output rows of all images. #}
 {% import "macros.wat" as m with context %}
 {% import "int8_macros.wat" as q with context %}
 {% set row_bytes = (w.in_w + w.left + w.right) * ch + 16 %}
-{% set taps = w.kh * w.kw %}
 {% set width = [ch, 16] | min %}
-{# Byte offset of a tap from the window's corner. #}
-{% macro tap(t) %}{{ (t // w.kw) * row_bytes + (t % w.kw) * w.dilation[1] * ch }}{% endmacro %}
-{% macro load(t) %}{% if t < taps %}(v128.load offset={{ tap(t) }} @i_ap){% else %}{{ q.bytes(0) }}{% endif %}{% endmacro %}
-{% macro dots() %}
-{% for j in range(4) %}
-(local.set $v_c{{ j }} (v128.load offset={{ 16 * j }} @i_bp))
-{% endfor %}
-{% for t in range(0, taps, 4) %}
-(local.set $v_p {{ load(t) }})
-(local.set $v_q {{ load(t + 1) }})
-(local.set $v_r {{ load(t + 2) }})
-(local.set $v_s {{ load(t + 3) }})
-{% for half, low, high in ((0, 0, 16), (1, 8, 24)) %}
-{% set order = [] %}
-{% for x in range(8) %}
-{% do order.extend([low + x, high + x]) %}
-{% endfor %}
-(local.set $v_x (i8x16.shuffle {{ order | join(" ") }} @v_p @v_q))
-(local.set $v_y (i8x16.shuffle {{ order | join(" ") }} @v_r @v_s))
-{% for quarter, o in ((0, 0), (1, 8)) %}
-{% set j = 2 * half + quarter %}
-{% set order = [] %}
-{% for x in range(0, 8, 2) %}
-{% do order.extend([o + x, o + x + 1, 16 + o + x, 17 + o + x]) %}
-{% endfor %}
-(local.set $v_c{{ j }} (i32x4.relaxed_dot_i8x16_i7x16_add_s (v128.load offset={{ 16 * t + 16 * j }} @i_wp) (i8x16.shuffle {{ order | join(" ") }} @v_x @v_y) @v_c{{ j }}))
-{% endfor %}
-{% endfor %}
-{% endfor %}
-{{ q.shorten("lo", "c0", "c1", shift, out_zero, 0) }}
-{{ q.shorten("hi", "c2", "c3", shift, out_zero, 16) }}
-(local.set $v_o {{ q.pack("@v_lo", "@v_hi") }})
-{% endmacro %}
 {# Runs the body for every tap with $i_tp at its bytes. #}
 {% macro each_tap() %}
 {% set body = caller %}
@@ -121,15 +86,15 @@
 (local.set $i_ch (i32.mul @i_index #{{ step }}))
 (local.set $i_ch (select @i_ch #{{ last }} (i32.lt_u @i_ch #{{ last }})))
 {% if mode == "dot" %}
-(local.set $i_wp (i32.add @w (i32.mul @i_index #{{ 64 * ((taps + 3) // 4) if L > 1 else 1 }})))
-(local.set $i_bp (i32.add @bias (i32.mul @i_index #{{ 4 * step }})))
-(local.set $i_mp (i32.add @multiplier (i32.mul @i_index #{{ 2 * step }})))
+(local.set $i_wp (i32.add @w @i_index))
+(local.set $i_bp (i32.add @bias (i32.mul @i_index #4)))
+(local.set $i_mp (i32.add @multiplier (i32.mul @i_index #2)))
 {% endif %}
 (local.set $i_ap (i32.add @scratch @i_ch))
 (local.set $i_cp (i32.add @i_co @i_ch))
 {% call m.repeat("ox", "#%d" % w.out_w) %}
 {% if L > 1 %}
-{{ {"dot": dots, "max": greatest, "sum": sum}[mode]() }}
+{{ {"max": greatest, "sum": sum}[mode]() }}
 {{ q.store_bytes("@i_cp", "o", width) }}
 {% else %}
 {{ scalar() }}

@@ -12,6 +12,7 @@ from tfjslab.backends.wasm.backend import create
 from tfjslab.base.errors import ShapeError
 from tfjslab.ops import registry
 from tfjslab.ops.conformance import cases
+from tfjslab.ops.quantized import SHORT_LIMIT, short_sums
 
 _KERNELS = ("QuantizedConv2D", "QuantizedDepthwiseConv2D", "QuantizedDense", "QuantizedAdd", "QuantizedPool",
             "Quantize", "Dequantize", "DynamicQuantizedDense")
@@ -70,3 +71,26 @@ def test_any_convolution_is_bit_equal_to_the_definition(data):
     ran = run_node(backend.open_session(), op, inputs, resolved, 1, constant=True)
     backend.dispose()
     np.testing.assert_array_equal(next(iter(ran[0].values())), wanted)
+
+
+@pytest.mark.parametrize("k", [3, 8, 13, 16, 33, 61, 100])
+@pytest.mark.parametrize("n", [1, 8, 13, 24, 32, 70])
+def test_products_at_the_limit_of_sixteen_bit_sums_are_bit_equal(k, n):
+    """Weights whose short sums are as large as they may be, of either sign, and one step above; activations of 127."""
+    rng = np.random.default_rng(k * 100 + n)
+    op = registry.get("QuantizedDense")
+    x = rng.choice([0, 126, 127], (5, k)).astype(np.int8)
+    x[0] = 127
+    for limit in (SHORT_LIMIT, SHORT_LIMIT + 1):
+        signs = np.where(np.arange(n) % 2, 1, -1)
+        w = np.zeros((-(-k // 8), 2, 2, 2, n), np.int64)  # two steps of four: two lanes of pairs
+        w[:] = np.array([limit // 4, limit // 4, limit - 3 * (limit // 4), limit // 4]).reshape(2, 1, 2, 1) * signs
+        kernel = np.clip(w.reshape(-1, n)[:k], -127, 127).astype(np.int8)
+        if k >= 8:
+            assert short_sums(kernel).max() == limit
+        inputs = [x, kernel, rng.integers(-999, 999, n).astype(np.int32), rng.integers(1, 1 << 15, n).astype(np.int32)]
+        attrs = op.resolve_attrs({"zero": 3, "out_zero": 64, "shift": 6}, "test")
+        backend = create("simd", 1)
+        ran = run_node(backend.open_session(), op, inputs, attrs, 1, constant=True)
+        backend.dispose()
+        np.testing.assert_array_equal(next(iter(ran[0].values())), op.run(inputs, attrs)[0])

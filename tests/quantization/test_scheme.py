@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfjslab.ops import registry
+from tfjslab.ops.quantized import SHORT_LIMIT, short_sums
 from tfjslab.quantization.scheme import (
     activation_scale,
     add_parameters,
@@ -69,3 +70,15 @@ def test_channels_without_weights_are_zero():
     out = registry.get("QuantizedDense").run(
         [np.zeros((1, 4), np.int8), w.filter, w.bias, w.multiplier], {"zero": 0, "out_zero": 64, "shift": w.shift})[0]
     np.testing.assert_allclose(activation_scale(-1, 1).decode(out)[0], [0.5, -1], atol=0.02)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 70), st.integers(1, 9), st.integers(0, 2**32 - 1))
+def test_short_weights_fit_sixteen_bit_sums_and_are_off_by_half_a_step(k, n, seed):
+    """Uniform weights are the worst: many neighbours are large together."""
+    weights = np.random.default_rng(seed).uniform(-1, 1, (k, n)).astype(np.float32)
+    w = quantize_weights(weights, None, activation_scale(0, 1), activation_scale(-1, 1), short=True)
+    assert short_sums(w.filter).max() <= SHORT_LIMIT
+    assert np.all(np.abs(w.filter * w.scales - weights) <= 0.501 * w.scales)
+    plain = quantize_weights(weights, None, activation_scale(0, 1), activation_scale(-1, 1))
+    assert np.all(w.scales <= 2.05 * plain.scales)

@@ -46,6 +46,23 @@ def requantize(sums: Array, multiplier: Array, shift: int, zero: int) -> Array:
     return np.asarray(np.clip(scaled + zero, 0, HIGHEST), np.int8)
 
 
+SHORT_LIMIT = ((1 << 15) - 1) // HIGHEST  # of weights of one sign whose products are summed in 16 bits
+_SHORT_STEPS, _LANES, _PAIR = 2, 2, 2
+
+
+def short_sums(kernel: Array) -> Array:
+    """For each output channel the largest sum of weights of one sign that meet in one 16-bit sum.
+
+    A kernel may sum the products of k and k + 1 with those of k + 4 and k + 5 in 16 bits (k a multiple of 8, or of 8
+    and 2 more) when this is ``SHORT_LIMIT`` at most for every channel. ``kernel`` is [..., channels].
+    """
+    flat = kernel.reshape(-1, kernel.shape[-1]).astype(np.int32)
+    whole = np.pad(flat, ((0, -flat.shape[0] % (_SHORT_STEPS * _LANES * _PAIR)), (0, 0)))
+    met = whole.reshape(-1, _SHORT_STEPS, _LANES, _PAIR, flat.shape[1])
+    signs = [np.maximum(s * met, 0).sum(axis=(1, 3)).max(axis=(0, 1), initial=0) for s in (1, -1)]
+    return np.asarray(np.maximum(*signs))
+
+
 def _check(name: str, ins: Specs, wanted: Sequence[str]) -> None:
     found = [s.dtype for s in ins]
     if found != list(wanted):

@@ -135,7 +135,9 @@ def _weighted(op: str, arrange: Callable[[Node, Array], Array]) -> Callable[[Rew
         source, target = r.encodings[node.inputs[0]], r.scales[node.name]
         filters = r.graph.constants[node.inputs[1]]
         bias = r.graph.constants[node.inputs[2]] if "BiasAdd" in node.attrs.get("fused_ops", ()) else None
-        w = quantize_weights(arrange(node, filters), bias, source, target)
+        # Depthwise kernels have few products for a sum and gain nothing from short ones.
+        short = op != "QuantizedDepthwiseConv2D"
+        w = quantize_weights(arrange(node, filters), bias, source, target, short=short)
         # Channels were merged for the scales; only a matrix keeps its new form, which is transposed at most.
         integers = w.filter.reshape(filters.shape) if op == "QuantizedDepthwiseConv2D" else w.filter
         weights = [
