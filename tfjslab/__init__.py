@@ -27,6 +27,7 @@ _HOME = {
     "lab": "Lab",
     "model": "Model load_graph_model load_layers_model load_model",
     "model.quantize": "quantize",
+    "quantization.generate": "generated_inputs",
     "optimizer": "optimize",
     "profiling": "profiling",
     "profiling.collect": "profile_model",

@@ -12,8 +12,8 @@ import pytest
 from support.tfjs import peers
 
 from tfjslab.base.errors import UsageError
-from tfjslab.bench.compare import compare_models
-from tfjslab.bench.comparison import Ratio, difference, ratio_of_rounds
+from tfjslab.bench.compare import compare_models, compare_variants
+from tfjslab.bench.comparison import Ratio, difference, ratio_between, ratio_of_rounds
 from tfjslab.bench.peer import Peer
 from tfjslab.bench.settings import Settings
 from tfjslab.bench.tfjs import start_tfjs
@@ -96,6 +96,28 @@ def test_sides_take_turns_and_change_who_begins():
     )
     ours = ["ours"] * 3  # one that is not counted, then the round's two
     assert order[order.index("profile") + 1:] == [*ours, "steady", "steady", *ours]
+
+
+def test_variants_of_a_model_take_turns_with_one_peer_that_runs_the_original():
+    """Each has its own difference and ratio; what they are to each other follows from the same rounds."""
+    twice = Graph(GRAPH.inputs, GRAPH.outputs, GRAPH.nodes, {"w": np.zeros(4, np.float32)})
+    how = Settings(6, 2, clock=milliseconds())
+    with Model(GRAPH, "cpu") as original, Model(twice, "cpu") as other:
+        found = compare_variants([("a", original), ("b", other)], original, ONES, how, fake(), 3)
+    assert [c.ours.model for c in found] == ["a", "b"]
+    assert [c.peer.difference for c in found] == [0.0, 0.5]
+    assert [(c.ours.runs, c.peer.runs, len(c.peer.rounds_ms)) for c in found] == [(6, 6, 3)] * 2
+    assert [c.peer.ratio for c in found] == pytest.approx([2.0, 2.0])
+    between = ratio_between(*found)
+    assert (between.median, between.least, between.most) == pytest.approx((1.0, 1.0, 1.0))
+
+
+def test_variants_are_held_against_each_other_also_without_a_peer():
+    how = Settings(6, 2, clock=milliseconds())
+    with Model(GRAPH, "cpu") as original:
+        a, b = compare_variants([("a", original), ("b", original)], original, ONES, how, fake("load:die"), 3)
+    assert a.peer.reason
+    assert ratio_between(a, b).median == pytest.approx(1.0)
 
 
 def test_the_budget_is_for_the_slower_side():

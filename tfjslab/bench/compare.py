@@ -1,5 +1,7 @@
 """Ours and TensorFlow.js side by side: one model, one backend at a time, their bursts of runs taking turns.
 
+Ours may be several models that stand for the same one (float32, int8): then each takes its turn.
+
 Each burst begins with one run that is not counted, as the other side has just had the caches. Which side goes first
 changes from round to round. The one that does not run sleeps.
 """
@@ -10,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,19 +49,31 @@ Start = Callable[[str, int], Peer]
 
 
 @dataclass
-class _Pair:
-    """One model on one backend and what is known of its peer so far. ``ours`` and ``theirs`` are times by round."""
+class _Ours:
+    """One of our models: its lane, its times by round, and how far its outputs are from the peer's."""
 
     lane: Lane
+    rounds: list[list[float]] = field(default_factory=list)
+    apart: float | None = None
+
+
+@dataclass
+class _Match:
+    """Our models on one backend and what is known of the peer so far; ``theirs`` are the peer's times by round."""
+
+    ours: list[_Ours]
     peer: Peer | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     loaded: dict[str, Any] = field(default_factory=dict)
     profile: dict[str, Any] = field(default_factory=dict)
     warmed: int = 0
-    apart: float | None = None
-    ours: list[list[float]] = field(default_factory=list)
     theirs: list[list[float]] = field(default_factory=list)
     reason: str = ""
+
+    @property
+    def first(self) -> Lane:
+        """The lane that tells which inputs and which backend."""
+        return self.ours[0].lane
 
 
 def compare_models(
@@ -72,9 +87,7 @@ def compare_models(
     What the peer cannot do stands in ``peer.reason``, and ours is measured all the same. Ctrl-C gives what was
     measured so far.
     """
-    settings.check()
-    if rounds < 1:
-        raise UsageError(f"rounds={rounds}; expected 1 or more")
+    _check(settings, rounds)
     found: list[Comparison] = []
     try:
         for name, source, x in sources:
@@ -89,56 +102,85 @@ def compare_models(
     return found
 
 
+def compare_variants(
+    variants: Sequence[tuple[str, Model]], source: ModelSource, x: Any, settings: Settings, start: Start,
+    rounds: int = ROUNDS,
+) -> list[Comparison]:
+    """Measure several of our models, which are loaded and on one backend, against the peer running ``source``.
+
+    All take turns in the same rounds, so each of them can be held against any other. Where ``source`` is no path, it is
+    a model, which is written to a file for the peer. One result for each variant, in order.
+    """
+    _check(settings, rounds)
+    return _play([Lane(name, model, x, None) for name, model in variants], source, settings, start, rounds)
+
+
+def _check(settings: Settings, rounds: int) -> None:
+    settings.check()
+    if rounds < 1:
+        raise UsageError(f"rounds={rounds}; expected 1 or more")
+
+
 def _compare(
     given: tuple[str, ModelSource, Any], backend: str, threads: int | None, how: Settings, start: Start, rounds: int,
 ) -> Comparison:
     """One model on one backend."""
     name, source, x = given
-    reason = ""
-    with ExitStack() as stack:
-        subject = stack.enter_context(open_subject(source, backend, threads, how.clock))
+    with open_subject(source, backend, threads, how.clock) as subject:
         model = subject.model
-        pair = _Pair(Lane(name or model.name, model, model.sample() if x is None else x, subject.load_ms))
+        lane = Lane(name or model.name, model, model.sample() if x is None else x, subject.load_ms)
+        return _play([lane], source, how, start, rounds)[0]
+
+
+def _play(
+    lanes: Sequence[Lane], source: ModelSource, how: Settings, start: Start, rounds: int,
+) -> list[Comparison]:
+    """Start all sides, let them take turns, and tell what was measured, also when Ctrl-C ends it early."""
+    reason, match = "", _Match([_Ours(lane) for lane in lanes])
+    with ExitStack() as stack:
         try:
-            begin(pair.lane, how)
-            _meet(stack, pair, source, how, start)
-            _take_turns(pair, how, rounds)
+            for lane in lanes:
+                begin(lane, how)
+            _meet(stack, match, source, how, start)
+            _take_turns(match, how, rounds)
         except KeyboardInterrupt:
             reason = INTERRUPTED
-        return Comparison(result_of(pair.lane, reason), _peer_result(pair, reason))
+        return [Comparison(result_of(o.lane, reason), _peer_result(match, o, reason)) for o in match.ours]
 
 
-def _meet(stack: ExitStack, pair: _Pair, source: ModelSource, how: Settings, start: Start) -> None:
+def _meet(stack: ExitStack, match: _Match, source: ModelSource, how: Settings, start: Start) -> None:
     """Start the peer, give it the model, compare answers, warm it up."""
-    lane, where = pair.lane, pair.lane.model.backend
+    lane, where = match.first, match.first.model.backend
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfjslab-")))
     how.progress(f"{lane.label}: TensorFlow.js", 0, how.runs)
-    with _noting(pair):
+    with _noting(match):
         peer = stack.enter_context(start(where.name, where.threads))
-        pair.facts = peer.hello
+        match.facts = peer.hello
         feeds = {name: np.asarray(value) for name, value in by_name(lane.model.inputs, lane.feeds).items()}
-        pair.loaded = tfjs.load(peer, _model_file(lane.model, source, folder), feeds, folder)
-        pair.apart = difference(_answers(lane), tfjs.outputs(peer, folder))
-        pair.profile = peer.ask("profile")
-        _warm(pair, peer, how.warmup)
-        pair.peer = peer
+        match.loaded = tfjs.load(peer, _model_file(lane.model, source, folder), feeds, folder)
+        theirs = tfjs.outputs(peer, folder)
+        for ours in match.ours:
+            ours.apart = difference(_answers(ours.lane), theirs)
+        match.profile = peer.ask("profile")
+        _warm(match, peer, how.warmup)
+        match.peer = peer
 
 
 @contextmanager
-def _noting(pair: _Pair) -> Iterator[None]:
+def _noting(match: _Match) -> Iterator[None]:
     """What goes wrong with the peer is noted, and the peer is not asked again."""
     try:
         yield
     except PeerError as e:
-        pair.reason, pair.peer = str(e), None
+        match.reason, match.peer = str(e), None
 
 
-def _warm(pair: _Pair, peer: Peer, warmup: int) -> None:
+def _warm(match: _Match, peer: Peer, warmup: int) -> None:
     spent = 0.0
     while warmup and spent < WARM_MS:
         # What took no time at all must not go on for ever.
         spent += max(sum(_times(peer, warmup)), WARM_MS / 1000)
-        pair.warmed += warmup
+        match.warmed += warmup
 
 
 def _model_file(model: Model, source: ModelSource, folder: Path) -> Path:
@@ -147,7 +189,8 @@ def _model_file(model: Model, source: ModelSource, folder: Path) -> Path:
         path = Path(source) / MODEL_FILE if Path(source).is_dir() else Path(source)
         if path.suffix == ".json" and path.is_file():
             return path.absolute()
-    return model.save(folder / "model") / MODEL_FILE
+    original = source if isinstance(source, Model) else model
+    return original.save(folder / "model") / MODEL_FILE
 
 
 def _answers(lane: Lane) -> list[tuple[str, Array]]:
@@ -161,60 +204,65 @@ def _times(peer: Peer, count: int) -> list[float]:
     return [float(t) for t in peer.ask("steady", count=count)["times_ms"]]
 
 
-def _take_turns(pair: _Pair, how: Settings, rounds: int) -> None:
+def _take_turns(match: _Match, how: Settings, rounds: int) -> None:
     """The rounds; those of the peer end where it fails."""
-    lane = pair.lane
-    count = _runs_a_round(pair, how, rounds)
+    count = _runs_a_round(match, how, rounds)
     steady = replace(how, runs=count * rounds, budget_s=None)
 
-    def ours() -> None:
-        lane.model.predict(lane.feeds)
-        before = len(lane.times)
-        burst(lane, count, steady)
-        pair.ours.append(lane.times[before:])
-
     def theirs() -> None:
-        if pair.peer is not None:
-            with _noting(pair):
-                pair.theirs.append(_times(pair.peer, count + 1)[1:])
+        if match.peer is not None:
+            with _noting(match):
+                match.theirs.append(_times(match.peer, count + 1)[1:])
 
+    turns: list[Callable[[], None]] = [*(partial(_turn, ours, count, steady) for ours in match.ours), theirs]
     for i in range(rounds):
-        for turn in (ours, theirs) if i % 2 == 0 else (theirs, ours):
+        for turn in turns if i % 2 == 0 else reversed(turns):
             turn()
 
 
-def _runs_a_round(pair: _Pair, how: Settings, rounds: int) -> int:
-    """Runs of each side in a round: as many as are wanted, or as the budget allows the slower of them."""
+def _turn(ours: _Ours, count: int, how: Settings) -> None:
+    """One of our models' runs of one round."""
+    lane = ours.lane
+    lane.model.predict(lane.feeds)
+    before = len(lane.times)
+    burst(lane, count, how)
+    ours.rounds.append(lane.times[before:])
+
+
+def _runs_a_round(match: _Match, how: Settings, rounds: int) -> int:
+    """Runs of each side in a round: as many as are wanted, or as the budget allows the slowest of them."""
     wanted = -(-how.runs // rounds)
     if how.budget_s is None:
         return wanted
-    before = how.clock()
-    pair.lane.model.predict(pair.lane.feeds)
-    slower_ms = (how.clock() - before) * 1e3
-    if pair.peer is not None:
-        with _noting(pair):
-            slower_ms = max(slower_ms, *_times(pair.peer, 1))
+    slowest_ms = 0.0
+    for ours in match.ours:
+        before = how.clock()
+        ours.lane.model.predict(ours.lane.feeds)
+        slowest_ms = max(slowest_ms, (how.clock() - before) * 1e3)
+    if match.peer is not None:
+        with _noting(match):
+            slowest_ms = max(slowest_ms, *_times(match.peer, 1))
     # One more run of each burst is not counted and takes as long.
-    affordable = how.budget_s * 1e3 / rounds / slower_ms - 1 if slower_ms > 0 else wanted
+    affordable = how.budget_s * 1e3 / rounds / slowest_ms - 1 if slowest_ms > 0 else wanted
     return max(1, min(wanted, int(affordable)))
 
 
-def _peer_result(pair: _Pair, reason: str) -> PeerResult:
-    lane, facts, loaded, profile = pair.lane, pair.facts, pair.loaded, pair.profile
-    s = spread([t for r in pair.theirs for t in r])
-    ratio = ratio_of_rounds(pair.ours, pair.theirs)
+def _peer_result(match: _Match, ours: _Ours, reason: str) -> PeerResult:
+    lane, facts, loaded, profile = ours.lane, match.facts, match.loaded, match.profile
+    s = spread([t for r in match.theirs for t in r])
+    ratio = ratio_of_rounds(ours.rounds, match.theirs)
     intermediate = less(profile.get("peak_bytes"), profile.get("bytes_before"))
     return PeerResult(
         version=facts.get("version", ""), runtime=facts.get("runtime", ""), backend=facts.get("backend", ""),
         threads=facts.get("threads"), start_ms=facts.get("backend_ms"), load_ms=loaded.get("load_ms"),
         first_ms=loaded.get("first_ms"), median_ms=s.median, iqr_ms=s.iqr, min_ms=s.minimum, p95_ms=s.p95,
-        runs=sum(map(len, pair.theirs)), warmup=pair.warmed, ratio=ratio.median if ratio else None,
+        runs=sum(map(len, match.theirs)), warmup=match.warmed, ratio=ratio.median if ratio else None,
         ratio_min=ratio.least if ratio else None, ratio_max=ratio.most if ratio else None,
-        rounds_ms=medians_of_rounds(pair.ours, pair.theirs),
+        rounds_ms=medians_of_rounds(ours.rounds, match.theirs),
         load_first_ratio=over(
             added(loaded.get("load_ms"), loaded.get("first_ms")), added(lane.load_ms, lane.compile_ms, lane.first_ms),
         ),
         peak_bytes=profile.get("peak_bytes"), weight_bytes=loaded.get("weight_bytes"), intermediate_bytes=intermediate,
         intermediate_ratio=over(intermediate, lane.arena_bytes), num_kernels=profile.get("num_kernels"),
-        difference=pair.apart, reason=pair.reason or reason,
+        difference=ours.apart, reason=match.reason or reason,
     )

@@ -41,6 +41,16 @@ def ratio_of_rounds(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[f
     return Ratio(statistics.median(found), min(found), max(found)) if found else None
 
 
+def ratio_between(slower: Comparison, faster: Comparison) -> Ratio | None:
+    """Of each round the median of the first of our models over that of the second; they took turns with each other."""
+    a, b = ([ours for ours, _ in c.peer.rounds_ms] for c in (slower, faster))
+    found = ratio_of_rounds([[t] for t in b], [[t] for t in a])
+    if found is None and slower.ours.median_ms and faster.ours.median_ms:  # the peer failed: no rounds are kept
+        whole = slower.ours.median_ms / faster.ours.median_ms
+        return Ratio(whole, whole, whole)
+    return found
+
+
 def difference(ours: Sequence[tuple[str, Array]], theirs: Sequence[tuple[str, Array]]) -> float | None:
     """The largest difference of any output, relative to the largest absolute value of that output of the peer.
 

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from tfjslab.base.errors import InputError, UsageError
 from tfjslab.base.text import NOTHING, scaled
-from tfjslab.bench import bench_models
-from tfjslab.bench.settings import Settings
-from tfjslab.cli.command import Command, Report
+from tfjslab.bench.peer import PeerError
+from tfjslab.cli import compare, quantize_speed
+from tfjslab.cli.command import OK, Command, Report
 from tfjslab.cli.feeds import split_name
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.output import print_table
@@ -20,10 +20,12 @@ from tfjslab.cli.progress import progress
 from tfjslab.cli.values import read_array
 from tfjslab.formats.weight_writer import QUANTIZATIONS
 from tfjslab.graph.ir import Port
-from tfjslab.model.model import Model
-from tfjslab.model.quantize import KINDS, quantize
+from tfjslab.model.quantize import INT8, KINDS, quantize
 from tfjslab.profiling import options
 from tfjslab.quantization.calibrate import METHODS
+from tfjslab.quantization.generate import generated_inputs
+
+_JUDGED = 256  # generated inputs on which answers are compared; their seed is not that of the calibration
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -34,12 +36,18 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", action="store_true", help="show what it would change and cost, and write nothing")
     parser.add_argument("--calibration", metavar="[NAME=]F.npy", action="append", default=[],
                         help="inputs for int8, one array an input, samples along a leading axis; may be repeated")
+    parser.add_argument("--evaluation", metavar="[NAME=]F.npy", action="append", default=[],
+                        help="inputs like those of --calibration on which errors are measured (default: the same)")
+    parser.add_argument("--generate", metavar="N", type=options.positive,
+                        help=f"calibrate on N generated, varied inputs, and measure errors on {_JUDGED} others")
+    parser.add_argument("--range", metavar="LOW,HIGH", default="0,1", help="of generated values (default 0,1)")
     parser.add_argument("--method", choices=METHODS, default="minmax", help="how ranges follow from the calibration")
     parser.add_argument("--exclude", metavar="NODE", action="append", default=[],
                         help="a node that stays float32; may be repeated")
     options.add_backend(parser)
     options.add_repeats(parser, runs=20, warmup=3, runs_help="measured runs (default 20)",
                         warmup_help="runs before them (default 3)")
+    compare.configure(parser)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -52,41 +60,56 @@ def _check(args: argparse.Namespace) -> None:
         )
     if bool(args.out) == args.report:
         raise UsageError("give either --out DIR, to write the model, or --report, to see what it would change")
+    if args.compare and not args.report:
+        raise UsageError("--compare is for --report; add it")
+    compare.check(args)
+    if args.generate and (args.calibration or args.evaluation):
+        raise UsageError("--generate makes what --calibration and --evaluation would read; give one or the other")
 
 
 def _run(args: argparse.Namespace) -> Report:
     _check(args)
+    low, high = _range(args.range)
     with progress() as report, open_model(args.model, args.backend, None, report, real=args.real_weights) as model:
-        calibration = _calibration(args.calibration, model.inputs) if args.calibration else None
-        made = quantize(model, args.kind, calibration, args.method, args.exclude)
+        if args.generate:
+            calibration: Any = generated_inputs(model.inputs, args.generate, 0, low, high)
+            evaluation: Any = generated_inputs(model.inputs, _JUDGED, 1, low, high)
+        else:
+            calibration, evaluation = (_samples(name, given, model.inputs) if given else None for name, given in (
+                ("--calibration", args.calibration), ("--evaluation", args.evaluation)))
+        calibrated = calibration if args.kind == INT8 else None
+        made = quantize(model, args.kind, calibrated, args.method, args.exclude, evaluation or calibration)
         with made.model as new:
             speed = None
             if args.out:
                 new.save(args.out)
             else:
-                speed = _speed(model, new, calibration, args)
+                x = (evaluation or calibration or [model.sample()])[0]
+                speed = quantize_speed.speed(model, new, x, args, report)
             note = weights_note([args.model], real=args.real_weights)
+            told = f"{_JUDGED} generated inputs" if args.generate else made.report.evaluated_on
             data = {"model": args.model, "backend": model.backend.name, "out": args.out, "note": note,
-                    **made.report.data(), "speed": speed}
-    return Report(data, lambda console: _show(console, data))
+                    **made.report.data(), "evaluated_on": told, "speed": speed}
+    failed = any(c["peer"]["reason"] for c in (speed or {}).get("compared", ()))
+    return Report(data, lambda console: _show(console, data), PeerError.exit_code if failed else OK)
 
 
-def _speed(model: Model, new: Model, calibration: Any, args: argparse.Namespace) -> dict[str, Any]:
-    """Both models side by side on the first sample."""
-    x = calibration[0] if calibration else model.sample()
-    how = Settings(args.runs, args.warmup)
-    before, after = bench_models([("float32", model, x), (args.kind, new, x)], [None], settings=how)
-    ratio = before.median_ms / after.median_ms if before.median_ms and after.median_ms else None
-    return {"before_ms": before.median_ms, "after_ms": after.median_ms, "speed_ratio": ratio, "runs": after.runs,
-            "warmup": after.warmup, "clock": after.clock, "engine": after.engine, "threads": after.threads,
-            "fallback_kernels": after.fallback_kernels}
+def _range(text: str) -> tuple[float, float]:
+    low, comma, high = text.partition(",")
+    try:
+        found = float(low), float(high)
+    except ValueError:
+        found = 1.0, 0.0
+    if not comma or not found[0] < found[1]:
+        raise UsageError(f"--range {text}: expected two numbers, the smaller first, such as -1,1")
+    return found
 
 
-def _calibration(given: Sequence[str], ports: Sequence[Port]) -> list[dict[str, Any]]:
+def _samples(option: str, given: Sequence[str], ports: Sequence[Port]) -> list[dict[str, Any]]:
     """One mapping a sample from files whose arrays have samples along the first axis."""
     arrays: dict[str, list[Any]] = {}
     for text in given:
-        port, path = split_name("--calibration", text, ports)
+        port, path = split_name(option, text, ports)
         array = read_array(path)
         rank = None if port.shape is None else len(port.shape)
         # A free first length is the batch: one sample is a batch of one. Otherwise samples are stacked in front.
@@ -96,7 +119,7 @@ def _calibration(given: Sequence[str], ports: Sequence[Port]) -> list[dict[str, 
     counts = {n: len(a) for n, a in arrays.items()}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{n}: {c}" for n, c in counts.items())
-        raise InputError(f"--calibration: inputs have different numbers of samples ({listed})")
+        raise InputError(f"{option}: inputs have different numbers of samples ({listed})")
     return [{n: a[i] for n, a in arrays.items()} for i in range(next(iter(counts.values())))]
 
 
@@ -106,10 +129,7 @@ def _show(console: Console, data: dict[str, Any]) -> None:
         console.print(data["note"])
     console.print(f"size: weights {scaled(data['weight_bytes_before'], 'B')} -> "
                   f"{scaled(data['weight_bytes_after'], 'B')}, {data['size_ratio']:.2f}x smaller")
-    speed = data["speed"]
-    if speed is not None and speed["speed_ratio"] is not None:
-        console.print(f"speed on {data['backend']}: median {speed['before_ms']:.2f} -> {speed['after_ms']:.2f} ms, "
-                      f"{speed['speed_ratio']:.2f}x ({speed['runs']} interleaved runs)")
+    quantize_speed.show(console, data)
     rows = [(o["name"], o["samples"], _number(o["max_error"]), _number(o["sqnr_db"]), _number(o["cosine"]),
              _number(o["top1_agreement"]), NOTHING if o["classes"] is None else o["classes"]) for o in data["outputs"]]
     columns = ("output", "rows", "largest error", "SQNR dB", "cosine", "top-1 agreement", "classes seen")
@@ -145,6 +165,7 @@ COMMAND = Command(
     (
         "tfjslab quantize mobilenet_v2 --kind uint8 --out small/",
         "tfjslab quantize path/to/model.json --kind int8 --calibration images.npy --report",
+        "tfjslab quantize path/to/model.json --kind int8 --generate 64 --report --backend wasm-simd --compare tfjs",
     ),
     _configure, _run,
 )
