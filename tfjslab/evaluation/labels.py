@@ -103,4 +103,4 @@ def _of_rows(array: Array) -> Array:
     if not right.all():
         raise InputError(f"row {int(np.flatnonzero(~right)[0])} of the labels has not one 1 and zeros; expected [n] "
                          "class numbers, or such rows", code="labels.rows")
-    return array.argmax(axis=1)
+    return np.asarray(array.argmax(axis=1))

@@ -186,7 +186,7 @@ def mcnemar(lost: int, gained: int) -> float:
     """How probable it is that chance parts two equally good models as far or farther, two-sided and exact."""
     total, fewer = lost + gained, min(lost, gained)
     tail = sum(math.comb(total, i) for i in range(fewer + 1))
-    return min(1.0, 2 * tail / 2**total)
+    return min(1.0, 2 * tail / (1 << total))
 
 
 def top_k_of(places: Sequence[int], wanted: Sequence[int]) -> tuple[TopK, ...]:
