@@ -13,12 +13,13 @@
 {% else %}
 (local.set $i_panel @i_q)
 {% endif %}
-{% call(mv, at_in, at_out) m.image_tiles(tiles, "@a", L) %}
+{% call(rt, vt, at_in, at_out) m.image_tiles(tiles, "@a", L) %}
+{% set mv = rt * vt %}
 {{ m.operand_pointers(e, "@i_n") }}
 {{ m.start_tile(mv, nr, e) }}
 (local.set $i_pk @i_panel)
 (local.set $i_tab @table)
-{{ m.products(mv, nr, at_in, k, 0, unroll, L, relaxed) }}
+{{ m.products(mv, nr, at_in, k, 0, tile, L) }}
 (local.set $i_cp (i32.add @c @i_co))
 {{ m.store_tile(mv, nr, tiles.pitch_out, e, at_out) }}
 {% endcall %}

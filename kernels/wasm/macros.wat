@@ -163,21 +163,25 @@
 {% endmacro %}
 
 {# Products of a tile for one k: weights (already multiplied out) at $i_pk + w_offset, input vectors at
-   $i_ak + at[i] + a_offset. #}
-{% macro tile_step(mv, nr, at, a_offset, w_offset, L, relaxed) %}
+   $i_ak + at[i] + a_offset. `tile` tells how (see tuning.py): its `cut` ends a basic block after so many vectors. #}
+{% macro tile_step(mv, nr, at, a_offset, w_offset, tile, L) %}
 {% for j in range(nr) %}
 (local.set $v_w{{ j }} (V.load offset={{ w_offset + 4 * L * j }} @i_pk))
 {% endfor %}
 {% for i in range(mv) %}
 (local.set $v_a (V.load offset={{ a_offset + at[i] }} @i_ak))
 {% for j in range(nr) %}
-{{ madd("v_c%d_%d" % (i, j), "@v_a", "@v_w%d" % j, relaxed) }}
+{{ madd("v_c%d_%d" % (i, j), "@v_a", "@v_w%d" % j, tile.relaxed) }}
 {% endfor %}
+{% if tile.cut and i % tile.cut == tile.cut - 1 %}
+{{ cut("k") }}
+{% endif %}
 {% endfor %}
 {% endmacro %}
 
 {# Ends a basic block: leaves block $E_<name> if $i_never, which is 0, but the compiler cannot know. Cranelift loads
-   everything that a basic block needs first and computes last, so an unrolled loop without such cuts spills. #}
+   everything that a basic block needs first and computes last, so an unrolled loop without such cuts spills; with a cut
+   behind each vector, 6 by 2 and 13 by 1 sums fit into 16 registers. #}
 {% macro cut(name) %}
 (br_if $E_{{ name }} @i_never)
 {% endmacro %}
@@ -185,17 +189,18 @@
 {# Sums a tile over k steps; weights at $i_pk are consecutive. Inputs at $i_ak move by `step` bytes, or, when that is 0,
    are found at $i_a plus the next offset of the table at $i_tab. Unrolling keeps the accumulators from being copied
    back to where the loop began. #}
-{% macro products(mv, nr, at, k, step, unroll, L, relaxed) %}
+{% macro products(mv, nr, at, k, step, tile, L) %}
 {% set w_step = 4 * L * nr %}
+{% set unroll = tile.unroll %}
 {% macro steps(n) %}
 {% for u in range(n) %}
-{% if u %}
+{% if u and not (tile.cut and mv % tile.cut == 0) %}
 {{ cut("k") }}
 {% endif %}
 {% if not step %}
 (local.set $i_ak (i32.add @i_a (i32.load offset={{ 4 * u }} @i_tab)))
 {% endif %}
-{{ tile_step(mv, nr, at, u * step, u * w_step, L, relaxed) }}
+{{ tile_step(mv, nr, at, u * step, u * w_step, tile, L) }}
 {% endfor %}
 {{ bump("i_ak", n * step) if step else bump("i_tab", 4 * n) }}
 {{ bump("i_pk", n * w_step) }}
@@ -240,17 +245,20 @@
 {% endmacro %}
 
 {# Runs the body for each tile of an image: `rt` rows by `vt` vectors, at_in and at_out their byte offsets. $i_a is the
-   tile's corner in the padded plane that begins at `plane`, $i_co its place in the output, $i_po that within a plane. #}
+   tile's corner in the padded plane that begins at `plane`, $i_co its place in the output, $i_po that within a plane.
+   From right to left, see row_tiles in layouts.py. #}
 {% macro image_tiles(t, plane, L) %}
 {% set body = caller %}
 {% for rt, row, rows, parts in t.sections %}
-(local.set $i_row #{{ row * t.row_step }})
-(local.set $i_ro (i32.add #{{ row * t.row_out }} (i32.mul @i_n #{{ t.pitch_out }})))
+(local.set $i_row #{{ row * t.row_step + 4 * L * t.vectors }})
+(local.set $i_ro (i32.add #{{ row * t.row_out + 4 * L * t.vectors }} (i32.mul @i_n #{{ t.pitch_out }})))
 {% call repeat("y", "#%d" % rows) %}
 (local.set $i_a (i32.add {{ plane }} @i_row))
 (local.set $i_co @i_ro)
 {% for vt, vecs in parts %}
 {% call repeat("x", "#%d" % vecs) %}
+{{ bump("i_a", -vt * 4 * L) }}
+{{ bump("i_co", -vt * 4 * L) }}
 {% set at_in, at_out = [], [] %}
 {% for r in range(rt) %}
 {% for v in range(vt) %}
@@ -259,9 +267,7 @@
 {% endfor %}
 {% endfor %}
 (local.set $i_po (i32.sub @i_co (i32.mul @i_n #{{ t.pitch_out }})))
-{{ body(rt * vt, at_in, at_out) }}
-{{ bump("i_a", vt * 4 * L) }}
-{{ bump("i_co", vt * 4 * L) }}
+{{ body(rt, vt, at_in, at_out) }}
 {% endcall %}
 {% endfor %}
 {{ bump("i_row", rt * t.row_step) }}
@@ -270,27 +276,67 @@
 {% endfor %}
 {% endmacro %}
 
+{# What one input vector does to sum or fold $<acc>. pmax is one instruction; like TF.js's comparison it passes over
+   NaN. #}
+{% macro combine(w, acc, a, weight, L) %}
+{% if w.combine == "madd" %}
+{{ madd(acc, a, weight, w.tile.relaxed) }}
+{% else %}
+(local.set ${{ acc }} (V.{{ "pmax" if w.combine == "max" and L > 1 else w.combine }} @{{ acc }} {{ a }}))
+{% endif %}
+{% endmacro %}
+
+{# All taps of a small window, one after the other: a column of weights in registers, and each vector of input that is
+   loaded serves all rows of the tile that need it. #}
+{% macro window_taps(w, rt, vt, L) %}
+(block $E_k
+{% for column in w.columns %}
+{% set kx = loop.index0 %}
+{% if w.combine == "madd" %}
+{% for ky in range(w.kh) %}
+(local.set $v_w{{ ky }} (V.load offset={{ 4 * L * (ky * w.columns | length + kx) }} @i_pk))
+{% endfor %}
+{% endif %}
+{% for offset, users in w.shared_rows(rt) %}
+{% for v in range(vt) %}
+(local.set $v_a (V.load offset={{ offset + column + 4 * L * v }} @i_a))
+{% for r, ky in users %}
+{{ combine(w, "v_c%d_0" % (r * vt + v), "@v_a", "@v_w%d" % ky, L) }}
+{% endfor %}
+{% if w.tile.cut %}
+{{ cut("k") }}
+{% endif %}
+{% endfor %}
+{% endfor %}
+{% endfor %}
+)
+{% endmacro %}
+
 {# One window over one padded plane, for output channel $i_n: sums with the weights multiplied out at `panel`, or folds
-   with an instruction (`w.combine`). Taps are found through `table`. #}
+   with an instruction (`w.combine`). Taps of large windows are found through `table`. #}
 {% macro window_plane(w, e, plane, panel, table, L) %}
-{% call(mv, at_in, at_out) image_tiles(w.tiles, plane, L) %}
+{% call(rt, vt, at_in, at_out) image_tiles(w.tiles, plane, L) %}
+{% set mv = rt * vt %}
 {{ operand_pointers(e, "@i_n") }}
-(local.set $i_tab {{ table }})
 {% if w.combine == "madd" %}
 {{ start_tile(mv, 1, e) }}
 (local.set $i_pk {{ panel }})
-{{ products(mv, 1, at_in, w.k, 0, w.unroll, L, w.relaxed) }}
 {% else %}
 {% for i in range(mv) %}
 (local.set $v_c{{ i }}_0 {{ vconst(w.start) }})
 {% endfor %}
+{% endif %}
+{% if w.columns %}
+{{ window_taps(w, rt, vt, L) }}
+{% elif w.combine == "madd" %}
+(local.set $i_tab {{ table }})
+{{ products(mv, 1, at_in, w.k, 0, w.tile, L) }}
+{% else %}
+(local.set $i_tab {{ table }})
 {% call repeat("k", "#%d" % w.k) %}
 (local.set $i_ak (i32.add @i_a (i32.load @i_tab)))
 {% for i in range(mv) %}
-{% set acc = "c%d_0" % i %}
-{# pmax is one instruction; like TF.js's comparison it passes over NaN. #}
-{% set fold = "pmax" if w.combine == "max" and L > 1 else w.combine %}
-(local.set $v_{{ acc }} (V.{{ fold }} @v_{{ acc }} (V.load offset={{ at_in[i] }} @i_ak)))
+{{ combine(w, "v_c%d_0" % i, "(V.load offset=%d @i_ak)" % at_in[i], "", L) }}
 {% endfor %}
 {{ bump("i_tab", 4) }}
 {% endcall %}

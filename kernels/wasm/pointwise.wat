@@ -50,7 +50,7 @@
 {{ m.load_tile(mv, nr, pitch_out, at) }}
 {% endif %}
 (local.set $i_ak @i_a)
-{{ m.products(mv, nr, at, kc, pitch_in, unroll, L, relaxed) }}
+{{ m.products(mv, nr, at, kc, pitch_in, tile, L) }}
 {% if last %}
 (local.set $i_cp (i32.add @c @i_co))
 {{ m.store_tile(mv, nr, pitch_out, e, at) }}

@@ -1,9 +1,11 @@
 {# Depthwise convolution and pooling: one window over one channel plane, which is first copied into padded scratch. lo..hi
-   are output channels; `multiplier` of them read one input channel. #}
+   are output channels; `multiplier` of them read one input channel. `filled`: the padding stands in scratch already. #}
 {% import "macros.wat" as m with context %}
 (local.set $i_never (i32.load #0))
+{% if not filled %}
 (local.set $i_f @scratch)
 {{ m.fill("f", w.g.plane_bytes // 4, vconst(w.value), L) }}
+{% endif %}
 (local.set $i_last #-1)
 {% call m.for("n", "@lo", "@hi") %}
 (local.set $i_ch (i32.div_u @i_n #{{ multiplier }}))

@@ -70,15 +70,32 @@ def test_plain_loops_add_in_one_half_and_multiply_in_the_other(lanes):
     assert found[16:16 + lanes.count].tolist() == [4 * 2 * 16 * 3.0] * lanes.count
 
 
+@pytest.mark.parametrize("lanes", [SCALAR, SIMD])
+@pytest.mark.parametrize("tile", ceilings._TILES + ceilings._FUSED_TILES, ids=str)
+def test_product_loops_sum_what_their_work_says(lanes, tile):
+    """Twice: each sum is that of inputs times weights, over all steps."""
+    if lanes is SCALAR and tile.relaxed:
+        return
+    loop = ceilings._product(lanes, tile)
+    first = loop.target // 4
+    values = np.random.default_rng(0).uniform(0, 1, first + 15 * lanes.count).astype(np.float32)
+    found = ran(loop, lanes, 2, values)[first:].reshape(15, lanes.count)
+    inputs = values[:ceilings._PRODUCT_STEPS * tile.vectors * lanes.count]
+    weights = values[inputs.size:first].reshape(-1, tile.outputs, lanes.count)
+    want = 2 * np.einsum("kvl,kol->vol", inputs.reshape(-1, tile.vectors, lanes.count), weights)
+    np.testing.assert_allclose(found[:tile.vectors * tile.outputs], want.reshape(-1, lanes.count), rtol=1e-5)
+    assert loop.amount == 2 * lanes.count * tile.vectors * tile.outputs * ceilings._PRODUCT_STEPS * loop.rounds
+
+
 @pytest.mark.parametrize(("name", "threads", "lanes"), [
     ("wasm-plain", 1, 1), ("wasm-simd", 1, 4), ("wasm-threads", 2, 4),
 ])
 def test_rates_are_the_work_of_all_threads_over_the_time(name, threads, lanes, monkeypatch):
-    monkeypatch.setattr(ceilings, "_STEPS", 8)
+    monkeypatch.setattr(ceilings, "_STEPS", 64)
     monkeypatch.setattr(ceilings, "_MOVED", 1 << 20)
     monkeypatch.setattr(ceilings, "cache_sizes", lambda: {1: 1 << 15, 2: 1 << 17, 3: 1 << 19})
     found = measure_ceilings(registry.backend(name, threads), milliseconds(), memory_bytes=1 << 20)
-    operations = 8 * 16 * 14 * lanes * threads  # steps, unrolled, values in registers
+    operations = 64 * 16 * 14 * lanes * threads  # steps, unrolled, values in registers; products are rounded down
     assert found.threads == threads
     assert found.mul_add_flops_per_s == pytest.approx(operations * 1e3)
     assert found.fma_flops_per_s == (None if lanes == 1 else pytest.approx(2 * operations * 1e3))

@@ -12,7 +12,7 @@ from tfjslab.backends.registry import env
 from tfjslab.backends.wasm import tuning
 from tfjslab.backends.wasm.backend import create
 from tfjslab.backends.wasm.emit import SIMD
-from tfjslab.backends.wasm.lower import product, window
+from tfjslab.backends.wasm.lower import convolution, product, window
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import specialize
 from tfjslab.ops import registry
@@ -29,7 +29,17 @@ def _own_cache(tmp_path, monkeypatch):
     env().reset()
 
 
-def _run(op, w_shape, size=13):
+def _compile_and_run(nodes, x, constants, variant="simd"):
+    graph = graph_of(nodes, {"x": x}, constants, ["y"])
+    backend = create(variant, 2 if variant == "threads" else 1)
+    plan = backend.open_session().compile(specialize(graph, {"x": Spec(x.shape, "float32")}), ["y"])
+    found = plan.run({"x": x})["y"]
+    info = plan.info
+    backend.dispose()
+    return found, info
+
+
+def _run(op, w_shape, size=13, variant="simd", stride=1):
     """Run one node with bias and activation; gives the largest error and the tiles that were used."""
     rng = np.random.default_rng(1)
     x = rng.uniform(-1, 1, (1, size, size, 6)).astype(np.float32)
@@ -37,29 +47,99 @@ def _run(op, w_shape, size=13):
     if op == "DepthwiseConv2dNative":
         bias = rng.uniform(-1, 1, (6,)).astype(np.float32)
     definition = registry.get(op)
-    attrs = definition.resolve_attrs({"padding": "SAME"}, "test")
+    attrs = definition.resolve_attrs({"padding": "SAME", "strides": (1, stride, stride, 1)}, "test")
     (sums,) = definition.run([x.astype(np.float64), w.astype(np.float64)], attrs)
     nodes = [Node("c", op, ("x", "w"), attrs), Node("b", "Add", ("c", "bias")), Node("y", "Relu6", ("b",))]
-    graph = graph_of(nodes, {"x": x}, {"w": w, "bias": bias}, ["y"])
-    backend = create("simd", 1)
-    plan = backend.open_session().compile(specialize(graph, {"x": Spec(x.shape, "float32")}), ["y"])
-    found = plan.run({"x": x})["y"]
-    backend.dispose()
-    return np.abs(found - np.clip(sums + bias, 0, 6)).max(), plan.info.details["tiles"]
+    found, info = _compile_and_run(nodes, x, {"w": w, "bias": bias}, variant)
+    return np.abs(found - np.clip(sums + bias, 0, 6)).max(), info.details["tiles"]
 
 
-_CORES = [("Conv2D", (1, 1, 6, 12)), ("Conv2D", (3, 3, 6, 12)), ("DepthwiseConv2dNative", (3, 3, 6, 1))]
+_VARIANTS = {"plain": (product.SCALAR_TILES, window.SCALAR_TILES), "simd": (product.SIMD_TILES, window.SIMD_TILES)}
+_ALL = [("plain", t) for t in product.SCALAR_TILES] + [
+    (v, t) for v in ("simd", "threads") for t in (*product.SIMD_TILES, *product.SMALL_TILES, *product.COLUMN_TILES)
+]
 
 
-@pytest.mark.parametrize(("op", "shape"), _CORES)
-@pytest.mark.parametrize("index", range(len(product.SIMD_TILES)))
-def test_every_candidate_computes_the_same(op, shape, index, monkeypatch):
-    for module in (product, window):
-        tiles = module.SIMD_TILES
-        monkeypatch.setattr(module, "SIMD_TILES", (tiles[index % len(tiles)],))
+@pytest.fixture(name="only")
+def _only(monkeypatch):
+    """Leaves one candidate for each kind of kernel."""
     env().set("WASM_CALIBRATE", value=False)
-    error, _ = _run(op, shape)
+
+    def leave(product_tile, window_tile=None):
+        if product_tile:
+            monkeypatch.setattr(product.Pointwise, "tiles", lambda *_: (product_tile,))
+            monkeypatch.setattr(convolution, "tiles", lambda _: (product_tile,))
+        if window_tile:
+            monkeypatch.setattr(window, "SIMD_TILES", (window_tile,))
+            monkeypatch.setattr(window, "SCALAR_TILES", (window_tile,))
+
+    return leave
+
+
+@pytest.mark.parametrize(("variant", "tile"), [(v, t) for v, t in _ALL if not t.columns], ids=str)
+def test_every_tile_of_a_convolution_computes_the_same(only, variant, tile):
+    only(tile)
+    error, _ = _run("Conv2D", (3, 3, 6, 12), variant=variant)
     assert error < 1e-5
+
+
+@pytest.mark.parametrize(("variant", "tile"), [(v, t) for v, (_, tiles) in _VARIANTS.items() for t in tiles], ids=str)
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("size", [1, 4, 5, 13, 27])
+@pytest.mark.parametrize("width", [2, 3, 5, 7])
+def test_every_tile_of_a_depthwise_convolution_computes_the_same(only, variant, tile, stride, size, width):
+    """Of windows whose taps are written out, and of one that finds them through a table."""
+    only(None, tile)
+    error, _ = _run("DepthwiseConv2dNative", (width, width, 6, 1), size, variant, stride)
+    assert error < 1e-5
+
+
+@pytest.mark.parametrize(("variant", "tile"), _ALL, ids=str)
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 5), (7, 7), (8, 8), (13, 15)])
+@pytest.mark.parametrize("outputs", [4, 24, 30])
+def test_every_tile_of_a_pointwise_convolution_computes_the_same(only, variant, tile, size, outputs):
+    """With a bias that sums start from, a residual, a factor for each channel, and every rest of pixels and outputs."""
+    if tile.columns and outputs % 4:
+        return  # never a candidate there
+    only(tile)
+    rng = np.random.default_rng(2)
+    x = rng.uniform(-1, 1, (2, *size, outputs)).astype(np.float32)
+    w = rng.uniform(-1, 1, (1, 1, outputs, outputs)).astype(np.float32)
+    constants = {"w": w, "bias": x[0, 0, 0], "factor": w[0, 0, 0]}
+    attrs = registry.get("Conv2D").resolve_attrs({"padding": "SAME"}, "test")
+    nodes = [
+        Node("c", "Conv2D", ("x", "w"), attrs), Node("b", "Add", ("c", "bias")), Node("r", "Add", ("b", "x")),
+        Node("y", "Multiply", ("r", "factor")),
+    ]
+    found, info = _compile_and_run(nodes, x, constants, variant)
+    assert info.commands[0].kernel == "Conv2D+Add+Add+Multiply"
+    want = (x.astype(np.float64) @ w[0, 0] + x[0, 0, 0] + x) * w[0, 0, 0]
+    assert np.abs(found - want).max() < 2e-5
+
+
+@pytest.mark.parametrize(("variant", "tile"), _ALL, ids=str)
+@pytest.mark.parametrize("size", [3, 7, 14])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_every_tile_of_an_expansion_computes_the_same(only, variant, tile, size, stride):
+    """A 1x1 convolution and the depthwise convolution behind it, as one kernel."""
+    only(tile)
+    rng = np.random.default_rng(3)
+    x = rng.uniform(-1, 1, (1, size, size, 10)).astype(np.float32)
+    w, taps = rng.uniform(-1, 1, (1, 1, 10, 72)), rng.uniform(-1, 1, (3, 3, 72, 1))
+    bias = rng.uniform(-1, 1, 72)
+    one, two = registry.get("Conv2D"), registry.get("DepthwiseConv2dNative")
+    first = one.resolve_attrs({"padding": "SAME"}, "test")
+    second = two.resolve_attrs({"padding": "SAME", "strides": (1, stride, stride, 1)}, "test")
+    nodes = [
+        Node("c", "Conv2D", ("x", "w"), first), Node("b", "Add", ("c", "bias")), Node("r", "Relu6", ("b",)),
+        Node("d", "DepthwiseConv2dNative", ("r", "taps"), second), Node("y", "Add", ("d", "bias")),
+    ]
+    constants = {k: v.astype(np.float32) for k, v in {"w": w, "taps": taps, "bias": bias}.items()}
+    found, info = _compile_and_run(nodes, x, constants, variant)
+    assert info.commands[0].kernel == "Conv2D+Add+Relu6+DepthwiseConv2dNative+Add"
+    (sums,) = one.run([x, w], first)
+    (want,) = two.run([np.clip(sums + bias, 0, 6), taps], second)
+    assert np.abs(found - want - bias).max() < 2e-5
 
 
 def test_choices_are_kept_on_disk_and_used_again(tmp_path, monkeypatch):

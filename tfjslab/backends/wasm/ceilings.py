@@ -1,7 +1,9 @@
 """The ceilings of a WebAssembly backend: what its own kind of generated code reaches at most, on all its threads.
 
 Which number of independent values keeps the arithmetic units busy depends on their latency and on how many registers
-there are, so a few are tried. Everything runs several times, and the fastest counts: a ceiling is what is possible.
+there are, and whether loops of registers or the loops of matrix products do better depends on which units the processor
+has. So several of both are tried, the products with the very tiles that kernels use: no kernel can then be faster than
+its ceiling. Everything runs several times, and the fastest counts: a ceiling is what is possible.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from tfjslab.backends.wasm.emit import SIMD, Lanes
 from tfjslab.backends.wasm.engine import Instance
 from tfjslab.backends.wasm.heap import Heap
 from tfjslab.backends.wasm.templates import Kernel, kernel
-from tfjslab.backends.wasm.tuning import single_module
+from tfjslab.backends.wasm.tuning import Tile, single_module
 from tfjslab.base.errors import BackendError
 from tfjslab.base.machine import cache_sizes
 
@@ -32,6 +34,11 @@ _STEPS = 1 << 16  # of a register loop: some milliseconds, against which startin
 _UNROLL = 16  # of ceiling.wat
 _VALUES = (8, 10, 12, 14)  # all fit the 16 vector registers of x86 together with x and y
 _AFTER_X_AND_Y = 64  # bytes
+_PRODUCT_STEPS = 64  # inputs and weights of a product loop: at most 15 vectors a step, so 15 KiB
+_TILES = (
+    Tile(2, 2, 1), Tile(2, 3, 1), Tile(2, 3, 2, cut=1), Tile(2, 4, 1), Tile(2, 6, 2, cut=1), Tile(3, 3, 2, cut=1),
+)
+_FUSED_TILES = (Tile(2, 4, 3, relaxed=True, cut=1), Tile(1, 8, 3, relaxed=True, cut=2))
 _READING_SUMS = 8
 _MOVED = 1 << 26  # bytes of one measurement in a cache
 _KIB, _MIB = 1 << 10, 1 << 20
@@ -63,13 +70,30 @@ def measure_ceilings(
     with _bench(backend, large, clock) as bench:
         simd = backend.lanes is SIMD
         return Ceilings(
-            backend.threads, bench.best([_flops(backend.lanes, n, fused=False) for n in _VALUES]),
-            bench.best([_flops(backend.lanes, n, fused=True) for n in _VALUES]) if simd else None,
+            backend.threads, bench.best(_computing(backend.lanes, fused=False)),
+            bench.best(_computing(backend.lanes, fused=True)) if simd else None,
             bench.best([_copy(small)]), bench.best([_sum(small)]), bench.best([_copy(large)]),
             bench.best([_sum(large)]), cache * backend.threads, small * backend.threads, large * backend.threads,
             "" if large * backend.threads > largest else
             f"the large buffer of {large * backend.threads // _MIB} MiB fits the largest cache, {largest // _MIB} MiB",
         )
+
+
+def _computing(lanes: Lanes, *, fused: bool) -> list[_Loop]:
+    """All loops that only compute."""
+    tiles = _FUSED_TILES if fused else _TILES
+    return [*(_flops(lanes, n, fused=fused) for n in _VALUES), *(_product(lanes, t) for t in tiles)]
+
+
+def _product(lanes: Lanes, tile: Tile) -> _Loop:
+    """The innermost loop of products, with inputs and weights at the beginning of a buffer and its sums behind them."""
+    made = kernel(
+        "ceiling", ("a", "c"), work="product", tile=tile, vectors=tile.vectors, outputs=tile.outputs, k=_PRODUCT_STEPS,
+    )
+    operations = 2 * tile.vectors * tile.outputs * lanes.count
+    rounds = max(1, _STEPS * _UNROLL * max(_VALUES) * lanes.count // (operations * _PRODUCT_STEPS))
+    read = 4 * lanes.count * _PRODUCT_STEPS * (tile.vectors + tile.outputs)
+    return _Loop(made, rounds, operations * _PRODUCT_STEPS * rounds, read)
 
 
 def _flops(lanes: Lanes, values: int, *, fused: bool) -> _Loop:

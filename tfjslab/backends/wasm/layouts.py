@@ -87,16 +87,15 @@ def plane_geometry(w: Window, lanes: int) -> PlaneGeometry:
     )
 
 
+def column_offsets(w: Window, g: PlaneGeometry) -> tuple[int, ...]:
+    """Byte offset of each column of taps from the window's left edge in plane ``g``."""
+    columns = [kx * w.dilation[1] for kx in range(w.size[1])]
+    return tuple(4 * (p % g.stride * g.phase_floats + p // g.stride) for p in columns)
+
+
 def tap_offsets(w: Window, g: PlaneGeometry) -> list[int]:
     """Byte offset of each tap (ky, kx) from the window's corner in plane ``g``."""
-
-    def column(p: int) -> int:
-        return 4 * (p % g.stride * g.phase_floats + p // g.stride)
-
-    return [
-        ky * w.dilation[0] * g.row_bytes + column(kx * w.dilation[1])
-        for ky in range(w.size[0]) for kx in range(w.size[1])
-    ]
+    return [ky * w.dilation[0] * g.row_bytes + column for ky in range(w.size[0]) for column in column_offsets(w, g)]
 
 
 def cut(n: int, most: int) -> list[tuple[int, int]]:
@@ -118,15 +117,13 @@ def flat_tiles(vectors: int, most: int) -> list[tuple[int, int, int, int]]:
 RowSection = tuple[int, int, int, tuple[tuple[int, int], ...]]
 
 
-def row_tiles(rows: int, width: int, lanes: int, most: int) -> tuple[RowSection, ...]:
+def row_tiles(rows: int, vectors: int, at_once: int, across: int) -> tuple[RowSection, ...]:
     """Sections of an image: (rows a tile, first row, tiles, ((vectors a tile, tiles), ...)).
 
-    Tiles of several rows are as wide as the image: the tail of a row that is no whole number of vectors is
-    overwritten by the next row, so rows must be finished in order.
+    Rows that are no whole number of vectors have a tail, which lies where the next row begins. So tiles are finished
+    from right to left and from top to bottom: then what a tail spoils is written later.
     """
-    vectors = -(-width // lanes)
-    parts = tuple(cut(vectors, most))
-    at_once = max(1, most // vectors)
+    parts = tuple(cut(vectors, across))
     sections: list[RowSection] = []
     row = 0
     for size, count in cut(rows, at_once):
@@ -137,15 +134,22 @@ def row_tiles(rows: int, width: int, lanes: int, most: int) -> tuple[RowSection,
 
 @dataclass(frozen=True)
 class ImageTiles:
-    """How a kernel walks over an output image: sections, byte steps of rows in and out, pitch of planes out."""
+    """How a kernel walks over an output image: sections, byte steps of rows in and out, pitch of planes out.
+
+    ``vectors`` is those of a row.
+    """
 
     sections: tuple[RowSection, ...]
+    vectors: int
     row_step: int
     row_out: int
     pitch_out: int
 
 
-def image_tiles(w: Window, g: PlaneGeometry, lanes: int, most: int, pitch_out: int) -> ImageTiles:
-    """Tiles of up to ``most`` vectors for window ``w`` over padded planes ``g``."""
+def image_tiles(w: Window, g: PlaneGeometry, lanes: int, tile: tuple[int, int], pitch_out: int) -> ImageTiles:
+    """Tiles of up to so many rows by so many vectors over padded planes ``g``; more rows where the image is narrow."""
     oh, ow = w.out_size
-    return ImageTiles(row_tiles(oh, ow, lanes, most), w.stride[0] * g.row_bytes, 4 * ow, pitch_out)
+    vectors = -(-ow // lanes)
+    at_once, across = tile
+    sections = row_tiles(oh, vectors, max(at_once, at_once * across // vectors), across)
+    return ImageTiles(sections, vectors, w.stride[0] * g.row_bytes, 4 * ow, pitch_out)

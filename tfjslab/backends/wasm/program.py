@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tfjslab.backends.wasm.builder import Call, HostStep, Place, Record
 from tfjslab.backends.wasm.emit import Lanes
-from tfjslab.backends.wasm.templates import Kernel, render, sources_digest
+from tfjslab.backends.wasm.templates import Kernel, functions, name_function, sources_digest
 
 ARENA, SCRATCH, STAMPS, BARRIER, WAKE = range(5)
 _FIRST_SLOT = 5
@@ -78,8 +78,7 @@ def assemble(
     barrier = _BARRIER_TEXT.replace("{spins}", str(_SPINS)) if threads > 1 else ""
 
     def text() -> str:
-        functions = [f"(func ${name} {render(k, lanes)})" for k, name in names.items()]
-        return "\n".join([_HEAD, barrier, *functions, *bodies, ")"])
+        return "\n".join([_HEAD, barrier, *functions(names, lanes), *bodies, ")"])
 
     parts = (sources_digest(), lanes.name, barrier, list(names), bodies)
     key = hashlib.sha256(repr(parts).encode()).hexdigest()
@@ -144,7 +143,7 @@ class _Writer:
         ])
 
     def _call(self, c: Call) -> str:
-        name = self.names.setdefault(c.kernel, f"k{len(self.names)}")
+        name = name_function(self.names, c.kernel)
         args = " ".join(map(self._address, c.args))
         if self.threads == 1:
             return f"(call ${name} (i32.const 0) (i32.const {c.units}) (local.get $scratch) {args})"

@@ -7,13 +7,16 @@ The sources are Jinja templates of WebAssembly text with four shorthands that ke
   scalar variant and f32x4 in the SIMD ones, so one source serves all of them;
 * locals need no declaration: the first letters of a name tell the type (``$i_`` i32, ``$f_`` f32, ``$v_`` vector,
   ``$m_`` mask);
-* ``{{ expr(i, leaves...) }}`` is the text of the kernel's i-th expression.
+* ``{{ expr(i, leaves...) }}`` is the text of the kernel's i-th expression;
+* ``(call $part0 ...)`` calls the first of the kernels that this one is composed of. A part is a function of its own:
+  the compiler allots registers function by function, so one part's loops cannot spoil those of another.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -31,17 +34,22 @@ class Kernel:
     """A kernel source with its parameters; equal kernels become one function.
 
     ``pointers`` names the address parameters, after ``lo`` and ``hi``, the share of the work to do, and ``scratch``.
+    ``parts`` are the kernels that it calls.
     """
 
     source: str
     params: tuple[tuple[str, Any], ...]
     pointers: tuple[str, ...]
     expressions: tuple[Expr, ...] = ()
+    parts: tuple[Kernel, ...] = ()
 
 
-def kernel(source: str, pointers: tuple[str, ...], *, expressions: tuple[Expr, ...] = (), **params: Any) -> Kernel:
+def kernel(
+    source: str, pointers: tuple[str, ...], *, expressions: tuple[Expr, ...] = (), parts: tuple[Kernel, ...] = (),
+    **params: Any,
+) -> Kernel:
     """Build a Kernel; parameters must be hashable."""
-    return Kernel(source, tuple(sorted(params.items())), pointers, expressions)
+    return Kernel(source, tuple(sorted(params.items())), pointers, expressions, parts)
 
 
 _VECTOR = {
@@ -54,6 +62,7 @@ _TYPES = {"i": "i32", "f": "f32"}
 _LOCAL = re.compile(r"\$([ifvm]_\w+)")
 _GET = re.compile(r"@([a-z]\w*)")
 _NUMBER = re.compile(r"#(-?\d+)")
+_PART = re.compile(r"\$part(\d+)")
 _OP = re.compile(r"\(V\.(\w+)")
 
 
@@ -64,6 +73,21 @@ def sources_digest() -> str:
     sources = [p for p in (kernels_root() / "wasm").iterdir() if p.name.endswith(".wat")]
     texts = sorted((p.name, p.read_bytes()) for p in (*code, *sources))
     return hashlib.sha256(repr(texts).encode()).hexdigest()
+
+
+def name_function(names: dict[Kernel, str], k: Kernel) -> str:
+    """The name of a kernel's function in a module; it and its parts get one when they are new."""
+    for part in k.parts:
+        name_function(names, part)
+    return names.setdefault(k, f"k{len(names)}")
+
+
+def functions(names: Mapping[Kernel, str], lanes: Lanes) -> list[str]:
+    """The text of all named functions."""
+    return [
+        f"(func ${name} {_PART.sub(lambda m, k=k: '$' + names[k.parts[int(m[1])]], render(k, lanes))})"  # type: ignore[misc]
+        for k, name in names.items()
+    ]
 
 
 @lru_cache(maxsize=4096)

@@ -26,12 +26,11 @@ from tfjslab.backends.registry import env
 from tfjslab.backends.wasm.emit import Lanes
 from tfjslab.backends.wasm.engine import ENGINE_NAME, Instance, compile_text
 from tfjslab.backends.wasm.heap import Heap
-from tfjslab.backends.wasm.templates import Kernel, render, sources_digest
+from tfjslab.backends.wasm.templates import Kernel, functions, name_function, sources_digest
 from tfjslab.base.machine import cpu_identity
 from tfjslab.base.user_cache import cache_root, write_atomically
 
 _ROUNDS = 5
-BIASED = True  # a tile that starts from the bias
 _HEAD = '(module (import "env" "memory" (memory 1 65536 shared)) (export "memory" (memory 0))'
 
 
@@ -39,18 +38,21 @@ _HEAD = '(module (import "env" "memory" (memory 1 65536 shared)) (export "memory
 class Tile:
     """``outputs`` by ``vectors`` accumulators, steps in one round of the product loop, and fused multiply-add or not.
 
-    ``biased`` tiles start from the bias instead of adding it at the end.
+    ``cut`` ends a basic block after so many vectors of a step (0: not at all), so that the compiler loads them late.
+    ``columns`` turns the product round: ``outputs`` vectors of outputs by ``vectors`` pixels, which are multiplied out.
     """
 
     outputs: int
     vectors: int
     unroll: int
-    relaxed: bool
-    biased: bool = True
+    relaxed: bool = False
+    cut: int = 0
+    columns: bool = False
 
     def __str__(self) -> str:
         kind = "fma" if self.relaxed else "mul+add"
-        return f"{self.outputs}x{self.vectors} u{self.unroll} {kind}{' biased' if self.biased else ''}"
+        cut = f" cut{self.cut}" if self.cut else ""
+        return f"{self.outputs}x{self.vectors} u{self.unroll} {kind}{cut}{' columns' if self.columns else ''}"
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,9 @@ def tuner(lanes: Lanes) -> Tuner:
 
 def single_module(k: Kernel, lanes: Lanes) -> Any:
     """A module with nothing but one kernel, exported as ``run``."""
-    return compile_text(f'{_HEAD}\n(func (export "run") {render(k, lanes)}))')
+    names: dict[Kernel, str] = {}
+    name = name_function(names, k)
+    return compile_text("\n".join([_HEAD, *functions(names, lanes), f'(export "run" (func ${name})))']))
 
 
 def _prepare(t: Trial, instance: Instance, heap: Heap) -> Callable[[], None]:

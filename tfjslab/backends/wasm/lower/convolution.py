@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
@@ -12,10 +10,10 @@ from tfjslab.backends.wasm.builder import Builder, Place
 from tfjslab.backends.wasm.layouts import Layout, image_tiles, pitch, plane_geometry, tap_offsets
 from tfjslab.backends.wasm.lower.matmul import lower_rows
 from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
-from tfjslab.backends.wasm.lower.product import Pointwise, group_size, size_class, splat_round, tiles
+from tfjslab.backends.wasm.lower.product import Made, Pointwise, group_size, size_class, splat_round, tiles
 from tfjslab.backends.wasm.lower.registry import Specs, float_only, lowering
-from tfjslab.backends.wasm.templates import Kernel, kernel
-from tfjslab.backends.wasm.tuning import BIASED, Tile, Trial
+from tfjslab.backends.wasm.templates import kernel
+from tfjslab.backends.wasm.tuning import Tile, Trial
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
@@ -66,9 +64,9 @@ def is_pointwise(b: Builder, group: Group) -> bool:
     return win.size == win.stride == (1, 1) and win.in_size == win.out_size
 
 
-def both_epilogues(b: Builder, group: Group) -> Callable[[bool], Epilogue]:
-    """The epilogue for tiles that start from the bias (True) and for those that add it; each is made when wanted."""
-    return cache(lambda starts: epilogue(b, group, Layout.PLANES, starts=starts))
+def biased_epilogue(b: Builder, group: Group) -> Epilogue:
+    """The epilogue on planes, for tiles that start from the bias."""
+    return epilogue(b, group, Layout.PLANES, starts=True)
 
 
 def filters(b: Builder, w: str, nr: int) -> Place:
@@ -98,7 +96,7 @@ def pack_filters(w: Array, nr: int) -> Array:
 def pointwise_shape(b: Builder, x: str, output: str) -> Pointwise:
     """The shape of the 1x1 convolution from ``x`` to ``output``."""
     _, h, w, k = b.shape(x)
-    return Pointwise(4 * pitch(h * w, w), -(-h * w // b.lanes), k, b.shape(output)[3])
+    return Pointwise(4 * pitch(h * w, w), h * w, k, b.shape(output)[3])
 
 
 def _pointwise(b: Builder, group: Group, x: str, w: str) -> None:
@@ -106,18 +104,15 @@ def _pointwise(b: Builder, group: Group, x: str, w: str) -> None:
     shape = pointwise_shape(b, x, group.output)
     n, step = shape.n, shape.step
     source = b.planes(x)
-    tails = both_epilogues(b, group)
-    # With few vectors the rest of the division into tiles matters, with many only the size.
-    vectors = str(shape.vectors) if shape.vectors <= 16 else size_class(shape.vectors)  # noqa: PLR2004 - see above
-    kind = f"pointwise vectors={vectors} inner={size_class(k)} {tails(BIASED)}"
-    tile = b.choose(kind, tiles(b), lambda t: shape.trial(t, tails(t.biased), b.lanes))
-    tail = tails(tile.biased)
-    kern, units, scratch, nr = shape.kernel(tile, tail, b.lanes)
-    weights = filters(b, w, nr)
+    tail = biased_epilogue(b, group)
+    kind = f"pointwise {shape.kind()} {tail}"
+    tile = b.choose(kind, shape.tiles(b.lanes), lambda t: shape.trial(t, tail, b.lanes))
+    made = shape.kernel(tile, tail, b.lanes)
+    weights = filters(b, w, made.nr)
     out = b.new(group.output, Layout.PLANES)
     for i in range(batch):
         args = (source + i * k * step, weights, out + i * n * step, *tail.at(i * n * step))
-        b.call(kern, args, units, flops=2 * h * wd * k * n, scratch_bytes=scratch)
+        b.call(made.kernel, args, made.units, flops=2 * h * wd * k * n, scratch_bytes=made.scratch_bytes)
 
 
 # ---- any window ------------------------------------------------------------------------------------------------------
@@ -133,17 +128,17 @@ class General:
     pitch_in: int
     pitch_out: int
 
-    def kernel(self, tile: Tile, tail: Epilogue, lanes: int) -> tuple[Kernel, int, int, int]:
-        """The kernel, its units, its scratch bytes, and outputs in a group of weights."""
+    def kernel(self, tile: Tile, tail: Epilogue, lanes: int) -> Made:
+        """The kernel for a tile."""
         k = self.cin * self.win.size[0] * self.win.size[1]
-        walk = image_tiles(self.win, plane_geometry(self.win, lanes), lanes, tile.vectors, self.pitch_out)
+        walk = image_tiles(self.win, plane_geometry(self.win, lanes), lanes, (1, tile.vectors), self.pitch_out)
         largest = max(rt * vt for rt, _, _, parts in walk.sections for vt, _ in parts)
         nr = group_size(self.n, max(tile.outputs, tile.outputs * tile.vectors // largest))
         made = kernel(
             "conv", ("a", "w", "table", "c", *tail.pointers()), expressions=(tail.expr,), k=k, nr=nr,
-            unroll=tile.unroll, relaxed=tile.relaxed, splat=splat_round(k * nr), tiles=walk, e=tail.text(),
+            tile=tile, splat=splat_round(k * nr), tiles=walk, e=tail.text(),
         )
-        return made, self.n // nr, k * nr * 4 * lanes, nr
+        return Made(made, self.n // nr, k * nr * 4 * lanes, nr)
 
     def table(self, lanes: int) -> list[int]:
         """Byte offset of every tap of every input channel."""
@@ -152,12 +147,12 @@ class General:
 
     def trial(self, tile: Tile, tail: Epilogue, lanes: int) -> Trial:
         """A trial on the real size."""
-        made, units, scratch, _ = self.kernel(tile, tail, lanes)
+        made = self.kernel(tile, tail, lanes)
         taps, out = len(self.table(lanes)), self.n * self.pitch_out
         operand = {"channel": 4 * self.n, "full": out, "pixel": self.pitch_out}
         padded = self.cin * plane_geometry(self.win, lanes).plane_bytes
         sizes = (padded, 4 * taps * self.n, 4 * taps, out, *(operand[kind] for kind in tail.kinds))
-        return Trial(made, sizes, scratch, units)
+        return Trial(made.kernel, sizes, made.scratch_bytes, made.units)
 
 
 def _general(b: Builder, group: Group, x: str, w: str, win: Window) -> None:
@@ -166,12 +161,11 @@ def _general(b: Builder, group: Group, x: str, w: str, win: Window) -> None:
     shape = General(win, cin, n, 4 * pitch(h * wd, wd), 4 * pitch(oh * ow, ow))
     g = plane_geometry(win, b.lanes)
     source = b.planes(x)
-    tails = both_epilogues(b, group)
-    kind = f"conv {win.size} columns={ow} inner={size_class(cin)} {tails(BIASED)}"
-    tile = b.choose(kind, tiles(b), lambda t: shape.trial(t, tails(t.biased), b.lanes))
-    tail = tails(tile.biased)
-    kern, units, scratch, nr = shape.kernel(tile, tail, b.lanes)
-    weights = filters(b, w, nr)
+    tail = biased_epilogue(b, group)
+    kind = f"conv {win.size} columns={ow} inner={size_class(cin)} {tail}"
+    tile = b.choose(kind, tiles(b.lanes), lambda t: shape.trial(t, tail, b.lanes))
+    made = shape.kernel(tile, tail, b.lanes)
+    weights = filters(b, w, made.nr)
     offsets = shape.table(b.lanes)
     table = b.constant(("taps", tuple(offsets)), lambda: np.array(offsets, np.int32))
     padded = b.temporary(cin * g.plane_bytes)
@@ -181,4 +175,5 @@ def _general(b: Builder, group: Group, x: str, w: str, win: Window) -> None:
         b.call(fill, (source + i * cin * shape.pitch_in, padded), cin, flops=8 * cin * h * wd)
         first = out + i * n * shape.pitch_out
         args = (padded, weights, table, first, *tail.at(i * n * shape.pitch_out))
-        b.call(kern, args, units, flops=2 * oh * ow * len(offsets) * n, scratch_bytes=scratch)
+        flops = 2 * oh * ow * len(offsets) * n
+        b.call(made.kernel, args, made.units, flops=flops, scratch_bytes=made.scratch_bytes)

@@ -10,16 +10,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from tfjslab.backends.wasm.builder import Builder
-from tfjslab.backends.wasm.layouts import Layout, flat_tiles
-from tfjslab.backends.wasm.lower.convolution import both_epilogues, filters, is_pointwise, pointwise_shape
+from tfjslab.backends.wasm.layouts import Layout
+from tfjslab.backends.wasm.lower.convolution import biased_epilogue, filters, is_pointwise, pointwise_shape
 from tfjslab.backends.wasm.lower.operands import Epilogue
-from tfjslab.backends.wasm.lower.product import Pointwise, group_size, size_class, splat_round, tiles
+from tfjslab.backends.wasm.lower.product import Made, Pointwise, group_size
 from tfjslab.backends.wasm.lower.window import Windowed, depthwise_shape, depthwise_tile, depthwise_weights
-from tfjslab.backends.wasm.templates import Kernel, kernel
-from tfjslab.backends.wasm.tuning import BIASED, Tile, Trial
+from tfjslab.backends.wasm.templates import kernel
+from tfjslab.backends.wasm.tuning import Tile, Trial
 from tfjslab.passes.fusion import Group
 
 _SECOND = "f"  # prefix of the second epilogue's names
+_GROUP_BYTES = 48 * 1024  # of planes and weights multiplied out at once: about what a first-level cache holds
 
 
 def find_pairs(b: Builder, groups: Sequence[Group], kernels: Collection[str]) -> dict[str, Group]:
@@ -55,32 +56,32 @@ class _Pair:
     first: Pointwise
     second: Windowed
 
-    def kernel(self, tile: Tile, tap_tile: Tile, tails: tuple[Epilogue, Epilogue], lanes: int) -> tuple[Kernel, int]:
-        """The kernel and outputs in a group; its units are groups."""
-        p = self.first
-        nr = group_size(p.n, max(tile.outputs, tile.outputs * tile.vectors // min(tile.vectors, p.vectors)))
-        e, f = tails
+    def kernel(self, tile: Tile, tap_tile: Tile, tails: tuple[Epilogue, Epilogue], lanes: int) -> Made:
+        """Both as one kernel; its units are groups of channels."""
+        p, s, (e, f) = self.first, self.second, tails
+        nr = p.kernel(tile, e, lanes).nr
+        channel_bytes = p.step + (0 if tile.columns else 4 * lanes * p.k)
+        channels = nr * group_size(p.n // nr, max(1, _GROUP_BYTES // (nr * channel_bytes)))
+        product = p.kernel(tile, e, lanes, part=channels)
+        planes = -(-product.scratch_bytes // 64) * 64
         made = kernel(
             "expand", ("a", "w", "taps", "table", "c", *e.pointers(), *f.pointers(_SECOND)),
-            expressions=(e.expr, f.expr), k=p.k, nr=nr, unroll=tile.unroll, relaxed=tile.relaxed,
-            splat=splat_round(p.k * nr), sections=tuple(flat_tiles(p.vectors, tile.vectors)), pitch_in=p.step,
-            w=self.second.text(tap_tile, lanes), e=e.text(), f=f.text(1, _SECOND),
+            parts=(product.kernel, s.kernel(tap_tile, f, lanes, part=True)), e=e.pointers(), f=f.pointers(_SECOND),
+            channels=channels, groups=channels // nr, planes=planes, pitch_in=p.step, k=p.k,
+            plane_bytes=s.plane_bytes(lanes), pieces=p.pieces(tile) if tile.columns else (),
         )
-        return made, nr
-
-    def scratch_bytes(self, nr: int, lanes: int) -> int:
-        """Weights multiplied out, nr planes, and what the window needs."""
-        return self.first.k * nr * 4 * lanes + nr * self.first.step + self.second.scratch_bytes(lanes)
+        scratch = planes + channels * p.step + s.scratch_bytes(lanes)
+        return Made(made, p.n // channels, scratch, nr)
 
     def trial(self, tile: Tile, tap_tile: Tile, tails: tuple[Epilogue, Epilogue], lanes: int) -> Trial:
         """A trial on the real size."""
-        made, nr = self.kernel(tile, tap_tile, tails, lanes)
+        made = self.kernel(tile, tap_tile, tails, lanes)
         p, s = self.first, self.second
         out = p.n * s.pitch_out
         operand = {"channel": 4 * p.n, "full": out, "pixel": s.pitch_out}
         kinds = (*tails[0].kinds, *tails[1].kinds)
         sizes = (p.k * p.step, 4 * p.k * p.n, 4 * p.n * s.taps, 4 * s.taps, out, *(operand[kind] for kind in kinds))
-        return Trial(made, sizes, self.scratch_bytes(nr, lanes), p.n // nr)
+        return Trial(made.kernel, sizes, made.scratch_bytes, made.units)
 
 
 def merged(first: Group, second: Group) -> Group:
@@ -100,16 +101,15 @@ def lower_pair(b: Builder, first: Group, second: Group) -> None:
     pair = _Pair(pointwise_shape(b, x, first.output), depthwise_shape(b, second))
     p, s = pair.first, pair.second
     source = b.planes(x)
-    e, f = both_epilogues(b, first), both_epilogues(b, second)
-    tap_tile = depthwise_tile(b, s, f)
-    kind = f"expand vectors={p.vectors} inner={size_class(p.k)} {e(BIASED)}"
-    tile = b.choose(kind, tiles(b), lambda t: pair.trial(t, tap_tile, (e(t.biased), f(tap_tile.biased)), b.lanes))
-    tails = e(tile.biased), f(tap_tile.biased)
-    kern, nr = pair.kernel(tile, tap_tile, tails, b.lanes)
-    weights, taps, table = filters(b, w, nr), depthwise_weights(b, second), s.table(b)
+    tails = biased_epilogue(b, first), biased_epilogue(b, second)
+    tap_tile = depthwise_tile(b, s, tails[1])
+    kind = f"expand {p.kind()} {tails[0]}"
+    tile = b.choose(kind, p.tiles(b.lanes), lambda t: pair.trial(t, tap_tile, tails, b.lanes))
+    made = pair.kernel(tile, tap_tile, tails, b.lanes)
+    weights, taps, table = filters(b, w, made.nr), depthwise_weights(b, second), s.table(b)
     out = b.new(second.output, Layout.PLANES)
-    flops = 2 * p.n * (p.vectors * b.lanes * p.k + s.win.out_size[0] * s.win.out_size[1] * s.taps)
+    flops = 2 * p.n * (p.pixels * p.k + s.win.out_size[0] * s.win.out_size[1] * s.taps)
     for i in range(batch):
         at = i * p.n * s.pitch_out
         args = (source + i * p.k * p.step, weights, taps, table, out + at, *tails[0].places, *tails[1].at(at))
-        b.call(kern, args, p.n // nr, flops=flops, scratch_bytes=pair.scratch_bytes(nr, b.lanes))
+        b.call(made.kernel, args, made.units, flops=flops, scratch_bytes=made.scratch_bytes)

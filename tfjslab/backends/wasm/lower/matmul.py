@@ -9,7 +9,7 @@ import numpy as np
 from tfjslab.backends.wasm.builder import Builder, Place
 from tfjslab.backends.wasm.layouts import Layout, pitch
 from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
-from tfjslab.backends.wasm.lower.product import Pointwise, size_class, tiles
+from tfjslab.backends.wasm.lower.product import Pointwise, size_class
 from tfjslab.backends.wasm.lower.registry import Specs, float_only, lowering
 from tfjslab.backends.wasm.templates import Kernel, kernel
 from tfjslab.base.dtypes import Array
@@ -96,12 +96,12 @@ def _lower_wide(b: Builder, group: Group, extent: tuple[int, int, int]) -> None:
     tail = epilogue(b, group, Layout.ROWS)
     # A bias is one value for each column, which is a pixel here.
     tail = replace(tail, kinds=tuple("pixel" if kind == "channel" else kind for kind in tail.kinds))
-    shape = Pointwise(4 * pitch(n, n), n // b.lanes, k, m, by_rows=True, step_out=4 * n)
-    kind = f"matmul inner={size_class(k)} rows={size_class(m)} {tail}"
-    tile = b.choose(kind, tiles(b), lambda t: shape.trial(t, tail, b.lanes))
-    kern, units, scratch, _ = shape.kernel(tile, tail, b.lanes)
+    shape = Pointwise(4 * pitch(n, n), n, k, m, by_rows=True, step_out=4 * n)
+    kind = f"matmul {shape.kind()} rows={size_class(m)} {tail}"
+    tile = b.choose(kind, shape.tiles(b.lanes), lambda t: shape.trial(t, tail, b.lanes))
+    made = shape.kernel(tile, tail, b.lanes)
     args = (w, a, b.new(group.output), *tail.places)
-    b.call(kern, args, units, flops=2 * m * k * n, scratch_bytes=scratch)
+    b.call(made.kernel, args, made.units, flops=2 * m * k * n, scratch_bytes=made.scratch_bytes)
 
 
 def _rows_with_pitch(b: Builder, value: str, k: int, n: int, *, transposed: bool) -> Place:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,40 +11,38 @@ from tfjslab.backends.wasm.layouts import (
     ImageTiles,
     Layout,
     PlaneGeometry,
+    column_offsets,
     image_tiles,
     pitch,
     plane_geometry,
     tap_offsets,
 )
-from tfjslab.backends.wasm.lower.convolution import both_epilogues, refuses_window
+from tfjslab.backends.wasm.lower.convolution import biased_epilogue, refuses_window
 from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
 from tfjslab.backends.wasm.lower.registry import lowering
 from tfjslab.backends.wasm.templates import Kernel, kernel
-from tfjslab.backends.wasm.tuning import BIASED, Tile, Trial
+from tfjslab.backends.wasm.tuning import Tile, Trial
 from tfjslab.base.dtypes import Array
 from tfjslab.ops.expr import X, Y
 from tfjslab.ops.pool import pool_window
 from tfjslab.ops.window import Window, window
 from tfjslab.passes.fusion import Group
 
-# Several small tiles beat few large ones: beside the accumulators live one weight and one input.
+# Rows by vectors: rows share what they load. The first is taken when nothing is measured.
 SIMD_TILES = (
-    Tile(1, 8, 1, relaxed=False), Tile(1, 8, 1, relaxed=True), Tile(1, 8, 3, relaxed=True), Tile(1, 7, 1, relaxed=True),
-    Tile(1, 6, 3, relaxed=True), Tile(1, 4, 9, relaxed=True), Tile(1, 8, 1, relaxed=True, biased=False),
-    Tile(1, 4, 3, relaxed=False),
+    Tile(4, 2, 1, cut=1), Tile(3, 3, 1, cut=1), Tile(4, 2, 1, relaxed=True, cut=1), Tile(4, 1, 1, cut=1),
 )
-SCALAR_TILES = (
-    Tile(1, 8, 1, relaxed=False), Tile(1, 8, 3, relaxed=False), Tile(1, 4, 3, relaxed=False),
-    Tile(1, 4, 9, relaxed=False),
-)
-_POOL_TILE = Tile(1, 8, 1, relaxed=False)
+SCALAR_TILES = (Tile(4, 2, 1, cut=1), Tile(3, 3, 1, cut=1), Tile(4, 1, 1, cut=1))
+_POOL_TILE = Tile(4, 2, 1, cut=1)
+_MOST_TAPS = 25  # written out one by one; more are found through a table
 
 
 @dataclass(frozen=True)
 class WindowText:
     """What the kernel sources need of a window: its plane and tiles, taps, and how they are combined.
 
-    ``combine`` is "madd" (with weights) or the instruction that folds; ``value`` pads, ``start`` begins.
+    ``combine`` is "madd" (with weights) or the instruction that folds; ``value`` pads, ``start`` begins. ``columns``
+    are the byte offsets of the columns of a small window, which has ``kh`` rows ``row_bytes`` apart.
     """
 
     g: PlaneGeometry
@@ -54,17 +51,27 @@ class WindowText:
     combine: str
     value: float
     start: float
-    unroll: int
-    relaxed: bool
+    tile: Tile
+    columns: tuple[int, ...]
+    kh: int
+    row_bytes: int
+
+    def shared_rows(self, rows: int) -> list[tuple[int, list[tuple[int, int]]]]:
+        """The input rows of a tile of ``rows``: byte offset, and the (row of the tile, row of the window) it serves."""
+        users: dict[int, list[tuple[int, int]]] = {}
+        for r in range(rows):
+            for ky in range(self.kh):
+                users.setdefault(r * self.tiles.row_step + ky * self.row_bytes, []).append((r, ky))
+        return sorted(users.items())
 
 
 @lowering("DepthwiseConv2dNative", refuses=refuses_window, takes_epilogue=True, takes_padding=True)
 def lower_depthwise(b: Builder, group: Group) -> None:
     """Each output channel has its own window of weights."""
     shape, weights = depthwise_shape(b, group), depthwise_weights(b, group)
-    tails = both_epilogues(b, group)
-    tile = depthwise_tile(b, shape, tails)
-    _lower(b, group, group.core_node.inputs[0], shape, tile, weights, tails(tile.biased))
+    tail = biased_epilogue(b, group)
+    tile = depthwise_tile(b, shape, tail)
+    _lower(b, group, group.core_node.inputs[0], shape, tile, weights, tail)
 
 
 def depthwise_shape(b: Builder, group: Group) -> Windowed:
@@ -76,12 +83,12 @@ def depthwise_shape(b: Builder, group: Group) -> Windowed:
     return windowed(b, group, win, "madd", 0.0, multiplier=m)
 
 
-def depthwise_tile(b: Builder, shape: Windowed, tails: Callable[[bool], Epilogue]) -> Tile:
+def depthwise_tile(b: Builder, shape: Windowed, tail: Epilogue) -> Tile:
     """The fastest tile."""
     win = shape.win
-    kind = f"depthwise {win.size} stride={win.stride} columns={win.out_size[1]} {tails(BIASED)}"
+    kind = f"depthwise {win.size} stride={win.stride} columns={win.out_size[1]} {tail}"
     tiles = SIMD_TILES if b.lanes > 1 else SCALAR_TILES
-    return b.choose(kind, tiles, lambda t: shape.trial(t, tails(t.biased), b.lanes))
+    return b.choose(kind, tiles, lambda t: shape.trial(t, tail, b.lanes))
 
 
 def depthwise_weights(b: Builder, group: Group) -> Place:
@@ -158,20 +165,28 @@ class Windowed:
     def text(self, tile: Tile, lanes: int) -> WindowText:
         """For a kernel source."""
         g = plane_geometry(self.win, lanes)
-        walk = image_tiles(self.win, g, lanes, tile.vectors, self.pitch_out)
-        return WindowText(g, walk, self.taps, self.combine, self.value, self.start, tile.unroll, tile.relaxed)
+        walk = image_tiles(self.win, g, lanes, (tile.outputs, tile.vectors), self.pitch_out)
+        return WindowText(
+            g, walk, self.taps, self.combine, self.value, self.start, tile,
+            column_offsets(self.win, g) if self.taps <= _MOST_TAPS else (), self.win.size[0],
+            self.win.dilation[0] * g.row_bytes,
+        )
 
-    def kernel(self, tile: Tile, tail: Epilogue, lanes: int) -> Kernel:
-        """The kernel; its units are the output channels."""
+    def kernel(self, tile: Tile, tail: Epilogue, lanes: int, *, part: bool = False) -> Kernel:
+        """The kernel; its units are the output channels. A ``part`` of another finds its padding in scratch."""
         weights = ("w",) if self.combine == "madd" else ()
         return kernel(
             "window", ("x", *weights, "table", "c", *tail.pointers()), expressions=(tail.expr,),
-            w=self.text(tile, lanes), e=tail.text(), multiplier=self.multiplier, pitch_in=self.pitch_in,
+            w=self.text(tile, lanes), e=tail.text(), multiplier=self.multiplier, pitch_in=self.pitch_in, filled=part,
         )
+
+    def plane_bytes(self, lanes: int) -> int:
+        """A padded plane."""
+        return plane_geometry(self.win, lanes).plane_bytes
 
     def scratch_bytes(self, lanes: int) -> int:
         """A padded plane and the weights of one channel, multiplied out."""
-        return plane_geometry(self.win, lanes).plane_bytes + self.taps * 4 * lanes
+        return self.plane_bytes(lanes) + self.taps * 4 * lanes
 
     def trial(self, tile: Tile, tail: Epilogue, lanes: int) -> Trial:
         """A trial on the real size."""
