@@ -57,16 +57,16 @@
 {% endfor %}
 {% endmacro %}
 
-{# Four vectors of outputs become four vectors of pixels, $v_t0 to $v_t3. Missing pixels repeat the last. #}
+{# Four vectors of outputs become four vectors of pixels, $v_u0 to $v_u3. Missing pixels repeat the last. #}
 {% macro turn(a, b, c, d) %}
 (local.set $v_x (i8x16.shuffle{{ lanes([0, 4, 1, 5]) }} @{{ a }} @{{ b }}))
 (local.set $v_y (i8x16.shuffle{{ lanes([0, 4, 1, 5]) }} @{{ c }} @{{ d }}))
-(local.set $v_t0 (i8x16.shuffle{{ lanes([0, 1, 4, 5]) }} @v_x @v_y))
-(local.set $v_t1 (i8x16.shuffle{{ lanes([2, 3, 6, 7]) }} @v_x @v_y))
+(local.set $v_u0 (i8x16.shuffle{{ lanes([0, 1, 4, 5]) }} @v_x @v_y))
+(local.set $v_u1 (i8x16.shuffle{{ lanes([2, 3, 6, 7]) }} @v_x @v_y))
 (local.set $v_x (i8x16.shuffle{{ lanes([2, 6, 3, 7]) }} @{{ a }} @{{ b }}))
 (local.set $v_y (i8x16.shuffle{{ lanes([2, 6, 3, 7]) }} @{{ c }} @{{ d }}))
-(local.set $v_t2 (i8x16.shuffle{{ lanes([0, 1, 4, 5]) }} @v_x @v_y))
-(local.set $v_t3 (i8x16.shuffle{{ lanes([2, 3, 6, 7]) }} @v_x @v_y))
+(local.set $v_u2 (i8x16.shuffle{{ lanes([0, 1, 4, 5]) }} @v_x @v_y))
+(local.set $v_u3 (i8x16.shuffle{{ lanes([2, 3, 6, 7]) }} @v_x @v_y))
 {% endmacro %}
 
 {# Turns the tile round, applies the epilogue and stores planes at $i_cp. #}
@@ -79,7 +79,7 @@
         "v_c%d_%d" % ([x + 3, last] | min, j)) }}
 {% for lane in range(4) %}
 {% set row = 4 * j + lane %}
-{% set leaves = ["@v_t%d" % lane] %}
+{% set leaves = ["@v_u%d" % lane] %}
 {% for kind in e.operands %}
 {% set o = e.p ~ "o" ~ loop.index0 %}
 {% if kind == "channel" %}

@@ -276,13 +276,15 @@
 {% endfor %}
 {% endmacro %}
 
-{# What one input vector does to sum or fold $<acc>. pmax is one instruction; like TF.js's comparison it passes over
-   NaN. #}
+{# What one input vector, in a local, does to sum or fold $<acc>. The instructions for max pass over NaN, like TF.js's
+   comparison; scalar ones of the standard would branch. #}
 {% macro combine(w, acc, a, weight, L) %}
 {% if w.combine == "madd" %}
 {{ madd(acc, a, weight, w.tile.relaxed) }}
+{% elif w.combine == "max" %}
+(local.set ${{ acc }} {{ "(V.pmax @%s %s)" % (acc, a) if L > 1 else "(select %s @%s (f32.lt @%s %s))" % (a, acc, acc, a) }})
 {% else %}
-(local.set ${{ acc }} (V.{{ "pmax" if w.combine == "max" and L > 1 else w.combine }} @{{ acc }} {{ a }}))
+(local.set ${{ acc }} (V.{{ w.combine }} @{{ acc }} {{ a }}))
 {% endif %}
 {% endmacro %}
 
@@ -336,7 +338,8 @@
 {% call repeat("k", "#%d" % w.k) %}
 (local.set $i_ak (i32.add @i_a (i32.load @i_tab)))
 {% for i in range(mv) %}
-{{ combine(w, "v_c%d_0" % i, "(V.load offset=%d @i_ak)" % at_in[i], "", L) }}
+(local.set $v_a (V.load offset={{ at_in[i] }} @i_ak))
+{{ combine(w, "v_c%d_0" % i, "@v_a", "", L) }}
 {% endfor %}
 {{ bump("i_tab", 4) }}
 {% endcall %}

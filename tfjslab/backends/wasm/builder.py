@@ -102,6 +102,7 @@ class Builder:
         self._places: dict[tuple[str, Layout], Place] = {}
         self._spans: dict[str, _Span] = {}
         self._made_outputs: dict[str, int] = {}  # the step that each is first written at
+        self._room: dict[str, int] = {}  # floats that a value's planes are to have room for
         self._step = 0
         for p in program.graph.inputs:
             self._places[p.value, Layout.ROWS] = Place(f"in:{p.value}")
@@ -163,11 +164,24 @@ class Builder:
             place = Place(f"out:{value}")
             self._made_outputs.setdefault(value, self._step)
         else:
-            floats = plane_floats(spec.known_shape) if layout is Layout.PLANES else 0
+            planes = layout is Layout.PLANES
+            floats = max(plane_floats(spec.known_shape), self._room.get(value, 0)) if planes else 0
             size = floats * 4 or spec.size * numpy_dtype(spec.dtype).itemsize
             place = self._allocate(f"{value}@{layout.value}", size)
         self._places[value, layout] = place
         return place
+
+    def reserve(self, value: str, larger: str) -> None:
+        """Let the planes of a value be made with room behind them for those of ``larger``, which begins with them."""
+        self._room[value] = plane_floats(self.shape(larger))
+
+    def grow_planes(self, value: str, larger: str) -> Place | None:
+        """Let ``larger`` be the planes of a value and the room behind them; gives that, None where there is none."""
+        place = self._places.get((value, Layout.PLANES))
+        if value not in self._room or larger in self.outputs or place != Place(f"arena:{value}@{Layout.PLANES.value}"):
+            return None
+        self._places[larger, Layout.PLANES] = place
+        return place + 4 * plane_floats(self.shape(value))
 
     def temporary(self, num_bytes: int) -> Place:
         """Room that only the current group needs."""

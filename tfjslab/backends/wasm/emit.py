@@ -56,6 +56,9 @@ SCALAR = Lanes("scalar", 1, "f32", "i32", {p: f"f32.{p}" for p in _COMMON} | {
                 " (i32.const 23)) (i32.const 127)))",
     "mantissa": "(f32.reinterpret_i32 (i32.or (i32.and (i32.reinterpret_f32 {0}) (i32.const 0x7fffff))"
                 " (i32.const 0x3f800000)))",
+    # f32.min and f32.max become several branches each; these comparisons become minss and maxss, and pass NaN on.
+    "min_const": "(select {1} (local.tee $v_p {0}) (f32.lt {1} (local.get $v_p)))",
+    "max_const": "(select {1} (local.tee $v_p {0}) (f32.lt (local.get $v_p) {1}))",
 })
 NATIVE = frozenset(SIMD.simple) | frozenset(SIMD.patterns)
 

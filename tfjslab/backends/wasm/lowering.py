@@ -7,6 +7,7 @@ from tfjslab.backends.wasm import lower as _families  # noqa: F401 - fills the t
 from tfjslab.backends.wasm.builder import Builder
 from tfjslab.backends.wasm.lower.elementwise import lower_chain
 from tfjslab.backends.wasm.lower.expand import find_pairs, lower_pair, merged
+from tfjslab.backends.wasm.lower.movement import reserve_channels
 from tfjslab.backends.wasm.lower.registry import LOWERINGS, Specs, float_only
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
@@ -26,6 +27,7 @@ def lower_program(b: Builder, program: Specialized) -> None:
     groups = group_nodes(program.graph.nodes, specs, b.outputs, rules)
     pairs = find_pairs(b, groups, {g.output for g in groups if not reasons[g.nodes[-1].name]})
     inside = {g.output for g in pairs.values()}
+    reserve_channels(b, program.graph.nodes)
     for group in groups:
         if group.output not in inside:
             _lower_group(b, group, pairs.get(group.output), reasons[group.nodes[-1].name])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from tfjslab.backends.strides import row_strides
 from tfjslab.backends.wasm.builder import Builder, Place
-from tfjslab.backends.wasm.layouts import Layout, pitch
+from tfjslab.backends.wasm.layouts import Layout, pitch, plane_floats
 from tfjslab.backends.wasm.lower.registry import Specs, lowering
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
 from tfjslab.graph.ir import Node
@@ -85,12 +86,34 @@ def _refuses_pad(node: Node, specs: Specs) -> str:
     return refuses_words(node, specs)
 
 
+def reserve_channels(b: Builder, nodes: Sequence[Node]) -> None:
+    """Where a value's only padding adds channels behind its own, make room for them, so that nothing need be copied.
+
+    Residual blocks whose number of channels grows do that.
+    """
+    pads = [n for n in nodes if n.op == "PadV2"]
+    for n in pads:
+        x = n.inputs[0]
+        if _adds_channels(n, b.shape(x)) and sum(p.inputs[0] == x for p in pads) == 1:
+            b.reserve(x, n.outputs[0])
+
+
+def _adds_channels(pad: Node, shape: Shape) -> bool:
+    """Whether zeros or other values only follow the channels of one image."""
+    before = [p for pair in pad.attrs["paddings"] for p in pair][:-1]
+    return len(shape) == _IMAGE_RANK and shape[0] == 1 and not any(before)
+
+
 @lowering("PadV2", refuses=_refuses_pad)
 def lower_pad(b: Builder, group: Group) -> None:
-    """Fill, then copy the inside, on rows or planes."""
+    """Fill, then copy the inside, on rows or planes; or only fill, where room was made behind the inside."""
     core = group.core_node
     x, value = core.inputs[0], core.attrs["constant_value"]
     shape, out = b.shape(x), b.shape(group.output)
+    room = b.grow_planes(x, group.output) if _adds_channels(core, shape) else None
+    if room:
+        b.fill(room, plane_floats(out) - plane_floats(shape), value)
+        return
     before = tuple(p[0] for p in core.attrs["paddings"])
     if len(shape) == _IMAGE_RANK and b.has_planes(x):
         source, place = b.planes(x), b.new(group.output, Layout.PLANES)

@@ -14,7 +14,7 @@ from tfjslab.backends.wasm.templates import Kernel, kernel
 from tfjslab.backends.wasm.tuning import Tile, Trial
 
 _PANEL_BYTES = 96 * 1024  # weights multiplied out at once: a good part of a second-level cache
-_PIXEL_BYTES = 192 * 1024  # the same of pixels
+_PIXEL_BYTES = 256 * 1024  # the same of pixels
 # Longer sums are cut: 256 lines of inputs and the weights of a group are what a first-level cache of 32 KiB holds.
 _LONGEST_SUM = 256
 _MOST_COLUMN_PIXELS = 256  # from here on the other form always won
