@@ -231,7 +231,7 @@ def called_functions(attrs: Mapping[str, Any]) -> list[str]:
     """Names of the functions that a node's attributes refer to."""
     found: list[str] = []
     for value in attrs.values():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and ("func" in value or "list" in value):
             listed = value.get("list")
             funcs = [value.get("func"), *((listed.get("func") or []) if isinstance(listed, dict) else [])]
             found += [f["name"] for f in funcs if isinstance(f, dict) and isinstance(f.get("name"), str)]

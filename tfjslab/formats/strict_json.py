@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import ModelError
 from tfjslab.base.limits import LIMITS, check_limit
 
 _V = TypeVar("_V")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SHOWN = 80
 _KIND_NAMES: dict[type, str] = {
@@ -53,9 +53,23 @@ def parse_object(data: bytes, where: str) -> dict[str, Any]:
 
 def _depth(data: bytes) -> int:
     """Deepest nesting of brackets outside of strings."""
-    codes = np.frombuffer(_STRING.sub(b"", data), np.uint8)
-    opens, closes = (codes == ord("[")) | (codes == ord("{")), (codes == ord("]")) | (codes == ord("}"))
-    return int(np.cumsum(opens.astype(np.int64) - closes).max(initial=0))
+    if b"\\" in data:  # an escaped quote does not end its string
+        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    codes = np.frombuffer(data, np.uint8)
+    steps = _STEPS[codes]
+    steps[np.bitwise_xor.accumulate(codes == ord('"'))] = 0
+    return int(np.cumsum(steps, dtype=np.int32).max(initial=0))
+
+
+def _steps() -> Array:
+    """What each character adds to the nesting."""
+    steps = np.zeros(256, np.int8)
+    steps[list(b"[{")] = 1
+    steps[list(b"]}")] = -1
+    return steps
+
+
+_STEPS = _steps()
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from tfjslab.base.dtypes import Array
@@ -36,7 +37,8 @@ class Node:
     num_outputs: int = 1
     layer: str = ""
 
-    @property
+    # Asked for many times by every pass over a graph, and a node never changes.
+    @cached_property
     def outputs(self) -> tuple[str, ...]:
         """Names of the values that this node makes."""
         return tuple(value_name(self.name, i) for i in range(self.num_outputs))
@@ -46,7 +48,7 @@ class Node:
         """The op's definition."""
         return registry.get(self.op)
 
-    @property
+    @cached_property
     def uses(self) -> tuple[str, ...]:
         """All values that this node reads."""
         return tuple(v for v in (*self.inputs, *self.attr_inputs.values()) if v)

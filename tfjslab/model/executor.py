@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from tfjslab.backends.base import Buffer, CommandInfo, Plan, Session
 from tfjslab.backends.host import Live, check_promise, describe, run_node, spec_of
+from tfjslab.base.collector import collector_paused
 from tfjslab.base.errors import GraphError, ModelError, did_you_mean
 from tfjslab.base.limits import LIMITS, check_limit
 from tfjslab.graph.ir import Graph, Node
@@ -108,7 +109,8 @@ class Executor:
         if program is None:
             # Known values would be compiled in, and the next call with these shapes may bring other ones.
             shapes = {name: Spec(spec.shape, spec.dtype) for name, spec in feeds.items()}
-            program = self._compile(schedule(self.graph, shapes, outputs))
+            with collector_paused():
+                program = self._compile(schedule(self.graph, shapes, outputs))
             self.programs[key] = program
             while len(self.programs) > MAX_PROGRAMS:
                 self.programs.popitem(last=False)[1].dispose()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from tfjslab.base.collector import collector_paused
 from tfjslab.formats.registry import read_model
 from tfjslab.formats.sources import Progress, no_progress
 from tfjslab.model.model import Model
@@ -27,7 +28,8 @@ def load_model(
     Raises ModelError (exit code 3) naming the file and the reason; BackendUnavailableError.
 
     """
-    graph = read_model(path_or_url, format_name=format_name, progress=progress)
+    with collector_paused():
+        graph = read_model(path_or_url, format_name=format_name, progress=progress)
     return Model(graph, backend, threads, name=_name(path_or_url))
 
 

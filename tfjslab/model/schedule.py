@@ -85,6 +85,8 @@ def conditions(nodes: Sequence[Node]) -> dict[str, Condition]:
     """By value: what must hold for it to be alive."""
     found: dict[str, Condition] = {}
     none: Condition = frozenset()
+    if not any(n.op == SWITCH for n in nodes):
+        return {v: none for n in nodes for v in n.outputs}
     for node in nodes:
         ins = [found.get(v, none) for v in node.uses]
         if node.op == SWITCH:
@@ -119,8 +121,9 @@ def _make_steps(program: Specialized, outputs: Sequence[str]) -> tuple[Group | S
         return alive[node.outputs[0]] if plain and node.outputs else None
 
     keys = {n.name: key(n) for n in nodes}
-    orders = [_batches(nodes, keys, singles_first=first) for first in (True, False)]
-    batches = min(orders, key=len)
+    batches = _batches(nodes, keys, singles_first=True)
+    if len(batches) > 1:
+        batches = min(batches, _batches(nodes, keys, singles_first=False), key=len)
     steps: list[Group | Single] = []
     for batch in batches:
         if keys[batch[0].name] is None:

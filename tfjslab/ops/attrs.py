@@ -53,6 +53,8 @@ def _word(v: Any) -> str:
 
 
 def _ints(v: Any) -> tuple[int, ...]:
+    if type(v) is tuple and all(type(x) is int for x in v):
+        return v  # resolved before: every check of a graph comes by here
     return tuple(_int(x) for x in np.atleast_1d(np.asarray(v)).ravel().tolist())
 
 
