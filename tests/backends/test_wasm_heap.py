@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfjslab.backends.wasm.heap import ALIGN, Heap
+from tfjslab.backends.wasm.packing import Padded
 from tfjslab.base.errors import BackendError
 
 
@@ -67,3 +68,41 @@ def test_closing_returns_the_memory():
     heap.alloc(1 << 20)
     heap.close()
     assert (heap.used_bytes, heap.reserved_bytes) == (0, 0)
+
+
+def test_zeroed_blocks_hold_zeros_whatever_lay_there_before(heap):
+    for _ in range(3):
+        addresses = [heap.alloc_zeroed(size) for size in (100, 4000, 70_000)]
+        for address, size in zip(addresses, (100, 4000, 70_000), strict=True):
+            view = heap.view(address, (size,), np.dtype(np.uint8))
+            assert not view.any()
+            view[...] = 255
+        for address in addresses:
+            heap.free(address)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=4), st.randoms(use_true_random=False),
+       st.sampled_from(["<f4", "<i4", "i1", "<f8"]), st.integers(0, 3))
+def test_any_view_is_stored_as_numpy_would_copy_it(shape, random, dtype, offset):
+    """Transposed, reversed, at odd addresses, with NaNs of any kind."""
+    heap = Heap()
+    axes = list(range(len(shape)))
+    random.shuffle(axes)
+    count = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    raw = np.frombuffer(bytes(random.getrandbits(8) for _ in range(count + offset)), np.uint8)
+    array = raw[offset:].view(dtype).reshape(shape).transpose(axes)
+    if random.random() < 0.3:
+        array = array[..., ::-1]
+    address = heap.store(array)
+    assert heap.view(address, array.shape, array.dtype).tobytes() == array.tobytes()
+    heap.close()
+
+
+def test_padding_of_a_block_is_zero(heap):
+    first = heap.store(np.full(100, 7, np.float32))
+    heap.free(first)
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    parts = ((np.s_[:, :2], values[:, :2]), (np.s_[:, 3], values[:, 2]))
+    address = heap.store(Padded((2, 5), np.dtype(np.float32), parts))
+    assert heap.view(address, (2, 5), np.dtype(np.float32)).tolist() == [[0, 1, 0, 2, 0], [3, 4, 0, 5, 0]]

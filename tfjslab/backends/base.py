@@ -6,9 +6,10 @@ there is no second path. Arrays cross the border as numpy arrays in row-major or
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any, Protocol, overload
 
 from tfjslab.base.dtypes import Array
 from tfjslab.graph.specialize import Specialized
@@ -58,11 +59,34 @@ class CommandInfo:
     buffers: tuple[BufferLife, ...] = ()
 
 
+class Described(Sequence[CommandInfo]):
+    """Commands that are described when somebody looks: a first inference need not wait for it."""
+
+    def __init__(self, describe: Callable[[], tuple[CommandInfo, ...]]) -> None:
+        self._describe = describe
+
+    @cached_property
+    def _all(self) -> tuple[CommandInfo, ...]:
+        return self._describe()
+
+    @overload
+    def __getitem__(self, index: int) -> CommandInfo: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[CommandInfo, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> CommandInfo | tuple[CommandInfo, ...]:
+        return self._all[index]
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+
 @dataclass(frozen=True)
 class PlanInfo:
     """What a plan takes: bytes of weights and of the arena, its lower bound, how long compiling took, cached or not."""
 
-    commands: tuple[CommandInfo, ...]
+    commands: Sequence[CommandInfo]
     weight_bytes: int
     peak_bytes: int
     peak_lower_bound_bytes: int

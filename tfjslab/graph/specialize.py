@@ -17,7 +17,7 @@ from tfjslab.graph.ir import Graph, Node
 from tfjslab.ops.registry import Spec
 
 # Only shape-like values are computed while planning; weights are left to the passes, which report what they fold.
-_MAX_FOLDED_ELEMENTS = 4096
+MAX_FOLDED_ELEMENTS = 4096
 # Python objects, which no plan keeps in its memory.
 _OBJECTS = ("variant", "string")
 
@@ -42,7 +42,7 @@ def specialize(graph: Graph, feeds: Mapping[str, Spec]) -> Specialized:
     """
     specs: dict[str, Spec] = dict(feeds)
     for name, array in graph.constants.items():
-        known = array if array.size <= _MAX_FOLDED_ELEMENTS else None
+        known = array if array.size <= MAX_FOLDED_ELEMENTS else None
         specs[name] = Spec(array.shape, dtypes.of_value(array), known)
     nodes: list[Node] = []
     static: set[str] = set()
@@ -104,7 +104,7 @@ def _fold(node: Node, specs: Mapping[str, Spec], outs: list[Spec]) -> list[np.nd
     values = [specs[v].value if v else None for v in node.inputs]
     if d.stateful or node.attr_inputs or any(x is None for x, v in zip(values, node.inputs, strict=True) if v):
         return None
-    if any(o.dtype == "variant" or o.shape is None or o.size > _MAX_FOLDED_ELEMENTS for o in outs):
+    if any(o.dtype == "variant" or o.shape is None or o.size > MAX_FOLDED_ELEMENTS for o in outs):
         return None
     return d.run(values, node.attrs)
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from tfjslab.backends.strides import collapse
 from tfjslab.backends.wasm.emit import Lanes
 from tfjslab.backends.wasm.layouts import Layout, pitch, plane_floats
+from tfjslab.backends.wasm.packing import Block, Packing, as_it_is
 from tfjslab.backends.wasm.templates import Kernel, kernel
 from tfjslab.backends.wasm.tuning import Tile, Trial, tuner
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
-from tfjslab.graph.specialize import Specialized
+from tfjslab.graph.specialize import MAX_FOLDED_ELEMENTS, Specialized
 from tfjslab.memory_plan import Lifetime
 from tfjslab.ops.expr import X
 from tfjslab.ops.registry import Spec
@@ -30,7 +31,7 @@ _FLOPS_OF_A_COPY = 8
 
 @dataclass(frozen=True)
 class Place:
-    """An address: a slot (``arena:name``, ``const:key``, ``in:value``, ``out:value``) and a byte offset in it."""
+    """An address: a slot (``arena:name``, ``const:number``, ``in:value``, ``out:value``) and a byte offset in it."""
 
     slot: str
     offset: int = 0
@@ -41,11 +42,15 @@ class Place:
 
 @dataclass(frozen=True, eq=False)
 class Constant:
-    """A block of the session: its key, what makes it, and the array whose identity is part of the key."""
+    """A block of the session: its key, what makes it, and the array whose identity is part of the key.
+
+    ``recipe`` are the constant value, the name of its layout and the packing, where that is all there is to it.
+    """
 
     key: Hashable
-    make: Callable[[], Array]
+    make: Callable[[], Block]
     source: Array | None
+    recipe: tuple[str, Hashable, Packing] | None = None
 
 
 @dataclass(frozen=True)
@@ -95,12 +100,15 @@ class Builder:
         self.outputs = frozenset(outputs)
         self.tuner = tuner(lanes)
         self.lanes = lanes.count
-        self.tiles: dict[str, str] = {}
+        self.tiles: dict[str, Tile] = {}
+        # Whether what was lowered depends on the content of large constants otherwise than by packing them.
+        self.reads_weights = False
         self.records: list[Record] = []
         self.constants: dict[str, Constant] = {}
         self.scratch_bytes = 0
         self._places: dict[tuple[str, Layout], Place] = {}
         self._spans: dict[str, _Span] = {}
+        self._slots: dict[Hashable, str] = {}  # of constants, by key
         self._made_outputs: dict[str, int] = {}  # the step that each is first written at
         self._room: dict[str, int] = {}  # floats that a value's planes are to have room for
         self._step = 0
@@ -123,8 +131,11 @@ class Builder:
         return self.specs[value].known_shape
 
     def constant_array(self, value: str) -> Array | None:
-        """The array of a constant value, else None."""
-        return self.graph.constants.get(value)
+        """The array of a constant value, else None; for what looks into it while planning."""
+        array = self.graph.constants.get(value)
+        if array is not None and array.size > MAX_FOLDED_ELEMENTS:
+            self.reads_weights = True
+        return array
 
     def has_planes(self, value: str) -> bool:
         """Whether the value already lies as channel planes."""
@@ -134,10 +145,7 @@ class Builder:
         """The value row-major, converted if it lies as planes."""
         if (value, Layout.ROWS) not in self._places:
             if value in self.graph.constants:
-                source = self.graph.constants[value]
-                self._places[value, Layout.ROWS] = self.constant(
-                    (value, "rows"), lambda: source, source,
-                )
+                self._places[value, Layout.ROWS] = self._packed(value, "rows", as_it_is())
             else:
                 self._to_rows(value, self.new(value, Layout.ROWS))
         return self._places[value, Layout.ROWS]
@@ -204,20 +212,29 @@ class Builder:
         """Let a value be another's planes."""
         self._places[value, Layout.PLANES] = self.planes(source)
 
-    def constant(self, key: Hashable, make: Callable[[], Array], source: Array | None = None) -> Place:
+    def constant(self, key: Hashable, make: Callable[[], Block], source: Array | None = None) -> Place:
         """A constant block, made and stored once per session under ``key``.
 
         Blocks made from a ``source`` array belong to that very array: graphs of one session may use names twice.
         """
-        whole = (key, None if source is None else id(source))
-        slot = f"const:{whole!r}"
-        self.constants.setdefault(slot, Constant(whole, make, source))
-        return Place(slot)
+        return self._constant(Constant((key, None if source is None else id(source)), make, source))
 
-    def packed(self, value: str, how: Hashable, make: Callable[[Array], Array]) -> Place | None:
-        """A constant value laid out by ``make``, once per session; None when the value is not constant."""
-        array = self.constant_array(value)
-        return None if array is None else self.constant((value, how), lambda: make(array), array)
+    def packed(self, value: str, how: Hashable, make: Callable[[Array], Block]) -> Place | None:
+        """A constant value laid out by ``make``, once per session; None when the value is not constant.
+
+        Where ``make`` is a ``Packing``, the plan can be kept on disk.
+        """
+        return self._packed(value, how, make) if value in self.graph.constants else None
+
+    def _packed(self, value: str, how: Hashable, make: Callable[[Array], Block]) -> Place:
+        array = self.graph.constants[value]
+        recipe = (value, how, make) if isinstance(make, Packing) else None
+        return self._constant(Constant(((value, how), id(array)), lambda: make(array), array, recipe))
+
+    def _constant(self, constant: Constant) -> Place:
+        slot = self._slots.setdefault(constant.key, f"const:{len(self._slots)}")
+        self.constants.setdefault(slot, constant)
+        return Place(slot)
 
     def finish(self) -> list[Lifetime]:
         """Put outputs where they belong, each under a record of its own, and return the arena's buffers."""
@@ -245,7 +262,7 @@ class Builder:
     def choose(self, kind: str, tiles: tuple[Tile, ...], trial: Callable[[Tile], Trial]) -> Tile:
         """The fastest tile for a class of kernels; noted for the report."""
         tile = self.tuner.choose(kind, tiles, trial)
-        self.tiles[kind] = str(tile)
+        self.tiles[kind] = tile
         return tile
 
     # ---- calls -------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Compiled modules on disk, keyed by content, so that the second start does not compile.
+"""Compiled modules and lowered graphs on disk, keyed by content, so that the second start does not make them again.
 
 Entries are machine code and are only as trustworthy as the folder: it is the user's own cache folder, created with
 mode 0700, and every entry carries a digest of itself against truncation.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from tfjslab.base.machine import cpu_identity
 from tfjslab.base.user_cache import cache_root, write_atomically
 
 _DIGEST_BYTES = 32
-_MAX_ENTRIES = 512
+_MAX_ENTRIES = 1024
+_MAX_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -34,32 +36,43 @@ def cache_folder() -> Path:
 
 def cached_bytes(key: str, build: Callable[[], bytes], *, refresh: bool = False) -> Found:
     """The entry for ``key``, built and stored when absent. A cache that cannot be written is only slower."""
-    name = hashlib.sha256(f"{key}-{cpu_identity()}".encode()).hexdigest()
-    path = cache_folder() / name
-    if not refresh and (data := _read(path)) is not None:
+    if not refresh and (data := read_entry(key)) is not None:
         return Found(data, cached=True)
     data = build()
-    with contextlib.suppress(OSError):
-        _write(path, data)
+    write_entry(key, data)
     return Found(data, cached=False)
 
 
-def _read(path: Path) -> bytes | None:
+def read_entry(key: str) -> bytes | None:
+    """The entry for ``key``; None when there is none or it is damaged. It is then the last one to be dropped."""
+    path = _path(key)
     try:
         raw = path.read_bytes()
+        os.utime(path)
     except OSError:
         return None
-    data = raw[_DIGEST_BYTES:]
-    return data if hashlib.sha256(data).digest() == raw[:_DIGEST_BYTES] else None
+    data = memoryview(raw)[_DIGEST_BYTES:]
+    return bytes(data) if hashlib.sha256(data).digest() == raw[:_DIGEST_BYTES] else None
 
 
-def _write(path: Path, data: bytes) -> None:
-    write_atomically(path, hashlib.sha256(data).digest() + data)
-    _evict(path.parent)
+def write_entry(key: str, data: bytes) -> None:
+    """Keep an entry and drop those that were not used for longest. Where nothing can be written, nothing is kept."""
+    path = _path(key)
+    with contextlib.suppress(OSError):
+        write_atomically(path, hashlib.sha256(data).digest() + data)
+        _evict(path.parent)
+
+
+def _path(key: str) -> Path:
+    return cache_folder() / hashlib.sha256(f"{key}-{cpu_identity()}".encode()).hexdigest()
 
 
 def _evict(folder: Path) -> None:
-    """Drop the oldest entries above the limit."""
-    entries = sorted(folder.iterdir(), key=lambda p: p.stat().st_mtime)
-    for p in entries[:-_MAX_ENTRIES]:
-        p.unlink(missing_ok=True)
+    """Drop what was not used for longest, above the limits of number and size."""
+    with os.scandir(folder) as found:
+        entries = sorted(((e.stat().st_mtime, e.stat().st_size, e.path) for e in found), reverse=True)
+    total = 0
+    for i, (_, size, path) in enumerate(entries):
+        total += size
+        if i and (i >= _MAX_ENTRIES or total > _MAX_BYTES):
+            Path(path).unlink(missing_ok=True)

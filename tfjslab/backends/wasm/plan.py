@@ -4,30 +4,47 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from functools import cached_property, partial
+from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfjslab.backends.base import Buffer, PlanInfo
-from tfjslab.backends.describe import describe_records
+from tfjslab.backends.base import Buffer, Described, PlanInfo
 from tfjslab.backends.host import run_node
-from tfjslab.backends.wasm.builder import Builder, HostStep, Place
-from tfjslab.backends.wasm.engine import Instance, cached_module
-from tfjslab.backends.wasm.heap import align
-from tfjslab.backends.wasm.lowering import lower_program
-from tfjslab.backends.wasm.program import ARENA, BARRIER, SCRATCH, STAMPS, WAKE, Segment, assemble, first_slot
+from tfjslab.backends.wasm import plan_cache
+from tfjslab.backends.wasm.builder import HostStep, Place
+from tfjslab.backends.wasm.engine import Instance, Module, cached_module, find_module
+from tfjslab.backends.wasm.lowered import Lowered, lower
+from tfjslab.backends.wasm.program import ARENA, BARRIER, SCRATCH, STAMPS, WAKE, Segment, first_slot
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.specialize import Specialized
-from tfjslab.memory_plan import MemoryPlan, plan_memory
 from tfjslab.ops.registry import Spec
 
 if TYPE_CHECKING:
+    from tfjslab.backends.wasm.backend import WasmBackend
     from tfjslab.backends.wasm.session import WasmSession
 
 CLOCK_NAME = "WASI monotonic clock, read inside WebAssembly"
+
+
+def _lowered(
+    backend: WasmBackend, program: Specialized, outputs: Sequence[str],
+) -> tuple[Lowered, Module, bool, bool]:
+    """The lowered graph and its module, and whether the module and the lowering came from the disk."""
+    if len(program.graph.nodes) < plan_cache.MIN_NODES:
+        lowered = lower(backend, program, outputs)
+        return lowered, *cached_module(lowered.module_key, lowered.text), False
+    key = plan_cache.plan_key(backend, program, outputs)
+    kept = plan_cache.load(key, backend, program)
+    module = find_module(kept.module_key) if kept else None
+    if kept and module:
+        return kept, module, True, True
+    lowered = lower(backend, program, outputs)
+    module, cached = cached_module(lowered.module_key, lowered.text)
+    plan_cache.save(key, lowered)
+    return lowered, module, cached, False
 
 
 class WasmPlan:
@@ -49,57 +66,44 @@ class WasmPlan:
         self._views: dict[str, Array] = {}
         self._pointed: dict[str, int] = {}
         try:
-            self._describe = self._build(specialized, start)
+            self.info = self._build(specialized, start)
         except BaseException:
             self._release()
             raise
 
-    @cached_property
-    def info(self) -> PlanInfo:
-        """What the plan takes. Describing all commands takes time that a first inference need not wait for."""
-        return self._describe()
-
-    def _build(self, specialized: Specialized, start: float) -> Callable[[], PlanInfo]:
-        """Lower, lay out, compile, instantiate; gives what describes the result."""
-        backend = self._session.backend
-        builder = Builder(specialized, self._outputs, backend.lanes)
-        lower_program(builder, specialized)
-        buffers = builder.finish()
-        memory = plan_memory(buffers)
-        scratch = align(builder.scratch_bytes)
-        self._threads = backend.threads if any(c.parallel for r in builder.records for c in r.calls) else 1
-        self._program = assemble(builder.records, memory.offsets, backend.lanes, self._threads, scratch)
-        module, cached = cached_module(self._program.key, self._program.text)
-        self._place(builder, memory)
-        self._count = len(builder.records)
-        self._table = self._make_table(scratch * self._threads, self._count)
+    def _build(self, specialized: Specialized, start: float) -> PlanInfo:
+        """Lower, compile, lay out, instantiate."""
+        lowered, module, cached, kept = _lowered(self._session.backend, specialized, self._outputs)
+        self._program, self._threads, scratch = lowered, lowered.threads, lowered.scratch_bytes * lowered.threads
+        self._place(lowered)
+        self._table = self._make_table(scratch, lowered.num_records)
         self._instances += [Instance(module, self._heap.memory) for _ in range(self._threads)]
         for instance in self._instances:
-            for s in self._program.segments:
+            for s in lowered.segments:
                 if s.export:
                     instance.prepare(s.export, 3)
         weight_bytes = sum(map(self._session.constant_bytes, self._constants))
         compile_ms = (time.perf_counter() - start) * 1e3
-        details = {"scratch_bytes": scratch * self._threads, "tiles": builder.tiles}
-        return lambda: PlanInfo(
-            describe_records(builder, buffers), weight_bytes, memory.peak_bytes, memory.lower_bound_bytes, compile_ms,
-            cached=cached, threads=self._threads, clock=CLOCK_NAME, details=details,
+        tiles = {kind: str(t) for kind, t in lowered.tiles.items()}
+        details = {"scratch_bytes": scratch, "tiles": tiles, "lowering_cached": kept}
+        return PlanInfo(
+            Described(lowered.describe), weight_bytes, lowered.peak_bytes, lowered.lower_bound_bytes, compile_ms,
+            cached=cached, threads=lowered.threads, clock=CLOCK_NAME, details=details,
         )
 
     # ---- making ------------------------------------------------------------------------------------------------
 
     def _alloc(self, num_bytes: int) -> int:
-        block = self._heap.alloc(num_bytes)
-        self._blocks.append(block)
         # Padding lanes are computed along; zeros there cannot turn into slow denormals.
-        self._heap.view(block, (num_bytes,), np.dtype(np.uint8))[...] = 0
+        block = self._heap.alloc_zeroed(num_bytes)
+        self._blocks.append(block)
         return block
 
-    def _place(self, builder: Builder, memory: MemoryPlan) -> None:
+    def _place(self, lowered: Lowered) -> None:
         """Find addresses for the arena's buffers and the constants."""
-        arena = self._addresses["arena"] = self._alloc(memory.peak_bytes)
-        self._addresses.update({f"arena:{n}": arena + o for n, o in memory.offsets.items()})
-        for slot, constant in builder.constants.items():
+        arena = self._addresses["arena"] = self._alloc(lowered.peak_bytes)
+        self._addresses.update({f"arena:{n}": arena + o for n, o in lowered.offsets.items()})
+        for slot, constant in lowered.constants.items():
             self._addresses[slot] = self._session.hold_constant(constant)
             self._constants.append(constant.key)
 
@@ -212,7 +216,7 @@ class WasmPlan:
 
     def _read_stamps(self, host_ms: Mapping[int, float]) -> list[float]:
         """Milliseconds of each record: to its end from its start, or from the end of the record before."""
-        count = self._count
+        count = self._program.num_records
         raw = self._heap.view(self._stamps, (2 * count,), np.dtype(np.uint64)).astype(np.float64) / 1e6
         ms = [host_ms.get(i, 0.0) for i in range(count)]
         for segment in self._program.segments:

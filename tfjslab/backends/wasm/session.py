@@ -109,8 +109,8 @@ class WasmSession:
         with self._lock:
             found = self._constants.get(constant.key)
             if found is None:
-                array = constant.make()
-                found = _Stored(self.heap.store(array), array.nbytes, constant.source)
+                block = constant.make()
+                found = _Stored(self.heap.store(block), block.nbytes, constant.source)
                 self._constants[constant.key] = found
             found.holders += 1
             return found.address

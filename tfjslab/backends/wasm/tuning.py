@@ -14,7 +14,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -84,6 +84,14 @@ class Tuner:
                 with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
                     write_atomically(self._path, json.dumps(self._choices, indent=1).encode())
             return Tile(**self._choices[kind])
+
+    def agrees(self, chosen: Mapping[str, Tile]) -> bool:
+        """Whether all these tiles are what ``choose`` would answer without measuring.
+
+        Without calibration it answers the first candidates, which are known only to who asks.
+        """
+        with self._lock:
+            return not env().get("WASM_CALIBRATE") or all(self._choices.get(k) == asdict(t) for k, t in chosen.items())
 
     def _measure(self, tiles: tuple[Tile, ...], trial: Callable[[Tile], Trial]) -> Tile:
         """Run all candidates in turn, several rounds, and take the one with the smallest time."""

@@ -7,12 +7,14 @@ the caller has let go of Python's lock, which the worker needs for a moment, and
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
-from tfjslab.backends.wasm.engine import Instance, compile_text
+from tfjslab.backends.wasm.engine import Instance, Module, cached_module
 from tfjslab.backends.wasm.heap import Heap
 
 _POLLS = 20_000
@@ -32,6 +34,13 @@ _WAIT = """(module (import "env" "memory" (memory 1 65536 shared)) (export "memo
 Job = Callable[[int], None]
 
 
+@lru_cache(maxsize=1)
+def _wait_module() -> Module:
+    """The compiled functions, from the disk where they were made before."""
+    text = _WAIT.replace("{polls}", str(_POLLS))
+    return cached_module(hashlib.sha256(text.encode()).hexdigest(), lambda: text)[0]
+
+
 class Workers:
     """``count`` threads that run ``job(1)``, ``job(2)``, ... whenever the word at ``word`` changes.
 
@@ -46,7 +55,7 @@ class Workers:
         self._heap = heap
         self.word = heap.alloc(64)
         heap.view(self.word, (1,), np.dtype(np.int32))[0] = 0
-        module = compile_text(_WAIT.replace("{polls}", str(_POLLS)))
+        module = _wait_module()
         self._instances = [Instance(module, heap.memory) for _ in range(count + 1)]
         for instance in self._instances:
             instance.prepare("wait", 2)

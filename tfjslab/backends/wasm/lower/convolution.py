@@ -12,6 +12,7 @@ from tfjslab.backends.wasm.lower.matmul import lower_rows
 from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
 from tfjslab.backends.wasm.lower.product import Made, Pointwise, group_size, size_class, splat_round, tiles
 from tfjslab.backends.wasm.lower.registry import Specs, float_only, lowering
+from tfjslab.backends.wasm.packing import packer
 from tfjslab.backends.wasm.templates import kernel
 from tfjslab.backends.wasm.tuning import Tile, Trial
 from tfjslab.base.dtypes import Array
@@ -72,7 +73,7 @@ def biased_epilogue(b: Builder, group: Group) -> Epilogue:
 def filters(b: Builder, w: str, nr: int) -> Place:
     """Filters as [outputs / nr][inputs, ky, kx][nr]: packed once if constant, else by a copy in the plan."""
     kh, kw, cin, n = b.shape(w)
-    constant = b.packed(w, ("conv", nr), lambda array: pack_filters(array, nr))
+    constant = b.packed(w, ("conv", nr), pack_filters(nr))
     if constant is not None:
         return constant
     out = b.temporary(4 * kh * kw * cin * n)
@@ -84,6 +85,7 @@ def filters(b: Builder, w: str, nr: int) -> Place:
     return out
 
 
+@packer
 def pack_filters(w: Array, nr: int) -> Array:
     """HWIO filters as [O / nr][I * H * W][nr]: a view where that can be, since it is copied into the heap anyway."""
     kh, kw, cin, n = w.shape

@@ -11,6 +11,7 @@ from tfjslab.backends.wasm.layouts import Layout, pitch
 from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
 from tfjslab.backends.wasm.lower.product import Pointwise, size_class
 from tfjslab.backends.wasm.lower.registry import Specs, float_only, lowering
+from tfjslab.backends.wasm.packing import Padded, Part, packer
 from tfjslab.backends.wasm.templates import Kernel, kernel
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import Shape, size_of
@@ -107,13 +108,7 @@ def _lower_wide(b: Builder, group: Group, extent: tuple[int, int, int]) -> None:
 def _rows_with_pitch(b: Builder, value: str, k: int, n: int, *, transposed: bool) -> Place:
     """The right operand as k rows of n floats, ``pitch`` apart."""
     step = pitch(n, n)
-
-    def wide(array: Array) -> Array:
-        padded = np.zeros((k, step), np.float32)
-        padded[:, :n] = array.reshape(n, k).T if transposed else array.reshape(k, n)
-        return padded
-
-    constant = b.packed(value, ("rows with pitch", transposed), wide)
+    constant = b.packed(value, ("rows with pitch", transposed), pack_rows(k, n, transposed))
     if constant is not None:
         return constant
     out = b.temporary(4 * k * step)
@@ -150,7 +145,7 @@ def _right(b: Builder, value: str, extent: tuple[int, int, int, int], *, transpo
     panels = -(-n // panel)
     num_bytes = 4 * panels * k * panel
     how = ("dense", panel, transposed)
-    constant = b.packed(value, how, lambda array: pack(array, extent, transposed=transposed))
+    constant = b.packed(value, how, pack_panels(extent, transposed))
     if constant is not None:
         return constant, num_bytes
     out = b.temporary(batch * num_bytes)
@@ -170,13 +165,21 @@ def _right(b: Builder, value: str, extent: tuple[int, int, int, int], *, transpo
     return out, num_bytes
 
 
-def pack(w: Array, extent: tuple[int, int, int, int], *, transposed: bool) -> Array:
+@packer
+def pack_rows(w: Array, k: int, n: int, transposed: bool) -> Padded:  # noqa: FBT001 - packers take positions
+    """A matrix [k, n] (or [n, k]) as k rows of n floats, ``pitch`` apart."""
+    m = w.reshape(n, k).T if transposed else w.reshape(k, n)
+    return Padded((k, pitch(n, n)), w.dtype, ((np.s_[:, :n], m),))
+
+
+@packer
+def pack_panels(w: Array, extent: tuple[int, int, int, int], transposed: bool) -> Padded:  # noqa: FBT001 - as above
     """Matrices [batch, k, n] (or [batch, n, k]) as zero-padded column panels."""
     batch, k, n, panel = extent
     m = w.reshape(batch, n, k).swapaxes(1, 2) if transposed else w.reshape(batch, k, n)
-    panels = -(-n // panel)
-    if n % panel:
-        wide = np.zeros((batch, k, panels * panel), np.float32)
-        wide[:, :, :n] = m
-        m = wide
-    return m.reshape(batch, k, panels, panel).transpose(0, 2, 1, 3)
+    whole, rest = divmod(n, panel)
+    panels = m[:, :, : whole * panel].reshape(batch, k, whole, panel).transpose(0, 2, 1, 3)
+    parts: list[Part] = [(np.s_[:, :whole], panels)]
+    if rest:
+        parts.append((np.s_[:, whole, :, :rest], m[:, :, whole * panel :]))
+    return Padded((batch, whole + bool(rest), k, panel), w.dtype, tuple(parts))

@@ -20,6 +20,7 @@ from tfjslab.backends.wasm.layouts import (
 from tfjslab.backends.wasm.lower.convolution import biased_epilogue, refuses_window
 from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
 from tfjslab.backends.wasm.lower.registry import lowering
+from tfjslab.backends.wasm.packing import packer
 from tfjslab.backends.wasm.templates import Kernel, kernel
 from tfjslab.backends.wasm.tuning import Tile, Trial
 from tfjslab.base.dtypes import Array
@@ -95,7 +96,7 @@ def depthwise_weights(b: Builder, group: Group) -> Place:
     """Filters as [channel][tap]: packed once if constant, else by a copy in the plan."""
     w = group.core_node.inputs[1]
     kh, kw, c, m = b.shape(w)
-    constant = b.packed(w, "depthwise", _pack)
+    constant = b.packed(w, "depthwise", pack_depthwise())
     if constant is not None:
         return constant
     weights = b.temporary(4 * c * m * kh * kw)
@@ -103,7 +104,9 @@ def depthwise_weights(b: Builder, group: Group) -> Place:
     return weights
 
 
-def _pack(w: Array) -> Array:
+@packer
+def pack_depthwise(w: Array) -> Array:
+    """HWIM filters as [I * M][H * W]."""
     kh, kw, c, m = w.shape
     return w.transpose(2, 3, 0, 1).reshape(c * m, kh * kw)
 
