@@ -15,7 +15,7 @@ from tfjslab.ops.conformance import cases
 from tfjslab.ops.quantized import SHORT_LIMIT, short_sums
 
 _KERNELS = ("QuantizedConv2D", "QuantizedDepthwiseConv2D", "QuantizedDense", "QuantizedAdd", "QuantizedPool",
-            "Quantize", "Dequantize", "DynamicQuantizedDense")
+            "Quantize", "Dequantize", "DynamicQuantizedDense", "QuantizedPrelu")
 
 
 @pytest.fixture(name="session", params=["plain", "simd", "threads"])
@@ -29,7 +29,8 @@ def _session(request):
 def test_kernels_are_bit_equal_to_the_definition(session, name):
     """Weights are constant, as in every model that was quantized."""
     for check in cases({name}):
-        ran = run_node(session, registry.get(name), check.inputs, check.attrs, 1, constant="filter" in check.op.inputs)
+        constant = bool({"filter", "slope"}.intersection(check.op.inputs))
+        ran = run_node(session, registry.get(name), check.inputs, check.attrs, 1, constant=constant)
         assert ran is not None
         wanted = check.op.run(check.inputs, check.attrs)[0]
         found = next(iter(ran[0].values()))
@@ -39,6 +40,17 @@ def test_kernels_are_bit_equal_to_the_definition(session, name):
         several = check.op.name == "QuantizedDepthwiseConv2D" and check.inputs[1].shape[3] > 1
         assert left == (["no WebAssembly kernel for a multiplier of 2"] if several else
                         ["empty tensor"] if not all(x.size for x in check.inputs) else [])
+
+
+@pytest.mark.parametrize("name", ["PadV2", "Concat", "Reshape"])
+def test_bytes_are_moved_without_the_host(session, name):
+    """Padding, joining and reshaping of activations, whatever the length of runs."""
+    found = [c for c in cases({name}) if c.inputs[0].dtype == np.int8]
+    assert found
+    for check in found:
+        ran = run_node(session, registry.get(name), check.inputs, check.attrs, 1, constant=False)
+        np.testing.assert_array_equal(next(iter(ran[0].values())), check.op.run(check.inputs, check.attrs)[0])
+        assert [c.reason for c in ran[1] if c.fallback] == []
 
 
 @settings(max_examples=60, deadline=None)

@@ -152,7 +152,7 @@ def _show_weights(console: Console, data: dict[str, Any]) -> None:
 def _show_nodes(console: Console, data: dict[str, Any]) -> None:
     rows = [(n["name"], n["op"], n["precision"], _number(n["alone_db"]), _number(n["accumulated_db"]), n["reason"])
             for n in data["nodes"]]
-    columns = ("node", "op", "runs in", "alone dB", "accumulated dB", "why float32")
+    columns = ("node", "op", "runs in", "alone dB", "accumulated dB", "remark")
     print_table(console, "Nodes, signal to noise of each output", columns, rows, left=3)
 
 

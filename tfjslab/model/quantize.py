@@ -24,15 +24,16 @@ from tfjslab.model.model import Model
 from tfjslab.ops.registry import Spec
 from tfjslab.passes.registry import run_passes
 from tfjslab.quantization.calibrate import Observed, calibration_batches, check_method
-from tfjslab.quantization.choose import Choice, choose
+from tfjslab.quantization.choose import MERGED, Choice, choose
 from tfjslab.quantization.metrics import classes_of, cosine, sqnr_db, top1_agreement
 from tfjslab.quantization.report import NodeReport, OutputReport, QuantizationReport, WeightReport
 from tfjslab.quantization.rewrite import Rewritten, encoded, rewrite
 from tfjslab.quantization.scheme import Scale
+from tfjslab.quantization.split import split_activations
 
 INT8, DYNAMIC = "int8", "dynamic-int8"
 KINDS = (INT8, DYNAMIC, *QUANTIZATIONS)
-_INT8_FORMS = ("conv", "depthwise", "dense", "add", "clamp", "max", "mean")
+_INT8_FORMS = ("conv", "depthwise", "dense", "add", "clamp", "prelu", "max", "mean", "move", "pad", "concat")
 Batches = Sequence[Mapping[str, Array]]
 
 
@@ -76,6 +77,8 @@ def quantize(
     else:
         batches = calibration_batches(calibration, model.inputs)
     graph, left_out = _fused(model.graph, exclude)
+    if kind == INT8:
+        graph = split_activations(graph)
     specs = specialize(graph, _feed_specs(graph, batches[0])).specs
     choices = _choices(graph, specs, left_out, kind)
     if not any(c.form for c in choices):
@@ -179,34 +182,38 @@ def _node_reports(
     inputs = {p.value: batches[0][p.name] for p in plain.inputs}
     values = [v for v in wanted if v not in inputs]
     real = {**inputs, **(_run(plain, batches[0], values) if values else {})}
-    names = [made.integers[c.node.name] for c in chosen]
+    names = [made.integers[c.node.name] for c in chosen if c.form != MERGED]
     integers = _run(new, batches[0], names) if names else {}
     found = []
     for c in choices:
-        if c.node.name not in made.integers or not c.form:
-            found.append(NodeReport(c.node.name, c.node.op, DYNAMIC if c.form else "float32", c.reason))
+        name, op = c.node.name, c.node.op
+        if name not in made.integers or not c.form:
+            precision = "float32" if not c.form else INT8 if c.form == MERGED else DYNAMIC
+            found.append(NodeReport(name, op, precision, c.reason))
             continue
-        scale = made.encodings[c.node.name]
-        accumulated = scale.decode(integers[made.integers[c.node.name]])
+        scale, alone = made.encodings[name], _alone(c, made, real)
+        accumulated = scale.decode(integers[made.integers[name]])
         found.append(NodeReport(
-            c.node.name, c.node.op, INT8, "", sqnr_db(real[c.node.name], scale.decode(_alone(c, made, real))),
-            sqnr_db(real[c.node.name], accumulated),
+            name, op, INT8, "", None if alone is None else sqnr_db(real[name], scale.decode(alone)),
+            sqnr_db(real[name], accumulated),
         ))
     return tuple(found)
 
 
-def _alone(choice: Choice, made: Rewritten, real: Mapping[str, Array]) -> Array:
-    """The integer output of one node on encoded float32 inputs."""
+def _alone(choice: Choice, made: Rewritten, real: Mapping[str, Array]) -> Array | None:
+    """The integer output of one node on encoded float32 inputs; None where it works on others' integers."""
     producer = made.graph.producers()[made.integers[choice.node.name]]
-    source = {made.integers[v]: v for v in choice.node.inputs if v in made.integers}
+    source = {made.integers[v]: v for v in real if v in made.integers}
     given = []
     for v in producer.inputs:
         if v in source:
             scale = made.encodings[source[v]]
             q = np.clip(np.rint(real[source[v]] / scale.scale) + scale.zero, 0, 127)
             given.append(q.astype(np.int8))
-        else:
+        elif v in made.graph.constants:
             given.append(made.graph.constants[v])
+        else:
+            return None
     return producer.definition.run(given, producer.attrs)[0]
 
 

@@ -37,6 +37,10 @@ def _infer_pad(ins: Specs, attrs: Attrs) -> list[Spec]:
         Case((T((1, 3, 3, 16)),), {"paddings": [[0, 0], [0, 0], [0, 0], [0, 16]]}),
         Case((T((3,), "int32", -9, 9),), {"paddings": [[2, 0]], "constant_value": -1}),
         Case((T((0, 2)),), {"paddings": [[1, 1], [0, 0]]}), Case((T(()),), {"paddings": []}),
+        Case((T((1, 3, 5, 24), "int8", 0, 127),), {"paddings": [[0, 0], [0, 0], [0, 0], [0, 6]], "constant_value": 9}),
+        Case((T((2, 3, 4, 7), "int8", 0, 127),), {"paddings": [[1, 0], [1, 2], [3, 1], [1, 2]], "constant_value": 5}),
+        Case((T((4, 150), "int8", 0, 127),), {"paddings": [[0, 1], [0, 0]], "constant_value": 127}),
+        Case((T((0, 2), "int8", 0, 127),), {"paddings": [[1, 1], [0, 0]], "constant_value": 3}),
     ))
 def pad(x: Array, paddings: Pairs, constant_value: float) -> Array:
     """Put a constant around."""

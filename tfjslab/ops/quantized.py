@@ -218,6 +218,48 @@ def quantized_add(a: Array, b: Array, *, a_multiplier: int, b_multiplier: int, o
     return np.asarray(np.clip(shift_right(sums, shift), 0, HIGHEST), np.int8)
 
 
+def _infer_prelu(ins: Specs, _attrs: Attrs) -> list[Spec]:
+    _check("QuantizedPrelu", ins, ("int8", "int8", "int32"))
+    shape = ins[0].known_shape
+    if ins[0].shape != ins[1].shape or not shape or ins[2].known_shape != shape[-1:]:
+        shapes = ", ".join(str(list(s.known_shape)) for s in ins)
+        raise ShapeError(f"QuantizedPrelu: shapes {shapes}; expected two equal ones [.., channels] and [channels]")
+    return [Spec(ins[0].shape, "int8")]
+
+
+_PRELU = {"a_multiplier": 15000, "b_multiplier": 9000, "offset": -1500000, "shift": 7, "positive": 16000,
+          "out_zero": 40, "out_shift": 22}
+_SLOPES = T((16,), "int32", -9000, 9000)
+
+
+@op("QuantizedPrelu", "a b slope", infer=_infer_prelu,
+    attrs=(Attr("a_multiplier", "int"), Attr("b_multiplier", "int"), Attr("offset", "int"), _SHIFT,
+           Attr("positive", "int"), _OUT_ZERO, Attr("out_shift", "int")), cases=(
+        # 3 * 4 + 5 * 2 - 32 = -10; -10 * 6 / 4 = -15; 20 - 15. Then 3 * 8 + 5 * 2 - 32 = 2; 2 * 10 / 4; 20 + 5.
+        Case((T((2, 1), "int8", values=[4, 8]), T((2, 1), "int8", values=[2, 2]), T((1,), "int32", values=[6])),
+             {"a_multiplier": 3, "b_multiplier": 5, "offset": -32, "shift": 0, "positive": 10, "out_zero": 20,
+              "out_shift": 2}, expect=[5, 25]),
+        Case((_x(2, 5, 3, 16), _x(2, 5, 3, 16), _SLOPES), _PRELU),
+        Case((_x(1, 33, 31, 7), _x(1, 33, 31, 7), T((7,), "int32", -9000, 9000)), _PRELU),
+        Case((_x(3, 24), _x(3, 24), T((24,), "int32", -9000, 9000)), {**_PRELU, "b_multiplier": 0}),
+        Case((_x(1, 64, 40, 48), _x(1, 64, 40, 48), T((48,), "int32", -9000, 9000)), _PRELU),
+        Case((_x(0, 16), _x(0, 16), _SLOPES), _PRELU),
+    ))
+def quantized_prelu(
+    a: Array, b: Array, slope: Array, *, a_multiplier: int, b_multiplier: int, offset: int, shift: int, positive: int,
+    out_zero: int, out_shift: int,
+) -> Array:
+    """A sum as of QuantizedAdd, but in 16 bits, where 0 stands for 0; then each side of 0 has a slope of its own.
+
+    The output is (sum * positive, or sum * slope of the channel where it is negative) / 2**out_shift + out_zero.
+    Multipliers and slopes have 15 bits and a sign.
+    """
+    wide = a.astype(np.int64) * a_multiplier + b.astype(np.int64) * b_multiplier + offset
+    short = np.clip(shift_right(wide, shift), -(1 << 15), (1 << 15) - 1)
+    sloped = np.where(short < 0, short * slope.astype(np.int64), short * positive)
+    return np.asarray(np.clip(shift_right(sloped + (out_zero << out_shift), out_shift), 0, HIGHEST), np.int8)
+
+
 def quantized_pool_window(x: Specs, attrs: Attrs) -> Window:
     """The window of a QuantizedPool."""
     return pool_window("QuantizedPool", x[0].known_shape, {**attrs, **_NHWC})

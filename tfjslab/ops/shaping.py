@@ -39,7 +39,7 @@ def _infer_reshape(ins: Specs, attrs: Attrs) -> list[Spec]:
         Case((T((2, 3), values=range(6)),), {"shape": [3, -1]}, expect=range(6)),
         Case((T((2, 3, 4)),), {"shape": [-1]}),
         Case((T((1,)),), {"shape": []}), Case((T((0, 3)),), {"shape": [3, 0]}),
-        Case((T((4,), "bool"),), {"shape": [2, 2]}),
+        Case((T((4,), "bool"),), {"shape": [2, 2]}), Case((T((3, 7), "int8", 0, 127),), {"shape": [21, 1]}),
     ))
 def reshape(x: Array, shape: Shape) -> Array:
     """The same elements in another shape; one length may be -1."""

@@ -248,6 +248,8 @@ def _infer_concat(ins: Specs, attrs: Attrs) -> list[Spec]:
         Case((T((2, 3, 4)), T((2, 1, 4)), T((2, 0, 4))), {"axis": 1}), Case((T((2, 3)), T((5, 3))), {"axis": 0}),
         Case((T((2, 3, 4)), T((2, 3, 7))), {"axis": -1}), Case((T((3,), "int32", -5, 5), T((2,), "int32", -5, 5))),
         Case((T((2, 2), "bool"),)),
+        Case((T((2, 3, 5), "int8", 0, 127), T((2, 1, 5), "int8", 0, 127), T((2, 0, 5), "int8", 0, 127)), {"axis": 1}),
+        Case((T((1, 4, 150), "int8", 0, 127), T((1, 4, 33), "int8", 0, 127)), {"axis": -1}),
     ))
 def concat(*xs: Array, axis: int) -> Array:
     """Join along an axis."""

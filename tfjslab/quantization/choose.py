@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,9 +22,16 @@ _MAX_WINDOW = 258  # elements whose sum of 0..127 fits 16 bits
 _SPATIAL = (1, 2)
 
 
+_MOVES = ("move", "pad", "concat")
+MERGED = "merged"
+
+
 @dataclass(frozen=True)
 class Choice:
-    """``form`` is how the node runs in integers, "" when it stays float32 for ``reason``."""
+    """``form`` is how the node runs in integers, "" when it stays float32 for ``reason``.
+
+    A ``merged`` sum has no tensor of its own: the activation behind it adds as well, as ``reason`` tells.
+    """
 
     node: Node
     form: str
@@ -35,13 +42,38 @@ def choose(
     graph: Graph, specs: Mapping[str, Spec], exclude: Collection[str], forms: Collection[str],
 ) -> tuple[Choice, ...]:
     """One choice for each node, in order; the nodes in ``exclude`` stay float32."""
-    found = []
+    found: list[Choice] = []
+    integer: dict[str, bool] = {}
     for node in graph.nodes:
         form, reason = ("", "excluded by the caller") if node.name in exclude else _form(node, graph, specs)
         if form and form not in forms:
             form, reason = "", f"{node.op} is not run in integers by this kind"
+        if form in _MOVES and not any(integer.get(v) for v in node.inputs):
+            form, reason = "", "what it moves is not in integers"
+        integer[node.name] = bool(form)
         found.append(Choice(node, form, reason))
-    return tuple(found)
+    return _merged(graph, found)
+
+
+def _merged(graph: Graph, choices: Sequence[Choice]) -> tuple[Choice, ...]:
+    """Let an activation that is alone behind a sum take it in: one rounding less, and a range that it cut already."""
+    readers: dict[str, list[str]] = {}
+    for node in graph.nodes:
+        for v in node.uses:
+            readers.setdefault(v, []).append(node.name)
+    kept = {p.value for p in graph.outputs}
+    active = {c.node.name: c for c in choices if c.form in ("clamp", "prelu")}
+
+    def merge(c: Choice) -> Choice:
+        behind = readers.get(c.node.name, [])
+        if c.form != "add" or len(behind) != 1 or behind[0] not in active or c.node.name in kept:
+            return c
+        reader = active[behind[0]].node
+        if reader.inputs[0] != c.node.name or reader.uses.count(c.node.name) != 1:
+            return c
+        return replace(c, form=MERGED, reason=f"in one step with '{reader.name}'")
+
+    return tuple(map(merge, choices))
 
 
 def _form(node: Node, graph: Graph, specs: Mapping[str, Spec]) -> tuple[str, str]:
@@ -102,6 +134,44 @@ def _clamp(node: Node, _graph: Graph, specs: Mapping[str, Spec]) -> tuple[str, s
     return ("clamp", "") if dtype == "float32" else ("", f"it clamps {dtype}")
 
 
+def slopes_of(node: Node, graph: Graph, channels: int) -> Array | None:
+    """The slope of each channel below 0; None when it is not constant or not one for each channel."""
+    if node.op == "LeakyRelu":
+        return np.full(channels, node.attrs["alpha"], np.float32)
+    array = graph.constants.get(node.inputs[1])
+    if array is None or array.size not in (1, channels) or (array.shape and array.shape[-1] != array.size):
+        return None
+    return np.broadcast_to(array.reshape(-1), channels)
+
+
+def _prelu(node: Node, graph: Graph, specs: Mapping[str, Spec]) -> tuple[str, str]:
+    spec = specs[node.inputs[0]]
+    if spec.dtype != "float32" or not spec.known_shape:
+        return "", "it is not an activation of channels"
+    slopes = slopes_of(node, graph, spec.known_shape[-1])
+    if slopes is None or not np.isfinite(slopes).all():
+        return "", "its slopes are not constant, one for each channel"
+    return "prelu", ""
+
+
+def _move(node: Node, _graph: Graph, specs: Mapping[str, Spec]) -> tuple[str, str]:
+    dtype = specs[node.inputs[0]].dtype
+    return ("move", "") if dtype == "float32" else ("", f"it moves {dtype}")
+
+
+def _pad(node: Node, _graph: Graph, specs: Mapping[str, Spec]) -> tuple[str, str]:
+    dtype, value = specs[node.inputs[0]].dtype, node.attrs["constant_value"]
+    if dtype != "float32" or value != 0:
+        return "", f"it pads with {value:g}" if dtype == "float32" else f"it pads {dtype}"
+    return "pad", ""
+
+
+def _concat(node: Node, graph: Graph, specs: Mapping[str, Spec]) -> tuple[str, str]:
+    if any(specs[v].dtype != "float32" or v in graph.constants for v in node.inputs):
+        return "", "it joins what is not an activation"
+    return "concat", ""
+
+
 def _pool(node: Node, _graph: Graph, specs: Mapping[str, Spec]) -> tuple[str, str]:
     shape = specs[node.inputs[0]].known_shape
     if specs[node.inputs[0]].dtype != "float32" or len(shape) != _IMAGE_RANK:
@@ -125,5 +195,6 @@ def _pool(node: Node, _graph: Graph, specs: Mapping[str, Spec]) -> tuple[str, st
 
 _FINDERS: dict[str, Callable[[Node, Graph, Mapping[str, Spec]], tuple[str, str]]] = {
     **dict.fromkeys(_CONVS, _conv), "BatchMatMul": _dense, "_FusedMatMul": _dense, "Add": _add, "MaxPool": _pool,
-    "AvgPool": _pool, "Mean": _pool, "Relu": _clamp, "Relu6": _clamp,
+    "AvgPool": _pool, "Mean": _pool, "Relu": _clamp, "Relu6": _clamp, "Prelu": _prelu, "LeakyRelu": _prelu,
+    "Reshape": _move, "Squeeze": _move, "ExpandDims": _move, "PadV2": _pad, "Concat": _concat,
 }

@@ -7,16 +7,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tfjslab.base.dtypes import Array
+from tfjslab.base.errors import UsageError
 from tfjslab.graph.ir import Graph, Node
 from tfjslab.graph.verify import verify
 from tfjslab.ops import registry
 from tfjslab.ops.registry import Spec
 from tfjslab.ops.window import pair
-from tfjslab.quantization.choose import Choice, dense_weights
+from tfjslab.quantization.choose import MERGED, Choice, dense_weights, slopes_of
 from tfjslab.quantization.scheme import (
     Scale,
     add_parameters,
     mean_parameters,
+    prelu_parameters,
     quantize_symmetric,
     quantize_weights,
 )
@@ -37,6 +39,7 @@ class Rewriter:
     encodings: dict[str, Scale] = field(default_factory=dict)
     floats: set[str] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
+    merged: dict[str, Node] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Inputs and constants are float32 at the start."""
@@ -87,6 +90,15 @@ class Rewriter:
             self.real(v)
         self.nodes.append(node)
         self.floats.update(node.outputs)
+
+    def merge(self, node: Node) -> None:
+        """Leave a sum to the activation behind it."""
+        self.merged[node.name] = node
+
+    def operands(self, node: Node) -> tuple[str, ...]:
+        """The values that an activation works on: its input, or the two of the sum that it takes in."""
+        before = self.merged.get(node.inputs[0])
+        return node.inputs[:1] if before is None else before.inputs
 
     def constant(self, name: str, array: Array) -> str:
         """Add a constant."""
@@ -156,18 +168,63 @@ def _by_multiplier(_node: Node, filters: Array) -> Array:
     return filters.reshape(*filters.shape[:2], -1)
 
 
+_NOTHING = Scale(0.0, 0)  # of a second operand that counts for nothing
+
+
+def _sum(r: Rewriter, operands: Sequence[str], target: Scale) -> tuple[tuple[str, str], dict[str, int]]:
+    """The inputs and attributes of a QuantizedAdd of one or two operands."""
+    names = [r.integer(v) for v in operands]
+    scales = [*(r.encodings[v] for v in operands), _NOTHING]
+    return (names[0], names[-1]), add_parameters(scales[0], scales[1], target)
+
+
 def _add(r: Rewriter, node: Node) -> None:
-    a, b = (r.integer(v) for v in node.inputs)
-    ea, eb = (r.encodings[v] for v in node.inputs)
     target = r.scales[node.name]
-    r.quantized(node, "QuantizedAdd", (a, b), target, add_parameters(ea, eb, target))
+    inputs, attrs = _sum(r, node.inputs, target)
+    r.quantized(node, "QuantizedAdd", inputs, target, attrs)
 
 
 def _clamp(r: Rewriter, node: Node) -> None:
-    """A ReLU: the output's encoding begins at 0, where integers are cut off. The second operand counts for nothing."""
-    x, target = r.integer(node.inputs[0]), r.scales[node.name]
-    source = r.encodings[node.inputs[0]]
-    r.quantized(node, "QuantizedAdd", (x, x), target, add_parameters(source, Scale(0.0, 0), target))
+    """A ReLU: the output's encoding begins at 0, where integers are cut off."""
+    target = r.scales[node.name]
+    inputs, attrs = _sum(r, r.operands(node), target)
+    r.quantized(node, "QuantizedAdd", inputs, target, attrs)
+
+
+def _prelu(r: Rewriter, node: Node) -> None:
+    operands, target = r.operands(node), r.scales[node.name]
+    names = [r.integer(v) for v in operands]
+    scales = [*(r.encodings[v] for v in operands), _NOTHING]
+    slopes = slopes_of(node, r.graph, r.specs[node.name].known_shape[-1])
+    if slopes is None:  # ``choose`` has asked already
+        raise UsageError(f"node '{node.name}': no slope for each channel")
+    attrs, whole = prelu_parameters(scales[0], scales[1], r.scales[node.inputs[0]].peak, target, slopes)
+    inputs = (names[0], names[-1], r.constant(f"{node.name}/slope", whole))
+    r.quantized(node, "QuantizedPrelu", inputs, target, attrs)
+
+
+def _move(r: Rewriter, node: Node) -> None:
+    """The op itself, on bytes, with the encoding of what it moves."""
+    x = r.integer(node.inputs[0])
+    r.quantized(node, node.op, (x,), r.encodings[node.inputs[0]], node.attrs)
+
+
+def _pad(r: Rewriter, node: Node) -> None:
+    x = r.integer(node.inputs[0])
+    scale = r.encodings[node.inputs[0]]
+    r.quantized(node, node.op, (x,), scale, {**node.attrs, "constant_value": float(scale.zero)})
+
+
+def _concat(r: Rewriter, node: Node) -> None:
+    """Inputs take the encoding of the output, those that have another are requantized."""
+    target, names = r.scales[node.name], []
+    for v in node.inputs:
+        name = r.integer(v)
+        if r.encodings[v] != target:
+            inputs, attrs = _sum(r, (v,), target)
+            name = r.emit(r.name(f"{node.name}/{v}/int8"), "QuantizedAdd", inputs, node.layer, attrs)
+        names.append(name)
+    r.quantized(node, node.op, names, target, node.attrs)
 
 
 def _max(r: Rewriter, node: Node) -> None:
@@ -212,6 +269,11 @@ _FORMS: dict[str, Callable[[Rewriter, Node], None]] = {
     "dense": _weighted("QuantizedDense", dense_weights),
     "add": _add,
     "clamp": _clamp,
+    "prelu": _prelu,
+    MERGED: Rewriter.merge,
+    "move": _move,
+    "pad": _pad,
+    "concat": _concat,
     "max": _max,
     "mean": _mean,
     "dynamic": _dynamic,

@@ -26,6 +26,11 @@ class Scale:
     scale: float
     zero: int
 
+    @property
+    def peak(self) -> float:
+        """The largest distance from 0 that it can tell."""
+        return self.scale * max(self.zero, HIGHEST - self.zero)
+
     def decode(self, q: Array) -> Array:
         """The real values, in float32."""
         return np.asarray((q.astype(np.int32) - self.zero).astype(np.float32) * np.float32(self.scale))
@@ -113,6 +118,23 @@ def add_parameters(a: Scale, b: Scale, out: Scale) -> dict[str, int]:
         "a_multiplier": ma, "b_multiplier": mb, "offset": (out.zero << shift) - ma * a.zero - mb * b.zero,
         "shift": shift,
     }
+
+
+def prelu_parameters(a: Scale, b: Scale, peak: float, out: Scale, slopes: Array) -> tuple[dict[str, int], Array]:
+    """The attributes and the slopes of a QuantizedPrelu; sums are within ``peak`` of 0, twice that still fits."""
+    top = (1 << MULTIPLIER_BITS) - 1
+    unit = max(peak / (1 << (MULTIPLIER_BITS - 1)), max(a.scale, b.scale) / top)
+    ratios = a.scale / unit, b.scale / unit
+    shift = min(max(math.floor(14 - math.log2(max(ratios))), 0), 20)
+    ma, mb = (min(round(r * 2.0**shift), top) for r in ratios)
+    steps = np.concatenate([[1.0], slopes.astype(np.float64)]) * unit / out.scale
+    # A sum of 16 bits times a slope, and the output's zero, shifted, must stay below 2**31 together.
+    out_shift = min(max(math.floor(14 - math.log2(np.abs(steps).max())), 0), 22)
+    whole = np.clip(np.rint(steps * 2.0**out_shift), -top, top).astype(np.int32)
+    return {
+        "a_multiplier": ma, "b_multiplier": mb, "offset": -ma * a.zero - mb * b.zero, "shift": shift,
+        "positive": int(whole[0]), "out_zero": out.zero, "out_shift": out_shift,
+    }, whole[1:]
 
 
 def mean_parameters(source: Scale, out: Scale, count: int) -> dict[str, int]:

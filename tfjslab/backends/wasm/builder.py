@@ -203,8 +203,8 @@ class Builder:
         """Let a value be another's bytes (reshape); an output gets its own copy."""
         place = self.rows(source)
         if value in self.outputs:
-            size = self.spec(value).size
-            self.copy(place, self.new(value), (1, size), (size, 1), (size, 1))
+            words = -(-self.spec(value).num_bytes // 4)  # a rest of bytes is rounded, as in _copy_out
+            self.copy(place, self.new(value), (1, words), (words, 1), (words, 1))
         else:
             self._places[value, Layout.ROWS] = place
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tfjslab.backends.strides import row_strides
 from tfjslab.backends.wasm.builder import Builder, Place
 from tfjslab.backends.wasm.layouts import Layout, pitch, plane_floats
+from tfjslab.backends.wasm.lower.byte_moves import concat_bytes, pad_bytes
 from tfjslab.backends.wasm.lower.registry import Specs, lowering
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
 from tfjslab.graph.ir import Node
@@ -15,6 +16,7 @@ from tfjslab.passes.fusion import Group
 
 _IMAGE_RANK = 4
 _WORD_DTYPES = ("float32", "int32")
+_BYTES = "int8"
 
 
 def refuses_words(node: Node, specs: Specs) -> str:
@@ -23,7 +25,12 @@ def refuses_words(node: Node, specs: Specs) -> str:
     return f"no WebAssembly kernel for {', '.join(sorted(found))}" if found else ""
 
 
-@lowering("Reshape", "Identity", "ExpandDims", "Squeeze", refuses=refuses_words)
+def _refuses_but_bytes(node: Node, specs: Specs) -> str:
+    """As ``refuses_words``, but activations of one byte are moved as well."""
+    return "" if {specs[v].dtype for v in (*node.inputs, *node.outputs)} == {_BYTES} else refuses_words(node, specs)
+
+
+@lowering("Reshape", "Identity", "ExpandDims", "Squeeze", refuses=_refuses_but_bytes)
 def lower_alias(b: Builder, group: Group) -> None:
     """The same bytes under another shape. Planes stay planes when the shape stays."""
     source = group.core_node.inputs[0]
@@ -54,12 +61,15 @@ def lower_slice(b: Builder, group: Group) -> None:
     b.copy(b.rows(x) + 4 * start, b.new(group.output), out, strides, row_strides(out))
 
 
-@lowering("Concat", refuses=refuses_words)
+@lowering("Concat", refuses=_refuses_but_bytes)
 def lower_concat(b: Builder, group: Group) -> None:
     """Each input goes to its place; along channels of planes that is whole planes."""
     core = group.core_node
     out = b.shape(group.output)
     axis = normalize_axis(core.attrs["axis"], len(out))
+    if b.spec(group.output).dtype == _BYTES:
+        concat_bytes(b, core.inputs, group.output, axis)
+        return
     if len(out) == _IMAGE_RANK and axis == _IMAGE_RANK - 1 and all(map(b.has_planes, core.inputs)):
         n, h, w, c = out
         step = pitch(h * w, w)
@@ -78,8 +88,10 @@ def lower_concat(b: Builder, group: Group) -> None:
 
 
 def _refuses_pad(node: Node, specs: Specs) -> str:
-    value = node.attrs["constant_value"]
-    if specs[node.inputs[0]].dtype != "float32" and value:
+    value, dtype = node.attrs["constant_value"], specs[node.inputs[0]].dtype
+    if dtype == _BYTES:
+        return ""
+    if dtype != "float32" and value:
         return "no WebAssembly kernel for padding integers with other than 0"
     if math.isnan(value):
         return "no WebAssembly kernel for padding with NaN"
@@ -110,11 +122,14 @@ def lower_pad(b: Builder, group: Group) -> None:
     core = group.core_node
     x, value = core.inputs[0], core.attrs["constant_value"]
     shape, out = b.shape(x), b.shape(group.output)
+    before = tuple(p[0] for p in core.attrs["paddings"])
+    if b.spec(x).dtype == _BYTES:
+        pad_bytes(b, x, group.output, before, int(value))
+        return
     room = b.grow_planes(x, group.output) if _adds_channels(core, shape) else None
     if room:
         b.fill(room, plane_floats(out) - plane_floats(shape), value)
         return
-    before = tuple(p[0] for p in core.attrs["paddings"])
     if len(shape) == _IMAGE_RANK and b.has_planes(x):
         source, place = b.planes(x), b.new(group.output, Layout.PLANES)
         b.fill(place, size_of((out[0], out[3])) * pitch(out[1] * out[2], out[2]), value)

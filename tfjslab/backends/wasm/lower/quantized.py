@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -314,6 +315,33 @@ def lower_add(b: Builder, group: Group) -> None:
     rounded = a["offset"] + (1 << a["shift"] >> 1)
     _chain(b, node, "add", a_multiplier=a["a_multiplier"], b_multiplier=a["b_multiplier"], offset=rounded,
            shift=a["shift"])
+
+
+@lowering("QuantizedPrelu", refuses=_refuses_empty)
+def lower_prelu(b: Builder, group: Group) -> None:
+    """A sum whose negative side has a slope for each channel."""
+    node = group.core_node
+    x, y, slope = node.inputs
+    slopes = b.constant_array(slope)
+    if slopes is None:
+        _on_host(b, node)
+        return
+    a, size, channels = node.attrs, size_of(b.shape(node.name)), slopes.size
+    period = math.lcm(channels, _VECTOR)
+
+    def pairs() -> Array:
+        both = np.stack([np.full(channels, a["positive"]), slopes], axis=1).astype(np.int16)
+        return np.tile(both, (period // channels, 1))
+
+    place = b.constant((node.name, "slopes", a["positive"]), pairs, slopes)
+    block = period * -(-_CHAIN_BLOCK // period)
+    made = kernel(
+        "chain_int8", ("a", "b", "slopes", "c"), mode="prelu", n=size, block=block, period=period,
+        a_multiplier=a["a_multiplier"], b_multiplier=a["b_multiplier"], shift=a["shift"],
+        offset=a["offset"] + (1 << a["shift"] >> 1), out_shift=a["out_shift"],
+        out_offset=(a["out_zero"] << a["out_shift"]) + (1 << a["out_shift"] >> 1),
+    )
+    b.call(made, (b.rows(x), b.rows(y), place, b.new(node.name)), -(-size // block), flops=4 * size)
 
 
 @lowering("Quantize", refuses=_refuses_empty)

@@ -1,0 +1,127 @@
+"""What stands between convolutions runs in integers too: slopes, padding, joining, reshaping, sums with activations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tfjslab as tf
+from tfjslab.graph.builder import GraphBuilder
+from tfjslab.graph.ir import Port
+
+SHARED = Path(__file__).parents[3] / "shared" / "models"
+
+
+def net():
+    """Prelu and leaky relu inside and outside of convolutions, sums before activations, padding, joining, reshaping."""
+    rng = np.random.default_rng(3)
+
+    def weight(*shape):
+        return (rng.normal(size=shape) / np.sqrt(np.prod(shape[:-1]))).astype(np.float32)
+
+    b = GraphBuilder()
+    x = b.input("x", (None, 10, 9, 3))
+    slopes = [b.constant(f"slope{i}", rng.normal(size=(1, 1, 20)).astype(np.float32)) for i in range(2)]
+    first = b.value("first", "_FusedConv2D", x, b.constant("w1", weight(3, 3, 3, 20)), b.constant("b1", weight(20)),
+                    slopes[0], fused_ops=["BiasAdd", "Prelu"], strides=[1], padding="SAME")
+    deep = b.value("deep", "DepthwiseConv2dNative", first, b.constant("w2", weight(3, 3, 20, 1)), strides=[1],
+                   padding="SAME")
+    x = b.value("slope", "Prelu", b.value("sum", "AddV2", first, deep), slopes[1])
+    y = b.value("leaky", "LeakyRelu", b.value("point", "Conv2D", x, b.constant("w3", weight(1, 1, 20, 26)),
+                                             strides=[1], padding="SAME"), alpha=0.3)
+    x = b.value("wide", "Pad", x, paddings=[[0, 0], [0, 0], [0, 0], [0, 6]])
+    x = b.value("relu", "Relu", b.value("residual", "AddV2", x, y))
+    x = b.value("joined", "ConcatV2", x, y, axis=3)
+    gate = b.value("gate", "_FusedConv2D", x, b.constant("w4", weight(1, 1, 52, 4)), b.constant("b4", weight(4)),
+                   fused_ops=["BiasAdd", "Sigmoid"], strides=[1], padding="SAME")
+    flat = b.value("flat", "Reshape", x, shape=[-1, 10 * 9 * 52])
+    return b.build([Port("flat", flat, None, "float32"), Port("gate", gate, None, "float32")], {"name": "mixed"})
+
+
+BATCHES = [np.random.default_rng(i).normal(size=(2, 10, 9, 3)).astype(np.float32) for i in range(4)]
+
+
+@pytest.mark.parametrize("backend", ["cpu", "wasm-plain", "wasm-simd", "wasm-threads"])
+def test_whole_chains_stay_in_integers_and_equal_the_oracle(backend):
+    """Bytes are quantized once at the start; only the sigmoid is float, behind a convolution that is not."""
+    with tf.Model(net(), backend) as model, tf.quantize(model, "int8", BATCHES).model as q, \
+            tf.Model(q.graph, "cpu") as oracle:
+        ops = [n.op for n in q.graph.nodes]
+        assert (ops.count("Quantize"), ops.count("Dequantize")) == (1, 2)
+        names = [n.name for n in q.graph.nodes if "/int8" in n.name]
+        assert {"PadV2", "Concat", "Reshape", "QuantizedPrelu", "QuantizedAdd"} < {
+            n.op for n in q.graph.nodes if n.name in names}
+        feeds = {"x": BATCHES[0]}
+        for name, a, b in zip(names, q.execute(feeds, names), oracle.execute(feeds, names), strict=True):
+            assert a.dtype == np.int8
+            np.testing.assert_array_equal(a, b, err_msg=name)
+        if backend == "wasm-simd":
+            assert [c.reason for p in q.prepare(feeds) for c in p.commands if c.fallback] == []
+
+
+def test_the_report_tells_of_merged_sums_and_of_activations_that_stay_float():
+    with tf.Model(net(), "cpu") as model:
+        q, report = tf.quantize(model, "int8", BATCHES)
+        q.dispose()
+    nodes = {n.name: n for n in report.nodes}
+    assert (nodes["sum"].precision, nodes["sum"].reason) == ("int8", "in one step with 'slope'")
+    assert (nodes["residual"].precision, nodes["residual"].reason) == ("int8", "in one step with 'relu'")
+    assert [(n.name, n.reason) for n in report.refused] == [("gate", "no integer form of Sigmoid")]
+    assert nodes["gate/before_Sigmoid"].precision == "int8"
+    assert all(n.accumulated_db > 20 for n in report.quantized if n.accumulated_db is not None)
+    assert [o.sqnr_db > 25 for o in report.outputs] == [True, True]
+
+
+def test_a_sum_that_is_an_output_or_has_two_readers_keeps_its_tensor():
+    b = GraphBuilder()
+    x = b.input("x", (None, 6, 6, 4))
+    w = b.constant("w", np.random.default_rng(0).normal(size=(1, 1, 4, 4)).astype(np.float32))
+    conv = b.value("conv", "Conv2D", x, w, strides=[1], padding="SAME")
+    total = b.value("total", "AddV2", x, conv)
+    out = b.value("out", "Relu", total)
+    graph = b.build([Port("total", total, None, "float32"), Port("out", out, None, "float32")], {"name": "two"})
+    data = np.random.default_rng(1).normal(size=(3, 6, 6, 4)).astype(np.float32)
+    with tf.Model(graph, "cpu") as model:
+        q, report = tf.quantize(model, "int8", data)
+        assert [n.reason for n in report.quantized] == ["", "", ""]
+        assert all(o.sqnr_db > 30 for o in report.outputs)
+        q.dispose()
+
+
+def test_what_is_moved_between_floats_stays_float():
+    """Integers for a reshape alone would cost two conversions and win nothing; padding with 3 has no encoding."""
+    b = GraphBuilder()
+    x = b.input("x", (None, 6, 6, 4))
+    flat = b.value("flat", "Reshape", b.value("tanh", "Tanh", x), shape=[-1, 36, 4])
+    w = b.constant("w", np.random.default_rng(0).normal(size=(1, 1, 4, 4)).astype(np.float32))
+    conv = b.value("conv", "Conv2D", x, w, strides=[1], padding="SAME")
+    padded = b.value("padded", "PadV2", conv, paddings=[[0, 0], [1, 1], [0, 0], [0, 0]], constant_value=3.0)
+    graph = b.build([Port("flat", flat, None, "float32"), Port("padded", padded, None, "float32")], {"name": "moves"})
+    with tf.Model(graph, "cpu") as model:
+        q, report = tf.quantize(model, "int8", np.random.default_rng(1).normal(size=(1, 6, 6, 4)))
+        q.dispose()
+    assert {n.name: n.reason for n in report.refused} == {
+        "tanh": "no integer form of Tanh", "flat": "what it moves is not in integers", "padded": "it pads with 3"}
+
+
+@pytest.mark.parametrize(("name", "floats"), [
+    ("blazeface-front", []), ("facemesh", ["Sigmoid", "Reshape"]),
+])
+def test_real_models_of_faces_run_in_integers_from_end_to_end(name, floats):
+    """Bit-equal to the oracle, nothing on the host, one conversion at the start."""
+    folder = SHARED / name
+    if not folder.is_dir():
+        pytest.skip("the real models are not beside this repository")
+    with tf.load_model(folder, backend="wasm-simd") as model:
+        calibration = tf.generated_inputs(model.inputs, 6, 0, -1, 1)
+        q, report = tf.quantize(model, "int8", calibration)
+        with q, tf.Model(q.graph, "cpu") as oracle:
+            assert [n.op for n in report.refused] == floats
+            assert [n.op for n in q.graph.nodes].count("Quantize") == 1
+            assert [c.node for p in q.prepare(calibration[0]) for c in p.commands if c.fallback] == []
+            names = [n.name for n in q.graph.nodes if "/int8" in n.name]
+            found = [m.execute(calibration[0], names) for m in (q, oracle)]
+            for n, a, b in zip(names, *found, strict=True):
+                np.testing.assert_array_equal(a, b, err_msg=n)
