@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -82,3 +83,12 @@ def test_short_weights_fit_sixteen_bit_sums_and_are_off_by_half_a_step(k, n, see
     assert np.all(np.abs(w.filter * w.scales - weights) <= 0.501 * w.scales)
     plain = quantize_weights(weights, None, activation_scale(0, 1), activation_scale(-1, 1))
     assert np.all(w.scales <= 2.05 * plain.scales)
+
+
+def test_what_fits_sixteen_bits_is_kept_in_sixteen():
+    """Multipliers always do; a bias that is far beyond the products keeps 32."""
+    s, t = activation_scale(0, 1), activation_scale(-1, 1)
+    weights = np.ones((4, 2), np.float32)
+    near, far = (quantize_weights(weights, np.float32([b, 0]), s, t) for b in (0.5, 50.0))
+    assert (near.multiplier.dtype, near.bias.dtype, far.bias.dtype) == (np.int16, np.int16, np.int32)
+    assert far.bias[0] == pytest.approx(50 / (far.scales[0] * s.scale), abs=1)

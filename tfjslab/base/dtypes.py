@@ -38,7 +38,9 @@ _TABLE = (
 )
 DTYPES = {d.name: d for d in _TABLE}
 # Values inside quantized graphs. Nobody names it: tensors of users, files and casts stay with the types of TF.js.
-_INT8 = DType("int8", np.dtype(np.int8), 1, (), ())
+_INTERNAL = {d.name: d for d in (
+    DType("int8", np.dtype(np.int8), 1, (), ()), DType("int16", np.dtype(np.int16), 2, (), ()),
+)}
 _BY_TF = {n: d.name for d in _TABLE for n in d.tf_names}
 _BY_TF_CODE: dict[Any, str] = {c: d.name for d in _TABLE for c in d.tf_codes}
 
@@ -53,8 +55,8 @@ def dtype_info(name: str) -> DType:
 
 
 def element_type(name: str) -> DType:
-    """``dtype_info`` for the values of a graph, which may also be the int8 of quantized ones."""
-    return _INT8 if name == _INT8.name else dtype_info(name)
+    """``dtype_info`` for the values of a graph, which may also be the short integers of quantized ones."""
+    return _INTERNAL[name] if name in _INTERNAL else dtype_info(name)
 
 
 def numpy_dtype(name: str) -> np.dtype[Any]:
@@ -86,4 +88,5 @@ def of_array(array: Array) -> str:
 
 def of_value(array: Array) -> str:
     """``of_array`` for the values of a graph: int8 is int8 there, and not an integer that a user handed in."""
-    return _INT8.name if array.dtype == np.int8 else of_array(array)
+    name = array.dtype.name
+    return name if name in _INTERNAL else of_array(array)

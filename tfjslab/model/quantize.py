@@ -95,7 +95,7 @@ def quantize(
     count = sum(bool(c.form) for c in choices)
     execution = f"{count} of {counted(len(choices), 'node')} run in {kind}, the others in float32"
     return Quantized(new, QuantizationReport(
-        kind, method if kind == INT8 else "", execution, graph.weight_bytes, made.graph.weight_bytes, nodes, (),
+        kind, method if kind == INT8 else "", execution, model.graph.weight_bytes, made.graph.weight_bytes, nodes, (),
         outputs, told,
     ))
 

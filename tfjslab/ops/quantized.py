@@ -64,8 +64,10 @@ def short_sums(kernel: Array) -> Array:
 
 
 def _check(name: str, ins: Specs, wanted: Sequence[str]) -> None:
+    """Dtypes as wanted; where 32 bits are, 16 do as well: a multiplier and many a bias need no more."""
     found = [s.dtype for s in ins]
-    if found != list(wanted):
+    if len(found) != len(wanted) or any(f != w and (f, w) != ("int16", "int32") for f, w in zip(
+            found, wanted, strict=True)):
         raise DTypeError(f"{name} takes {', '.join(wanted)}; found {', '.join(found)}")
 
 
@@ -181,6 +183,7 @@ def quantized_depthwise(
     flops=lambda ins, outs, _attrs: 2 * ins[0].known_shape[1] * outs[0].size, cases=(
         Case((_x(1, 40), _w(40, 24), _bias(24), _multiplier(24)), _REQUANT),
         Case((_x(5, 13), _w(13, 3), _bias(3), _multiplier(3)), _REQUANT),
+        Case((_x(5, 13), _w(13, 3), T((3,), "int16", -900, 900), T((3,), "int16", 200, 32767)), _REQUANT),
         Case((_x(9, 64), _w(64, 17), _bias(17), _multiplier(17)), {**_REQUANT, "shift": 0}),
     ))
 def quantized_dense(
@@ -243,6 +246,7 @@ _SLOPES = T((16,), "int32", -9000, 9000)
         Case((_x(1, 33, 31, 7), _x(1, 33, 31, 7), T((7,), "int32", -9000, 9000)), _PRELU),
         Case((_x(3, 24), _x(3, 24), T((24,), "int32", -9000, 9000)), {**_PRELU, "b_multiplier": 0}),
         Case((_x(1, 64, 40, 48), _x(1, 64, 40, 48), T((48,), "int32", -9000, 9000)), _PRELU),
+        Case((_x(3, 24), _x(3, 24), T((24,), "int16", -9000, 9000)), _PRELU),
         Case((_x(0, 16), _x(0, 16), _SLOPES), _PRELU),
     ))
 def quantized_prelu(

@@ -83,9 +83,16 @@ def quantize_weights(
     offset = np.zeros(flat.shape[1]) if bias is None else bias.reshape(-1).astype(np.float64)
     whole = np.clip(np.rint(offset / (scales * source.scale)), -_BIAS_LIMIT, _BIAS_LIMIT)
     return Weights(
-        q.reshape(weights.shape).astype(np.int8), np.broadcast_to(whole, peak.shape).astype(np.int32),
-        multiplier.astype(np.int32), shift, scales,
+        q.reshape(weights.shape).astype(np.int8), _narrow(np.broadcast_to(whole, peak.shape)),
+        multiplier.astype(np.int16), shift, scales,
     )
+
+
+def _narrow(values: Array) -> Array:
+    """Whole numbers in 16 bits where they all fit, else in 32."""
+    limits = np.iinfo(np.int16)
+    fits = limits.min <= values.min(initial=0) and values.max(initial=0) <= limits.max
+    return values.astype(np.int16 if fits else np.int32)
 
 
 def _coarser(steps: Array) -> Array:
@@ -130,7 +137,7 @@ def prelu_parameters(a: Scale, b: Scale, peak: float, out: Scale, slopes: Array)
     steps = np.concatenate([[1.0], slopes.astype(np.float64)]) * unit / out.scale
     # A sum of 16 bits times a slope, and the output's zero, shifted, must stay below 2**31 together.
     out_shift = min(max(math.floor(14 - math.log2(np.abs(steps).max())), 0), 22)
-    whole = np.clip(np.rint(steps * 2.0**out_shift), -top, top).astype(np.int32)
+    whole = np.clip(np.rint(steps * 2.0**out_shift), -top, top).astype(np.int16)
     return {
         "a_multiplier": ma, "b_multiplier": mb, "offset": -ma * a.zero - mb * b.zero, "shift": shift,
         "positive": int(whole[0]), "out_zero": out.zero, "out_shift": out_shift,
