@@ -80,11 +80,12 @@ class GpuBackend:
         """A new session on the shared device."""
         from tfjslab.backends.webgpu.device import Device  # noqa: PLC0415 - imports the optional wgpu
         from tfjslab.backends.webgpu.session import GpuSession  # noqa: PLC0415 - imports the optional wgpu
+        from tfjslab.backends.webgpu.words import Storage  # noqa: PLC0415 - only with the above
 
         with self._lock:
             if not self._devices or self._devices[-1].lost:
                 self._devices.append(Device(self.adapter))
-            session = GpuSession(self, self._devices[-1])
+            session = GpuSession(self, self._devices[-1], Storage())
             self._sessions.add(session)
             return session
 

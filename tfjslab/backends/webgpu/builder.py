@@ -1,15 +1,16 @@
 """Collects the dispatches of a plan: where values lie, what is constant, which call needs what.
 
-All values are row-major and made of 4-byte words, truth values included. Intermediates share one arena; inputs and
-outputs have slots of their own; constants belong to the session.
+All values are row-major and stored as ``Storage`` says. Intermediates share one arena; inputs and outputs have slots of
+their own; constants belong to the session.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tfjslab.backends.webgpu.templates import Kernel
+from tfjslab.backends.webgpu.words import Storage
 from tfjslab.base.dtypes import Array
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
@@ -17,21 +18,17 @@ from tfjslab.memory_plan import Lifetime
 from tfjslab.ops.registry import Spec
 from tfjslab.passes.fusion import Group
 
-WORD = 4
-_VECTOR_BYTES = 16  # kernels read vectors of four also at the end of a value
-
-
-def stored_bytes(words: int) -> int:
-    """Bytes of a value on the device: whole vectors, and never none, which could not be bound."""
-    return max(1, -(-words * WORD // _VECTOR_BYTES)) * _VECTOR_BYTES
-
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value lies: a slot (``arena:name``, ``const:key``, ``in:value``, ``out:value``) and its bytes."""
+    """Where a value lies: a slot (``arena:name``, ``const:key``, ``in:value``, ``out:value``) and its bytes.
+
+    ``dtype`` is what its elements are, which a copy has to know.
+    """
 
     slot: str
     num_bytes: int
+    dtype: str = "float32"
 
     @property
     def constant(self) -> bool:
@@ -41,11 +38,15 @@ class Place:
 
 @dataclass(frozen=True, eq=False)
 class Constant:
-    """A buffer of the session: its key, what makes it, and the array whose identity is part of the key."""
+    """A buffer of the session: its key, what makes it, and the array whose identity is part of the key.
+
+    ``exact`` floats keep their four bytes where others are stored in two.
+    """
 
     key: Hashable
     make: Callable[[], Array]
     source: Array | None
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,10 @@ class Call:
 
 @dataclass(frozen=True)
 class HostStep:
-    """A node that numpy runs on copies of the values; absent optional inputs are None."""
+    """A node that numpy runs on copies of the values; constants are arrays, absent optional inputs None."""
 
     node: Node
-    inputs: tuple[tuple[Place, Spec] | None, ...]
+    inputs: tuple[tuple[Place, Spec] | Array | None, ...]
     outputs: tuple[tuple[Place, Spec], ...]
 
 
@@ -89,7 +90,10 @@ class _Span:
 class Builder:
     """State of one lowering. Steps are numbered by call, host steps included; lifetimes are in these numbers."""
 
-    def __init__(self, program: Specialized, outputs: Collection[str], *, software: bool) -> None:
+    def __init__(
+        self, program: Specialized, outputs: Collection[str], *, software: bool, storage: Storage | None = None,
+    ) -> None:
+        self.storage = storage or Storage()
         self.graph = program.graph
         self.specs = program.specs
         self.outputs = frozenset(outputs)
@@ -101,7 +105,7 @@ class Builder:
         self._made: dict[str, int] = {}
         self._step = 0
         for p in program.graph.inputs:
-            self._places[p.value] = Place(f"in:{p.value}", stored_bytes(self.spec(p.value).size))
+            self._places[p.value] = self._place(f"in:{p.value}", self.spec(p.value))
 
     @property
     def num_steps(self) -> int:
@@ -126,39 +130,46 @@ class Builder:
         """Where a value lies."""
         if value not in self._places:
             source = self.graph.constants[value]
-            self._places[value] = self.constant((value, "rows"), lambda: source, source)
+            made = self.constant((value, "rows"), lambda: source, source)
+            self._places[value] = replace(made, dtype=self.spec(value).dtype)
         return self._places[value]
 
     def new(self, value: str) -> Place:
         """Room for a value that is about to be computed."""
-        num_bytes = stored_bytes(self.spec(value).size)
+        spec = self.spec(value)
         if value in self.outputs:
             self._made.setdefault(value, self._step)
-            self._places[value] = Place(f"out:{value}", num_bytes)
+            self._places[value] = self._place(f"out:{value}", spec)
         else:
-            self._places[value] = self._allocate(f"{value}@rows", num_bytes)
+            self._places[value] = self._allocate(f"{value}@rows", spec)
         return self._places[value]
 
-    def temporary(self, words: int) -> Place:
+    def temporary(self, floats: int) -> Place:
         """Room that only the current group needs."""
-        return self._allocate(f"temporary {self._step} {len(self._spans)}", stored_bytes(words))
+        return self._allocate(f"temporary {self._step} {len(self._spans)}", Spec((floats,), "float32"))
 
-    def _allocate(self, name: str, num_bytes: int) -> Place:
-        self._spans[name] = _Span(num_bytes, self._step, self._step)
-        return Place(f"arena:{name}", num_bytes)
+    def _allocate(self, name: str, spec: Spec) -> Place:
+        place = self._place(f"arena:{name}", spec)
+        self._spans[name] = _Span(place.num_bytes, self._step, self._step)
+        return place
+
+    def _place(self, slot: str, spec: Spec) -> Place:
+        return Place(slot, self.storage.stored_bytes(spec.size, spec.dtype), spec.dtype)
 
     def alias(self, value: str, source: str) -> None:
         """Let a value be another's bytes (reshape); outputs are copied from wherever they lie."""
         self._places[value] = self.place(source)
 
-    def constant(self, key: Hashable, make: Callable[[], Array], source: Array | None = None) -> Place:
+    def constant(
+        self, key: Hashable, make: Callable[[], Array], source: Array | None = None, *, exact: bool = False,
+    ) -> Place:
         """A constant buffer, made once per session under ``key``; its size is known when it is made.
 
         Buffers made from a ``source`` array belong to that very array: graphs of one session may use names twice.
         """
         whole = (key, None if source is None else id(source))
         slot = f"const:{whole!r}"
-        self.constants.setdefault(slot, Constant(whole, make, source))
+        self.constants.setdefault(slot, Constant(whole, make, source, exact))
         return Place(slot, 0)
 
     def packed(self, value: str, how: Hashable, make: Callable[[Array], Array]) -> Place | None:
@@ -197,11 +208,16 @@ class Builder:
 
     def host(self, node: Node) -> None:
         """Add a host step for a node."""
-        ins = tuple((self.place(v), self.spec(v)) if v else None for v in node.inputs)
+        ins = tuple(self._host_input(v) if v else None for v in node.inputs)
         outs = tuple((self.new(v), self.spec(v)) for v in node.outputs)
-        self._touch([p for p, _ in (*(i for i in ins if i), *outs)])
+        self._touch([p for p, _ in (*(i for i in ins if isinstance(i, tuple)), *outs)])
         self.records[-1].host = HostStep(node, ins, outs)
         self._step += 1
+
+    def _host_input(self, value: str) -> tuple[Place, Spec] | Array:
+        """A constant as it is: it need not go to the device and back."""
+        array = self.constant_array(value)
+        return (self.place(value), self.spec(value)) if array is None else array
 
     def _touch(self, places: Collection[Place]) -> None:
         for p in places:

@@ -16,7 +16,6 @@ import wgpu
 from tfjslab.backends.webgpu.adapters import Adapter
 from tfjslab.backends.webgpu.failures import check_nesting, typed_errors
 from tfjslab.backends.webgpu.ticks import Tick, tick_of
-from tfjslab.backends.webgpu.words import words
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
 from tfjslab.base.machine import available_memory_bytes
@@ -131,9 +130,8 @@ class Device:
             else:
                 self.counters["num_bytes_allocated"] -= buffer.size
 
-    def upload(self, array: Array, *, what: str = "a constant") -> Any:
-        """A storage buffer with the words of an array."""
-        data = words(array)
+    def upload(self, data: Array, *, what: str = "a constant") -> Any:
+        """A storage buffer with these words."""
         made = self.buffer(data.nbytes, what=what)
         try:
             self.write(made, 0, data)

@@ -17,11 +17,11 @@ from tfjslab.backends.webgpu.device import ALIGNMENT, Range
 from tfjslab.backends.webgpu.lowering import lower_program
 from tfjslab.backends.webgpu.recording import Dispatch, Stamps, dispatch_all
 from tfjslab.backends.webgpu.templates import render
-from tfjslab.backends.webgpu.words import of_words, storable
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.specialize import Specialized
 from tfjslab.memory_plan import plan_memory
+from tfjslab.ops.registry import Spec
 
 if TYPE_CHECKING:
     from tfjslab.backends.webgpu.session import GpuSession
@@ -34,6 +34,7 @@ class GpuPlan:
         start = time.perf_counter()
         self._session = session
         self._device = session.device
+        self._storage = session.storage
         self._inputs = tuple(p.value for p in specialized.graph.inputs)
         self._outputs = tuple(outputs)
         self._specs = specialized.specs
@@ -53,7 +54,7 @@ class GpuPlan:
         """Lower, lay out, make pipelines and bind groups."""
         device = self._device
         before = device.counters["pipelines"], device.compile_ms
-        builder = Builder(specialized, self._outputs, software=device.adapter.software)
+        builder = Builder(specialized, self._outputs, software=device.adapter.software, storage=self._storage)
         lower_program(builder, specialized)
         buffers = builder.finish()
         memory = plan_memory(buffers, ALIGNMENT)
@@ -146,11 +147,9 @@ class GpuPlan:
             if keep:
                 return self._run_kept(feeds, stamps)
             ranges = [self._words(v) for v in self._outputs]
-            found = self._run(feeds, stamps, ranges)
-            specs = [self._specs[v] for v in self._outputs]
-            return {
-                v: of_words(w, s.known_shape, s.dtype) for v, w, s in zip(self._outputs, found, specs, strict=True)
-            }
+            found = zip(self._outputs, self._run(feeds, stamps, ranges), strict=True)
+            specs, unpack = self._specs, self._storage.unpack
+            return {v: unpack(w, specs[v].known_shape, specs[v].dtype) for v, w in found}
 
     def _run_kept(
         self, feeds: Mapping[str, Array | Buffer], stamps: list[float] | None,
@@ -168,7 +167,10 @@ class GpuPlan:
     def _words(self, value: str) -> Range:
         """Where an output's words lie, without the rest of the last vector."""
         buffer, offset, _ = self._slots[self._places[value].slot]
-        return buffer, offset, 4 * self._specs[value].size
+        return buffer, offset, self._bytes(self._specs[value])
+
+    def _bytes(self, spec: Spec) -> int:
+        return self._storage.copied_bytes(spec.size, spec.dtype)
 
     def _run(
         self, feeds: Mapping[str, Array | Buffer], stamps: list[float] | None, ranges: Sequence[Range],
@@ -201,9 +203,9 @@ class GpuPlan:
         buffer, offset, _ = self._slots[f"in:{name}"]
         spec = self._specs[name]
         if not isinstance(feed, Buffer):
-            self._device.write(buffer, offset, storable(feed, spec.dtype))
+            self._device.write(buffer, offset, self._storage.pack(feed, spec.dtype))
         elif spec.size:
-            encoder.copy_buffer_to_buffer(self._session.native(feed), 0, buffer, offset, 4 * spec.size)
+            encoder.copy_buffer_to_buffer(self._session.native(feed), 0, buffer, offset, self._bytes(spec))
 
     def _record(self, encoder: Any, records: range, stamps: Stamps | None) -> None:
         """Dispatch some records: in one pass, or stamped in one pass each."""
@@ -215,14 +217,17 @@ class GpuPlan:
 
     def _host(self, encoder: Any, step: HostStep, index: int, stamps: Stamps | None) -> Any:
         """Finish what was recorded, run a node with numpy, and start recording again."""
-        present = [i for i in step.inputs if i]
-        read = [(*self._slots[p.slot][:2], 4 * s.size) for p, s in present]
+        present = [i for i in step.inputs if isinstance(i, tuple)]
+        read = [(*self._slots[p.slot][:2], self._bytes(s)) for p, s in present]
         before = time.perf_counter()
         found = iter(self._device.submit(encoder, read))
-        inputs = [of_words(next(found), i[1].known_shape, i[1].dtype) if i else None for i in step.inputs]
+        unpack = self._storage.unpack
+        inputs = [
+            unpack(next(found), i[1].known_shape, i[1].dtype) if isinstance(i, tuple) else i for i in step.inputs
+        ]
         for (place, spec), value in zip(step.outputs, run_node(step.node, inputs, step.node.attrs), strict=True):
             buffer, offset, _ = self._slots[place.slot]
-            self._device.write(buffer, offset, storable(value, spec.dtype))
+            self._device.write(buffer, offset, self._storage.pack(value, spec.dtype))
         if stamps is not None:
             stamps.on_host(index, (time.perf_counter() - before) * 1e3)
         return self._device.encoder()

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tfjslab.backends.base import Buffer, Plan
-from tfjslab.backends.webgpu.builder import Constant, stored_bytes
+from tfjslab.backends.webgpu.builder import Constant
 from tfjslab.backends.webgpu.device import Device
 from tfjslab.backends.webgpu.plan import GpuPlan
-from tfjslab.backends.webgpu.words import of_words, storable
+from tfjslab.backends.webgpu.words import Storage
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
 from tfjslab.base.shapes import size_of
@@ -35,9 +35,10 @@ class _Stored:
 class GpuSession:
     """Weights are packed once and freed with the last plan that holds them."""
 
-    def __init__(self, backend: GpuBackend, device: Device) -> None:
+    def __init__(self, backend: GpuBackend, device: Device, storage: Storage) -> None:
         self.backend = backend
         self.device = device
+        self.storage = storage
         self.plans: set[GpuPlan] = set()
         self._buffers: dict[int, Buffer] = {}
         self._constants: dict[Hashable, _Stored] = {}
@@ -63,7 +64,7 @@ class GpuSession:
         """Copy an array in."""
         buffer = self.new_buffer(Spec(array.shape, dtype))
         try:
-            self.device.write(buffer.native, 0, storable(array, dtype))
+            self.device.write(buffer.native, 0, self.storage.pack(array, dtype))
         except BaseException:
             self.free(buffer)
             raise
@@ -75,15 +76,17 @@ class GpuSession:
             raise BackendError(f"strings cannot be stored on backend '{self.backend.name}'")
         with self._lock:
             what = f"a tensor of shape {list(spec.known_shape)}"
-            buffer = Buffer(spec.known_shape, spec.dtype, self.device.buffer(stored_bytes(spec.size), what=what))
+            num_bytes = self.storage.stored_bytes(spec.size, spec.dtype)
+            buffer = Buffer(spec.known_shape, spec.dtype, self.device.buffer(num_bytes, what=what))
             self._buffers[id(buffer)] = buffer
             return buffer
 
     def get(self, buffer: Buffer) -> Array:
         """Copy a buffer out."""
         native = self.native(buffer)
-        (found,) = self.device.submit(self.device.encoder(), [(native, 0, 4 * size_of(buffer.shape))])
-        return of_words(found, buffer.shape, buffer.dtype)
+        num_bytes = self.storage.copied_bytes(size_of(buffer.shape), buffer.dtype)
+        (found,) = self.device.submit(self.device.encoder(), [(native, 0, num_bytes)])
+        return self.storage.unpack(found, buffer.shape, buffer.dtype)
 
     def free(self, buffer: Buffer) -> None:
         """Give a buffer back."""
@@ -106,8 +109,8 @@ class GpuSession:
         with self._lock:
             found = self._constants.get(constant.key)
             if found is None:
-                array = constant.make()
-                found = _Stored(self.device.upload(array), stored_bytes(array.size), constant.source)
+                data, num_bytes = self.storage.constant(constant.make(), exact=constant.exact)
+                found = _Stored(self.device.upload(data), num_bytes, constant.source)
                 self._constants[constant.key] = found
             found.holders += 1
             return found.buffer, found.num_bytes

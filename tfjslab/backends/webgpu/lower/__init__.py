@@ -7,8 +7,10 @@ from tfjslab.backends.webgpu.lower import (
     matmul,
     movement,
     normalization,
+    quantized,
     reduction,
     window,
 )
 
-__all__ = ["convolution", "elementwise", "image", "matmul", "movement", "normalization", "reduction", "window"]
+__all__ = ["convolution", "elementwise", "image", "matmul", "movement", "normalization", "quantized", "reduction",
+           "window"]

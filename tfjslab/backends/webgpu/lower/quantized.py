@@ -1,0 +1,236 @@
+"""Integer ops: four bytes to a word, summed by ``dot4I8Packed``. Every kernel is bit-equal to the op's definition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfjslab.backends.webgpu.builder import Builder, Place
+from tfjslab.backends.webgpu.lower.convolution import window_sizes
+from tfjslab.backends.webgpu.lower.registry import Specs, lowering
+from tfjslab.backends.webgpu.templates import Binding, grid, kernel
+from tfjslab.base.dtypes import Array
+from tfjslab.base.shapes import size_of
+from tfjslab.graph.ir import Node
+from tfjslab.ops.conv import conv_of, depthwise_of
+from tfjslab.ops.quantized import inverse, quantized_pool_window
+from tfjslab.ops.window import Window
+from tfjslab.passes.fusion import Group
+
+_BYTES = 4  # of a word
+_GROUP, _SOFTWARE_GROUP = 64, 8  # invocations of a workgroup; 8 are a register of llvmpipe
+_ROWS = 4  # of an invocation, which share what they read of the weights
+_NHWC = {"data_format": "NHWC"}
+_REPEATED = 0x01010101  # a byte times this is a word of it
+_WORDS = Binding("c", "u32")
+
+
+def _refuses_empty(node: Node, specs: Specs) -> str:
+    """Refuse tensors without elements."""
+    return "empty tensor" if any(specs[v].size == 0 for v in (*node.inputs, *node.outputs)) else ""
+
+
+def _group(b: Builder) -> int:
+    return _SOFTWARE_GROUP if b.software else _GROUP
+
+
+def _words(elements: int) -> int:
+    return -(-elements // _BYTES)
+
+
+# ---- weights ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """Places of weights, biases and multipliers."""
+
+    weights: Place
+    bias: Place
+    multiplier: Place
+
+    @property
+    def bindings(self) -> tuple[Binding, ...]:
+        """What stands behind ``a`` and the weights."""
+        return Binding("bias", "vec4<i32>", constant=True), Binding("multiplier", "vec4<i32>", constant=True)
+
+
+def _pack(b: Builder, node: Node, how: str, arrange: Callable[[Array], Array]) -> _Packed | None:
+    """Pack a node's constants; None, and a step on the host, when they are not constant.
+
+    The zero of the input and the rounding of the shift go into the bias: sum (x - zero) * w = sum x * w - zero * sum w.
+    """
+    arrays = [a for a in map(b.constant_array, node.inputs[1:]) if a is not None]
+    if len(arrays) + 1 < len(node.inputs):
+        b.records[-1].reason = "no GPU kernel for weights that are not constant"
+        b.host(node)
+        return None
+    filters, bias, multiplier = arrays
+    zero, shift = node.attrs["zero"], node.attrs["shift"]
+
+    def biases() -> Array:
+        sums = filters.astype(np.int64).reshape(-1, bias.size).sum(axis=0)
+        return _padded((bias - zero * sums + (1 << shift >> 1)).astype(np.int32))
+
+    key = (node.name, how, zero, shift)
+    return _Packed(
+        b.constant((*key, "weights"), lambda: arrange(filters), filters), b.constant((*key, "bias"), biases, bias),
+        b.constant((*key, "multiplier"), lambda: _padded(multiplier.astype(np.int32)), multiplier),
+    )
+
+
+def _padded(values: Array) -> Array:
+    return np.pad(values, (0, -values.size % _BYTES))
+
+
+def _panels(filters: Array, taps: int) -> Array:
+    """Filters [taps * k, n] as words [n / 4][taps][k / 4][4 channels], each of four bytes along k."""
+    n = filters.shape[-1]
+    flat = filters.reshape(taps, -1, n)
+    wide = np.pad(flat, ((0, 0), (0, -flat.shape[1] % _BYTES), (0, -n % _BYTES))).astype(np.int8)
+    split = wide.reshape(taps, -1, _BYTES, wide.shape[2] // _BYTES, _BYTES)  # tap, word, byte, group, channel
+    return np.ascontiguousarray(split.transpose(3, 0, 1, 4, 2)).reshape(-1).view(np.uint32)
+
+
+# ---- products --------------------------------------------------------------------------------------------------------
+
+
+@lowering("QuantizedConv2D", refuses=_refuses_empty)
+def lower_conv(b: Builder, group: Group) -> None:
+    """A product over pixels, tap by tap where there are several."""
+    node = group.core_node
+    x, filters = b.shape(node.inputs[0]), b.shape(node.inputs[1])
+    conv = conv_of(node.op, x, filters, {**node.attrs, **_NHWC})
+    w = conv.window
+    if conv.groups > 1:
+        b.records[-1].reason = "no GPU kernel for grouped convolution"
+        b.host(node)
+        return
+    plain = w.size == w.stride == (1, 1) and w.in_size == w.out_size
+    _product(b, node, size_of(b.shape(node.name)[:-1]), x[3], None if plain else w)
+
+
+@lowering("QuantizedDense", refuses=_refuses_empty)
+def lower_dense(b: Builder, group: Group) -> None:
+    """A product over rows."""
+    node = group.core_node
+    rows, k = b.shape(node.inputs[0])
+    _product(b, node, rows, k, None)
+
+
+def _product(b: Builder, node: Node, m: int, k: int, window: Window | None) -> None:
+    """``k`` are the bytes that are summed for each of m rows, or for each tap of the window."""
+    taps = window.size[0] * window.size[1] if window else 1
+    packed = _pack(b, node, "product", lambda filters: _panels(filters, taps))
+    if packed is None:
+        return
+    n, group = b.shape(node.name)[-1], _group(b)
+    whole, rows = n % _BYTES == 0, max(1, min(_ROWS, m // group))
+    sizes = {
+        "m": m, "n": n, "n4": _words(n), "bytes": k, "words": _words(k), "panel": taps * _words(k),
+        "nothing": node.attrs["zero"] * _REPEATED, "shift": node.attrs["shift"], "out_zero": node.attrs["out_zero"],
+        "count": _words(m * n), **(window_sizes(window) if window else {}),
+    }
+    x = b.place(node.inputs[0])
+    bindings = (
+        Binding("a", "u32", x.constant), Binding("w", "vec4<u32>", constant=True), *packed.bindings, _WORDS,
+    )
+    made = kernel(
+        "quantized_product", bindings, tuple(sizes), group=group, rows=rows if whole else 1, whole=whole,
+        window=window is not None, aligned=k % _BYTES == 0,
+    )
+    groups = (_words(n), -(-m // (rows * group)), 1) if whole else grid(-(-sizes["count"] // group))
+    b.call(made, (x, packed.weights, packed.bias, packed.multiplier, b.new(node.name)), sizes, groups)
+
+
+# ---- windows ---------------------------------------------------------------------------------------------------------
+
+
+@lowering("QuantizedDepthwiseConv2D", refuses=_refuses_empty)
+def lower_depthwise(b: Builder, group: Group) -> None:
+    """Each channel by itself."""
+    node = group.core_node
+    filters = b.shape(node.inputs[1])
+    w = depthwise_of(node.op, b.shape(node.inputs[0]), filters, {**node.attrs, **_NHWC}).window
+    packed = _pack(b, node, "window", lambda f: np.ascontiguousarray(f, np.int8).reshape(-1))
+    if packed is not None:
+        numbers = {
+            "nothing": node.attrs["zero"], "shift": node.attrs["shift"], "out_zero": node.attrs["out_zero"],
+        }
+        _window(b, node, w, "dot", numbers, packed, filters[3])
+
+
+@lowering("QuantizedPool", refuses=_refuses_empty)
+def lower_pool(b: Builder, group: Group) -> None:
+    """Largest or mean of each window."""
+    node = group.core_node
+    a = node.attrs
+    w = quantized_pool_window([b.spec(node.inputs[0])], a)
+    rounded = a["offset"] + (1 << a["shift"] >> 1)
+    numbers = {"nothing": 0, "multiplier": a["multiplier"], "offset": rounded, "shift": a["shift"]}
+    _window(b, node, w, a["mode"], numbers, None, 1)
+
+
+def _window(
+    b: Builder, node: Node, w: Window, mode: str, numbers: dict[str, int], packed: _Packed | None, multiplier: int,
+) -> None:
+    x, elements = b.place(node.inputs[0]), size_of(b.shape(node.name))
+    channels, group = b.shape(node.name)[-1], _group(b)
+    whole = channels % _BYTES == 0 and multiplier == 1
+    step = _BYTES if whole else 1
+    sizes = window_sizes(w) | numbers | {
+        "channels": channels // step, "in_channels": channels // multiplier // step, "multiplier_of": multiplier,
+        "count": _words(elements), "elements": elements,
+    }
+    bindings = [Binding("a", "u32", x.constant)]
+    places = [x]
+    if packed is not None:
+        bindings += [Binding("w", "u32", constant=True), *packed.bindings]
+        places += [packed.weights, packed.bias, packed.multiplier]
+    made = kernel("quantized_window", (*bindings, _WORDS), tuple(sizes), group=group, mode=mode, whole=whole)
+    b.call(made, (*places, b.new(node.name)), sizes, grid(-(-sizes["count"] // group)))
+
+
+# ---- elementwise -----------------------------------------------------------------------------------------------------
+
+
+def _chain(b: Builder, node: Node, mode: str, source: str, result: str, **numbers: int) -> None:
+    count, group = _words(size_of(b.shape(node.name))), _group(b)
+    places = [b.place(v) for v in node.inputs]
+    bindings = [Binding(name, source, p.constant) for name, p in zip("ab", places, strict=False)]
+    sizes = {"count": count, **numbers}
+    made = kernel("quantized_chain", (*bindings, Binding("c", result)), tuple(sizes), group=group, mode=mode)
+    b.call(made, (*places, b.new(node.name)), sizes, grid(-(-count // group)))
+
+
+def _bits(value: Any) -> int:
+    """A float32 as the word that has its bits."""
+    return int(np.float32(value).view(np.uint32))
+
+
+@lowering("QuantizedAdd", refuses=_refuses_empty)
+def lower_add(b: Builder, group: Group) -> None:
+    """Sum of tensors with different scales."""
+    node = group.core_node
+    a = node.attrs
+    rounded = a["offset"] + (1 << a["shift"] >> 1)
+    _chain(b, node, "add", "u32", "u32", a_multiplier=a["a_multiplier"], b_multiplier=a["b_multiplier"],
+           offset=rounded, shift=a["shift"])
+
+
+@lowering("Quantize", refuses=_refuses_empty)
+def lower_quantize(b: Builder, group: Group) -> None:
+    """From float32 to activations."""
+    node = group.core_node
+    factor = _bits(inverse(node.attrs["scale"]))
+    _chain(b, node, "quantize", "vec4<f32>", "u32", factor=factor, zero=node.attrs["zero"])
+
+
+@lowering("Dequantize", refuses=_refuses_empty)
+def lower_dequantize(b: Builder, group: Group) -> None:
+    """From activations to float32."""
+    node = group.core_node
+    _chain(b, node, "dequantize", "u32", "vec4<f32>", factor=_bits(node.attrs["scale"]), zero=node.attrs["zero"])
