@@ -1,4 +1,5 @@
-{#- A strided copy of words: of a box alone (``inside``), or of the whole output with a value around the box. -#}
+{#- A strided copy of words, or of ``floats``: of a box alone (``inside``), or of the whole output with a value around
+the box. -#}
 {%- import "macros.wgsl" as m -%}
 {{ m.entry(group) }}
   let i = (wg.y * groups.x + wg.x) * {{ group }}u + lane;
@@ -23,6 +24,6 @@
 {% if inside %}
   c[target_at] = a[source];
 {% else %}
-  c[i] = select(U(s.fill), a[select(0u, source, ok)], ok);
+  c[i] = select({{ "F(bitcast<f32>(s.fill))" if floats else "U(s.fill)" }}, a[select(0u, source, ok)], ok);
 {% endif %}
 }

@@ -59,7 +59,7 @@ def table(monkeypatch):
 def test_every_backend_is_listed_with_its_reason():
     rows = tf.backends()
     assert [r.name for r in rows[:4]] == ["webgpu", "webgl", "wasm", "cpu"]
-    assert {r.name for r in rows[4:]} == {"wasm-plain", "wasm-simd", "wasm-threads"}
+    assert {r.name for r in rows[4:]} == {"webgpu-f16", "wasm-plain", "wasm-simd", "wasm-threads"}
     for r in rows:
         assert r.available or r.reason
         assert r.current == (r.name == "cpu")
@@ -143,8 +143,8 @@ def test_ready_and_set_backend_may_be_awaited_or_not():
     assert repr(tf.ready()) == "ready: cpu"
 
 
-NAMES = "webgpu, webgl, wasm, cpu, wasm-plain, wasm-simd, wasm-threads"
-FLAGS = "WASM_CALIBRATE, WASM_HAS_SIMD_SUPPORT, WASM_HAS_MULTITHREAD_SUPPORT"
+NAMES = "webgpu, webgpu-f16, webgl, wasm, cpu, wasm-plain, wasm-simd, wasm-threads"
+FLAGS = "WASM_CALIBRATE, WEBGPU_ANY_PRECISION, WASM_HAS_SIMD_SUPPORT, WASM_HAS_MULTITHREAD_SUPPORT"
 
 
 @pytest.mark.parametrize(("call", "message"), [
@@ -165,7 +165,7 @@ def test_wrong_names_and_values_are_refused(call, message):
 def test_flags_are_found_out_once_and_can_be_reset(table):
     tf.env().reset()
     found = tf.env().features()
-    assert set(found) == {"WASM_CALIBRATE", "WASM_HAS_SIMD_SUPPORT", "WASM_HAS_MULTITHREAD_SUPPORT"}
+    assert list(found) == FLAGS.split(", ")
     tf.env().set("WASM_HAS_SIMD_SUPPORT", not found["WASM_HAS_SIMD_SUPPORT"])
     assert tf.env().get("WASM_HAS_SIMD_SUPPORT") is not found["WASM_HAS_SIMD_SUPPORT"]
     tf.env().reset()

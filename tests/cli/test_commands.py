@@ -16,6 +16,7 @@ from tfjslab.cli import app, bench, main_job, output
 from tfjslab.cli.app import COMMANDS, main
 from tfjslab.cli.command import INTERRUPTED
 
+DEVICE_KEYS = {"adapter", "adapter_type", "pipelines", "pipeline_compile_ms"}
 BENCH_KEYS = {
     "model", "backend", "threads", "load_ms", "compile_ms", "first_ms", "median_ms", "min_ms", "p95_ms", "runs",
     "warmup", "peak_bytes", "weight_bytes", "num_kernels", "fallback_kernels", "clock", "engine",
@@ -106,7 +107,8 @@ def test_bench_has_the_keys_of_the_contract_for_each_model_and_backend(capsys, m
     rows = result(capsys, "bench", model, model, "--backend", "cpu, wasm", "--runs", "4", "--warmup", "1")
     assert [(r["model"], r["backend"] == "cpu") for r in rows] == [(model, True), (model, False)] * 2
     for row in rows:
-        assert set(row) == BENCH_KEYS | {"iqr_ms", "arena_bytes", "reason", "compile_cached"}
+        assert set(row) == BENCH_KEYS | {"iqr_ms", "arena_bytes", "reason", "compile_cached", "precision"} | DEVICE_KEYS
+        assert [row[k] for k in DEVICE_KEYS] == [None] * 4  # only GPU backends have them
         assert (row["runs"], row["warmup"], row["fallback_kernels"], row["weight_bytes"]) == (4, 1, 0, 32)
         assert 0 < row["min_ms"] <= row["median_ms"] <= row["p95_ms"]
     table = shown(capsys, "bench", model, "--backend", "cpu", "--runs", "2")

@@ -11,13 +11,16 @@ import pytest
 
 import tfjslab as tf
 from tfjslab import zoo
+from tfjslab.base.errors import BackendError
 from tfjslab.cli.app import main
 from tfjslab.model.coverage import coverage
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 NAMES = ("blazeface-front", "facemesh", "handtrack", "mobilenet_v2_graph", "mobilenet_v2_layers")
-BACKENDS = ("cpu", "wasm-plain", "wasm-simd", "wasm-threads", "webgpu", "webgl")
+BACKENDS = ("cpu", "wasm-plain", "wasm-simd", "wasm-threads", "webgpu", "webgl", "webgpu-f16")
 TOLERANCE = 1e-4  # of the largest absolute value of each output
+# Every value between two kernels is rounded to 11 bits, 5e-4 of itself; worst seen 1.2e-3, on BlazeFace.
+HALVES_TOLERANCE = 2e-3
 
 needs_shared = pytest.mark.skipif(not (SHARED / "golden").is_dir(), reason=f"no models and answers in {SHARED}")
 
@@ -39,22 +42,28 @@ def arrays(name, kind):
     return {d["name"]: np.fromfile(folder / d["file"], dtypes[d["dtype"]]).reshape(d["shape"]) for d in described}
 
 
-def assert_golden(name, results):
+def assert_golden(name, results, tolerance=TOLERANCE):
     """Compare results by output name with the golden ones."""
     for output, golden in arrays(name, "outputs").items():
         assert results[output].shape == golden.shape, output
         scale = np.abs(golden).max()
         error = np.abs(results[output].astype(np.float64) - golden).max()
-        assert error <= TOLERANCE * scale, f"{output}: largest error {error}, largest value {scale}"
+        assert error <= tolerance * scale, f"{output}: largest error {error}, largest value {scale}"
 
 
 @needs_shared
 @pytest.mark.parametrize("name", NAMES)
 def test_outputs_are_those_of_tensorflowjs(name, backend):
     outputs = list(arrays(name, "outputs"))
+    halves = backend == "webgpu-f16"
     with tf.load_model(SHARED / "models" / name, backend=backend) as model:
+        if halves and name == "handtrack":
+            # It keeps the best of nearly equal boxes: rounded scores put others in their places.
+            with pytest.raises(BackendError, match=r"webgpu-f16 is off by up to .* the bound is 0.01"):
+                model.execute(arrays(name, "inputs"), outputs)
+            return
         results = model.execute(arrays(name, "inputs"), outputs)
-    assert_golden(name, dict(zip(outputs, results, strict=True)))
+    assert_golden(name, dict(zip(outputs, results, strict=True)), HALVES_TOLERANCE if halves else TOLERANCE)
 
 
 @needs_shared

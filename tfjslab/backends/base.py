@@ -203,3 +203,4 @@ class BackendDef:
     alias_of: tuple[str, ...] = ()  # candidates in order, for names such as "wasm"
     flags: tuple[str, ...] = ()  # an alias takes this backend only if these flags are true
     threaded: bool = False  # whether ``create`` is given a thread count above 1
+    checked_against: str = ""  # the backend with all digits, where this one has fewer

@@ -25,6 +25,10 @@ _GPU = "tfjslab.backends.webgpu.backend"
 # Priorities are those of TensorFlow.js; 0 is never chosen without being named.
 ROWS = (
     BackendDef("webgpu", 3, "wgpu on Vulkan, Metal or DirectX 12", "tfjs webgpu", _GPU, "webgpu"),
+    BackendDef(
+        "webgpu-f16", 0, "webgpu with float16 storage and float32 sums; outputs are checked against webgpu",
+        "no backend of tfjs", _GPU, "webgpu-f16", checked_against="webgpu",
+    ),
     BackendDef("webgl", 2, "the same kernels on wgpu's OpenGL adapter", "tfjs webgl", _GPU, "webgl"),
     BackendDef(
         "wasm", 2, "the best of wasm-threads, wasm-simd and wasm-plain that the flags allow", "tfjs wasm", _WASM,
@@ -299,6 +303,10 @@ _ENV = Environment((
     Flag(
         "WASM_CALIBRATE", "whether the fastest tiles are measured (once for each kind of kernel, kept on disk)",
         lambda: os.environ.get("TFJSLAB_CALIBRATE", "1") != "0",
+    ),
+    Flag(
+        "WEBGPU_ANY_PRECISION", "whether models run on 'webgpu-f16' also when their outputs are off by too much",
+        lambda: os.environ.get("TFJSLAB_ANY_PRECISION", "0") == "1",
     ),
     Flag(
         "WASM_HAS_SIMD_SUPPORT", "whether 'wasm' may choose SIMD kernels",

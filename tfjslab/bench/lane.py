@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tfjslab.backends.base import PlanInfo
 from tfjslab.bench.result import BenchResult, spread
 from tfjslab.bench.settings import Settings
 from tfjslab.engine.recorder import CLOCK_NAME, KernelRecorder
@@ -31,6 +32,7 @@ class Lane:
     kernels: int | None = None
     fallback: int | None = None
     cached: bool | None = None
+    device: dict[str, Any] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -42,11 +44,13 @@ def begin(lane: Lane, how: Settings) -> None:
     """Compile, first run, one recorded run, warm-up."""
     how.progress(f"{lane.label}: compile", 0, how.runs)
     model, feeds, clock = lane.model, lane.feeds, how.clock
+    model.check_precision(feeds)  # what it costs belongs to none of the times
     before = clock()
     infos = model.prepare(feeds)
     lane.compile_ms = (clock() - before) * 1e3
     lane.arena_bytes = sum(i.peak_bytes for i in infos)
     lane.cached = all(i.cached for i in infos) if infos else None
+    lane.device = _device(infos)
     before = clock()
     model.predict(feeds)
     lane.first_ms = (clock() - before) * 1e3
@@ -60,6 +64,18 @@ def begin(lane: Lane, how: Settings) -> None:
         how.progress(f"{lane.label}: warm-up", lane.warmed, how.warmup)
         model.predict(feeds)
         lane.warmed += 1
+
+
+def _device(infos: Sequence[PlanInfo]) -> dict[str, Any]:
+    """What plans on a GPU backend tell of it; nothing of others."""
+    told = [i.details for i in infos if "adapter_type" in i.details]
+    if not told:
+        return {}
+    return {
+        "adapter": told[0]["adapter"], "adapter_type": told[0]["adapter_type"],
+        "pipelines": sum(d["pipelines_made"] for d in told),
+        "pipeline_compile_ms": sum(d["pipeline_compile_ms"] for d in told),
+    }
 
 
 def is_done(times: Sequence[float], how: Settings) -> bool:
@@ -94,5 +110,5 @@ def result_of(lane: Lane, reason: str = "") -> BenchResult:
         lane.name, where.name, where.threads, lane.load_ms, lane.compile_ms, lane.first_ms, s.median, s.minimum, s.p95,
         s.iqr, len(lane.times), lane.warmed, lane.peak_bytes, lane.arena_bytes, lane.model.weight_bytes, lane.kernels,
         lane.fallback, f"{CLOCK_NAME} around predict, outputs read", where.engine, tuple(lane.times), reason,
-        lane.cached,
+        lane.cached, lane.model.precision.to_json() if lane.model.precision else None, **lane.device,
     )

@@ -18,6 +18,8 @@ class BenchResult:
     ``iqr_ms`` is the spread: the middle half of the runs lies within it. ``peak_bytes`` are weights plus the most that
     intermediates took at once. ``arena_bytes`` is what plans set aside for intermediates.
     ``compile_cached`` tells whether all compiled modules came from the disk cache, which ``compile_ms`` depends on.
+    ``precision`` is what the check of a backend with fewer digits found. On a GPU backend ``adapter`` and its type, and
+    how many pipelines the plans made and how long wgpu took for that (drivers compile more in the first run).
     """
 
     model: str
@@ -42,6 +44,11 @@ class BenchResult:
     times_ms: tuple[float, ...] = ()
     reason: str = ""
     compile_cached: bool | None = None
+    precision: dict[str, Any] | None = None
+    adapter: str | None = None
+    adapter_type: str | None = None
+    pipelines: int | None = None
+    pipeline_compile_ms: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; the single times are left out."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from tfjslab.base.text import count, ms, scaled, times
+from tfjslab.base.text import count, counted, ms, scaled, times
 from tfjslab.bench.bench import bench_models
 from tfjslab.bench.result import BenchResult, ratios
 from tfjslab.bench.settings import Settings
@@ -85,6 +85,11 @@ def show(console: Console, results: Sequence[BenchResult], note: str) -> None:
     for r in results:
         if r.fallback_kernels:
             console.print(f"{r.model} on {r.backend}: {r.fallback_kernels} of {r.num_kernels} kernels ran on the host")
+        if r.pipelines is not None:
+            console.print(f"{r.model} on {r.backend}: {counted(r.pipelines, 'pipeline')} made in "
+                          f"{ms(r.pipeline_compile_ms)} ms; drivers compile more in the first run")
+        if r.precision:
+            console.print(f"{r.model}: {r.precision['text']}")
     if note:
         console.print(note)
     for reason in dict.fromkeys(r.reason for r in results if r.reason):

@@ -47,6 +47,7 @@ def _run(args: argparse.Namespace) -> Report:
             "model": args.model,
             "backend": model.backend.name,
             "engine": model.backend.engine,
+            "precision": model.precision.to_json() if model.precision else None,
             "note": weights_note([args.model], real=args.real_weights),
             "inputs": [{**digest(name, array), "source": sources[name]} for name, array in feeds.items()],
             "outputs": [digest(name, array) for name, array in outputs.items()],
@@ -67,6 +68,8 @@ def _feeds(ports: Sequence[Port], given: list[str], seed: int) -> tuple[dict[str
 
 def _show(console: Console, data: dict[str, Any]) -> None:
     console.print(f"{data['model']} on {data['backend']} ({data['engine']})")
+    if data["precision"]:
+        console.print(data["precision"]["text"])
     if data["note"]:
         console.print(data["note"])
     columns = ("name", "dtype", "shape", "min", "max", "mean")

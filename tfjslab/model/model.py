@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -25,6 +25,7 @@ from tfjslab.graph.ir import Graph, Port
 from tfjslab.model.control import DEAD
 from tfjslab.model.executor import Executor, Program, Recorder, Run, resolve_value
 from tfjslab.model.inputs import by_name, check_array, find_port, require_known
+from tfjslab.model.precision import Precision, check_precision
 from tfjslab.model.sample import sample_inputs
 from tfjslab.model.schedule import prune
 from tfjslab.model.summary import summary
@@ -44,6 +45,7 @@ class Model:
         self._chosen = (backend, threads)
         self._lock = threading.RLock()
         self._running: tuple[Backend, Session, Executor] | None = None
+        self._checked: tuple[Backend, Precision] | None = None
         self._needs: dict[tuple[str, ...], frozenset[str]] = {}
         self._arrays = [c for g in graph.all_graphs() for c in g.constants.values()]
         self.name = name or str(graph.metadata.get("name", "model"))
@@ -116,7 +118,7 @@ class Model:
             recorder = active_recorder()
             if recorder is not None:
                 recorder.on(self.backend)
-            results = self._executor().run(arrays, wanted, Run(recorder))
+            results = self._checked_executor(arrays, wanted).run(arrays, wanted, Run(recorder))
             owned: list[Array] = []
             for name, result in zip(wanted, results, strict=True):
                 owned.append(_owned(name, result, owned))
@@ -137,7 +139,9 @@ class Model:
         with self._lock:
             wanted = self._wanted(outputs)
             arrays = self._feeds(feeds, wanted)[0]
-            return self._recovering(lambda: self._executor().run(arrays, wanted, Run(recorder)), recorder)
+            return self._recovering(
+                lambda: self._checked_executor(arrays, wanted).run(arrays, wanted, Run(recorder)), recorder,
+            )
 
     def prepare(self, x: Any) -> tuple[PlanInfo, ...]:
         """Compile for inputs like ``x`` without running, and tell what each plan takes."""
@@ -205,6 +209,31 @@ class Model:
                 watched = recorder is not None or active_recorder() is not None
                 if watched or self._chosen[0] is not None or not registry.move_on(backend, e):
                     raise
+
+    def check_precision(self, x: Any) -> Precision | None:
+        """Compare the outputs for ``x`` with those of a backend with all digits; None where this one has them.
+
+        A model does so by itself before its first answer; see ``tfjslab.model.precision`` for what is refused.
+        """
+        with self._lock:
+            wanted = self._wanted(None)
+            self._check(self.backend, self._feeds(x, wanted)[0], wanted)
+            return self.precision
+
+    @property
+    def precision(self) -> Precision | None:
+        """What the check found where the model runs now; None before it, and where there is nothing to check."""
+        checked = self._checked
+        return checked[1] if checked is not None and checked[0] is self.backend else None
+
+    def _check(self, backend: Backend, arrays: Mapping[str, Array], wanted: Sequence[str]) -> None:
+        if registry.row(backend.name).checked_against and (self._checked is None or self._checked[0] is not backend):
+            self._checked = (backend, check_precision(self.graph, arrays, wanted, backend))
+
+    def _checked_executor(self, arrays: Mapping[str, Array], wanted: Sequence[str]) -> Executor:
+        """``_executor``, of a backend whose digits have been found to be enough."""
+        self._check(self.backend, arrays, wanted)
+        return self._executor()
 
     def _executor(self) -> Executor:
         """The executor on the current backend, moved there if the backend changed."""

@@ -17,6 +17,7 @@ import wgpu
 from tfjslab.base.errors import BackendUnavailableError
 
 ADAPTER_VARIABLE = "TFJSLAB_ADAPTER"
+HALVES = "shader-f16"
 _APIS = {"webgpu": ("Vulkan", "Metal", "D3D12"), "webgl": ("OpenGL", "OpenGLES")}
 _KINDS = {"DiscreteGPU": "discrete", "IntegratedGPU": "integrated", "CPU": "software"}
 _BEST_FIRST = ("discrete", "integrated", "unknown", "software")
@@ -76,8 +77,17 @@ def _quiet_egl() -> Iterator[None]:
 def choose(variant: str) -> Adapter:
     """The adapter that backend ``variant`` uses: the one that the variable names, else the fastest kind.
 
-    Raises BackendUnavailableError with what helps.
+    Variants that end in ``-f16`` store float16, for which the adapter needs the feature ``shader-f16``. Raises
+    BackendUnavailableError with what helps.
     """
+    api, _, halves = variant.partition("-")
+    found = _choose(api)
+    if halves and HALVES not in found.handle.features:
+        raise BackendUnavailableError(f"{found} has no float16: its driver does not offer '{HALVES}'")
+    return found
+
+
+def _choose(variant: str) -> Adapter:
     fitting = [a for a in adapters() if a.api in _APIS[variant]]
     wanted = os.environ.get(ADAPTER_VARIABLE, "")
     named = [a for a in fitting if wanted.lower() in a.name.lower()]

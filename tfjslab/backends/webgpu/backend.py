@@ -1,4 +1,4 @@
-"""The backends ``webgpu`` and ``webgl``: one class, told apart by the API of their adapter.
+"""The backends ``webgpu``, ``webgpu-f16`` and ``webgl``: one class, told apart by the API of their adapter and storage.
 
 wgpu is an optional extra: nothing here imports it before a backend is asked about.
 """
@@ -22,8 +22,11 @@ _COUNTERS = (
 )
 
 
+HALVES = "-f16"  # how the variants end that store float16
+
+
 def availability(variant: str) -> Availability:
-    """Available where wgpu is installed and finds an adapter of the right API; details name all adapters."""
+    """Available where wgpu is installed and finds an adapter that fits; details name all adapters."""
     try:
         from tfjslab.backends.webgpu.adapters import adapters, choose  # noqa: PLC0415 - imports the optional wgpu
 
@@ -70,8 +73,10 @@ class GpuBackend:
 
         self.name = variant
         self.threads = 1
+        self.halves = variant.endswith(HALVES)
         self.adapter = choose(variant)
-        self.engine = f"wgpu {version('wgpu')}, {self.adapter}"
+        storage = ", float16 storage" if self.halves else ""
+        self.engine = f"wgpu {version('wgpu')}, {self.adapter}{storage}"
         self._devices: list[Device] = []  # the last one is in use; lost ones wait for their sessions to end
         self._sessions: set[GpuSession] = set()
         self._lock = threading.RLock()
@@ -85,7 +90,7 @@ class GpuBackend:
         with self._lock:
             if not self._devices or self._devices[-1].lost:
                 self._devices.append(Device(self.adapter))
-            session = GpuSession(self, self._devices[-1], Storage())
+            session = GpuSession(self, self._devices[-1], Storage(self.halves))
             self._sessions.add(session)
             return session
 

@@ -132,7 +132,7 @@ class GpuPlan:
                 f"node '{name}' needs {' x '.join(map(str, c.groups))} workgroups; "
                 f"{device.adapter} starts at most {device.max_groups} along a dimension", code="backend.limit",
             )
-        pipeline = device.pipeline(render(c.kernel), c.kernel.source)
+        pipeline = device.pipeline(render(c.kernel, halves=self._storage.halves), c.kernel.source)
         return pipeline, device.bind(pipeline, ranges, f"node '{name}'"), c.groups
 
     # ---- running -----------------------------------------------------------------------------------------------

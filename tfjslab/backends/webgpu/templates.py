@@ -14,17 +14,26 @@ from typing import Any
 
 from tfjslab.backends.sources import template
 from tfjslab.backends.webgpu.emit import Function, emit, prelude
+from tfjslab.backends.webgpu.halves import ENABLE, half_type, widened
 
 MAX_GROUPS = 65535  # in one dimension, by the standard
 
 
 @dataclass(frozen=True)
 class Binding:
-    """A storage buffer of a kernel: its name, its element type, whether it is read only."""
+    """A storage buffer of a kernel: its name, its element type, whether it is read only.
+
+    ``exact`` floats have four bytes also where others are stored in two.
+    """
 
     name: str
     type: str
     constant: bool = False
+    exact: bool = False
+
+    def stored(self, *, halves: bool) -> str:
+        """The type of what lies in the buffer."""
+        return half_type(self.type) if halves and not self.exact else self.type
 
 
 @dataclass(frozen=True)
@@ -50,17 +59,20 @@ def kernel(
 
 
 @lru_cache(maxsize=1024)
-def render(k: Kernel) -> str:
-    """The whole shader."""
+def render(k: Kernel, *, halves: bool = False) -> str:
+    """The whole shader; with ``halves`` its buffers of floats hold float16."""
+    stored = {b.name: b.stored(halves=halves) for b in k.bindings}
     declared = [
-        f"@group(0) @binding({i}) var<storage, {'read' if b.constant else 'read_write'}> {b.name}: array<{b.type}>;"
-        for i, b in enumerate(k.bindings)
+        f"@group(0) @binding({i}) var<storage, {'read' if b.constant else 'read_write'}> {b.name}: "
+        f"array<{stored[b.name]}>;" for i, b in enumerate(k.bindings)
     ]
     fields = ", ".join(f"{name}: u32" for name in k.sizes)
     declared.append(f"struct Sizes {{ {fields} }}\n@group(0) @binding({len(declared)}) var<uniform> s: Sizes;")
     functions = [emit(f, f"f{i}") for i, f in enumerate(k.functions)]
     body = template(f"webgpu/{k.source}.wgsl").render(dict(k.params), lanes=k.lanes, group=k.group)
-    return "\n".join((prelude(k.lanes), *declared, *functions, body))
+    narrow = {b.name: b.type for b in k.bindings if stored[b.name] != b.type}
+    enabled = ENABLE if narrow else ""
+    return enabled + "\n".join((prelude(k.lanes), *declared, *functions, widened(body, narrow)))
 
 
 def grid(groups: int) -> tuple[int, int, int]:

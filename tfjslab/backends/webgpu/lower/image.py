@@ -30,7 +30,7 @@ def lower_resize(b: Builder, group: Group) -> None:
     sizes = {"count": count, "h": h, "w": w, "channels": c // lanes, "height": out[1], "width": out[2]}
     bindings = (
         Binding("a", kind, b.place(x).constant),
-        Binding("rows", "vec4<f32>", constant=True), Binding("columns", "vec4<f32>", constant=True),
+        *(Binding(name, "vec4<f32>", constant=True, exact=True) for name in ("rows", "columns")),
         Binding("c", kind),
     )
     k = kernel("resize", bindings, tuple(sizes), lanes=lanes, group=_GROUP, nearest=nearest)
@@ -45,4 +45,4 @@ def _table(b: Builder, old: int, new: int, attrs: Attrs, *, nearest: bool) -> Pl
     low, high, fraction = (nearest_taps(old, new, attrs),) * 2 + (0.0,) if nearest else bilinear_taps(old, new, attrs)
     table: Array = np.zeros((new, 4), np.float32)
     table[:, 0], table[:, 1], table[:, 2] = low, high, fraction
-    return b.constant(("resize", table.tobytes()), lambda: table)
+    return b.constant(("resize", table.tobytes()), lambda: table, exact=True)

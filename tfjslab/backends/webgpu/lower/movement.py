@@ -52,10 +52,13 @@ def copy(b: Builder, source: Place, target: Place, c: Copy) -> None:
     sizes["start"] = sum(p * s for p, s in zip(starts, steps, strict=True)) if inside else 0
     for i in range(len(walk)):
         sizes |= {f"d{i}": walk[i], f"n{i}": dims[i], f"p{i}": starts[i], f"r{i}": reads[i], f"o{i}": steps[i]}
-    word = "vec4<u32>" if lanes > 1 else "u32"
+    # Halves are moved as the floats that they stand for, everything else as the words that it is.
+    floats = b.storage.halves and target.dtype == "float32"
+    element = "f32" if floats else "u32"
+    word = f"vec4<{element}>" if lanes > 1 else element
     k = kernel(
         "copy", (Binding("a", word, constant=source.constant), Binding("c", word)), tuple(sizes), lanes=lanes,
-        group=_GROUP, rank=len(walk), inside=inside,
+        group=_GROUP, rank=len(walk), inside=inside, floats=floats,
     )
     b.call(k, (source, target), sizes, grid(-(-sizes["count"] // _GROUP)))
 
