@@ -7,16 +7,17 @@ from tfjslab.backends.webgpu import lower as _families  # noqa: F401 - fills the
 from tfjslab.backends.webgpu.builder import Builder
 from tfjslab.backends.webgpu.lower.elementwise import lower_chain, refuses_chain
 from tfjslab.backends.webgpu.lower.registry import LOWERINGS, Specs
+from tfjslab.backends.webgpu.splitting import Limit
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
 from tfjslab.ops.decompose import decompose
 from tfjslab.passes.fusion import Rules, group_nodes, single
 
 
-def lower_program(b: Builder, program: Specialized) -> None:
-    """Add all nodes of ``program``: kernels where there are some, host steps elsewhere."""
+def lower_program(b: Builder, program: Specialized, limit: Limit) -> None:
+    """Add all nodes of ``program``: kernels where there are some and values are not too large, host steps elsewhere."""
     specs = program.specs
-    reasons = {n.name: refusal(n, specs) for n in program.graph.nodes}
+    reasons = {n.name: refusal(n, specs) or limit.refusal(n, specs) for n in program.graph.nodes}
     rules = Rules(
         lambda n: not reasons[n.name], lambda core: LOWERINGS[core.op].takes_epilogue, epilogue_reads,
         lambda core: LOWERINGS[core.op].takes_padding,

@@ -16,6 +16,7 @@ from tfjslab.backends.webgpu.builder import Builder, Call, HostStep, Record
 from tfjslab.backends.webgpu.device import ALIGNMENT, Range
 from tfjslab.backends.webgpu.lowering import lower_program
 from tfjslab.backends.webgpu.recording import Dispatch, Stamps, dispatch_all
+from tfjslab.backends.webgpu.splitting import Limit, split_large
 from tfjslab.backends.webgpu.templates import render
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
@@ -54,8 +55,11 @@ class GpuPlan:
         """Lower, lay out, make pipelines and bind groups."""
         device = self._device
         before = device.counters["pipelines"], device.compile_ms
+        limit = Limit(device.max_binding, str(device.adapter), self._storage)
+        specialized = split_large(specialized, limit, self._session.slices)
+        self._specs = specialized.specs
         builder = Builder(specialized, self._outputs, software=device.adapter.software, storage=self._storage)
-        lower_program(builder, specialized)
+        lower_program(builder, specialized, limit)
         buffers = builder.finish()
         memory = plan_memory(buffers, ALIGNMENT)
         arena = self._own(memory.peak_bytes, "the arena of a plan") if memory.peak_bytes else None

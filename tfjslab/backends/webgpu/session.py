@@ -42,6 +42,7 @@ class GpuSession:
         self.plans: set[GpuPlan] = set()
         self._buffers: dict[int, Buffer] = {}
         self._constants: dict[Hashable, _Stored] = {}
+        self.slices: dict[Hashable, Array] = {}  # parts of weights that are larger than a binding
         self._lock = threading.RLock()
         self._disposed = False
 
@@ -140,4 +141,5 @@ class GpuSession:
             plan.dispose()
         for buffer in tuple(self._buffers.values()):
             self.free(buffer)
+        self.slices.clear()
         self.backend.forget(self)
