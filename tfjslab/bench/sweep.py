@@ -1,122 +1,200 @@
-"""Accuracy, speed and size over settings of quantization: a table, three verdicts kept apart, and a recommendation."""
+"""``tf.sweep``: a model in every setting asked for, evaluated on one data set and measured in turns."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tfjslab.base.errors import UsageError
-from tfjslab.bench.bench import bench_models
-from tfjslab.bench.settings import Settings
-from tfjslab.model.model import Model
-from tfjslab.model.quantize import INT8, quantize
-from tfjslab.quantization.calibrate import METHODS
-from tfjslab.quantization.report import QuantizationReport
+import numpy as np
 
-# What a difference in time must exceed to be called one, in parts: what two runs of the same model may differ by.
-_NOISE = 0.05
-_LEAST_DB = 20.0
-BASELINE = "float32"
+from tfjslab.base.errors import InputError, UsageError, did_you_mean
+from tfjslab.base.text import counted
+from tfjslab.bench.bench import ROUNDS, bench_models
+from tfjslab.bench.comparison import Ratio, over, ratio_of_rounds
+from tfjslab.bench.result import BenchResult
+from tfjslab.bench.settings import Settings
+from tfjslab.bench.trade import (
+    BASELINE,
+    NOISE,
+    SAME,
+    UNKNOWN,
+    WORSE,
+    Refusal,
+    Sweep,
+    Trade,
+    cost_field,
+    passes,
+    recommend,
+    rule_of,
+    verdict,
+)
+from tfjslab.evaluation.evaluate import evaluate
+from tfjslab.evaluation.result import Evaluation
+from tfjslab.model.model import Model
+from tfjslab.model.quantize import INT8, KINDS, quantize
+from tfjslab.passes.registry import run_passes
+from tfjslab.quantization.calibrate import METHODS
+
+OPTIMIZED = "optimized"
+SETTINGS = (OPTIMIZED, *KINDS)
+RUNS, WARMUP = 30, 3
+MEMORY_NOISE = 0.01  # a percent of memory is nothing to decide by
 
 
 @dataclass(frozen=True)
-class Trade:
-    """One setting against float32. ``size_x`` and ``speed_x`` above 1 are better; None is what was not measured.
-
-    ``agreement`` is the lowest top-1 agreement of the outputs and ``sqnr_db`` their lowest signal to noise. The
-    verdicts say ``better``, ``same`` or ``worse`` than float32, each for itself; accuracy is the ``same`` when it
-    passes the rule of the sweep.
-    """
+class _Made:
+    """A model in one setting. ``weight_bytes`` is what its weights take as a file."""
 
     setting: str
+    model: Model
     weight_bytes: int
-    median_ms: float | None
-    size_x: float
-    speed_x: float | None
-    agreement: float | None
-    sqnr_db: float | None
-    size: str
-    speed: str
-    accuracy: str
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """All settings, which one is recommended, and by what rule."""
-
-    rows: tuple[Trade, ...]
-    recommended: str
-    rule: str
-
-    def data(self) -> dict[str, Any]:
-        """For JSON."""
-        rows = [{**asdict(r), "sqnr_db": "inf" if r.sqnr_db == float("inf") else r.sqnr_db} for r in self.rows]
-        return {"rows": rows, "recommended": self.recommended, "rule": self.rule}
+    reason: str
 
 
 def sweep(
-    model: Model, calibration: Any, evaluation: Any = None, kinds: Sequence[str] = (INT8, "float16", "uint16", "uint8"),
-    methods: Sequence[str] = METHODS, max_accuracy_drop: float = 0.01, settings: Settings | None = None,
+    model: Model, calibration: Any = None, evaluation: Any = None, kinds: Sequence[str] = SETTINGS,
+    methods: Sequence[str] = METHODS, max_accuracy_drop: float = 0.01, settings: Settings | None = None, *,
+    labels: Any = None, goal: str = "speed", x: Any = None,
 ) -> Sweep:
-    """Quantize in every way asked for and measure all of them side by side.
+    """Hold settings of a model against the model as it is: accuracy, latency, size and memory.
 
-    ``max_accuracy_drop`` is the share of top-1 answers that may change (models without classes: an SQNR of 20 dB or
-    more passes). Raises what ``quantize`` raises for data that cannot be used.
+    Args:
+        model: stays as it is. All other settings start from what the graph passes make of it.
+        calibration: for ``int8``, as ``tf.quantize`` takes it.
+        evaluation: samples along the first axis, as ``tf.evaluate`` takes them, or a list of such batches; without it
+            the calibration data, on which int8 looks better than it is.
+        kinds: ``optimized`` (float32 after the passes) and kinds of ``tf.quantize``.
+        methods: how ranges of ``int8`` follow from calibration; one setting each.
+        max_accuracy_drop: the share of top-1 accuracy that may go: with labels that of right answers, without them that
+            of answers which differ from float32's. Models without classes: an SQNR of 20 dB or more passes.
+        settings: how to measure latency; runs of all settings take turns. Its progress is told of all work.
+        labels: the right classes of ``evaluation``.
+        goal: what the recommendation is to be best in: ``speed``, ``size`` or ``memory``.
+        x: what latency and memory are measured on; one sample without it.
+
+    A setting that the model cannot have is listed with the reason. Raises UsageError for wrong names and numbers, and
+    what ``tf.quantize`` and ``tf.evaluate`` raise for data that cannot be used.
+
     """
-    if not 0 <= max_accuracy_drop <= 1:
-        raise UsageError(f"max_accuracy_drop is {max_accuracy_drop}; expected a share from 0 to 1")
+    _check(kinds, max_accuracy_drop, evaluation, labels)
+    cost_field(goal)
+    how = settings or Settings(RUNS, WARMUP)
+    data = _whole(model, evaluation if evaluation is not None else calibration)
     wanted = [(k, m) for k in kinds for m in (methods if k == INT8 else (METHODS[0],))]
+    refused: list[Refusal] = []
     with ExitStack() as stack:
-        made = [(f"{k} {m}" if k == INT8 else k, quantize(model, k, calibration, m, evaluation=evaluation))
-                for k, m in wanted]
-        for _, q in made:
-            stack.enter_context(q.model)
-        x = next(iter(_inputs(model, calibration)))
-        sources = [(BASELINE, model, x), *((name, q.model, x) for name, q in made)]
-        times = [r.median_ms for r in bench_models(sources, [None], settings=settings or Settings(20, 3))]
-        whole = Trade(BASELINE, model.weight_bytes, times[0], 1, 1, 1, float("inf"), "same", "same", "same")
-        rows = [_trade(name, q.report, whole, ms, max_accuracy_drop)
-                for (name, q), ms in zip(made, times[1:], strict=True)]
-    rule = (f"the fastest of those whose accuracy passes (top-1 answers changed: {max_accuracy_drop:g} or less; "
-            f"without classes: SQNR of {_LEAST_DB:g} dB or more); of equally fast ones the smallest")
-    return Sweep((whole, *rows), _recommend([whole, *rows]), rule)
+        made = [_Made(BASELINE, model, model.weight_bytes, "float32, as it was given")]
+        fused = stack.enter_context(model.with_graph(run_passes(model.graph)[0]))
+        for i, (kind, method) in enumerate(wanted):
+            setting = f"{kind} {method}" if kind == INT8 else kind
+            how.progress(f"{model.name}: {setting}", i, len(wanted))
+            found = _make(fused, kind, method, setting, calibration)
+            if isinstance(found, Refusal):
+                refused.append(found)
+                continue
+            if found.model is not fused:
+                stack.enter_context(found.model)
+            made.append(found)
+        judged = [evaluate(m.model, data, labels, reference=model, progress=how.progress) for m in made]
+        given = x if x is not None else (
+            {name: array[:1] for name, array in data.items()} if _open_batch(model) else model.sample())
+        times = bench_models([(m.setting, m.model, given) for m in made], [None], settings=how)
+    return _table(model.name, made, judged, times, tuple(refused), max_accuracy_drop, goal)
 
 
-def _inputs(model: Model, calibration: Any) -> Any:
-    """The first batch as it was given, or random values where there is none."""
-    if calibration is None or isinstance(calibration, dict):
-        return [calibration or model.sample()]
-    return [calibration] if hasattr(calibration, "shape") else calibration
+def _check(kinds: Sequence[str], max_drop: float, evaluation: Any, labels: Any) -> None:
+    for kind in kinds:
+        if kind not in SETTINGS:
+            raise UsageError(f"kind '{kind}' is not one of {', '.join(SETTINGS)}{did_you_mean(str(kind), SETTINGS)}")
+    if isinstance(max_drop, bool) or not 0 <= max_drop <= 1:
+        raise UsageError(f"max_accuracy_drop is {max_drop}; expected a share from 0 to 1")
+    if labels is not None and evaluation is None:
+        raise UsageError("labels are given without evaluation data; give the samples that they belong to")
 
 
-def _trade(name: str, report: QuantizationReport, whole: Trade, ms: float | None, max_drop: float) -> Trade:
-    agreements = [o.top1_agreement for o in report.outputs if o.top1_agreement is not None]
-    noises = [o.sqnr_db for o in report.outputs if o.sqnr_db is not None]
-    size_x = report.size_ratio
-    speed_x = whole.median_ms / ms if ms and whole.median_ms else None
-    agreement, sqnr = (min(v, default=None) for v in (agreements, noises))
-    passes = _passes(agreement, sqnr, max_drop)
+def _whole(model: Model, given: Any) -> dict[str, Any]:
+    """The data as one array for each input; seeded values where there are none."""
+    if given is None:
+        return model.sample()
+    if isinstance(given, (list, tuple)) and given:
+        named = [g if isinstance(g, Mapping) else {model.inputs[0].name: g} for g in given]
+        return {n: np.concatenate([np.asarray(b[n]) for b in named]) for n in named[0]}
+    return dict(given) if isinstance(given, Mapping) else {model.inputs[0].name: np.asarray(given)}
+
+
+def _open_batch(model: Model) -> bool:
+    return all(p.shape is not None and len(p.shape) > 0 and p.shape[0] is None for p in model.inputs)
+
+
+def _make(fused: Model, kind: str, method: str, setting: str, calibration: Any) -> _Made | Refusal:
+    """The setting of the optimized model, or why there is none; data that cannot be used are an error."""
+    if kind == OPTIMIZED:
+        return _Made(setting, fused, fused.weight_bytes, "float32 after the graph passes")
+    if kind == INT8 and calibration is None:
+        return Refusal(setting, "no calibration data were given")
+    try:
+        made = quantize(fused, kind, calibration, method)
+    except InputError as e:
+        if e.code != "quantize.nothing":
+            raise
+        return Refusal(setting, str(e))
+    return _Made(setting, made.model, made.report.weight_bytes_after, made.report.execution)
+
+
+# ---- what it came to -------------------------------------------------------------------------------------------------
+
+
+def _table(
+    name: str, made: Sequence[_Made], judged: Sequence[Evaluation], measured: Sequence[BenchResult],
+    refused: tuple[Refusal, ...], max_drop: float, goal: str,
+) -> Sweep:
+    first = measured[0]
+    rows = [_trade(*row, made[0], first) for row in zip(made, judged, measured, strict=False)]
+    measure = _measure(judged)
+    rows = [replace(r, accuracy=SAME if i == 0 or passes(measure, r, max_drop) else WORSE) for i, r in enumerate(rows)]
+    conditions = (f"{first.backend}, {counted(first.threads, 'thread')}, {first.engine}; medians of {first.runs} runs "
+                  f"of each setting in turns, after {first.warmup} others; {first.clock}")
+    if first.reason:
+        conditions = f"not all was measured: {first.reason}; {conditions}"
+    return Sweep(name, tuple(rows), refused, recommend(rows, goal), rule_of(goal, measure, max_drop), goal, measure,
+                 max_drop, judged[0].samples, conditions)
+
+
+def _measure(judged: Sequence[Evaluation]) -> str:
+    """What accuracy is judged by: the most telling figure that there is."""
+    if judged[0].accuracy is not None:
+        return "top1"
+    return "sqnr_db" if _agreement(judged[0]) is None else "agreement"
+
+
+def _agreement(found: Evaluation) -> float | None:
+    """The lowest of the outputs that have classes, of which more than one was seen."""
+    told = [e.top1_agreement for e in found.errors if e.top1_agreement is not None and e.classes != 1]
+    return min(told, default=None)
+
+
+def _trade(made: _Made, judged: Evaluation, measured: BenchResult, base: _Made, first: BenchResult) -> Trade:
+    size_x = base.weight_bytes / max(made.weight_bytes, 1)
+    memory_x = over(first.peak_bytes, measured.peak_bytes)
+    speed = Ratio(1, 1, 1) if made is base else ratio_of_rounds(_rounds(measured), _rounds(first))
+    low, high = (float(v) for v in np.percentile(measured.times_ms, [25, 75])) if measured.times_ms else (None, None)
+    top, paired = next((t for t in judged.top if t.k == 1), None), judged.paired
     return Trade(
-        name, report.weight_bytes_after, ms, size_x, speed_x, agreement, sqnr, _verdict(size_x, 0.0),
-        "not measured" if speed_x is None else _verdict(speed_x, _NOISE), "same" if passes else "worse",
-        report.execution,
+        made.setting, made.weight_bytes, measured.peak_bytes, measured.median_ms, low, high, size_x, memory_x,
+        speed_x=speed.median if speed else None, speed_low=speed.least if speed else None,
+        speed_high=speed.most if speed else None, top1=top.accuracy if top else None,
+        top1_low=top.low if top else None, top1_high=top.high if top else None,
+        drop=paired.drop if paired else None, lost=paired.lost if paired else None,
+        gained=paired.gained if paired else None, agreement=_agreement(judged),
+        sqnr_db=min((e.sqnr_db for e in judged.errors if e.sqnr_db is not None), default=None),
+        size=verdict(size_x), memory=verdict(memory_x, MEMORY_NOISE), reason=made.reason,
+        speed=verdict(speed.median, NOISE, speed.least, speed.most) if speed else UNKNOWN,
     )
 
 
-def _verdict(ratio: float, noise: float) -> str:
-    return "better" if ratio > 1 + noise else "worse" if ratio < 1 - noise else "same"
-
-
-def _passes(agreement: float | None, sqnr_db: float | None, max_drop: float) -> bool:
-    if agreement is not None:
-        return 1 - agreement <= max_drop
-    return sqnr_db is not None and sqnr_db >= _LEAST_DB
-
-
-def _recommend(rows: Sequence[Trade]) -> str:
-    good = [r for r in rows if r.accuracy != "worse"]  # float32 itself is one of them
-    fastest = max((r.speed_x or 0) for r in good)
-    return min((r for r in good if (r.speed_x or 0) >= fastest * (1 - _NOISE)), key=lambda r: r.weight_bytes).setting
+def _rounds(measured: BenchResult) -> list[tuple[float, ...]]:
+    """The times as the rounds in which they were taken."""
+    step = max(1, -(-measured.runs // ROUNDS))
+    return [measured.times_ms[i : i + step] for i in range(0, len(measured.times_ms), step)]

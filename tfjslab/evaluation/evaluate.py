@@ -33,11 +33,12 @@ class _Collected:
 
     parts: dict[str, list[Array]] = field(default_factory=dict)
 
-    def add(self, ports: Sequence[Port], values: Sequence[Array], rows: int) -> None:
-        """One batch, of which ``rows`` samples count."""
+    def add(self, ports: Sequence[Port], values: Sequence[Array], rows: int, size: int) -> None:
+        """One batch of ``size``, of which ``rows`` samples count; outputs that are not by sample are kept whole."""
         for port, value in zip(ports, values, strict=True):
             array = np.asarray(value)
-            self.parts.setdefault(port.name, []).append(array[:rows] if array.ndim else array)
+            by_sample = array.ndim > 0 and array.shape[0] == size
+            self.parts.setdefault(port.name, []).append(array[:rows] if by_sample else array)
 
     def whole(self, name: str) -> Array:
         """All samples of an output; InputError when batches give shapes that do not fit together."""
@@ -79,15 +80,15 @@ def evaluate(
     size = _batch_size(model, batch_size)
     own, others = _Collected(), _Collected()
     for start, batch, rows in _batches(feeds, samples, size):
-        values = _run(model, batch)
-        own.add(model.outputs, values, rows)
+        values, filled = _run(model, batch), len(next(iter(batch.values())))
+        own.add(model.outputs, values, rows, filled)
         if wanted is not None:
             scores = dict(zip((p.name for p in model.outputs), values, strict=True))[port.name]
-            checked = check_scores(np.asarray(scores), port.name, len(next(iter(batch.values()))), start)
+            checked = check_scores(np.asarray(scores), port.name, filled, start)
             check_range(wanted, checked.shape[1])
             check_top_k(top_k, checked.shape[1])
         if reference is not None:
-            others.add(reference.outputs, _run(reference, batch), rows)
+            others.add(reference.outputs, _run(reference, batch), rows, filled)
         progress(f"{model.name}: evaluate", min(start + rows, samples), samples)
     found = Evaluation(model.name, model.backend.name, port.name, samples, size)
     if wanted is not None:

@@ -44,4 +44,6 @@ CHARTS = (
     ChartEntry("charts.graph_view", charts.graph_view, "a graph, and a profile if there is one"),
     ChartEntry("charts.latency_distribution", charts.latency_distribution, "milliseconds [n]"),
     ChartEntry("charts.latency_trace", charts.latency_trace, "milliseconds [n]"),
+    ChartEntry("charts.pareto", charts.pareto, "a sweep"),
+    ChartEntry("charts.node_errors", charts.node_errors, "a report of quantization"),
 )

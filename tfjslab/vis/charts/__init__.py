@@ -7,4 +7,6 @@ from tfjslab.vis.charts.latency import latency_distribution as latency_distribut
 from tfjslab.vis.charts.latency import latency_trace as latency_trace
 from tfjslab.vis.charts.layer_time import layer_time as layer_time
 from tfjslab.vis.charts.memory_timeline import memory_timeline as memory_timeline
+from tfjslab.vis.charts.node_errors import node_errors as node_errors
+from tfjslab.vis.charts.pareto import pareto as pareto
 from tfjslab.vis.charts.roofline import roofline as roofline

@@ -1,0 +1,155 @@
+"""Accuracy against what it costs: each setting of a sweep, the front that no other beats, and the recommendation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from tfjslab.base.dtypes import Array
+from tfjslab.base.errors import InputError
+from tfjslab.base.text import ms, scaled
+from tfjslab.bench.trade import LEAST_DB, Sweep, Trade, cost_field
+from tfjslab.vis import style
+from tfjslab.vis.canvas import Chart, canvas
+
+WIDTH, HEIGHT = 860, 400
+CLOSE = 0.022  # of the axes: points nearer than that share one label
+_UNITS = {"speed": ("latency (ms)", 1.0), "size": ("weights (kB)", 1e3), "memory": ("peak memory (kB)", 1e3)}
+_QUALITIES = {"top1": "top-1 accuracy (%)", "agreement": "top-1 agreement with float32 (%)",
+              "sqnr_db": "signal to noise of the outputs (dB)"}
+
+
+def pareto(sweep: Sweep, goal: str | None = None, ax: Axes | None = None) -> Chart:
+    """Accuracy over latency, size or memory: full points on the Pareto front, hollow ones off it, a star on the choice.
+
+    Whiskers along the cost are the middle half of the runs, those along accuracy its 95% interval on so many samples.
+    The dotted line is the least accuracy that passes the sweep's rule. Outputs that are exactly float32's have an
+    infinite signal to noise; they stand at the top, marked ``exact``.
+
+    Args:
+        sweep: from ``tf.sweep``.
+        goal: ``speed``, ``size`` or ``memory``; that of the sweep without it.
+        ax: where to draw; None for a new figure.
+
+    Example:
+        >>> from tfjslab.vis.charts import pareto
+        >>> figure, axes = pareto(tf.sweep(model, calibration, test, labels=labels))  # doctest: +SKIP
+
+    """
+    if not isinstance(sweep, Sweep):
+        raise InputError(f"got {type(sweep).__name__}; expected a sweep, from tf.sweep")
+    goal = goal or sweep.goal
+    cost = cost_field(goal)
+    rows = [r for r in sweep.rows if getattr(r, cost) is not None and getattr(r, sweep.measure) is not None]
+    if not rows:
+        raise InputError("no setting of the sweep has both an accuracy and a cost; was it interrupted?")
+    figure, axes = canvas(ax, WIDTH, HEIGHT)
+    name, unit = _UNITS[goal]
+    x = np.array([getattr(r, cost) / unit for r in rows], dtype=np.float64)
+    y, top = _qualities(rows, sweep.measure)
+    front = [i for r in sweep.front(goal) for i in range(len(rows)) if rows[i] is r]
+    _draw(axes, sweep, rows, (x, y), front, whiskers=goal == "speed")
+    _limit(axes, sweep)
+    farthest = max([*x, *(r.high_ms or 0.0 for r in rows)] if goal == "speed" else x)
+    _room(axes, float(farthest), y, top)
+    _name_points(axes, x, y)
+    _list(axes, rows, sweep, goal, set(front))
+    style.quiet(axes, "both")
+    note = "" if goal == "speed" else f", {goal} against accuracy"
+    style.name_axes(axes, name, _QUALITIES[sweep.measure], f"{style.label(sweep.model)}: what accuracy costs{note}")
+    return Chart(figure, axes)
+
+
+def _qualities(rows: Sequence[Trade], measure: str) -> tuple[Array, float | None]:
+    """Values on the axis, and where those that are exact stand (None when there are none)."""
+    values = np.array([float(getattr(r, measure)) for r in rows])
+    if measure != "sqnr_db":
+        return values * 100, None
+    finite = values[np.isfinite(values)]
+    top = float(finite.max(initial=LEAST_DB)) * 1.15
+    return np.where(np.isfinite(values), values, top), top if np.isinf(values).any() else None
+
+
+def _draw(
+    ax: Axes, sweep: Sweep, rows: Sequence[Trade], points: tuple[Array, Array], front: Sequence[int], *, whiskers: bool,
+) -> None:
+    x, y = points
+    for i, r in enumerate(rows):
+        across = None
+        if whiskers and r.low_ms is not None and r.high_ms is not None:
+            across = np.array([[max(x[i] - r.low_ms, 0.0)], [max(r.high_ms - x[i], 0.0)]])
+        along = None
+        if sweep.measure == "top1" and r.top1_low is not None and r.top1_high is not None:
+            along = np.array([[y[i] - 100 * r.top1_low], [100 * r.top1_high - y[i]]])
+        ax.errorbar(x[i], y[i], xerr=across, yerr=along, fmt="none", ecolor=style.GREY, elinewidth=0.9, capsize=2.5,
+                    zorder=2)
+    order = sorted(front, key=lambda i: x[i])
+    ax.step(x[order], y[order], where="post", color=style.BLUE, linewidth=1.2, zorder=2)
+    off = [i for i in range(len(rows)) if i not in front]
+    ax.scatter(x[off], y[off], 46, facecolor="white", edgecolor=style.BLUE, linewidth=1.4, zorder=3,
+               label="another setting is better")
+    ax.scatter(x[order], y[order], 46, color=style.BLUE, zorder=3, label="Pareto front")
+    chosen = [i for i, r in enumerate(rows) if r.setting == sweep.recommended]
+    ax.scatter(x[chosen], y[chosen], 190, marker="*", color=style.VERMILION, edgecolor="white", linewidth=0.6, zorder=4,
+               label="recommended")
+
+
+def _limit(ax: Axes, sweep: Sweep) -> None:
+    """The least accuracy that passes."""
+    first = sweep.rows[0]
+    least = {"top1": None if first.top1 is None else 100 * (first.top1 - sweep.max_accuracy_drop),
+             "agreement": 100 * (1 - sweep.max_accuracy_drop), "sqnr_db": LEAST_DB}[sweep.measure]
+    if least is not None:
+        ax.axhline(least, color=style.ink(), linestyle=":", linewidth=1.1, label="least that passes")
+
+
+def _room(ax: Axes, farthest: float, y: Array, top: float | None) -> None:
+    """From 0 along the cost, so that ratios can be seen; room for the legend below."""
+    ax.set_xlim(0, farthest * 1.1 or 1)
+    low, high = ax.get_ylim()
+    low, high = min(low, float(y.min())), max(high, float(y.max()))
+    span = (high - low) or 1.0
+    ax.set_ylim(low - 0.24 * span, high + 0.08 * span)
+    if top is not None:
+        ax.annotate("exact", (0, top), (4, 0), textcoords="offset points", va="center", fontsize=style.SMALL)
+    handles, names = ax.get_legend_handles_labels()
+    ax.legend(handles, names, loc="lower left", fontsize=style.SMALL, ncols=2)
+
+
+def _name_points(ax: Axes, x: Array, y: Array) -> None:
+    """The numbers of points that lie together, once, below or above them."""
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    places = [((a - left) / (right - left), (b - low) / (high - low)) for a, b in zip(x, y, strict=True)]
+    groups: list[list[int]] = []
+    for i, place in enumerate(places):
+        near = (g for g in groups if math.dist(place, places[g[0]]) < CLOSE)
+        found = next(near, None)
+        if found is None:
+            groups.append([i])
+        else:
+            found.append(i)
+    for number, group in enumerate(groups):
+        at = (float(np.mean(x[group])), float(np.mean(y[group])))
+        ax.annotate(", ".join(str(i + 1) for i in group), at, (8, -13 if number % 2 else 8), fontsize=style.SMALL,
+                    textcoords="offset points", fontweight="bold", zorder=5)
+
+
+def _list(ax: Axes, rows: Sequence[Trade], sweep: Sweep, goal: str, front: set[int]) -> None:
+    """What the numbers stand for, beside the axes, where no point can be."""
+    lines = []
+    for i, r in enumerate(rows):
+        cost = f"{ms(r.median_ms)} ms" if goal == "speed" else scaled(getattr(r, cost_field(goal)), "B")
+        marks = [*["on the front"] * (i in front), *["recommended"] * (r.setting == sweep.recommended)]
+        lines.append(f"{i + 1}  {style.label(r.setting, 26)}, {_short(r, sweep.measure)}, {cost}"
+                     + (f"\n     {', '.join(marks)}" if marks else ""))
+    ax.text(1.015, 1, "\n".join(lines), transform=ax.transAxes, va="top", fontsize=style.SMALL, linespacing=1.45)
+
+
+def _short(r: Trade, measure: str) -> str:
+    value = float(getattr(r, measure))
+    if measure == "sqnr_db":
+        return "exact" if math.isinf(value) else f"{value:.0f} dB"
+    return f"{100 * value:.1f}%"
