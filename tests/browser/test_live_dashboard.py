@@ -119,10 +119,22 @@ def figure(page, name):
 
 
 def choose(page, model, backend, runs):
-    page.locator(f"{LAB} .tfl-header select").select_option(model)
+    page.locator(f"{LAB} .tfl-header select").first.select_option(model)
     page.locator(f"{LAB} .tfl-backends").get_by_role("button", name=backend, exact=True).click()
     page.locator(f"{LAB} .tfl-side input[type=number]").nth(3).fill(str(runs))
     page.locator(f"{LAB} .tfl-side input[type=number]").nth(3).press("Tab")
+
+
+def switch(page, *, optimize, quantize):
+    """Set the two switches of the header."""
+    button = page.locator(f"{LAB} .tfl-header button", has_text="Optimize")
+    if ("mod-active" in (button.get_attribute("class") or "")) != optimize:
+        button.click()
+    page.locator(f"{LAB} .tfl-header select").nth(1).select_option(quantize)
+
+
+def tab(page, name):
+    page.locator(f"{LAB} .tfl-tabs .lm-TabBar-tab", has_text=name).click()
 
 
 def too_wide(page):
@@ -192,6 +204,20 @@ def test_notebook_06_runs_stops_compares_and_fits_in_both_themes(page, server, s
     assert "/100000, median" in phase(page, "stopped")
     print(page.locator(f"{LAB} .tfl-progress-bar").get_attribute("title"))  # noqa: T201 - what showing cost
 
+    choose(page, "digits", "wasm-simd", 20)
+    switch(page, optimize=True, quantize="int8")
+    page.locator(f"{LAB} .tfl-passes label", has_text="padding").locator("input").uncheck()
+    page.locator(f"{LAB} button", has_text="Run").click()
+    assert "done: 20/20, median" in phase(page, "done")
+    tab(page, "Changes")
+    page.wait_for_selector(f"{LAB} .tfl-changes tbody tr:visible", timeout=STEP_MS)
+    told = page.locator(f"{LAB} .tfl-changes").inner_text()
+    for wanted in ("ranges from 8 generated inputs", "no integer form of Softmax", "folded into the weights"):
+        assert wanted in told
+    assert too_wide(page) == [], "with settings, file browser and switches"
+    page.screenshot(path=shots / "switches-1280-light.png")
+    switch(page, optimize=False, quantize="no quantizing")
+
     page.locator(f"{LAB} .tfl-header button[title^=settings]").click()
     command(page, "application:toggle-left-area")
     for theme in THEMES:
@@ -200,14 +226,16 @@ def test_notebook_06_runs_stops_compares_and_fits_in_both_themes(page, server, s
             "light => document.body.dataset.jpThemeLight === light", arg=str(theme.endswith("Light")).lower())
         for width, height in SIZES:
             page.set_viewport_size({"width": width, "height": height})
-            for tab in page.locator(f"{LAB} .tfl-tabs .lm-TabBar-tab").all():
-                tab.click()
-                name = tab.inner_text()
+            for each in page.locator(f"{LAB} .tfl-tabs .lm-TabBar-tab").all():
+                each.click()
+                name = each.inner_text()
                 wanted = {"Layers": "img", "Memory": "img", "Roofline": "img", "Graph": "img", "Compare": "img",
-                          "Kernels": "tbody tr"}.get(name)
+                          "Kernels": "tbody tr", "Changes": ".tfl-changes tbody tr"}.get(name)
                 if wanted:
                     page.wait_for_selector(f"{LAB} .tfl-tabs {wanted}:visible", timeout=STEP_MS)
                 assert too_wide(page) == [], f"{name} at {width} in {theme}"
                 page.locator(LAB).scroll_into_view_if_needed()
                 page.screenshot(path=shots / f"{name.lower()}-{width}-{theme.split()[1].lower()}.png")
-    assert page.locator(f"{LAB} .tfl-choice input[type=checkbox]").count() == 2
+    assert page.locator(f"{LAB} .tfl-choice input[type=checkbox]").count() == 3
+    compared = page.locator(f"{LAB} .tfl-choice").inner_text()
+    assert "#3 digits, optimized (12 of 13), int8 on wasm-simd" in compared

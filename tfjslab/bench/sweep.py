@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,7 +30,7 @@ from tfjslab.bench.trade import (
     rule_of,
     verdict,
 )
-from tfjslab.evaluation.evaluate import evaluate
+from tfjslab.evaluation.evaluate import evaluate, samples_of
 from tfjslab.evaluation.result import Evaluation
 from tfjslab.model.model import Model
 from tfjslab.model.quantize import INT8, KINDS, quantize
@@ -81,7 +81,7 @@ def sweep(
     _check(kinds, max_accuracy_drop, evaluation, labels)
     cost_field(goal)
     how = settings or Settings(RUNS, WARMUP)
-    data = _whole(model, evaluation if evaluation is not None else calibration)
+    data = samples_of(model, evaluation if evaluation is not None else calibration)
     wanted = [(k, m) for k in kinds for m in (methods if k == INT8 else (METHODS[0],))]
     refused: list[Refusal] = []
     with ExitStack() as stack:
@@ -112,16 +112,6 @@ def _check(kinds: Sequence[str], max_drop: float, evaluation: Any, labels: Any) 
         raise UsageError(f"max_accuracy_drop is {max_drop}; expected a share from 0 to 1")
     if labels is not None and evaluation is None:
         raise UsageError("labels are given without evaluation data; give the samples that they belong to")
-
-
-def _whole(model: Model, given: Any) -> dict[str, Any]:
-    """The data as one array for each input; seeded values where there are none."""
-    if given is None:
-        return model.sample()
-    if isinstance(given, (list, tuple)) and given:
-        named = [g if isinstance(g, Mapping) else {model.inputs[0].name: g} for g in given]
-        return {n: np.concatenate([np.asarray(b[n]) for b in named]) for n in named[0]}
-    return dict(given) if isinstance(given, Mapping) else {model.inputs[0].name: np.asarray(given)}
 
 
 def _open_batch(model: Model) -> bool:

@@ -96,6 +96,16 @@ def evaluate(
     return found if reference is None else _compared(found, reference, own, others, wanted)
 
 
+def samples_of(model: Model, given: Any) -> dict[str, Any]:
+    """Data as one array for each input: of an array, a mapping, a list of such batches; seeded values for None."""
+    if given is None:
+        return model.sample()
+    if isinstance(given, (list, tuple)) and given:
+        named = [g if isinstance(g, Mapping) else {model.inputs[0].name: g} for g in given]
+        return {n: np.concatenate([np.asarray(b[n]) for b in named]) for n in named[0]}
+    return dict(given) if isinstance(given, Mapping) else {model.inputs[0].name: np.asarray(given)}
+
+
 def _check(labels: Any, reference: Model | None, top_k: Sequence[int], batch_size: int) -> None:
     if labels is None and reference is None:
         raise UsageError("give labels, to count right answers, or a reference model, to measure errors against")

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from tfjslab.backends import registry
 from tfjslab.backends.ceilings import ceilings_of
@@ -40,7 +41,7 @@ class Controller:
         """The graph of a run, without weights; None for runs that were loaded from a file."""
         return self._graphs.get(number)
 
-    def run(self, settings: RunSettings, source: ModelSource | None = None) -> None:
+    def run(self, settings: RunSettings, source: ModelSource | None = None, calibration: Any = None) -> None:
         """Start a run; UsageError when the settings make no sense or a run is under way."""
         settings.check()
         with self._lock:
@@ -51,7 +52,8 @@ class Controller:
             def publish(snapshot: Snapshot) -> None:
                 self._receive(snapshot, job)
 
-            job = Job(settings, publish, source=source, clock=self._clock, after=before)
+            job = Job(settings, publish, source=source, clock=self._clock, after=before,
+                      calibration=calibration)
             self._job = job
             job.start()
 
@@ -107,7 +109,7 @@ class Controller:
             self.snapshot = snapshot
             result, settings = snapshot.result, snapshot.settings
             if not snapshot.busy and job is not None and result is not None and result.runs and settings is not None:
-                self.session = self.session.with_run(settings, result, snapshot.profile)
+                self.session = self.session.with_run(settings, result, snapshot.profile, job.rewrite)
                 if job.graph is not None:
                     self._graphs[self.session.runs[-1].number] = job.graph
         self._show(snapshot)

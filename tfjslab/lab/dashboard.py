@@ -23,6 +23,7 @@ from tfjslab.lab.session import LabRun, RunSettings, Session, Snapshot
 from tfjslab.lab.uploads import Uploads
 from tfjslab.lab.view import PATH, UPLOAD, View
 from tfjslab.model.model import Model
+from tfjslab.model.quantize import KINDS
 from tfjslab.model.subject import Clock, ModelSource
 from tfjslab.profiling.words import totals
 
@@ -33,6 +34,10 @@ class Lab:
     Args:
         model: a name of the zoo, a path or an address, or a Model; what the menu shows first.
         backend: the backend that is chosen first; by priority without it.
+        optimize: whether the switch Optimize is on.
+        quantize: the kind of ``tf.quantize`` that is chosen first; empty for none.
+        calibration: what int8 takes its ranges from, as ``tf.quantize`` takes it, for the model that is given;
+            generated inputs without it, which say nothing about accuracy.
         clock: gives seconds.
 
     Everything that the buttons do is a method, too: ``run``, ``stop``, ``save``, ``load``, ``export``,
@@ -43,10 +48,12 @@ class Lab:
 
     def __init__(
         self, model: str | os.PathLike[str] | Model | None = None, backend: str | None = None, *,
-        clock: Clock = time.perf_counter,
+        optimize: bool = False, quantize: str = "", calibration: Any = None, clock: Clock = time.perf_counter,
     ) -> None:
         statuses = registry.backends()
         chosen = _available(statuses, backend or registry.get_backend())
+        if quantize and quantize not in KINDS:
+            raise UsageError(f"quantize is {quantize!r}; expected one of {', '.join(KINDS)}, or nothing")
         self._own = {model.name: model} if isinstance(model, Model) else {}
         self._lock = threading.RLock()
         self._uploads = Uploads()
@@ -59,7 +66,9 @@ class Lab:
         self._controller = Controller(self._show, clock)
         self._view = View([*self._own, *zoo.ENTRIES], statuses, self._sort)
         self._choose_model(model)
+        self._calibration = calibration, self._chosen_model() if calibration is not None else ""
         self._view.header.backends[chosen].value = True
+        self._view.header.optimize.value, self._view.header.quantize.value = optimize, quantize
         self._connect()
         self._show(self._controller.snapshot)
 
@@ -79,8 +88,17 @@ class Lab:
         header, side = self._view.header, self._view.side
         return RunSettings(
             self._chosen_model(), header.backend, side.threads.value or None, side.batch.value, side.warmup.value,
-            side.runs.value, side.real.value,
+            side.runs.value, side.real.value, self._passes(), header.quantize.value,
         )
+
+    def _passes(self) -> tuple[str, ...]:
+        """The passes that are checked, where Optimize is on."""
+        if not self._view.header.optimize.value:
+            return ()
+        wanted = tuple(name for name, box in self._view.side.passes.items() if box.value)
+        if not wanted:
+            raise UsageError("Optimize is on, but no pass is checked in the settings; check one, or switch it off")
+        return wanted
 
     def run(self, *, wait: bool = False) -> None:
         """Measure what is chosen, in the background; with ``wait`` until it ends. Raises UsageError."""
@@ -88,7 +106,8 @@ class Lab:
         if not chosen.backend:
             raise UsageError("no backend is chosen; press one of those that are available")
         source: ModelSource | None = self._own.get(chosen.model)
-        self._controller.run(chosen, source)
+        data, belongs_to = self._calibration
+        self._controller.run(chosen, source, data if chosen.model == belongs_to else None)
         if wait:
             self.wait()
 

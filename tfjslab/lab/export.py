@@ -45,7 +45,8 @@ def write(session: Session, path: str | os.PathLike[str]) -> Path:
 def results(session: Session) -> list[dict[str, Any]]:
     """One row for each run: its number and settings, then the keys of ``tfjslab bench --json``."""
     return [
-        {"run": r.number, "batch": r.settings.batch, "real_weights": r.settings.real_weights, **r.result.to_json()}
+        {"run": r.number, "batch": r.settings.batch, "real_weights": r.settings.real_weights, **r.result.to_json(),
+         "passes": " ".join(r.settings.passes), "quantize": r.settings.quantize}
         for r in session.runs
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any
 
 from tfjslab.base.text import NOTHING, count, ms, percent, rate, scaled, shape
@@ -197,6 +198,19 @@ def roofline(run: LabRun, _graph: Graph | None) -> str:
     return drawn + note(c.note) + table(ROOF_COLUMNS, [held.whole, *held.kernels])
 
 
+def changes(run: LabRun, _graph: Graph | None) -> str:
+    """What was done to the model before it was measured, and what that cost."""
+    found = run.rewrite
+    if found is None:
+        return EMPTY.format("this run measured the model as it was loaded; choose Optimize or a kind of quantizing")
+    drawn = [note(line) for line in (*found.summary, found.data)]
+    for sheet in found.sheets:
+        columns = [Column(name, width, itemgetter(i), numeric=i >= sheet.left)
+                   for i, (name, width) in enumerate(zip(sheet.columns, sheet.widths, strict=True))]
+        drawn.append(f"<h4>{html.escape(sheet.title)}</h4>{table(columns, sheet.rows)}")
+    return f'<div class="tfl-changes">{"".join(drawn)}</div>'
+
+
 def graph_view(run: LabRun, graph: Graph | None) -> str:
     """The model's graph, coloured by time."""
     if graph is None:
@@ -215,11 +229,13 @@ def compare(runs: Sequence[LabRun]) -> str:
 
 def _distinct(run: LabRun, runs: Sequence[LabRun]) -> BenchResult:
     """The result under a name that tells it from the others; of one model and one batch the ratio is shown."""
-    r = run.result
-    model = f"{r.model}, batch {run.settings.batch}" if run.settings.batch > 1 else r.model
+    r, variant = run.result, run.settings.variant
+    plain = r.model.removesuffix(f", {variant}") if variant else r.model
+    model = f"{plain}, batch {run.settings.batch}" if run.settings.batch > 1 else plain
     twins = [t for t in runs if (t.result.model, t.result.backend, t.result.threads, t.settings.batch) == (
         r.model, r.backend, r.threads, run.settings.batch)]
-    return replace(r, model=model, backend=f"{r.backend} #{run.number}" if len(twins) > 1 else r.backend)
+    name = f"{r.backend} #{run.number}" if len(twins) > 1 else r.backend
+    return replace(r, model=model, backend=f"{name}, {variant}" if variant else name)
 
 
 @dataclass(frozen=True)
@@ -232,5 +248,5 @@ class Panel:
 
 PANELS = (
     Panel("Kernels", kernels), Panel("Layers", layers), Panel("Memory", memory), Panel("Roofline", roofline),
-    Panel("Graph", graph_view),
+    Panel("Graph", graph_view), Panel("Changes", changes),
 )

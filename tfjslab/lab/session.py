@@ -18,6 +18,9 @@ from tfjslab.base.errors import InputError, TfjslabError, UsageError
 from tfjslab.base.plain import from_plain, to_plain
 from tfjslab.base.text import counted
 from tfjslab.bench.result import BenchResult
+from tfjslab.lab.rewriting import Rewrite, variant
+from tfjslab.model.quantize import KINDS
+from tfjslab.passes.registry import chosen
 from tfjslab.profiling.record import Profile
 
 FORMAT = "tfjslab-session"
@@ -26,7 +29,11 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What to measure and how. ``model`` is a name of the zoo, a path or an address; ``threads`` None is all cores."""
+    """What to measure and how. ``model`` is a name of the zoo, a path or an address; ``threads`` None is all cores.
+
+    Before it is measured the model goes through ``passes`` of the optimizer and is quantized to ``quantize``, a kind of
+    ``tf.quantize``; empty for neither.
+    """
 
     model: str
     backend: str
@@ -35,6 +42,13 @@ class RunSettings:
     warmup: int = 5
     runs: int = 50
     real_weights: bool = False
+    passes: tuple[str, ...] = ()
+    quantize: str = ""
+
+    @property
+    def variant(self) -> str:
+        """What becomes of the model, in words; empty for a model as it was loaded."""
+        return variant(self.passes, self.quantize)
 
     def check(self) -> None:
         """UsageError for settings that make no sense."""
@@ -44,13 +58,17 @@ class RunSettings:
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
                 raise UsageError(f"{name} is {value!r}; expected an integer >= {least}")
+        chosen(self.passes)
+        if self.quantize and self.quantize not in KINDS:
+            raise UsageError(f"quantize is {self.quantize!r}; expected one of {', '.join(KINDS)}, or nothing")
 
 
 @dataclass(frozen=True)
 class LabRun:
     """One finished run. ``number`` counts from 1; ``profile`` is None when the run was stopped before one was made.
 
-    ``ceilings`` are those of its backend, once somebody asked for them.
+    ``ceilings`` are those of its backend, once somebody asked for them. ``rewrite`` tells what was done to its model,
+    None for a model as it was loaded.
     """
 
     number: int
@@ -58,6 +76,7 @@ class LabRun:
     result: BenchResult
     profile: Profile | None = None
     ceilings: Ceilings | None = None
+    rewrite: Rewrite | None = None
 
     @property
     def label(self) -> str:
@@ -78,11 +97,13 @@ class Session:
     runs: tuple[LabRun, ...] = ()
     notes: str = ""
 
-    def with_run(self, settings: RunSettings, result: BenchResult, profile: Profile | None) -> Session:
+    def with_run(
+        self, settings: RunSettings, result: BenchResult, profile: Profile | None, rewrite: Rewrite | None = None,
+    ) -> Session:
         """A session with one more run."""
         number = 1 + max((r.number for r in self.runs), default=0)
         known = self.ceilings_of(result.backend, result.threads)
-        return replace(self, runs=(*self.runs, LabRun(number, settings, result, profile, known)))
+        return replace(self, runs=(*self.runs, LabRun(number, settings, result, profile, known, rewrite)))
 
     def ceilings_of(self, backend: str, threads: int) -> Ceilings | None:
         """What is known of a backend from another run."""
@@ -180,6 +201,7 @@ def _median(s: Snapshot) -> str:
 # What each phase says of itself.
 PHASES: dict[str, Callable[[Snapshot], str]] = {
     "idle": lambda _s: "ready",
+    "rewriting": lambda s: s.message or "rewriting",
     "loading": lambda s: f"loading {s.message}".rstrip(),
     "compiling": lambda _s: "compiling",
     "warming": lambda s: f"warm-up {s.done}/{s.total}",
@@ -189,4 +211,4 @@ PHASES: dict[str, Callable[[Snapshot], str]] = {
     "done": _ended,
     "failed": lambda _s: "failed",
 }
-BUSY = frozenset({"loading", "compiling", "warming", "running", "stopping"})
+BUSY = frozenset({"loading", "rewriting", "compiling", "warming", "running", "stopping"})

@@ -45,7 +45,7 @@ CSS = """
 .tfl-body { gap: 8px; align-items: stretch; margin-top: 6px; overflow: hidden; }
 .tfl-tabs { flex: 1 1 0; min-width: 0; }
 .tfl-tabs .lm-TabBar-tab { flex: 0 1 auto !important; min-width: 0 !important; width: auto !important;
-  padding: 0 12px !important; }
+  padding: 0 clamp(5px, 0.8vw, 12px) !important; }
 .tfl-tabs .widget-tab-contents, .tfl-tabs > .lm-StackedPanel { min-height: 0; padding: 8px; overflow: hidden; }
 .tfl-side { flex: 0 0 230px; border: 1px solid var(--tfl-line); border-radius: 3px; padding: 8px; gap: 6px; }
 .tfl-side > * { width: auto; margin: 0; }
@@ -88,6 +88,11 @@ polygon.tfl-area { fill: var(--tfl-a); opacity: .3; } polyline.tfl-tensors { str
 .tfl-kernels td:last-child { width: 10%; }
 .tfl-bar b { display: block; height: 10px; background: var(--tfl-a); min-width: 1px; }
 .tfl-kernels tr:last-child .tfl-bar b { background: var(--tfl-faint); }
+.tfl-passes { max-height: 150px; overflow: auto; flex: 0 0 auto; }
+.tfl-passes > * { width: auto; margin: 0; height: 22px; flex: 0 0 auto; }
+.tfl-changes h4 { font-size: 12px; font-weight: 600; margin: 10px 0 4px; }
+.tfl-header .widget-toggle-button.mod-active { background: var(--jp-brand-color1, #1976d2);
+  color: var(--jp-ui-inverse-font-color1, #fff); box-shadow: none; }
 .tfl-note { color: var(--tfl-faint); font-size: 12px; padding: 2px 0 6px; }
 .tfl-scroll { max-height: 60vh; overflow: auto; }
 .tfl-scroll > * { flex: 0 0 auto; }

@@ -12,7 +12,10 @@ from tfjslab.lab import markup
 from tfjslab.lab.live import TITLES
 from tfjslab.lab.panels import PANELS, Column, kernel_columns
 from tfjslab.lab.style import CSS
+from tfjslab.model.quantize import KINDS
+from tfjslab.passes.registry import PASSES
 
+NO_KIND = "no quantizing"
 PATH, UPLOAD = "path or URL ...", "upload ..."
 # Live comes first and is drawn while a run goes on; Compare and Notes are about all runs.
 TABS = ("Live", *(p.name for p in PANELS), "Compare", "Notes")
@@ -41,13 +44,19 @@ class Header:
         self.upload = widgets.FileUpload(multiple=True, accept=".json,.bin,.tflite", description="model and weights",
                                          tooltip="model.json together with its weight files")
         self.backends = backend_buttons(statuses)
+        self.optimize = widgets.ToggleButton(
+            description="Optimize", icon="magic",
+            tooltip="run the graph passes on the model before it is measured; the settings list them")
+        self.quantize = widgets.Dropdown(options=[(NO_KIND, ""), *((k, k) for k in KINDS)], layout=_wide("120px"),
+                                         tooltip="quantize the model before it is measured")
         self.run = widgets.Button(description="Run", icon="play", button_style="primary")
         self.stop = widgets.Button(description="Stop", icon="stop", disabled=True)
         self.progress = widgets.HTML().add_class("tfl-progress")
         self.settings = widgets.ToggleButton(icon="cog", tooltip="settings, session and export")
         group = widgets.HBox(list(self.backends.values())).add_class("tfl-backends")
         self.box = widgets.HBox([
-            self.model, self.path, self.upload, group, self.run, self.stop, self.progress, self.settings,
+            self.model, self.path, self.upload, group, self.optimize, self.quantize, self.run, self.stop, self.progress,
+            self.settings,
         ]).add_class("tfl-header")
         self.show_source(str(self.model.value))
 
@@ -72,6 +81,8 @@ class Side:
         self.runs = _number("runs", 50, "steady runs that are measured", least=1)
         self.real = widgets.Checkbox(description="published weights", indent=False,
                                      tooltip="download the zoo's real weights; otherwise seeded random ones")
+        self.passes = {p.name: widgets.Checkbox(value=True, description=p.name, indent=False, tooltip=p.doc)
+                       for p in PASSES.values()}
         self.path = widgets.Text(value="tfjslab-session.json", continuous_update=False,
                                  tooltip="file of the session; exports are written beside it")
         self.buttons = {name: widgets.Button(description=name, tooltip=doc) for name, doc in (
@@ -81,8 +92,10 @@ class Side:
         )}
         self.close = widgets.Button(description="Close the lab", tooltip="free models, threads and widgets")
         row = widgets.HBox(list(self.buttons.values()), layout=widgets.Layout(flex_flow="row wrap", grid_gap="4px"))
+        listed = widgets.VBox(list(self.passes.values())).add_class("tfl-passes")
         self.box = widgets.VBox([
             widgets.HTML("<b>Settings</b>"), self.threads, self.batch, self.warmup, self.runs, self.real,
+            widgets.HTML("<b>Passes of Optimize</b>"), listed,
             widgets.HTML("<b>Session</b>"), self.path, row, self.close,
         ], layout=widgets.Layout(display="none")).add_class("tfl-side")
 

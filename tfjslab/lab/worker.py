@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,6 +23,7 @@ from tfjslab.bench.lane import Lane, begin, burst, is_done, result_of
 from tfjslab.bench.result import BenchResult
 from tfjslab.bench.settings import Settings
 from tfjslab.graph.ir import Graph
+from tfjslab.lab.rewriting import Rewrite, rewrite
 from tfjslab.lab.session import BUSY, RunSettings, Snapshot
 from tfjslab.model.model import Model
 from tfjslab.model.subject import Clock, ModelSource, open_subject
@@ -77,23 +79,26 @@ class _Seen:
     profiles: deque[Profile] = field(default_factory=lambda: deque(maxlen=MOST_PROFILES))
     profile: Profile | None = None  # the median one of them
     graph: Graph | None = None
+    rewrite: Rewrite | None = None
 
 
 class Job:
     """A run: ``start`` it, ``stop`` it, ``wait`` for it. The last snapshot says how it ended; nothing is raised.
 
     ``publish`` is called on the run's own thread, except for the last snapshot of a run that had to be left behind.
-    ``after`` is an earlier job, which is waited for first: two runs at once would measure each other.
+    ``after`` is an earlier job, which is waited for first: two runs at once would measure each other. ``calibration``
+    is what int8 takes its ranges from; generated inputs without it.
     """
 
     def __init__(
         self, settings: RunSettings, publish: Publish, *, source: ModelSource | None = None,
-        clock: Clock = time.perf_counter, after: Job | None = None,
+        clock: Clock = time.perf_counter, after: Job | None = None, calibration: Any = None,
     ) -> None:
         self.settings = settings
         self._source = source
         self._clock = clock
         self._after = after
+        self._calibration = calibration
         self._publish = publish
         self._throttle = Throttle(clock)
         self._stop = threading.Event()
@@ -107,6 +112,11 @@ class Job:
     def graph(self) -> Graph | None:
         """The model's graph without the bytes of its weights, once it is loaded."""
         return self._seen.graph
+
+    @property
+    def rewrite(self) -> Rewrite | None:
+        """What was done to the model before it was measured."""
+        return self._seen.rewrite
 
     @property
     def alive(self) -> bool:
@@ -148,19 +158,35 @@ class Job:
             self._end(STOPPED if self._stop.is_set() else "done")
 
     def _measure(self) -> None:
-        """Load, compile, first run, warm-up, then rounds of steady runs with one profiled run after each."""
+        """Load, rewrite, compile, first run, warm-up, then rounds of steady runs with one profiled run after each."""
         s = self.settings
         s.check()
         how = Settings(s.runs, s.warmup, None, self._clock, self._progress, self._watch)
-        with open_subject(self._source or self._open, s.backend, s.threads, self._clock) as subject:
-            model = subject.model
+        source = self._source or self._open
+        with open_subject(source, s.backend, s.threads, self._clock) as subject, ExitStack() as made:
+            feeds = feeds_for(subject.model, s.batch)
+            model = self._rewritten(subject.model, feeds, made)
             self._seen.graph = weightless(model.graph)
-            lane = self._seen.lane = Lane(model.name, model, feeds_for(model, s.batch), subject.load_ms)
+            lane = self._seen.lane = Lane(model.name, model, feeds, subject.load_ms)
             try:
                 self._rounds(lane, how)
             finally:
                 with self._lock:
                     self._seen.result, self._seen.lane = result_of(lane), None
+
+    def _rewritten(self, model: Model, feeds: Any, made: ExitStack) -> Model:
+        """The model that is measured: what the switches make of the one that was loaded, under a name that says so."""
+        s = self.settings
+        if not s.variant:
+            return model
+        last, self._seen.rewrite = rewrite(model, s.passes, s.quantize, feeds, self._calibration, self._rewriting, made)
+        last.name = f"{model.name}, {s.variant}"
+        return last
+
+    def _rewriting(self, what: str, done: int, total: int) -> None:
+        """Steps of rewriting; the way out between them."""
+        self._check()
+        self._show("rewriting", what, done, total)
 
     def _rounds(self, lane: Lane, how: Settings) -> None:
         begin(lane, how)

@@ -1,0 +1,155 @@
+"""What is done to a model before it is measured, graph passes and quantization, and the report that a session keeps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from tfjslab.base.text import NOTHING, counted, percent, scaled
+from tfjslab.evaluation.evaluate import evaluate, samples_of
+from tfjslab.evaluation.result import Evaluation, decibels, figure
+from tfjslab.model.model import Model
+from tfjslab.model.quantize import INT8, quantize
+from tfjslab.model.summary import overview
+from tfjslab.optimizer import OptimizeReport, optimize
+from tfjslab.passes.registry import PASSES
+from tfjslab.quantization.generate import generated_inputs
+from tfjslab.quantization.report import QuantizationReport
+
+GENERATED = 8  # inputs for calibration, where nobody gave any
+MOST_COMPARED = 64  # of the samples that somebody gave
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table of texts; ``widths`` are parts of the whole, and the first ``left`` columns are no numbers."""
+
+    title: str
+    columns: tuple[str, ...]
+    widths: tuple[int, ...]
+    rows: tuple[tuple[str, ...], ...]
+    left: int = 1
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """What became of a model: ``summary`` in sentences, then tables. ``data`` says what ranges and errors rest on."""
+
+    summary: tuple[str, ...]
+    data: str
+    sheets: tuple[Sheet, ...]
+
+
+def variant(passes: Sequence[str], kind: str) -> str:
+    """What a run's name says of it: ``optimized, int8``; empty for a model as it was loaded."""
+    some = "" if len(passes) == len(PASSES) else f" ({len(passes)} of {len(PASSES)})"
+    return ", ".join([*[f"optimized{some}"] * bool(passes), *[kind] * bool(kind)])
+
+
+def rewrite(
+    model: Model, passes: Sequence[str], kind: str, feeds: Any, calibration: Any, tell: Tell, made: ExitStack,
+) -> tuple[Model, Rewrite]:
+    """The model after ``passes`` and quantized to ``kind`` (empty for neither), and what that did.
+
+    ``feeds`` are what outputs are compared on where no ``calibration`` is given. ``tell`` is called before each step
+    and may raise to end the work; models are given back with ``made``. Raises what ``tf.optimize`` and ``tf.quantize``
+    raise.
+    """
+    steps = bool(passes) + bool(kind) + 1
+    last, optimized, quantized = model, None, None
+    if passes:
+        tell(f"optimizing: {', '.join(passes) if len(passes) < len(PASSES) else 'all passes'}", 0, steps)
+        last, optimized = optimize(last, passes, measure=False)
+        made.callback(last.dispose)
+    if kind:
+        tell(f"quantizing to {kind}", steps - 2, steps)
+        before = last
+        last, quantized = quantize(before, kind, _ranges(model, kind, calibration))
+        made.callback(last.dispose)
+        if before is not model:
+            before.dispose()  # only what it was made into is run
+    tell("comparing outputs", steps - 1, steps)
+    samples = feeds if calibration is None else _few(samples_of(model, calibration))
+    errors = evaluate(last, samples, reference=model)
+    return last, _told(model, last, optimized, quantized, errors, given=calibration is not None)
+
+
+def _ranges(model: Model, kind: str, calibration: Any) -> Any:
+    """Calibration data for the kind that needs them: generated ones where nobody gave any."""
+    if kind != INT8 or calibration is not None:
+        return calibration
+    return generated_inputs(model.inputs, GENERATED)
+
+
+def _few(samples: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: array[:MOST_COMPARED] for name, array in samples.items()}
+
+
+def _told(
+    model: Model, last: Model, optimized: OptimizeReport | None, quantized: QuantizationReport | None,
+    errors: Evaluation, *, given: bool,
+) -> Rewrite:
+    """Everything in words: totals first, then tables from what matters most to every single change."""
+    summary = [_sizes(model, last)]
+    sheets = [_outputs(errors)]
+    if optimized is not None:
+        summary.append(f"{counted(sum(len(p.changes) for p in optimized.passes), 'change')} by graph passes, "
+                       f"{counted(sum(len(p.refusals) for p in optimized.passes), 'place')} left as it was")
+        sheets.append(Sheet("What each pass did, and what it left", ("pass", "what"), (20, 80),
+                            tuple(optimized.told()), 2))
+    if quantized is not None:
+        summary.append(quantized.execution)
+        sheets.append(_weights(quantized) if quantized.weights else _nodes(quantized))
+    if optimized is not None:
+        changes = tuple((p.name, c.what) for p in optimized.passes for c in p.changes)
+        sheets.append(Sheet("Every change", ("pass", "what"), (20, 80), changes, 2))
+    return Rewrite(tuple(summary), _data(quantized, errors, given=given), tuple(s for s in sheets if s.rows))
+
+
+def _sizes(model: Model, last: Model) -> str:
+    """Before and after, from the graphs; weights of a kind that only stores them small are that small in files."""
+    a, b = overview(model.graph), overview(last.graph)
+    return (f"{a.nodes} -> {b.nodes} nodes, {scaled(a.flops)} -> {scaled(b.flops)} FLOPs, "
+            f"{scaled(a.weight_bytes, 'B')} -> {scaled(b.weight_bytes, 'B')} of weights while it runs")
+
+
+def _data(quantized: QuantizationReport | None, errors: Evaluation, *, given: bool) -> str:
+    """What ranges and errors rest on, and what that is not."""
+    if given:
+        return f"errors on {counted(errors.samples, 'sample')} of the data that were given"
+    told = [f"errors on {counted(errors.samples, 'generated input')}"]
+    if quantized is not None and quantized.kind == INT8:
+        told.insert(0, f"ranges from {GENERATED} generated inputs")
+    proof = "Only real data can show what this does to accuracy: tf.Lab(calibration=...), tf.evaluate"
+    return f"{'; '.join(told)}. {proof}"
+
+
+def _outputs(found: Evaluation) -> Sheet:
+    rows = tuple((e.name, f"{e.max_error:.3g}", decibels(e.sqnr_db), figure(e.cosine), percent(e.top1_agreement))
+                 for e in found.errors)
+    columns = ("output, against the model as loaded", "largest error", "SQNR", "cosine", "top-1 agreement")
+    return Sheet("Error", columns, (40, 15, 15, 15, 15), rows)
+
+
+def _nodes(report: QuantizationReport) -> Sheet:
+    rows = tuple((n.name, n.op, n.precision, n.reason, _decibels(n.alone_db), _decibels(n.accumulated_db))
+                 for n in report.nodes)
+    columns = ("node", "op", "runs in", "why float32", "alone", "with all before")
+    return Sheet("Nodes: how each runs, and its signal to noise in dB", columns, (32, 18, 12, 20, 8, 10), rows, 4)
+
+
+def _weights(report: QuantizationReport) -> Sheet:
+    rows = tuple((w.name, w.stored, w.reason, scaled(w.bytes_before, "B"), scaled(w.bytes_after, "B"),
+                  f"{w.max_error:.3g}") for w in report.weights)
+    columns = ("weight", "stored as", "why not smaller", "before", "in files", "largest error")
+    total = f"{scaled(report.weight_bytes_before, 'B')} -> {scaled(report.weight_bytes_after, 'B')}"
+    title = f"Weights in files: {total}, {report.size_ratio:.2f}x smaller"
+    return Sheet(title, columns, (40, 10, 20, 10, 10, 10), rows, 3)
+
+
+def _decibels(value: float | None) -> str:
+    return NOTHING if value is None else "exact" if math.isinf(value) else f"{value:.1f}"
