@@ -11,7 +11,8 @@ from tfjslab.formats.registry import read_model
 from tfjslab.formats.tfjs_graph_writer import save_graph_model
 from tfjslab.graph.verify import verify
 from tfjslab.model.model import Model
-from tfjslab.zoo import registry
+from tfjslab.passes.registry import run_passes
+from tfjslab.zoo import mobilenet_v2, registry
 
 ONE = {"mobilenet_v2": (1, 224, 224, 3), "blazeface": (1, 128, 128, 3), "digits": (1, 8, 8, 1)}
 RANDOM = [n for n, e in zoo.ENTRIES.items() if e.random]
@@ -154,3 +155,11 @@ def test_without_a_network_the_error_names_the_way_out(monkeypatch, tmp_path):
     url = zoo.ENTRIES["mobilenet_v2"].url
     assert str(caught.value).startswith(f"{url}: model file cannot be downloaded: ")
     assert str(caught.value).endswith("; mobilenet_v2 with random weights needs no network")
+
+
+def test_mobilenet_as_keras_saves_it_is_the_fused_one_after_the_passes():
+    """A batch norm behind each convolution; optimizing leaves the very ops of the graph model."""
+    plain, fused = mobilenet_v2.build(fused=False), zoo.build("mobilenet_v2")
+    assert sum(n.op == "FusedBatchNorm" for n in plain.nodes) == 52
+    made, _ = run_passes(plain)
+    assert Counter(n.op for n in made.nodes) == Counter(n.op for n in run_passes(fused)[0].nodes)

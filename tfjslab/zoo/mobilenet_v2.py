@@ -13,9 +13,12 @@ _STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3
 _LAST = 1280
 
 
-def build(seed: int = 0) -> Graph:
-    """The graph with random weights: [batch, 224, 224, 3] in, 1000 probabilities out."""
-    net = RandomNet("mobilenet_v2", seed, "input_1", SIZE)
+def build(seed: int = 0, *, fused: bool = True) -> Graph:
+    """The graph with random weights: [batch, 224, 224, 3] in, 1000 probabilities out.
+
+    Without ``fused``, batch norms and activations are nodes of their own, as in the layers model that Keras saves.
+    """
+    net = RandomNet("mobilenet_v2", seed, "input_1", SIZE, fused=fused)
     x = net.conv("Conv1", net.input, 3, (3, 32), stride=2, activation="Relu6")
     channels, count = 32, 0
     for expansion, wide, repeats, stride in _STAGES:

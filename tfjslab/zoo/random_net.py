@@ -1,6 +1,7 @@
 """Networks with seeded random weights, scaled so that activations keep their size from layer to layer.
 
-Nodes are those that TensorFlow.js's converter leaves: batch norm folded, bias and activation fused.
+Nodes are those that TensorFlow.js's converter leaves, batch norm folded, bias and activation fused; or those that
+training has, a node for each of these.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ _BIAS = 0.05
 class RandomNet:
     """A graph under construction with its source of weights; NHWC, batch open."""
 
-    def __init__(self, name: str, seed: int, input_name: str, size: int) -> None:
+    def __init__(self, name: str, seed: int, input_name: str, size: int, *, fused: bool = True) -> None:
         self.name = name
+        self.fused = fused
         self.seed = seed
         self.builder = GraphBuilder()
         self.rng = np.random.default_rng(seed)
@@ -47,6 +49,9 @@ class RandomNet:
         kernel = self.weight(
             f"{layer}/kernel", [window, window, *channels], window * window * channels[0], gain,
         )
+        if not self.fused:
+            y = self.builder.value(f"{layer}/Conv2D", "Conv2D", x, kernel, **_window(stride, padding))
+            return self._normalized(layer, y, channels[1], activation)
         return self.builder.value(
             f"{layer}/{activation or 'BiasAdd'}", "_FusedConv2D", x, kernel, self.bias(f"{layer}/bias", channels[1]),
             fused_ops=["BiasAdd", *([activation] if activation else [])], **_window(stride, padding),
@@ -58,6 +63,11 @@ class RandomNet:
         """3 x 3 convolution of each channel; with an activation it has a bias too and is one fused node."""
         self.builder.layer = layer
         kernel = self.weight(f"{layer}/depthwise_kernel", [3, 3, channels, 1], 9, RECTIFIED)
+        if not self.fused:
+            y = self.builder.value(
+                f"{layer}/depthwise", "DepthwiseConv2dNative", x, kernel, **_window(stride, padding),
+            )
+            return self._normalized(layer, y, channels, activation)
         if not activation:
             return self.builder.value(
                 f"{layer}/depthwise", "DepthwiseConv2dNative", x, kernel, **_window(stride, padding),
@@ -66,6 +76,20 @@ class RandomNet:
             f"{layer}/{activation}", "FusedDepthwiseConv2dNative", x, kernel, self.bias(f"{layer}/bias", channels),
             fused_ops=["BiasAdd", activation], **_window(stride, padding),
         )
+
+    def _normalized(self, layer: str, x: str, channels: int, activation: str) -> str:
+        """Batch norm and, if named, an activation, as training has them."""
+        self.builder.layer = f"{layer}_BN"
+        near_1 = {part: self.builder.constant(
+            f"{layer}_BN/{part}", self.rng.uniform(0.8, 1.25, channels).astype(np.float32),
+        ) for part in ("gamma", "moving_variance")}
+        small = {part: self.bias(f"{layer}_BN/{part}", channels) for part in ("beta", "moving_mean")}
+        y = self.builder.value(
+            f"{layer}_BN/FusedBatchNormV3", "FusedBatchNormV3", x, near_1["gamma"], small["beta"],
+            small["moving_mean"], near_1["moving_variance"], epsilon=1e-3,
+        )
+        self.builder.layer = f"{layer}_{activation.lower()}"
+        return self.builder.value(f"{layer}_{activation.lower()}/{activation}", activation, y) if activation else y
 
     def add(self, layer: str, tf_op: str, *values: str, name: str = "", **attrs: Any) -> str:
         """Any other node, called ``layer/op`` or ``name``."""
