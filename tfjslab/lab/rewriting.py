@@ -21,6 +21,7 @@ from tfjslab.quantization.report import QuantizationReport
 
 GENERATED = 8  # inputs for calibration, where nobody gave any
 MOST_COMPARED = 64  # of the samples that somebody gave
+COMPARING = "comparing outputs"
 Tell = Callable[[str, int, int], None]
 
 
@@ -51,13 +52,13 @@ def variant(passes: Sequence[str], kind: str) -> str:
 
 
 def rewrite(
-    model: Model, passes: Sequence[str], kind: str, feeds: Any, calibration: Any, tell: Tell, made: ExitStack,
+    model: Model, passes: Sequence[str], kind: str, calibration: Any, tell: Tell, made: ExitStack,
 ) -> tuple[Model, Rewrite]:
     """The model after ``passes`` and quantized to ``kind`` (empty for neither), and what that did.
 
-    ``feeds`` are what outputs are compared on where no ``calibration`` is given. ``tell`` is called before each step
-    and may raise to end the work; models are given back with ``made``. Raises what ``tf.optimize`` and ``tf.quantize``
-    raise.
+    Outputs are compared on ``calibration``, or on generated inputs where there is none. ``tell`` is called before each
+    step and may raise to end the work; models are given back with ``made``. Raises what ``tf.optimize`` and
+    ``tf.quantize`` raise.
     """
     steps = bool(passes) + bool(kind) + 1
     last, optimized, quantized = model, None, None
@@ -72,9 +73,11 @@ def rewrite(
         made.callback(last.dispose)
         if before is not model:
             before.dispose()  # only what it was made into is run
-    tell("comparing outputs", steps - 1, steps)
-    samples = feeds if calibration is None else _few(samples_of(model, calibration))
-    errors = evaluate(last, samples, reference=model)
+    tell(COMPARING, steps - 1, steps)
+    # Other inputs than those that ranges come from, one in a run as the run itself has them where nobody chose a batch.
+    samples = samples_of(model, generated_inputs(model.inputs, GENERATED, 1) if calibration is None else calibration)
+    errors = evaluate(last, _few(samples), reference=model, batch_size=1,
+                      progress=lambda _, done, total: tell(COMPARING, done, total))
     return last, _told(model, last, optimized, quantized, errors, given=calibration is not None)
 
 
@@ -123,7 +126,9 @@ def _data(quantized: QuantizationReport | None, errors: Evaluation, *, given: bo
         return f"errors on {counted(errors.samples, 'sample')} of the data that were given"
     told = [f"errors on {counted(errors.samples, 'generated input')}"]
     if quantized is not None and quantized.kind == INT8:
-        told.insert(0, f"ranges from {GENERATED} generated inputs")
+        told = [f"ranges from {GENERATED} generated inputs", f"errors on {errors.samples} others"]
+    if errors.agreement_says_nothing:
+        told.append("all of them have one and the same top-1 answer, so that agreeing on it says nothing")
     proof = "Only real data can show what this does to accuracy: tf.Lab(calibration=...), tf.evaluate"
     return f"{'; '.join(told)}. {proof}"
 
@@ -138,7 +143,7 @@ def _outputs(found: Evaluation) -> Sheet:
 def _nodes(report: QuantizationReport) -> Sheet:
     rows = tuple((n.name, n.op, n.precision, n.reason, _decibels(n.alone_db), _decibels(n.accumulated_db))
                  for n in report.nodes)
-    columns = ("node", "op", "runs in", "why float32", "alone", "with all before")
+    columns = ("node", "op", "runs in", "remark", "alone", "with all before")
     return Sheet("Nodes: how each runs, and its signal to noise in dB", columns, (32, 18, 12, 20, 8, 10), rows, 4)
 
 

@@ -165,7 +165,7 @@ class Job:
         source = self._source or self._open
         with open_subject(source, s.backend, s.threads, self._clock) as subject, ExitStack() as made:
             feeds = feeds_for(subject.model, s.batch)
-            model = self._rewritten(subject.model, feeds, made)
+            model = self._rewritten(subject.model, made)
             self._seen.graph = weightless(model.graph)
             lane = self._seen.lane = Lane(model.name, model, feeds, subject.load_ms)
             try:
@@ -174,12 +174,12 @@ class Job:
                 with self._lock:
                     self._seen.result, self._seen.lane = result_of(lane), None
 
-    def _rewritten(self, model: Model, feeds: Any, made: ExitStack) -> Model:
+    def _rewritten(self, model: Model, made: ExitStack) -> Model:
         """The model that is measured: what the switches make of the one that was loaded, under a name that says so."""
         s = self.settings
         if not s.variant:
             return model
-        last, self._seen.rewrite = rewrite(model, s.passes, s.quantize, feeds, self._calibration, self._rewriting, made)
+        last, self._seen.rewrite = rewrite(model, s.passes, s.quantize, self._calibration, self._rewriting, made)
         last.name = f"{model.name}, {s.variant}"
         return last
 
