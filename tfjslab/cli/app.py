@@ -10,14 +10,14 @@ from typing import Any
 
 from tfjslab.base.errors import TfjslabError
 from tfjslab.base.version import __version__
-from tfjslab.cli import backends, bench, inspect, lab, main_job, optimize, profile, quantize, run
+from tfjslab.cli import backends, bench, evaluate, inspect, lab, main_job, optimize, profile, quantize, run, sweep
 from tfjslab.cli.command import INTERRUPTED, Command
 from tfjslab.cli.output import emit, one_line_warnings, tell
 from tfjslab.profiling.options import Parser
 
 COMMANDS: tuple[Command, ...] = (
     run.COMMAND, bench.COMMAND, profile.COMMAND, inspect.COMMAND, optimize.COMMAND, quantize.COMMAND,
-    backends.COMMAND, lab.COMMAND,
+    evaluate.COMMAND, sweep.COMMAND, backends.COMMAND, lab.COMMAND,
 )
 
 # What a shell reports of a program that a closed pipe ended (128 + SIGPIPE).
