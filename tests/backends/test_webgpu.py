@@ -85,10 +85,14 @@ def test_an_adapter_is_taken_by_name_and_the_fastest_kind_else(monkeypatch):
     assert adapters.choose("webgpu").name == "Big One"
     monkeypatch.setenv("TFJSLAB_ADAPTER", "soft")
     assert adapters.choose("webgpu").name == "Soft"
+    monkeypatch.setenv("TFJSLAB_ADAPTER", "software")
+    assert adapters.choose("webgpu").name == "Soft"
     monkeypatch.setenv("TFJSLAB_ADAPTER", "none such")
     with pytest.raises(BackendUnavailableError) as caught:
         adapters.choose("webgpu")
-    assert str(caught.value) == "TFJSLAB_ADAPTER is 'none such', which names none of the adapters 'Big One', 'Soft'"
+    assert str(caught.value) == (
+        "'none such' (TFJSLAB_ADAPTER) names none of the adapters 'Big One' (discrete), 'Soft' (software)"
+    )
 
 
 def test_a_software_adapter_is_not_chosen_by_itself_and_its_kind_stands_beside_every_figure(gpu):

@@ -167,6 +167,8 @@ class Backend(Protocol):
     name: str
     engine: str  # what executes, with its version, as shown beside every figure
     threads: int
+    adapter_type: str  # of a GPU's or a software one; empty where there is no adapter
+    kernel_clock: str  # what kernels are timed by, where it is not the host's clock
 
     def open_session(self) -> Session:
         """A new session."""

@@ -47,6 +47,7 @@ class CpuBackend:
     """numpy as a backend. ``memory()`` counts what its sessions hold."""
 
     name = "cpu"
+    adapter_type = kernel_clock = ""
 
     def __init__(self, clock: Clock = time.perf_counter) -> None:
         self.clock = clock

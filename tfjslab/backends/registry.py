@@ -21,6 +21,7 @@ from tfjslab.base.errors import ELSEWHERE, BackendError, BackendUnavailableError
 
 _WASM = "tfjslab.backends.wasm.backend"
 _GPU = "tfjslab.backends.webgpu.backend"
+ADAPTER_VARIABLE, _ON = "TFJSLAB_ADAPTER", " on "
 
 # Priorities are those of TensorFlow.js; 0 is never chosen without being named.
 ROWS = (
@@ -91,8 +92,8 @@ class _State:
         self.named = False  # whether somebody chose ``current``
         self.failed: dict[str, str] = {}  # what automatic choice has given up, and why
         self.threads: int | None = None
-        self.made: dict[tuple[str, int], Backend] = {}
-        self.asked: dict[str, Availability] = {}
+        self.made: dict[tuple[str, int], Backend] = {}  # by ``_key`` and threads
+        self.asked: dict[str, Availability] = {}  # by ``_key``
         self.warned: set[str] = set()
         self.generation = 0  # changes whenever the current instance may be another one
 
@@ -108,6 +109,11 @@ def row(name: str) -> BackendDef:
     return _BY_NAME[name]
 
 
+def checked_against(name: str) -> str:
+    """The backend whose outputs those of ``name`` are checked against; empty for those that have all digits."""
+    return _BY_NAME[name].checked_against if name in _BY_NAME else ""
+
+
 def availability(name: str) -> Availability:
     """Whether a backend can run here (asked once), and why not. An alias is available when a candidate is."""
     definition = row(name)
@@ -115,9 +121,32 @@ def availability(name: str) -> Availability:
         best = _resolve(definition)
         return Availability(best is not None, "" if best else "; ".join(_refusals(definition)))
     with _STATE.lock:
-        if name not in _STATE.asked:
-            _STATE.asked[name] = _ask(definition)
-        return _STATE.asked[name]
+        key = _key(definition)
+        if key not in _STATE.asked:
+            _STATE.asked[key] = _ask(definition)
+        return _STATE.asked[key]
+
+
+def _key(definition: BackendDef) -> str:
+    """What tells instances apart: the name, with the adapter that is asked for where a backend has one."""
+    adapter = os.environ.get(ADAPTER_VARIABLE) if definition.module == _GPU else None
+    return f"{definition.name}{_ON}{adapter}" if adapter else definition.name
+
+
+def set_adapter(name: str = "") -> None:
+    """Take the adapter with ``name`` in its name, or of that kind, for GPU backends from now on; "" the fastest kind.
+
+    Models that follow the current backend, or named it, move there with their next call. ``tf.backends()`` lists the
+    adapters. Raises BackendUnavailableError, and changes nothing, when no adapter fits.
+    """
+    with _STATE.lock:
+        before = os.environ.get(ADAPTER_VARIABLE, "")
+        os.environ[ADAPTER_VARIABLE] = name
+        reasons = [f.reason for f in (availability(r.name) for r in ROWS if r.module == _GPU) if not f.available]
+        if name and len(reasons) == sum(r.module == _GPU for r in ROWS):
+            os.environ[ADAPTER_VARIABLE] = before
+            raise BackendUnavailableError("; ".join(dict.fromkeys(reasons)))
+        _STATE.generation += 1
 
 
 def _ask(definition: BackendDef) -> Availability:
@@ -173,7 +202,7 @@ def backend(name: str | None = None, threads: int | None = None) -> Backend:
             raise BackendUnavailableError(f"backend '{definition.name}' is not available: {found.reason}")
         real = row(resolved)
         count = (threads or get_threads_count()) if real.threaded else 1
-        key = (real.name, count)
+        key = (_key(real), count)
         if key not in _STATE.made:
             _STATE.made[key] = importlib.import_module(real.module).create(real.variant, count)
         return _STATE.made[key]
@@ -291,7 +320,7 @@ def memory() -> dict[str, dict[str, int]]:
 
 def _label(key: tuple[str, int]) -> str:
     name, threads = key
-    return f"{name} x{threads}" if row(name).threaded else name
+    return f"{name} x{threads}" if row(name.partition(_ON)[0]).threaded else name
 
 
 def env() -> Environment:

@@ -52,6 +52,11 @@ def times(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.1f}x" if value >= 1 else f"{value:.2f}x"
 
 
+def backend_words(name: str, adapter_type: str | None) -> str:
+    """A backend beside a number: with the kind of its adapter, as a software adapter's numbers are no GPU's."""
+    return f"{name} ({adapter_type} adapter)" if adapter_type else name
+
+
 def shape(dims: Sequence[int | None] | None) -> str:
     """A shape: ``1x224x224x3``, ``?`` for a free length, ``scalar`` and ``unknown``."""
     if dims is None:

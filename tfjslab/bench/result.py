@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tfjslab.base.text import backend_words
+
 
 @dataclass(frozen=True)
 class BenchResult:
@@ -49,6 +51,11 @@ class BenchResult:
     adapter_type: str | None = None
     pipelines: int | None = None
     pipeline_compile_ms: float | None = None
+
+    @property
+    def where(self) -> str:
+        """The backend, with the kind of its adapter if it has one."""
+        return backend_words(self.backend, self.adapter_type)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; the single times are left out."""

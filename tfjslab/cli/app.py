@@ -13,7 +13,7 @@ from tfjslab.base.version import __version__
 from tfjslab.cli import backends, bench, evaluate, inspect, lab, main_job, optimize, profile, quantize, run, sweep
 from tfjslab.cli.command import INTERRUPTED, Command
 from tfjslab.cli.output import emit, one_line_warnings, tell
-from tfjslab.profiling.options import Parser
+from tfjslab.profiling.options import Parser, use_adapter
 
 COMMANDS: tuple[Command, ...] = (
     run.COMMAND, bench.COMMAND, profile.COMMAND, inspect.COMMAND, optimize.COMMAND, quantize.COMMAND,
@@ -56,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = build_parser().parse_args(argv)
         with one_line_warnings():
+            use_adapter(args)
             report = args.command.run(args)
         emit(report, args.json)
         sys.stdout.flush()  # a closed pipe shows here, where it is handled, not while Python shuts down

@@ -46,6 +46,10 @@ def _show(console: Console, rows: Sequence[dict[str, Any]]) -> None:
         ],
         left=5, wide=("stands for", "priority"),
     )
+    found = list(dict.fromkeys(a for r in rows for a in r["details"].get("adapters", ())))
+    if found:
+        print_table(console, "Adapters; --adapter takes one by a part of its name or by its kind", ("adapter",),
+                    [(a,) for a in found], left=1)
 
 
 COMMAND = Command(

@@ -26,6 +26,7 @@ DEFAULT_RUNS, DEFAULT_WARMUP, DEFAULT_BUDGET_S = 50, 5, 10.0
 def _configure(parser: argparse.ArgumentParser) -> None:
     add_model(parser, many=True)
     options.add_backend(parser, many=True)
+    options.add_adapter(parser)
     options.add_threads(parser)
     add_shape(parser)
     options.add_repeats(
@@ -102,7 +103,7 @@ def _show_model(console: Console, model: str, rows: Sequence[tuple[BenchResult, 
     print_table(
         console, f"{model}: milliseconds; {scaled(rows[0][0].weight_bytes, 'B')} of weights", columns,
         [
-            (r.backend, ms(r.load_ms), ms(r.compile_ms), ms(r.first_ms), ms(r.median_ms), ms(r.iqr_ms), ms(r.p95_ms),
+            (r.where, ms(r.load_ms), ms(r.compile_ms), ms(r.first_ms), ms(r.median_ms), ms(r.iqr_ms), ms(r.p95_ms),
              r.runs, times(ratio), scaled(r.peak_bytes, "B"), ms(r.min_ms), count(r.num_kernels),
              count(r.fallback_kernels))
             for r, ratio in rows

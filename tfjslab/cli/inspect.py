@@ -26,6 +26,7 @@ from tfjslab.profiling import options
 def _configure(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     options.add_backend(parser, many=True)
+    options.add_adapter(parser)
     add_shape(parser)
 
 

@@ -45,6 +45,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", metavar="T", default=TFJS, help=f"{listed} (default {TFJS})")
     parser.add_argument("--no-measure", action="store_true", help="do not run the models, only rewrite")
     options.add_backend(parser)
+    options.add_adapter(parser)
     options.add_threads(parser)
     add_shape(parser)
     beside.configure(parser)

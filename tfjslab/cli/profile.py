@@ -30,6 +30,7 @@ _WIDTH_OF_NUMBERS = 56  # what the columns beside a name take
 def _configure(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     options.add_backend(parser)
+    options.add_adapter(parser)
     options.add_threads(parser)
     options.add_repeats(
         parser, runs=options.DEFAULT_RUNS, warmup=options.DEFAULT_WARMUP,

@@ -45,6 +45,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exclude", metavar="NODE", action="append", default=[],
                         help="a node that stays float32; may be repeated")
     options.add_backend(parser)
+    options.add_adapter(parser)
     options.add_repeats(parser, runs=20, warmup=3, runs_help="measured runs (default 20)",
                         warmup_help="runs before them (default 3)")
     compare.configure(parser)

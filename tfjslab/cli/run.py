@@ -25,6 +25,7 @@ _DIGEST_SHOWN = 12  # hexadecimal digits; JSON has all
 def _configure(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     options.add_backend(parser)
+    options.add_adapter(parser)
     options.add_threads(parser)
     parser.add_argument(
         "--input", metavar="[NAME=]F", action="append", default=[],

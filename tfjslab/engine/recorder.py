@@ -42,11 +42,8 @@ class KernelRecorder:
     @property
     def environment(self) -> Environment | None:
         """Where it all ran; None when nothing did. Several backends are named together, with the most threads."""
-        found = self._backends.values()
-        if not found:
-            return None
-        names, engines = " and ".join(b.name for b in found), "; ".join(b.engine for b in found)
-        return stamp_environment(names, engines, max(b.threads for b in found), CLOCK_NAME)
+        found = tuple(self._backends.values())
+        return environment_of(found) if found else None
 
     @property
     def kernels(self) -> list[KernelRecord]:
@@ -63,6 +60,16 @@ def _record(info: CommandInfo, ms: float, num_bytes: int, num_tensors: int) -> K
         info.kernel, info.node, float(ms), info.input_shapes, info.output_shapes, info.bytes_added,
         num_bytes + info.bytes_live, info.tensors_added, num_tensors + info.tensors_live, info.flops, info.fallback,
         info.nodes, info.layer, info.bytes_moved, info.reason, info.buffers,
+    )
+
+
+def environment_of(backends: Sequence[Backend]) -> Environment:
+    """Where something ran. Kernels of some backends have a clock of their own beside the host's."""
+    clocks = dict.fromkeys(b.kernel_clock for b in backends if b.kernel_clock)
+    return stamp_environment(
+        " and ".join(b.name for b in backends), "; ".join(b.engine for b in backends),
+        max(b.threads for b in backends), "; kernels: ".join((CLOCK_NAME, *clocks)),
+        " and ".join(dict.fromkeys(b.adapter_type for b in backends if b.adapter_type)),
     )
 
 

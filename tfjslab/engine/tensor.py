@@ -100,16 +100,20 @@ class Tensor(Operators):
         return self.numpy().reshape(-1)
 
     async def data(self) -> Array:
-        """``data_sync`` for code that awaits."""
-        return self.data_sync()
+        """``data_sync`` for code that awaits: other code runs while a device is waited for."""
+        import asyncio  # noqa: PLC0415 - whoever awaits has it loaded; others need not wait for it
+
+        return await asyncio.to_thread(self.data_sync)
 
     def array_sync(self) -> Any:
         """The values as nested lists of Python numbers."""
         return self.numpy().tolist()
 
     async def array(self) -> Any:
-        """``array_sync`` for code that awaits."""
-        return self.array_sync()
+        """``array_sync`` for code that awaits, as ``data``."""
+        import asyncio  # noqa: PLC0415 - as above
+
+        return await asyncio.to_thread(self.array_sync)
 
     def item(self) -> Any:
         """The value of a tensor of one element; InputError for any other size."""

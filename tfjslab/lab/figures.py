@@ -55,7 +55,7 @@ def conditions(result: BenchResult | None) -> str:
         return "not measured yet"
     cached = {True: ", kernels from the disk cache", False: ", kernels compiled anew", None: ""}[result.compile_cached]
     threads = counted(result.threads, "thread")
-    return (f"{result.model} on {result.backend}, {threads}, {result.engine}; {result.clock}; "
+    return (f"{result.model} on {result.where}, {threads}, {result.engine}; {result.clock}; "
             f"{counted(result.runs, 'run')} after {result.warmup} warm-up{cached}")
 
 

@@ -87,7 +87,7 @@ class LabRun:
         if self.settings.batch > 1:
             chosen.append(f"batch {self.settings.batch}")
         extra = ", ".join(chosen)
-        return f"#{self.number} {r.model} on {r.backend}{f' ({extra})' if extra else ''}"
+        return f"#{self.number} {r.model} on {r.where}{f' ({extra})' if extra else ''}"
 
 
 @dataclass(frozen=True)

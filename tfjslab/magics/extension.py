@@ -22,6 +22,7 @@ from tfjslab.magics.line import Request, backend_parser, read_request
 from tfjslab.magics.measure import measure
 from tfjslab.magics.result import Comparison, ProfileResult, result_of
 from tfjslab.magics.views import BackendsView, MemoryView
+from tfjslab.profiling.options import use_adapter
 
 Result = ProfileResult | Comparison
 _PROFILE = "tfprofile"
@@ -156,6 +157,7 @@ def _backend_magic(line: str) -> BackendsView | None:
 
 
 def _choose(args: argparse.Namespace) -> None:
+    use_adapter(args)
     if args.threads is not None:
         registry.set_threads_count(args.threads)
     registry.set_backend(args.name or registry.get_backend())

@@ -57,6 +57,7 @@ def backend_parser() -> argparse.ArgumentParser:
     """The options of ``%tfbackend``."""
     parser = options.Parser(prog="%tfbackend", description="Show the backends, or choose the current one.")
     parser.add_argument("name", nargs="?", help="the backend to choose")
+    options.add_adapter(parser)
     options.add_threads(parser)
     return parser
 

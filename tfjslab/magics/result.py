@@ -169,7 +169,7 @@ class Comparison(Report):
         how = f"{runs} each after {first.warmup} that do not count; ratio: to the fastest median"
         notes = (how, *(words.place(r.profile) for r in self.results))
         return (Table(f"{first.profile.model} on each backend", columns, tuple(
-            (b.backend, ms(b.median_ms), ms(b.min_ms), ms(b.p95_ms), ms(r.profile.kernel_ms),
+            (b.where, ms(b.median_ms), ms(b.min_ms), ms(b.p95_ms), ms(r.profile.kernel_ms),
              ms(r.profile.unattributed_ms), scaled(b.peak_bytes, "B"), count(b.num_kernels), count(b.fallback_kernels),
              times(ratio))
             for r, b, ratio in rows
@@ -191,7 +191,7 @@ def _as_bench(result: ProfileResult) -> BenchResult:
         p.model, where.backend if where else "", where.threads if where else 1, None, None, None, found.median,
         found.minimum, found.p95, found.iqr, len(result.times_ms), result.warmup, p.peak_bytes, None, None,
         len(p.kernels), sum(k.fallback for k in p.kernels), where.clock if where else "", where.engine if where else "",
-        result.times_ms,
+        result.times_ms, adapter_type=where.adapter_type if where and where.adapter_type else None,
     )
 
 

@@ -227,7 +227,7 @@ class Model:
         return checked[1] if checked is not None and checked[0] is self.backend else None
 
     def _check(self, backend: Backend, arrays: Mapping[str, Array], wanted: Sequence[str]) -> None:
-        if registry.row(backend.name).checked_against and (self._checked is None or self._checked[0] is not backend):
+        if registry.checked_against(backend.name) and (self._checked is None or self._checked[0] is not backend):
             self._checked = (backend, check_precision(self.graph, arrays, wanted, backend))
 
     def _checked_executor(self, arrays: Mapping[str, Array], wanted: Sequence[str]) -> Executor:

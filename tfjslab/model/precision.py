@@ -56,7 +56,7 @@ def check_precision(graph: Graph, feeds: Mapping[str, Array], outputs: Sequence[
     Raises BackendError (``backend.precision``) when the error is above ``BOUND``, unless the flag
     ``WEBGPU_ANY_PRECISION`` is set.
     """
-    reference = registry.row(backend.name).checked_against
+    reference = registry.checked_against(backend.name)
     full, found = (_run(graph, feeds, outputs, b) for b in (registry.backend(reference), backend))
     errors = [(relative_error(f, w), name) for f, w, name in zip(found, full, outputs, strict=True)]
     worst, name = max(errors, key=lambda e: (not np.isfinite(e[0]), e[0]), default=(0.0, ""))

@@ -8,15 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from tfjslab.backends import registry
-from tfjslab.backends.base import Backend
 from tfjslab.base.errors import UsageError
 from tfjslab.engine.measure import ProfileInfo
-from tfjslab.engine.recorder import CLOCK_NAME, KernelRecorder
+from tfjslab.engine.recorder import KernelRecorder, environment_of
 from tfjslab.engine.state import STATE
 from tfjslab.model.model import Model
 from tfjslab.model.subject import Clock, ModelSource, open_subject
 from tfjslab.profiling.options import DEFAULT_RUNS, DEFAULT_WARMUP
-from tfjslab.profiling.record import Environment, KernelRecord, Phases, Profile, attribute, stamp_environment
+from tfjslab.profiling.record import KernelRecord, Phases, Profile, attribute
 
 
 def profile_model(
@@ -53,7 +52,8 @@ def profile_model(
             plain.append(_timed(lambda: model.predict(feeds), clock))
             profiled.append(_profiled_run(model, feeds, clock))
         phases = Phases(subject.load_ms, compile_ms, first_ms, tuple(plain))
-        return replace(median_run(profiled), phases=phases, environment=_stamp(model.backend), model=model.name)
+        where = environment_of([model.backend])
+        return replace(median_run(profiled), phases=phases, environment=where, model=model.name)
 
 
 def _timed(run: Any, clock: Clock) -> float:
@@ -82,10 +82,6 @@ def median_run(profiled: Sequence[Profile]) -> Profile:
     return replace(middle, kernels=kernels, profiled_ms=tuple(p.wall_ms for p in profiled))
 
 
-def _stamp(where: Backend) -> Environment:
-    return stamp_environment(where.name, where.engine, where.threads, CLOCK_NAME)
-
-
 def _with_all_times(kernels: tuple[KernelRecord, ...], profiled: Sequence[Profile]) -> tuple[KernelRecord, ...]:
     """The kernels with their times in all runs, as long as each run had the same ones (a loop may turn more often)."""
     names = [[(k.name, k.node) for k in p.kernels] for p in profiled]
@@ -102,5 +98,5 @@ def from_info(info: ProfileInfo, name: str = "") -> Profile:
     """
     return Profile(
         info.kernels, info.wall_ms, info.unattributed_ms, info.peak_bytes, info.new_bytes, info.new_tensors,
-        profiled_ms=(info.wall_ms,), environment=info.environment or _stamp(registry.backend()), model=name,
+        profiled_ms=(info.wall_ms,), environment=info.environment or environment_of([registry.backend()]), model=name,
     )

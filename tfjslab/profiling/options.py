@@ -30,6 +30,20 @@ def add_backend(parser: argparse.ArgumentParser, *, many: bool = False, without:
     parser.add_argument("-b", "--backend", metavar="B[,B]" if many else "B", help=f"{names} ({several}{default})")
 
 
+def add_adapter(parser: argparse.ArgumentParser) -> None:
+    """The --adapter option; see ``use_adapter``."""
+    parser.add_argument(
+        "--adapter", metavar="A", help="for the GPU backends: a part of an adapter's name, or its kind; "
+        "'tfjslab backends' lists them (default: $TFJSLAB_ADAPTER, else the fastest kind)",
+    )
+
+
+def use_adapter(args: argparse.Namespace) -> None:
+    """Do what --adapter says, where a command has it."""
+    if getattr(args, "adapter", None):
+        registry.set_adapter(args.adapter)
+
+
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """The --threads option."""
     parser.add_argument("--threads", metavar="N", type=positive, help="of threaded backends; default: all cores")

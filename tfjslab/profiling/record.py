@@ -19,7 +19,7 @@ from tfjslab.base.errors import InputError
 from tfjslab.base.machine import cpu_model, usable_cores
 from tfjslab.base.plain import from_plain, to_plain
 from tfjslab.base.tables import Table, as_html
-from tfjslab.base.text import counted, ms, percent, scaled
+from tfjslab.base.text import backend_words, counted, ms, percent, scaled
 
 VERSION = 1  # of the JSON; a field that changes its meaning raises it
 _BESIDE = ("version", "diff", "roofline")  # keys of the JSON that are not of the profile
@@ -70,13 +70,19 @@ class Environment:
     engine: str
     threads: int
     clock: str
+    adapter_type: str = ""
+
+    @property
+    def where(self) -> str:
+        """The backend, with the kind of its adapter if it has one."""
+        return backend_words(self.backend, self.adapter_type)
 
 
-def stamp_environment(backend: str, engine: str, threads: int, clock: str) -> Environment:
+def stamp_environment(backend: str, engine: str, threads: int, clock: str, adapter_type: str = "") -> Environment:
     """The environment of this process, running ``backend``."""
     return Environment(
         platform.python_version(), np.__version__, cpu_model(), usable_cores(), platform.platform(terse=True),
-        backend, engine, threads, clock,
+        backend, engine, threads, clock, adapter_type,
     )
 
 
@@ -116,7 +122,7 @@ class Profile:
     @property
     def label(self) -> str:
         """The model and the backend, as far as they are known."""
-        where = f" on {self.environment.backend}" if self.environment else ""
+        where = f" on {self.environment.where}" if self.environment else ""
         return f"{self.model or 'code'}{where}"
 
     def __repr__(self) -> str:

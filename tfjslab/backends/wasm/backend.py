@@ -39,6 +39,8 @@ def create(variant: str, threads: int) -> WasmBackend:
 class WasmBackend:
     """Kernels from ``kernels/wasm`` in wasmtime. ``memory()`` counts what its sessions hold, workers included."""
 
+    adapter_type = kernel_clock = ""
+
     def __init__(self, variant: str, threads: int) -> None:
         self.name = f"wasm-{variant}"
         self.engine = ENGINE_NAME

@@ -14,10 +14,10 @@ from typing import Any
 
 import wgpu
 
+from tfjslab.backends.registry import ADAPTER_VARIABLE
 from tfjslab.base.errors import BackendUnavailableError
 
-ADAPTER_VARIABLE = "TFJSLAB_ADAPTER"
-HALVES = "shader-f16"
+HALVES, TIMESTAMPS = "shader-f16", "timestamp-query"
 _APIS = {"webgpu": ("Vulkan", "Metal", "D3D12"), "webgl": ("OpenGL", "OpenGLES")}
 _KINDS = {"DiscreteGPU": "discrete", "IntegratedGPU": "integrated", "CPU": "software"}
 _BEST_FIRST = ("discrete", "integrated", "unknown", "software")
@@ -41,6 +41,16 @@ class Adapter:
     def software(self) -> bool:
         """Whether it computes on the processor: its times say nothing about a GPU."""
         return self.kind == "software"
+
+    @property
+    def abilities(self) -> dict[str, Any]:
+        """What decides how kernels run and are timed there, and how large values may be."""
+        features, limits = self.handle.features, self.handle.limits
+        return {
+            "time_stamps": TIMESTAMPS in features, "float16": HALVES in features,
+            "max_binding_bytes": limits["max-storage-buffer-binding-size"],
+            "max_buffer_bytes": limits["max-buffer-size"],
+        }
 
     def __str__(self) -> str:
         return f"{self.name} ({self.kind} adapter, {self.api})"
@@ -75,7 +85,7 @@ def _quiet_egl() -> Iterator[None]:
 
 
 def choose(variant: str) -> Adapter:
-    """The adapter that backend ``variant`` uses: the one that the variable names, else the fastest kind.
+    """The adapter that backend ``variant`` uses: what the variable names (part of a name, or a kind), or the fastest.
 
     Variants that end in ``-f16`` store float16, for which the adapter needs the feature ``shader-f16``. Raises
     BackendUnavailableError with what helps.
@@ -90,10 +100,10 @@ def choose(variant: str) -> Adapter:
 def _choose(variant: str) -> Adapter:
     fitting = [a for a in adapters() if a.api in _APIS[variant]]
     wanted = os.environ.get(ADAPTER_VARIABLE, "")
-    named = [a for a in fitting if wanted.lower() in a.name.lower()]
+    named = [a for a in fitting if wanted.lower() in a.name.lower() or wanted == a.kind]
     if fitting and not named:
-        listed = ", ".join(f"'{a.name}'" for a in fitting)
-        raise BackendUnavailableError(f"{ADAPTER_VARIABLE} is '{wanted}', which names none of the adapters {listed}")
+        listed = ", ".join(f"'{a.name}' ({a.kind})" for a in fitting)
+        raise BackendUnavailableError(f"'{wanted}' ({ADAPTER_VARIABLE}) names none of the adapters {listed}")
     if not named:
         raise BackendUnavailableError(f"no {' or '.join(_APIS[variant])} adapter on this machine; {_help(variant)}")
     return named[0]

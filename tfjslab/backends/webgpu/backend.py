@@ -39,7 +39,7 @@ def availability(variant: str) -> Availability:
         return Availability(available=False, reason=f"wgpu cannot list adapters: {type(e).__name__}: {e}")
     return Availability(available=True, details={
         "adapter": found.name, "adapter_type": found.kind, "api": found.api, "driver": found.driver,
-        "adapters": [str(a) for a in adapters()],
+        **found.abilities, "adapters": [str(a) for a in adapters()],
     })
 
 
@@ -75,6 +75,8 @@ class GpuBackend:
         self.threads = 1
         self.halves = variant.endswith(HALVES)
         self.adapter = choose(variant)
+        self.adapter_type = self.adapter.kind
+        self.kernel_clock = ""  # known with the first device
         storage = ", float16 storage" if self.halves else ""
         self.engine = f"wgpu {version('wgpu')}, {self.adapter}{storage}"
         self._devices: list[Device] = []  # the last one is in use; lost ones wait for their sessions to end
@@ -84,12 +86,14 @@ class GpuBackend:
     def open_session(self) -> Session:
         """A new session on the shared device."""
         from tfjslab.backends.webgpu.device import Device  # noqa: PLC0415 - imports the optional wgpu
+        from tfjslab.backends.webgpu.recording import Stamps  # noqa: PLC0415 - imports the optional wgpu
         from tfjslab.backends.webgpu.session import GpuSession  # noqa: PLC0415 - imports the optional wgpu
         from tfjslab.backends.webgpu.words import Storage  # noqa: PLC0415 - only with the above
 
         with self._lock:
             if not self._devices or self._devices[-1].lost:
                 self._devices.append(Device(self.adapter))
+                self.kernel_clock = Stamps.clock(self._devices[-1])
             session = GpuSession(self, self._devices[-1], Storage(self.halves))
             self._sessions.add(session)
             return session

@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 import wgpu
 
-from tfjslab.backends.webgpu.adapters import HALVES, Adapter
+from tfjslab.backends.webgpu.adapters import HALVES, TIMESTAMPS, Adapter
 from tfjslab.backends.webgpu.failures import check_nesting, typed_errors
 from tfjslab.backends.webgpu.ticks import Tick, tick_of
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
 from tfjslab.base.machine import available_memory_bytes
 
-TIMESTAMPS = "timestamp-query"
 ALIGNMENT = 256  # what every adapter takes as the offset of a binding
 _POOLED_BYTES = 64 << 20  # more than this is not kept for later
 _SPARE_BYTES = 256 << 20  # of the host's memory, which software adapters take theirs from

@@ -56,7 +56,7 @@ def backend_comparison(results: Sequence[BenchResult], ax: Axes | None = None) -
 
 
 def _name(result: BenchResult, models: list[str]) -> str:
-    where = f"{result.backend}, {result.threads} threads" if result.threads > 1 else result.backend
+    where = f"{result.where}, {result.threads} threads" if result.threads > 1 else result.where
     return where if len(models) == 1 else f"{style.elide(result.model, 18)}  {where}"
 
 

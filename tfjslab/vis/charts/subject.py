@@ -17,6 +17,7 @@ def as_profile(given: AnyProfile) -> Profile:
     if isinstance(given, ProfileInfo):
         return Profile(
             given.kernels, given.wall_ms, given.unattributed_ms, given.peak_bytes, given.new_bytes, given.new_tensors,
+            environment=given.environment,
         )
     raise InputError(f"got {type(given).__name__}; expected a profile, from tf.profile_model or tf.profile")
 
@@ -26,5 +27,5 @@ def title_of(profile: Profile, what: str, detail: str) -> str:
     where = profile.environment
     parts = [label(profile.model)] if profile.model else []
     if where is not None:
-        parts.append(f"{where.backend}, {where.threads} threads" if where.threads > 1 else where.backend)
+        parts.append(f"{where.where}, {where.threads} threads" if where.threads > 1 else where.where)
     return f"{what}\n{': '.join(filter(None, [' on '.join(parts), detail]))}"
