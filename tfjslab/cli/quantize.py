@@ -78,8 +78,9 @@ def _run(args: argparse.Namespace) -> Report:
         else:
             calibration, evaluation = (_samples(name, given, model.inputs) if given else None for name, given in (
                 ("--calibration", args.calibration), ("--evaluation", args.evaluation)))
-        calibrated = calibration if args.kind == INT8 else None
-        made = quantize(model, args.kind, calibrated, args.method, args.exclude, evaluation or calibration)
+        # Other kinds need no ranges: data given for them are what errors are measured on.
+        given = (calibration, evaluation) if args.kind == INT8 else (None, evaluation or calibration)
+        made = quantize(model, args.kind, given[0], args.method, args.exclude, given[1])
         with made.model as new:
             speed = None
             if args.out:

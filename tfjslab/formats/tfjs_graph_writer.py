@@ -12,7 +12,7 @@ from typing import Any
 
 from tfjslab.base import dtypes
 from tfjslab.base.dtypes import Array
-from tfjslab.base.errors import UsageError
+from tfjslab.base.errors import ModelError, UsageError
 from tfjslab.base.version import __version__
 from tfjslab.formats.graphdef_writer import GraphDefWriter, library_json, shape_json
 from tfjslab.formats.sources import MODEL_FILE
@@ -43,6 +43,13 @@ def save_graph_model(
     Raises UsageError for bad options, ModelError for what files cannot express, OSError when writing fails.
 
     """
+    if running := graph.metadata.get("execution"):
+        raise ModelError(
+            f"this model runs in {running}, which a TensorFlow.js model cannot hold: it has no ops for it and would "
+            "run as float32; save the float32 model it was made from, or store weights small with float16, uint8 or "
+            "uint16",
+            code="model.integer_execution",
+        )
     quantize = quantize or graph.metadata.get("quantize")
     check_quantization(quantize)
     if shard_bytes < 1:

@@ -69,6 +69,9 @@ def quantize(
     if kind not in KINDS:
         raise UsageError(f"kind is {kind!r}; expected one of {', '.join(KINDS)}{did_you_mean(str(kind), KINDS)}")
     check_method(method)
+    if running := model.graph.metadata.get("execution"):
+        raise InputError(f"model '{model.name}' runs in {running} already; quantize the float32 model it was made from",
+                         code="quantize.twice")
     tested, told = _evaluation(model, calibration, evaluation)
     if kind in QUANTIZATIONS:
         return _for_size(model, kind, tested, told)
@@ -127,7 +130,7 @@ def _fused(graph: Graph, exclude: Collection[str]) -> tuple[Graph, frozenset[str
 def _evaluation(model: Model, calibration: Any, evaluation: Any) -> tuple[Batches, str]:
     """The batches on which errors are measured, and what to call them."""
     if evaluation is not None:
-        return calibration_batches(evaluation, model.inputs), "evaluation data"
+        return calibration_batches(evaluation, model.inputs, "evaluation"), "evaluation data"
     if calibration is not None:
         return calibration_batches(calibration, model.inputs), "the calibration data"
     return [model.sample()], "one random input"

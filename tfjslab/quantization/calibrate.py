@@ -65,8 +65,8 @@ def check_method(method: str) -> None:
         raise UsageError(f"method is {method!r}; expected one of {listed}{did_you_mean(str(method), METHODS)}")
 
 
-def calibration_batches(given: Any, ports: Sequence[Port]) -> list[dict[str, Array]]:
-    """Check calibration data and give it as one mapping by input name for each batch.
+def calibration_batches(given: Any, ports: Sequence[Port], what: str = "calibration") -> list[dict[str, Array]]:
+    """Check calibration data (or data for something else, ``what``) and give one mapping by input name for each batch.
 
     ``given`` is an array for a model with one input, a mapping by input name, or an iterable of either. Raises
     InputError naming the batch and the input: for no data, a wrong name, shape or kind of number, NaN, and values that
@@ -74,16 +74,16 @@ def calibration_batches(given: Any, ports: Sequence[Port]) -> list[dict[str, Arr
     """
     if given is None:
         raise InputError("int8 needs calibration data: arrays like the model's inputs", code="calibration.missing")
-    whole = [given] if isinstance(given, (np.ndarray, Mapping)) else _listed(given)
+    whole = [given] if isinstance(given, (np.ndarray, Mapping)) else _listed(given, what)
     if not whole:
-        raise InputError("the calibration data is empty; expected at least one batch", code="calibration.empty")
-    return [_batch(item, ports, f"calibration batch {i}") for i, item in enumerate(whole)]
+        raise InputError(f"the {what} data is empty; expected at least one batch", code="calibration.empty")
+    return [_batch(item, ports, f"{what} batch {i}") for i, item in enumerate(whole)]
 
 
-def _listed(given: Any) -> list[Any]:
+def _listed(given: Any, what: str) -> list[Any]:
     if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
         kind = type(given).__name__
-        raise InputError(f"calibration data is {kind}; expected arrays, mappings by input name, or a list of them",
+        raise InputError(f"{what} data is {kind}; expected arrays, mappings by input name, or a list of them",
                          code="calibration.kind")
     return list(given)
 
