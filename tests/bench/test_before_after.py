@@ -39,7 +39,7 @@ def compared(tmp_path, start, rounds=3, **settings):
     model_file.write_text("{}")
     clock = (i / 1e3 for i in itertools.count(1)).__next__
     how = Settings(**{"runs": 6, "warmup": 2, "clock": clock, **settings})
-    with Model(GRAPH, "cpu", name="small") as before, Model(GRAPH, "cpu", name="small") as after:
+    with Model(GRAPH, "cpu", 1, name="small") as before, Model(GRAPH, "cpu", 1, name="small") as after:
         return before_after(model_file, model_file, (before, after), ONES, how, start, rounds)
 
 
