@@ -125,3 +125,51 @@ def test_real_models_of_faces_run_in_integers_from_end_to_end(name, floats):
             found = [m.execute(calibration[0], names) for m in (q, oracle)]
             for n, a, b in zip(names, *found, strict=True):
                 np.testing.assert_array_equal(a, b, err_msg=n)
+
+
+def test_nodes_with_more_error_than_asked_for_stay_float_and_say_how_much():
+    """One channel a thousand times the others leaves them no steps; float on both sides of it makes all good again."""
+    rng = np.random.default_rng(4)
+    b = GraphBuilder()
+    x = b.input("x", (None, 6, 6, 8))
+    first = rng.normal(size=(1, 1, 8, 8)).astype(np.float32)
+    first[..., 0] *= 1000
+    second = rng.normal(size=(1, 1, 8, 8)).astype(np.float32)
+    second[:, :, 0] = 0  # what is large is not used
+    x = b.value("uneven", "Conv2D", x, b.constant("w1", first), strides=[1], padding="SAME")
+    x = b.value("blind", "Conv2D", x, b.constant("w2", second), strides=[1], padding="SAME")
+    x = b.value("last", "Conv2D", x, b.constant("w3", rng.normal(size=(1, 1, 8, 8)).astype(np.float32)), strides=[1],
+                padding="SAME")
+    data = rng.normal(size=(4, 6, 6, 8)).astype(np.float32)
+    with tf.Model(b.build([Port("last", x, None, "float32")], {"name": "uneven"}), "cpu") as model:
+        q, without = tf.quantize(model, "int8", data)
+        q.dispose()
+        q, report = tf.quantize(model, "int8", data, min_db=20)
+        q.dispose()
+    assert without.refused == ()
+    assert without.outputs[0].sqnr_db < 10
+    alone = next(n.alone_db for n in without.nodes if n.name == "blind")
+    assert {n.name: n.reason for n in report.refused} == {
+        "uneven": "it makes what 'blind' reads, whose error is too large",
+        "blind": f"alone it has {alone:.1f} dB, less than the 20 dB asked for",
+    }
+    assert report.outputs[0].sqnr_db > 25
+
+
+@pytest.mark.parametrize("activation", ["Relu", "Relu6"])
+def test_what_a_relu_behind_a_sum_cuts_off_gets_no_steps(activation):
+    """A convolution that is mostly far below what it is added to: only what can come out above 0 has steps."""
+    rng = np.random.default_rng(5)
+    b = GraphBuilder()
+    x = b.input("x", (None, 6, 6, 8))
+    bias = b.constant("b", np.where(np.arange(8) < 4, -500, 0).astype(np.float32))
+    conv = b.value("conv", "_FusedConv2D", x, b.constant("w", rng.normal(size=(1, 1, 8, 8)).astype(np.float32)), bias,
+                   fused_ops=["BiasAdd"], strides=[1], padding="SAME")
+    out = b.value("out", activation, b.value("sum", "AddV2", conv, x))
+    data = rng.normal(size=(4, 6, 6, 8)).astype(np.float32)
+    with tf.Model(b.build([Port("out", out, None, "float32")], {"name": "low"}), "cpu") as model:
+        q, report = tf.quantize(model, "int8", data)
+        scale = next(n.attrs for n in q.graph.nodes if n.op == "QuantizedAdd")
+        q.dispose()
+    assert report.outputs[0].sqnr_db > 28  # with a range down to -500 it is below 10
+    assert scale["a_multiplier"] > 0

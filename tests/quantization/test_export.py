@@ -42,7 +42,7 @@ def test_tfjs_answers_like_our_own_run_of_the_file(kind, optimized, tmp_path):
             ours, name = back.predict(images), back.inputs[0].name
         ((_, theirs),) = predict([(tmp_path / "m", {name: images})])[0]
         plain = model.predict(images)
-    # Sums in another order, in float32: 2.5e-6 of a probability seen. A weight read wrongly is off by thousands of it.
+    # Sums in another order, in float32: 2.5e-6 of a probability seen. A weight read wrongly is off by far more.
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
     assert (ours.argmax(1) == theirs.argmax(1)).all()
     target = found.target[list(digits.split(len(found.images))[1])]

@@ -92,3 +92,18 @@ def test_what_fits_sixteen_bits_is_kept_in_sixteen():
     near, far = (quantize_weights(weights, np.float32([b, 0]), s, t) for b in (0.5, 50.0))
     assert (near.multiplier.dtype, near.bias.dtype, far.bias.dtype) == (np.int16, np.int16, np.int32)
     assert far.bias[0] == pytest.approx(50 / (far.scales[0] * s.scale), abs=1)
+
+
+def test_the_bias_takes_in_what_rounding_the_weights_does_on_average():
+    """Of an input whose mean is not 0: the mean of the output is nearer to the real one."""
+    rng = np.random.default_rng(2)
+    weights, mean = rng.normal(size=(64, 8)).astype(np.float32), rng.uniform(0.4, 1, 64)
+    x = rng.normal(mean, 0.05, (500, 64)).clip(0, 1.2)
+    real = (x @ weights).mean(axis=0)
+    s, t = activation_scale(0, 1.2), activation_scale(float(real.min()) - 2, float(real.max()) + 2)
+    far = []
+    for known in (None, mean[:, None]):
+        w = quantize_weights(weights, None, s, t, mean=known)
+        sums = (x @ (w.filter * w.scales)) + w.bias * w.scales * s.scale
+        far.append(np.abs(sums.mean(axis=0) - real).max())
+    assert far[1] < far[0] / 4

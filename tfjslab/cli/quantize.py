@@ -44,6 +44,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", choices=METHODS, default="minmax", help="how ranges follow from the calibration")
     parser.add_argument("--exclude", metavar="NODE", action="append", default=[],
                         help="a node that stays float32; may be repeated")
+    parser.add_argument("--min-db", metavar="DB", type=float,
+                        help="int8: a node stays float32 when its signal to noise alone is below DB decibels")
     options.add_backend(parser)
     options.add_adapter(parser)
     options.add_repeats(parser, runs=20, warmup=3, runs_help="measured runs (default 20)",
@@ -80,7 +82,7 @@ def _run(args: argparse.Namespace) -> Report:
                 ("--calibration", args.calibration), ("--evaluation", args.evaluation)))
         # Other kinds need no ranges: data given for them are what errors are measured on.
         given = (calibration, evaluation) if args.kind == INT8 else (None, evaluation or calibration)
-        made = quantize(model, args.kind, given[0], args.method, args.exclude, given[1])
+        made = quantize(model, args.kind, given[0], args.method, args.exclude, given[1], min_db=args.min_db)
         with made.model as new:
             speed = None
             if args.out:

@@ -27,13 +27,13 @@ from tfjslab.quantization.calibrate import Observed, calibration_batches, check_
 from tfjslab.quantization.choose import MERGED, Choice, choose
 from tfjslab.quantization.metrics import classes_of, cosine, sqnr_db, top1_agreement
 from tfjslab.quantization.report import NodeReport, OutputReport, QuantizationReport, WeightReport
-from tfjslab.quantization.rewrite import Rewritten, encoded, rewrite
-from tfjslab.quantization.scheme import Scale
+from tfjslab.quantization.rewrite import Rewritten, cuts, encoded, rewrite
 from tfjslab.quantization.split import split_activations
 
 INT8, DYNAMIC = "int8", "dynamic-int8"
 KINDS = (INT8, DYNAMIC, *QUANTIZATIONS)
 _INT8_FORMS = ("conv", "depthwise", "dense", "add", "clamp", "prelu", "max", "mean", "move", "pad", "concat")
+_MOST_DB = 3.0  # half of the noise or more
 Batches = Sequence[Mapping[str, Array]]
 
 
@@ -51,7 +51,7 @@ class Quantized:
 
 def quantize(
     model: Model, kind: str = INT8, calibration: Any = None, method: str = "minmax", exclude: Collection[str] = (),
-    evaluation: Any = None,
+    evaluation: Any = None, *, min_db: float | None = None,
 ) -> Quantized:
     """Quantize ``model``, which stays as it is.
 
@@ -62,6 +62,7 @@ def quantize(
         method: how ranges follow from calibration: ``minmax``, ``percentile`` or ``mse``.
         exclude: names of nodes that stay float32.
         evaluation: data like ``calibration`` on which errors are measured; without it, the calibration data.
+        min_db: for ``int8``: nodes whose error alone (signal to noise, in decibels) is worse stay float32.
 
     Raises UsageError, and InputError for calibration data that cannot be used or when no node can run in integers.
 
@@ -82,28 +83,77 @@ def quantize(
     graph, left_out = _fused(model.graph, exclude)
     if kind == INT8:
         graph = split_activations(graph)
-    specs = specialize(graph, _feed_specs(graph, batches[0])).specs
+    job = _Job(model, kind, method, graph, batches, tested, told)
+    reasons = dict.fromkeys(left_out, "excluded by the caller")
+    made = _in_integers(job, reasons)
+    while damaged := {} if min_db is None else _damaged(made.report.nodes, graph, min_db):
+        made.model.dispose()
+        reasons = {**damaged, **reasons}
+        made = _in_integers(job, reasons)
+    return made
+
+
+def _damaged(nodes: Sequence[NodeReport], graph: Graph, min_db: float) -> dict[str, str]:
+    """The nodes that lose too much, with their reasons, and those on the other side of the encoding that is at fault.
+
+    A tensor stays float32 only if what makes it and what reads it do. At fault is the encoding of the output when
+    rounding to it is most of the error, else those of the inputs.
+    """
+    found: dict[str, str] = {}
+    makers = graph.producers()
+    for n in nodes:
+        if n.alone_db is None or n.alone_db >= min_db:
+            continue
+        found[n.name] = f"alone it has {n.alone_db:.1f} dB, less than the {min_db:g} dB asked for"
+        if n.encoding_db is not None and n.encoding_db < n.alone_db + _MOST_DB:
+            others = {r.name: f"it reads '{n.name}'" for r in graph.nodes if n.name in r.uses}
+        else:
+            others = {v: f"it makes what '{n.name}' reads" for v in makers[n.name].inputs if v in makers}
+        found = {**{k: f"{why}, whose error is too large" for k, why in others.items()}, **found}
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """What stays the same however many nodes are left out: ``graph`` is fused, ``tested`` what errors are seen on."""
+
+    model: Model
+    kind: str
+    method: str
+    graph: Graph
+    batches: Batches
+    tested: Batches
+    told: str
+
+
+def _in_integers(job: _Job, left_out: Mapping[str, str]) -> Quantized:
+    """The model with all nodes in integers that can be, but those that are left out."""
+    model, kind, graph = job.model, job.kind, job.graph
+    specs = specialize(graph, _feed_specs(graph, job.batches[0])).specs
     choices = _choices(graph, specs, left_out, kind)
     if not any(c.form for c in choices):
         reasons = "; ".join(dict.fromkeys(c.reason for c in choices))
         raise InputError(f"no node of model '{model.name}' can run in integers ({kind}): {reasons}",
                          code="quantize.nothing")
     with Model(graph, *model.chosen, name=model.name) as plain:
-        scales = {} if kind == DYNAMIC else _observe(plain, batches, encoded(graph, choices), method)
-        made = rewrite(graph, choices, specs, scales)
+        seen = {} if kind == DYNAMIC else _observe(plain, job.batches, encoded(graph, choices))
+        for value, other, six in cuts(graph, choices):
+            seen[value].cut(-seen[other].high, 6 - seen[other].low if six else np.inf)
+        scales = {v: o.scale(job.method) for v, o in seen.items()}
+        made = rewrite(graph, choices, specs, scales, {v: o.mean for v, o in seen.items() if o.mean is not None})
         new = Model(made.graph.with_(metadata={**graph.metadata, "execution": kind}), *model.chosen,
                     name=f"{model.name} {kind}")
-        nodes = _node_reports(plain, new, choices, made, tested)
-        outputs = _compare(plain, new, tested)
+        nodes = _node_reports(plain, new, choices, made, job.tested)
+        outputs = _compare(plain, new, job.tested)
     count = sum(bool(c.form) for c in choices)
     execution = f"{count} of {counted(len(choices), 'node')} run in {kind}, the others in float32"
     return Quantized(new, QuantizationReport(
-        kind, method if kind == INT8 else "", execution, model.graph.weight_bytes, made.graph.weight_bytes, nodes, (),
-        outputs, told,
+        kind, job.method if kind == INT8 else "", execution, model.graph.weight_bytes, made.graph.weight_bytes, nodes,
+        (), outputs, job.told,
     ))
 
 
-def _choices(graph: Graph, specs: Mapping[str, Spec], exclude: Collection[str], kind: str) -> tuple[Choice, ...]:
+def _choices(graph: Graph, specs: Mapping[str, Spec], exclude: Mapping[str, str], kind: str) -> tuple[Choice, ...]:
     if kind == INT8:
         return choose(graph, specs, exclude, _INT8_FORMS)
     found = choose(graph, specs, exclude, ("dense",))
@@ -144,8 +194,8 @@ def _run(model: Model, batch: Mapping[str, Array], values: Sequence[str]) -> dic
     return dict(zip(values, model.execute(dict(batch), list(values)), strict=True))
 
 
-def _observe(model: Model, batches: Batches, values: Sequence[str], method: str) -> dict[str, Scale]:
-    """The encoding of each value, from running the float32 model on all batches."""
+def _observe(model: Model, batches: Batches, values: Sequence[str]) -> dict[str, Observed]:
+    """What each value is when the float32 model runs on all batches."""
     seen = {v: Observed() for v in values}
     made = [v for v in values if v not in {p.value for p in model.inputs}]
     for batch in batches:
@@ -155,7 +205,7 @@ def _observe(model: Model, batches: Batches, values: Sequence[str], method: str)
                 raise InputError(f"node '{v}' gives NaN or infinite values on the calibration data",
                                  code="calibration.nan")
             observed.add(found[v])
-    return {v: observed.scale(method) for v, observed in seen.items()}
+    return seen
 
 
 # ---- what it cost ----------------------------------------------------------------------------------------------------
@@ -198,7 +248,7 @@ def _node_reports(
         accumulated = scale.decode(integers[made.integers[name]])
         found.append(NodeReport(
             name, op, INT8, "", None if alone is None else sqnr_db(real[name], scale.decode(alone)),
-            sqnr_db(real[name], accumulated),
+            sqnr_db(real[name], accumulated), sqnr_db(real[name], scale.decode(scale.encode(real[name]))),
         ))
     return tuple(found)
 
@@ -210,9 +260,7 @@ def _alone(choice: Choice, made: Rewritten, real: Mapping[str, Array]) -> Array 
     given = []
     for v in producer.inputs:
         if v in source:
-            scale = made.encodings[source[v]]
-            q = np.clip(np.rint(real[source[v]] / scale.scale) + scale.zero, 0, 127)
-            given.append(q.astype(np.int8))
+            given.append(made.encodings[source[v]].encode(real[source[v]]))
         elif v in made.graph.constants:
             given.append(made.graph.constants[v])
         else:

@@ -28,10 +28,26 @@ class Observed:
     low: float = 0.0
     high: float = 0.0
     parts: list[Array] = field(default_factory=list)
+    sums: Array | None = None
+    rows: int = 0
+
+    @property
+    def mean(self) -> Array | None:
+        """The mean of each channel (the last axis); None when nothing was seen."""
+        return None if self.sums is None else np.asarray(self.sums / self.rows)
+
+    def cut(self, low: float, high: float) -> None:
+        """Forget what lies outside of a range, as it makes no difference to what comes after."""
+        self.low, self.high = max(self.low, low), min(self.high, high)
+        self.parts = [np.clip(p, self.low, self.high) for p in self.parts]
 
     def add(self, array: Array) -> None:
         """Take in one batch."""
         if array.size:
+            channels = array.reshape(-1, array.shape[-1] if array.ndim else 1)
+            total = channels.sum(axis=0, dtype=np.float64)
+            self.sums = total if self.sums is None else self.sums + total
+            self.rows += channels.shape[0]
             self.low, self.high = min(self.low, float(array.min())), max(self.high, float(array.max()))
             flat = array.reshape(-1)
             self.parts.append(flat[:: max(flat.size // _SAMPLE, 1)].copy())

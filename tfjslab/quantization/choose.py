@@ -39,13 +39,13 @@ class Choice:
 
 
 def choose(
-    graph: Graph, specs: Mapping[str, Spec], exclude: Collection[str], forms: Collection[str],
+    graph: Graph, specs: Mapping[str, Spec], exclude: Mapping[str, str], forms: Collection[str],
 ) -> tuple[Choice, ...]:
-    """One choice for each node, in order; the nodes in ``exclude`` stay float32."""
+    """One choice for each node, in order; the nodes in ``exclude`` stay float32 for the reason given there."""
     found: list[Choice] = []
     integer: dict[str, bool] = {}
     for node in graph.nodes:
-        form, reason = ("", "excluded by the caller") if node.name in exclude else _form(node, graph, specs)
+        form, reason = ("", exclude[node.name]) if node.name in exclude else _form(node, graph, specs)
         if form and form not in forms:
             form, reason = "", f"{node.op} is not run in integers by this kind"
         if form in _MOVES and not any(integer.get(v) for v in node.inputs):

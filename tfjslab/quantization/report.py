@@ -11,7 +11,8 @@ class NodeReport:
     """One node: how it runs (``int8``, ``dynamic int8`` or ``float32`` with the reason), and its error.
 
     ``alone_db`` is the signal to noise of its output when only this node is quantized and its inputs are encoded;
-    ``accumulated_db`` when everything before it is quantized as well. None where nothing was measured.
+    ``accumulated_db`` when everything before it is quantized as well; ``encoding_db`` when the output is computed in
+    float32 and only rounded to its encoding. None where nothing was measured.
     """
 
     name: str
@@ -20,6 +21,7 @@ class NodeReport:
     reason: str = ""
     alone_db: float | None = None
     accumulated_db: float | None = None
+    encoding_db: float | None = None
 
 
 @dataclass(frozen=True)

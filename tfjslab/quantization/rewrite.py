@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
+
+import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import UsageError
@@ -33,6 +37,7 @@ class Rewriter:
     graph: Graph
     specs: Mapping[str, Spec]
     scales: Mapping[str, Scale]
+    means: Mapping[str, Array]
     nodes: list[Node] = field(default_factory=list)
     constants: dict[str, Array] = field(default_factory=dict)
     integers: dict[str, str] = field(default_factory=dict)
@@ -118,9 +123,13 @@ class Rewritten:
 
 def rewrite(
     graph: Graph, choices: Sequence[Choice], specs: Mapping[str, Spec], scales: Mapping[str, Scale],
+    means: Mapping[str, Array] = MappingProxyType({}),
 ) -> Rewritten:
-    """The graph with all nodes in their chosen form; verified. ``scales`` has every value that becomes integer."""
-    r = Rewriter(graph, specs, scales)
+    """The graph with all nodes in their chosen form; verified. ``scales`` has every value that becomes integer.
+
+    ``means`` are those of the channels of values, as far as they are known: see ``quantize_weights``.
+    """
+    r = Rewriter(graph, specs, scales, means)
     for c in choices:
         _FORMS[c.form](r, c.node)
     for port in graph.outputs:
@@ -139,6 +148,25 @@ def encoded(graph: Graph, choices: Sequence[Choice]) -> list[str]:
     return list(found)
 
 
+def cuts(graph: Graph, choices: Sequence[Choice]) -> list[tuple[str, str, bool]]:
+    """Values whose range another value bounds: (value, the other summand, whether a ReLU6 cuts at the top as well).
+
+    What a value has below minus the other's largest becomes 0 in the ReLU behind the sum, whatever it is, and needs no
+    steps. Only values that nothing else reads, and that have an encoding of their own.
+    """
+    uses = Counter(v for n in graph.nodes for v in n.uses)
+    kept = {p.value for p in graph.outputs}
+    forms = {c.node.name: c.form for c in choices}
+    active = {c.node.inputs[0]: c.node.op for c in choices if c.form == "clamp"}
+    found = []
+    for c in choices:
+        if c.form == MERGED and c.node.name in active:
+            a, b = c.node.inputs
+            found += [(v, w, active[c.node.name] == "Relu6") for v, w in ((a, b), (b, a))
+                      if uses[v] == 1 and v not in kept and forms.get(v) in ("conv", "depthwise", "dense")]
+    return found
+
+
 def _weighted(op: str, arrange: Callable[[Node, Array], Array]) -> Callable[[Rewriter, Node], None]:
     """A form whose weights are laid out by ``arrange`` with channels last."""
 
@@ -149,7 +177,10 @@ def _weighted(op: str, arrange: Callable[[Node, Array], Array]) -> Callable[[Rew
         bias = r.graph.constants[node.inputs[2]] if "BiasAdd" in node.attrs.get("fused_ops", ()) else None
         # Depthwise kernels have few products for a sum and gain nothing from short ones.
         short = op != "QuantizedDepthwiseConv2D"
-        w = quantize_weights(arrange(node, filters), bias, source, target, short=short)
+        arranged, mean = arrange(node, filters), r.means.get(node.inputs[0])
+        if mean is not None:  # of input channels, which stand last but one, or are the channels themselves
+            mean = mean[:, None] if short else np.repeat(mean, arranged.shape[-1] // mean.size)
+        w = quantize_weights(arranged, bias, source, target, short=short, mean=mean)
         # Channels were merged for the scales; only a matrix keeps its new form, which is transposed at most.
         integers = w.filter.reshape(filters.shape) if op == "QuantizedDepthwiseConv2D" else w.filter
         weights = [

@@ -31,6 +31,10 @@ class Scale:
         """The largest distance from 0 that it can tell."""
         return self.scale * max(self.zero, HIGHEST - self.zero)
 
+    def encode(self, real: Array) -> Array:
+        """The nearest activations."""
+        return np.asarray(np.clip(np.rint(real / self.scale) + self.zero, 0, HIGHEST), np.int8)
+
     def decode(self, q: Array) -> Array:
         """The real values, in float32."""
         return np.asarray((q.astype(np.int32) - self.zero).astype(np.float32) * np.float32(self.scale))
@@ -57,12 +61,15 @@ class Weights:
 
 
 def quantize_weights(
-    weights: Array, bias: Array | None, source: Scale, target: Scale, *, short: bool = False,
+    weights: Array, bias: Array | None, source: Scale, target: Scale, *, short: bool = False, mean: Array | None = None,
 ) -> Weights:
     """Quantize weights [..., channels] symmetrically, each channel with its own scale.
 
     With ``short`` the scale of a channel is made as coarse as the fast kernels' 16-bit sums want it (``short_sums``):
     a few hundredths in the mean of trained networks, less than half of the int8 range in the worst case.
+
+    ``mean`` is what the input is on average, in a shape that broadcasts to the weights: what rounding the weights does
+    to the output on average then goes into the bias.
 
     Scales are rounded up to where the channel's multiplier is a whole number, so that the integer arithmetic adds
     no error of its own.
@@ -81,6 +88,9 @@ def quantize_weights(
     scales = multiplier / unit / ratio
     q = np.clip(np.rint(flat / scales), -WEIGHT_HIGHEST, WEIGHT_HIGHEST)
     offset = np.zeros(flat.shape[1]) if bias is None else bias.reshape(-1).astype(np.float64)
+    if mean is not None:
+        lost = (flat - q * scales).reshape(weights.shape) * mean
+        offset = offset + lost.reshape(flat.shape).sum(axis=0)
     whole = np.clip(np.rint(offset / (scales * source.scale)), -_BIAS_LIMIT, _BIAS_LIMIT)
     return Weights(
         q.reshape(weights.shape).astype(np.int8), _narrow(np.broadcast_to(whole, peak.shape)),
