@@ -90,6 +90,14 @@ def test_every_kind_runs_after_all_passes_under_a_name_of_its_own(measure, kind)
     ]
 
 
+def test_memory_is_that_of_the_model_that_runs(measure):
+    """The model that it was made of, which is four times as large, is gone by then."""
+    last = measure(replace(DIGITS, quantize="int8"), source=digits)[-1]
+    most = max(k.total_bytes_snapshot for k in last.profile.kernels)
+    assert most == last.result.peak_bytes
+    assert most < 20_000
+
+
 def test_a_run_as_loaded_has_no_such_phase(measure):
     seen = measure(DIGITS, source=digits)
     assert "rewriting" not in {s.phase for s in seen}

@@ -26,7 +26,7 @@ from tfjslab.graph.ir import Graph
 from tfjslab.lab.rewriting import Rewrite, rewrite
 from tfjslab.lab.session import BUSY, RunSettings, Snapshot
 from tfjslab.model.model import Model
-from tfjslab.model.subject import Clock, ModelSource, open_subject
+from tfjslab.model.subject import Clock, ModelSource, Subject, open_subject
 from tfjslab.profiling.collect import median_run, profile_model
 from tfjslab.profiling.record import Phases, Profile
 
@@ -165,7 +165,7 @@ class Job:
         source = self._source or self._open
         with open_subject(source, s.backend, s.threads, self._clock) as subject, ExitStack() as made:
             feeds = feeds_for(subject.model, s.batch)
-            model = self._rewritten(subject.model, made)
+            model = self._rewritten(subject, made)
             self._seen.graph = weightless(model.graph)
             lane = self._seen.lane = Lane(model.name, model, feeds, subject.load_ms)
             try:
@@ -174,13 +174,18 @@ class Job:
                 with self._lock:
                     self._seen.result, self._seen.lane = result_of(lane), None
 
-    def _rewritten(self, model: Model, made: ExitStack) -> Model:
-        """The model that is measured: what the switches make of the one that was loaded, under a name that says so."""
-        s = self.settings
+    def _rewritten(self, subject: Subject, made: ExitStack) -> Model:
+        """The model that is measured: what the switches make of the one that was loaded, under a name that says so.
+
+        The one that was loaded goes, as it is not part of what is measured; memory would show it.
+        """
+        s, model = self.settings, subject.model
         if not s.variant:
             return model
         last, self._seen.rewrite = rewrite(model, s.passes, s.quantize, self._calibration, self._rewriting, made)
         last.name = f"{model.name}, {s.variant}"
+        if subject.owned:
+            model.dispose()
         return last
 
     def _rewriting(self, what: str, done: int, total: int) -> None:
