@@ -17,7 +17,7 @@ from tfjslab.ops import registry
 from tfjslab.ops.conformance import cases
 
 _KERNELS = ("QuantizedConv2D", "QuantizedDepthwiseConv2D", "QuantizedDense", "QuantizedAdd", "QuantizedPool",
-            "Quantize", "Dequantize")
+            "QuantizedPrelu", "Quantize", "Dequantize")
 # Its step is a quotient, which WGSL lets be off by some units of the last place: a sum could round the other way.
 _ON_HOST = ("DynamicQuantizedDense",)
 
@@ -45,6 +45,29 @@ def test_kernels_are_bit_equal_to_the_definition(session, name):
         np.testing.assert_array_equal(found, wanted, err_msg=check.name)
         left = [c.reason for c in ran[1] if c.fallback]
         assert left == ([] if all(x.size for x in check.inputs) else ["empty tensor"])
+
+
+_ROWS = "moving rows of int8 that are no whole words"
+
+
+@pytest.mark.parametrize(("op", "shapes", "attrs", "reason"), [
+    ("PadV2", [(1, 3, 5, 24)], {"paddings": [[0, 0], [1, 0], [2, 1], [0, 8]], "constant_value": 9}, ""),
+    ("PadV2", [(3, 8)], {"paddings": [[1, 1], [4, 0]], "constant_value": 127}, ""),
+    ("PadV2", [(3, 8)], {"paddings": [[1, 1], [2, 2]], "constant_value": 127}, _ROWS),
+    ("PadV2", [(2, 7)], {"paddings": [[1, 0], [0, 0]], "constant_value": 5}, _ROWS),
+    ("Concat", [(2, 3, 8), (2, 3, 12)], {"axis": -1}, ""),
+    ("Concat", [(2, 3, 8), (2, 1, 8)], {"axis": 1}, ""),
+    ("Concat", [(2, 3, 5), (2, 1, 5)], {"axis": 1}, _ROWS),
+    ("Reshape", [(3, 7)], {"shape": [21, 1]}, ""),
+])
+def test_bytes_move_as_words_or_on_the_host(session, op, shapes, attrs, reason):
+    rng = np.random.default_rng(3)
+    definition = registry.get(op)
+    inputs = [rng.integers(0, 128, s).astype(np.int8) for s in shapes]
+    resolved = definition.resolve_attrs(attrs, "test")
+    found, infos = run_node(session, definition, inputs, resolved, 1, constant=False)
+    np.testing.assert_array_equal(next(iter(found.values())), definition.run(inputs, resolved)[0])
+    assert [c.reason.removeprefix("no GPU kernel for ") for c in infos] == [reason]
 
 
 @pytest.mark.parametrize("name", _ON_HOST)

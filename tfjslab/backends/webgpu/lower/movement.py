@@ -18,6 +18,7 @@ from tfjslab.passes.fusion import Group
 
 _GROUP = 64
 _VECTOR = 4
+_BYTES, _REPEATED = 4, 0x01010101  # of a word; a byte times the other is a word of it
 
 
 @dataclass(frozen=True)
@@ -150,15 +151,30 @@ def lower_split(b: Builder, group: Group) -> None:
         at += part
 
 
-@lowering("Concat", "Pack", refuses=_words)
+def _rows(b: Builder, value: str) -> Shape:
+    """A value's shape in what is moved: bytes four at a time."""
+    shape = b.shape(value)
+    return (*shape[:-1], shape[-1] // _BYTES) if b.spec(value).dtype == "int8" else shape
+
+
+def _refuses_rows(node: Node, specs: Specs) -> str:
+    """Words, and bytes in rows of whole words."""
+    named = [specs[v] for v in (*node.inputs, *node.outputs)]
+    if any(s.dtype != "int8" for s in named):
+        return _words(node, specs)
+    whole = all(s.known_shape and s.known_shape[-1] % _BYTES == 0 for s in named)
+    return "" if whole and node.op != "Pack" else "no GPU kernel for moving rows of int8 that are no whole words"
+
+
+@lowering("Concat", "Pack", refuses=_refuses_rows)
 def lower_concat(b: Builder, group: Group) -> None:
     """Each input goes to its place."""
     core = group.core_node
-    out = b.shape(group.output)
+    out = _rows(b, group.output)
     axis = normalize_axis(core.attrs["axis"], len(out))
     place, at = b.new(group.output), 0
     for v in core.inputs:
-        shape = b.shape(v) if core.op == "Concat" else (*out[:axis], 1, *out[axis + 1 :])
+        shape = _rows(b, v) if core.op == "Concat" else (*out[:axis], 1, *out[axis + 1 :])
         before = tuple(at if i == axis else 0 for i in range(len(out)))
         copy(b, b.place(v), place, Copy(shape, row_strides(shape), out, before, fill=None))
         at += shape[axis]
@@ -177,7 +193,9 @@ def _refuses_pad(node: Node, specs: Specs) -> str:
     value = node.attrs["constant_value"]
     if specs[node.inputs[0]].dtype != "float32" and (math.isnan(value) or value != int(value)):
         return f"no GPU kernel for padding {specs[node.inputs[0]].dtype} with {value}"
-    return _words(node, specs)
+    if specs[node.inputs[0]].dtype == "int8" and node.attrs["paddings"][-1:] and node.attrs["paddings"][-1][0] % _BYTES:
+        return "no GPU kernel for moving rows of int8 that are no whole words"
+    return _refuses_rows(node, specs)
 
 
 @lowering("PadV2", refuses=_refuses_pad)
@@ -185,8 +203,12 @@ def lower_pad(b: Builder, group: Group) -> None:
     """A box inside of the output, and the value around it."""
     core = group.core_node
     x, value = core.inputs[0], core.attrs["constant_value"]
-    kind = {"float32": np.float32, "int32": np.int32, "bool": np.uint32}[b.spec(x).dtype]
-    fill = int(np.array(value, kind).view(np.uint32))
     before = tuple(p[0] for p in core.attrs["paddings"])
-    shape = b.shape(x)
-    copy(b, b.place(x), b.new(group.output), Copy(shape, row_strides(shape), b.shape(group.output), before, fill=fill))
+    if b.spec(x).dtype == "int8":
+        fill = int(np.uint8(np.int8(value))) * _REPEATED
+        before = (*before[:-1], before[-1] // _BYTES)
+    else:
+        kind = {"float32": np.float32, "int32": np.int32, "bool": np.uint32}[b.spec(x).dtype]
+        fill = int(np.array(value, kind).view(np.uint32))
+    shape, out = _rows(b, x), _rows(b, group.output)
+    copy(b, b.place(x), b.new(group.output), Copy(shape, row_strides(shape), out, before, fill=fill))

@@ -197,12 +197,17 @@ def _window(
 # ---- elementwise -----------------------------------------------------------------------------------------------------
 
 
-def _chain(b: Builder, node: Node, mode: str, source: str, result: str, **numbers: int) -> None:
+def _chain(
+    b: Builder, node: Node, mode: str, sources: tuple[str, ...], result: str, *, whole: bool = True, **numbers: int,
+) -> None:
     count, group = _words(size_of(b.shape(node.name))), _group(b)
     places = [b.place(v) for v in node.inputs]
-    bindings = [Binding(name, source, p.constant) for name, p in zip("ab", places, strict=False)]
+    names = ("a", "b", "slope")[: len(places)]
+    bindings = [Binding(n, t, p.constant) for n, t, p in zip(names, sources, places, strict=True)]
     sizes = {"count": count, **numbers}
-    made = kernel("quantized_chain", (*bindings, Binding("c", result)), tuple(sizes), group=group, mode=mode)
+    made = kernel(
+        "quantized_chain", (*bindings, Binding("c", result)), tuple(sizes), group=group, mode=mode, whole=whole,
+    )
     b.call(made, (*places, b.new(node.name)), sizes, grid(-(-count // group)))
 
 
@@ -217,8 +222,21 @@ def lower_add(b: Builder, group: Group) -> None:
     node = group.core_node
     a = node.attrs
     rounded = a["offset"] + (1 << a["shift"] >> 1)
-    _chain(b, node, "add", "u32", "u32", a_multiplier=a["a_multiplier"], b_multiplier=a["b_multiplier"],
+    _chain(b, node, "add", ("u32", "u32"), "u32", a_multiplier=a["a_multiplier"], b_multiplier=a["b_multiplier"],
            offset=rounded, shift=a["shift"])
+
+
+@lowering("QuantizedPrelu", refuses=_refuses_empty)
+def lower_prelu(b: Builder, group: Group) -> None:
+    """A sum whose two sides of 0 have slopes of their own; see the op for why none of it leaves 32 bits."""
+    node = group.core_node
+    a, channels = node.attrs, b.shape(node.name)[-1]
+    _chain(
+        b, node, "prelu", ("u32", "u32", "vec4<i32>"), "u32", whole=channels % _BYTES == 0,
+        a_multiplier=a["a_multiplier"], b_multiplier=a["b_multiplier"], offset=a["offset"] + (1 << a["shift"] >> 1),
+        shift=a["shift"], positive=a["positive"], out_zero=a["out_zero"], out_shift=a["out_shift"],
+        rounding=1 << a["out_shift"] >> 1, channels=channels,
+    )
 
 
 @lowering("Quantize", refuses=_refuses_empty)
@@ -226,11 +244,11 @@ def lower_quantize(b: Builder, group: Group) -> None:
     """From float32 to activations."""
     node = group.core_node
     factor = _bits(inverse(node.attrs["scale"]))
-    _chain(b, node, "quantize", "vec4<f32>", "u32", factor=factor, zero=node.attrs["zero"])
+    _chain(b, node, "quantize", ("vec4<f32>",), "u32", factor=factor, zero=node.attrs["zero"])
 
 
 @lowering("Dequantize", refuses=_refuses_empty)
 def lower_dequantize(b: Builder, group: Group) -> None:
     """From activations to float32."""
     node = group.core_node
-    _chain(b, node, "dequantize", "u32", "vec4<f32>", factor=_bits(node.attrs["scale"]), zero=node.attrs["zero"])
+    _chain(b, node, "dequantize", ("u32",), "vec4<f32>", factor=_bits(node.attrs["scale"]), zero=node.attrs["zero"])
