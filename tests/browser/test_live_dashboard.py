@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -89,10 +90,13 @@ def browser():
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("chromium is not installed")
+    before = set(threading.enumerate())
     with playwright.sync_playwright() as p:
         opened = p.chromium.launch(executable_path=chromium, args=list(FLAGS))
         yield opened
         opened.close()
+    for thread in set(threading.enumerate()) - before:  # those that watch its processes end after them
+        thread.join(START_S)
 
 
 @pytest.fixture
