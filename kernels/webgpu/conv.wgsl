@@ -4,52 +4,55 @@ An invocation holds ``rows`` pixels of ``columns`` vectors of outputs. Inputs ar
 loops over ``unroll_x`` columns of the window and over ``unroll_k`` channels are written out where they are short. -#}
 {%- import "macros.wgsl" as m -%}
 {% set zero = "F()" if step == 4 else "0.0" %}
-{{ m.entry(group) }}
-  let first = wg.y * {{ group * rows }}u + lane;
+{{ m.entry(group, form == "handed") }}
+{{ m.tile(form, rows, columns, group, 1) }}
 {% for i in range(rows) %}
-  let pixel{{ i }} = min(first + {{ i * group }}u, s.m - 1u);
+  let pixel{{ i }} = min(row{{ i }}, s.m - 1u);
   let y{{ i }} = i32(pixel{{ i }} / s.ox % s.oy * s.ty) - i32(s.top);
   let x{{ i }} = i32(pixel{{ i }} % s.ox * s.tx) - i32(s.left);
   let image{{ i }} = pixel{{ i }} / (s.ox * s.oy) * s.hy;
-{% for j in range(columns) %}
-  var sum{{ i }}_{{ j }} = F();
 {% endfor %}
-{% endfor %}
-  var at_w = wg.x * s.w_panel;
-  for (var ky = 0u; ky < s.ky; ky++) {
+{% set deep = (unroll_k or 1) * step %}
+{% if form == "handed" %}
+{{ m.places(deep, columns) }}
+{% endif %}
+  for (var ky = 0u; ky < s.ky + none; ky++) {
 {% for kx in range(unroll_x or 1) %}
-    {{ "{ let kx = " ~ kx ~ "u;" if unroll_x else "for (var kx = 0u; kx < s.kx; kx++) {" }}
+    {{ "{ let kx = " ~ kx ~ "u;" if unroll_x else "for (var kx = 0u; kx < s.kx + none; kx++) {" }}
 {% for i in range(rows) %}
       let ty{{ i }} = u32(y{{ i }} + i32(ky * s.dy));
       let tx{{ i }} = u32(x{{ i }} + i32(kx * s.dx));
       let in{{ i }} = (ty{{ i }} < s.hy) & (tx{{ i }} < s.hx);
       let a{{ i }} = select(0u, ((image{{ i }} + ty{{ i }}) * s.hx + tx{{ i }}) * s.cin, in{{ i }});
 {% endfor %}
+{% if form == "handed" and unroll_k %}
+      {{ m.take(deep, columns) }}
+{% endif %}
 {% for k in range(unroll_k or 1) %}
-      {{ "{ let k = " ~ k ~ "u;" if unroll_k else "for (var k = 0u; k < s.cin; k++) {" }}
+      {{ "{ let k = " ~ k ~ "u;" if unroll_k else "for (var k = 0u; k < s.cin + none; k++) {" }}
 {% for i in range(rows) %}
         let v{{ i }} = select({{ zero }}, a[a{{ i }} + k], in{{ i }});
 {% endfor %}
+{% if form == "handed" and not unroll_k %}
+        {{ m.take(deep, columns) }}
+{% endif %}
 {% for part in range(step) %}
+{% set r = k * step + part %}
 {% for j in range(columns) %}
-        { let y = w[at_w + {{ j }}u];
+        { let y = {{ m.handed(r, j, columns) if form == "handed" else "w[panel + shown" ~ j ~ "]" }};
 {% for i in range(rows) %}
           sum{{ i }}_{{ j }} += v{{ i }}{{ "." ~ "xyzw"[part] if step == 4 }} * y;
 {% endfor %}
         }
 {% endfor %}
-        at_w += s.w_k;
+{% if form != "handed" %}
+        panel += s.w_k;
+{% endif %}
 {% endfor %}
       }
 {% endfor %}
     }
 {% endfor %}
   }
-{% for i in range(rows) %}
-  {% if not exact %}if (first + {{ i * group }}u < s.m){% endif %} {
-{% for j in range(columns) %}
-    {{ m.store("sum" ~ i ~ "_" ~ j, "pixel" ~ i, "(wg.x * " ~ columns ~ "u + " ~ j ~ "u)", kinds, whole) }}
-{% endfor %}
-  }
-{% endfor %}
+{{ m.store_tile(form, rows, columns, kinds, whole) }}
 }

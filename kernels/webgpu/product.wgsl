@@ -1,44 +1,78 @@
 {#- c[m][n] = sum over k of a[m][k] * w[k][n], for each matrix of a batch (z).
 
-An invocation holds ``rows`` rows of ``columns`` vectors. The invocations of a workgroup are neighbours along the rows
-and read the same weights; with ``few`` rows they are neighbours along the columns and read the same rows. Workgroups
-that follow each other compute the same rows, so that whole lines of the output are written together. -#}
+An invocation holds ``rows`` rows of ``columns`` vectors. Workgroups that follow each other compute the same rows, so that
+whole lines of the output are written together. ``staged`` ones copy ``depth`` vectors of each row, and the weights that
+belong to them, to workgroup memory, where all invocations read them. -#}
 {%- import "macros.wgsl" as m -%}
-{{ m.entry(group) }}
-{% if few %}
-  let column = wg.x * {{ group }}u + lane;
-  let shown = min(column, s.n4 - 1u);
-{% else %}
-  let first = wg.y * {{ group * rows }}u + lane;
+{% set high, wide = rows * side, columns * side %}
+{% if form == "staged" %}
+var<workgroup> rows_of_a: array<F, {{ high * depth }}>;
+var<workgroup> rows_of_w: array<F, {{ 4 * depth * wide }}>;
 {% endif %}
-{% for i in range(rows) %}
-  let a{{ i }} = wg.z * s.a_batch + {{ i ~ "u" if few else "min(first + " ~ i * group ~ "u, s.m - 1u)" }} * s.k4;
-{% for j in range(columns) %}
-  var sum{{ i }}_{{ j }} = F();
+{{ m.entry(group, form == "handed") }}
+{{ m.tile(form, rows, columns, group, side) }}
+  let batch = wg.z * s.a_batch;
+{% if form == "staged" %}
+  for (var k = 0u; k < s.k4 + none; k += {{ depth }}u) {
+{% for i in range(0, high * depth, group) %}
+    { let at = {{ i }}u + lane;
+      let row = min(wg.y * {{ high }}u + at / {{ depth }}u, s.m - 1u);
+      let deep = k + at % {{ depth }}u;
+      {% if high * depth - i < group %}if (at < {{ high * depth }}u){% endif %}
+      { rows_of_a[at] = select(F(), a[batch + row * s.k4 + min(deep, s.k4 - 1u)], deep < s.k4); } }
 {% endfor %}
+{% for i in range(0, 4 * depth * wide, group) %}
+    { let at = {{ i }}u + lane;
+      let deep = 4u * k + at / {{ wide }}u;
+      let column = min(wg.x * {{ wide }}u + at % {{ wide }}u, s.n4 - 1u) - wg.x * {{ wide }}u;
+      {% if 4 * depth * wide - i < group %}if (at < {{ 4 * depth * wide }}u){% endif %}
+      { rows_of_w[at] = select(F(), w[panel + min(deep, 4u * s.k4 - 1u) * s.w_k + column], deep < 4u * s.k4); } }
 {% endfor %}
-  var at_w = wg.z * s.w_batch + {{ "shown" if few else "wg.x * s.w_panel" }};
-  for (var k = 0u; k < s.k4; k++) {
+    workgroupBarrier();
+    for (var deep = 0u; deep < {{ depth }}u; deep++) {
 {% for i in range(rows) %}
-    let x{{ i }} = a[a{{ i }} + k];
+      let x{{ i }} = rows_of_a[(lane / {{ side }}u + {{ i * side }}u) * {{ depth }}u + deep];
 {% endfor %}
 {% for part in "xyzw" %}
 {% for j in range(columns) %}
-    { let y = w[at_w + {{ j }}u];
+      { let y = rows_of_w[(4u * deep + {{ "xyzw".index(part) }}u) * {{ wide }}u + {{ j * side }}u + lane % {{ side }}u];
+{% for i in range(rows) %}
+        sum{{ i }}_{{ j }} += x{{ i }}.{{ part }} * y;
+{% endfor %}
+      }
+{% endfor %}
+{% endfor %}
+    }
+    workgroupBarrier();
+  }
+{% else %}
+{% for i in range(rows) %}
+  let a{{ i }} = batch + min(row{{ i }}, s.m - 1u) * s.k4;
+{% endfor %}
+{% if form == "handed" %}
+{{ m.places(4, columns) }}
+{% endif %}
+  for (var k = 0u; k < s.k4 + none; k++) {
+{% for i in range(rows) %}
+    let x{{ i }} = a[a{{ i }} + k];
+{% endfor %}
+{% if form == "handed" %}
+    {{ m.take(4, columns) }}
+{% endif %}
+{% for part in "xyzw" %}
+{% set r = loop.index0 %}
+{% for j in range(columns) %}
+    { let y = {{ m.handed(r, j, columns) if form == "handed" else "w[panel + shown" ~ j ~ "]" }};
 {% for i in range(rows) %}
       sum{{ i }}_{{ j }} += x{{ i }}.{{ part }} * y;
 {% endfor %}
     }
 {% endfor %}
-    at_w += s.w_k;
+{% if form != "handed" %}
+    panel += s.w_k;
+{% endif %}
 {% endfor %}
   }
-{% for i in range(rows) %}
-  {% set row = i ~ "u" if few else "first + " ~ i * group ~ "u" %}
-  {% if few or not exact %}if ({{ "column < s.n4" if few else row ~ " < s.m" }}){% endif %} {
-{% for j in range(columns) %}
-    {{ m.store("sum" ~ i ~ "_" ~ j, "wg.z * s.m + " ~ row, "column" if few else "(wg.x * " ~ columns ~ "u + " ~ j ~ "u)", kinds, whole) }}
-{% endfor %}
-  }
-{% endfor %}
+{% endif %}
+{{ m.store_tile(form, rows, columns, kinds, whole) }}
 }

@@ -10,7 +10,7 @@ var<workgroup> partial: array<f32, {{ group }}>;
   let i = wg.y * groups.x + wg.x;
   let row = min(i, s.count - 1u) * s.n;
   var sum = f2();
-  for (var k = lane; k < s.n; k += {{ group }}u) { sum = f0(sum, a[row + k]); }
+  for (var k = lane; k < s.n + none; k += {{ group }}u) { sum = f0(sum, a[row + k]); }
   partial[lane] = sum;
   for (var half = {{ group // 2 }}u; half > 0u; half /= 2u) {
     workgroupBarrier();
@@ -22,7 +22,7 @@ var<workgroup> partial: array<f32, {{ group }}>;
   if (i >= s.count) { return; }
   let first = i / s.inner * s.n * s.inner + i % s.inner;
   var sum = f2();
-  for (var k = 0u; k < s.n; k++) { sum = f0(sum, a[first + k * s.inner]); }
+  for (var k = 0u; k < s.n + none; k++) { sum = f0(sum, a[first + k * s.inner]); }
   c[i] = f1(sum);
 {% endif %}
 }

@@ -27,7 +27,7 @@
 {% for o in offsets %}
   let in{{ o }} = u32(x + {{ o }}) < s.hx;
 {% endfor %}
-  for (var ky = 0u; ky < s.ky; ky++) {
+  for (var ky = 0u; ky < s.ky + none; ky++) {
     let iy = u32(i32(oy * s.ty + ky * s.dy) - i32(s.top));
     let inside = iy < s.hy;
     let row = (image * s.hy + iy) * s.hx;

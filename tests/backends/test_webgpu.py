@@ -119,7 +119,7 @@ def test_every_command_is_stamped(gpu):
 
 def test_without_time_stamps_the_host_clock_is_read_and_named(gpu):
     session = gpu.open_session()
-    session.device._features = set()
+    session.device.features = frozenset()
     plan = plan_of(session, NODES, {"x": X}, ["m"])
     stamps = []
     np.testing.assert_allclose(plan.run({"x": X}, stamps=stamps)["m"], MEAN, rtol=1e-5)

@@ -334,6 +334,10 @@ _ENV = Environment((
         lambda: os.environ.get("TFJSLAB_CALIBRATE", "1") != "0",
     ),
     Flag(
+        "WEBGPU_CALIBRATE", "the same for the GPU backends",
+        lambda: os.environ.get("TFJSLAB_CALIBRATE", "1") != "0",
+    ),
+    Flag(
         "WEBGPU_ANY_PRECISION", "whether models run on 'webgpu-f16' also when their outputs are off by too much",
         lambda: os.environ.get("TFJSLAB_ANY_PRECISION", "0") == "1",
     ),

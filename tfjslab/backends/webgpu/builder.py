@@ -6,10 +6,13 @@ their own; constants belong to the session.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from tfjslab.backends.webgpu.templates import Kernel
+from tfjslab.backends.webgpu.traits import Traits
+from tfjslab.backends.webgpu.tuning import Trial, Tuner
 from tfjslab.backends.webgpu.words import Storage
 from tfjslab.base.dtypes import Array
 from tfjslab.graph.ir import Node
@@ -17,6 +20,8 @@ from tfjslab.graph.specialize import Specialized
 from tfjslab.memory_plan import Lifetime
 from tfjslab.ops.registry import Spec
 from tfjslab.passes.fusion import Group
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -91,13 +96,16 @@ class Builder:
     """State of one lowering. Steps are numbered by call, host steps included; lifetimes are in these numbers."""
 
     def __init__(
-        self, program: Specialized, outputs: Collection[str], *, software: bool, storage: Storage | None = None,
+        self, program: Specialized, outputs: Collection[str], tuner: Tuner, traits: Traits,
+        storage: Storage | None = None,
     ) -> None:
         self.storage = storage or Storage()
         self.graph = program.graph
         self.specs = program.specs
         self.outputs = frozenset(outputs)
-        self.software = software
+        self.traits = traits
+        self.tiles: dict[str, str] = {}
+        self._tuner = tuner
         self.records: list[Record] = []
         self.constants: dict[str, Constant] = {}
         self._places: dict[str, Place] = {}
@@ -186,6 +194,12 @@ class Builder:
     def output_lifetimes(self) -> list[Lifetime]:
         """The outputs, which lie outside of the arena, each from when it is made to the end."""
         return [Lifetime(v, self.spec(v).num_bytes, s, max(s, self._step)) for v, s in self._made.items()]
+
+    def choose(self, kind: str, candidates: Sequence[T], trial: Callable[[T], Trial], work: int) -> T:
+        """The fastest candidate for a class of kernels; noted for the report."""
+        found = self._tuner.choose(kind, candidates, trial, work)
+        self.tiles[kind] = str(found)
+        return found
 
     # ---- calls -------------------------------------------------------------------------------------------------
 

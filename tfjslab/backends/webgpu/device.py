@@ -20,6 +20,7 @@ from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
 from tfjslab.base.machine import available_memory_bytes
 
+SUBGROUPS = "subgroup"
 ALIGNMENT = 256  # what every adapter takes as the offset of a binding
 _POOLED_BYTES = 64 << 20  # more than this is not kept for later
 _SPARE_BYTES = 256 << 20  # of the host's memory, which software adapters take theirs from
@@ -49,10 +50,10 @@ class Device:
         self._pool: dict[tuple[str, int], list[Any]] = defaultdict(list)
         self._pipelines: dict[str, Any] = {}
         with typed_errors(str(adapter)):
-            self._features = {TIMESTAMPS, HALVES} & set(adapter.handle.features)
+            self.features = frozenset({TIMESTAMPS, HALVES, SUBGROUPS} & set(adapter.handle.features))
             limits = {name: adapter.handle.limits[name] for name in _LIMITS}
             self.handle = adapter.handle.request_device_sync(
-                required_features=sorted(self._features), required_limits=limits,
+                required_features=sorted(self.features), required_limits=limits,
             )
         self.queue = self.handle.queue
         self.max_binding: int = limits["max-storage-buffer-binding-size"]
@@ -68,7 +69,7 @@ class Device:
     @property
     def has_timestamps(self) -> bool:
         """Whether passes can be stamped on the device."""
-        return TIMESTAMPS in self._features
+        return TIMESTAMPS in self.features
 
     def _errors(self, what: str, code: str = "backend.failed") -> AbstractContextManager[None]:
         """Typed errors; one of them may tell that the device is lost."""
@@ -221,6 +222,17 @@ class Device:
                 self.counters["pipelines"] += 1
                 self.compile_ms += (time.perf_counter() - start) * 1e3
             return self._pipelines[code]
+
+    def has_pipeline(self, code: str) -> bool:
+        """Whether the pipeline of a shader is there already."""
+        with self._lock:
+            return code in self._pipelines
+
+    def drop_pipeline(self, code: str) -> None:
+        """Forget a pipeline that no plan will use."""
+        with self._lock:
+            if self._pipelines.pop(code, None) is not None:
+                self.counters["pipelines"] -= 1
 
     def bind(self, pipeline: Any, ranges: Sequence[Range], what: str) -> Any:
         """A bind group of parts of buffers, in order."""

@@ -18,6 +18,8 @@ from tfjslab.backends.webgpu.lowering import lower_program
 from tfjslab.backends.webgpu.recording import Dispatch, Stamps, dispatch_all
 from tfjslab.backends.webgpu.splitting import Limit, split_large
 from tfjslab.backends.webgpu.templates import render
+from tfjslab.backends.webgpu.traits import traits_of
+from tfjslab.backends.webgpu.tuning import Tuner
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.specialize import Specialized
@@ -58,7 +60,7 @@ class GpuPlan:
         limit = Limit(device.max_binding, str(device.adapter), self._storage)
         specialized = split_large(specialized, limit, self._session.slices)
         self._specs = specialized.specs
-        builder = Builder(specialized, self._outputs, software=device.adapter.software, storage=self._storage)
+        builder = Builder(specialized, self._outputs, Tuner(device), traits_of(device), self._storage)
         lower_program(builder, specialized, limit)
         buffers = builder.finish()
         memory = plan_memory(buffers, ALIGNMENT)
@@ -76,7 +78,7 @@ class GpuPlan:
             details={
                 "adapter": device.adapter.name, "adapter_type": device.adapter.kind, "pipelines_made": made,
                 "pipeline_compile_ms": compile_ms, "num_bytes_allocated": sum(b.size for b, _ in self._owned),
-                "dispatches": sum(map(len, self._dispatches)),
+                "dispatches": sum(map(len, self._dispatches)), "tiles": builder.tiles,
             },
         )
 

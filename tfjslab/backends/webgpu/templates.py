@@ -7,14 +7,18 @@ uniforms, so that layers that differ only in them share a pipeline: compiling is
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from tfjslab.backends.sources import template
 from tfjslab.backends.webgpu.emit import Function, emit, prelude
 from tfjslab.backends.webgpu.halves import ENABLE, half_type, widened
+from tfjslab.base.resources import kernels_root
+from tfjslab.ops import expr_math
 
 MAX_GROUPS = 65535  # in one dimension, by the standard
 
@@ -56,6 +60,15 @@ def kernel(
     """Build a Kernel; parameters must be hashable. ``group`` is the number of invocations of a workgroup."""
     ordered = tuple(sorted(params.items()))
     return Kernel(source, ordered, tuple(bindings), tuple(sizes), tuple(functions), lanes, group)
+
+
+@lru_cache(maxsize=1)
+def sources_digest() -> str:
+    """Digest of all that decides the text of shaders, the sources and the code that renders them, for cache keys."""
+    code = [*Path(__file__).parent.rglob("*.py"), *Path(expr_math.__file__).parent.glob("expr*.py")]
+    sources = [p for p in (kernels_root() / "webgpu").iterdir() if p.name.endswith(".wgsl")]
+    texts = sorted((p.name, p.read_bytes()) for p in (*code, *sources))
+    return hashlib.sha256(repr(texts).encode()).hexdigest()
 
 
 @lru_cache(maxsize=1024)

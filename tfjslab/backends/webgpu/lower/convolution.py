@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from tfjslab.backends.webgpu.builder import Builder
-from tfjslab.backends.webgpu.lower.matmul import Product, lower_product, weight_panels
-from tfjslab.backends.webgpu.lower.operands import epilogue
+from tfjslab.backends.webgpu.lower.matmul import Panels, Product, constant_panels, lower_product, weight_panels
+from tfjslab.backends.webgpu.lower.operands import NOTHING, Epilogue, epilogue
 from tfjslab.backends.webgpu.lower.registry import Specs, float_only, lowering
-from tfjslab.backends.webgpu.lower.tiles import product_tile
-from tfjslab.backends.webgpu.templates import Binding, kernel
+from tfjslab.backends.webgpu.lower.tiles import Tile, conv_tiles
+from tfjslab.backends.webgpu.templates import Binding, Kernel, kernel
+from tfjslab.backends.webgpu.tuning import Trial, volume
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
 from tfjslab.ops.window import Window, window
@@ -55,31 +59,72 @@ def window_sizes(win: Window) -> dict[str, int]:
     return sizes | {"top": top, "left": left}
 
 
+@dataclass(frozen=True)
+class _Conv:
+    """A convolution of ``images`` by ``n`` filters of ``cin`` channels."""
+
+    win: Window
+    images: int
+    cin: int
+    n: int
+
+    @property
+    def step(self) -> int:
+        """Channels that are read at once."""
+        return 4 if self.cin % 4 == 0 else 1
+
+    @property
+    def pixels(self) -> int:
+        """Of all images of the output."""
+        return self.images * size_of(self.win.out_size)
+
+    @property
+    def depth(self) -> int:
+        """Products that make up one output."""
+        return size_of(self.win.size) * self.cin
+
+    def sizes(self, panels: Panels) -> dict[str, int]:
+        """The sizes of the kernel."""
+        return window_sizes(self.win) | {
+            "m": self.pixels, "cin": self.cin // self.step, "n": self.n, "n4": -(-self.n // 4),
+            "w_batch": 0, "w_panel": panels.panel, "w_k": panels.row,
+        }
+
+    def kernel(self, tile: Tile, tail: Epilogue, sizes: Sequence[str], constant: tuple[bool, bool]) -> Kernel:
+        """The kernel; ``constant`` says which of image and filters only the session writes."""
+        whole, channels, width = self.n % 4 == 0, self.cin // self.step, self.win.size[1]
+        bindings = (
+            Binding("a", "f32" if self.step == 1 else "vec4<f32>", constant[0]),
+            Binding("w", "vec4<f32>", constant[1]), Binding("c", "vec4<f32>" if whole else "f32"),
+            *tail.bindings(4 if whole else 1),
+        )
+        return kernel(
+            "conv", bindings, sizes, functions=(tail.function,), step=self.step, whole=whole, kinds=tail.kinds,
+            unroll_k=channels if channels <= _UNROLLED else 0,
+            unroll_x=width if channels * width <= _UNROLLED else 0,
+            **tile.params(),
+        )
+
+    def trial(self, tile: Tile) -> Trial:
+        """The convolution alone."""
+        n4, panels = -(-self.n // 4), constant_panels(self.depth, self.n, tile)
+        sizes = self.sizes(panels)
+        image = self.images * size_of(self.win.in_size) * self.cin
+        lengths = (-(-image // 4), 4 * -(-self.depth // 4) * (n4 + tile.wide), self.pixels * n4)
+        k = self.kernel(tile, NOTHING, tuple(sizes), (False, True))
+        return Trial(k, lengths, tuple(v & 0xFFFFFFFF for v in sizes.values()), (*tile.groups(self.pixels, n4), 1))
+
+
 def _general(b: Builder, group: Group, win: Window) -> None:
     x, w = group.core_node.inputs[:2]
-    kh, kw, cin, n = b.shape(w)
-    pixels = size_of(b.shape(group.output)[:3])
-    step = 4 if cin % 4 == 0 else 1
-    channels = cin // step
-    tile = product_tile(pixels, n, software=b.software)
-    weights, panels = weight_panels(b, w, kh * kw * cin, n, tile)
-    whole = n % 4 == 0
+    _, _, cin, n = b.shape(w)
+    conv, n4 = _Conv(win, win.batch, cin, n), -(-n // 4)
+    tile = b.choose(
+        f"conv {win.size[0]}x{win.size[1]}x{cin} {volume(conv.pixels, conv.depth, n4)}",
+        conv_tiles(conv.pixels, n, b.traits), conv.trial, work=conv.pixels * conv.depth * n4 // 4,
+    )
+    weights, panels = weight_panels(b, w, conv.depth, n, tile)
     tail = epilogue(b, group, 4)
-    lanes = 4 if whole else 1
-    bindings = (
-        Binding("a", "f32" if step == 1 else "vec4<f32>", b.place(x).constant),
-        Binding("w", "vec4<f32>", weights.constant), Binding("c", "vec4<f32>" if whole else "f32"),
-        *tail.bindings(lanes),
-    )
-    sizes = window_sizes(win) | {
-        "m": pixels, "cin": channels, "n": n, "n4": -(-n // 4), "w_panel": panels.panel, "w_k": panels.row,
-    }
-    k = kernel(
-        "conv", bindings, tuple(sizes), functions=(tail.function,), group=tile.group, rows=tile.rows,
-        columns=tile.columns, step=step, whole=whole, kinds=tail.kinds,
-        unroll_k=channels if channels <= _UNROLLED else 0,
-        unroll_x=kw if channels * kw <= _UNROLLED else 0,
-        exact=pixels % (tile.rows * tile.group) == 0,
-    )
-    groups = (-(-n // (4 * tile.columns)), -(-pixels // (tile.rows * tile.group)), 1)
-    b.call(k, (b.place(x), weights, b.new(group.output), *tail.places), sizes, groups)
+    sizes = conv.sizes(panels)
+    k = conv.kernel(tile, tail, tuple(sizes), (b.place(x).constant, weights.constant))
+    b.call(k, (b.place(x), weights, b.new(group.output), *tail.places), sizes, (*tile.groups(conv.pixels, n4), 1))

@@ -9,17 +9,15 @@ import numpy as np
 
 from tfjslab.backends.webgpu.builder import Builder, Place
 from tfjslab.backends.webgpu.lower.movement import Copy, copy
-from tfjslab.backends.webgpu.lower.operands import epilogue
+from tfjslab.backends.webgpu.lower.operands import NOTHING, Epilogue, epilogue
 from tfjslab.backends.webgpu.lower.registry import Specs, float_only, lowering
-from tfjslab.backends.webgpu.lower.tiles import Tile, product_tile
-from tfjslab.backends.webgpu.templates import MAX_GROUPS, Binding, kernel
+from tfjslab.backends.webgpu.lower.tiles import STAGED_VECTORS, Tile, product_tiles
+from tfjslab.backends.webgpu.templates import MAX_GROUPS, Binding, Kernel, kernel
+from tfjslab.backends.webgpu.tuning import Trial, volume
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
 from tfjslab.passes.fusion import Group
-
-_FEW_ROWS = 8  # fewer than this leave lanes idle: columns take their place
-_COLUMN_GROUP = 32
 
 
 @dataclass(frozen=True)
@@ -74,29 +72,46 @@ def lower_matmul(b: Builder, group: Group) -> None:
 
 def lower_product(b: Builder, group: Group, p: Product) -> None:
     """Lay both operands out as rows of whole vectors, where they are not, and multiply."""
-    few = p.m < _FEW_ROWS
-    tile = Tile(p.m, 1, _COLUMN_GROUP) if few else product_tile(p.m, p.n, software=b.software)
     k4, n4 = -(-p.k // 4), -(-p.n // 4)
     a = _left(b, p, k4)
-    weights, panels = _right(b, p, tile, n4, few=few)
-    whole = p.n % 4 == 0
+    tile = b.choose(
+        f"product {volume(p.m, k4, n4)}", product_tiles(p.m, p.n, b.traits), lambda t: _trial(p, t),
+        work=p.m * k4 * n4,
+    )
+    weights, panels = _right(b, p, tile, n4)
     tail = epilogue(b, group, 4)
+    sizes = _sizes(p, panels)
+    k = _kernel(p, tile, tail, tuple(sizes), (a.constant, weights.constant))
+    b.call(k, (a, weights, b.new(group.output), *tail.places), sizes, (*tile.groups(p.m, n4), p.batch))
+
+
+def _sizes(p: Product, panels: Panels) -> dict[str, int]:
+    k4, n4 = -(-p.k // 4), -(-p.n // 4)
+    return {
+        "m": p.m, "k4": k4, "n": p.n, "n4": n4, "w_panel": panels.panel, "w_k": panels.row,
+        "a_batch": p.m * k4 if p.left_batch > 1 else 0, "w_batch": 4 * k4 * n4 if p.right_batch > 1 else 0,
+    }
+
+
+def _kernel(p: Product, tile: Tile, tail: Epilogue, sizes: tuple[str, ...], constant: tuple[bool, bool]) -> Kernel:
+    whole = p.n % 4 == 0
     bindings = (
-        Binding("a", "vec4<f32>", constant=a.constant), Binding("w", "vec4<f32>", constant=weights.constant),
+        Binding("a", "vec4<f32>", constant[0]), Binding("w", "vec4<f32>", constant[1]),
         Binding("c", "vec4<f32>" if whole else "f32"), *tail.bindings(4 if whole else 1),
     )
-    sizes = {
-        "m": p.m, "k4": k4, "n": p.n, "n4": n4, "w_panel": panels.panel, "w_k": panels.row,
-        "a_batch": p.m * k4 if p.left_batch > 1 else 0,
-        "w_batch": 4 * k4 * n4 if p.right_batch > 1 else 0,
-    }
-    k = kernel(
-        "product", bindings, tuple(sizes), functions=(tail.function,), group=tile.group, rows=tile.rows,
-        columns=tile.columns, whole=whole, kinds=tail.kinds, few=few,
-        exact=p.m % (tile.rows * tile.group) == 0,
+    return kernel(
+        "product", bindings, sizes, functions=(tail.function,), whole=whole, kinds=tail.kinds,
+        depth=STAGED_VECTORS, **tile.params(),
     )
-    groups = (-(-n4 // tile.group), 1) if few else (n4 // tile.columns, -(-p.m // (tile.rows * tile.group)))
-    b.call(k, (a, weights, b.new(group.output), *tail.places), sizes, (*groups, p.batch))
+
+
+def _trial(p: Product, tile: Tile) -> Trial:
+    """The product alone, with constant weights in panels."""
+    k4, n4 = -(-p.k // 4), -(-p.n // 4)
+    sizes = _sizes(p, constant_panels(p.k, p.n, tile))
+    k = _kernel(p, tile, NOTHING, tuple(sizes), (False, True))
+    lengths = (p.left_batch * p.m * k4, p.right_batch * 4 * k4 * (n4 + tile.wide), -(-p.batch * p.m * p.n // 4))
+    return Trial(k, lengths, tuple(sizes.values()), (*tile.groups(p.m, n4), p.batch))
 
 
 def _left(b: Builder, p: Product, k4: int) -> Place:
@@ -110,11 +125,11 @@ def _left(b: Builder, p: Product, k4: int) -> Place:
     return out
 
 
-def _right(b: Builder, p: Product, tile: Tile, n4: int, *, few: bool) -> tuple[Place, Panels]:
-    """The right operand: constant ones in panels of the tile's columns, others as rows."""
+def _right(b: Builder, p: Product, tile: Tile, n4: int) -> tuple[Place, Panels]:
+    """The right operand: constant ones in panels of a workgroup's columns, others as rows."""
     if p.right_batch == 1 and b.constant_array(p.right) is not None:
-        return weight_panels(b, p.right, p.k, p.n, Tile(1, n4, 0) if few else tile, transposed=p.transpose_right)
-    panels = Panels(tile.columns, n4)
+        return weight_panels(b, p.right, p.k, p.n, tile, transposed=p.transpose_right)
+    panels = Panels(tile.wide, n4)
     if p.n % 4 == 0 and p.k % 4 == 0 and not p.transpose_right:
         return b.place(p.right), panels
     k4 = -(-p.k // 4)
@@ -128,16 +143,23 @@ def weight_panels(
     b: Builder, value: str, k: int, n: int, tile: Tile, *, transposed: bool = False,
 ) -> tuple[Place, Panels]:
     """Weights [k, n] as [panel][k][columns] vectors, packed once if constant, else as they come."""
-    width = 4 * tile.columns
-    k4 = -(-k // 4) * 4
+    k4, n4 = -(-k // 4), -(-n // 4)
+    panels = constant_panels(k, n, tile)
+    width = 4 * panels.row
     found = b.packed(value, ("panels", width, k, n, transposed), _packer(k, n, width, transposed=transposed))
     if found is not None:
-        return found, Panels(k4 * tile.columns, tile.columns)
+        return found, panels
     if n % 4 == 0 and not transposed:
-        return b.place(value), Panels(tile.columns, n // 4)
-    out = b.temporary(k4 * -(-n // 4) * 4)
-    copy(b, b.place(value), out, Copy((1, k, n), (0, 1, k) if transposed else (0, n, 1), (1, k4, -(-n // 4) * 4)))
-    return out, Panels(tile.columns, -(-n // 4))
+        return b.place(value), Panels(tile.wide, n4)
+    out = b.temporary(4 * k4 * 4 * n4)
+    copy(b, b.place(value), out, Copy((1, k, n), (0, 1, k) if transposed else (0, n, 1), (1, 4 * k4, 4 * n4)))
+    return out, Panels(tile.wide, n4)
+
+
+def constant_panels(k: int, n: int, tile: Tile) -> Panels:
+    """Panels as wide as a workgroup; a single one has no more columns than there are."""
+    row = min(tile.wide, -(-n // 4))
+    return Panels(4 * -(-k // 4) * row, row)
 
 
 def _packer(k: int, n: int, width: int, *, transposed: bool) -> Callable[[Array], Array]:

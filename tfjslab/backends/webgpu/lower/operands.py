@@ -11,6 +11,7 @@ from tfjslab.backends.webgpu.builder import Builder, Place
 from tfjslab.backends.webgpu.emit import Function
 from tfjslab.backends.webgpu.templates import Binding
 from tfjslab.base.dtypes import Array
+from tfjslab.ops.expr import X
 from tfjslab.passes.fusion import Group
 
 
@@ -36,6 +37,9 @@ class Epilogue:
         return tuple(
             Binding(f"e{i}", t, p.constant) for i, (t, p) in enumerate(zip(types, self.places, strict=True))
         )
+
+
+NOTHING = Epilogue(Function(X, (False,), 4), (), ())
 
 
 def epilogue(b: Builder, group: Group, lanes: int) -> Epilogue:

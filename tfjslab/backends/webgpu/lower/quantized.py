@@ -34,7 +34,7 @@ def _refuses_empty(node: Node, specs: Specs) -> str:
 
 
 def _group(b: Builder) -> int:
-    return _SOFTWARE_GROUP if b.software else _GROUP
+    return _SOFTWARE_GROUP if b.traits.software else _GROUP
 
 
 def _words(elements: int) -> int:

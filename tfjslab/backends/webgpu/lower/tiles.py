@@ -1,37 +1,110 @@
-"""How products are cut: rows and columns of an invocation, and invocations of a workgroup."""
+"""How products are cut: rows and columns of an invocation, and how the invocations of a workgroup stand beside it."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any, Literal
 
-# What one step of four multiplications deep costs on llvmpipe, where a workgroup of 8 is one register: nanoseconds
-# of a gathered vector, of a vector that all invocations share, and of a product of both. Measured on products of 512.
-_GATHER, _SHARED, _PRODUCT = 15.0, 4.0, 9.0
-_VECTOR = 8  # floats in a register
-_MOST_ROWS, _MOST_COLUMNS = 8, 2  # wider tiles spill more than they share
+from tfjslab.backends.webgpu.templates import MAX_GROUPS
+from tfjslab.backends.webgpu.traits import Traits
+
+Form = Literal["rows", "columns", "staged", "handed"]
+SIDE = 8  # of the square of invocations of a staged workgroup
+STAGED_VECTORS = 4  # of each row that are in workgroup memory at a time
 
 
 @dataclass(frozen=True)
 class Tile:
-    """An invocation computes ``rows`` rows of ``columns`` vectors of four; ``group`` invocations share columns."""
+    """An invocation computes ``rows`` rows of ``columns`` vectors of four; ``group`` invocations work together.
 
+    They are neighbours along the ``rows`` and share weights, which each reads for itself or the subgroup hands round
+    (``handed``), or along the ``columns`` and share rows, or they stand in a square and share both through workgroup
+    memory, where they are ``staged``.
+    """
+
+    form: Form
     rows: int
     columns: int
     group: int
 
+    @property
+    def side(self) -> int:
+        """Invocations along one edge of the square of a staged workgroup, else 1."""
+        return SIDE if self.form == "staged" else 1
 
-def product_tile(m: int, n: int, *, software: bool) -> Tile:
-    """The tile for a product of m rows and n columns."""
-    vectors = -(-n // 4)
-    if not software:
-        return Tile(4, next(c for c in (2, 1) if vectors % c == 0), 64)
-    candidates = [
-        Tile(rows, columns, _VECTOR) for rows in range(1, _MOST_ROWS + 1) for columns in range(1, _MOST_COLUMNS + 1)
-        if vectors % columns == 0
-    ]
-    return min(candidates, key=lambda t: (_cost(t, m, vectors), -t.rows))
+    @property
+    def high(self) -> int:
+        """Rows of a workgroup."""
+        return self.rows * (self.group if self.form in ("rows", "handed") else 1 if self.form == "columns" else SIDE)
+
+    @property
+    def wide(self) -> int:
+        """Vectors of columns of a workgroup."""
+        return self.columns * (1 if self.form in ("rows", "handed") else self.group if self.form == "columns" else SIDE)
+
+    def groups(self, m: int, vectors: int) -> tuple[int, int]:
+        """Workgroups for m rows: across and down."""
+        return -(-vectors // self.wide), -(-m // self.high)
+
+    def fits(self, m: int, vectors: int) -> bool:
+        """Whether a dispatch can be that large, and the panels are whole where they have to be."""
+        return max(self.groups(m, vectors)) <= MAX_GROUPS and (self.form != "rows" or vectors % self.columns == 0)
+
+    def params(self) -> dict[str, Any]:
+        """What the kernels' sources are told."""
+        return {
+            "form": self.form, "rows": self.rows, "columns": self.columns, "group": self.group, "side": self.side,
+        }
+
+    def __str__(self) -> str:
+        return f"{self.form} {self.rows}x{4 * self.columns}, {self.group} together"
+
+
+_VECTOR = 8  # invocations of llvmpipe's register: more in a workgroup run one after the other
+_WAVE = 64
+_FEW_ROWS = 8  # fewer than this leave lanes idle: columns take their place
+# What one step of four multiplications deep costs on llvmpipe, fitted to products of 512 in ten tiles: nanoseconds of
+# a vector that is read, for which it loops over the invocations, also where all read the same, and of a product.
+_READ, _PRODUCT = 15.0, 3.6
+_HANDED = tuple(Tile("handed", rows, columns, _VECTOR) for rows, columns in ((4, 8), (4, 4), (2, 4)))
+_SOFTWARE = (
+    *(Tile("rows", rows, columns, _VECTOR) for rows in (8, 7, 5, 4, 2) for columns in (4, 2, 1)),
+    Tile("columns", 8, 2, _VECTOR), Tile("columns", 16, 1, _VECTOR),
+)
+_STAGED = (
+    Tile("staged", 4, 2, SIDE * SIDE), Tile("staged", 4, 1, SIDE * SIDE), Tile("staged", 8, 2, SIDE * SIDE),
+)
+_HARDWARE = (
+    Tile("rows", 4, 2, _WAVE), Tile("rows", 4, 1, _WAVE), Tile("columns", 4, 1, _WAVE), Tile("columns", 8, 1, _WAVE),
+)
+_MOST_RAGGED = 8  # vectors of an invocation where rows are no whole ones: single floats make llvmpipe's code too long
+_SOFTWARE_TRIALS = 3  # a driver that compiles for the processor takes a tenth of a second for each
+
+
+def product_tiles(m: int, n: int, traits: Traits) -> tuple[Tile, ...]:
+    """Tiles for a product of m rows and n columns; the first suits adapters of this kind."""
+    if m < _FEW_ROWS:
+        return (Tile("columns", m, 1, 32),)
+    return _fitting(_STAGED, m, n, traits)
+
+
+def conv_tiles(pixels: int, n: int, traits: Traits) -> tuple[Tile, ...]:
+    """Tiles for a convolution: never staged."""
+    return _fitting((), pixels, n, traits)
+
+
+def _fitting(first: tuple[Tile, ...], m: int, n: int, traits: Traits) -> tuple[Tile, ...]:
+    vectors, most = -(-n // 4), _MOST_RAGGED if n % 4 else math.inf
+    if traits.software:
+        tiles = (*(_HANDED if traits.subgroups else ()), *_SOFTWARE)
+        fitting = sorted((t for t in tiles if t.fits(m, vectors)), key=lambda t: _cost(t, m, vectors))
+        return tuple([t for t in fitting if t.rows * t.columns <= most][:_SOFTWARE_TRIALS])
+    handed = (Tile("handed", 4, 4, _WAVE),) if traits.subgroups else ()
+    return tuple(t for t in (*first, *_HARDWARE, *handed) if t.fits(m, vectors))
 
 
 def _cost(t: Tile, m: int, vectors: int) -> float:
-    tiles = -(-m // (t.rows * t.group)) * (vectors // t.columns)
-    return tiles * (t.rows * _GATHER + 4 * t.columns * _SHARED + t.rows * t.columns * _PRODUCT)
+    across, down = t.groups(m, vectors)
+    shared = {"rows": 4 * t.columns, "handed": -(-4 * t.columns // _VECTOR), "columns": 4 * t.columns}[t.form]
+    return across * down * ((t.rows + shared) * _READ + t.rows * t.columns * _PRODUCT)
