@@ -5,24 +5,7 @@
 {% set n = dims[-1] %}
 {% macro row() %}
 {% if src[-1] == 1 and dst[-1] == 1 %}
-{% if n // 16 > 1 %}
-{% call m.repeat("v", "#%d" % (n // 16)) %}
-{% for x in range(0, 16, L) %}
-(V.store offset={{ 4 * x }} @i_to (V.load offset={{ 4 * x }} @i_from))
-{% endfor %}
-{{ m.bump("i_from", 64) }}
-{{ m.bump("i_to", 64) }}
-{% endcall %}
-{% set rest = n % 16 %}
-{% else %}
-{% set rest = n %}
-{% endif %}
-{% for x in range(0, rest - rest % L, L) %}
-(V.store offset={{ 4 * x }} @i_to (V.load offset={{ 4 * x }} @i_from))
-{% endfor %}
-{% for x in range(rest - rest % L, rest) %}
-(f32.store offset={{ 4 * x }} @i_to (f32.load offset={{ 4 * x }} @i_from))
-{% endfor %}
+{{ m.move_run("v", "to", "from", n, L) }}
 {% else %}
 {% call m.repeat("e", "#%d" % n) %}
 (f32.store @i_to (f32.load @i_from))

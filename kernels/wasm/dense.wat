@@ -22,7 +22,16 @@
 {{ m.start_tile(nv, mr, e) }}
 (local.set $i_ak @i_a)
 (local.set $i_pk @i_w)
+(block $E_k
 {% call m.repeat("k", "#%d" % k) %}
+{% if mr == 1 %}
+{# Each weight is used once, so it is best loaded where it is used. #}
+(local.set $v_a (V.splat_load @i_ak))
+{% for v in range(nv) %}
+{{ m.madd("v_c%d_0" % v, "(V.load offset=%d @i_pk)" % (VB * v), "@v_a", relaxed) }}
+{{ m.cut("k") }}
+{% endfor %}
+{% else %}
 {% for v in range(nv) %}
 (local.set $v_w{{ v }} (V.load offset={{ VB * v }} @i_pk))
 {% endfor %}
@@ -32,9 +41,11 @@
 {{ m.madd("v_c%d_%d" % (v, r), "@v_a", "@v_w%d" % v, relaxed) }}
 {% endfor %}
 {% endfor %}
+{% endif %}
 {{ m.bump("i_ak", 4) }}
 {{ m.bump("i_pk", VB * nv) }}
 {% endcall %}
+)
 (local.set $i_cp (i32.add @c @i_co))
 {{ m.operand_pointers(e, "@i_n") }}
 {% for r in range(mr) %}
@@ -57,6 +68,7 @@
 {{ tile(rows % row_tile, columns) }}
 {% endif %}
 {% endmacro %}
+(local.set $i_never (i32.load #0))
 {% call m.for("g", "@lo", "@hi") %}
 (local.set $i_n (i32.mul @i_g #{{ panel }}))
 (local.set $i_w (i32.add @w (i32.mul @i_g #{{ 4 * panel * k }})))

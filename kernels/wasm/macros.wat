@@ -76,47 +76,51 @@
 {% endcall %}
 {% endmacro %}
 
+{# Moves `floats` floats from $i_<s> + offset to $i_<d> + offset, in the widest pieces that a variant has. #}
+{% macro move(d, s, offset, floats, L) %}
+{% set wide = [L, 2] | max %}
+{% set kind = "i64" if L == 1 else "v128" %}
+{% for x in range(0, floats - floats % wide, wide) %}
+({{ kind }}.store offset={{ offset + 4 * x }} @i_{{ d }} ({{ kind }}.load offset={{ offset + 4 * x }} @i_{{ s }}))
+{% endfor %}
+{% for x in range(floats - floats % wide, floats) %}
+(f32.store offset={{ offset + 4 * x }} @i_{{ d }} (f32.load offset={{ offset + 4 * x }} @i_{{ s }}))
+{% endfor %}
+{% endmacro %}
+
+{# Moves a run of n floats from $i_<s> to $i_<d>: a loop over pieces, and the rest. Pointers move along. #}
+{% macro move_run(name, d, s, n, L) %}
+{% set chunk = 8 * L if L > 1 else 16 %}
+{% if n // chunk > 1 %}
+{% call repeat(name, "#%d" % (n // chunk)) %}
+{{ move(d, s, 0, chunk, L) }}
+{{ bump("i_" ~ s, 4 * chunk) }}
+{{ bump("i_" ~ d, 4 * chunk) }}
+{% endcall %}
+{{ move(d, s, 0, n % chunk, L) }}
+{% else %}
+{{ move(d, s, 0, n, L) }}
+{% endif %}
+{% endmacro %}
+
 {# Copies a plane of h x w floats from $i_src to the padded, phase-split scratch at $i_dst (see plane geometry `g`):
    padded column p stands in phase p mod stride at index p div stride, so that a strided window reads contiguously. #}
 {% macro copy_plane(g, L) %}
 {{ bump("i_dst", g.top * g.row_bytes) }}
 {% call repeat("cy", "#%d" % g.h) %}
 {% if g.stride == 1 %}
-{% set chunk = 8 * L %}
 (local.set $i_cs @i_src)
 (local.set $i_cd (i32.add @i_dst #{{ 4 * g.left }}))
-{% if g.w // chunk > 1 %}
-{% call repeat("cx", "#%d" % (g.w // chunk)) %}
-{% for x in range(0, chunk, L) %}
-(V.store offset={{ 4 * x }} @i_cd (V.load offset={{ 4 * x }} @i_cs))
-{% endfor %}
-{{ bump("i_cs", 4 * chunk) }}
-{{ bump("i_cd", 4 * chunk) }}
-{% endcall %}
-{% set rest = g.w % chunk %}
-{% else %}
-{% set rest = g.w %}
-{% endif %}
-{% for x in range(0, rest - rest % L, L) %}
-(V.store offset={{ 4 * x }} @i_cd (V.load offset={{ 4 * x }} @i_cs))
-{% endfor %}
-{% for x in range(rest - rest % L, rest) %}
-(f32.store offset={{ 4 * x }} @i_cd (f32.load offset={{ 4 * x }} @i_cs))
-{% endfor %}
+{{ move_run("cx", "cd", "cs", g.w, L) }}
 {% else %}
 {% set pairs = g.w // (2 * L) if g.stride == 2 else 0 %}
 {% for t in range(pairs) %}
 {% set even = g.column_bytes(2 * L * t) %}
 {% set odd = g.column_bytes(2 * L * t + 1) %}
-{% if L == 1 %}
-(f32.store offset={{ even }} @i_dst (f32.load offset={{ 8 * t }} @i_src))
-(f32.store offset={{ odd }} @i_dst (f32.load offset={{ 8 * t + 4 }} @i_src))
-{% else %}
 (local.set $v_lo (v128.load offset={{ 32 * t }} @i_src))
 (local.set $v_hi (v128.load offset={{ 32 * t + 16 }} @i_src))
 (v128.store offset={{ even }} @i_dst (i8x16.shuffle 0 1 2 3 8 9 10 11 16 17 18 19 24 25 26 27 @v_lo @v_hi))
 (v128.store offset={{ odd }} @i_dst (i8x16.shuffle 4 5 6 7 12 13 14 15 20 21 22 23 28 29 30 31 @v_lo @v_hi))
-{% endif %}
 {% endfor %}
 {% for x in range(2 * L * pairs, g.w) %}
 (f32.store offset={{ g.column_bytes(x) }} @i_dst (f32.load offset={{ 4 * x }} @i_src))
@@ -250,19 +254,19 @@
 {% macro image_tiles(t, plane, L) %}
 {% set body = caller %}
 {% for rt, row, rows, parts in t.sections %}
-(local.set $i_row #{{ row * t.row_step + 4 * L * t.vectors }})
+(local.set $i_row #{{ row * t.row_step + t.column_step * t.vectors }})
 (local.set $i_ro (i32.add #{{ row * t.row_out + 4 * L * t.vectors }} (i32.mul @i_n #{{ t.pitch_out }})))
 {% call repeat("y", "#%d" % rows) %}
 (local.set $i_a (i32.add {{ plane }} @i_row))
 (local.set $i_co @i_ro)
 {% for vt, vecs in parts %}
 {% call repeat("x", "#%d" % vecs) %}
-{{ bump("i_a", -vt * 4 * L) }}
+{{ bump("i_a", -vt * t.column_step) }}
 {{ bump("i_co", -vt * 4 * L) }}
 {% set at_in, at_out = [], [] %}
 {% for r in range(rt) %}
 {% for v in range(vt) %}
-{% do at_in.append(r * t.row_step + v * 4 * L) %}
+{% do at_in.append(r * t.row_step + v * t.column_step) %}
 {% do at_out.append(r * t.row_out + v * 4 * L) %}
 {% endfor %}
 {% endfor %}
@@ -301,7 +305,7 @@
 {% endif %}
 {% for offset, users in w.shared_rows(rt) %}
 {% for v in range(vt) %}
-(local.set $v_a (V.load offset={{ offset + column + 4 * L * v }} @i_a))
+(local.set $v_a (V.load offset={{ offset + column + w.tiles.column_step * v }} @i_a))
 {% for r, ky in users %}
 {{ combine(w, "v_c%d_0" % (r * vt + v), "@v_a", "@v_w%d" % ky, L) }}
 {% endfor %}

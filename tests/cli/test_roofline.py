@@ -63,3 +63,10 @@ def test_tables_fit_a_narrow_terminal_and_name_the_limit(capsys, model, command,
 def test_without_ceilings_the_reason_is_shown(capsys, model):
     assert main(["profile", model, "--backend", "cpu", "--roofline"]) == 0
     assert "no roofline: backend 'cpu' runs no kernels" in capsys.readouterr().out
+
+
+def test_kernels_beyond_the_ceiling_are_told(capsys, model, monkeypatch):
+    """A ceiling of next to nothing is one that every kernel passes."""
+    monkeypatch.setattr(ceilings._Bench, "best", lambda *_: 1.0)
+    assert main(["profile", model, "--backend", "wasm-plain", "--roofline"]) == 0
+    assert "faster than the ceiling: " in " ".join(capsys.readouterr().out.split())

@@ -60,3 +60,10 @@ def test_what_ran_on_the_host_or_in_no_time_has_no_shares(given):
 def test_what_neither_computes_nor_moves_has_no_limit():
     (row,) = held(kernel("A", 1.0, 0, 0), wall=1.0).kernels
     assert (row.compute_share, row.bandwidth_share, row.limit) == (0, 0, None)
+
+
+def test_kernels_beyond_their_ceiling_are_named():
+    found = held(
+        kernel("Fast", 1.0, 10_600_000, 0), kernel("Noisy", 1.0, 10_400_000, 0), kernel("Slow", 1.0, 1, 0), wall=3.0,
+    )
+    assert found.beyond == ("Fast",)

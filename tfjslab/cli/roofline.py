@@ -97,6 +97,11 @@ def show(console: Console, held: Held) -> None:
         [_cells(r) for r in rows],
     )
     console.print(_ceilings_text(held.roofline.ceilings))
+    if held.roofline.beyond:
+        console.print(
+            f"faster than the ceiling: {', '.join(held.roofline.beyond)}; do not trust these shares: the processor's "
+            "clock changed, or the loops that measure the ceiling suit it badly", style="bold",
+        )
 
 
 def _cells(r: RoofRow) -> tuple[object, ...]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from tfjslab.backends.ceilings import Ceilings
 from tfjslab.profiling.record import KernelRecord, Profile
 
+_NOISE = 0.05  # of two measurements, held against each other
+
 
 @dataclass(frozen=True)
 class Row:
@@ -119,6 +121,11 @@ class Roofline:
     ceilings: Ceilings
     kernels: tuple[RoofRow, ...]
     whole: RoofRow
+
+    @property
+    def beyond(self) -> tuple[str, ...]:
+        """Kernels that compute faster than their ceiling by more than noise. Then one of the two numbers is wrong."""
+        return tuple(r.key for r in self.kernels if (r.compute_share or 0.0) > 1 + _NOISE)
 
 
 def roofline(profile: Profile, ceilings: Ceilings) -> Roofline:

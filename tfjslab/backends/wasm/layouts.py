@@ -45,8 +45,9 @@ def plane_floats(shape: Shape) -> int:
 class PlaneGeometry:
     """A padded plane whose columns are split by phase, so that strided windows read contiguous vectors.
 
-    Padded column p stands in phase ``p % stride`` at index ``p // stride``; a row is ``stride`` phases of
-    ``phase_floats``. ``h`` and ``w`` are the copied extent of the source (``top``, ``left`` where it goes).
+    ``stride`` is that of the phases: scalar kernels read as well in strides, and have a single phase. Padded column p
+    stands in phase ``p % stride`` at index ``p // stride``; a row is ``stride`` phases of ``phase_floats``. ``h`` and
+    ``w`` are the copied extent of the source (``top``, ``left`` where it goes).
     """
 
     h: int
@@ -80,9 +81,10 @@ def plane_geometry(w: Window, lanes: int) -> PlaneGeometry:
     rows = (w.out_size[0] - 1) * w.stride[0] + reach[0] + 1
     whole = -(-w.out_size[1] // lanes) * lanes
     columns = w.stride[1] * whole + reach[1]  # padded columns that any vector may touch
-    phase = -(-columns // w.stride[1])
+    phases = w.stride[1] if lanes > 1 else 1
+    phase = -(-columns // phases)
     return PlaneGeometry(
-        min(w.in_size[0], rows - top), min(w.in_size[1], columns - left), top, left, w.stride[1],
+        min(w.in_size[0], rows - top), min(w.in_size[1], columns - left), top, left, phases,
         -(-phase // lanes) * lanes, rows,
     )
 
@@ -136,11 +138,12 @@ def row_tiles(rows: int, vectors: int, at_once: int, across: int) -> tuple[RowSe
 class ImageTiles:
     """How a kernel walks over an output image: sections, byte steps of rows in and out, pitch of planes out.
 
-    ``vectors`` is those of a row.
+    ``vectors`` is those of a row, ``column_step`` the bytes from one of them to the next in.
     """
 
     sections: tuple[RowSection, ...]
     vectors: int
+    column_step: int
     row_step: int
     row_out: int
     pitch_out: int
@@ -152,4 +155,5 @@ def image_tiles(w: Window, g: PlaneGeometry, lanes: int, tile: tuple[int, int], 
     vectors = -(-ow // lanes)
     at_once, across = tile
     sections = row_tiles(oh, vectors, max(at_once, at_once * across // vectors), across)
-    return ImageTiles(sections, vectors, w.stride[0] * g.row_bytes, 4 * ow, pitch_out)
+    column_step = 4 * lanes * (w.stride[1] // g.stride)
+    return ImageTiles(sections, vectors, column_step, w.stride[0] * g.row_bytes, 4 * ow, pitch_out)

@@ -20,6 +20,7 @@ from tfjslab.passes.fusion import Group
 
 _MAX_BATCH = 1024  # each product of a batch is a call; more would make the module long
 _ACCUMULATORS = 8
+_ONE_ROW = 12  # vectors of a panel for one row, where nothing else needs a register
 # From here on the work of laying the right operand out anew is small beside the product.
 _WIDE_ROWS, _WIDE_COLUMNS = 8, 16
 
@@ -119,7 +120,7 @@ def _rows_with_pitch(b: Builder, value: str, k: int, n: int, *, transposed: bool
 def _tile(rows: int, lanes: int) -> tuple[int, int]:
     """Rows of a tile and columns of a panel: few rows take wide panels, so that the weights stream."""
     row_tile = min(rows, 4)
-    return row_tile, max(2, _ACCUMULATORS // row_tile) * lanes
+    return row_tile, (_ONE_ROW if row_tile == 1 else max(2, _ACCUMULATORS // row_tile)) * lanes
 
 
 def _index(batch: Shape, index: tuple[int, ...]) -> int:
