@@ -18,7 +18,7 @@ from tfjslab.backends.webgpu.lowering import lower_program
 from tfjslab.backends.webgpu.recording import Dispatch, Stamps, dispatch_all
 from tfjslab.backends.webgpu.splitting import Limit, split_large
 from tfjslab.backends.webgpu.templates import render
-from tfjslab.backends.webgpu.traits import traits_of
+from tfjslab.backends.webgpu.traits import Traits
 from tfjslab.backends.webgpu.tuning import Tuner
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
@@ -60,7 +60,7 @@ class GpuPlan:
         limit = Limit(device.max_binding, str(device.adapter), self._storage)
         specialized = split_large(specialized, limit, self._session.slices)
         self._specs = specialized.specs
-        builder = Builder(specialized, self._outputs, Tuner(device), traits_of(device), self._storage)
+        builder = Builder(specialized, self._outputs, Tuner(device), Traits(device), self._storage)
         lower_program(builder, specialized, limit)
         buffers = builder.finish()
         memory = plan_memory(buffers, ALIGNMENT)

@@ -24,22 +24,26 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(subgroup_invocation
 """
 
 
+_FOUND: WeakKeyDictionary[Device, bool] = WeakKeyDictionary()
+
+
 @dataclass(frozen=True)
 class Traits:
-    """Whether the adapter is software, and whether eight invocations of a subgroup can hand values round."""
+    """Whether a device's adapter is software, and whether eight invocations of a subgroup can hand values round."""
 
-    software: bool
-    subgroups: bool
+    device: Device
 
+    @property
+    def software(self) -> bool:
+        """Whether it computes on the processor."""
+        return self.device.adapter.software
 
-_FOUND: WeakKeyDictionary[Device, Traits] = WeakKeyDictionary()
-
-
-def traits_of(device: Device) -> Traits:
-    """The traits of a device. Sizes of subgroups that drivers state are ranges, so subgroups are tried, once."""
-    if device not in _FOUND:
-        _FOUND[device] = Traits(device.adapter.software, SUBGROUPS in device.features and _hands_round(device))
-    return _FOUND[device]
+    @property
+    def subgroups(self) -> bool:
+        """Tried on the device when first asked for: the sizes of subgroups that drivers state are ranges."""
+        if self.device not in _FOUND:
+            _FOUND[self.device] = SUBGROUPS in self.device.features and _hands_round(self.device)
+        return _FOUND[self.device]
 
 
 def _hands_round(device: Device) -> bool:
