@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from tfjslab.backends.kernel_table import Specs
 from tfjslab.backends.operands import epilogue_reads
 from tfjslab.backends.wasm import lower as _families  # noqa: F401 - fills the table
 from tfjslab.backends.wasm.builder import Builder
 from tfjslab.backends.wasm.lower.elementwise import lower_chain
 from tfjslab.backends.wasm.lower.expand import find_pairs, lower_pair, merged
 from tfjslab.backends.wasm.lower.movement import reserve_channels
-from tfjslab.backends.wasm.lower.registry import LOWERINGS, Specs, float_only
+from tfjslab.backends.wasm.lower.registry import TABLE, float_only
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
 from tfjslab.ops.decompose import Parts, decompose
-from tfjslab.passes.fusion import Group, Rules, group_nodes, single
+from tfjslab.passes.fusion import Group, group_nodes, single
 
 
 def lower_program(b: Builder, program: Specialized) -> None:
@@ -20,10 +21,7 @@ def lower_program(b: Builder, program: Specialized) -> None:
     specs = program.specs
     reasons = {n.name: refusal(n, specs) for n in program.graph.nodes}
 
-    rules = Rules(
-        lambda n: not reasons[n.name], lambda core: LOWERINGS[core.op].takes_epilogue, epilogue_reads,
-        lambda core: LOWERINGS[core.op].takes_padding,
-    )
+    rules = TABLE.rules(reasons, epilogue_reads)
     groups = group_nodes(program.graph.nodes, specs, b.outputs, rules)
     pairs = find_pairs(b, groups, {g.output for g in groups if not reasons[g.nodes[-1].name]})
     inside = {g.output for g in pairs.values()}
@@ -44,7 +42,7 @@ def _lower_group(b: Builder, group: Group, first: Group | None, reason: str) -> 
     elif group.core is None:
         lower_chain(b, group)
     else:
-        LOWERINGS[group.core.op].lower(b, group)
+        TABLE.rows[group.core.op].lower(b, group)
 
 
 def refusal(node: Node, specs: Specs) -> str:
@@ -52,9 +50,9 @@ def refusal(node: Node, specs: Specs) -> str:
     parts = decompose(node.op, node.inputs, node.attrs)
     if parts.core_op is None:
         return float_only(node, specs)
-    found = LOWERINGS.get(parts.core_op)
+    found = TABLE.rows.get(parts.core_op)
     if found is None:
-        return f"no WebAssembly kernel for {node.op}"
+        return TABLE.none_for(node.op)
     core = single(node).core
     reason = float_only(node, specs) if parts.operands else ""
     return reason or (found.refuses(core, specs) if core else "") or _epilogue_refusal(parts, specs, node)

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+from tfjslab.backends.kernel_table import Specs
 from tfjslab.backends.operands import epilogue_reads
 from tfjslab.backends.webgpu import lower as _families  # noqa: F401 - fills the table
 from tfjslab.backends.webgpu.builder import Builder
 from tfjslab.backends.webgpu.lower.elementwise import lower_chain, refuses_chain
-from tfjslab.backends.webgpu.lower.registry import LOWERINGS, Specs
+from tfjslab.backends.webgpu.lower.registry import TABLE
 from tfjslab.backends.webgpu.splitting import Limit
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
 from tfjslab.ops.decompose import decompose
-from tfjslab.passes.fusion import Rules, group_nodes, single
+from tfjslab.passes.fusion import group_nodes, single
 
 
 def lower_program(b: Builder, program: Specialized, limit: Limit) -> None:
     """Add all nodes of ``program``: kernels where there are some and values are not too large, host steps elsewhere."""
     specs = program.specs
     reasons = {n.name: refusal(n, specs) or limit.refusal(n, specs) for n in program.graph.nodes}
-    rules = Rules(
-        lambda n: not reasons[n.name], lambda core: LOWERINGS[core.op].takes_epilogue, epilogue_reads,
-        lambda core: LOWERINGS[core.op].takes_padding,
-    )
+    rules = TABLE.rules(reasons, epilogue_reads)
     for group in group_nodes(program.graph.nodes, specs, b.outputs, rules):
         reason = reasons[group.nodes[-1].name]
         b.open(group, "+".join(n.op for n in group.nodes), reason)
@@ -30,7 +28,7 @@ def lower_program(b: Builder, program: Specialized, limit: Limit) -> None:
         elif group.core is None:
             lower_chain(b, group)
         else:
-            LOWERINGS[group.core.op].lower(b, group)
+            TABLE.rows[group.core.op].lower(b, group)
 
 
 def refusal(node: Node, specs: Specs) -> str:
@@ -38,9 +36,9 @@ def refusal(node: Node, specs: Specs) -> str:
     parts = decompose(node.op, node.inputs, node.attrs)
     if parts.core_op is None:
         return refuses_chain(node, specs)
-    found, core = LOWERINGS.get(parts.core_op), single(node).core
+    found, core = TABLE.rows.get(parts.core_op), single(node).core
     if found is None or core is None:
-        return f"no GPU kernel for {node.op}"
+        return TABLE.none_for(node.op)
     out = specs[node.outputs[0]]
     unread = [v for v in parts.operands if not epilogue_reads(specs[v], out)]
     if unread:

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from tfjslab.backends.kernel_table import Specs
 from tfjslab.backends.wasm.builder import Builder, Place
 from tfjslab.backends.wasm.layouts import Layout, pitch
 from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
 from tfjslab.backends.wasm.lower.product import Pointwise, size_class
-from tfjslab.backends.wasm.lower.registry import Specs, float_only, lowering
+from tfjslab.backends.wasm.lower.registry import float_only, lowering
 from tfjslab.backends.wasm.packing import Padded, Part, packer
 from tfjslab.backends.wasm.templates import Kernel, kernel
 from tfjslab.base.dtypes import Array

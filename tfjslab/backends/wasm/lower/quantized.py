@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from tfjslab.backends.kernel_table import Specs, empty
 from tfjslab.backends.wasm.builder import Builder, Place
-from tfjslab.backends.wasm.lower.registry import Specs, lowering
+from tfjslab.backends.wasm.lower.registry import lowering
 from tfjslab.backends.wasm.templates import kernel
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import size_of
@@ -35,18 +36,13 @@ _DYNAMIC_CHANNELS = 8
 _NHWC = {"data_format": "NHWC"}
 
 
-def _refuses_empty(node: Node, specs: Specs) -> str:
-    """Refuse tensors without elements."""
-    return "empty tensor" if any(specs[v].size == 0 for v in (*node.inputs, *node.outputs)) else ""
-
-
 def _refuses_depthwise(node: Node, specs: Specs) -> str:
     multiplier = specs[node.inputs[1]].known_shape[3]
-    return f"no WebAssembly kernel for a multiplier of {multiplier}" if multiplier > 1 else _refuses_empty(node, specs)
+    return f"no WebAssembly kernel for a multiplier of {multiplier}" if multiplier > 1 else empty(node, specs)
 
 
 def _refuses_pool(node: Node, specs: Specs) -> str:
-    if reason := _refuses_empty(node, specs):
+    if reason := empty(node, specs):
         return reason
     w = quantized_pool_window([specs[node.inputs[0]]], node.attrs)
     count = w.size[0] * w.size[1]
@@ -145,7 +141,7 @@ class _Gather:
     dilation: Pair
 
 
-@lowering("QuantizedConv2D", refuses=_refuses_empty)
+@lowering("QuantizedConv2D", refuses=empty)
 def lower_conv(b: Builder, group: Group) -> None:
     """A product over pixels; windows larger than one pixel are collected into rows first."""
     node = group.core_node
@@ -164,7 +160,7 @@ def lower_conv(b: Builder, group: Group) -> None:
     _product(b, node, rows, size_of(kernel_shape[:3]), gather)
 
 
-@lowering("QuantizedDense", refuses=_refuses_empty)
+@lowering("QuantizedDense", refuses=empty)
 def lower_dense(b: Builder, group: Group) -> None:
     """A product over rows."""
     node = group.core_node
@@ -196,7 +192,7 @@ def _product(b: Builder, node: Node, rows: int, k: int, gather: _Gather | None) 
     b.call(made, args, tiles if split == "tiles" else groups, flops=2 * rows * k * n, scratch_bytes=scratch)
 
 
-@lowering("DynamicQuantizedDense", refuses=_refuses_empty)
+@lowering("DynamicQuantizedDense", refuses=empty)
 def lower_dynamic(b: Builder, group: Group) -> None:
     """A product that quantizes its own activations."""
     node = group.core_node
@@ -307,7 +303,7 @@ def _chain(b: Builder, node: Node, mode: str, **params: Any) -> None:
     b.call(made, args, -(-size // _CHAIN_BLOCK), flops=size)
 
 
-@lowering("QuantizedAdd", refuses=_refuses_empty)
+@lowering("QuantizedAdd", refuses=empty)
 def lower_add(b: Builder, group: Group) -> None:
     """Sum of tensors with different scales."""
     node = group.core_node
@@ -317,7 +313,7 @@ def lower_add(b: Builder, group: Group) -> None:
            shift=a["shift"])
 
 
-@lowering("QuantizedPrelu", refuses=_refuses_empty)
+@lowering("QuantizedPrelu", refuses=empty)
 def lower_prelu(b: Builder, group: Group) -> None:
     """A sum whose negative side has a slope for each channel."""
     node = group.core_node
@@ -344,14 +340,14 @@ def lower_prelu(b: Builder, group: Group) -> None:
     b.call(made, (b.rows(x), b.rows(y), place, b.new(node.name)), -(-size // block), flops=4 * size)
 
 
-@lowering("Quantize", refuses=_refuses_empty)
+@lowering("Quantize", refuses=empty)
 def lower_quantize(b: Builder, group: Group) -> None:
     """From float32 to activations."""
     node = group.core_node
     _chain(b, node, "quantize", factor=float(inverse(node.attrs["scale"])), zero=node.attrs["zero"])
 
 
-@lowering("Dequantize", refuses=_refuses_empty)
+@lowering("Dequantize", refuses=empty)
 def lower_dequantize(b: Builder, group: Group) -> None:
     """From activations to float32."""
     node = group.core_node

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
+from tfjslab.backends.kernel_table import reduced_axes, scattered_axes
 from tfjslab.backends.wasm.builder import Builder
 from tfjslab.backends.wasm.layouts import pitch
-from tfjslab.backends.wasm.lower.registry import Specs, float_only, lowering
+from tfjslab.backends.wasm.lower.registry import TABLE, filled_floats_only, lowering
 from tfjslab.backends.wasm.templates import kernel
-from tfjslab.base.shapes import normalize_axes, size_of
-from tfjslab.graph.ir import Node
+from tfjslab.base.shapes import size_of
 from tfjslab.ops.expr import X
 from tfjslab.passes.fusion import Group
 
@@ -21,25 +21,12 @@ _FOLDS = {
 _SPATIAL = (1, 2)
 
 
-def _axes(node: Node, specs: Specs) -> tuple[int, ...]:
-    return normalize_axes(node.attrs["axis"], len(specs[node.inputs[0]].known_shape))
-
-
-def _refuses(node: Node, specs: Specs) -> str:
-    axes = _axes(node, specs)
-    if specs[node.inputs[0]].size == 0 or not axes:
-        return "empty tensor or no axes"
-    if axes != tuple(range(axes[0], axes[0] + len(axes))):
-        return f"no WebAssembly kernel for a reduction over the separate axes {list(axes)}"
-    return float_only(node, specs)
-
-
-@lowering(*_FOLDS, refuses=_refuses)
+@lowering(*_FOLDS, refuses=TABLE.unless(scattered_axes, filled_floats_only))
 def lower_reduction(b: Builder, group: Group) -> None:
     """[outer][n][inner]; over the pixels of channel planes without changing the layout."""
     core = group.core_node
     x = core.inputs[0]
-    shape, axes = b.shape(x), _axes(core, b.specs)
+    shape, axes = b.shape(x), reduced_axes(core, b.specs)
     n = size_of([shape[a] for a in axes])
     if axes == _SPATIAL and b.has_planes(x):
         outer, inner, step = shape[0] * shape[3], 1, pitch(n, shape[2])

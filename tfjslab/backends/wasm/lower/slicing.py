@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from tfjslab.backends.kernel_table import Specs
 from tfjslab.backends.strides import row_strides
 from tfjslab.backends.wasm.builder import Builder
 from tfjslab.backends.wasm.lower.movement import refuses_words
-from tfjslab.backends.wasm.lower.registry import Specs, lowering
+from tfjslab.backends.wasm.lower.registry import lowering
 from tfjslab.base.shapes import Shape, normalize_axes, normalize_axis, size_of
 from tfjslab.graph.ir import Node
 from tfjslab.ops.slicing import strided_of

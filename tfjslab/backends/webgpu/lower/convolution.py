@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tfjslab.backends.kernel_table import Specs
 from tfjslab.backends.webgpu.builder import Builder
 from tfjslab.backends.webgpu.lower.matmul import Panels, Product, constant_panels, lower_product, weight_panels
 from tfjslab.backends.webgpu.lower.operands import NOTHING, Epilogue, epilogue
-from tfjslab.backends.webgpu.lower.registry import Specs, float_only, lowering
+from tfjslab.backends.webgpu.lower.registry import float_only, lowering
 from tfjslab.backends.webgpu.lower.tiles import Tile, conv_tiles
 from tfjslab.backends.webgpu.templates import Binding, Kernel, kernel
 from tfjslab.backends.webgpu.tuning import Trial, volume

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfjslab.backends.kernel_table import Specs
 from tfjslab.backends.webgpu.builder import Builder, Place
 from tfjslab.backends.webgpu.lower.movement import Copy, copy
 from tfjslab.backends.webgpu.lower.operands import NOTHING, Epilogue, epilogue
-from tfjslab.backends.webgpu.lower.registry import Specs, float_only, lowering
+from tfjslab.backends.webgpu.lower.registry import float_only, lowering
 from tfjslab.backends.webgpu.lower.tiles import STAGED_VECTORS, Tile, product_tiles
 from tfjslab.backends.webgpu.templates import MAX_GROUPS, Binding, Kernel, kernel
 from tfjslab.backends.webgpu.tuning import Trial, volume

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfjslab.backends.kernel_table import Specs
 from tfjslab.backends.strides import row_strides
 from tfjslab.backends.webgpu.builder import Builder, Place
-from tfjslab.backends.webgpu.lower.registry import Specs, lowering, only
+from tfjslab.backends.webgpu.lower.registry import lowering, only
 from tfjslab.backends.webgpu.templates import Binding, grid, kernel
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
 from tfjslab.graph.ir import Node

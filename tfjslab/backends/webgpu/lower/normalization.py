@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
+from tfjslab.backends.kernel_table import not_last_axis
 from tfjslab.backends.webgpu.builder import Builder
 from tfjslab.backends.webgpu.emit import Function
-from tfjslab.backends.webgpu.lower.registry import Specs, float_only, lowering
+from tfjslab.backends.webgpu.lower.registry import TABLE, float_only, lowering
 from tfjslab.backends.webgpu.templates import Binding, grid, kernel
-from tfjslab.graph.ir import Node
 from tfjslab.ops.expr import X, Y, prim
 from tfjslab.passes.fusion import Group
 
 _GROUP = 32
 
 
-def _refuses(node: Node, specs: Specs) -> str:
-    rank = len(specs[node.inputs[0]].known_shape)
-    if node.attrs["axis"] not in (-1, rank - 1):
-        return f"no GPU kernel for softmax along axis {node.attrs['axis']} of rank {rank}"
-    return float_only(node, specs)
-
-
-@lowering("Softmax", "LogSoftmax", refuses=_refuses)
+@lowering("Softmax", "LogSoftmax", refuses=TABLE.unless(not_last_axis, float_only))
 def lower_softmax(b: Builder, group: Group) -> None:
     """A workgroup for each row: maximum, sum of exponentials, result."""
     core = group.core_node

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from tfjslab.backends.kernel_table import empty
 from tfjslab.backends.webgpu.builder import Builder, Place
 from tfjslab.backends.webgpu.lower.convolution import window_sizes
-from tfjslab.backends.webgpu.lower.registry import Specs, lowering
+from tfjslab.backends.webgpu.lower.registry import lowering
 from tfjslab.backends.webgpu.templates import Binding, grid, kernel
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import size_of
@@ -26,11 +27,6 @@ _ROWS = 4  # of an invocation, which share what they read of the weights
 _NHWC = {"data_format": "NHWC"}
 _REPEATED = 0x01010101  # a byte times this is a word of it
 _WORDS = Binding("c", "u32")
-
-
-def _refuses_empty(node: Node, specs: Specs) -> str:
-    """Refuse tensors without elements."""
-    return "empty tensor" if any(specs[v].size == 0 for v in (*node.inputs, *node.outputs)) else ""
 
 
 def _group(b: Builder) -> int:
@@ -98,7 +94,7 @@ def _panels(filters: Array, taps: int) -> Array:
 # ---- products --------------------------------------------------------------------------------------------------------
 
 
-@lowering("QuantizedConv2D", refuses=_refuses_empty)
+@lowering("QuantizedConv2D", refuses=empty)
 def lower_conv(b: Builder, group: Group) -> None:
     """A product over pixels, tap by tap where there are several."""
     node = group.core_node
@@ -113,7 +109,7 @@ def lower_conv(b: Builder, group: Group) -> None:
     _product(b, node, size_of(b.shape(node.name)[:-1]), x[3], None if plain else w)
 
 
-@lowering("QuantizedDense", refuses=_refuses_empty)
+@lowering("QuantizedDense", refuses=empty)
 def lower_dense(b: Builder, group: Group) -> None:
     """A product over rows."""
     node = group.core_node
@@ -149,7 +145,7 @@ def _product(b: Builder, node: Node, m: int, k: int, window: Window | None) -> N
 # ---- windows ---------------------------------------------------------------------------------------------------------
 
 
-@lowering("QuantizedDepthwiseConv2D", refuses=_refuses_empty)
+@lowering("QuantizedDepthwiseConv2D", refuses=empty)
 def lower_depthwise(b: Builder, group: Group) -> None:
     """Each channel by itself."""
     node = group.core_node
@@ -163,7 +159,7 @@ def lower_depthwise(b: Builder, group: Group) -> None:
         _window(b, node, w, "dot", numbers, packed, filters[3])
 
 
-@lowering("QuantizedPool", refuses=_refuses_empty)
+@lowering("QuantizedPool", refuses=empty)
 def lower_pool(b: Builder, group: Group) -> None:
     """Largest or mean of each window."""
     node = group.core_node
@@ -216,7 +212,7 @@ def _bits(value: Any) -> int:
     return int(np.float32(value).view(np.uint32))
 
 
-@lowering("QuantizedAdd", refuses=_refuses_empty)
+@lowering("QuantizedAdd", refuses=empty)
 def lower_add(b: Builder, group: Group) -> None:
     """Sum of tensors with different scales."""
     node = group.core_node
@@ -226,7 +222,7 @@ def lower_add(b: Builder, group: Group) -> None:
            offset=rounded, shift=a["shift"])
 
 
-@lowering("QuantizedPrelu", refuses=_refuses_empty)
+@lowering("QuantizedPrelu", refuses=empty)
 def lower_prelu(b: Builder, group: Group) -> None:
     """A sum whose two sides of 0 have slopes of their own; see the op for why none of it leaves 32 bits."""
     node = group.core_node
@@ -239,7 +235,7 @@ def lower_prelu(b: Builder, group: Group) -> None:
     )
 
 
-@lowering("Quantize", refuses=_refuses_empty)
+@lowering("Quantize", refuses=empty)
 def lower_quantize(b: Builder, group: Group) -> None:
     """From float32 to activations."""
     node = group.core_node
@@ -247,7 +243,7 @@ def lower_quantize(b: Builder, group: Group) -> None:
     _chain(b, node, "quantize", ("vec4<f32>",), "u32", factor=factor, zero=node.attrs["zero"])
 
 
-@lowering("Dequantize", refuses=_refuses_empty)
+@lowering("Dequantize", refuses=empty)
 def lower_dequantize(b: Builder, group: Group) -> None:
     """From activations to float32."""
     node = group.core_node

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
+from tfjslab.backends.kernel_table import reduced_axes, scattered_axes
 from tfjslab.backends.webgpu.builder import Builder
 from tfjslab.backends.webgpu.emit import Function
-from tfjslab.backends.webgpu.lower.registry import Specs, float_only, lowering
+from tfjslab.backends.webgpu.lower.registry import TABLE, float_only, lowering
 from tfjslab.backends.webgpu.templates import Binding, grid, kernel
-from tfjslab.base.shapes import normalize_axes, size_of
-from tfjslab.graph.ir import Node
+from tfjslab.base.shapes import size_of
 from tfjslab.ops.expr import Expr, X, Y, prim
 from tfjslab.passes.fusion import Group
 
@@ -21,25 +21,12 @@ _FOLDS: dict[str, tuple[Expr, float]] = {
 _GROUP = 32
 
 
-def _axes(node: Node, specs: Specs) -> tuple[int, ...]:
-    return normalize_axes(node.attrs["axis"], len(specs[node.inputs[0]].known_shape))
-
-
-def _refuses(node: Node, specs: Specs) -> str:
-    axes = _axes(node, specs)
-    if not axes:
-        return "no axes"
-    if axes != tuple(range(axes[0], axes[0] + len(axes))):
-        return f"no GPU kernel for a reduction over the separate axes {list(axes)}"
-    return float_only(node, specs)
-
-
-@lowering(*_FOLDS, refuses=_refuses)
+@lowering(*_FOLDS, refuses=TABLE.unless(scattered_axes, float_only))
 def lower_reduction(b: Builder, group: Group) -> None:
     """[outer][n][inner]: an invocation for each result, or a workgroup where what is summed lies together."""
     core = group.core_node
     x = core.inputs[0]
-    shape, axes = b.shape(x), _axes(core, b.specs)
+    shape, axes = b.shape(x), reduced_axes(core, b.specs)
     n = size_of([shape[a] for a in axes])
     outer, inner = size_of(shape[: axes[0]]), size_of(shape[axes[-1] + 1 :])
     lanes = 4 if inner % 4 == 0 else 1

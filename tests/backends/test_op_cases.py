@@ -1,0 +1,98 @@
+"""Every case of every op on every backend that generates kernels, with inputs fed and with inputs constant."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, nullcontext
+
+import numpy as np
+import pytest
+from support.wasm import run_node
+
+from tfjslab.backends.wasm import backend as wasm
+from tfjslab.backends.webgpu import backend as webgpu
+from tfjslab.ops import registry
+from tfjslab.ops.conformance import cases, problem
+
+WASM, GPU = ("plain", "simd", "threads"), ("webgpu", "webgl")
+_OPS = sorted({c.op.name for c in cases() if all(isinstance(x, np.ndarray) for x in c.inputs)})
+
+
+def _create(variant):
+    """The backend of a variant. Skipped with the reason where there is no adapter."""
+    if variant in WASM:
+        return wasm.create(variant, 2)
+    found = webgpu.availability(variant)
+    if not found.available:
+        pytest.skip(f"{variant}: {found.reason}")
+    return webgpu.create(variant, 1)
+
+
+@contextmanager
+def _opened(variant):
+    """A session that leaves nothing behind."""
+    backend = _create(variant)
+    yield backend.open_session()
+    backend.dispose()
+    assert set(backend.memory().values()) == {0}
+
+
+@pytest.fixture(name="device", scope="module", params=[*WASM, *GPU])
+def _device(request):
+    """The variant and, on an adapter, a session for all tests: every device loads a driver."""
+    if request.param in WASM:
+        yield request.param, None
+    else:
+        with _opened(request.param) as session:
+            yield request.param, session
+
+
+@pytest.fixture(name="session")
+def _session(device):
+    variant, session = device
+    with nullcontext(session) if session else _opened(variant) as found:
+        yield found
+
+
+@pytest.mark.parametrize("name", _OPS)
+def test_cases_agree_with_the_reference(session, name):
+    """Kernels and host steps alike; whether there is a kernel is the business of other tests."""
+    op = registry.get(name)
+    for check in cases({name}):
+        for constant in (False, True):
+            ran = run_node(session, op, check.inputs, check.attrs, len(check.expected()), constant=constant)
+            assert ran is None or problem(check, list(ran[0].values())) == ""
+
+
+# Losing one of these silently would be a slow surprise.
+_HAVE_KERNELS = (
+    "Conv2D", "DepthwiseConv2dNative", "FusedConv2D", "FusedDepthwiseConv2D", "_FusedMatMul", "BatchMatMul", "MaxPool",
+    "AvgPool", "Add", "Multiply", "Relu", "Relu6", "Sigmoid", "Tanh", "Prelu", "FusedBatchNorm", "PadV2", "Mean",
+    "Softmax", "Transpose", "Concat", "Reshape", "Slice", "ResizeBilinear", "ResizeNearestNeighbor", "StridedSlice",
+    "Pack", "Unpack", "SplitV", "BroadcastTo", "Reverse",
+)
+_ONLY_ON = {
+    WASM: ("AddN", "Tile", "DepthToSpace", "SpaceToDepth"),
+    GPU: ("LogicalAnd", "Equal", "SelectV2", "Cast"),
+}
+
+
+def _fallbacks(session, name):
+    """For each case with data the reasons why the host ran it; float32 cases first."""
+    for c in sorted(cases({name}), key=lambda c: any(x.dtype != np.float32 for x in c.inputs)):
+        if all(x.size for x in c.inputs):
+            ran = run_node(session, registry.get(name), c.inputs, c.attrs, len(c.expected()), constant=False)
+            yield [i.reason for i in ran[1] if i.fallback] if ran else ["not static"]
+
+
+@pytest.mark.parametrize("name", _HAVE_KERNELS)
+def test_common_ops_have_a_kernel(session, name):
+    """The first float32 case with data, or the first of any kind, runs without the host."""
+    assert next(_fallbacks(session, name)) == []
+
+
+@pytest.mark.parametrize(
+    ("variant", "name"), [(v, n) for variants, names in _ONLY_ON.items() for v in variants for n in names],
+)
+def test_some_ops_have_kernels_on_one_kind_of_backend(variant, name):
+    with _opened(variant) as session:
+        assert [] in list(_fallbacks(session, name))

@@ -1,0 +1,96 @@
+"""Which ops a backend has kernels for: one row an op family, and the words in which a row refuses a node.
+
+A backend with generated kernels has one ``KernelTable``; its lowerings register themselves in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from tfjslab.base.shapes import normalize_axes
+from tfjslab.graph.ir import Node
+from tfjslab.ops.registry import Spec
+from tfjslab.passes.fusion import Group, Rules
+
+B = TypeVar("B")
+Specs = Mapping[str, Spec]
+# Why there is no kernel for this node, or "" when there is one.
+Refuses = Callable[[Node, Specs], str]
+Lower = Callable[[B, Group], None]
+
+
+@dataclass(frozen=True)
+class Lowering(Generic[B]):
+    """``lower`` adds a group to a builder; it may rely on ``refuses`` having returned ""."""
+
+    lower: Lower[B]
+    refuses: Refuses
+    takes_epilogue: bool
+    takes_padding: bool
+
+
+@dataclass(frozen=True)
+class KernelTable(Generic[B]):
+    """The rows by core op; ``kind`` names the kernels in reasons ("no GPU kernel for ...")."""
+
+    kind: str
+    rows: dict[str, Lowering[B]] = field(default_factory=dict)
+
+    def lowering(
+        self, *ops: str, refuses: Refuses, takes_epilogue: bool = False, takes_padding: bool = False,
+    ) -> Callable[[Lower[B]], Lower[B]]:
+        """Register a lowering for core ops."""
+
+        def decorate(lower: Lower[B]) -> Lower[B]:
+            self.rows.update(dict.fromkeys(ops, Lowering(lower, refuses, takes_epilogue, takes_padding)))
+            return lower
+
+        return decorate
+
+    def rules(self, reasons: Mapping[str, str], epilogue_reads: Callable[[Spec, Spec], bool]) -> Rules:
+        """How nodes are grouped; ``reasons`` tells for each node why it has no kernel."""
+        return Rules(
+            lambda n: not reasons[n.name], lambda core: self.rows[core.op].takes_epilogue, epilogue_reads,
+            lambda core: self.rows[core.op].takes_padding,
+        )
+
+    def none_for(self, what: str) -> str:
+        """The reason for a host step where ``what`` has no kernel; "" for ""."""
+        return what and f"no {self.kind} kernel for {what}"
+
+    def only(self, node: Node, specs: Specs, *dtypes: str) -> str:
+        """Refuse other dtypes than these."""
+        found = {specs[v].dtype for v in (*node.inputs, *node.outputs) if v} - set(dtypes)
+        return self.none_for(", ".join(sorted(found)))
+
+    def unless(self, case: Refuses, otherwise: Refuses) -> Refuses:
+        """Refuse what ``case`` names, then what ``otherwise`` refuses."""
+        return lambda node, specs: self.none_for(case(node, specs)) or otherwise(node, specs)
+
+
+def empty(node: Node, specs: Specs) -> str:
+    """Refuse tensors without elements."""
+    return "empty tensor" if any(specs[v].size == 0 for v in (*node.inputs, *node.outputs) if v) else ""
+
+
+def not_last_axis(node: Node, specs: Specs) -> str:
+    """A softmax along another axis than the last."""
+    rank = len(specs[node.inputs[0]].known_shape)
+    axis = node.attrs["axis"]
+    return "" if axis in (-1, rank - 1) else f"softmax along axis {axis} of rank {rank}"
+
+
+def reduced_axes(node: Node, specs: Specs) -> tuple[int, ...]:
+    """The axes of a reduction, ascending and not negative."""
+    return normalize_axes(node.attrs["axis"], len(specs[node.inputs[0]].known_shape))
+
+
+def scattered_axes(node: Node, specs: Specs) -> str:
+    """A reduction over axes that are no neighbours, or over none."""
+    axes = reduced_axes(node, specs)
+    if not axes:
+        return "a reduction over no axes"
+    neighbours = axes == tuple(range(axes[0], axes[0] + len(axes)))
+    return "" if neighbours else f"a reduction over the separate axes {list(axes)}"
