@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -83,10 +84,7 @@ class Emitter:
         A leaf may be used more than once, so callers pass ``(local.get ...)`` or accept that a load is shared
         through a temporary.
         """
-        tree = expand(expression, NATIVE)
-        counts: Counter[Expr] = Counter()
-        _count(tree, counts)
-        shared = {e: i for i, e in enumerate(e for e, n in counts.items() if n > 1 and e.op != "const")}
+        tree, shared = _prepared(expression)
         return self._node(tree, leaves, shared, set())
 
     def _node(self, e: Expr, leaves: Sequence[str], shared: dict[Expr, int], done: set[Expr]) -> str:
@@ -113,6 +111,15 @@ class Emitter:
         if name in self.lanes.patterns:
             return self.lanes.patterns[name].format(*args)
         return f"({self.lanes.simple[name]} {' '.join(args)})"
+
+
+@lru_cache(maxsize=256)
+def _prepared(expression: Expr) -> tuple[Expr, dict[Expr, int]]:
+    """The expression in primitives, and numbers for its parts that occur twice: asked for at each vector."""
+    tree = expand(expression, NATIVE)
+    counts: Counter[Expr] = Counter()
+    _count(tree, counts)
+    return tree, {e: i for i, e in enumerate(e for e, n in counts.items() if n > 1 and e.op != "const")}
 
 
 def _count(e: Expr, counts: Counter[Expr]) -> None:

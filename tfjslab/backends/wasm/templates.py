@@ -59,11 +59,11 @@ _VECTOR = {
     "scalar": {"load": "f32.load", "store": "f32.store", "splat_load": "f32.load", "splat": "block (result f32)"},
 }
 _TYPES = {"i": "i32", "f": "f32"}
-_LOCAL = re.compile(r"\$([ifvm]_\w+)")
-_GET = re.compile(r"@([a-z]\w*)")
-_NUMBER = re.compile(r"#(-?\d+)")
+# The shorthands and the names of locals, one piece of text each.
+_PIECE = re.compile(r"(#-?\d+|@[a-z]\w*|\(V\.\w+|\$[ifvm]_\w+)")
+_LOCAL = re.compile(r"[ifvm]_\w+")
 _PART = re.compile(r"\$part(\d+)")
-_OP = re.compile(r"\(V\.(\w+)")
+_MOST_PIECES = 1 << 16
 
 
 @lru_cache(maxsize=1)
@@ -112,12 +112,42 @@ def render(k: Kernel, lanes: Lanes) -> str:
     return _finish(body, k, lanes)
 
 
+class _Spellings(dict[str, str]):
+    """What stands for each piece that was seen: looking thousands of them up is what finishing a text costs."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        super().__init__()
+        self._simple = _VECTOR[lanes.name]
+        self._type = "f32x4" if lanes is SIMD else "f32"
+
+    def __missing__(self, piece: str) -> str:
+        if len(self) >= _MOST_PIECES:
+            self.clear()
+        self[piece] = text = self._spell(piece)
+        return text
+
+    def _spell(self, piece: str) -> str:
+        if piece[0] == "#":
+            return f"(i32.const {piece[1:]})"
+        if piece[0] == "@":
+            return f"(local.get ${piece[1:]})"
+        if piece[0] == "(":
+            op = piece[3:]
+            return f"({self._simple.get(op, f'{self._type}.{op}')}"
+        return piece
+
+
+@lru_cache(maxsize=2)
+def _spellings(lanes: Lanes) -> _Spellings:
+    return _Spellings(lanes)
+
+
 def _finish(body: str, k: Kernel, lanes: Lanes) -> str:
-    simple = _VECTOR[lanes.name]
-    body = _GET.sub(r"(local.get $\1)", _NUMBER.sub(r"(i32.const \1)", body))
-    body = _OP.sub(lambda m: "(" + simple.get(m[1], f"{'f32x4' if lanes is SIMD else 'f32'}.{m[1]}"), body)
+    pieces = _PIECE.split(body)
+    found = pieces[1::2]
+    pieces[1::2] = map(_spellings(lanes).__getitem__, found)
     params = " ".join(f"(param ${p} i32)" for p in ("lo", "hi", "scratch", *k.pointers))
     types = {**_TYPES, "v": lanes.type, "m": lanes.mask}
-    names = sorted(set(_LOCAL.findall(body)) - set(k.pointers))
+    names = sorted({p[1:] for p in set(found) if p[0] in "@$" and _LOCAL.fullmatch(p[1:])} - set(k.pointers))
     declared = " ".join(f"(local ${n} {types[n[0]]})" for n in names)
-    return f"{params}\n{declared}\n{body}"
+    return f"{params}\n{declared}\n{''.join(pieces)}"

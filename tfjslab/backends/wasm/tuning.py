@@ -1,10 +1,12 @@
 """Which tile is fastest on this machine: measured once for each class of kernel, kept on disk, and reported.
 
 What is fastest cannot be derived: Cranelift's register allocation decides whether an accumulator is spilled, and
-processors differ in what fused multiply-add gains. So a few candidates run on the kernel's real size, interleaved, and
-the smallest of several times wins. The choice changes speed and, with fused multiply-add, the last bit of results;
-it is deterministic once made. ``env().set("WASM_CALIBRATE", False)`` turns measuring off, then the first candidate is
-taken.
+processors differ in what fused multiply-add gains. So a few candidates, compiled as one module, run on the kernel's
+real size, interleaved; those that are clearly slower drop out, and the smallest of several times wins. When a layer's
+turn comes, what it reads and writes is in the caches, but its weights were not touched since the last inference: so
+candidates share the former and have weights of their own. The choice changes speed and, with fused multiply-add, the
+last bit of results; it is deterministic once made. ``env().set("WASM_CALIBRATE", False)`` turns measuring off, then
+the first candidate is taken.
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +33,9 @@ from tfjslab.backends.wasm.templates import Kernel, functions, name_function, so
 from tfjslab.base.machine import cpu_identity
 from tfjslab.base.user_cache import cache_root, write_atomically
 
-_ROUNDS = 5
+_CLEARLY_SLOWER = 1.15
+_LEAST_ROUNDS, _MOST_ROUNDS = 3, 10  # the first finds cold caches, and in each a candidate may be interrupted
+_ENOUGH_S = 4e-3  # that a class of kernels runs; more only where the least rounds take more
 _HEAD = '(module (import "env" "memory" (memory 1 65536 shared)) (export "memory" (memory 0))'
 
 
@@ -94,18 +99,38 @@ class Tuner:
             return not env().get("WASM_CALIBRATE") or all(self._choices.get(k) == asdict(t) for k, t in chosen.items())
 
     def _measure(self, tiles: tuple[Tile, ...], trial: Callable[[Tile], Trial]) -> Tile:
-        """Run all candidates in turn, several rounds, and take the one with the smallest time."""
+        """The candidate that runs fastest."""
         trials = [trial(t) for t in tiles]
         heap = Heap()
-        instances = [Instance(single_module(t.kernel, self._lanes), heap.memory) for t in trials]
         try:
-            runs = [_prepare(t, i, heap) for t, i in zip(trials, instances, strict=True)]
-            best = np.min([[_time(run) for run in runs] for _ in range(_ROUNDS)], axis=0)
+            instance = Instance(_module({f"run{i}": t.kernel for i, t in enumerate(trials)}, self._lanes), heap.memory)
+            try:
+                return tiles[fastest(_prepare(trials, instance, heap))]
+            finally:
+                instance.close()
         finally:
-            for i in instances:
-                i.close()
             heap.close()
-        return tiles[int(np.argmin(best))]
+
+
+def fastest(runs: Sequence[Callable[[], None]], clock: Callable[[], float] = time.perf_counter) -> int:
+    """The index of the run with the smallest time in seconds on ``clock``; all run in turn, in rounds.
+
+    From the second round on, what is clearly slower than the fastest is out: nothing is dropped for one interruption.
+    Rounds end when they have taken enough time for the fast kernels to be told apart, or one run is left.
+    """
+    best = [math.inf] * len(runs)
+    going = list(range(len(runs)))
+    begin = clock()
+    for done in range(1, _MOST_ROUNDS + 1):
+        for i in going:
+            start = clock()
+            runs[i]()
+            best[i] = min(best[i], clock() - start)
+        if done > 1:
+            going = [i for i in going if best[i] <= _CLEARLY_SLOWER * min(best)]
+        if len(going) == 1 or (done >= _LEAST_ROUNDS and clock() - begin >= _ENOUGH_S):
+            break
+    return best.index(min(best))
 
 
 @lru_cache(maxsize=4)
@@ -116,29 +141,35 @@ def tuner(lanes: Lanes) -> Tuner:
 
 def single_module(k: Kernel, lanes: Lanes) -> Any:
     """A module with nothing but one kernel, exported as ``run``."""
+    return _module({"run": k}, lanes)
+
+
+def _module(exports: Mapping[str, Kernel], lanes: Lanes) -> Any:
+    """A module of kernels by the names they are exported as: parts that they share are compiled once."""
     names: dict[Kernel, str] = {}
-    name = name_function(names, k)
-    return compile_text("\n".join([_HEAD, *functions(names, lanes), f'(export "run" (func ${name})))']))
+    exported = [f'(export "{name}" (func ${name_function(names, k)}))' for name, k in exports.items()]
+    return compile_text("\n".join([_HEAD, *functions(names, lanes), *exported, ")"]))
 
 
-def _prepare(t: Trial, instance: Instance, heap: Heap) -> Callable[[], None]:
-    """A call on memory of its own. Small positive numbers keep sums finite and away from denormals."""
-    addresses = []
-    for num_bytes in (t.scratch_bytes, *t.pointer_bytes):
-        address = heap.alloc(num_bytes)
-        heap.view(address, (num_bytes // 4,), np.dtype(np.float32))[...] = 0.01
-        addresses.append(address)
-    table = next((a for a, p in zip(addresses[1:], t.kernel.pointers, strict=True) if p == "table"), None)
-    if table is not None:
-        heap.view(table, (t.pointer_bytes[t.kernel.pointers.index("table")] // 4,), np.dtype(np.int32))[...] = 0
-    instance.prepare("run", 3 + len(t.kernel.pointers))
-    return lambda: instance.call("run", 0, t.units, *addresses)
+def _prepare(trials: Sequence[Trial], instance: Instance, heap: Heap) -> list[Callable[[], None]]:
+    """Calls of ``run0`` and on, on the same memory but for scratch's size and weights, which each has for itself."""
+    pointers = trials[0].kernel.pointers
+    scratch = _filled(heap, max(t.scratch_bytes for t in trials))
+    shared = [_filled(heap, size, zero=p == "table") for p, size in zip(pointers, trials[0].pointer_bytes, strict=True)]
+    runs: list[Callable[[], None]] = []
+    for i, t in enumerate(trials):
+        own = zip(pointers, t.pointer_bytes, shared, strict=True)
+        addresses = [_filled(heap, size) if i and p == "w" else address for p, size, address in own]
+        instance.prepare(f"run{i}", 3 + len(pointers))
+        runs.append(partial(instance.call, f"run{i}", 0, t.units, scratch, *addresses))
+    return runs
 
 
-def _time(run: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+def _filled(heap: Heap, num_bytes: int, *, zero: bool = False) -> int:
+    """A block of small positive numbers, which keep sums finite and away from denormals, or of zeros: a table."""
+    address = heap.alloc(num_bytes)
+    heap.view(address, (num_bytes // 4,), np.dtype(np.float32))[...] = 0.0 if zero else 0.01
+    return address
 
 
 def _choices_path(lanes: Lanes) -> Path:
