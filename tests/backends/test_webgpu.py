@@ -10,11 +10,14 @@ import pytest
 from support.wasm import graph_of, run_nodes
 
 import tfjslab as tf
+from tfjslab import zoo
 from tfjslab.backends import registry
 from tfjslab.backends.webgpu import backend as webgpu
 from tfjslab.base.errors import BackendError, BackendUnavailableError
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import specialize
+from tfjslab.model.sample import sample_inputs
+from tfjslab.model.schedule import schedule
 from tfjslab.ops.registry import Spec, get
 
 
@@ -127,6 +130,19 @@ def test_without_time_stamps_the_host_clock_is_read_and_named(gpu):
     assert all(ms > 0 for ms in stamps)
 
 
+def test_a_wgpu_without_its_c_functions_records_by_its_methods(gpu, monkeypatch):
+    recording = pytest.importorskip("tfjslab.backends.webgpu.recording")
+    plan = plan_of(gpu.open_session(), NODES, {"x": X}, ["m"])
+    ways = []
+    for way in ("_record_natively", "_record_publicly"):
+        real = getattr(recording, way)
+        monkeypatch.setattr(recording, way, lambda *a, real=real, way=way: (ways.append(way), real(*a)))
+    np.testing.assert_allclose(plan.run({"x": X})["m"], MEAN, rtol=1e-5)
+    monkeypatch.setattr(recording.wgpu.backends, "wgpu_native", None)
+    np.testing.assert_allclose(plan.run({"x": -X})["m"], np.exp(-X.astype(np.float64)).mean(axis=1), rtol=1e-5)
+    assert ways == ["_record_natively", "_record_publicly"]
+
+
 def test_host_steps_stand_between_dispatches(gpu):
     """Cumsum has no kernel: what is before and behind it still runs on the device."""
     nodes = [
@@ -204,6 +220,24 @@ def test_a_lost_device_is_a_typed_error_and_the_next_session_has_a_new_one(gpu):
 
 
 # ---- what is held ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "blazeface"])
+def test_what_a_real_model_allocates_is_close_to_its_memory_plan(gpu, name):
+    """Beside the arena: inputs and outputs, the sizes of kernels, and rounding; what is read back is not counted."""
+    model = zoo.build(name)
+    specs = {p.value: Spec(v.shape, p.dtype) for p, v in zip(
+        model.inputs, sample_inputs(model.inputs, 1, 0).values(), strict=True,
+    )}
+    outputs = tuple(p.value for p in model.outputs)
+    (step,) = schedule(model, specs, outputs).steps
+    plan = gpu.open_session().compile(step.program, step.outputs)
+    allocated, arena = plan.info.details["num_bytes_allocated"], plan.info.peak_bytes
+    weights = plan.info.weight_bytes
+    held = gpu.memory()
+    print(f"\n{name}: {allocated} bytes allocated, {arena} planned, {allocated / arena:.2f}x")  # noqa: T201
+    assert arena < allocated <= 1.25 * arena
+    assert 0 <= held["num_bytes_in_gpu"] - allocated - weights <= 256 * held["gpu_buffers"]  # nothing else is held
 
 
 def test_plans_buffers_stamps_and_pipelines_are_given_back(gpu):

@@ -66,6 +66,16 @@ def test_stamps_are_turned_into_milliseconds_by_the_tick(device):
     assert "made up" in recording.Stamps.clock(device)
 
 
+def test_stamps_that_run_backwards_give_no_negative_time_and_a_warning(device):
+    recording = pytest.importorskip("tfjslab.backends.webgpu.recording")
+    device.__dict__["tick"] = ticks.Tick(50.0, "made up")
+    stamps = recording.Stamps(device, [[object()], [object()]])
+    words = np.array([20100, 100, 7, 7 + 10**6], np.uint64).view(np.uint32)
+    with pytest.warns(UserWarning, match="1 of 2 pairs of time stamps .* ran backwards"):
+        assert stamps.take(words) == [0.0, 50.0]
+    stamps.dispose()
+
+
 def test_more_commands_than_a_set_of_queries_holds_are_all_stamped(device, monkeypatch):
     """Sets are small here, as plans of thousands of commands take their time."""
     recording = pytest.importorskip("tfjslab.backends.webgpu.recording")

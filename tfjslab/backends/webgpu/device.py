@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -198,8 +199,8 @@ class Device:
         finally:
             # An interrupt may leave it mapped, and the next submission with it would end the process.
             self.release(staging, "read", reusable=done)
-        ends = np.cumsum([n // 4 for _, _, n in ranges])
-        return np.split(data, ends[:-1])
+        ends = accumulate(n // 4 for _, _, n in ranges)
+        return [data[end - n // 4 : end] for end, (_, _, n) in zip(ends, ranges, strict=True)]
 
     def _submit(self, encoder: Any) -> None:
         with self._errors("submitting commands"):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import wgpu
 
 from tfjslab.backends.webgpu.device import Device, Range
 from tfjslab.backends.webgpu.ticks import STAMP_BYTES
 from tfjslab.base.dtypes import Array
 
 Dispatch = tuple[Any, Any, tuple[int, int, int]]  # pipeline, bind group, workgroups
+_Native = Callable[..., None]
 _PAIRS = 2048  # in one set of queries, by the standard
 
 
@@ -20,20 +23,62 @@ def dispatch_all(encoder: Any, dispatches: Sequence[Dispatch], **stamped: Any) -
     """One compute pass; a pipeline is set only where it changes."""
     if not dispatches:
         return
-    last = None
     compute = encoder.begin_compute_pass(**stamped)
+    setters = _setters(compute)
+    if setters is None:
+        _record_publicly(compute, dispatches)
+    else:
+        _record_natively(*setters, dispatches)
+    compute.end()
+
+
+def _record_publicly(compute: Any, dispatches: Sequence[Dispatch]) -> None:
+    """By wgpu's documented methods."""
+    last = None
     for pipeline, group, (x, y, z) in dispatches:
         if pipeline is not last:
             compute.set_pipeline(pipeline)
             last = pipeline
         compute.set_bind_group(0, group)
         compute.dispatch_workgroups(x, y, z)
-    compute.end()
+
+
+def _record_natively(
+    recorded: Any, set_pipeline: _Native, set_group: _Native, dispatch: _Native, nothing: Any,
+    dispatches: Sequence[Dispatch],
+) -> None:
+    """By the C functions below these methods, which take a third of the time: 0.05 ms for 55 dispatches, not 0.15.
+
+    Each method watches for an error of its own call. None is told there: wgpu-native keeps what is wrong in a pass
+    until the encoder is finished, which is where ``Device.submit`` waits for it.
+    """
+    last = None
+    for pipeline, group, (x, y, z) in dispatches:
+        if pipeline is not last:
+            set_pipeline(recorded, pipeline._internal)  # noqa: SLF001 - see above
+            last = pipeline
+        set_group(recorded, 0, group._internal, 0, nothing)  # noqa: SLF001 - see above
+        dispatch(recorded, x, y, z)
+
+
+def _setters(compute: Any) -> tuple[Any, _Native, _Native, _Native, Any] | None:
+    """A pass's handle and what records into it; None in a wgpu that has these nowhere or elsewhere."""
+    native: Any = getattr(wgpu.backends, "wgpu_native", None)
+    try:
+        return (
+            compute._internal,  # noqa: SLF001 - wgpu-py has no public handle
+            native.lib.wgpuComputePassEncoderSetPipeline, native.lib.wgpuComputePassEncoderSetBindGroup,
+            native.lib.wgpuComputePassEncoderDispatchWorkgroups, native.ffi.NULL,
+        )
+    except AttributeError:
+        return None
 
 
 class Stamps:
     """The time of each command of a plan: two device time stamps around a pass, or the clock around a submission.
 
+    The clock's time is a measured upper bound, submitting and waiting included, which is more than no time at all would
+    tell; ``clock`` names it, so that nobody takes it for a device's.
     Only commands that dispatch something have a pair of stamps: reading one that was never written would wait forever.
     """
 
@@ -102,9 +147,18 @@ class Stamps:
         """Milliseconds of each command, from what ``resolve`` copied."""
         found = list(self._ms)
         pairs = words.view(np.uint64).reshape(-1, 2)
+        if not len(pairs):
+            return found
+        backwards = 0
         for i, n in self._pairs.items():
-            if len(pairs):
-                found[i] = (int(pairs[n, 1]) - int(pairs[n, 0])) * self._device.tick.ns / 1e6
+            ticks = int(pairs[n, 1]) - int(pairs[n, 0])
+            found[i] = max(0, ticks) * self._device.tick.ns / 1e6
+            backwards += ticks < 0
+        if backwards:  # some drivers set their counter back when a GPU wakes
+            warnings.warn(
+                f"{backwards} of {len(self._pairs)} pairs of time stamps of {self._device.adapter} ran backwards; "
+                "the times of these commands are not known and stand as 0", stacklevel=2,
+            )
         return found
 
     def dispose(self) -> None:
