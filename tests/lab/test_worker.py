@@ -8,6 +8,7 @@ import time
 import pytest
 from support.lab import GRAPH, Clock
 
+from tfjslab.backends.registry import availability
 from tfjslab.base.errors import ModelError, UsageError
 from tfjslab.lab.session import RunSettings
 from tfjslab.lab.worker import GRACE_S, Job, Throttle, feeds_for, round_length, weightless
@@ -63,6 +64,36 @@ def test_nothing_is_published_while_a_run_is_timed(load, settings):
     assert job.wait(30)
     assert len(held) >= 5
     assert max(held[-1].result.times_ms) < 100
+
+
+@pytest.mark.parametrize("name", ["webgpu", "webgl"])
+def test_a_gpu_that_is_lost_in_a_run_ends_it_with_the_reason_and_the_next_run_works(name):
+    """The device is destroyed between two steady runs, as a driver's crash would."""
+    found = availability(name)
+    if not found.available:
+        pytest.skip(f"{name}: {found.reason}")
+    models, ends = [], []
+
+    def load(backend, threads):
+        models.append(Model(GRAPH, backend, threads, "small"))
+        return models[-1]
+
+    for losing in (True, False):
+        seen = []
+
+        def publish(snapshot, seen=seen, losing=losing):
+            seen.append(snapshot)
+            if losing and snapshot.phase == "running":
+                models[-1]._running[1].device.handle.destroy()
+
+        job = Job(RunSettings("small", name, runs=20, warmup=2), publish, source=load)
+        job.start()
+        assert job.wait(60)
+        ends.append(seen[-1])
+    assert ends[0].phase == "failed"
+    assert ends[0].message.endswith("the device was lost")
+    assert (ends[1].phase, ends[1].done) == ("done", 20)
+    assert "median" in ends[1].text
 
 
 def test_stop_ends_the_run_and_keeps_what_was_measured(load):
