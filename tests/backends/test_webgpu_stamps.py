@@ -10,6 +10,7 @@ import pytest
 from support.wasm import graph_of
 
 from tfjslab.backends.webgpu import backend as webgpu
+from tfjslab.base.errors import BackendError
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import specialize
 from tfjslab.ops.registry import Spec
@@ -66,13 +67,14 @@ def test_stamps_are_turned_into_milliseconds_by_the_tick(device):
     assert "made up" in recording.Stamps.clock(device)
 
 
-def test_stamps_that_run_backwards_give_no_negative_time_and_a_warning(device):
+def test_stamps_that_run_backwards_are_an_error_and_no_time(device):
     recording = pytest.importorskip("tfjslab.backends.webgpu.recording")
     device.__dict__["tick"] = ticks.Tick(50.0, "made up")
     stamps = recording.Stamps(device, [[object()], [object()]])
     words = np.array([20100, 100, 7, 7 + 10**6], np.uint64).view(np.uint32)
-    with pytest.warns(UserWarning, match="1 of 2 pairs of time stamps .* ran backwards"):
-        assert stamps.take(words) == [0.0, 50.0]
+    with pytest.raises(BackendError, match=r"1 of 2 pairs of time stamps of .* ran backwards.*; profile again") as e:
+        stamps.take(words)
+    assert e.value.code == "backend.stamps"
     stamps.dispose()
 
 

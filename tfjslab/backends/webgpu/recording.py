@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ import wgpu
 from tfjslab.backends.webgpu.device import Device, Range
 from tfjslab.backends.webgpu.ticks import STAMP_BYTES
 from tfjslab.base.dtypes import Array
+from tfjslab.base.errors import BackendError
 
 Dispatch = tuple[Any, Any, tuple[int, int, int]]  # pipeline, bind group, workgroups
 _Native = Callable[..., None]
@@ -144,21 +144,24 @@ class Stamps:
         return self._resolved, 0, STAMP_BYTES * count
 
     def take(self, words: Array) -> list[float]:
-        """Milliseconds of each command, from what ``resolve`` copied."""
+        """Milliseconds of each command, from what ``resolve`` copied.
+
+        Raises BackendError (``backend.stamps``) where a pair runs backwards, as some drivers set their counter back
+        when a GPU wakes: no time would be true, and 0 least of all.
+        """
         found = list(self._ms)
         pairs = words.view(np.uint64).reshape(-1, 2)
         if not len(pairs):
             return found
-        backwards = 0
-        for i, n in self._pairs.items():
-            ticks = int(pairs[n, 1]) - int(pairs[n, 0])
-            found[i] = max(0, ticks) * self._device.tick.ns / 1e6
-            backwards += ticks < 0
-        if backwards:  # some drivers set their counter back when a GPU wakes
-            warnings.warn(
-                f"{backwards} of {len(self._pairs)} pairs of time stamps of {self._device.adapter} ran backwards; "
-                "the times of these commands are not known and stand as 0", stacklevel=2,
+        took = {i: int(pairs[n, 1]) - int(pairs[n, 0]) for i, n in self._pairs.items()}
+        backwards = sum(ticks < 0 for ticks in took.values())
+        if backwards:
+            raise BackendError(
+                f"{backwards} of {len(took)} pairs of time stamps of {self._device.adapter} ran backwards, so the times "
+                "of these commands are not known; profile again", code="backend.stamps",
             )
+        for i, ticks in took.items():
+            found[i] = ticks * self._device.tick.ns / 1e6
         return found
 
     def dispose(self) -> None:
