@@ -154,7 +154,7 @@ class Model:
             specs = {k: spec_of(v) for k, v in self._feeds(x, wanted)[0].items()}
 
             def prepare() -> tuple[Executor, Program]:
-                executor = self._executor()
+                executor = self._executor(self.backend)
                 return executor, executor.prepare(specs, wanted)
 
             return self._recovering(prepare)
@@ -232,12 +232,12 @@ class Model:
 
     def _checked_executor(self, arrays: Mapping[str, Array], wanted: Sequence[str]) -> Executor:
         """``_executor``, of a backend whose digits have been found to be enough."""
-        self._check(self.backend, arrays, wanted)
-        return self._executor()
-
-    def _executor(self) -> Executor:
-        """The executor on the current backend, moved there if the backend changed."""
         backend = self.backend
+        self._check(backend, arrays, wanted)
+        return self._executor(backend)
+
+    def _executor(self, backend: Backend) -> Executor:
+        """The executor on ``backend``, the current one, moved there if it changed."""
         if self._running is None or self._running[0] is not backend:
             self._stop()
             session = backend.open_session()

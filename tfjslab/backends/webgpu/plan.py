@@ -47,6 +47,7 @@ class GpuPlan:
         self._constants: list[Hashable] = []
         self._slots: dict[str, Range] = {}
         self._stamps: Stamps | None = None
+        self._passes: dict[range, list[Dispatch]] = {}  # of commands that are dispatched in one pass
         try:
             self.info = self._build(specialized, start)
         except BaseException:
@@ -219,7 +220,9 @@ class GpuPlan:
             for i in records:
                 stamps.around(encoder, i, self._dispatches[i])
         else:
-            dispatch_all(encoder, [d for i in records for d in self._dispatches[i]])
+            if records not in self._passes:
+                self._passes[records] = [d for i in records for d in self._dispatches[i]]
+            dispatch_all(encoder, self._passes[records])
 
     def _host(self, encoder: Any, step: HostStep, index: int, stamps: Stamps | None) -> Any:
         """Finish what was recorded, run a node with numpy, and start recording again."""
@@ -255,3 +258,4 @@ class GpuPlan:
         for key in self._constants:
             self._session.release_constant(key)
         self._dispatches = []
+        self._passes.clear()
