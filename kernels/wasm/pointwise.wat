@@ -1,6 +1,6 @@
 {# 1x1 convolution as a matrix product on channel-major planes: c[n][p] = epilogue(sum_k a[k][p] * w[k][n]).
    Weights come as [n / nr][k][nr]; with `by_rows` as the rows [n][k] of a matrix. Blocks of outputs are multiplied out
-   into scratch (4 equal floats each) and all pixel tiles of this share run over them. Long sums are cut into `blocks`
+   into scratch (4 equal floats each; scalars are read where they are) and all pixel tiles of this share run over them. Long sums are cut into `blocks`
    pieces of `kb`, so that a tile of inputs and the weights stay in the first-level cache; the sums wait in the output.
    `split` says whether lo..hi are pixel tiles or output groups. #}
 {% import "macros.wat" as m with context %}
@@ -10,7 +10,7 @@
 {% else %}
 {% set g_lo, g_hi, t_lo, t_hi = "@lo", "@hi", "#0", "#%d" % tiles %}
 {% endif %}
-{% set packed = by_rows or L > 1 or blocks > 1 %}
+{% set packed = by_rows or L > 1 %}
 {# One piece of the sums, kc long, for $i_nb groups from $i_g; $i_aoff and $i_woff are the piece's byte offsets. #}
 {% macro piece(kc, first, last) %}
 (local.set $i_q (i32.add (i32.add @w @i_woff) (i32.mul @i_g #{{ 4 * k * nr }})))
@@ -51,6 +51,9 @@
 {% endif %}
 (local.set $i_ak @i_a)
 {{ m.products(mv, nr, at, kc, pitch_in, tile, L) }}
+{% if not packed and kc < k %}
+{{ m.bump("i_pk", 4 * nr * (k - kc)) }}
+{% endif %}
 {% if last %}
 (local.set $i_cp (i32.add @c @i_co))
 {{ m.store_tile(mv, nr, pitch_out, e, at) }}

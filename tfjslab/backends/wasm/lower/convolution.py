@@ -13,6 +13,7 @@ from tfjslab.backends.wasm.lower.matmul import lower_rows
 from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
 from tfjslab.backends.wasm.lower.product import Made, Pointwise, group_size, size_class, splat_round, tiles
 from tfjslab.backends.wasm.lower.registry import float_only, lowering
+from tfjslab.backends.wasm.lower.strassen import lower_strassen, takes_strassen
 from tfjslab.backends.wasm.packing import packer
 from tfjslab.backends.wasm.templates import kernel
 from tfjslab.backends.wasm.tuning import Tile, Trial
@@ -108,6 +109,9 @@ def _pointwise(b: Builder, group: Group, x: str, w: str) -> None:
     n, step = shape.n, shape.step
     source = b.planes(x)
     tail = biased_epilogue(b, group)
+    if takes_strassen(b, w, shape):
+        lower_strassen(b, shape, w, (source, b.new(group.output, Layout.PLANES)), tail, batch)
+        return
     kind = f"pointwise {shape.kind()} {tail}"
     tile = b.choose(kind, shape.tiles(b.lanes), lambda t: shape.trial(t, tail, b.lanes))
     made = shape.kernel(tile, tail, b.lanes)

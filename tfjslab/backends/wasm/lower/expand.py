@@ -14,6 +14,7 @@ from tfjslab.backends.wasm.layouts import Layout
 from tfjslab.backends.wasm.lower.convolution import biased_epilogue, filters, is_pointwise, pointwise_shape
 from tfjslab.backends.wasm.lower.operands import Epilogue
 from tfjslab.backends.wasm.lower.product import Made, Pointwise, group_size
+from tfjslab.backends.wasm.lower.strassen import takes_strassen
 from tfjslab.backends.wasm.lower.window import Windowed, depthwise_shape, depthwise_tile, depthwise_weights
 from tfjslab.backends.wasm.templates import kernel
 from tfjslab.backends.wasm.tuning import Tile, Trial
@@ -45,6 +46,9 @@ def find_pairs(b: Builder, groups: Sequence[Group], kernels: Collection[str]) ->
 def _fits(b: Builder, first: Group, second: Group) -> bool:
     core = first.core
     if core is None or core.op != "Conv2D" or first.output in b.outputs or not is_pointwise(b, first):
+        return False
+    x, w = core.inputs[:2]
+    if takes_strassen(b, w, pointwise_shape(b, x, first.output)):
         return False
     # Operands that lie like the expanded tensor would bring it back.
     channels = b.shape(first.output)[3]
