@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from support.wasm import run_nodes
 
+from tfjslab.backends.registry import env
 from tfjslab.backends.wasm.backend import create
 from tfjslab.graph.ir import Node
 from tfjslab.ops import registry
@@ -62,3 +63,16 @@ def test_what_lies_behind_an_image_of_odd_size_is_not_read(plain):
         _convolve(plain, np.full_like(x, value), weights, bias)
         found = _convolve(plain, x, weights, bias)
         assert np.abs(found - want).max() <= _MOST * want.max()
+
+
+def test_the_flag_turns_it_off(plain):
+    """What a NaN reaches tells which of the two ran: without the scheme only its own pixel."""
+    x = np.zeros((1, 8, 8, 64), np.float32)
+    x[0, 0, 0, 0] = np.nan
+    weights, bias = np.ones((1, 1, 64, 64), np.float32), np.zeros(64, np.float32)
+    reached = []
+    for value in (True, False):
+        env().set("WASM_STRASSEN", value)
+        reached.append(int(np.isnan(_convolve(plain, x, weights, bias)).any(axis=3).sum()))
+    env().reset()
+    assert reached == [2, 1]

@@ -336,6 +336,11 @@ _ENV = Environment((
         lambda: os.environ.get("TFJSLAB_CALIBRATE", "1") != "0",
     ),
     Flag(
+        "WASM_STRASSEN",
+        "whether wasm-plain computes large 1x1 convolutions with an eighth fewer multiplications, at other roundings",
+        lambda: os.environ.get("TFJSLAB_STRASSEN", "1") != "0",
+    ),
+    Flag(
         "WEBGPU_CALIBRATE", "the same for the GPU backends",
         lambda: os.environ.get("TFJSLAB_CALIBRATE", "1") != "0",
     ),

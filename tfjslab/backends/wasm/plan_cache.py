@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tfjslab.backends.wasm.backend import WasmBackend
 
 _FORMAT = 1
+_FLAGS = ("WASM_CALIBRATE", "WASM_STRASSEN")  # those that lowering asks
 # Lowering a few nodes takes less time than looking for them, and eager ops would fill the folder.
 MIN_NODES = 8
 _INLINE_BYTES = 1 << 16
@@ -61,7 +62,7 @@ def plan_key(backend: WasmBackend, program: Specialized, outputs: Sequence[str])
     """The digest of all that lowering depends on, but for the tiles chosen on this machine, which an entry lists."""
     graph = program.graph
     digest = hashlib.sha256(repr((
-        _FORMAT, _code_digest(), ENGINE_NAME, backend.lanes.name, backend.threads, bool(env().get("WASM_CALIBRATE")),
+        _FORMAT, _code_digest(), ENGINE_NAME, backend.lanes.name, backend.threads, *map(bool, map(env().get, _FLAGS)),
         tuple(outputs), [_port(program, p.value) for p in graph.inputs], sorted(program.static),
     )).encode())
     for part in _nodes(graph):

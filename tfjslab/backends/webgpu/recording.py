@@ -157,8 +157,8 @@ class Stamps:
         backwards = sum(ticks < 0 for ticks in took.values())
         if backwards:
             raise BackendError(
-                f"{backwards} of {len(took)} pairs of time stamps of {self._device.adapter} ran backwards, so the times "
-                "of these commands are not known; profile again", code="backend.stamps",
+                f"{backwards} of {len(took)} pairs of time stamps of {self._device.adapter} ran backwards, so the "
+                "times of these commands are not known; profile again", code="backend.stamps",
             )
         for i, ticks in took.items():
             found[i] = ticks * self._device.tick.ns / 1e6

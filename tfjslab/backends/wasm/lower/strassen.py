@@ -3,7 +3,8 @@
 Scalar multiplies and adds are what limits the scalar variant, so an eighth fewer of them is an eighth less time, less
 the sums. Sums of filters are made when they are packed. Results differ from those of the plain product by a few
 roundings of the largest terms (tests/backends/test_wasm_strassen.py says how many), and a NaN or infinity reaches the
-pixel half an image further on. See V. Strassen, "Gaussian elimination is not optimal" (1969), and S. Winograd (1971).
+pixel half an image further on; ``env().set("WASM_STRASSEN", False)`` turns it off. See V. Strassen, "Gaussian
+elimination is not optimal" (1969), and S. Winograd (1971).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tfjslab.backends.registry import env
 from tfjslab.backends.wasm.builder import Builder, Place
 from tfjslab.backends.wasm.lower.operands import Epilogue
 from tfjslab.backends.wasm.lower.product import Pointwise, group_size
@@ -29,7 +31,8 @@ _CHUNK = 4
 def takes_strassen(b: Builder, w: str, shape: Pointwise) -> bool:
     """Whether a 1x1 convolution with filters ``w`` gains by it."""
     large = shape.k >= _LEAST_INPUTS and shape.n >= _LEAST_OUTPUTS and shape.pixels >= _LEAST_PIXELS
-    return b.lanes == 1 and w in b.graph.constants and large and shape.k % 2 == shape.n % 2 == 0
+    halves = shape.k % 2 == shape.n % 2 == 0
+    return b.lanes == 1 and large and halves and w in b.graph.constants and bool(env().get("WASM_STRASSEN"))
 
 
 @packer
