@@ -6,6 +6,7 @@ Byte sizes follow ``bytesPerElement`` of TensorFlow.js: bool takes one byte.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -79,14 +80,22 @@ def to_tf(name: str) -> str:
 
 def of_array(array: Array) -> str:
     """The dtype a numpy array is stored as: floats narrow to float32, integers to int32, as in TF.js."""
-    kind = array.dtype.kind
-    found = {"f": "float32", "i": "int32", "u": "int32", "b": "bool", "U": "string", "S": "string", "O": "string"}
-    if kind not in found:
-        raise DTypeError(f"numpy dtype {array.dtype} cannot become a tensor; use float, int, bool or str data")
-    return found[kind]
+    return _of_user(array.dtype)
 
 
 def of_value(array: Array) -> str:
     """``of_array`` for the values of a graph: int8 is int8 there, and not an integer that a user handed in."""
-    name = array.dtype.name
-    return name if name in _INTERNAL else of_array(array)
+    return _of_graph(array.dtype)
+
+
+@lru_cache(maxsize=64)  # asked with every prediction, and numpy makes the name anew each time
+def _of_graph(dtype: np.dtype[Any]) -> str:
+    return dtype.name if dtype.name in _INTERNAL else _of_user(dtype)
+
+
+@lru_cache(maxsize=64)
+def _of_user(dtype: np.dtype[Any]) -> str:
+    found = {"f": "float32", "i": "int32", "u": "int32", "b": "bool", "U": "string", "S": "string", "O": "string"}
+    if dtype.kind not in found:
+        raise DTypeError(f"numpy dtype {dtype} cannot become a tensor; use float, int, bool or str data")
+    return found[dtype.kind]
