@@ -196,17 +196,15 @@ def backend(name: str | None = None, threads: int | None = None) -> Backend:
     """
     with _STATE.lock:
         definition = row(name or get_backend())
-        resolved = _resolve(definition)
-        if resolved is not None:
-            real = row(resolved)
-            count = (threads or get_threads_count()) if real.threaded else 1
-            key = (_key(real), count)
-            if key in _STATE.made:
-                return _STATE.made[key]
         found = availability(definition.name)
+        resolved = _resolve(definition)
         if not found.available or resolved is None:
             raise BackendUnavailableError(f"backend '{definition.name}' is not available: {found.reason}")
-        _STATE.made[key] = importlib.import_module(real.module).create(real.variant, count)
+        real = row(resolved)
+        count = (threads or get_threads_count()) if real.threaded else 1
+        key = (_key(real), count)
+        if key not in _STATE.made:
+            _STATE.made[key] = importlib.import_module(real.module).create(real.variant, count)
         return _STATE.made[key]
 
 
