@@ -100,7 +100,9 @@ def show(console: Console, held: Held) -> None:
     if held.roofline.beyond:
         console.print(
             f"faster than the ceiling: {', '.join(held.roofline.beyond)}; do not trust these shares: the processor's "
-            "clock changed, or the loops that measure the ceiling suit it badly", style="bold",
+            "clock changed, the loops that measure the ceiling suit it badly, or the kernel needs fewer operations "
+            "than its definition, by which FLOPs are counted (wasm-plain does for large 1x1 convolutions)",
+            style="bold",
         )
 
 
