@@ -39,12 +39,15 @@ def takes_strassen(b: Builder, w: str, shape: Pointwise) -> bool:
 def pack_strassen(w: Array, nr: int) -> Array:
     """HWIO filters of 1x1 as seven quarters or sums of them, each [O / 2 / nr][I / 2][nr], in the order of use."""
     k, n = w.shape[2] // 2, w.shape[3] // 2
-    full = w[0, 0].astype(np.float64)
+    full = w[0, 0]
     w11, w12, w21, w22 = full[:k, :n], full[k:, :n], full[:k, n:], full[k:, n:]
     s1 = w21 + w22
     s2 = s1 - w11
     used = (w11, w12, s2, w11 - w21, s1, w12 - s2, w22)
-    return np.stack([m.reshape(k, n // nr, nr).transpose(1, 0, 2) for m in used]).astype(np.float32)
+    packed = np.empty((len(used), n // nr, k, nr), np.float32)
+    for out, m in zip(packed, used, strict=True):
+        out[...] = m.reshape(k, n // nr, nr).transpose(1, 0, 2)
+    return packed
 
 
 @dataclass(frozen=True)
