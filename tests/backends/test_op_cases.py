@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pytest
+from support.available import need
 from support.wasm import run_node
 
 from tfjslab.backends.wasm import backend as wasm
@@ -21,9 +22,7 @@ def _create(variant):
     """The backend of a variant. Skipped with the reason where there is no adapter."""
     if variant in WASM:
         return wasm.create(variant, 2)
-    found = webgpu.availability(variant)
-    if not found.available:
-        pytest.skip(f"{variant}: {found.reason}")
+    need(variant)
     return webgpu.create(variant, 1)
 
 

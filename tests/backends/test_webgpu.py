@@ -7,11 +7,11 @@ import math
 
 import numpy as np
 import pytest
+from support.available import need
 from support.wasm import graph_of, run_nodes
 
 import tfjslab as tf
 from tfjslab import zoo
-from tfjslab.backends import registry
 from tfjslab.backends.webgpu import backend as webgpu
 from tfjslab.base.errors import BackendError, BackendUnavailableError
 from tfjslab.graph.ir import Node
@@ -24,9 +24,7 @@ from tfjslab.ops.registry import Spec, get
 @pytest.fixture(name="gpu", params=["webgpu", "webgl"])
 def _gpu(request):
     """A backend of its own; skipped with the reason where there is no adapter."""
-    found = webgpu.availability(request.param)
-    if not found.available:
-        pytest.skip(f"{request.param}: {found.reason}")
+    need(request.param)
     made = webgpu.create(request.param, 1)
     yield made
     made.dispose()
@@ -269,9 +267,7 @@ def test_the_counters_see_a_planted_leak(gpu):
 @pytest.mark.parametrize("name", ["webgpu", "webgl"])
 def test_eager_ops_run_there(name, no_leaks):
     """Through the registry, as users do; tensors are given back with their scope."""
-    found = registry.availability(name)
-    if not found.available:
-        pytest.skip(f"{name}: {found.reason}")
+    need(name)
     with no_leaks():
         tf.set_backend(name)
         with tf.tidy():

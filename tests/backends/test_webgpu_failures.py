@@ -12,6 +12,7 @@ import sys
 
 import numpy as np
 import pytest
+from support.available import need
 from support.wasm import graph_of, run_nodes
 
 import tfjslab as tf
@@ -39,9 +40,7 @@ GRAPH = graph_of(NODES, {"x": X}, {}, ["e"])
 @pytest.fixture(name="chosen", params=["webgpu", "webgl"])
 def _chosen(request, monkeypatch):
     """A GPU backend that automatic choice took, software or not; nobody named it."""
-    found = webgpu.availability(request.param)
-    if not found.available:
-        pytest.skip(f"{request.param}: {found.reason}")
+    need(request.param)
     monkeypatch.setattr(webgpu, "may_be_chosen", lambda variant: variant == request.param)
     state = registry._STATE
     monkeypatch.setattr(state, "named", False)
@@ -54,9 +53,7 @@ def _chosen(request, monkeypatch):
 
 @pytest.fixture(name="gpu", params=["webgpu", "webgl"])
 def _gpu(request):
-    found = webgpu.availability(request.param)
-    if not found.available:
-        pytest.skip(f"{request.param}: {found.reason}")
+    need(request.param)
     made = webgpu.create(request.param, 1)
     yield made
     made.dispose()

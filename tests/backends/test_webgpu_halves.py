@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from support.available import need
 from support.wasm import graph_of, run_node
 
 import tfjslab as tf
@@ -26,9 +27,7 @@ halves = pytest.importorskip("tfjslab.backends.webgpu.halves")
 @pytest.fixture(name="there", scope="module")
 def _there():
     """Skipped with the reason where no adapter has float16."""
-    found = availability(NAME)
-    if not found.available:
-        pytest.skip(f"{NAME}: {found.reason}")
+    need(NAME)
 
 
 @pytest.fixture(name="session", scope="module")

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.available import need
 from support.wasm import run_node
 
 import tfjslab as tf
 from tfjslab import zoo
-from tfjslab.backends.webgpu.backend import availability, create
+from tfjslab.backends.webgpu.backend import create
 from tfjslab.base.errors import ShapeError
 from tfjslab.model.coverage import coverage
 from tfjslab.ops import registry
@@ -24,9 +25,7 @@ _ON_HOST = ("DynamicQuantizedDense",)
 
 @pytest.fixture(name="session", scope="module", params=["webgpu", "webgl"])
 def _session(request):
-    found = availability(request.param)
-    if not found.available:
-        pytest.skip(f"{request.param}: {found.reason}")
+    need(request.param)
     backend = create(request.param, 1)
     yield backend.open_session()
     backend.dispose()
@@ -119,9 +118,7 @@ def test_any_convolution_is_bit_equal_to_the_definition(session, data):
 @pytest.mark.parametrize("name", ["webgpu", "webgl"])
 def test_a_quantized_model_gives_the_same_bits_as_the_reference(name):
     """A model of the zoo, quantized as users do, on the reference and on the GPU backend, up to the softmax."""
-    found = availability(name)
-    if not found.available:
-        pytest.skip(f"{name}: {found.reason}")
+    need(name)
     with zoo.load("digits", backend="cpu") as model:
         samples = [model.sample(seed=i) for i in range(4)]
         quantized = tf.quantize(model, "int8", calibration=samples)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.available import need
 from support.wasm import run_nodes
 
-from tfjslab.backends.webgpu.backend import availability, create
+from tfjslab.backends.webgpu.backend import create
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.ir import Node
 from tfjslab.ops.registry import get
@@ -16,9 +17,7 @@ RNG = np.random.default_rng(5)
 
 @pytest.fixture(name="gpu", params=["webgpu", "webgl", "webgpu-f16"])
 def _gpu(request):
-    found = availability(request.param)
-    if not found.available:
-        pytest.skip(f"{request.param}: {found.reason}")
+    need(request.param)
     made = create(request.param, 1)
     yield made
     made.dispose()

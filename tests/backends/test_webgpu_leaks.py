@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
+from support.available import need
 from support.wasm import graph_of
 
 from tfjslab.backends.webgpu import backend as webgpu
@@ -37,9 +38,7 @@ def alive():
 
 @pytest.fixture(name="name", params=["webgpu", "webgl"])
 def _name(request):
-    found = webgpu.availability(request.param)
-    if not found.available:
-        pytest.skip(f"{request.param}: {found.reason}")
+    need(request.param)
     return request.param
 
 

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from support.available import need
 from support.wasm import graph_of
 
 from tfjslab.backends.webgpu import backend as webgpu
@@ -21,9 +22,7 @@ ticks = pytest.importorskip("tfjslab.backends.webgpu.ticks")
 @pytest.fixture(name="device", params=["webgpu", "webgl"])
 def _device(request):
     """A device with time stamps."""
-    found = webgpu.availability(request.param)
-    if not found.available:
-        pytest.skip(f"{request.param}: {found.reason}")
+    need(request.param)
     made = webgpu.create(request.param, 1)
     device = made.open_session().device
     if not device.has_timestamps:

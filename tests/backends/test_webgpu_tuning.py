@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from support.available import need
 from support.wasm import graph_of
 
 from tfjslab.backends.registry import env
@@ -22,9 +23,7 @@ SIZES = ((9, 4, 4), (67, 36, 44), (70, 17, 42), (130, 20, 136))
 @pytest.fixture(name="session", params=["webgpu", "webgl"])
 def _session(request, tmp_path, monkeypatch):
     """A session with a cache of its own; skipped with the reason where there is no adapter."""
-    found = webgpu.availability(request.param)
-    if not found.available:
-        pytest.skip(f"{request.param}: {found.reason}")
+    need(request.param)
     monkeypatch.setenv("TFJSLAB_CACHE_DIR", str(tmp_path))
     backend = webgpu.create(request.param, 1)
     yield backend.open_session()

@@ -9,9 +9,9 @@ import statistics
 
 import numpy as np
 import pytest
+from support.available import need
 from support.wasm import graph_of
 
-from tfjslab.backends.registry import availability
 from tfjslab.backends.wasm.backend import create
 from tfjslab.backends.wasm.ceilings import measure_ceilings
 from tfjslab.backends.webgpu import backend as webgpu
@@ -54,9 +54,7 @@ def test_share_of_the_ceiling(variant, n):
 @pytest.mark.parametrize("n", [128, 512, 1024])
 def test_speed_on_a_gpu(name, n):
     """The same; a software adapter is called one."""
-    found = availability(name)
-    if not found.available:
-        pytest.skip(f"{name}: {found.reason}")
+    need(name)
     backend = webgpu.create(name, 1)
     rate, info = _measure(backend, n)
     backend.dispose()

@@ -6,9 +6,9 @@ import statistics
 import time
 
 import pytest
+from support.available import need
 
 from tfjslab import zoo
-from tfjslab.backends.registry import availability
 
 _RUNS = 30
 
@@ -17,9 +17,7 @@ _RUNS = 30
 @pytest.mark.parametrize("model", ["mobilenet_v2", "blazeface"])
 def test_an_inference_is_one_submission(model, name, monkeypatch):
     """The processor time of the thread is only told: checking, upload, recording, waiting and reading included."""
-    found = availability(name)
-    if not found.available:
-        pytest.skip(f"{name}: {found.reason}")
+    found = need(name)
     with zoo.load(model, backend=name) as loaded:
         x = loaded.sample()
         for _ in range(3):

@@ -6,9 +6,9 @@ import threading
 import time
 
 import pytest
+from support.available import need
 from support.lab import GRAPH, Clock
 
-from tfjslab.backends.registry import availability
 from tfjslab.base.errors import ModelError, UsageError
 from tfjslab.lab.session import RunSettings
 from tfjslab.lab.worker import GRACE_S, Job, Throttle, feeds_for, round_length, weightless
@@ -69,9 +69,7 @@ def test_nothing_is_published_while_a_run_is_timed(load, settings):
 @pytest.mark.parametrize("name", ["webgpu", "webgl"])
 def test_a_gpu_that_is_lost_in_a_run_ends_it_with_the_reason_and_the_next_run_works(name):
     """The device is destroyed between two steady runs, as a driver's crash would."""
-    found = availability(name)
-    if not found.available:
-        pytest.skip(f"{name}: {found.reason}")
+    need(name)
     models, ends = [], []
 
     def load(backend, threads):

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from tfjslab.base.progress import Progress, no_progress
 from tfjslab.bench.lane import Lane, begin, burst, is_done, result_of
 from tfjslab.bench.result import BenchResult
-from tfjslab.bench.settings import Progress, Settings, no_progress
+from tfjslab.bench.settings import Settings
 from tfjslab.model.subject import Clock, ModelSource, open_subject
 
 ROUNDS = 5

@@ -7,16 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tfjslab.base.errors import UsageError
+from tfjslab.base.progress import Progress, no_progress
 from tfjslab.model.subject import Clock
 
-# What is being done (such as "mobilenet_v2 on wasm-simd: steady"), steps done, steps in all.
-Progress = Callable[[str, int, int], None]
 # Sees the steady times of a subject after each of its runs; True ends them.
 Watch = Callable[[Sequence[float]], bool]
-
-
-def no_progress(_what: str, _done: int, _total: int) -> None:
-    """Tell nobody."""
 
 
 def watch_nothing(_times: Sequence[float]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError, UsageError, did_you_mean
+from tfjslab.base.progress import Progress, no_progress
 from tfjslab.evaluation.labels import check_range, check_scores, check_top_k, label_indices, ranks
 from tfjslab.evaluation.result import ClassResult, Evaluation, Paired, mcnemar, top_k_of
 from tfjslab.graph.ir import Port
@@ -19,12 +20,6 @@ from tfjslab.quantization.metrics import classes_of, cosine, sqnr_db, top1_agree
 from tfjslab.quantization.report import OutputReport
 
 BATCH_SIZE = 64
-# What is being done, samples done, samples in all.
-Progress = Callable[[str, int, int], None]
-
-
-def no_progress(_what: str, _done: int, _total: int) -> None:
-    """Tell nobody."""
 
 
 @dataclass

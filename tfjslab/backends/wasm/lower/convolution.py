@@ -12,7 +12,7 @@ from tfjslab.backends.wasm.layouts import Layout, image_tiles, pitch, plane_geom
 from tfjslab.backends.wasm.lower.matmul import lower_rows
 from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
 from tfjslab.backends.wasm.lower.product import Made, Pointwise, group_size, size_class, splat_round, tiles
-from tfjslab.backends.wasm.lower.registry import float_only, lowering
+from tfjslab.backends.wasm.lower.registry import filled_floats_only, lowering
 from tfjslab.backends.wasm.lower.strassen import lower_strassen, takes_strassen
 from tfjslab.backends.wasm.packing import packer
 from tfjslab.backends.wasm.templates import kernel
@@ -28,9 +28,7 @@ def refuses_window(node: Node, specs: Specs) -> str:
     """Refuse what is not float32 NHWC with data in it."""
     if node.attrs.get("data_format", "NHWC") != "NHWC":
         return f"no WebAssembly kernel for data_format {node.attrs['data_format']}"
-    if any(specs[v].size == 0 for v in (*node.inputs, *node.outputs) if v):
-        return "empty tensor"
-    return float_only(node, specs)
+    return filled_floats_only(node, specs)
 
 
 def _refuses_conv(node: Node, specs: Specs) -> str:

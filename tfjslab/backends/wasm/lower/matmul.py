@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from tfjslab.backends.kernel_table import Specs
+from tfjslab.backends.kernel_table import Specs, empty
 from tfjslab.backends.wasm.builder import Builder, Place
 from tfjslab.backends.wasm.layouts import Layout, pitch
 from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
 from tfjslab.backends.wasm.lower.product import Pointwise, size_class
-from tfjslab.backends.wasm.lower.registry import float_only, lowering
+from tfjslab.backends.wasm.lower.registry import filled_floats_only, lowering
 from tfjslab.backends.wasm.packing import Padded, Part, packer
 from tfjslab.backends.wasm.templates import Kernel, kernel
 from tfjslab.base.dtypes import Array
@@ -27,12 +27,10 @@ _WIDE_ROWS, _WIDE_COLUMNS = 8, 16
 
 
 def _refuses(node: Node, specs: Specs) -> str:
-    if any(specs[v].size == 0 for v in (*node.inputs, *node.outputs) if v):
-        return "empty tensor"
     batch = size_of(specs[node.outputs[0]].known_shape[:-2])
     if batch > _MAX_BATCH and size_of(specs[node.inputs[1]].known_shape[:-2]) > 1:
-        return f"no WebAssembly kernel for a batch of {batch} products"
-    return float_only(node, specs)
+        return empty(node, specs) or f"no WebAssembly kernel for a batch of {batch} products"
+    return filled_floats_only(node, specs)
 
 
 @lowering("BatchMatMul", refuses=_refuses, takes_epilogue=True)

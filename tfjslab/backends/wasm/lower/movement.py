@@ -10,7 +10,7 @@ from tfjslab.backends.strides import row_strides
 from tfjslab.backends.wasm.builder import Builder, Place
 from tfjslab.backends.wasm.layouts import Layout, pitch, plane_floats
 from tfjslab.backends.wasm.lower.byte_moves import concat_bytes, pad_bytes
-from tfjslab.backends.wasm.lower.registry import lowering
+from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
 from tfjslab.graph.ir import Node
 from tfjslab.passes.fusion import Group
@@ -22,8 +22,7 @@ _BYTES = "int8"
 
 def refuses_words(node: Node, specs: Specs) -> str:
     """Copies move 4-byte words."""
-    found = {specs[v].dtype for v in (*node.inputs, *node.outputs) if v} - set(_WORD_DTYPES)
-    return f"no WebAssembly kernel for {', '.join(sorted(found))}" if found else ""
+    return TABLE.only(node, specs, *_WORD_DTYPES)
 
 
 def _refuses_but_bytes(node: Node, specs: Specs) -> str:
