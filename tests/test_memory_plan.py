@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tfjslab.backends.kernels.memory_plan import ALIGNMENT, Lifetime, plan_memory
 from tfjslab.base.errors import UsageError
-from tfjslab.memory_plan import ALIGNMENT, Lifetime, plan_memory
 
 lifetimes = st.lists(
     st.tuples(st.integers(0, 5000), st.integers(0, 30), st.integers(0, 12)), max_size=40,

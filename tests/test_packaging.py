@@ -65,7 +65,7 @@ def test_the_wheel_is_pure_and_carries_only_source_and_kernel_text(wheel):
     assert [n for n in names if n.startswith(WEIGHTS)]
     others = [n for n in names if not n.startswith(WEIGHTS)]
     assert [n for n in others if Path(n).suffix not in TEXT_SUFFIXES or "__pycache__" in n] == []
-    assert {"tfjslab/py.typed", "tfjslab/bench/tfjs_peer.mjs"} <= set(names)
+    assert {"tfjslab/py.typed", "tfjslab/bench/peers/tfjs.mjs"} <= set(names)
 
 
 def test_an_installed_wheel_finds_the_same_kernels_as_the_repository(installed, tmp_path):

@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from tfjslab.base.dtypes import Array
-from tfjslab.formats.tfjs_graph_writer import save_graph_model
+from tfjslab.formats.graph_model.writer import save_graph_model
 from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import Graph, Port
 from tfjslab.model.model import Model

@@ -11,9 +11,9 @@ from tfjslab.backends import registry
 from tfjslab.backends.ceilings import ceilings_of
 from tfjslab.backends.wasm import ceilings
 from tfjslab.backends.wasm.ceilings import measure_ceilings
-from tfjslab.backends.wasm.emit import SCALAR, SIMD
-from tfjslab.backends.wasm.engine import Instance
-from tfjslab.backends.wasm.heap import Heap
+from tfjslab.backends.wasm.run.engine import Instance
+from tfjslab.backends.wasm.run.heap import Heap
+from tfjslab.backends.wasm.text.emit import SCALAR, SIMD
 from tfjslab.backends.wasm.tuning import single_module
 from tfjslab.base import machine
 from tfjslab.base.errors import BackendError

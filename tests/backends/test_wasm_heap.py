@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfjslab.backends.wasm.heap import ALIGN, Heap
-from tfjslab.backends.wasm.packing import Padded
+from tfjslab.backends.wasm.run.heap import ALIGN, Heap
+from tfjslab.backends.wasm.text.packing import Padded
 from tfjslab.base.errors import BackendError
 
 

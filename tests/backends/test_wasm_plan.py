@@ -7,8 +7,8 @@ import pytest
 from support.wasm import graph_of
 
 from tfjslab.backends.base import Buffer
-from tfjslab.backends.wasm import module_cache
 from tfjslab.backends.wasm.backend import create
+from tfjslab.backends.wasm.run import module_cache
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import specialize

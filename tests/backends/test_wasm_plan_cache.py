@@ -11,10 +11,11 @@ from support.wasm import graph_of
 
 from tfjslab import zoo
 from tfjslab.backends.registry import env
-from tfjslab.backends.wasm import module_cache, plan_cache, tuning
+from tfjslab.backends.wasm import plan_cache, tuning
 from tfjslab.backends.wasm.backend import create
-from tfjslab.backends.wasm.lowered import lower
-from tfjslab.backends.wasm.packing import Padded
+from tfjslab.backends.wasm.executable import lower
+from tfjslab.backends.wasm.run import module_cache
+from tfjslab.backends.wasm.text.packing import Padded
 from tfjslab.graph.ir import Graph, Node
 from tfjslab.graph.specialize import specialize
 from tfjslab.model.sample import sample_inputs

@@ -12,8 +12,8 @@ from support.wasm import graph_of
 from tfjslab.backends.registry import env
 from tfjslab.backends.wasm import tuning
 from tfjslab.backends.wasm.backend import create
-from tfjslab.backends.wasm.emit import SIMD
 from tfjslab.backends.wasm.lower import convolution, product, window
+from tfjslab.backends.wasm.text.emit import SIMD
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import specialize
 from tfjslab.ops import registry

@@ -7,9 +7,9 @@ import threading
 import numpy as np
 import pytest
 
-from tfjslab.backends.wasm.engine import Instance, compile_text
-from tfjslab.backends.wasm.heap import Heap
-from tfjslab.backends.wasm.workers import _WAIT, Workers
+from tfjslab.backends.wasm.run.engine import Instance, compile_text
+from tfjslab.backends.wasm.run.heap import Heap
+from tfjslab.backends.wasm.run.workers import _WAIT, Workers
 
 
 @pytest.fixture(name="workers")

@@ -52,7 +52,7 @@ def test_without_wgpu_the_reason_names_the_extra_to_install(monkeypatch):
     real = builtins.__import__
 
     def without(name, *args, **kwargs):
-        if "webgpu.adapters" in name:
+        if "webgpu.run.adapters" in name:
             raise ImportError("No module named 'wgpu'")
         return real(name, *args, **kwargs)
 
@@ -65,7 +65,7 @@ def test_without_wgpu_the_reason_names_the_extra_to_install(monkeypatch):
 
 
 def test_without_an_adapter_the_reason_says_what_helps(monkeypatch):
-    adapters = pytest.importorskip("tfjslab.backends.webgpu.adapters")
+    adapters = pytest.importorskip("tfjslab.backends.webgpu.run.adapters")
     monkeypatch.setattr(adapters, "adapters", lambda: ())
     monkeypatch.setattr(adapters.shutil, "which", lambda tool: tool == "apt-get")
     monkeypatch.setattr(adapters.sys, "platform", "linux")
@@ -80,7 +80,7 @@ def test_without_an_adapter_the_reason_says_what_helps(monkeypatch):
 
 
 def test_an_adapter_is_taken_by_name_and_the_fastest_kind_else(monkeypatch):
-    adapters = pytest.importorskip("tfjslab.backends.webgpu.adapters")
+    adapters = pytest.importorskip("tfjslab.backends.webgpu.run.adapters")
     made = [adapters.Adapter(n, k, "Vulkan", "", None) for n, k in (("Big One", "discrete"), ("Soft", "software"))]
     monkeypatch.setattr(adapters, "adapters", lambda: tuple(made))
     assert adapters.choose("webgpu").name == "Big One"
@@ -129,7 +129,7 @@ def test_without_time_stamps_the_host_clock_is_read_and_named(gpu):
 
 
 def test_a_wgpu_without_its_c_functions_records_by_its_methods(gpu, monkeypatch):
-    recording = pytest.importorskip("tfjslab.backends.webgpu.recording")
+    recording = pytest.importorskip("tfjslab.backends.webgpu.run.recording")
     plan = plan_of(gpu.open_session(), NODES, {"x": X}, ["m"])
     ways = []
     for way in ("_record_natively", "_record_publicly"):

@@ -24,7 +24,7 @@ from tfjslab.model.model import Model
 from tfjslab.ops.registry import get
 
 wgpu = pytest.importorskip("wgpu")
-failures = pytest.importorskip("tfjslab.backends.webgpu.failures")
+failures = pytest.importorskip("tfjslab.backends.webgpu.run.failures")
 
 X = np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4)
 
@@ -96,7 +96,7 @@ def test_the_one_that_failed_comes_back_by_name(chosen):
 
 @pytest.mark.parametrize("code", ["backend.limit", "backend.out_of_memory", "backend.shader"])
 def test_so_it_does_for_what_another_backend_may_be_able_to_do(chosen, code, monkeypatch):
-    device = pytest.importorskip("tfjslab.backends.webgpu.device").Device
+    device = pytest.importorskip("tfjslab.backends.webgpu.run.device").Device
 
     def refuse(_self, *_args, **_kwargs):
         raise BackendError("made up", code=code)
@@ -197,7 +197,7 @@ def test_a_software_adapter_does_not_promise_memory_that_the_machine_has_not(gpu
     device = gpu.open_session().device
     if not device.adapter.software:
         pytest.skip(f"{device.adapter} has memory of its own")
-    monkeypatch.setattr("tfjslab.backends.webgpu.device.available_memory_bytes", lambda: 300 << 20)
+    monkeypatch.setattr("tfjslab.backends.webgpu.run.device.available_memory_bytes", lambda: 300 << 20)
     device.release(device.buffer(1 << 20))
     with pytest.raises(BackendError) as caught:
         device.buffer(100 << 20, what="a tensor")
@@ -264,7 +264,7 @@ def test_an_interrupt_while_waiting_leaves_nothing_mapped(gpu, monkeypatch):
 
 def test_a_buffer_that_was_given_back_may_still_be_submitted(gpu, monkeypatch):
     """The process would end when a destroyed buffer is submitted: none is destroyed."""
-    monkeypatch.setattr("tfjslab.backends.webgpu.device._POOLED_BYTES", 0)
+    monkeypatch.setattr("tfjslab.backends.webgpu.run.device._POOLED_BYTES", 0)
     session = gpu.open_session()
     a, b = session.put(X, "float32"), session.put(X, "float32")
     encoder = session.device.encoder()

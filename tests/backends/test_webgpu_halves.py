@@ -11,7 +11,7 @@ from support.wasm import graph_of, run_node
 
 import tfjslab as tf
 from tfjslab.backends.webgpu.backend import availability, create
-from tfjslab.backends.webgpu.words import Storage
+from tfjslab.backends.webgpu.storage import Storage
 from tfjslab.base.errors import BackendError, BackendUnavailableError
 from tfjslab.graph.ir import Node
 from tfjslab.model.model import Model
@@ -21,7 +21,7 @@ from tfjslab.ops.conformance import cases
 
 NAME = "webgpu-f16"
 _OPS = sorted({c.op.name for c in cases() if all(isinstance(x, np.ndarray) for x in c.inputs)})
-halves = pytest.importorskip("tfjslab.backends.webgpu.halves")
+halves = pytest.importorskip("tfjslab.backends.webgpu.text.float16")
 
 
 @pytest.fixture(name="there", scope="module")
@@ -171,7 +171,7 @@ def test_errors_are_of_the_largest_value(found, wanted, error):
 
 
 def test_an_adapter_without_float16_is_a_reason(monkeypatch):
-    adapters = pytest.importorskip("tfjslab.backends.webgpu.adapters")
+    adapters = pytest.importorskip("tfjslab.backends.webgpu.run.adapters")
 
     class Handle:
         features = frozenset({"timestamp-query"})

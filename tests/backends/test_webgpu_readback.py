@@ -25,7 +25,7 @@ def _reads(monkeypatch):
     found = availability("webgpu")
     if not found.available:
         pytest.skip(f"webgpu: {found.reason}")
-    device = pytest.importorskip("tfjslab.backends.webgpu.device").Device
+    device = pytest.importorskip("tfjslab.backends.webgpu.run.device").Device
     real, seen = device.submit, []
 
     def submit(self, encoder, ranges=()):

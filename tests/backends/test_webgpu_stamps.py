@@ -16,7 +16,7 @@ from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import specialize
 from tfjslab.ops.registry import Spec
 
-ticks = pytest.importorskip("tfjslab.backends.webgpu.ticks")
+ticks = pytest.importorskip("tfjslab.backends.webgpu.run.ticks")
 
 
 @pytest.fixture(name="device", params=["webgpu", "webgl"])
@@ -56,7 +56,7 @@ def test_an_older_wgpu_without_the_function_is_no_error(device, monkeypatch):
 
 
 def test_stamps_are_turned_into_milliseconds_by_the_tick(device):
-    recording = pytest.importorskip("tfjslab.backends.webgpu.recording")
+    recording = pytest.importorskip("tfjslab.backends.webgpu.run.recording")
     device.__dict__["tick"] = ticks.Tick(50.0, "made up")
     stamps = recording.Stamps(device, [[object()], [], [object()]])
     words = np.array([100, 20100, 7, 7 + 10**6], np.uint64).view(np.uint32)
@@ -67,7 +67,7 @@ def test_stamps_are_turned_into_milliseconds_by_the_tick(device):
 
 
 def test_stamps_that_run_backwards_are_an_error_and_no_time(device):
-    recording = pytest.importorskip("tfjslab.backends.webgpu.recording")
+    recording = pytest.importorskip("tfjslab.backends.webgpu.run.recording")
     device.__dict__["tick"] = ticks.Tick(50.0, "made up")
     stamps = recording.Stamps(device, [[object()], [object()]])
     words = np.array([20100, 100, 7, 7 + 10**6], np.uint64).view(np.uint32)
@@ -79,7 +79,7 @@ def test_stamps_that_run_backwards_are_an_error_and_no_time(device):
 
 def test_more_commands_than_a_set_of_queries_holds_are_all_stamped(device, monkeypatch):
     """Sets are small here, as plans of thousands of commands take their time."""
-    recording = pytest.importorskip("tfjslab.backends.webgpu.recording")
+    recording = pytest.importorskip("tfjslab.backends.webgpu.run.recording")
     monkeypatch.setattr(recording, "_PAIRS", 16)
     monkeypatch.setattr("tfjslab.passes.fusion._MAX_NODES", 0)
     nodes = [Node(f"n{i}", "Tanh", (f"n{i - 1}" if i else "x",), {}) for i in range(35)]

@@ -45,8 +45,8 @@ def _numbers(*shape):
 def test_every_form_of_a_product_is_right(session, form, monkeypatch):
     """The form is taken wherever it can be, on both kinds of adapters' tiles."""
     tiles = pytest.importorskip("tfjslab.backends.webgpu.lower.tiles")
-    traits = pytest.importorskip("tfjslab.backends.webgpu.traits").Traits(session.device)
-    if form == "handed" and not traits.subgroups:
+    capabilities = pytest.importorskip("tfjslab.backends.webgpu.capabilities").Capabilities(session.device)
+    if form == "handed" and not capabilities.subgroups:
         pytest.skip("the adapter's subgroups hand nothing round")
     every = [t for t in (*tiles._HANDED, *tiles._SOFTWARE, *tiles._STAGED, *tiles._HARDWARE) if t.form == form]
     env().set("WEBGPU_CALIBRATE", value=False)
@@ -65,8 +65,8 @@ def test_every_form_of_a_product_is_right(session, form, monkeypatch):
 def test_every_form_of_a_convolution_agrees(session, form, cin, n, monkeypatch):
     """Against the form that each invocation computes alone; the op's cases hold that one against the reference."""
     tiles = pytest.importorskip("tfjslab.backends.webgpu.lower.tiles")
-    traits = pytest.importorskip("tfjslab.backends.webgpu.traits").Traits(session.device)
-    if form == "handed" and not traits.subgroups:
+    capabilities = pytest.importorskip("tfjslab.backends.webgpu.capabilities").Capabilities(session.device)
+    if form == "handed" and not capabilities.subgroups:
         pytest.skip("the adapter's subgroups hand nothing round")
     env().set("WEBGPU_CALIBRATE", value=False)
     x, w, found = _numbers(2, 9, 11, cin), _numbers(3, 5, cin, n), []

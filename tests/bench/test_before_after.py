@@ -15,7 +15,7 @@ from tfjslab.backends import registry
 from tfjslab.base.errors import UsageError
 from tfjslab.bench.before_after import before_after
 from tfjslab.bench.comparison import Ratio
-from tfjslab.bench.peer import Peer, PeerError
+from tfjslab.bench.peers.process import Peer, PeerError
 from tfjslab.bench.settings import Settings
 from tfjslab.cli.app import main
 from tfjslab.graph.ir import Graph, Node, Port

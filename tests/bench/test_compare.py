@@ -14,9 +14,9 @@ from support.tfjs import peers
 from tfjslab.base.errors import UsageError
 from tfjslab.bench.compare import compare_models, compare_variants
 from tfjslab.bench.comparison import Ratio, difference, ratio_between, ratio_of_rounds
-from tfjslab.bench.peer import Peer
+from tfjslab.bench.peers.process import Peer
+from tfjslab.bench.peers.tfjs import start_tfjs
 from tfjslab.bench.settings import Settings
-from tfjslab.bench.tfjs import start_tfjs
 from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.model import Model
 

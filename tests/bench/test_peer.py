@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tfjslab.base.errors import UsageError
-from tfjslab.bench import tfjs
-from tfjslab.bench.peer import Peer, PeerError
+from tfjslab.bench.peers import tfjs
+from tfjslab.bench.peers.process import Peer, PeerError
 
 FAKE = Path(__file__).parents[1] / "support" / "fake_peer.py"
 LONG, SHORT = 60.0, 0.05  # seconds: one is never reached, the other always

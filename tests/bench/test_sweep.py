@@ -14,12 +14,12 @@ import tfjslab as tf
 from tfjslab import zoo
 from tfjslab.base.errors import UsageError
 from tfjslab.bench.settings import Settings
-from tfjslab.bench.trade import (
+from tfjslab.bench.sweep_result import (
     BETTER,
     SAME,
     UNKNOWN,
     WORSE,
-    Trade,
+    SweepRow,
     pareto_front,
     passes,
     recommend,
@@ -30,7 +30,7 @@ from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import Port
 from tfjslab.zoo import digits
 
-NOT_MEASURED = Trade("float32", 100, *[None] * 4, 1.0, *[None] * 12)
+NOT_MEASURED = SweepRow("float32", 100, *[None] * 4, 1.0, *[None] * 12)
 
 
 def trade(setting, ms, weights=100, drop=0.0, **more):

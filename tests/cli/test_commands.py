@@ -12,9 +12,10 @@ import pytest
 
 from tfjslab.backends import registry
 from tfjslab.base.version import __version__
-from tfjslab.cli import app, bench, main_job, output
+from tfjslab.cli import app, output
 from tfjslab.cli.app import COMMANDS, main
 from tfjslab.cli.command import INTERRUPTED
+from tfjslab.cli.commands import bench, main_job
 
 DEVICE_KEYS = {"adapter", "adapter_type", "pipelines", "pipeline_compile_ms"}
 BENCH_KEYS = {

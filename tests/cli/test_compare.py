@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tfjslab.bench import tfjs
-from tfjslab.bench.peer import Peer
-from tfjslab.cli import bench, compare, output
+from tfjslab.bench.peers import tfjs
+from tfjslab.bench.peers.process import Peer
+from tfjslab.cli import compare, output
 from tfjslab.cli.app import main
+from tfjslab.cli.commands import bench
 
 FAKE = Path(__file__).parents[1] / "support" / "fake_peer.py"
 

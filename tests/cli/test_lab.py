@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tfjslab.base import resources
-from tfjslab.cli import lab
 from tfjslab.cli.app import main
 from tfjslab.cli.command import INTERRUPTED
+from tfjslab.cli.commands import lab
 
 REPO = Path(__file__).parents[2]
 

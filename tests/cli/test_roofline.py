@@ -9,7 +9,7 @@ import pytest
 from tfjslab.backends.wasm import ceilings
 from tfjslab.cli import output
 from tfjslab.cli.app import main
-from tfjslab.profiling.record import from_json
+from tfjslab.records.profile import from_json
 
 ROW_KEYS = {
     "key", "count", "time_ms", "gflops_per_s", "gbytes_per_s", "compute_share", "bandwidth_share", "limit",

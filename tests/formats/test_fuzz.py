@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from support.layers import CASES, build, functional, keras_input, keras_layer, write
 
 from tfjslab.base.errors import TfjslabError
+from tfjslab.formats.graph_model.writer import save_graph_model
 from tfjslab.formats.registry import read_model
-from tfjslab.formats.tfjs_graph_writer import save_graph_model
 from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import Port
 from tfjslab.graph.verify import verify

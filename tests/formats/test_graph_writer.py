@@ -11,9 +11,9 @@ from support.layers import CASES, build
 
 from tfjslab import zoo
 from tfjslab.base.errors import GraphError, ModelError, UsageError
-from tfjslab.formats import tfjs_graph_writer
+from tfjslab.formats.graph_model import writer as tfjs_graph_writer
+from tfjslab.formats.graph_model.writer import save_graph_model
 from tfjslab.formats.registry import read_model, write_model
-from tfjslab.formats.tfjs_graph_writer import save_graph_model
 from tfjslab.formats.weight_writer import encode
 from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import Graph, Port

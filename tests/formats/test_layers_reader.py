@@ -8,7 +8,7 @@ from support import tfjs
 from support.layers import CASES, build, functional, keras_input, keras_layer, weights_of, write
 
 from tfjslab.base.errors import ModelError, UnknownOpError
-from tfjslab.formats.layers.call import all_layers
+from tfjslab.formats.layers_model.layers.call import all_layers
 from tfjslab.formats.registry import read_model
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from support import tfjs
 
+from tfjslab.formats.graph_model.writer import save_graph_model
 from tfjslab.formats.registry import read_model
-from tfjslab.formats.tfjs_graph_writer import save_graph_model
 from tfjslab.graph.text import dump
 
 SHARED = Path(__file__).parents[3] / "shared"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfjslab.base.errors import LimitError, ModelError
-from tfjslab.formats.tensor_proto import decode
+from tfjslab.formats.graph_model.tensor_proto import decode
 
 
 def proto(dtype, shape=(), **content):

@@ -10,7 +10,7 @@ from tfjslab.bench.result import BenchResult
 from tfjslab.lab import live, markup
 from tfjslab.lab.figures import FIGURES, texts
 from tfjslab.lab.panels import Column, kernel_table, table
-from tfjslab.profiling.record import KernelRecord, Profile
+from tfjslab.records.profile import KernelRecord, Profile
 
 
 def kernel(name, ms, **more):

@@ -16,8 +16,8 @@ from tfjslab.lab.dashboard import Lab
 from tfjslab.lab.rewriting import GENERATED, rewrite, variant
 from tfjslab.lab.session import RunSettings, Session
 from tfjslab.lab.worker import Job
-from tfjslab.model.quantize import KINDS
 from tfjslab.passes.registry import PASSES
+from tfjslab.quantizer.quantize import KINDS
 
 DIGITS = RunSettings("digits", "cpu", runs=3, warmup=0)
 

@@ -13,7 +13,7 @@ from tfjslab.backends import registry
 from tfjslab.engine.state import STATE
 from tfjslab.magics.code import finish
 from tfjslab.magics.measure import _dispose_unreachable
-from tfjslab.profiling.record import from_json
+from tfjslab.records.profile import from_json
 
 MODEL = """
 from tfjslab.graph.ir import Graph, Node, Port

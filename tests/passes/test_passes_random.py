@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support import tfjs
 from support.nets import evaluate, nets
 
-from tfjslab.formats.tfjs_graph_writer import save_graph_model
+from tfjslab.formats.graph_model.writer import save_graph_model
 from tfjslab.passes.base import TARGETS
 from tfjslab.passes.registry import PASSES, run_passes
 

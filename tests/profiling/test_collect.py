@@ -16,7 +16,7 @@ from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.model import Model
 from tfjslab.profiling import collect
 from tfjslab.profiling.collect import profile_model
-from tfjslab.profiling.record import from_json, to_json
+from tfjslab.records.profile import from_json, to_json
 
 X = Port("x", "x", (None, 4), "float32")
 GRAPH = Graph(

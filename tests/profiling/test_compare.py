@@ -10,7 +10,7 @@ import pytest
 
 from tfjslab.base.errors import UsageError
 from tfjslab.profiling.compare import combine, diff, p_value, significant
-from tfjslab.profiling.record import Environment, KernelRecord, Phases, Profile, attribute
+from tfjslab.records.profile import Environment, KernelRecord, Phases, Profile, attribute
 
 CPU = Environment("3.11", "2.4", "some cpu", 2, "Linux", "cpu", "numpy 2.4", 1, "a clock")
 WASM = replace(CPU, backend="wasm-simd", engine="wasmtime 50")

@@ -11,7 +11,7 @@ import pytest
 
 from tfjslab.base.errors import UsageError
 from tfjslab.profiling.export import to_chrome_trace, to_dataframe
-from tfjslab.profiling.record import Environment, KernelRecord, Phases, Profile, attribute
+from tfjslab.records.profile import Environment, KernelRecord, Phases, Profile, attribute
 
 
 def kernel(node, ms, layer="", total=100):

@@ -9,7 +9,7 @@ import pytest
 import tfjslab.profiling as rooms
 from tfjslab.base.errors import InputError, UsageError
 from tfjslab.profiling.files import load, save
-from tfjslab.profiling.record import KernelRecord, Phases, Profile, to_json
+from tfjslab.records.profile import KernelRecord, Phases, Profile, to_json
 
 KERNEL = KernelRecord("Add", "a", 0.1, ((2, 3), ()), ((2, 3),), 24, 100, 1, 4, 6, fallback=False, times_ms=(0.1, 1 / 3))
 PROFILE = Profile((KERNEL,), 0.5, 0.4, 100, 0, 0, Phases(1.0, None, 2.0, (0.5,)), (0.5,), None, "net")

@@ -14,7 +14,7 @@ from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.model import Model
 from tfjslab.profiling.collect import profile_model
 from tfjslab.profiling.memory import AliveTensor, MemoryPoint, alive_at, alive_at_peak, timeline
-from tfjslab.profiling.record import KernelRecord, Profile
+from tfjslab.records.profile import KernelRecord, Profile
 
 W = np.ones((8, 8), np.float32)
 GRAPH = Graph(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tfjslab.backends.base import BufferLife
 from tfjslab.base.errors import InputError
 from tfjslab.profiling import reduce
-from tfjslab.profiling.record import (
+from tfjslab.records.profile import (
     Environment,
     KernelRecord,
     Phases,

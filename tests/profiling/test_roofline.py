@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from tfjslab.backends.ceilings import Ceilings
-from tfjslab.profiling.record import KernelRecord, Profile
 from tfjslab.profiling.reduce import roofline
+from tfjslab.records.profile import KernelRecord, Profile
 
 # 10 GFLOP/s; 100 GB/s up to 1 MB, 20 GB/s above.
 CEILINGS = Ceilings(2, 8e9, 10e9, 100e9, 60e9, 15e9, 20e9, 1_000_000, 500_000, 64_000_000)

@@ -1,6 +1,6 @@
 """Profiles with round numbers, so that heights of bars can be told in advance."""
 
-from tfjslab.profiling.record import Environment, KernelRecord, Profile, attribute
+from tfjslab.records.profile import Environment, KernelRecord, Profile, attribute
 
 
 def kernel(name, node, time_ms, *, layer="", fallback=False, flops=1_000_000, moved=500_000, nodes=()):

@@ -16,7 +16,7 @@ from tfjslab.bench.bench import bench_models
 from tfjslab.bench.settings import Settings
 from tfjslab.cli.app import main
 from tfjslab.lab import figures
-from tfjslab.profiling import words
+from tfjslab.profiling import captions as words
 from tfjslab.profiling.collect import profile_model
 from tfjslab.vis import charts
 

@@ -7,8 +7,8 @@ import pytest
 
 from tfjslab import zoo
 from tfjslab.base.errors import ModelError
+from tfjslab.formats.graph_model.writer import save_graph_model
 from tfjslab.formats.registry import read_model
-from tfjslab.formats.tfjs_graph_writer import save_graph_model
 from tfjslab.graph.verify import verify
 from tfjslab.model.model import Model
 from tfjslab.passes.registry import run_passes

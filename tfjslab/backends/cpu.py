@@ -13,11 +13,11 @@ import numpy as np
 
 from tfjslab.backends.base import Availability, Buffer, Plan, PlanInfo, Session
 from tfjslab.backends.host import check_promise, describe, lifetimes, live_at, lives, own_array, run_node
+from tfjslab.backends.kernels.memory_plan import plan_memory
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
-from tfjslab.memory_plan import plan_memory
 from tfjslab.ops.registry import Spec
 
 CLOCK_NAME = "time.perf_counter around each numpy call"

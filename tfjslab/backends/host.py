@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from tfjslab.backends.base import BufferLife, CommandInfo
+from tfjslab.backends.kernels.memory_plan import Lifetime
 from tfjslab.base.dtypes import Array, numpy_dtype, of_value
 from tfjslab.base.errors import BackendError, TfjslabError
 from tfjslab.graph.ir import Node
-from tfjslab.memory_plan import Lifetime
 from tfjslab.ops.registry import Spec, bytes_moved
 
 _NO_SPEC = Spec((), "")  # of a temporary

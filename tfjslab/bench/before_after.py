@@ -17,10 +17,10 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import UsageError
-from tfjslab.bench import tfjs
+from tfjslab.bench.benchmark_run import BenchmarkRun, begin, burst, result_of
 from tfjslab.bench.comparison import Ratio, difference, ratio_of_rounds
-from tfjslab.bench.lane import Lane, begin, burst, result_of
-from tfjslab.bench.peer import Peer
+from tfjslab.bench.peers import tfjs
+from tfjslab.bench.peers.process import Peer
 from tfjslab.bench.result import spread
 from tfjslab.bench.settings import Settings
 from tfjslab.model.inputs import by_name
@@ -102,15 +102,15 @@ class _Theirs:
 class _Ours:
     """One of our models."""
 
-    lane: Lane
+    bench_run: BenchmarkRun
     times: list[list[float]] = field(default_factory=list)
 
     def run(self, count: int, how: Settings) -> None:
         """One burst, likewise."""
-        self.lane.model.predict(self.lane.feeds)
-        before = len(self.lane.times)
-        burst(self.lane, count, how)
-        self.times.append(self.lane.times[before:])
+        self.bench_run.model.predict(self.bench_run.feeds)
+        before = len(self.bench_run.times)
+        burst(self.bench_run, count, how)
+        self.times.append(self.bench_run.times[before:])
 
 
 def before_after(
@@ -135,30 +135,30 @@ def before_after(
     settings.check()
     if rounds < 1:
         raise UsageError(f"rounds={rounds}; expected 1 or more")
-    lanes = [_Ours(Lane(f"{model.name}, {what}", model, x, None))
+    bench_runs = [_Ours(BenchmarkRun(f"{model.name}, {what}", model, x, None))
              for model, what in zip(ours, ("original", "optimized"), strict=True)]
     reason = ""
     with ExitStack() as stack:
-        for own in lanes:
-            begin(own.lane, settings)
-        peers = [_meet(stack, what, path, lanes[0].lane, settings, start)
+        for own in bench_runs:
+            begin(own.bench_run, settings)
+        peers = [_meet(stack, what, path, bench_runs[0].bench_run, settings, start)
                  for what, path in (("original", original), ("optimized", result))]
         try:
             for each in peers:
                 _warm(each, settings)
-            _take_turns(lanes, peers, settings, rounds)
+            _take_turns(bench_runs, peers, settings, rounds)
         except KeyboardInterrupt:
             reason = INTERRUPTED
-        return _told(lanes, peers, rounds, reason)
+        return _told(bench_runs, peers, rounds, reason)
 
 
-def _meet(stack: ExitStack, what: str, path: Path, lane: Lane, how: Settings, start: Start) -> _Theirs:
+def _meet(stack: ExitStack, what: str, path: Path, bench_run: BenchmarkRun, how: Settings, start: Start) -> _Theirs:
     """Start a peer, give it the model and its input, and take its answers."""
     how.progress(f"TensorFlow.js, {what}: load", 0, how.runs)
-    where = lane.model.backend
+    where = bench_run.model.backend
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfjslab-")))
     peer = stack.enter_context(start(where.name, where.threads))
-    feeds = {name: np.asarray(value) for name, value in by_name(lane.model.inputs, lane.feeds).items()}
+    feeds = {name: np.asarray(value) for name, value in by_name(bench_run.model.inputs, bench_run.feeds).items()}
     tfjs.load(peer, path, feeds, folder)
     return _Theirs(what, peer, tfjs.outputs(peer, folder), peer.ask("profile"))
 
@@ -171,29 +171,30 @@ def _warm(theirs: _Theirs, how: Settings) -> None:
         spent += max(sum(map(float, found)), WARM_MS / 1000)  # what takes no time must not go on for ever
 
 
-def _take_turns(lanes: Sequence[_Ours], peers: Sequence[_Theirs], how: Settings, rounds: int) -> None:
+def _take_turns(bench_runs: Sequence[_Ours], peers: Sequence[_Theirs], how: Settings, rounds: int) -> None:
     count = -(-how.runs // rounds)
     steady = replace(how, runs=count * rounds, budget_s=None)
-    sides: list[_Ours | _Theirs] = [*peers, *lanes]
+    sides: list[_Ours | _Theirs] = [*peers, *bench_runs]
     for i in range(rounds):
         how.progress("in turns", i, rounds)
         for side in sides if i % 2 == 0 else reversed(sides):
             side.run(count, steady)
 
 
-def _told(lanes: Sequence[_Ours], peers: Sequence[_Theirs], rounds: int, reason: str) -> BeforeAfter:
+def _told(bench_runs: Sequence[_Ours], peers: Sequence[_Theirs], rounds: int, reason: str) -> BeforeAfter:
     was, now = peers
-    before, after = lanes
-    facts, where = was.peer.hello, result_of(after.lane)
+    before, after = bench_runs
+    facts, where = was.peer.hello, result_of(after.bench_run)
     conditions = (
         f"TensorFlow.js {facts.get('version')} on {facts.get('runtime')}, {facts.get('backend')}, "
         f"{facts.get('threads')} thread(s), outputs read; ours on {where.backend}, {where.threads} thread(s), "
         f"{where.engine}; {rounds} rounds in turns"
     )
     return BeforeAfter(
-        (*(_peer_row(p) for p in peers), *(_own_row(o) for o in lanes)), ratio_of_rounds(now.times, was.times),
+        (*(_peer_row(p) for p in peers), *(_own_row(o) for o in bench_runs)), ratio_of_rounds(now.times, was.times),
         ratio_of_rounds(after.times, was.times), ratio_of_rounds(after.times, before.times),
-        difference(now.answers, was.answers), difference(_answers(after.lane), was.answers), conditions, rounds, reason,
+        difference(now.answers, was.answers), difference(_answers(after.bench_run), was.answers), conditions, rounds,
+        reason,
     )
 
 
@@ -205,11 +206,11 @@ def _peer_row(theirs: _Theirs) -> Runner:
 
 
 def _own_row(own: _Ours) -> Runner:
-    r = result_of(own.lane)
+    r = result_of(own.bench_run)
     return Runner("ours", r.model.rpartition(", ")[2], r.median_ms, r.iqr_ms, r.runs, r.peak_bytes, r.num_kernels)
 
 
-def _answers(lane: Lane) -> list[tuple[str, Array]]:
-    found = lane.model.predict(lane.feeds)
+def _answers(bench_run: BenchmarkRun) -> list[tuple[str, Array]]:
+    found = bench_run.model.predict(bench_run.feeds)
     values = found if isinstance(found, list) else [found]
-    return [(p.name, v) for p, v in zip(lane.model.outputs, values, strict=True)]
+    return [(p.name, v) for p, v in zip(bench_run.model.outputs, values, strict=True)]

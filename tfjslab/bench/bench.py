@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from tfjslab.base.progress import Progress, no_progress
-from tfjslab.bench.lane import Lane, begin, burst, is_done, result_of
+from tfjslab.bench.benchmark_run import BenchmarkRun, begin, burst, is_done, result_of
 from tfjslab.bench.result import BenchResult
 from tfjslab.bench.settings import Settings
 from tfjslab.model.subject import Clock, ModelSource, open_subject
@@ -47,7 +47,7 @@ def bench_models(
     """
     how = settings or Settings()
     how.check()
-    lanes: list[Lane] = []
+    bench_runs: list[BenchmarkRun] = []
     reason = ""
     with ExitStack() as stack:
         try:
@@ -55,17 +55,17 @@ def bench_models(
                 for backend in backends:
                     subject = stack.enter_context(open_subject(source, backend, threads, how.clock))
                     feeds = subject.model.sample() if x is None else x
-                    lanes.append(Lane(name or subject.model.name, subject.model, feeds, subject.load_ms))
-                    begin(lanes[-1], how)
-            _steady(lanes, how)
+                    bench_runs.append(BenchmarkRun(name or subject.model.name, subject.model, feeds, subject.load_ms))
+                    begin(bench_runs[-1], how)
+            _steady(bench_runs, how)
         except KeyboardInterrupt:
             reason = "interrupted"
-        return [result_of(lane, reason) for lane in lanes]
+        return [result_of(bench_run, reason) for bench_run in bench_runs]
 
 
-def _steady(lanes: Sequence[Lane], how: Settings) -> None:
-    """Rounds over all lanes until each has its runs or has used its budget."""
+def _steady(bench_runs: Sequence[BenchmarkRun], how: Settings) -> None:
+    """Rounds over all bench_runs until each has its runs or has used its budget."""
     count = -(-how.runs // ROUNDS)
-    while open_lanes := [lane for lane in lanes if not is_done(lane.times, how)]:
-        for lane in open_lanes:
-            burst(lane, min(count, how.runs - len(lane.times)), how)
+    while open_runs := [bench_run for bench_run in bench_runs if not is_done(bench_run.times, how)]:
+        for bench_run in open_runs:
+            burst(bench_run, min(count, how.runs - len(bench_run.times)), how)

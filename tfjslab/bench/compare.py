@@ -20,7 +20,7 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import UsageError
-from tfjslab.bench import tfjs
+from tfjslab.bench.benchmark_run import BenchmarkRun, begin, burst, result_of
 from tfjslab.bench.comparison import (
     Comparison,
     PeerResult,
@@ -31,8 +31,8 @@ from tfjslab.bench.comparison import (
     over,
     ratio_of_rounds,
 )
-from tfjslab.bench.lane import Lane, begin, burst, result_of
-from tfjslab.bench.peer import Peer, PeerError
+from tfjslab.bench.peers import tfjs
+from tfjslab.bench.peers.process import Peer, PeerError
 from tfjslab.bench.result import spread
 from tfjslab.bench.settings import Settings
 from tfjslab.model.inputs import by_name
@@ -50,9 +50,9 @@ Start = Callable[[str, int], Peer]
 
 @dataclass
 class _Ours:
-    """One of our models: its lane, its times by round, and how far its outputs are from the peer's."""
+    """One of our models: its bench_run, its times by round, and how far its outputs are from the peer's."""
 
-    lane: Lane
+    bench_run: BenchmarkRun
     rounds: list[list[float]] = field(default_factory=list)
     apart: float | None = None
 
@@ -71,9 +71,9 @@ class _Match:
     reason: str = ""
 
     @property
-    def first(self) -> Lane:
-        """The lane that tells which inputs and which backend."""
-        return self.ours[0].lane
+    def first(self) -> BenchmarkRun:
+        """The bench_run that tells which inputs and which backend."""
+        return self.ours[0].bench_run
 
 
 def compare_models(
@@ -112,7 +112,7 @@ def compare_variants(
     a model, which is written to a file for the peer. One result for each variant, in order.
     """
     _check(settings, rounds)
-    return _play([Lane(name, model, x, None) for name, model in variants], source, settings, start, rounds)
+    return _play([BenchmarkRun(name, model, x, None) for name, model in variants], source, settings, start, rounds)
 
 
 def _check(settings: Settings, rounds: int) -> None:
@@ -128,39 +128,39 @@ def _compare(
     name, source, x = given
     with open_subject(source, backend, threads, how.clock) as subject:
         model = subject.model
-        lane = Lane(name or model.name, model, model.sample() if x is None else x, subject.load_ms)
-        return _play([lane], source, how, start, rounds)[0]
+        bench_run = BenchmarkRun(name or model.name, model, model.sample() if x is None else x, subject.load_ms)
+        return _play([bench_run], source, how, start, rounds)[0]
 
 
 def _play(
-    lanes: Sequence[Lane], source: ModelSource, how: Settings, start: Start, rounds: int,
+    bench_runs: Sequence[BenchmarkRun], source: ModelSource, how: Settings, start: Start, rounds: int,
 ) -> list[Comparison]:
     """Start all sides, let them take turns, and tell what was measured, also when Ctrl-C ends it early."""
-    reason, match = "", _Match([_Ours(lane) for lane in lanes])
+    reason, match = "", _Match([_Ours(bench_run) for bench_run in bench_runs])
     with ExitStack() as stack:
         try:
-            for lane in lanes:
-                begin(lane, how)
+            for bench_run in bench_runs:
+                begin(bench_run, how)
             _meet(stack, match, source, how, start)
             _take_turns(match, how, rounds)
         except KeyboardInterrupt:
             reason = INTERRUPTED
-        return [Comparison(result_of(o.lane, reason), _peer_result(match, o, reason)) for o in match.ours]
+        return [Comparison(result_of(o.bench_run, reason), _peer_result(match, o, reason)) for o in match.ours]
 
 
 def _meet(stack: ExitStack, match: _Match, source: ModelSource, how: Settings, start: Start) -> None:
     """Start the peer, give it the model, compare answers, warm it up."""
-    lane, where = match.first, match.first.model.backend
+    bench_run, where = match.first, match.first.model.backend
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfjslab-")))
-    how.progress(f"{lane.label}: TensorFlow.js", 0, how.runs)
+    how.progress(f"{bench_run.label}: TensorFlow.js", 0, how.runs)
     with _noting(match):
         peer = stack.enter_context(start(where.name, where.threads))
         match.facts = peer.hello
-        feeds = {name: np.asarray(value) for name, value in by_name(lane.model.inputs, lane.feeds).items()}
-        match.loaded = tfjs.load(peer, _model_file(lane.model, source, folder), feeds, folder)
+        feeds = {name: np.asarray(value) for name, value in by_name(bench_run.model.inputs, bench_run.feeds).items()}
+        match.loaded = tfjs.load(peer, _model_file(bench_run.model, source, folder), feeds, folder)
         theirs = tfjs.outputs(peer, folder)
         for ours in match.ours:
-            ours.apart = difference(_answers(ours.lane), theirs)
+            ours.apart = difference(_answers(ours.bench_run), theirs)
         match.profile = peer.ask("profile")
         _warm(match, peer, how.warmup)
         match.peer = peer
@@ -193,11 +193,11 @@ def _model_file(model: Model, source: ModelSource, folder: Path) -> Path:
     return original.save(folder / "model") / MODEL_FILE
 
 
-def _answers(lane: Lane) -> list[tuple[str, Array]]:
+def _answers(bench_run: BenchmarkRun) -> list[tuple[str, Array]]:
     """Our outputs with their names."""
-    found = lane.model.predict(lane.feeds)
+    found = bench_run.model.predict(bench_run.feeds)
     values = found if isinstance(found, list) else [found]
-    return [(p.name, v) for p, v in zip(lane.model.outputs, values, strict=True)]
+    return [(p.name, v) for p, v in zip(bench_run.model.outputs, values, strict=True)]
 
 
 def _times(peer: Peer, count: int) -> list[float]:
@@ -222,11 +222,11 @@ def _take_turns(match: _Match, how: Settings, rounds: int) -> None:
 
 def _turn(ours: _Ours, count: int, how: Settings) -> None:
     """One of our models' runs of one round."""
-    lane = ours.lane
-    lane.model.predict(lane.feeds)
-    before = len(lane.times)
-    burst(lane, count, how)
-    ours.rounds.append(lane.times[before:])
+    bench_run = ours.bench_run
+    bench_run.model.predict(bench_run.feeds)
+    before = len(bench_run.times)
+    burst(bench_run, count, how)
+    ours.rounds.append(bench_run.times[before:])
 
 
 def _runs_a_round(match: _Match, how: Settings, rounds: int) -> int:
@@ -237,7 +237,7 @@ def _runs_a_round(match: _Match, how: Settings, rounds: int) -> int:
     slowest_ms = 0.0
     for ours in match.ours:
         before = how.clock()
-        ours.lane.model.predict(ours.lane.feeds)
+        ours.bench_run.model.predict(ours.bench_run.feeds)
         slowest_ms = max(slowest_ms, (how.clock() - before) * 1e3)
     if match.peer is not None:
         with _noting(match):
@@ -248,7 +248,7 @@ def _runs_a_round(match: _Match, how: Settings, rounds: int) -> int:
 
 
 def _peer_result(match: _Match, ours: _Ours, reason: str) -> PeerResult:
-    lane, facts, loaded, profile = ours.lane, match.facts, match.loaded, match.profile
+    bench_run, facts, loaded, profile = ours.bench_run, match.facts, match.loaded, match.profile
     s = spread([t for r in match.theirs for t in r])
     ratio = ratio_of_rounds(ours.rounds, match.theirs)
     intermediate = less(profile.get("peak_bytes"), profile.get("bytes_before"))
@@ -260,9 +260,10 @@ def _peer_result(match: _Match, ours: _Ours, reason: str) -> PeerResult:
         ratio_min=ratio.least if ratio else None, ratio_max=ratio.most if ratio else None,
         rounds_ms=medians_of_rounds(ours.rounds, match.theirs),
         load_first_ratio=over(
-            added(loaded.get("load_ms"), loaded.get("first_ms")), added(lane.load_ms, lane.compile_ms, lane.first_ms),
+            added(loaded.get("load_ms"), loaded.get("first_ms")),
+            added(bench_run.load_ms, bench_run.compile_ms, bench_run.first_ms),
         ),
         peak_bytes=profile.get("peak_bytes"), weight_bytes=loaded.get("weight_bytes"), intermediate_bytes=intermediate,
-        intermediate_ratio=over(intermediate, lane.arena_bytes), num_kernels=profile.get("num_kernels"),
+        intermediate_ratio=over(intermediate, bench_run.arena_bytes), num_kernels=profile.get("num_kernels"),
         difference=ours.apart, reason=match.reason or reason,
     )

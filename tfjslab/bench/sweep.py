@@ -15,7 +15,7 @@ from tfjslab.bench.bench import ROUNDS, bench_models
 from tfjslab.bench.comparison import Ratio, over, ratio_of_rounds
 from tfjslab.bench.result import BenchResult
 from tfjslab.bench.settings import Settings
-from tfjslab.bench.trade import (
+from tfjslab.bench.sweep_result import (
     BASELINE,
     NOISE,
     SAME,
@@ -23,7 +23,7 @@ from tfjslab.bench.trade import (
     WORSE,
     Refusal,
     Sweep,
-    Trade,
+    SweepRow,
     cost_field,
     passes,
     recommend,
@@ -33,9 +33,9 @@ from tfjslab.bench.trade import (
 from tfjslab.evaluation.evaluate import evaluate, samples_of
 from tfjslab.evaluation.result import Evaluation
 from tfjslab.model.model import Model
-from tfjslab.model.quantize import INT8, KINDS, quantize
 from tfjslab.passes.registry import run_passes
 from tfjslab.quantization.calibrate import METHODS
+from tfjslab.quantizer.quantize import INT8, KINDS, quantize
 
 OPTIMIZED = "optimized"
 SETTINGS = (OPTIMIZED, *KINDS)
@@ -141,7 +141,7 @@ def _table(
     refused: tuple[Refusal, ...], max_drop: float, goal: str,
 ) -> Sweep:
     first = measured[0]
-    rows = [_trade(*row, made[0], first) for row in zip(made, judged, measured, strict=False)]
+    rows = [_sweep_row(*row, made[0], first) for row in zip(made, judged, measured, strict=False)]
     measure = _measure(judged)
     rows = [replace(r, accuracy=SAME if i == 0 or passes(measure, r, max_drop) else WORSE) for i, r in enumerate(rows)]
     conditions = (f"{first.backend}, {counted(first.threads, 'thread')}, {first.engine}; medians of {first.runs} runs "
@@ -165,13 +165,13 @@ def _agreement(found: Evaluation) -> float | None:
     return min(told, default=None)
 
 
-def _trade(made: _Made, judged: Evaluation, measured: BenchResult, base: _Made, first: BenchResult) -> Trade:
+def _sweep_row(made: _Made, judged: Evaluation, measured: BenchResult, base: _Made, first: BenchResult) -> SweepRow:
     size_x = base.weight_bytes / max(made.weight_bytes, 1)
     memory_x = over(first.peak_bytes, measured.peak_bytes)
     speed = Ratio(1, 1, 1) if made is base else ratio_of_rounds(_rounds(measured), _rounds(first))
     low, high = (float(v) for v in np.percentile(measured.times_ms, [25, 75])) if measured.times_ms else (None, None)
     top, paired = next((t for t in judged.top if t.k == 1), None), judged.paired
-    return Trade(
+    return SweepRow(
         made.setting, made.weight_bytes, measured.peak_bytes, measured.median_ms, low, high, size_x, memory_x,
         speed_x=speed.median if speed else None, speed_low=speed.least if speed else None,
         speed_high=speed.most if speed else None, top1=top.accuracy if top else None,

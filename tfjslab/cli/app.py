@@ -8,12 +8,24 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from tfjslab.arguments import Parser, use_adapter
 from tfjslab.base.errors import TfjslabError
 from tfjslab.base.version import __version__
-from tfjslab.cli import backends, bench, evaluate, inspect, lab, main_job, optimize, profile, quantize, run, sweep
 from tfjslab.cli.command import INTERRUPTED, Command
+from tfjslab.cli.commands import (
+    backends,
+    bench,
+    evaluate,
+    inspect,
+    lab,
+    main_job,
+    optimize,
+    profile,
+    quantize,
+    run,
+    sweep,
+)
 from tfjslab.cli.output import emit, one_line_warnings, tell
-from tfjslab.profiling.options import Parser, use_adapter
 
 COMMANDS: tuple[Command, ...] = (
     run.COMMAND, bench.COMMAND, profile.COMMAND, inspect.COMMAND, optimize.COMMAND, quantize.COMMAND,

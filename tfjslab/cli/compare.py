@@ -9,21 +9,21 @@ from functools import partial
 
 from rich.console import Console
 
+from tfjslab import arguments as options
 from tfjslab import zoo
 from tfjslab.backends import registry
 from tfjslab.base.errors import UsageError
 from tfjslab.base.text import NOTHING, ms, scaled, times
 from tfjslab.bench.compare import INTERRUPTED, ROUNDS, compare_models
 from tfjslab.bench.comparison import Comparison, PeerResult, added
-from tfjslab.bench.peer import PeerError
+from tfjslab.bench.peers.process import PeerError
+from tfjslab.bench.peers.tfjs import PEERS_VARIABLE, VARIANTS, check_backend, find_peers, start_tfjs
 from tfjslab.bench.settings import Settings
-from tfjslab.bench.tfjs import PEERS_VARIABLE, VARIANTS, check_backend, find_peers, start_tfjs
 from tfjslab.cli import command
 from tfjslab.cli.feeds import sampled_for
 from tfjslab.cli.models import loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
-from tfjslab.profiling import options
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -16,9 +16,9 @@ from tfjslab.base.text import ms, scaled
 from tfjslab.bench import bench_models
 from tfjslab.bench.compare import ROUNDS, compare_variants
 from tfjslab.bench.comparison import ratio_between
+from tfjslab.bench.peers.tfjs import check_backend, find_peers, start_tfjs
 from tfjslab.bench.result import BenchResult
 from tfjslab.bench.settings import Settings
-from tfjslab.bench.tfjs import check_backend, find_peers, start_tfjs
 from tfjslab.cli.output import print_table
 from tfjslab.formats.weight_writer import QUANTIZATIONS
 from tfjslab.model.model import Model

@@ -20,8 +20,8 @@ from tfjslab.cli.models import loader
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
 from tfjslab.profiling.collect import profile_model
-from tfjslab.profiling.record import Profile
 from tfjslab.profiling.reduce import Roofline, RoofRow, roofline
+from tfjslab.records.profile import Profile
 
 
 @dataclass(frozen=True)

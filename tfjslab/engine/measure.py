@@ -13,7 +13,7 @@ from tfjslab.backends import registry
 from tfjslab.base.errors import UsageError
 from tfjslab.engine.recorder import KernelRecorder
 from tfjslab.engine.state import STATE
-from tfjslab.profiling.record import Environment, KernelRecord, attribute
+from tfjslab.records.profile import Environment, KernelRecord, attribute
 
 Clock = Callable[[], float]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tfjslab.backends.base import Backend, CommandInfo
 from tfjslab.backends.host import Live
 from tfjslab.engine.state import STATE
-from tfjslab.profiling.record import Environment, KernelRecord, stamp_environment
+from tfjslab.records.profile import Environment, KernelRecord, stamp_environment
 
 CLOCK_NAME = "time.perf_counter"
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfjslab.base.errors import ModelError, UsageError, did_you_mean
-from tfjslab.formats import tfjs_graph, tfjs_layers
 from tfjslab.formats.document import Document, open_document
+from tfjslab.formats.graph_model import reader as tfjs_graph
+from tfjslab.formats.graph_model.writer import save_graph_model
+from tfjslab.formats.layers_model import reader as tfjs_layers
 from tfjslab.formats.sources import Progress, no_progress, open_source
-from tfjslab.formats.tfjs_graph_writer import save_graph_model
 from tfjslab.graph.ir import Graph
 
 

@@ -23,9 +23,9 @@ from tfjslab.lab.session import LabRun, RunSettings, Session, Snapshot
 from tfjslab.lab.uploads import Uploads
 from tfjslab.lab.view import PATH, UPLOAD, View
 from tfjslab.model.model import Model
-from tfjslab.model.quantize import KINDS
 from tfjslab.model.subject import Clock, ModelSource
-from tfjslab.profiling.words import totals
+from tfjslab.profiling.captions import totals
+from tfjslab.quantizer.quantize import KINDS
 
 
 class Lab:

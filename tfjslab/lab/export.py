@@ -19,8 +19,8 @@ from tfjslab.lab.figures import conditions
 from tfjslab.lab.panels import PANELS, compare, note
 from tfjslab.lab.session import LabRun, Session, write_text
 from tfjslab.lab.style import CSS
-from tfjslab.profiling import record
-from tfjslab.profiling.words import place
+from tfjslab.profiling.captions import place
+from tfjslab.records import profile as record
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tfjslab.base.text import NOTHING, count, counted, ms
 from tfjslab.bench.result import BenchResult
-from tfjslab.profiling.record import Profile
+from tfjslab.records.profile import Profile
 
 Value = Callable[[BenchResult, Profile | None], str]
 

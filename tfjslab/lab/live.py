@@ -15,8 +15,8 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.text import counted, ms, scaled
-from tfjslab.profiling.record import Profile
 from tfjslab.profiling.reduce import by_kernel
+from tfjslab.records.profile import Profile
 
 WIDTH, HEIGHT = 400, 100  # of the drawing's own coordinates; the browser stretches them
 MOST_POINTS = 120  # of a line: more than this cannot be told apart

@@ -10,7 +10,7 @@ from tfjslab.base.text import percent
 from tfjslab.bench.result import BenchResult
 from tfjslab.lab.figures import conditions, texts
 from tfjslab.lab.session import Snapshot
-from tfjslab.profiling.record import Profile
+from tfjslab.records.profile import Profile
 
 
 def progress(snapshot: Snapshot) -> str:

@@ -14,10 +14,10 @@ from tfjslab.graph.ir import Graph
 from tfjslab.lab.live import EMPTY
 from tfjslab.lab.session import LabRun
 from tfjslab.profiling import reduce
+from tfjslab.profiling.captions import totals
 from tfjslab.profiling.memory import alive_at_peak, timeline
-from tfjslab.profiling.record import KernelRecord, Profile
 from tfjslab.profiling.reduce import Row, by_layer, by_node
-from tfjslab.profiling.words import totals
+from tfjslab.records.profile import KernelRecord, Profile
 
 MOST_ROWS = 400  # a page with more is slow, and nobody reads it; the JSON has all
 NO_PROFILE = EMPTY.format("press Run to measure; this shows the run that was measured last")

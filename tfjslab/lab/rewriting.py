@@ -12,12 +12,12 @@ from tfjslab.base.text import NOTHING, counted, percent, scaled
 from tfjslab.evaluation.evaluate import evaluate, samples_of
 from tfjslab.evaluation.result import Evaluation, decibels, figure
 from tfjslab.model.model import Model
-from tfjslab.model.quantize import INT8, quantize
 from tfjslab.model.summary import overview
 from tfjslab.optimizer import OptimizeReport, optimize
 from tfjslab.passes.registry import PASSES
 from tfjslab.quantization.generate import generated_inputs
 from tfjslab.quantization.report import QuantizationReport
+from tfjslab.quantizer.quantize import INT8, quantize
 
 GENERATED = 8  # inputs for calibration, where nobody gave any
 MOST_COMPARED = 64  # of the samples that somebody gave

@@ -19,9 +19,9 @@ from tfjslab.base.plain import from_plain, to_plain
 from tfjslab.base.text import counted
 from tfjslab.bench.result import BenchResult
 from tfjslab.lab.rewriting import Rewrite, variant
-from tfjslab.model.quantize import KINDS
 from tfjslab.passes.registry import chosen
-from tfjslab.profiling.record import Profile
+from tfjslab.quantizer.quantize import KINDS
+from tfjslab.records.profile import Profile
 
 FORMAT = "tfjslab-session"
 VERSION = 1

@@ -12,8 +12,8 @@ from tfjslab.lab import markup
 from tfjslab.lab.live import TITLES
 from tfjslab.lab.panels import PANELS, Column, kernel_columns
 from tfjslab.lab.style import CSS
-from tfjslab.model.quantize import KINDS
 from tfjslab.passes.registry import PASSES
+from tfjslab.quantizer.quantize import KINDS
 
 NO_KIND = "no quantizing"
 PATH, UPLOAD = "path or URL ...", "upload ..."

@@ -19,7 +19,7 @@ import numpy as np
 from tfjslab import zoo
 from tfjslab.base.errors import TfjslabError, UsageError
 from tfjslab.bench.bench import ROUNDS
-from tfjslab.bench.lane import Lane, begin, burst, is_done, result_of
+from tfjslab.bench.benchmark_run import BenchmarkRun, begin, burst, is_done, result_of
 from tfjslab.bench.result import BenchResult
 from tfjslab.bench.settings import Settings
 from tfjslab.graph.ir import Graph
@@ -28,7 +28,7 @@ from tfjslab.lab.session import BUSY, RunSettings, Snapshot
 from tfjslab.model.model import Model
 from tfjslab.model.subject import Clock, ModelSource, Subject, open_subject
 from tfjslab.profiling.collect import median_run, profile_model
-from tfjslab.profiling.record import Phases, Profile
+from tfjslab.records.profile import Phases, Profile
 
 UPDATES_PER_S = 10
 MOST_SHARE = 0.04  # of the time goes into showing; on a machine that is slow at it, updates come less often
@@ -74,7 +74,7 @@ class _Stop(Exception):  # noqa: N818 - no error: it leads out of loading and co
 class _Seen:
     """What the run has come to so far."""
 
-    lane: Lane | None = None  # while its model is loaded
+    bench_run: BenchmarkRun | None = None  # while its model is loaded
     result: BenchResult | None = None  # once the model is gone
     profiles: deque[Profile] = field(default_factory=lambda: deque(maxlen=MOST_PROFILES))
     profile: Profile | None = None  # the median one of them
@@ -167,12 +167,12 @@ class Job:
             feeds = feeds_for(subject.model, s.batch)
             model = self._rewritten(subject, made)
             self._seen.graph = weightless(model.graph)
-            lane = self._seen.lane = Lane(model.name, model, feeds, subject.load_ms)
+            bench_run = self._seen.bench_run = BenchmarkRun(model.name, model, feeds, subject.load_ms)
             try:
-                self._rounds(lane, how)
+                self._rounds(bench_run, how)
             finally:
                 with self._lock:
-                    self._seen.result, self._seen.lane = result_of(lane), None
+                    self._seen.result, self._seen.bench_run = result_of(bench_run), None
 
     def _rewritten(self, subject: Subject, made: ExitStack) -> Model:
         """The model that is measured: what the switches make of the one that was loaded, under a name that says so.
@@ -193,12 +193,12 @@ class Job:
         self._check()
         self._show("rewriting", what, done, total)
 
-    def _rounds(self, lane: Lane, how: Settings) -> None:
-        begin(lane, how)
-        self._profile(lane)
-        while not is_done(lane.times, how):
-            burst(lane, round_length(lane.times, how.runs), how)
-            self._profile(lane)
+    def _rounds(self, bench_run: BenchmarkRun, how: Settings) -> None:
+        begin(bench_run, how)
+        self._profile(bench_run)
+        while not is_done(bench_run.times, how):
+            burst(bench_run, round_length(bench_run.times, how.runs), how)
+            self._profile(bench_run)
 
     def _open(self, backend: str | None, threads: int | None) -> Model:
         s = self.settings
@@ -227,13 +227,14 @@ class Job:
         if self._stop.is_set():
             raise _Stop
 
-    def _profile(self, lane: Lane) -> None:
+    def _profile(self, bench_run: BenchmarkRun) -> None:
         self._check()
         runs = 1 if self._seen.profiles else FIRST_PROFILE
-        self._seen.profiles.append(profile_model(lane.model, lane.feeds, runs=runs, warmup=0, clock=self._clock))
+        model, feeds = bench_run.model, bench_run.feeds
+        self._seen.profiles.append(profile_model(model, feeds, runs=runs, warmup=0, clock=self._clock))
         self._seen.profile = median_run(list(self._seen.profiles))
         if len(self._seen.profiles) == 1 or self._throttle.due():
-            self._show("running", "", len(lane.times), self.settings.runs)
+            self._show("running", "", len(bench_run.times), self.settings.runs)
 
     def _show(self, phase: str, message: str, done: int, total: int) -> None:
         """Publish, unless the run has ended for its reader."""
@@ -264,8 +265,8 @@ class Job:
         return Snapshot(phase, message, done, total, self.settings, result, self._chosen(result), share)
 
     def _result(self, reason: str) -> BenchResult | None:
-        lane, ended = self._seen.lane, self._seen.result
-        found = ended if lane is None else result_of(lane)
+        bench_run, ended = self._seen.bench_run, self._seen.result
+        found = ended if bench_run is None else result_of(bench_run)
         return replace(found, reason=reason) if found is not None else None
 
     def _chosen(self, result: BenchResult | None) -> Profile | None:

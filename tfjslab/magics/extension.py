@@ -13,6 +13,7 @@ from IPython.core import error
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import needs_local_scope, no_var_expand
 
+from tfjslab.arguments import use_adapter
 from tfjslab.backends import registry
 from tfjslab.base.errors import TfjslabError, UsageError
 from tfjslab.base.tables import Report
@@ -22,7 +23,6 @@ from tfjslab.magics.line import Request, backend_parser, read_request
 from tfjslab.magics.measure import measure
 from tfjslab.magics.result import Comparison, ProfileResult, result_of
 from tfjslab.magics.views import BackendsView, MemoryView
-from tfjslab.profiling.options import use_adapter
 
 Result = ProfileResult | Comparison
 _PROFILE = "tfprofile"

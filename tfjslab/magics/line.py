@@ -7,9 +7,9 @@ import re
 import shlex
 from dataclasses import dataclass
 
+from tfjslab import arguments as options
+from tfjslab.arguments import DEFAULT_RUNS, DEFAULT_WARMUP
 from tfjslab.base.errors import UsageError
-from tfjslab.profiling import options
-from tfjslab.profiling.options import DEFAULT_RUNS, DEFAULT_WARMUP
 
 # A word as a shell sees it: quotes keep spaces together.
 _WORD = re.compile(r"""(?:"[^"]*"|'[^']*'|\S)+""")

@@ -11,8 +11,9 @@ from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.base.tables import Report, Table, as_html
 from tfjslab.base.text import count, counted, ms, percent, rate, scaled, tail, times
 from tfjslab.bench.result import BenchResult, ratios, spread
-from tfjslab.profiling import export, memory, reduce, words
-from tfjslab.profiling.record import KernelRecord, Profile, to_json
+from tfjslab.profiling import captions as words
+from tfjslab.profiling import export, memory, reduce
+from tfjslab.records.profile import KernelRecord, Profile, to_json
 
 TOP = 15  # rows before the rest is folded away
 _NAME_WIDTH = 48

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from tfjslab.arguments import DEFAULT_RUNS, DEFAULT_WARMUP
 from tfjslab.backends import registry
 from tfjslab.base.errors import UsageError
 from tfjslab.engine.measure import ProfileInfo
@@ -14,8 +15,7 @@ from tfjslab.engine.recorder import KernelRecorder, environment_of
 from tfjslab.engine.state import STATE
 from tfjslab.model.model import Model
 from tfjslab.model.subject import Clock, ModelSource, open_subject
-from tfjslab.profiling.options import DEFAULT_RUNS, DEFAULT_WARMUP
-from tfjslab.profiling.record import KernelRecord, Phases, Profile, attribute
+from tfjslab.records.profile import KernelRecord, Phases, Profile, attribute
 
 
 def profile_model(

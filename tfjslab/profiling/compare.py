@@ -12,7 +12,7 @@ import numpy as np
 from tfjslab.base.errors import UsageError
 from tfjslab.base.tables import Report, Table
 from tfjslab.base.text import NOTHING, counted, ms, percent, scaled, times
-from tfjslab.profiling.record import KernelRecord, Profile
+from tfjslab.records.profile import KernelRecord, Profile
 
 # Runs of one process are alike in more than what is measured, so the bar is higher than the usual 0.05.
 SIGNIFICANT_P = 0.01

@@ -10,7 +10,7 @@ from typing import Any
 
 from tfjslab.base.errors import UsageError
 from tfjslab.profiling.memory import timeline
-from tfjslab.profiling.record import KernelRecord, Profile
+from tfjslab.records.profile import KernelRecord, Profile
 
 _PROCESS, _PHASES, _COUNTERS = 1, 1, 0
 Event = dict[str, Any]

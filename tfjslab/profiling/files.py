@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tfjslab.base.errors import InputError, UsageError
-from tfjslab.profiling.record import Profile, from_json, to_json
+from tfjslab.records.profile import Profile, from_json, to_json
 
 
 def save(profile: Profile, path: str | os.PathLike[str]) -> Path:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tfjslab.base.errors import InputError
 from tfjslab.base.tables import Report, Table
 from tfjslab.base.text import counted, percent, scaled, shape
-from tfjslab.profiling.record import KernelRecord, Profile
+from tfjslab.records.profile import KernelRecord, Profile
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tfjslab.backends.ceilings import Ceilings
-from tfjslab.profiling.record import KernelRecord, Profile
+from tfjslab.records.profile import KernelRecord, Profile
 
 _NOISE = 0.05  # of two measurements, held against each other
 

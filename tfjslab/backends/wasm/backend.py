@@ -10,10 +10,10 @@ from collections.abc import Callable
 from tfjslab.backends.base import Availability
 from tfjslab.backends.ceilings import Ceilings
 from tfjslab.backends.wasm.ceilings import measure_ceilings
-from tfjslab.backends.wasm.emit import SCALAR, SIMD
-from tfjslab.backends.wasm.engine import ENGINE_NAME, engine
+from tfjslab.backends.wasm.run.engine import ENGINE_NAME, engine
 from tfjslab.backends.wasm.session import WasmSession
-from tfjslab.backends.wasm.templates import sources_digest
+from tfjslab.backends.wasm.text.emit import SCALAR, SIMD
+from tfjslab.backends.wasm.text.templates import sources_digest
 
 _LANES = {"plain": SCALAR, "simd": SIMD, "threads": SIMD}
 _COUNTERS = ("plans", "buffers", "heap_bytes", "heap_reserved_bytes", "threads")

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, field
 
-from tfjslab.backends.strides import collapse
-from tfjslab.backends.wasm.emit import Lanes
-from tfjslab.backends.wasm.layouts import Layout, pitch, plane_floats
-from tfjslab.backends.wasm.packing import Block, Packing, as_it_is
-from tfjslab.backends.wasm.templates import Kernel, kernel
+from tfjslab.backends.kernels.memory_plan import Lifetime
+from tfjslab.backends.kernels.strides import collapse
+from tfjslab.backends.wasm.text.emit import Lanes
+from tfjslab.backends.wasm.text.layouts import Layout, pitch, plane_floats
+from tfjslab.backends.wasm.text.packing import Block, Packing, as_it_is
+from tfjslab.backends.wasm.text.templates import Kernel, kernel
 from tfjslab.backends.wasm.tuning import Tile, Trial, tuner
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import MAX_FOLDED_ELEMENTS, Specialized
-from tfjslab.memory_plan import Lifetime
 from tfjslab.ops.expr import X
 from tfjslab.ops.registry import Spec
 from tfjslab.passes.fusion import Group

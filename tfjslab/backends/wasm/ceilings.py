@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfjslab.backends.ceilings import Ceilings, thread_clock
-from tfjslab.backends.wasm.emit import SIMD, Lanes
-from tfjslab.backends.wasm.engine import Instance
-from tfjslab.backends.wasm.heap import Heap
-from tfjslab.backends.wasm.templates import Kernel, kernel
+from tfjslab.backends.wasm.run.engine import Instance
+from tfjslab.backends.wasm.run.heap import Heap
+from tfjslab.backends.wasm.text.emit import SIMD, Lanes
+from tfjslab.backends.wasm.text.templates import Kernel, kernel
 from tfjslab.backends.wasm.tuning import Tile, single_module
 from tfjslab.base.errors import BackendError
 from tfjslab.base.machine import cache_sizes

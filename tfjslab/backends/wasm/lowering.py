@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tfjslab.backends.kernel_table import Specs
-from tfjslab.backends.operands import epilogue_reads
+from tfjslab.backends.kernels.operands import epilogue_reads
+from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.wasm import lower as _families  # noqa: F401 - fills the table
 from tfjslab.backends.wasm.builder import Builder
 from tfjslab.backends.wasm.lower.elementwise import lower_chain

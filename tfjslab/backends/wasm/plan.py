@@ -14,9 +14,9 @@ from tfjslab.backends.base import Buffer, Described, PlanInfo
 from tfjslab.backends.host import run_node
 from tfjslab.backends.wasm import plan_cache
 from tfjslab.backends.wasm.builder import HostStep, Place
-from tfjslab.backends.wasm.engine import Instance, Module, cached_module, find_module
-from tfjslab.backends.wasm.lowered import Lowered, lower
-from tfjslab.backends.wasm.program import ARENA, BARRIER, SCRATCH, STAMPS, WAKE, Segment, first_slot
+from tfjslab.backends.wasm.executable import Lowered, lower
+from tfjslab.backends.wasm.run.engine import Instance, Module, cached_module, find_module
+from tfjslab.backends.wasm.text.program import ARENA, BARRIER, SCRATCH, STAMPS, WAKE, Segment, first_slot
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.specialize import Specialized

@@ -3,7 +3,7 @@
 The key is a digest of all that lowering looks at: the graph with its attributes, shapes and small constants (shape
 arithmetic and folding read those), the outputs, the variant and its threads, the code that lowers and the machine.
 Large weights are not part of it: what was lowered by looking into them is not kept. The entry is JSON, never code; how
-constants are laid out is told by name (``tfjslab.backends.wasm.packing``). What cannot be read is lowered again.
+constants are laid out is told by name (``tfjslab.backends.wasm.text.packing``). What cannot be read is lowered again.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ import numpy as np
 from tfjslab.backends.base import BufferLife, CommandInfo
 from tfjslab.backends.registry import env
 from tfjslab.backends.wasm.builder import Constant, HostStep, Place
-from tfjslab.backends.wasm.engine import ENGINE_NAME
-from tfjslab.backends.wasm.lowered import Lowered
-from tfjslab.backends.wasm.module_cache import read_entry, write_entry
-from tfjslab.backends.wasm.packing import PACKERS, Packing
-from tfjslab.backends.wasm.program import Segment
-from tfjslab.backends.wasm.templates import sources_digest
+from tfjslab.backends.wasm.executable import Lowered
+from tfjslab.backends.wasm.run.engine import ENGINE_NAME
+from tfjslab.backends.wasm.run.module_cache import read_entry, write_entry
+from tfjslab.backends.wasm.text.packing import PACKERS, Packing
+from tfjslab.backends.wasm.text.program import Segment
+from tfjslab.backends.wasm.text.templates import sources_digest
 from tfjslab.backends.wasm.tuning import Tile, tuner
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
@@ -52,9 +52,8 @@ _LOWER_FLOORS = ("base", "ops", "graph", "passes", "backends")
 def _code_digest() -> str:
     """Digest of the code on whose account a graph is lowered one way or another."""
     digest = hashlib.sha256(f"{__version__} {sources_digest()}".encode())
-    paths = [p for floor in _LOWER_FLOORS for p in (_ROOT / floor).iterdir() if p.suffix == ".py"]
-    for path in sorted([*paths, _ROOT / "memory_plan.py"]):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for path in sorted(p for floor in _LOWER_FLOORS for p in (_ROOT / floor).rglob("*.py")):
+        digest.update(path.relative_to(_ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 

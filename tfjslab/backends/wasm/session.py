@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from tfjslab.backends.base import Buffer, Plan
 from tfjslab.backends.wasm.builder import Constant
-from tfjslab.backends.wasm.heap import Heap
 from tfjslab.backends.wasm.plan import WasmPlan
-from tfjslab.backends.wasm.workers import Workers
+from tfjslab.backends.wasm.run.heap import Heap
+from tfjslab.backends.wasm.run.workers import Workers
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.specialize import Specialized

@@ -26,10 +26,10 @@ from typing import Any
 import numpy as np
 
 from tfjslab.backends.registry import env
-from tfjslab.backends.wasm.emit import Lanes
-from tfjslab.backends.wasm.engine import ENGINE_NAME, Instance, compile_text
-from tfjslab.backends.wasm.heap import Heap
-from tfjslab.backends.wasm.templates import Kernel, functions, name_function, sources_digest
+from tfjslab.backends.wasm.run.engine import ENGINE_NAME, Instance, compile_text
+from tfjslab.backends.wasm.run.heap import Heap
+from tfjslab.backends.wasm.text.emit import Lanes
+from tfjslab.backends.wasm.text.templates import Kernel, functions, name_function, sources_digest
 from tfjslab.base.machine import cpu_identity
 from tfjslab.base.user_cache import cache_root, write_atomically
 

@@ -14,7 +14,7 @@ from tfjslab.backends.base import Availability, Session
 from tfjslab.base.errors import TfjslabError
 
 if TYPE_CHECKING:
-    from tfjslab.backends.webgpu.device import Device
+    from tfjslab.backends.webgpu.run.device import Device
     from tfjslab.backends.webgpu.session import GpuSession
 
 _COUNTERS = (
@@ -28,7 +28,7 @@ HALVES = "-f16"  # how the variants end that store float16
 def availability(variant: str) -> Availability:
     """Available where wgpu is installed and finds an adapter that fits; details name all adapters."""
     try:
-        from tfjslab.backends.webgpu.adapters import adapters, choose  # noqa: PLC0415 - imports the optional wgpu
+        from tfjslab.backends.webgpu.run.adapters import adapters, choose  # noqa: PLC0415 - imports the optional wgpu
 
         found = choose(variant)
     except ImportError as e:
@@ -50,7 +50,7 @@ def may_be_chosen(variant: str) -> bool:
     before any driver is loaded.
     """
     try:
-        from tfjslab.backends.webgpu.adapters import choose, hardware_possible  # noqa: PLC0415 - the optional wgpu
+        from tfjslab.backends.webgpu.run.adapters import choose, hardware_possible  # noqa: PLC0415 - the optional wgpu
 
         return hardware_possible() and not choose(variant).software
     except Exception:  # noqa: BLE001 - what went wrong is the reason that ``availability`` gives
@@ -69,7 +69,7 @@ class GpuBackend:
     """
 
     def __init__(self, variant: str) -> None:
-        from tfjslab.backends.webgpu.adapters import choose  # noqa: PLC0415 - imports the optional wgpu
+        from tfjslab.backends.webgpu.run.adapters import choose  # noqa: PLC0415 - imports the optional wgpu
 
         self.name = variant
         self.threads = 1
@@ -85,10 +85,10 @@ class GpuBackend:
 
     def open_session(self) -> Session:
         """A new session on the shared device."""
-        from tfjslab.backends.webgpu.device import Device  # noqa: PLC0415 - imports the optional wgpu
-        from tfjslab.backends.webgpu.recording import Stamps  # noqa: PLC0415 - imports the optional wgpu
+        from tfjslab.backends.webgpu.run.device import Device  # noqa: PLC0415 - imports the optional wgpu
+        from tfjslab.backends.webgpu.run.recording import Stamps  # noqa: PLC0415 - imports the optional wgpu
         from tfjslab.backends.webgpu.session import GpuSession  # noqa: PLC0415 - imports the optional wgpu
-        from tfjslab.backends.webgpu.words import Storage  # noqa: PLC0415 - only with the above
+        from tfjslab.backends.webgpu.storage import Storage  # noqa: PLC0415 - only with the above
 
         with self._lock:
             if not self._devices or self._devices[-1].lost:

@@ -10,14 +10,14 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from tfjslab.backends.webgpu.templates import Kernel
-from tfjslab.backends.webgpu.traits import Traits
+from tfjslab.backends.kernels.memory_plan import Lifetime
+from tfjslab.backends.webgpu.capabilities import Capabilities
+from tfjslab.backends.webgpu.storage import Storage
+from tfjslab.backends.webgpu.text.templates import Kernel
 from tfjslab.backends.webgpu.tuning import Trial, Tuner
-from tfjslab.backends.webgpu.words import Storage
 from tfjslab.base.dtypes import Array
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
-from tfjslab.memory_plan import Lifetime
 from tfjslab.ops.registry import Spec
 from tfjslab.passes.fusion import Group
 
@@ -96,14 +96,14 @@ class Builder:
     """State of one lowering. Steps are numbered by call, host steps included; lifetimes are in these numbers."""
 
     def __init__(
-        self, program: Specialized, outputs: Collection[str], tuner: Tuner, traits: Traits,
+        self, program: Specialized, outputs: Collection[str], tuner: Tuner, capabilities: Capabilities,
         storage: Storage | None = None,
     ) -> None:
         self.storage = storage or Storage()
         self.graph = program.graph
         self.specs = program.specs
         self.outputs = frozenset(outputs)
-        self.traits = traits
+        self.capabilities = capabilities
         self.tiles: dict[str, str] = {}
         self._tuner = tuner
         self.records: list[Record] = []

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfjslab.backends.base import Buffer, PlanInfo
-from tfjslab.backends.describe import describe_records
 from tfjslab.backends.host import run_node
+from tfjslab.backends.kernels.describe import describe_records
+from tfjslab.backends.kernels.memory_plan import plan_memory
 from tfjslab.backends.webgpu.builder import Builder, Call, HostStep, Record
-from tfjslab.backends.webgpu.device import ALIGNMENT, Range
+from tfjslab.backends.webgpu.capabilities import Capabilities
 from tfjslab.backends.webgpu.lowering import lower_program
-from tfjslab.backends.webgpu.recording import Dispatch, Stamps, dispatch_all
+from tfjslab.backends.webgpu.run.device import ALIGNMENT, Range
+from tfjslab.backends.webgpu.run.recording import Dispatch, Stamps, dispatch_all
 from tfjslab.backends.webgpu.splitting import Limit, split_large
-from tfjslab.backends.webgpu.templates import render
-from tfjslab.backends.webgpu.traits import Traits
+from tfjslab.backends.webgpu.text.templates import render
 from tfjslab.backends.webgpu.tuning import Tuner
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.specialize import Specialized
-from tfjslab.memory_plan import plan_memory
 from tfjslab.ops.registry import Spec
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class GpuPlan:
         limit = Limit(device.max_binding, str(device.adapter), self._storage)
         specialized = split_large(specialized, limit, self._session.slices)
         self._specs = specialized.specs
-        builder = Builder(specialized, self._outputs, Tuner(device), Traits(device), self._storage)
+        builder = Builder(specialized, self._outputs, Tuner(device), Capabilities(device), self._storage)
         lower_program(builder, specialized, limit)
         buffers = builder.finish()
         memory = plan_memory(buffers, ALIGNMENT)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from tfjslab.backends.base import Buffer, Plan
 from tfjslab.backends.webgpu.builder import Constant
-from tfjslab.backends.webgpu.device import Device
 from tfjslab.backends.webgpu.plan import GpuPlan
-from tfjslab.backends.webgpu.words import Storage
+from tfjslab.backends.webgpu.run.device import Device
+from tfjslab.backends.webgpu.storage import Storage
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
 from tfjslab.base.shapes import size_of

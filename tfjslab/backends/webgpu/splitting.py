@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 
-from tfjslab.backends.webgpu.words import Storage
+from tfjslab.backends.webgpu.storage import Storage
 from tfjslab.base.dtypes import Array
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized

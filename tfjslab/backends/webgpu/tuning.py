@@ -21,9 +21,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tfjslab.backends.registry import env
-from tfjslab.backends.webgpu.device import Device
-from tfjslab.backends.webgpu.recording import Dispatch, Stamps
-from tfjslab.backends.webgpu.templates import Kernel, render, sources_digest
+from tfjslab.backends.webgpu.run.device import Device
+from tfjslab.backends.webgpu.run.recording import Dispatch, Stamps
+from tfjslab.backends.webgpu.text.templates import Kernel, render, sources_digest
 from tfjslab.base.dtypes import Array
 from tfjslab.base.machine import cpu_identity
 from tfjslab.base.user_cache import cache_root, write_atomically

@@ -17,7 +17,7 @@ from tfjslab.base.errors import UsageError
 from tfjslab.base.text import ms, percent
 from tfjslab.graph.ir import Graph
 from tfjslab.model.model import Model
-from tfjslab.profiling.record import Profile
+from tfjslab.records.profile import Profile
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
 from tfjslab.vis.charts.graph_groups import Group, View, view_of

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 
 from tfjslab.base.errors import UsageError
 from tfjslab.base.text import ms, percent
-from tfjslab.profiling.record import Profile
 from tfjslab.profiling.reduce import Row, by_kernel, by_layer, by_node
+from tfjslab.records.profile import Profile
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
 from tfjslab.vis.charts.subject import AnyProfile, as_profile, title_of

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from tfjslab.base.errors import UsageError
 from tfjslab.base.text import ms, percent
-from tfjslab.profiling.record import KernelRecord, Profile
+from tfjslab.records.profile import KernelRecord, Profile
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
 from tfjslab.vis.charts.subject import AnyProfile, as_profile, title_of

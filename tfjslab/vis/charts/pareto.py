@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError
 from tfjslab.base.text import ms, scaled
-from tfjslab.bench.trade import LEAST_DB, Sweep, Trade, cost_field
+from tfjslab.bench.sweep_result import LEAST_DB, Sweep, SweepRow, cost_field
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
 
@@ -63,7 +63,7 @@ def pareto(sweep: Sweep, goal: str | None = None, ax: Axes | None = None) -> Cha
     return Chart(figure, axes)
 
 
-def _qualities(rows: Sequence[Trade], measure: str) -> tuple[Array, float | None]:
+def _qualities(rows: Sequence[SweepRow], measure: str) -> tuple[Array, float | None]:
     """Values on the axis, and where those that are exact stand (None when there are none)."""
     values = np.array([float(getattr(r, measure)) for r in rows])
     if measure != "sqnr_db":
@@ -74,7 +74,8 @@ def _qualities(rows: Sequence[Trade], measure: str) -> tuple[Array, float | None
 
 
 def _draw(
-    ax: Axes, sweep: Sweep, rows: Sequence[Trade], points: tuple[Array, Array], front: Sequence[int], *, whiskers: bool,
+    ax: Axes, sweep: Sweep, rows: Sequence[SweepRow], points: tuple[Array, Array], front: Sequence[int], *,
+    whiskers: bool,
 ) -> None:
     x, y = points
     for i, r in enumerate(rows):
@@ -137,7 +138,7 @@ def _name_points(ax: Axes, x: Array, y: Array) -> None:
                     textcoords="offset points", fontweight="bold", zorder=5)
 
 
-def _list(ax: Axes, rows: Sequence[Trade], sweep: Sweep, goal: str, front: set[int]) -> None:
+def _list(ax: Axes, rows: Sequence[SweepRow], sweep: Sweep, goal: str, front: set[int]) -> None:
     """What the numbers stand for, beside the axes, where no point can be."""
     lines = []
     for i, r in enumerate(rows):
@@ -148,7 +149,7 @@ def _list(ax: Axes, rows: Sequence[Trade], sweep: Sweep, goal: str, front: set[i
     ax.text(1.015, 1, "\n".join(lines), transform=ax.transAxes, va="top", fontsize=style.SMALL, linespacing=1.45)
 
 
-def _short(r: Trade, measure: str) -> str:
+def _short(r: SweepRow, measure: str) -> str:
     value = float(getattr(r, measure))
     if measure == "sqnr_db":
         return "exact" if math.isinf(value) else f"{value:.0f} dB"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfjslab.base.errors import InputError
 from tfjslab.engine.measure import ProfileInfo
-from tfjslab.profiling.record import Profile
+from tfjslab.records.profile import Profile
 from tfjslab.vis.style import label
 
 AnyProfile = Profile | ProfileInfo

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tfjslab.backends.strides import collapse, row_strides
+from tfjslab.backends.kernels.strides import collapse, row_strides
 from tfjslab.backends.wasm.builder import Builder, Place
-from tfjslab.backends.wasm.templates import kernel
+from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.shapes import Shape, size_of
 
 # A run is worth as much as this much arithmetic, whatever its length, plus a sixteenth of its bytes.

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfjslab.backends.kernel_table import Specs
+from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.wasm.builder import Builder, Place
-from tfjslab.backends.wasm.layouts import Layout, image_tiles, pitch, plane_geometry, tap_offsets
 from tfjslab.backends.wasm.lower.matmul import lower_rows
 from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
 from tfjslab.backends.wasm.lower.product import Made, Pointwise, group_size, size_class, splat_round, tiles
 from tfjslab.backends.wasm.lower.registry import filled_floats_only, lowering
 from tfjslab.backends.wasm.lower.strassen import lower_strassen, takes_strassen
-from tfjslab.backends.wasm.packing import packer
-from tfjslab.backends.wasm.templates import kernel
+from tfjslab.backends.wasm.text.layouts import Layout, image_tiles, pitch, plane_geometry, tap_offsets
+from tfjslab.backends.wasm.text.packing import packer
+from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.backends.wasm.tuning import Tile, Trial
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import size_of

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tfjslab.backends.operands import Operand, prepare
-from tfjslab.backends.strides import broadcast_strides, collapse, row_strides
+from tfjslab.backends.kernels.operands import Operand, prepare
+from tfjslab.backends.kernels.strides import broadcast_strides, collapse, row_strides
 from tfjslab.backends.wasm.builder import Builder, Place
-from tfjslab.backends.wasm.layouts import Layout, pitch
 from tfjslab.backends.wasm.lower.operands import place_planes, place_rows
-from tfjslab.backends.wasm.templates import kernel
+from tfjslab.backends.wasm.text.layouts import Layout, pitch
+from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.shapes import Shape, size_of
 from tfjslab.ops.expr import Expr, flops
 from tfjslab.passes.fusion import Group

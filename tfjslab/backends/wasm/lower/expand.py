@@ -10,13 +10,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from tfjslab.backends.wasm.builder import Builder
-from tfjslab.backends.wasm.layouts import Layout
 from tfjslab.backends.wasm.lower.convolution import biased_epilogue, filters, is_pointwise, pointwise_shape
 from tfjslab.backends.wasm.lower.operands import Epilogue
 from tfjslab.backends.wasm.lower.product import Made, Pointwise, group_size
 from tfjslab.backends.wasm.lower.strassen import takes_strassen
 from tfjslab.backends.wasm.lower.window import Windowed, depthwise_shape, depthwise_tile, depthwise_weights
-from tfjslab.backends.wasm.templates import kernel
+from tfjslab.backends.wasm.text.layouts import Layout
+from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.backends.wasm.tuning import Tile, Trial
 from tfjslab.passes.fusion import Group
 

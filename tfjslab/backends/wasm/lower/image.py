@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from tfjslab.backends.wasm.builder import Builder, Place
-from tfjslab.backends.wasm.layouts import Layout, pitch
 from tfjslab.backends.wasm.lower.convolution import refuses_window
 from tfjslab.backends.wasm.lower.registry import lowering
-from tfjslab.backends.wasm.templates import kernel
+from tfjslab.backends.wasm.text.layouts import Layout, pitch
+from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.dtypes import Array
 from tfjslab.ops.attrs import Attrs
 from tfjslab.ops.image import bilinear_taps, nearest_taps

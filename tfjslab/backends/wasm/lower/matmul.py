@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from tfjslab.backends.kernel_table import Specs, empty
+from tfjslab.backends.kernels.table import Specs, empty
 from tfjslab.backends.wasm.builder import Builder, Place
-from tfjslab.backends.wasm.layouts import Layout, pitch
 from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
 from tfjslab.backends.wasm.lower.product import Pointwise, size_class
 from tfjslab.backends.wasm.lower.registry import filled_floats_only, lowering
-from tfjslab.backends.wasm.packing import Padded, Part, packer
-from tfjslab.backends.wasm.templates import Kernel, kernel
+from tfjslab.backends.wasm.text.layouts import Layout, pitch
+from tfjslab.backends.wasm.text.packing import Padded, Part, packer
+from tfjslab.backends.wasm.text.templates import Kernel, kernel
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import Shape, size_of
 from tfjslab.graph.ir import Node

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tfjslab.backends.kernel_table import Specs
-from tfjslab.backends.strides import row_strides
+from tfjslab.backends.kernels.strides import row_strides
+from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.wasm.builder import Builder, Place
-from tfjslab.backends.wasm.layouts import Layout, pitch, plane_floats
 from tfjslab.backends.wasm.lower.byte_moves import concat_bytes, pad_bytes
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
+from tfjslab.backends.wasm.text.layouts import Layout, pitch, plane_floats
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
 from tfjslab.graph.ir import Node
 from tfjslab.passes.fusion import Group

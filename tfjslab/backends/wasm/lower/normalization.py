@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tfjslab.backends.kernel_table import not_last_axis
+from tfjslab.backends.kernels.table import not_last_axis
 from tfjslab.backends.wasm.builder import Builder
 from tfjslab.backends.wasm.lower.registry import TABLE, float_only, lowering
-from tfjslab.backends.wasm.templates import kernel
+from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.ops.expr import X, Y, prim
 from tfjslab.passes.fusion import Group
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tfjslab.backends.operands import Operand, kind_of, prepare
+from tfjslab.backends.kernels.operands import Operand, kind_of, prepare
 from tfjslab.backends.wasm.builder import Builder, Place
-from tfjslab.backends.wasm.layouts import Layout, pitch
+from tfjslab.backends.wasm.text.layouts import Layout, pitch
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import Shape
 from tfjslab.ops.expr import Expr, X, replace_expr

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tfjslab.backends.wasm.layouts import cut, flat_tiles
 from tfjslab.backends.wasm.lower.operands import Epilogue
-from tfjslab.backends.wasm.templates import Kernel, kernel
+from tfjslab.backends.wasm.text.layouts import cut, flat_tiles
+from tfjslab.backends.wasm.text.templates import Kernel, kernel
 from tfjslab.backends.wasm.tuning import Tile, Trial
 
 _PANEL_BYTES = 96 * 1024  # weights multiplied out at once: a good part of a second-level cache

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.backends.kernel_table import Specs, empty
+from tfjslab.backends.kernels.table import Specs, empty
 from tfjslab.backends.wasm.builder import Builder, Place
 from tfjslab.backends.wasm.lower.registry import lowering
-from tfjslab.backends.wasm.templates import kernel
+from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from tfjslab.backends.kernel_table import reduced_axes, scattered_axes
+from tfjslab.backends.kernels.table import reduced_axes, scattered_axes
 from tfjslab.backends.wasm.builder import Builder
-from tfjslab.backends.wasm.layouts import pitch
 from tfjslab.backends.wasm.lower.registry import TABLE, filled_floats_only, lowering
-from tfjslab.backends.wasm.templates import kernel
+from tfjslab.backends.wasm.text.layouts import pitch
+from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.shapes import size_of
 from tfjslab.ops.expr import X
 from tfjslab.passes.fusion import Group

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tfjslab.backends.kernel_table import Specs
-from tfjslab.backends.strides import row_strides
+from tfjslab.backends.kernels.strides import row_strides
+from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.wasm.builder import Builder
 from tfjslab.backends.wasm.lower.movement import refuses_words
 from tfjslab.backends.wasm.lower.registry import lowering

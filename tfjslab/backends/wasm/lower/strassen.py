@@ -17,8 +17,8 @@ from tfjslab.backends.registry import env
 from tfjslab.backends.wasm.builder import Builder, Place
 from tfjslab.backends.wasm.lower.operands import Epilogue
 from tfjslab.backends.wasm.lower.product import Pointwise, group_size
-from tfjslab.backends.wasm.packing import packer
-from tfjslab.backends.wasm.templates import kernel
+from tfjslab.backends.wasm.text.packing import packer
+from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.backends.wasm.tuning import Tile
 from tfjslab.base.dtypes import Array
 from tfjslab.ops.expr import Expr, X, replace_expr

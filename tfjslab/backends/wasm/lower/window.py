@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfjslab.backends.wasm.builder import Builder, Place
-from tfjslab.backends.wasm.layouts import (
+from tfjslab.backends.wasm.lower.convolution import biased_epilogue, refuses_window
+from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
+from tfjslab.backends.wasm.lower.registry import lowering
+from tfjslab.backends.wasm.text.layouts import (
     ImageTiles,
     Layout,
     PlaneGeometry,
@@ -17,11 +20,8 @@ from tfjslab.backends.wasm.layouts import (
     plane_geometry,
     tap_offsets,
 )
-from tfjslab.backends.wasm.lower.convolution import biased_epilogue, refuses_window
-from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
-from tfjslab.backends.wasm.lower.registry import lowering
-from tfjslab.backends.wasm.packing import packer
-from tfjslab.backends.wasm.templates import Kernel, kernel
+from tfjslab.backends.wasm.text.packing import packer
+from tfjslab.backends.wasm.text.templates import Kernel, kernel
 from tfjslab.backends.wasm.tuning import Tile, Trial
 from tfjslab.base.dtypes import Array
 from tfjslab.ops.expr import X, Y

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tfjslab.backends.kernel_table import Specs
+from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.webgpu.builder import Builder
 from tfjslab.backends.webgpu.lower.matmul import Panels, Product, constant_panels, lower_product, weight_panels
 from tfjslab.backends.webgpu.lower.operands import NOTHING, Epilogue, epilogue
 from tfjslab.backends.webgpu.lower.registry import float_only, lowering
 from tfjslab.backends.webgpu.lower.tiles import Tile, conv_tiles
-from tfjslab.backends.webgpu.templates import Binding, Kernel, kernel
+from tfjslab.backends.webgpu.text.templates import Binding, Kernel, kernel
 from tfjslab.backends.webgpu.tuning import Trial, volume
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
@@ -122,7 +122,7 @@ def _general(b: Builder, group: Group, win: Window) -> None:
     conv, n4 = _Conv(win, win.batch, cin, n), -(-n // 4)
     tile = b.choose(
         f"conv {win.size[0]}x{win.size[1]}x{cin} {volume(conv.pixels, conv.depth, n4)}",
-        conv_tiles(conv.pixels, n, b.traits), conv.trial, work=conv.pixels * conv.depth * n4 // 4,
+        conv_tiles(conv.pixels, n, b.capabilities), conv.trial, work=conv.pixels * conv.depth * n4 // 4,
     )
     weights, panels = weight_panels(b, w, conv.depth, n, tile)
     tail = epilogue(b, group, 4)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from tfjslab.backends.kernel_table import Specs
-from tfjslab.backends.operands import Operand, kind_of, prepare
-from tfjslab.backends.strides import broadcast_strides, collapse, row_strides
+from tfjslab.backends.kernels.operands import Operand, kind_of, prepare
+from tfjslab.backends.kernels.strides import broadcast_strides, collapse, row_strides
+from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.webgpu.builder import Builder
-from tfjslab.backends.webgpu.emit import Function
 from tfjslab.backends.webgpu.lower.operands import place_operand
 from tfjslab.backends.webgpu.lower.registry import lowering, only
-from tfjslab.backends.webgpu.templates import Binding, grid, kernel
+from tfjslab.backends.webgpu.text.emit import Function
+from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
 from tfjslab.ops.expr import Expr, X, is_boolean, prim

@@ -6,7 +6,7 @@ import numpy as np
 
 from tfjslab.backends.webgpu.builder import Builder, Place
 from tfjslab.backends.webgpu.lower.registry import lowering
-from tfjslab.backends.webgpu.templates import Binding, grid, kernel
+from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import size_of
 from tfjslab.ops.attrs import Attrs

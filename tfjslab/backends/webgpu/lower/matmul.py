@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfjslab.backends.kernel_table import Specs
+from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.webgpu.builder import Builder, Place
 from tfjslab.backends.webgpu.lower.movement import Copy, copy
 from tfjslab.backends.webgpu.lower.operands import NOTHING, Epilogue, epilogue
 from tfjslab.backends.webgpu.lower.registry import float_only, lowering
 from tfjslab.backends.webgpu.lower.tiles import STAGED_VECTORS, Tile, product_tiles
-from tfjslab.backends.webgpu.templates import MAX_GROUPS, Binding, Kernel, kernel
+from tfjslab.backends.webgpu.text.templates import MAX_GROUPS, Binding, Kernel, kernel
 from tfjslab.backends.webgpu.tuning import Trial, volume
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import size_of
@@ -76,7 +76,7 @@ def lower_product(b: Builder, group: Group, p: Product) -> None:
     k4, n4 = -(-p.k // 4), -(-p.n // 4)
     a = _left(b, p, k4)
     tile = b.choose(
-        f"product {volume(p.m, k4, n4)}", product_tiles(p.m, p.n, b.traits), lambda t: _trial(p, t),
+        f"product {volume(p.m, k4, n4)}", product_tiles(p.m, p.n, b.capabilities), lambda t: _trial(p, t),
         work=p.m * k4 * n4,
     )
     weights, panels = _right(b, p, tile, n4)

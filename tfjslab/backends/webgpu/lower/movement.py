@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfjslab.backends.kernel_table import Specs
-from tfjslab.backends.strides import row_strides
+from tfjslab.backends.kernels.strides import row_strides
+from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.webgpu.builder import Builder, Place
 from tfjslab.backends.webgpu.lower.registry import lowering, only
-from tfjslab.backends.webgpu.templates import Binding, grid, kernel
+from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
 from tfjslab.graph.ir import Node
 from tfjslab.ops.slicing import reversed_axes, slice_of, split_sizes, strided_of

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tfjslab.backends.kernel_table import not_last_axis
+from tfjslab.backends.kernels.table import not_last_axis
 from tfjslab.backends.webgpu.builder import Builder
-from tfjslab.backends.webgpu.emit import Function
 from tfjslab.backends.webgpu.lower.registry import TABLE, float_only, lowering
-from tfjslab.backends.webgpu.templates import Binding, grid, kernel
+from tfjslab.backends.webgpu.text.emit import Function
+from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.ops.expr import X, Y, prim
 from tfjslab.passes.fusion import Group
 

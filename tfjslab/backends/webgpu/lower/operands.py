@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfjslab.backends.operands import Operand, kind_of, prepare
+from tfjslab.backends.kernels.operands import Operand, kind_of, prepare
 from tfjslab.backends.webgpu.builder import Builder, Place
-from tfjslab.backends.webgpu.emit import Function
-from tfjslab.backends.webgpu.templates import Binding
+from tfjslab.backends.webgpu.text.emit import Function
+from tfjslab.backends.webgpu.text.templates import Binding
 from tfjslab.base.dtypes import Array
 from tfjslab.ops.expr import X
 from tfjslab.passes.fusion import Group

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.backends.kernel_table import empty
+from tfjslab.backends.kernels.table import empty
 from tfjslab.backends.webgpu.builder import Builder, Place
 from tfjslab.backends.webgpu.lower.convolution import window_sizes
 from tfjslab.backends.webgpu.lower.registry import lowering
-from tfjslab.backends.webgpu.templates import Binding, grid, kernel
+from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
@@ -30,7 +30,7 @@ _WORDS = Binding("c", "u32")
 
 
 def _group(b: Builder) -> int:
-    return _SOFTWARE_GROUP if b.traits.software else _GROUP
+    return _SOFTWARE_GROUP if b.capabilities.software else _GROUP
 
 
 def _words(elements: int) -> int:

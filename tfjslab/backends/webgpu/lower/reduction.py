@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from tfjslab.backends.kernel_table import reduced_axes, scattered_axes
+from tfjslab.backends.kernels.table import reduced_axes, scattered_axes
 from tfjslab.backends.webgpu.builder import Builder
-from tfjslab.backends.webgpu.emit import Function
 from tfjslab.backends.webgpu.lower.registry import TABLE, float_only, lowering
-from tfjslab.backends.webgpu.templates import Binding, grid, kernel
+from tfjslab.backends.webgpu.text.emit import Function
+from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.base.shapes import size_of
 from tfjslab.ops.expr import Expr, X, Y, prim
 from tfjslab.passes.fusion import Group

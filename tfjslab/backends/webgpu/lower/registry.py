@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tfjslab.backends.kernel_table import KernelTable, Lower, Refuses, Specs, empty
+from tfjslab.backends.kernels.table import KernelTable, Lower, Refuses, Specs, empty
 from tfjslab.backends.webgpu.builder import Builder
 from tfjslab.graph.ir import Node
 

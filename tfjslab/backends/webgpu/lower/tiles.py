@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tfjslab.backends.webgpu.templates import MAX_GROUPS
-from tfjslab.backends.webgpu.traits import Traits
+from tfjslab.backends.webgpu.capabilities import Capabilities
+from tfjslab.backends.webgpu.text.templates import MAX_GROUPS
 
 Form = Literal["rows", "columns", "staged", "handed"]
 SIDE = 8  # of the square of invocations of a staged workgroup
@@ -82,25 +82,25 @@ _MOST_RAGGED = 8  # vectors of an invocation where rows are no whole ones: singl
 _SOFTWARE_TRIALS = 3  # a driver that compiles for the processor takes a tenth of a second for each
 
 
-def product_tiles(m: int, n: int, traits: Traits) -> tuple[Tile, ...]:
+def product_tiles(m: int, n: int, capabilities: Capabilities) -> tuple[Tile, ...]:
     """Tiles for a product of m rows and n columns; the first suits adapters of this kind."""
     if m < _FEW_ROWS:
         return (Tile("columns", m, 1, 32),)
-    return _fitting(_STAGED, m, n, traits)
+    return _fitting(_STAGED, m, n, capabilities)
 
 
-def conv_tiles(pixels: int, n: int, traits: Traits) -> tuple[Tile, ...]:
+def conv_tiles(pixels: int, n: int, capabilities: Capabilities) -> tuple[Tile, ...]:
     """Tiles for a convolution: never staged."""
-    return _fitting((), pixels, n, traits)
+    return _fitting((), pixels, n, capabilities)
 
 
-def _fitting(first: tuple[Tile, ...], m: int, n: int, traits: Traits) -> tuple[Tile, ...]:
+def _fitting(first: tuple[Tile, ...], m: int, n: int, capabilities: Capabilities) -> tuple[Tile, ...]:
     vectors, most = -(-n // 4), _MOST_RAGGED if n % 4 else math.inf
-    if traits.software:
-        tiles = (*(_HANDED if traits.subgroups else ()), *_SOFTWARE)
+    if capabilities.software:
+        tiles = (*(_HANDED if capabilities.subgroups else ()), *_SOFTWARE)
         fitting = sorted((t for t in tiles if t.fits(m, vectors)), key=lambda t: _cost(t, m, vectors))
         return tuple([t for t in fitting if t.rows * t.columns <= most][:_SOFTWARE_TRIALS])
-    handed = (Tile("handed", 4, 4, _WAVE),) if traits.subgroups else ()
+    handed = (Tile("handed", 4, 4, _WAVE),) if capabilities.subgroups else ()
     return tuple(t for t in (*first, *_HARDWARE, *handed) if t.fits(m, vectors))
 
 

@@ -6,7 +6,7 @@ from tfjslab.backends.webgpu.builder import Builder, Place
 from tfjslab.backends.webgpu.lower.convolution import refuses_window, window_sizes
 from tfjslab.backends.webgpu.lower.operands import epilogue
 from tfjslab.backends.webgpu.lower.registry import lowering
-from tfjslab.backends.webgpu.templates import Binding, kernel
+from tfjslab.backends.webgpu.text.templates import Binding, kernel
 from tfjslab.ops.pool import pool_window
 from tfjslab.ops.window import Window, window
 from tfjslab.passes.fusion import Group
@@ -47,14 +47,16 @@ def _lower(b: Builder, group: Group, win: Window, combine: str, weights: Place |
         "cells": n * oh * across, "across": across, "channels": channels // lanes, "multiplier": multiplier,
         "in_channels": channels // lanes // multiplier,
     }
-    size = _SOFTWARE_GROUP if b.traits.software else _HARDWARE_GROUP
+    size = _SOFTWARE_GROUP if b.capabilities.software else _HARDWARE_GROUP
     # In software the invocations of a group share a channel and so its weights; on a GPU neighbours read neighbours.
     k = kernel(
         "window", (*bindings, *tail.bindings(lanes)), tuple(sizes), functions=(tail.function,), lanes=lanes, group=size,
         tile=tile, combine=combine, kinds=tail.kinds, kw=win.size[1], tx=win.stride[1], dx=win.dilation[1],
-        by_pixels=b.traits.software,
+        by_pixels=b.capabilities.software,
     )
-    cells, each = (sizes["cells"], sizes["channels"]) if b.traits.software else (sizes["channels"], sizes["cells"])
+    cells, each = sizes["channels"], sizes["cells"]
+    if b.capabilities.software:
+        cells, each = each, cells
     groups = (-(-cells // size), min(each, 65535), -(-each // 65535))
     b.call(k, (x, b.new(group.output), *((weights,) if weights else ()), *tail.places), sizes, groups)
 
@@ -63,5 +65,5 @@ def _tile(b: Builder, width: int, kernel_width: int) -> int:
     """Outputs of an invocation: those that leave the fewest over, the larger the better."""
     if kernel_width == 1:
         return 1
-    tiles = _SOFTWARE_TILES if b.traits.software else _HARDWARE_TILES
+    tiles = _SOFTWARE_TILES if b.capabilities.software else _HARDWARE_TILES
     return min(tiles, key=lambda t: (-(-width // t) * (t + 1), -t))

@@ -1,0 +1,181 @@
+"""The only room that knows wasmtime: engine, shared memory, instances, and a call without per-argument cost.
+
+Modules see nothing of the host but one memory and WASI's clock, so a kernel cannot reach anything else. All memories
+are shared memories, also for the single-threaded variants: their base never moves, so numpy views stay valid when
+they grow, and several stores can run on one heap.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import wasmtime
+from wasmtime import _ffi as ffi
+
+from tfjslab.backends.wasm.run.module_cache import read_entry, write_entry
+from tfjslab.base.dtypes import Array
+from tfjslab.base.errors import BackendError, LimitError
+
+Module = wasmtime.Module
+PAGE_BYTES = 65536
+MAX_PAGES = 65536
+ENGINE_NAME = f"wasmtime {version('wasmtime')}"
+
+
+class _SharedMemory(wasmtime.SharedMemory):
+    """wasmtime-py 50.0.1 passes one pointer too many when a shared memory is imported (its issue 318)."""
+
+    def _as_extern(self) -> Any:
+        return ffi.wasmtime_extern_t(
+            ffi.WASMTIME_EXTERN_SHAREDMEMORY, ffi.wasmtime_extern_union(sharedmemory=self.ptr()),
+        )
+
+
+@lru_cache(maxsize=1)
+def engine() -> wasmtime.Engine:
+    """The process's engine."""
+    config = wasmtime.Config()
+    config.wasm_threads = True
+    config.shared_memory = True
+    config.wasm_simd = True
+    config.wasm_relaxed_simd = True
+    config.cranelift_opt_level = "speed"
+    return wasmtime.Engine(config)
+
+
+class Memory:
+    """A linear memory that grows on demand and is returned to the system by ``close``."""
+
+    def __init__(self, pages: int = 1) -> None:
+        limits = wasmtime.Limits(pages, MAX_PAGES)
+        # Growing takes a lock: two sessions never share a memory, but workers read the size.
+        self._lock = threading.Lock()
+        self._memory: _SharedMemory | None = _SharedMemory(engine(), wasmtime.MemoryType(limits, shared=True))
+        self._map()
+
+    def _map(self) -> None:
+        base = ctypes.addressof(self.native.data_ptr().contents)
+        size = self.native.data_len()
+        window: Any = (ctypes.c_uint8 * size).from_address(base)
+        self.bytes: Array = np.frombuffer(window, dtype=np.uint8)
+
+    @property
+    def native(self) -> _SharedMemory:
+        """Wasmtime's object; BackendError after ``close``."""
+        if self._memory is None:
+            raise BackendError("this WebAssembly memory has been freed")
+        return self._memory
+
+    @property
+    def num_bytes(self) -> int:
+        """Current size; 0 after ``close``."""
+        return len(self.bytes)
+
+    def grow_to(self, num_bytes: int) -> None:
+        """Make the memory at least ``num_bytes`` long; LimitError above WebAssembly's 4 GiB.
+
+        It grows by a quarter more than asked for, so that many small blocks grow it seldom: only what is written takes
+        memory. Huge pages (``MADV_HUGEPAGE``) were tried: 16 MB are then there in 1 ms instead of 6, but on a virtual
+        machine that was started a while ago in 35, half of the time, as they come from memory that its host has to
+        find first.
+        """
+        with self._lock:
+            had = len(self.bytes) // PAGE_BYTES
+            if num_bytes <= had * PAGE_BYTES:
+                return
+            if num_bytes > MAX_PAGES * PAGE_BYTES:
+                raise LimitError(f"a WebAssembly memory of {num_bytes} bytes was asked for; the most is 4 GiB")
+            pages = min(-(-(num_bytes + num_bytes // 4) // PAGE_BYTES), MAX_PAGES)
+            self.native.grow(pages - had)
+            self._map()
+
+    def close(self) -> None:
+        """Return the memory to the system. Views of it must not be used any more."""
+        if self._memory is not None:
+            self.bytes = np.zeros(0, np.uint8)
+            self._memory.close()
+            self._memory = None
+
+
+def compile_text(text: str) -> wasmtime.Module:
+    """Compile WebAssembly text; BackendError when the engine refuses it."""
+    try:
+        return wasmtime.Module(engine(), bytes(wasmtime.wat2wasm(text)))
+    except wasmtime.WasmtimeError as e:
+        raise BackendError(f"wasmtime refused a generated module: {str(e).splitlines()[0]}") from e
+
+
+def cached_module(key: str, text: Callable[[], str]) -> tuple[wasmtime.Module, bool]:
+    """Compile WebAssembly text, or take the machine code from the disk cache; tells which.
+
+    ``key`` is the content key; the text is made only when it is needed. A damaged cache entry is compiled anew.
+    """
+    found = find_module(key)
+    if found is not None:
+        return found, True
+    module = compile_text(text())
+    write_entry(f"{ENGINE_NAME}-{key}", bytes(module.serialize()))
+    return module, False
+
+
+def find_module(key: str) -> wasmtime.Module | None:
+    """The compiled module from the disk cache; None when it is not there or the engine does not take it."""
+    data = read_entry(f"{ENGINE_NAME}-{key}")
+    if data is None:
+        return None
+    try:
+        return wasmtime.Module.deserialize(engine(), data)
+    except wasmtime.WasmtimeError:
+        return None
+
+
+class Instance:
+    """A module running in a store of its own, so that it can be freed alone and used from one thread.
+
+    ``call`` takes only 32-bit integers and returns nothing: about 1 us, where wasmtime-py's checked call costs
+    6 us and 5 us for each argument.
+    """
+
+    def __init__(self, module: wasmtime.Module, memory: Memory) -> None:
+        self._store: wasmtime.Store | None = wasmtime.Store(engine())
+        self._store.set_wasi(wasmtime.WasiConfig())
+        linker = wasmtime.Linker(engine())
+        linker.define_wasi()
+        linker.define(self._store, "env", "memory", memory.native)
+        self._exports = linker.instantiate(self._store, module).exports(self._store)
+        self._trap = ctypes.POINTER(ffi.wasm_trap_t)()
+        self._calls: dict[str, tuple[Any, Any, int]] = {}
+
+    def prepare(self, name: str, num_args: int) -> None:
+        """Look an exported function up once."""
+        func: Any = self._exports[name]
+        self._calls[name] = (func._func, (ffi.wasmtime_val_raw_t * max(num_args, 1))(), num_args)  # noqa: SLF001
+
+    def call(self, name: str, *args: int) -> None:
+        """Call a prepared function. A trap becomes a BackendError."""
+        if self._store is None:
+            raise BackendError("this WebAssembly plan has been disposed")
+        func, raw, num_args = self._calls[name]
+        for i, a in enumerate(args):
+            raw[i].i32 = a
+        trap = ctypes.byref(self._trap)
+        error = ffi.wasmtime_func_call_unchecked(self._store._context(), ctypes.byref(func), raw, num_args, trap)  # noqa: SLF001
+        if self._trap:
+            found = wasmtime.Trap._from_ptr(self._trap)  # noqa: SLF001
+            self._trap = ctypes.POINTER(ffi.wasm_trap_t)()
+            raise BackendError(f"a WebAssembly kernel trapped: {str(found).splitlines()[0]}")
+        if error:
+            raise BackendError(str(wasmtime.WasmtimeError._from_ptr(error)))  # noqa: SLF001
+
+    def close(self) -> None:
+        """Free the store with everything in it."""
+        if self._store is not None:
+            self._calls.clear()
+            self._store.close()
+            self._store = None

@@ -1,0 +1,129 @@
+"""From an elementwise expression to WebAssembly text, scalar or SIMD.
+
+Sub-expressions that occur twice go to a local. Locals follow the naming convention of the templates (``$v_`` vector
+or float, ``$m_`` mask), so they are declared by ``tfjslab.backends.wasm.text.templates``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from tfjslab.ops.expr import Expr, is_boolean
+from tfjslab.ops.expr_math import expand
+
+
+@dataclass(frozen=True, eq=False)
+class Lanes:
+    """How one variant spells vectors: ``count`` floats in a value of type ``type``."""
+
+    name: str
+    count: int
+    type: str
+    mask: str
+    simple: dict[str, str]  # primitive -> instruction
+    patterns: dict[str, str] = field(default_factory=dict)  # primitive -> text with {0}, {1}, {2}
+
+
+_COMMON = ("add", "sub", "mul", "div", "neg", "abs", "sqrt", "floor", "ceil", "nearest", "trunc", "eq", "ne", "lt",
+           "le", "gt", "ge", "min", "max")
+
+# scale2(x, n) builds the float 2**n: adding 1.5 * 2**23 + 127 to a whole n leaves n + 127 in the low bits.
+SIMD = Lanes("simd", 4, "v128", "v128", {p: f"f32x4.{p}" for p in _COMMON} | {
+    "and": "v128.and", "or": "v128.or", "not": "v128.not",
+}, {
+    "select": "(v128.bitselect {1} {2} {0})",
+    "scale2": "(f32x4.mul {0} (i32x4.shl (f32x4.add {1} (v128.const f32x4 12583039 12583039 12583039 12583039))"
+              " (i32.const 23)))",
+    "exponent": "(f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (v128.and {0} (i32x4.splat (i32.const 0x7fffffff)))"
+                " (i32.const 23)) (i32x4.splat (i32.const 127))))",
+    "mantissa": "(v128.or (v128.and {0} (i32x4.splat (i32.const 0x7fffff))) (i32x4.splat (i32.const 0x3f800000)))",
+    # One instruction each; a constant second operand lets NaN through as min and max must.
+    "min_const": "(f32x4.pmin {0} {1})",
+    "max_const": "(f32x4.pmax {0} {1})",
+})
+SCALAR = Lanes("scalar", 1, "f32", "i32", {p: f"f32.{p}" for p in _COMMON} | {
+    "and": "i32.and", "or": "i32.or", "not": "i32.eqz",
+}, {
+    # Cranelift branches on a float select, and data decide the branch; an integer select is a conditional move.
+    "select": "(f32.reinterpret_i32 (select (i32.reinterpret_f32 {1}) (i32.reinterpret_f32 {2}) {0}))",
+    "scale2": "(f32.mul {0} (f32.reinterpret_i32 (i32.shl (i32.reinterpret_f32 (f32.add {1} (f32.const 12583039)))"
+              " (i32.const 23))))",
+    "exponent": "(f32.convert_i32_s (i32.sub (i32.shr_u (i32.and (i32.reinterpret_f32 {0}) (i32.const 0x7fffffff))"
+                " (i32.const 23)) (i32.const 127)))",
+    "mantissa": "(f32.reinterpret_i32 (i32.or (i32.and (i32.reinterpret_f32 {0}) (i32.const 0x7fffff))"
+                " (i32.const 0x3f800000)))",
+    # f32.min and f32.max become several branches each; these comparisons become minss and maxss, and pass NaN on.
+    "min_const": "(select {1} (local.tee $v_p {0}) (f32.lt {1} (local.get $v_p)))",
+    "max_const": "(select {1} (local.tee $v_p {0}) (f32.lt (local.get $v_p) {1}))",
+})
+NATIVE = frozenset(SIMD.simple) | frozenset(SIMD.patterns)
+
+
+def const(value: float, lanes: Lanes) -> str:
+    """A float constant, in every lane."""
+    with np.errstate(over="ignore"):
+        v = float(np.float32(value))
+    text = "nan" if v != v else ("-inf" if v < 0 else "inf") if v in (np.inf, -np.inf) else v.hex()  # noqa: PLR0124
+    return f"(f32.const {text})" if lanes.count == 1 else f"(v128.const f32x4 {' '.join([text] * 4)})"
+
+
+class Emitter:
+    """Turns expressions into text; temporaries are numbered so that uses in one function may share locals."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self.lanes = lanes
+
+    def emit(self, expression: Expr, leaves: Sequence[str]) -> str:
+        """One folded instruction for ``expression``; ``leaves[i]`` is the text that supplies input ``i``.
+
+        A leaf may be used more than once, so callers pass ``(local.get ...)`` or accept that a load is shared
+        through a temporary.
+        """
+        tree, shared = _prepared(expression)
+        return self._node(tree, leaves, shared, set())
+
+    def _node(self, e: Expr, leaves: Sequence[str], shared: dict[Expr, int], done: set[Expr]) -> str:
+        if e in shared and not (e.op == "in" and leaves[e.leaf].startswith("(local.get")):
+            local = f"${'m' if is_boolean(e) else 'v'}_t{shared[e]}"
+            if e in done:
+                return f"(local.get {local})"
+            text = self._plain(e, leaves, shared, done)
+            done.add(e)
+            return f"(local.tee {local} {text})"
+        return self._plain(e, leaves, shared, done)
+
+    def _plain(self, e: Expr, leaves: Sequence[str], shared: dict[Expr, int], done: set[Expr]) -> str:
+        if e.op == "in":
+            return str(leaves[e.leaf])
+        if e.op == "const":
+            return const(e.leaf, self.lanes)
+        bounded = f"{e.op}_const"  # min or max with a constant, where the variant has a better way
+        name = bounded if bounded in self.lanes.patterns and e.args[1].op == "const" else e.op
+        if name == "select":  # evaluation order of the text must be that of the instruction: values, then condition
+            yes, no, cond = (self._node(a, leaves, shared, done) for a in (e.args[1], e.args[2], e.args[0]))
+            return self.lanes.patterns["select"].format(cond, yes, no)
+        args = [self._node(a, leaves, shared, done) for a in e.args]
+        if name in self.lanes.patterns:
+            return self.lanes.patterns[name].format(*args)
+        return f"({self.lanes.simple[name]} {' '.join(args)})"
+
+
+@lru_cache(maxsize=256)
+def _prepared(expression: Expr) -> tuple[Expr, dict[Expr, int]]:
+    """The expression in primitives, and numbers for its parts that occur twice: asked for at each vector."""
+    tree = expand(expression, NATIVE)
+    counts: Counter[Expr] = Counter()
+    _count(tree, counts)
+    return tree, {e: i for i, e in enumerate(e for e, n in counts.items() if n > 1 and e.op != "const")}
+
+
+def _count(e: Expr, counts: Counter[Expr]) -> None:
+    counts[e] += 1
+    if counts[e] == 1:
+        for a in e.args:
+            _count(a, counts)

@@ -1,0 +1,114 @@
+"""One model on one backend while it is measured: once-only times first, then bursts of steady runs."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tfjslab.backends.base import PlanInfo
+from tfjslab.bench.result import BenchResult, spread
+from tfjslab.bench.settings import Settings
+from tfjslab.engine.recorder import CLOCK_NAME, KernelRecorder
+from tfjslab.engine.state import STATE
+from tfjslab.model.model import Model
+
+
+@dataclass
+class BenchmarkRun:
+    """What is known so far; None is what was not measured yet."""
+
+    name: str
+    model: Model
+    feeds: Any
+    load_ms: float | None
+    compile_ms: float | None = None
+    first_ms: float | None = None
+    warmed: int = 0
+    times: list[float] = field(default_factory=list)
+    peak_bytes: int | None = None
+    arena_bytes: int | None = None
+    kernels: int | None = None
+    fallback: int | None = None
+    cached: bool | None = None
+    device: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """For progress."""
+        return f"{self.name} on {self.model.backend.name}"
+
+
+def begin(bench_run: BenchmarkRun, how: Settings) -> None:
+    """Compile, first run, one recorded run, warm-up."""
+    how.progress(f"{bench_run.label}: compile", 0, how.runs)
+    model, feeds, clock = bench_run.model, bench_run.feeds, how.clock
+    model.check_precision(feeds)  # what it costs belongs to none of the times
+    before = clock()
+    infos = model.prepare(feeds)
+    bench_run.compile_ms = (clock() - before) * 1e3
+    bench_run.arena_bytes = sum(i.peak_bytes for i in infos)
+    bench_run.cached = all(i.cached for i in infos) if infos else None
+    bench_run.device = _device(infos)
+    before = clock()
+    model.predict(feeds)
+    bench_run.first_ms = (clock() - before) * 1e3
+    recorder = KernelRecorder(clock)
+    others = STATE.counters.num_bytes - model.weight_bytes
+    model.run(feeds, recorder)
+    kernels = recorder.kernels
+    bench_run.kernels, bench_run.fallback = len(kernels), sum(k.fallback for k in kernels)
+    bench_run.peak_bytes = max((k.total_bytes_snapshot for k in kernels), default=STATE.counters.num_bytes) - others
+    for _ in range(how.warmup):
+        how.progress(f"{bench_run.label}: warm-up", bench_run.warmed, how.warmup)
+        model.predict(feeds)
+        bench_run.warmed += 1
+
+
+def _device(infos: Sequence[PlanInfo]) -> dict[str, Any]:
+    """What plans on a GPU backend tell of it; nothing of others."""
+    told = [i.details for i in infos if "adapter_type" in i.details]
+    if not told:
+        return {}
+    return {
+        "adapter": told[0]["adapter"], "adapter_type": told[0]["adapter_type"],
+        "pipelines": sum(d["pipelines_made"] for d in told),
+        "pipeline_compile_ms": sum(d["pipeline_compile_ms"] for d in told),
+    }
+
+
+def is_done(times: Sequence[float], how: Settings) -> bool:
+    """Whether a bench_run has its runs, has used its budget, or is watched by somebody who has seen enough."""
+    over = how.budget_s is not None and bool(times) and sum(times) >= how.budget_s * 1e3
+    return how.watch(times) or over or len(times) >= how.runs
+
+
+def burst(bench_run: BenchmarkRun, count: int, how: Settings) -> None:
+    """Some runs in a row. Garbage is collected before and not while, as ``timeit`` does."""
+    model, feeds, clock, times = bench_run.model, bench_run.feeds, how.clock, bench_run.times
+    gc.collect()
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        for _ in range(count):
+            before = clock()
+            model.predict(feeds)
+            times.append((clock() - before) * 1e3)
+            if is_done(times, how):
+                break
+    finally:
+        if enabled:
+            gc.enable()
+    how.progress(f"{bench_run.label}: steady", len(times), how.runs)
+
+
+def result_of(done: BenchmarkRun, reason: str = "") -> BenchResult:
+    """The result as inert data; ``reason`` says why something is missing."""
+    where, s = done.model.backend, spread(done.times)
+    return BenchResult(
+        done.name, where.name, where.threads, done.load_ms, done.compile_ms, done.first_ms, s.median, s.minimum, s.p95,
+        s.iqr, len(done.times), done.warmed, done.peak_bytes, done.arena_bytes, done.model.weight_bytes, done.kernels,
+        done.fallback, f"{CLOCK_NAME} around predict, outputs read", where.engine, tuple(done.times), reason,
+        done.cached, done.model.precision.to_json() if done.model.precision else None, **done.device,
+    )

@@ -1,0 +1,1 @@
+"""Other programs to compare with, driven line by line."""

@@ -1,0 +1,129 @@
+"""``tfjslab bench``: models on backends, side by side."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rich.console import Console
+
+from tfjslab import arguments as options
+from tfjslab.base.text import count, counted, ms, scaled, times
+from tfjslab.bench.bench import bench_models
+from tfjslab.bench.result import BenchResult, ratios
+from tfjslab.bench.settings import Settings
+from tfjslab.cli import compare, roofline
+from tfjslab.cli.command import INTERRUPTED, OK, Command, Report
+from tfjslab.cli.feeds import add_shape, sampled_for
+from tfjslab.cli.models import add_model, loader, weights_note
+from tfjslab.cli.output import print_table
+from tfjslab.cli.progress import progress
+
+DEFAULT_RUNS, DEFAULT_WARMUP, DEFAULT_BUDGET_S = 50, 5, 10.0
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    add_model(parser, many=True)
+    options.add_backend(parser, many=True)
+    options.add_adapter(parser)
+    options.add_threads(parser)
+    add_shape(parser)
+    options.add_repeats(
+        parser, runs=None, warmup=DEFAULT_WARMUP,
+        runs_help=f"steady runs of each model on each backend (default {DEFAULT_RUNS}, or fewer once they took "
+                  f"{DEFAULT_BUDGET_S:.0f} s)",
+        warmup_help=f"runs before those, which are not counted (default {DEFAULT_WARMUP})",
+    )
+    compare.configure(parser)
+    roofline.configure(parser)
+
+
+def _run(args: argparse.Namespace) -> Report:
+    compare.check(args)
+    budget_s = DEFAULT_BUDGET_S if args.runs is None else None
+    settings = Settings(args.runs or DEFAULT_RUNS, args.warmup, budget_s)
+    report = compare.run(args, settings) if args.compare else _alone(args, settings)
+    return report if not args.roofline or report.exit_code == INTERRUPTED else roofline.extend(report, args)
+
+
+def _alone(args: argparse.Namespace, settings: Settings) -> Report:
+    """Our backends, side by side."""
+    backends = options.chosen_backends(args.backend)
+    results = measure(args.models, backends, args.threads, args.shape, settings, real=args.real_weights)
+    note = weights_note(args.models, real=args.real_weights)
+    return Report([r.to_json() for r in results], lambda console: show(console, results, note), exit_code(results))
+
+
+def measure(
+    models: Sequence[str], backends: Sequence[str], threads: int | None, shapes: Sequence[str], settings: Settings, *,
+    real: bool,
+) -> list[BenchResult]:
+    """Bench every model on every backend, with a progress bar."""
+    with progress() as report:
+        sources = [
+            (m, loader(m, report, real=real), sampled_for(m, shapes, report, real=real)) for m in models
+        ]
+        return bench_models(sources, backends, threads, replace(settings, progress=report))
+
+
+def exit_code(results: Sequence[BenchResult]) -> int:
+    """Whether Ctrl-C ended the measuring early."""
+    return INTERRUPTED if any(r.reason == "interrupted" for r in results) else OK
+
+
+def show(console: Console, results: Sequence[BenchResult], note: str) -> None:
+    """A table for each model, the fastest backend being 1.0x."""
+    rows = list(zip(results, ratios(results), strict=True))
+    for model in dict.fromkeys(r.model for r in results):
+        _show_model(console, model, [(r, ratio) for r, ratio in rows if r.model == model])
+    console.print(
+        f"\nmedian, p95, min and spread (the middle half) are of steady runs, after {_warmups(results)} warm-up runs; "
+        "ratio: to the fastest median",
+    )
+    for engine in dict.fromkeys(f"{r.backend}: {r.engine}, {r.threads} thread(s), {r.clock}" for r in results):
+        console.print(engine)
+    for r in results:
+        if r.fallback_kernels:
+            console.print(f"{r.model} on {r.backend}: {r.fallback_kernels} of {r.num_kernels} kernels ran on the host")
+        if r.pipelines is not None:
+            console.print(f"{r.model} on {r.backend}: {counted(r.pipelines, 'pipeline')} made in "
+                          f"{ms(r.pipeline_compile_ms)} ms; drivers compile more in the first run")
+        if r.precision:
+            console.print(f"{r.model}: {r.precision['text']}")
+    if note:
+        console.print(note)
+    for reason in dict.fromkeys(r.reason for r in results if r.reason):
+        console.print(f"not all was measured: {reason}", style="bold")
+
+
+def _show_model(console: Console, model: str, rows: Sequence[tuple[BenchResult, float | None]]) -> None:
+    columns = ("backend", "load", "compile", "first", "median", "spread", "p95", "runs", "ratio", "peak", "min",
+               "kernels", "on host")
+    print_table(
+        console, f"{model}: milliseconds; {scaled(rows[0][0].weight_bytes, 'B')} of weights", columns,
+        [
+            (r.where, ms(r.load_ms), ms(r.compile_ms), ms(r.first_ms), ms(r.median_ms), ms(r.iqr_ms), ms(r.p95_ms),
+             r.runs, times(ratio), scaled(r.peak_bytes, "B"), ms(r.min_ms), count(r.num_kernels),
+             count(r.fallback_kernels))
+            for r, ratio in rows
+        ],
+        wide=("min", "kernels", "on host"),
+    )
+
+
+def _warmups(results: Sequence[BenchResult]) -> str:
+    return " or ".join(str(n) for n in sorted({r.warmup for r in results}))
+
+
+COMMAND = Command(
+    "bench", "Measure models on backends: load, compile, first and steady time, memory.",
+    (
+        "tfjslab bench mobilenet_v2",
+        "tfjslab bench path/to/model.json other/ --backend cpu,wasm-simd --runs 100 --json times.json",
+        "tfjslab bench blazeface --backend wasm-threads --threads 2",
+        "tfjslab bench path/to/model.json --backend wasm-simd --compare tfjs --peers path/to/npm",
+        "tfjslab bench mobilenet_v2 --backend wasm-simd --roofline",
+    ),
+    _configure, _run,
+)

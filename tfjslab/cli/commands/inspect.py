@@ -1,0 +1,105 @@
+"""``tfjslab inspect``: what a model is made of, and which of its ops each backend leaves to the host."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+
+from tfjslab import arguments as options
+from tfjslab.backends import registry
+from tfjslab.base.errors import BackendError, BackendUnavailableError, InputError
+from tfjslab.base.text import NOTHING, count, scaled, shape
+from tfjslab.cli.command import Command, Report
+from tfjslab.cli.feeds import add_shape, sampled, shaped
+from tfjslab.cli.models import add_model, open_model
+from tfjslab.cli.output import print_table
+from tfjslab.cli.progress import progress
+from tfjslab.graph.ir import Port
+from tfjslab.model.coverage import coverage
+from tfjslab.model.model import Model
+from tfjslab.model.summary import overview
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    options.add_backend(parser, many=True)
+    options.add_adapter(parser)
+    add_shape(parser)
+
+
+def _run(args: argparse.Namespace) -> Report:
+    names = [r.name for r in registry.ROWS if not r.alias_of] if args.backend is None else (
+        options.chosen_backends(args.backend))
+    with progress() as report, open_model(args.model, "cpu", None, report, real=args.real_weights) as model:
+        ports = shaped(model.inputs, args.shape)
+        facts = overview(model.graph.with_(inputs=ports))
+        data = {
+            "model": args.model,
+            "inputs": _ports(model.inputs),
+            "outputs": _ports(model.outputs),
+            "nodes": facts.nodes,
+            "ops": facts.ops,
+            "parameters": facts.parameters,
+            "flops": facts.flops,
+            "weight_bytes": facts.weight_bytes,
+            "backends": [_coverage(model, name, ports) for name in names],
+        }
+    return Report(data, lambda console: _show(console, data))
+
+
+def _ports(ports: Sequence[Port]) -> list[dict[str, Any]]:
+    return [{"name": p.name, "shape": None if p.shape is None else list(p.shape), "dtype": p.dtype or None}
+            for p in ports]
+
+
+def _coverage(model: Model, backend: str, ports: Sequence[Port]) -> dict[str, Any]:
+    """What falls back on one backend; None with a reason where that cannot be found out."""
+    row: dict[str, Any] = {"name": backend, "available": registry.availability(backend).available, "reason": "",
+                           "kernels": None, "fallback": None, "fallback_reasons": None}
+    try:
+        with Model(model.graph, backend) as there:
+            found = coverage(there, sampled(ports))
+    except (BackendUnavailableError, BackendError, InputError) as e:
+        return {**row, "reason": str(e)}
+    return {**row, "kernels": found.kernels, "fallback": dict(found.fallback), "fallback_reasons": dict(found.reasons)}
+
+
+def _show(console: Console, data: dict[str, Any]) -> None:
+    flops = "depends on the data" if data["flops"] is None else scaled(data["flops"])
+    console.print(
+        f"{data['model']}: {data['nodes']} nodes, {scaled(data['parameters'])} parameters, "
+        f"{scaled(data['weight_bytes'], 'B')} of weights, FLOPs of one run: {flops}",
+    )
+    for title in ("inputs", "outputs"):
+        rows = [(p["name"], p["dtype"] or NOTHING, shape(p["shape"])) for p in data[title]]
+        print_table(console, title.capitalize(), ("name", "dtype", "shape"), rows, left=3)
+    print_table(console, "Ops", ("op", "nodes"), list(data["ops"].items()))
+    print_table(console, "Backends", ("backend", "kernels", "left to the host"), [
+        (b["name"], count(b["kernels"]), NOTHING if b["fallback"] is None else sum(b["fallback"].values()))
+        for b in data["backends"]
+    ])
+    for line, backends in _explanations(data["backends"]).items():
+        console.print(f"{', '.join(backends)}: {line}")
+
+
+def _explanations(rows: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """Why something is left to the host or unknown, with the backends of which that is true."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row["reason"]:
+            found.setdefault(row["reason"], []).append(row["name"])
+        reasons = row["fallback_reasons"] or {}
+        for reason in dict.fromkeys(reasons.values()):
+            listed = ", ".join(f"{op} x{row['fallback'][op]}" for op in sorted(reasons) if reasons[op] == reason)
+            found.setdefault(f"on the host, because {reason}: {listed}", []).append(row["name"])
+    return found
+
+
+COMMAND = Command(
+    "inspect", "Show what a model is made of, and which of its ops each backend leaves to the host.",
+    ("tfjslab inspect mobilenet_v2", "tfjslab inspect path/to/model.json --backend wasm-simd --json facts.json"),
+    _configure, _run,
+)

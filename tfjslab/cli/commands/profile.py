@@ -1,0 +1,124 @@
+"""``tfjslab profile``: every kernel's time, and the time that no kernel accounts for."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+
+from tfjslab import arguments as options
+from tfjslab.base.text import ms, percent, rate, scaled, tail
+from tfjslab.cli import roofline
+from tfjslab.cli.command import Command, Report
+from tfjslab.cli.feeds import add_shape, sampled_for
+from tfjslab.cli.models import add_model, loader, weights_note
+from tfjslab.cli.output import print_table, write_json
+from tfjslab.cli.progress import progress
+from tfjslab.profiling.captions import totals
+from tfjslab.profiling.collect import profile_model
+from tfjslab.profiling.compare import ProfileDiff, diff
+from tfjslab.profiling.export import to_chrome_trace
+from tfjslab.profiling.files import load
+from tfjslab.profiling.memory import alive_at_peak
+from tfjslab.profiling.reduce import Row, by_kernel, by_node
+from tfjslab.records.profile import Profile, to_json
+
+DEFAULT_TOP = 15
+_WIDTH_OF_NUMBERS = 56  # what the columns beside a name take
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    options.add_backend(parser)
+    options.add_adapter(parser)
+    options.add_threads(parser)
+    options.add_repeats(
+        parser, runs=options.DEFAULT_RUNS, warmup=options.DEFAULT_WARMUP,
+        runs_help=f"profiled runs, and as many plain ones (default {options.DEFAULT_RUNS})",
+        warmup_help=f"runs before those, which are not counted (default {options.DEFAULT_WARMUP})",
+    )
+    options.add_profile_results(parser)
+    add_shape(parser)
+    parser.add_argument("--top", metavar="N", type=options.positive, default=DEFAULT_TOP,
+                        help=f"how many of the slowest nodes to show (default {DEFAULT_TOP}); JSON always has all")
+    parser.add_argument("--diff", metavar="OTHER.json",
+                        help="also compare with a profile that --json wrote before: what changed from that one to this")
+    roofline.configure(parser)
+
+
+def _run(args: argparse.Namespace) -> Report:
+    before = load(args.diff) if args.diff is not None else None  # a damaged file is better known at once
+    with progress() as report:
+        source = loader(args.model, report, real=args.real_weights)
+        x = sampled_for(args.model, args.shape, report, real=args.real_weights)
+        profile = profile_model(source, x, args.backend, args.threads, runs=args.runs, warmup=args.warmup)
+        held = roofline.hold(profile) if args.roofline else None
+    note = weights_note([args.model], real=args.real_weights)
+    found = diff(before, profile) if before else None
+    if args.trace is not None:
+        write_json(to_chrome_trace(profile), args.trace, "--trace")
+
+    def show(console: Console) -> None:
+        _show(console, profile, args.top, note)
+        if args.memory:
+            _show_peak(console, profile)
+        if found:
+            _show_diff(console, found, args.top)
+        if held:
+            roofline.show(console, held)
+
+    beside = {"diff": found, "roofline": held}
+    return Report({**to_json(profile), **{key: part.to_json() for key, part in beside.items() if part}}, show)
+
+
+def _show(console: Console, profile: Profile, top: int, note: str) -> None:
+    """Kernels by time, the slowest nodes, and the sum that gives the wall time."""
+    show_kernels(console, profile)
+    nodes = by_node(profile)
+    _print_rows(console, f"The slowest {min(top, len(nodes))} of {len(nodes)} nodes", "node", nodes[:top])
+    show_totals(console, profile)
+    if note:
+        console.print(note)
+
+
+def _show_peak(console: Console, profile: Profile) -> None:
+    """What is alive when the most is."""
+    for table in alive_at_peak(profile).tables():
+        print_table(console, table.title, table.columns, table.rows, left=table.left)
+
+
+def _show_diff(console: Console, found: ProfileDiff, top: int) -> None:
+    """In total, by kernel and by node; of the nodes those that changed most."""
+    for table in found.tables():
+        print_table(console, table.title, table.columns, table.rows[:top], left=table.left)
+        for note in table.notes:
+            console.print(note)
+
+
+def show_kernels(console: Console, profile: Profile, top: int | None = None) -> None:
+    """Kernels of a kind together, those that take the most time first."""
+    where = profile.environment
+    on = f" on {where.backend} ({where.engine}, {where.threads} thread(s))" if where else ""
+    rows = by_kernel(profile)
+    kinds = f"the {top} of {len(rows)} kinds that take the most time" if top and top < len(rows) else "all kinds"
+    _print_rows(console, f"{profile.model}{on}: kernels, {kinds}", "kernel", rows[:top])
+
+
+def show_totals(console: Console, profile: Profile) -> None:
+    """One line: kernels + unattributed = wall; and what profiling itself costs."""
+    console.print(totals(profile))
+
+
+def _print_rows(console: Console, title: str, key: str, rows: list[Row]) -> None:
+    print_table(console, title, (key, "calls", "ms", "share", "GFLOP/s", "GB/s", "FLOPs", "on host"), [
+        (tail(r.key, console.width - _WIDTH_OF_NUMBERS), r.count, ms(r.time_ms), percent(r.share),
+         rate(r.gflops_per_s, r.flops), rate(r.gbytes_per_s, r.bytes_moved), scaled(r.flops), r.fallback)
+        for r in rows
+    ])
+
+
+COMMAND = Command(
+    "profile", "Show the time of every kernel, and the time that no kernel accounts for.",
+    ("tfjslab profile mobilenet_v2 --backend wasm-simd", "tfjslab profile model/ --backend cpu --json profile.json"),
+    _configure, _run,
+)

@@ -1,0 +1,175 @@
+"""``tfjslab quantize``: smaller files, or what int8 would do here. The two are never mixed up."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+
+from tfjslab import arguments as options
+from tfjslab.base.errors import InputError, UsageError
+from tfjslab.base.text import NOTHING, scaled
+from tfjslab.bench.peers.process import PeerError
+from tfjslab.cli import compare, quantize_speed
+from tfjslab.cli.command import OK, Command, Report
+from tfjslab.cli.feeds import split_name
+from tfjslab.cli.models import add_model, open_model, weights_note
+from tfjslab.cli.output import print_table
+from tfjslab.cli.progress import progress
+from tfjslab.cli.values import read_array
+from tfjslab.formats.weight_writer import QUANTIZATIONS
+from tfjslab.graph.ir import Port
+from tfjslab.quantization.calibrate import METHODS
+from tfjslab.quantization.generate import generated_inputs
+from tfjslab.quantizer.quantize import INT8, KINDS, quantize
+
+_JUDGED = 256  # generated inputs on which answers are compared; their seed is not that of the calibration
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    parser.add_argument("--kind", choices=KINDS, required=True,
+                        help="float16, uint8 and uint16 store weights small; int8 kinds run in integers")
+    parser.add_argument("--out", metavar="DIR", help="write the model there (kinds that store weights only)")
+    parser.add_argument("--report", action="store_true", help="show what it would change and cost, and write nothing")
+    parser.add_argument("--calibration", metavar="[NAME=]F.npy", action="append", default=[],
+                        help="inputs for int8, one array an input, samples along a leading axis; may be repeated")
+    parser.add_argument("--evaluation", metavar="[NAME=]F.npy", action="append", default=[],
+                        help="inputs like those of --calibration on which errors are measured (default: the same)")
+    parser.add_argument("--generate", metavar="N", type=options.positive,
+                        help=f"calibrate on N generated, varied inputs, and measure errors on {_JUDGED} others")
+    parser.add_argument("--range", metavar="LOW,HIGH", default="0,1", help="of generated values (default 0,1)")
+    parser.add_argument("--method", choices=METHODS, default="minmax", help="how ranges follow from the calibration")
+    parser.add_argument("--exclude", metavar="NODE", action="append", default=[],
+                        help="a node that stays float32; may be repeated")
+    parser.add_argument("--min-db", metavar="DB", type=float,
+                        help="int8: a node stays float32 when its signal to noise alone is below DB decibels")
+    options.add_backend(parser)
+    options.add_adapter(parser)
+    options.add_repeats(parser, runs=20, warmup=3, runs_help="measured runs (default 20)",
+                        warmup_help="runs before them (default 3)")
+    compare.configure(parser)
+
+
+def _check(args: argparse.Namespace) -> None:
+    """UsageError for what the format cannot hold and for a call that would do nothing."""
+    if args.out and args.kind not in QUANTIZATIONS:
+        listed = ", ".join(QUANTIZATIONS)
+        raise UsageError(
+            f"--kind {args.kind} with --out: a TensorFlow.js model stores weights as {listed} and runs them as "
+            f"float32, it cannot hold {args.kind} execution; use --report to see what {args.kind} gives here",
+        )
+    if bool(args.out) == args.report:
+        raise UsageError("give either --out DIR, to write the model, or --report, to see what it would change")
+    if args.compare and not args.report:
+        raise UsageError("--compare is for --report; add it")
+    compare.check(args)
+    if args.generate and (args.calibration or args.evaluation):
+        raise UsageError("--generate makes what --calibration and --evaluation would read; give one or the other")
+
+
+def _run(args: argparse.Namespace) -> Report:
+    _check(args)
+    low, high = _range(args.range)
+    with progress() as report, open_model(args.model, args.backend, None, report, real=args.real_weights) as model:
+        if args.generate:
+            calibration: Any = generated_inputs(model.inputs, args.generate, 0, low, high)
+            evaluation: Any = generated_inputs(model.inputs, _JUDGED, 1, low, high)
+        else:
+            calibration, evaluation = (_samples(name, given, model.inputs) if given else None for name, given in (
+                ("--calibration", args.calibration), ("--evaluation", args.evaluation)))
+        # Other kinds need no ranges: data given for them are what errors are measured on.
+        given = (calibration, evaluation) if args.kind == INT8 else (None, evaluation or calibration)
+        made = quantize(model, args.kind, given[0], args.method, args.exclude, given[1], min_db=args.min_db)
+        with made.model as new:
+            speed = None
+            if args.out:
+                new.save(args.out)
+            else:
+                x = (evaluation or calibration or [model.sample()])[0]
+                speed = quantize_speed.speed(model, new, x, args, report)
+            note = weights_note([args.model], real=args.real_weights)
+            told = f"{_JUDGED} generated inputs" if args.generate else made.report.evaluated_on
+            data = {"model": args.model, "backend": model.backend.name, "out": args.out, "note": note,
+                    **made.report.data(), "evaluated_on": told, "speed": speed}
+    failed = any(c["peer"]["reason"] for c in (speed or {}).get("compared", ()))
+    return Report(data, lambda console: _show(console, data), PeerError.exit_code if failed else OK)
+
+
+def _range(text: str) -> tuple[float, float]:
+    low, comma, high = text.partition(",")
+    try:
+        found = float(low), float(high)
+    except ValueError:
+        found = 1.0, 0.0
+    if not comma or not found[0] < found[1]:
+        raise UsageError(f"--range {text}: expected two numbers, the smaller first, such as -1,1")
+    return found
+
+
+def _samples(option: str, given: Sequence[str], ports: Sequence[Port]) -> list[dict[str, Any]]:
+    """One mapping a sample from files whose arrays have samples along the first axis."""
+    arrays: dict[str, list[Any]] = {}
+    for text in given:
+        port, path = split_name(option, text, ports)
+        array = read_array(path)
+        rank = None if port.shape is None else len(port.shape)
+        # A free first length is the batch: one sample is a batch of one. Otherwise samples are stacked in front.
+        single = rank == array.ndim and port.shape is not None and port.shape[0] is not None
+        arrays[port.name] = [array] if single else [array[i : i + 1] if rank == array.ndim else a
+                                                    for i, a in enumerate(array)]
+    counts = {n: len(a) for n, a in arrays.items()}
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"{n}: {c}" for n, c in counts.items())
+        raise InputError(f"{option}: inputs have different numbers of samples ({listed})")
+    return [{n: a[i] for n, a in arrays.items()} for i in range(next(iter(counts.values())))]
+
+
+def _show(console: Console, data: dict[str, Any]) -> None:
+    console.print(f"{data['model']}, {data['kind']}: {data['execution']}")
+    if data["note"]:
+        console.print(data["note"])
+    console.print(f"size: weights {scaled(data['weight_bytes_before'], 'B')} -> "
+                  f"{scaled(data['weight_bytes_after'], 'B')}, {data['size_ratio']:.2f}x smaller")
+    quantize_speed.show(console, data)
+    rows = [(o["name"], o["samples"], _number(o["max_error"]), _number(o["sqnr_db"]), _number(o["cosine"]),
+             _number(o["top1_agreement"]), NOTHING if o["classes"] is None else o["classes"]) for o in data["outputs"]]
+    columns = ("output", "rows", "largest error", "SQNR dB", "cosine", "top-1 agreement", "classes seen")
+    print_table(console, f"Accuracy against float32, on {data['evaluated_on']}", columns, rows)
+    if data["kind"] in QUANTIZATIONS:
+        _show_weights(console, data)
+    else:
+        _show_nodes(console, data)
+    if data["out"]:
+        console.print(f"written to {data['out']}")
+
+
+def _show_weights(console: Console, data: dict[str, Any]) -> None:
+    rows = [(w["name"], w["stored"], scaled(w["bytes_before"], "B"), scaled(w["bytes_after"], "B"),
+             _number(w["max_error"]), w["reason"]) for w in data["weights"]]
+    columns = ("weight", "stored as", "before", "after", "largest error", "why not")
+    print_table(console, "Weights", columns, rows, left=2)
+
+
+def _show_nodes(console: Console, data: dict[str, Any]) -> None:
+    rows = [(n["name"], n["op"], n["precision"], _number(n["alone_db"]), _number(n["accumulated_db"]), n["reason"])
+            for n in data["nodes"]]
+    columns = ("node", "op", "runs in", "alone dB", "accumulated dB", "remark")
+    print_table(console, "Nodes, signal to noise of each output", columns, rows, left=3)
+
+
+def _number(value: float | str | None) -> str:
+    return NOTHING if value is None else value if isinstance(value, str) else f"{value:.4g}"
+
+
+COMMAND = Command(
+    "quantize", "Store weights small, or report what running in int8 gives and costs.",
+    (
+        "tfjslab quantize mobilenet_v2 --kind uint8 --out small/",
+        "tfjslab quantize path/to/model.json --kind int8 --calibration images.npy --report",
+        "tfjslab quantize path/to/model.json --kind int8 --generate 64 --report --backend wasm-simd --compare tfjs",
+    ),
+    _configure, _run,
+)

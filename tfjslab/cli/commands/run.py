@@ -1,0 +1,98 @@
+"""``tfjslab run``: one inference, told by names, shapes and digests of its outputs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+
+from tfjslab import arguments as options
+from tfjslab.base.dtypes import Array
+from tfjslab.base.text import NOTHING, shape
+from tfjslab.cli.command import Command, Report
+from tfjslab.cli.feeds import add_shape, sampled, shaped
+from tfjslab.cli.models import add_model, open_model, weights_note
+from tfjslab.cli.output import print_table
+from tfjslab.cli.progress import progress
+from tfjslab.cli.values import digest, read_inputs, write_outputs
+from tfjslab.graph.ir import Port
+
+_DIGEST_SHOWN = 12  # hexadecimal digits; JSON has all
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    options.add_backend(parser)
+    options.add_adapter(parser)
+    options.add_threads(parser)
+    parser.add_argument(
+        "--input", metavar="[NAME=]F", action="append", default=[],
+        help="a .npy file, or a .bin file of raw little-endian values in the model's shape and dtype; may be repeated; "
+             "inputs that are not given are seeded random numbers",
+    )
+    parser.add_argument("--output", metavar="F.npz", help="save the outputs by name")
+    add_shape(parser)
+    options.add_seed(parser)
+
+
+def _run(args: argparse.Namespace) -> Report:
+    with progress() as report:
+        model = open_model(args.model, args.backend, args.threads, report, real=args.real_weights)
+    with model:
+        feeds, sources = _feeds(shaped(model.inputs, args.shape), args.input, args.seed)
+        results = model.execute(feeds, [p.name for p in model.outputs])
+        outputs = {p.name: array for p, array in zip(model.outputs, results, strict=True)}
+        data = {
+            "model": args.model,
+            "backend": model.backend.name,
+            "engine": model.backend.engine,
+            "precision": model.precision.to_json() if model.precision else None,
+            "note": weights_note([args.model], real=args.real_weights),
+            "inputs": [{**digest(name, array), "source": sources[name]} for name, array in feeds.items()],
+            "outputs": [digest(name, array) for name, array in outputs.items()],
+        }
+    if args.output:
+        write_outputs(args.output, outputs)
+    return Report(data, lambda console: _show(console, data))
+
+
+def _feeds(ports: Sequence[Port], given: list[str], seed: int) -> tuple[dict[str, Array], dict[str, str]]:
+    """Arrays by input name, and where each came from."""
+    read = read_inputs(given, ports)
+    feeds = {name: array for name, (array, _) in read.items()}
+    sources = {name: source for name, (_, source) in read.items()}
+    feeds.update(sampled([p for p in ports if p.name not in read], seed))
+    return feeds, {name: sources.get(name, f"random, seed {seed}") for name in feeds}
+
+
+def _show(console: Console, data: dict[str, Any]) -> None:
+    console.print(f"{data['model']} on {data['backend']} ({data['engine']})")
+    if data["precision"]:
+        console.print(data["precision"]["text"])
+    if data["note"]:
+        console.print(data["note"])
+    columns = ("name", "dtype", "shape", "min", "max", "mean")
+    print_table(console, "Inputs", (*columns, "from"), [(*_cells(r), r["source"]) for r in data["inputs"]], left=3)
+    rows = [(*_cells(r), r["sha256"][:_DIGEST_SHOWN]) for r in data["outputs"]]
+    print_table(console, "Outputs", (*columns, "sha256"), rows, left=3)
+    for row in (*data["inputs"], *data["outputs"]):
+        if row["non_finite"]:
+            console.print(f"{row['name']}: {row['non_finite']} values are not finite")
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    numbers = [NOTHING if row[k] is None else f"{row[k]:.4g}" for k in ("min", "max", "mean")]
+    return (row["name"], row["dtype"], shape(row["shape"]), *numbers)
+
+
+COMMAND = Command(
+    "run", "Run a model once and show its outputs: names, shapes and digests.",
+    (
+        "tfjslab run mobilenet_v2",
+        "tfjslab run path/to/model.json --backend wasm-simd --input image.npy --output result.npz",
+        "tfjslab run model/ --input left=a.npy --input right=b.bin --json -",
+    ),
+    _configure, _run,
+)

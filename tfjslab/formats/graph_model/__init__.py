@@ -1,0 +1,1 @@
+"""TensorFlow.js graph models: a GraphDef in JSON, with weight shards."""

@@ -1,0 +1,1 @@
+"""TensorFlow.js layers models: a Keras topology in JSON, with weight shards."""

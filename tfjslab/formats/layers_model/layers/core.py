@@ -1,0 +1,56 @@
+"""Dense, Embedding, and the layers that only train (at inference they pass their input on)."""
+
+from __future__ import annotations
+
+from tfjslab.formats.layers_model.layers.activations import FUSED, activate, activation_name
+from tfjslab.formats.layers_model.layers.call import Call, layer
+
+_MATRIX = 2
+
+
+@layer("Dense")
+def _dense(c: Call) -> str:
+    x, shape = c.x, c.shape(c.x)
+    kernel = c.weight("kernel")
+    bias = [c.weight("bias")] if c.flag("use_bias", default=True) else []
+    name = activation_name(c, c.config.get("activation"))
+    if len(shape) > _MATRIX:
+        x = c.add("Reshape", x, shape=[-1, _known(c, shape[-1])])
+    steps = (*(["BiasAdd"] if bias else []), *FUSED.get(name, ()))
+    out = c.add("_FusedMatMul", x, kernel, *bias, fused_ops=steps) if steps else c.add("MatMul", x, kernel)
+    if len(shape) > _MATRIX:
+        units = _known(c, c.shape(out)[-1])
+        # One length may stay open; which one it is follows from the others.
+        open_axes = [i for i, d in enumerate(shape[:-1]) if d is None]
+        if len(open_axes) > 1:
+            raise c.fail(f"input {list(shape)} has {len(open_axes)} open lengths, expected one at most")
+        out = c.add("Reshape", out, shape=[-1 if d is None else d for d in shape[:-1]] + [units])
+    return out if name in FUSED else activate(c, out)
+
+
+def _known(c: Call, length: int | None) -> int:
+    if length is None:
+        raise c.fail("the length of the last axis is open")
+    return length
+
+
+@layer("Embedding")
+def _embedding(c: Call) -> str:
+    indices = c.x if c.dtype(c.x) == "int32" else c.add("Cast", c.x, DstT="int32")
+    return c.add("GatherV2", c.weight("embeddings"), indices, axis=0)
+
+
+@layer("Rescaling")
+def _rescaling(c: Call) -> str:
+    x = c.x if c.dtype(c.x) == "float32" else c.add("Cast", c.x, DstT="float32")
+    for tf_op, key, default in (("Mul", "scale", 1.0), ("AddV2", "offset", 0.0)):
+        x = c.add(tf_op, x, c.constant(key, c.numbers(key, default)))
+    return x
+
+
+@layer(
+    "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout", "GaussianDropout",
+    "GaussianNoise", "ActivityRegularization",
+)
+def _inference_identity(c: Call) -> str:
+    return c.x

@@ -1,0 +1,100 @@
+"""Layers that move data: reshape, permute, repeat, pad, crop, scale up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from tfjslab.formats.layers_model.layers.call import Call, layer
+from tfjslab.formats.layers_model.layers.images import channels_first, with_channels_last
+from tfjslab.formats.strict_json import show
+from tfjslab.graph.ir import Dims
+
+
+def _known(c: Call, dims: Dims) -> list[int]:
+    if None in dims:
+        raise c.fail(f"input {list(c.shape(c.x))} has open lengths besides the batch")
+    return [d for d in dims if d is not None]
+
+
+@layer("Flatten")
+def _flatten(c: Call) -> str:
+    x = c.x
+    rank = c.rank(x)
+    if channels_first(c) and rank > 1:
+        x = c.add("Transpose", x, perm=[0, *range(2, rank), 1])
+    return c.add("Reshape", x, shape=[-1, math.prod(_known(c, c.shape(x)[1:]))])
+
+
+@layer("Reshape")
+def _reshape(c: Call) -> str:
+    given = c.config.get("target_shape")
+    target: list[Any] = [-1 if v is None else v for v in given] if isinstance(given, list) else [given]
+    if any(type(v) is not int for v in target) or sum(v < 0 for v in target) > 1:
+        raise c.fail(f"option 'target_shape' is {show(str(target))}, expected integers, -1 at most once")
+    if any(v < 0 for v in target):
+        size = math.prod(_known(c, c.shape(c.x)[1:]))
+        rest = math.prod(v for v in target if v >= 0)
+        if rest == 0 or size % rest:
+            raise c.fail(f"{size} elements cannot have shape {target}")
+        target = [size // rest if v < 0 else v for v in target]
+    return c.add("Reshape", c.x, shape=[-1, *target])
+
+
+@layer("Permute")
+def _permute(c: Call) -> str:
+    return c.add("Transpose", c.x, perm=[0, *c.integers("dims", ())])
+
+
+@layer("RepeatVector", rank=2)
+def _repeat(c: Call) -> str:
+    (times,) = c.integers("n", (1,), 1)
+    return c.add("Tile", c.add("ExpandDims", c.x, axis=1), reps=[1, times, 1])
+
+
+def _sides(c: Call, key: str) -> list[list[int]]:
+    """Keras writes one number, (height, width) or ((top, bottom), (left, right))."""
+    value: Any = c.config.get(key, 1 if key == "padding" else 0)
+    rows: Sequence[Any] = value if isinstance(value, list) else [value, value]
+    pairs = [v if isinstance(v, list) else [v, v] for v in rows]
+    if len(pairs) != 2 or any(len(p) != 2 or any(type(v) is not int or v < 0 for v in p) for p in pairs):  # noqa: PLR2004
+        raise c.fail(f"option '{key}' is {show(str(value))}, expected two pairs of integers >= 0")
+    return pairs
+
+
+@layer("ZeroPadding2D", rank=4)
+def _zero_padding(c: Call) -> str:
+    pads = _sides(c, "padding")
+    full = [[0, 0], [0, 0], *pads] if channels_first(c) else [[0, 0], *pads, [0, 0]]
+    return c.add("Pad", c.x, paddings=full)
+
+
+@layer("Cropping2D", rank=4)
+def _cropping(c: Call) -> str:
+    begins, ends = zip(*_sides(c, "cropping"), strict=True)
+    first = 2 if channels_first(c) else 1
+    begin, size = [0] * c.rank(c.x), [-1] * c.rank(c.x)
+    for i, (start, end) in enumerate(zip(begins, ends, strict=True)):
+        length = c.shape(c.x)[first + i]
+        if length is None and end:
+            raise c.fail(f"input {list(c.shape(c.x))}; cropping takes a known height and width")
+        begin[first + i] = start
+        size[first + i] = -1 if length is None else length - start - end
+    return c.add("Slice", c.x, begin=begin, size=size)
+
+
+@layer("UpSampling2D", rank=4)
+def _up_sampling(c: Call) -> str:
+    factors = c.integers("size", (2, 2), 2)
+    how = c.text("interpolation", "nearest", ("nearest", "bilinear"))
+    tf_op = "ResizeNearestNeighbor" if how == "nearest" else "ResizeBilinear"
+
+    def run(x: str) -> str:
+        sizes = c.shape(x)[1:3]
+        if None in sizes:
+            raise c.fail(f"input {list(c.shape(x))}; scaling up takes a known height and width")
+        wanted = [(n or 0) * f for n, f in zip(sizes, factors, strict=True)]
+        return c.add(tf_op, x, size=wanted, align_corners=False, half_pixel_centers=False)
+
+    return with_channels_last(c, c.x, run)

@@ -1,0 +1,177 @@
+"""Reader of TensorFlow.js layers models: a Keras topology and its weights become a graph in inference mode."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tfjslab.formats.layers_model.layers  # noqa: F401 - registers the layers
+from tfjslab.base import dtypes
+from tfjslab.base.errors import DTypeError, ModelError, UnknownOpError, did_you_mean
+from tfjslab.formats.document import TOLD, Document
+from tfjslab.formats.layers_model.layer_weights import WeightIndex
+from tfjslab.formats.layers_model.layers.call import Call, Workbench, all_layers
+from tfjslab.formats.layers_model.topology import INPUT, LayerConfig, ModelConfig, Reference, parse_topology
+from tfjslab.formats.strict_json import show, typed
+from tfjslab.formats.weights import parse_manifest, read_weights
+from tfjslab.graph.builder import GraphBuilder
+from tfjslab.graph.ir import Dims, Graph, Port
+from tfjslab.graph.order import CycleError, depth_first
+
+FORMAT = "tfjs-layers-model"
+_Key = tuple[str, int]
+
+
+def sniff(document: Document) -> bool:
+    """Whether the file is a layers model: its topology is a Keras configuration."""
+    return "model_config" in document.topology or "class_name" in document.topology
+
+
+def read(document: Document) -> Graph:
+    """Read a layers model into a verified Graph.
+
+    Raises ModelError for damaged files, UnknownOpError with all unknown layers and their counts.
+    """
+    where = document.name
+    model = parse_topology(document.topology, where)
+    _refuse_unknown_layers(model, where)
+    groups = parse_manifest(document.json.get("weightsManifest") or [], where)
+    weights = WeightIndex(read_weights(groups, document.source.files))
+    masked = any(x.config.get("mask_zero") for x in model.all_layers())
+    reader = _Reader(Workbench(GraphBuilder(), masked=masked), weights, where)
+    feeds = [reader.input(model.layers[r.layer]) for r in model.inputs]
+    results = reader.run(model, feeds, ())
+    bench = reader.bench
+    names = _output_names(model)
+    ports = [Port(n, v, bench.shape(v), bench.dtype(v)) for n, v in zip(names, results, strict=True)]
+    return bench.builder.build(ports, _metadata(document, model))
+
+
+def _refuse_unknown_layers(model: ModelConfig, where: str) -> None:
+    known = all_layers()
+    unknown = Counter(x.class_name for x in model.all_layers() if x.class_name not in known and x.class_name != INPUT)
+    if unknown:
+        listed = ", ".join(f"{n} ({c}x{did_you_mean(n, known)})" for n, c in sorted(unknown.items()))
+        raise UnknownOpError(f"{where}: {len(unknown)} unknown layer(s): {listed}", code="model.unknown_layer")
+
+
+def _output_names(model: ModelConfig) -> list[str]:
+    """TF.js names an output ``layer/layer``, with ``_1`` and so on for further calls; inputs keep their name."""
+    names: list[str] = []
+    for r in model.outputs:
+        further = r.call - model.offsets.get(r.layer, 0) + r.tensor
+        name = f"{r.layer}/{r.layer}{f'_{further}' if further else ''}"
+        name = r.layer if model.layers[r.layer].class_name == INPUT else name
+        names.append(name if name not in names else f"{name}#{len(names)}")
+    return names
+
+
+@dataclass(frozen=True)
+class _Wiring:
+    """Who reads what in a model; an item is (layer, number of the call)."""
+
+    model: ModelConfig
+    where: str
+
+    def fail(self, layer: str, reason: str) -> ModelError:
+        """The error that names a layer of this model."""
+        return ModelError(f"{self.where}: layer {show(layer)} {reason}", code="model.topology")
+
+    def key(self, r: Reference) -> _Key:
+        """The call that a reference means."""
+        return r.layer, r.call - self.model.offsets.get(r.layer, 0)
+
+    def calls(self, item: _Key) -> tuple[Reference, ...]:
+        """What a call reads."""
+        calls = self.model.layers[item[0]].calls
+        if item[1] >= len(calls) or not calls[item[1]]:
+            raise self.fail(item[0], "is read, but called on nothing")
+        return calls[item[1]]
+
+    def order(self, given: Mapping[_Key, Sequence[str]]) -> list[_Key]:
+        """The calls that the outputs need, without ``given``, in an order in which they can be made."""
+        roots = [k for k in map(self.key, self.model.outputs) if k not in given]
+        try:
+            return depth_first(roots, lambda item: [k for k in map(self.key, self.calls(item)) if k not in given])
+        except CycleError as e:
+            raise self.fail(str(e.item), "depends on itself") from None
+
+    def value(self, r: Reference, made: Mapping[_Key, Sequence[str]]) -> str:
+        """The value that a reference means."""
+        values = made[self.key(r)]
+        if r.tensor >= len(values):
+            raise self.fail(r.layer, f"has no output {r.tensor}")
+        return values[r.tensor]
+
+
+@dataclass
+class _Reader:
+    """Turns calls of layers into nodes."""
+
+    bench: Workbench
+    weights: WeightIndex
+    where: str
+
+    def input(self, layer: LayerConfig) -> str:
+        """Add an input of the whole model."""
+        here = f"{self.where}: layer {show(layer.name)}"
+        shape, dtype = input_spec(layer, here)
+        value = self.bench.builder.input(layer.name, shape, dtype)
+        self.bench.feed(value, shape, dtype)
+        return value
+
+    def run(self, model: ModelConfig, feeds: Sequence[str], path: tuple[str, ...]) -> list[str]:
+        """Call the layers that the outputs need, on ``feeds``; ``path`` are the names of enclosing models."""
+        where = f"{self.where}: model {show(model.name)}"
+        if len(feeds) != len(model.inputs):
+            fault = f"is called on {len(feeds)} tensors, expected {len(model.inputs)}"
+            raise ModelError(f"{where} {fault}", code="model.topology")
+        wiring = _Wiring(model, where)
+        made: dict[_Key, Sequence[str]] = {(r.layer, 0): (v,) for r, v in zip(model.inputs, feeds, strict=True)}
+        for item in wiring.order(made):
+            reads = [wiring.value(r, made) for r in wiring.calls(item)]
+            made[item] = self.call(model.layers[item[0]], reads, path)
+        return [wiring.value(r, made) for r in model.outputs]
+
+    def call(self, layer: LayerConfig, inputs: Sequence[str], path: tuple[str, ...]) -> Sequence[str]:
+        """Add the nodes of one call of a layer."""
+        if layer.model is not None:
+            return self.run(layer.model, inputs, (*path, layer.name))
+        where = f"{self.where}: layer {show(layer.name)} ({layer.class_name})"
+        if layer.class_name == INPUT:
+            raise ModelError(f"{where} is called on a tensor", code="model.topology")
+        self.bench.builder.layer = layer.name
+        call = Call(
+            self.bench, "/".join((*path, layer.name)), where, layer.config, tuple(inputs),
+            lambda name: self.weights.find(path, layer.name, name, where),
+        )
+        return all_layers()[layer.class_name](call)
+
+
+def input_spec(layer: LayerConfig, where: str) -> tuple[Dims, str]:
+    """Shape and dtype of an InputLayer."""
+    config = layer.config
+    raw: Any = config.get("batch_input_shape") or config.get("batch_shape")
+    if raw is None and config.get("input_shape") is not None:
+        raw = [None, *typed(config["input_shape"], list, where)]
+    dims = typed(raw, list, f"{where}: batch_input_shape")
+    if any(d is not None and (type(d) is not int or d < 0) for d in dims):
+        raise ModelError(f"{where}: shape {show(str(dims))}, expected lengths >= 0 or null", code="model.topology")
+    dtype = config.get("dtype") or "float32"
+    if dtype not in ("float32", "int32", "bool", "string"):
+        try:
+            dtype = dtypes.from_tf(f"DT_{str(dtype).upper().replace('FLOAT16', 'HALF').replace('FLOAT64', 'DOUBLE')}")
+        except DTypeError:
+            raise ModelError(f"{where}: unknown dtype {show(dtype)}", code="model.dtype") from None
+    return tuple(dims), dtype
+
+
+def _metadata(document: Document, model: ModelConfig) -> dict[str, Any]:
+    told: dict[str, Any] = {k: document.json[k] for k in TOLD if k in document.json}
+    return {
+        "format": FORMAT, "source": document.name, "name": model.name,
+        "keras_version": document.topology.get("keras_version"), "layers": [x.name for x in model.all_layers()],
+        "signature": {"inputs": {r.layer: r.layer for r in model.inputs}, "outputs": {}}, **told,
+    }

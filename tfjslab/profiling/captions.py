@@ -1,0 +1,27 @@
+"""What is said of a profile in a line: the same words on the command line and in notebooks."""
+
+from __future__ import annotations
+
+from tfjslab.base.text import counted, ms, percent, scaled
+from tfjslab.profiling.reduce import overhead_ms, overhead_share
+from tfjslab.records.profile import Profile
+
+
+def totals(profile: Profile) -> str:
+    """Kernels + unattributed = wall; what profiling itself costs, where that was measured; the peak of memory."""
+    cost, share = overhead_ms(profile), overhead_share(profile)
+    own = "" if cost is None or share is None else f"profiling adds {cost:+.3f} ms ({100 * share:+.1f}%) to a run; "
+    return (
+        f"kernels {ms(profile.kernel_ms)} ms + unattributed {ms(profile.unattributed_ms)} ms "
+        f"({percent(profile.unattributed_ms, profile.wall_ms)}) = wall {ms(profile.wall_ms)} ms; "
+        f"{own}peak {scaled(profile.peak_bytes, 'B')}"
+    )
+
+
+def place(profile: Profile) -> str:
+    """Where it was measured: what must travel with the figures."""
+    where = profile.environment
+    if where is None:
+        return "where it ran is not known"
+    machine = f"{where.cpu}, {counted(where.cores, 'core')}"
+    return f"{where.backend}: {where.engine}, {counted(where.threads, 'thread')}, {where.clock}; {machine}"

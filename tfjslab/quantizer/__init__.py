@@ -1,0 +1,1 @@
+"""``tf.quantize``: a smaller or faster model, and what that cost."""

@@ -1,0 +1,1 @@
+"""Inert records that everything below presents: what was measured, with no way to measure."""
