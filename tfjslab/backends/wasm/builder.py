@@ -15,7 +15,7 @@ from tfjslab.backends.wasm.text.emit import Lanes
 from tfjslab.backends.wasm.text.layouts import Layout, pitch, plane_floats
 from tfjslab.backends.wasm.text.packing import Block, Packing, as_it_is
 from tfjslab.backends.wasm.text.templates import Kernel, kernel
-from tfjslab.backends.wasm.tuning import Tile, Trial, tuner
+from tfjslab.backends.wasm.tuning import Tile, TileChoice, Trial, tuner
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
@@ -94,11 +94,15 @@ class _Span:
 class Builder:
     """State of one lowering. Steps are numbered by call, host steps included; lifetimes are in these numbers."""
 
-    def __init__(self, program: Specialized, outputs: Collection[str], lanes: Lanes) -> None:
+    def __init__(
+        self, program: Specialized, outputs: Collection[str], lanes: Lanes, choice: TileChoice | None = None, *,
+        sums_weights: bool = True,
+    ) -> None:
         self.graph = program.graph
         self.specs = program.specs
         self.outputs = frozenset(outputs)
-        self.tuner = tuner(lanes)
+        self.tuner = choice or tuner(lanes)
+        self.sums_weights = sums_weights  # whether constants may be computed from weights, not only laid out
         self.lanes = lanes.count
         self.tiles: dict[str, Tile] = {}
         # Whether what was lowered depends on the content of large constants otherwise than by packing them.

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -68,6 +68,14 @@ class Trial:
     pointer_bytes: tuple[int, ...]
     scratch_bytes: int
     units: int
+
+
+class TileChoice(Protocol):
+    """Who chooses tiles."""
+
+    def choose(self, kind: str, tiles: tuple[Tile, ...], trial: Callable[[Tile], Trial]) -> Tile:
+        """The tile for kernels of a class. ``trial`` builds the kernel with a candidate, on a real size."""
+        ...
 
 
 class Tuner:

@@ -32,7 +32,9 @@ def takes_strassen(b: Builder, w: str, shape: Pointwise) -> bool:
     """Whether a 1x1 convolution with filters ``w`` gains by it."""
     large = shape.k >= _LEAST_INPUTS and shape.n >= _LEAST_OUTPUTS and shape.pixels >= _LEAST_PIXELS
     halves = shape.k % 2 == shape.n % 2 == 0
-    return b.lanes == 1 and large and halves and w in b.graph.constants and bool(env().get("WASM_STRASSEN"))
+    if not (b.lanes == 1 and b.sums_weights and large and halves and w in b.graph.constants):
+        return False
+    return bool(env().get("WASM_STRASSEN"))
 
 
 @packer

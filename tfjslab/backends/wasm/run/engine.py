@@ -103,6 +103,16 @@ class Memory:
             self._memory = None
 
 
+def module_bytes(text: str) -> bytes:
+    """WebAssembly text as a binary module, for engines other than this one; BackendError when it is not valid."""
+    try:
+        found = bytes(wasmtime.wat2wasm(text))
+        wasmtime.Module.validate(engine(), found)
+    except wasmtime.WasmtimeError as e:
+        raise BackendError(f"a generated module is not valid: {str(e).splitlines()[0]}") from e
+    return found
+
+
 def compile_text(text: str) -> wasmtime.Module:
     """Compile WebAssembly text; BackendError when the engine refuses it."""
     try:

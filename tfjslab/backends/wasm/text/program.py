@@ -58,31 +58,37 @@ class Segment:
 class Program:
     """What makes the module's text, its cache key, the order of table entries behind the fixed ones, the segments.
 
-    The key is known without rendering a kernel: on a second start nothing is rendered at all.
+    The key is known without rendering a kernel: on a second start nothing is rendered at all. ``body`` makes the
+    functions alone, for modules with a head and a barrier of their own.
     """
 
     text: Callable[[], str]
+    body: Callable[[], str]
     key: str
     slots: tuple[str, ...]
     segments: tuple[Segment, ...]
 
 
 def assemble(
-    records: Sequence[Record], offsets: Mapping[str, int], lanes: Lanes, threads: int, scratch_bytes: int,
+    records: Sequence[Record], offsets: Mapping[str, int], lanes: Lanes, threads: int, scratch_bytes: int, *,
+    count: str = "",
 ) -> Program:
-    """Make the module; ``offsets`` are the arena's, by slot name."""
+    """Make the module; ``offsets`` are the arena's, by slot name.
+
+    ``count`` is the text of the number of threads where that is known only when the module is loaded.
+    """
     names: dict[Kernel, str] = {}
     slots: dict[str, int] = {}
-    writer = _Writer(names, slots, offsets, threads, scratch_bytes)
+    writer = _Writer(names, slots, offsets, threads, scratch_bytes, count or f"(i32.const {threads})")
     segments, bodies = _segments(records, writer)
     barrier = _BARRIER_TEXT.replace("{spins}", str(_SPINS)) if threads > 1 else ""
 
-    def text() -> str:
-        return "\n".join([_HEAD, barrier, *functions(names, lanes), *bodies, ")"])
+    def body() -> str:
+        return "\n".join([*functions(names, lanes), *bodies])
 
     parts = (sources_digest(), lanes.name, barrier, list(names), bodies)
     key = hashlib.sha256(repr(parts).encode()).hexdigest()
-    return Program(text, key, tuple(slots), tuple(segments))
+    return Program(lambda: "\n".join([_HEAD, barrier, body(), ")"]), body, key, tuple(slots), tuple(segments))
 
 
 def _segments(records: Sequence[Record], writer: _Writer) -> tuple[list[Segment], list[str]]:
@@ -117,6 +123,7 @@ class _Writer:
     offsets: Mapping[str, int]
     threads: int
     scratch_bytes: int
+    count: str
 
     def function(self, export: str, records: Sequence[Record], first: int, last: int) -> str:
         """Run records first..last - 1 for thread ``$tid``; with ``$stamped`` note the time.
@@ -150,7 +157,7 @@ class _Writer:
         if not c.parallel:
             return (f"(if (i32.eqz (local.get $tid)) (then"
                     f" (call ${name} (i32.const 0) (i32.const {c.units}) (local.get $scratch) {args})))")
-        share = f"(i32.div_u (i32.mul {{}} (i32.const {c.units})) (i32.const {self.threads}))"
+        share = f"(i32.div_u (i32.mul {{}} (i32.const {c.units})) {self.count})"
         lo = share.format("(local.get $tid)")
         hi = share.format("(i32.add (local.get $tid) (i32.const 1))")
         return f"(call ${name} {lo} {hi} (local.get $scratch) {args})"
@@ -162,7 +169,7 @@ class _Writer:
         return self._barrier_text()
 
     def _barrier_text(self) -> str:
-        return f"(call $barrier {_entry(BARRIER)} (i32.const {self.threads}))"
+        return f"(call $barrier {_entry(BARRIER)} {self.count})"
 
     def _address(self, p: Place) -> str:
         if p.slot.startswith("arena:"):

@@ -1,0 +1,1 @@
+"""Taking a model away: formats that run without this package."""

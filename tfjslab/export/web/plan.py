@@ -1,0 +1,75 @@
+"""What a web module runs: one static program without host steps, or a refusal that names every node in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tfjslab.backends.wasm.lowering import refusal
+from tfjslab.base.errors import ModelError
+from tfjslab.base.text import counted
+from tfjslab.graph.ir import Graph, Port
+from tfjslab.graph.specialize import Specialized
+from tfjslab.model.schedule import Group, Schedule, Single, schedule
+from tfjslab.ops.registry import Spec
+
+DTYPES = ("float32", "int32", "bool", "int8")  # those that a typed array can hold
+_MOST_NAMED = 40
+
+
+@dataclass(frozen=True, eq=False)
+class WebProgram:
+    """The program and the model's ports, whose shapes are all known now."""
+
+    program: Specialized
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+
+def web_program(graph: Graph, shapes: Mapping[str, tuple[int, ...]], name: str) -> WebProgram:
+    """The whole of ``graph`` as one static program for inputs of ``shapes`` (by input name).
+
+    Raises ModelError (``export.host``) that names each node which has no WebAssembly kernel, with its reason.
+    """
+    feeds = {p.value: Spec(shapes[p.name], p.dtype or "float32") for p in graph.inputs}
+    wanted = tuple(dict.fromkeys(p.value for p in graph.outputs))
+    steps = schedule(graph, feeds, wanted)
+    reasons = _reasons(steps)
+    specs = steps.specs
+    for kind, ports in (("input", graph.inputs), ("output", graph.outputs)):
+        reasons += [f"{kind} '{p.name}' is of dtype {specs[p.value].dtype or 'unknown'}" for p in ports
+                    if specs[p.value].dtype not in DTYPES]
+    groups = [s for s in steps.steps if isinstance(s, Group)]
+    missing = set(wanted) - {v for g in groups for v in g.outputs}
+    reasons += [f"output '{v}' does not depend on the inputs" for v in sorted(missing)]
+    if reasons or len(groups) != 1:
+        raise ModelError(_message(name, reasons or ["it falls into several parts"]), code="export.host")
+    program = groups[0].program
+    return WebProgram(program, _known(graph.inputs, program, specs), _known(graph.outputs, program, specs))
+
+
+def _reasons(steps: Schedule) -> list[str]:
+    """Why nodes cannot be in a module, in the model's order."""
+    found = []
+    for step in steps.steps:
+        if isinstance(step, Single):
+            found.append(f"'{step.node.name}' ({step.node.op}): its shape depends on data, or it is control flow")
+        else:
+            named = ((n, refusal(n, step.program.specs)) for n in step.program.graph.nodes)
+            found += [f"'{n.name}' ({n.op}): {reason}" for n, reason in named if reason]
+    return found
+
+
+def _message(name: str, reasons: list[str]) -> str:
+    shown = "\n  ".join(reasons[:_MOST_NAMED])
+    more = f"\n  and {len(reasons) - _MOST_NAMED} more" if len(reasons) > _MOST_NAMED else ""
+    return (
+        f"model '{name}' cannot be a web module: {counted(len(reasons), 'node or port', 'nodes or ports')} "
+        f"would need the host, and a browser has none:\n  {shown}{more}"
+    )
+
+
+def _known(ports: tuple[Port, ...], program: Specialized, specs: Mapping[str, Spec]) -> tuple[Port, ...]:
+    """Ports with the shapes and dtypes that hold in the program."""
+    found = {**specs, **program.specs}
+    return tuple(Port(p.name, p.value, found[p.value].known_shape, found[p.value].dtype) for p in ports)
