@@ -26,7 +26,7 @@ FLOORS = (
     ("model",),
     ("evaluation", "quantizer"),
     ("profiling", "bench"),
-    ("optimizer",),
+    ("optimizer", "export"),
     ("vis", "zoo"),
     ("lab", "magics", "cli"),
     ("__init__", "__main__"),  # the package itself only gathers what the others define

@@ -76,8 +76,8 @@ def _axis(positions: Array, axis: int) -> Array:
     """Positions along one axis, as distances from the first."""
     index: list[int | slice] = [0] * positions.ndim
     index[axis] = slice(None)
-    line: Array = positions[tuple(index)]
-    return line - line[0]
+    line = positions[tuple(index)]
+    return np.asarray(line - line[0])
 
 
 def _is_sum(positions: Array, along: Sequence[Array]) -> bool:

@@ -1,102 +1,188 @@
 """One variant as WebAssembly text: kernels, a table of fixed addresses, what lays weights out, and what is called.
 
 Exports: ``init`` (weights from where the loader put the file to where kernels read them), ``run(stamped)``, ``hash``,
-``serve(tid)`` for the threads beside the caller, and ``image`` where an input takes pictures. Imports: the memory, and
-a clock in the form of WASI, which stamped runs ask.
+``serve(tid)`` for the threads beside the caller, and ``picture<i>`` for inputs that take pictures. Imports: the memory,
+the number of threads, and a clock in the form of WASI, which stamped runs ask.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
-from tfjslab.backends.kernels.memory_plan import MemoryPlan, plan_memory
-from tfjslab.backends.kernels.strides import collapse
-from tfjslab.backends.wasm.builder import Builder, Constant
-from tfjslab.backends.wasm.lowering import lower_program
+from tfjslab.backends.wasm.run.engine import PAGE_BYTES
 from tfjslab.backends.wasm.run.heap import align
-from tfjslab.backends.wasm.text.packing import Padded
 from tfjslab.backends.wasm.text.program import ARENA, BARRIER, SCRATCH, STAMPS, WAKE, Program, assemble, first_slot
-from tfjslab.backends.wasm.text.templates import Kernel, functions, kernel, name_function
-from tfjslab.base.dtypes import Array
-from tfjslab.base.shapes import size_of
-from tfjslab.export.web.copies import Copy, strided_copies
+from tfjslab.backends.wasm.text.templates import Kernel, functions
+from tfjslab.export.web.initialize import init_text
+from tfjslab.export.web.lowered import Lowered
+from tfjslab.export.web.picture import Picture
 from tfjslab.export.web.plan import WebProgram
-from tfjslab.export.web.tuning import WebTuner
-from tfjslab.export.web.variants import Variant
-from tfjslab.export.web.weights import Stored, WeightFile
+from tfjslab.export.web.weights import WeightFile
 
-MOST_THREADS = 8
-PAGE = 65536
+MAX_PAGES = 65536
 _TABLE = 1024  # the first address in use: below it a lost pointer would be seen
 _GUARD = 1024  # vectors may overrun the last block
-_WORD = 4
-
-
-@dataclass(frozen=True)
-class _Packed:
-    """A constant of the plan: its bytes, where they stand in the file, and the copies that lay them out."""
-
-    stored: Stored
-    num_bytes: int
-    copies: tuple[Copy, ...] | None
-    item_bytes: int
-
-
-@dataclass(frozen=True, eq=False)
-class Lowered:
-    """A variant whose kernels are chosen and whose constants stand in the file of weights."""
-
-    variant: Variant
-    builder: Builder
-    memory: MemoryPlan
-    threads: int
-    constants: dict[str, _Packed]
-    tiles: dict[str, str]
+_STAMP_BYTES, _WORD = 16, 4
+_PLAN = "run0"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Byte addresses in the module's memory. ``file`` is where the loader puts the weights before ``init``."""
+    """Byte addresses in the module's memory.
 
-    slots: dict[str, int]
+    The loader puts the file of weights at ``file``; ``wide`` is where its float16 section is widened to. Both lie where
+    inputs, outputs, the arena and scratch are later. ``end`` is the last byte for one thread without its scratch.
+    """
+
+    table: tuple[int, ...]
+    slots: Mapping[str, int]
     stamps: int
-    barrier: int
+    wake: int
     file: int
     wide: int
+    scratch: int
+    scratch_bytes: int
     end: int
 
-
-def lower(web: WebProgram, variant: Variant, weights: WeightFile, tuner: WebTuner) -> Lowered:
-    """Choose kernels for a variant and add what its constants are made from to the file of weights."""
-    builder = Builder(web.program, [p.value for p in web.outputs], variant.lanes, tuner)
-    lower_program(builder, web.program)
-    memory = plan_memory(builder.finish())
-    parallel = any(c.parallel for r in builder.records for c in r.calls)
-    threads = MOST_THREADS if variant.threaded and parallel else 1
-    constants = {slot: _store(c, weights) for slot, c in builder.constants.items()}
-    tiles = {kind: str(t) for kind, t in builder.tiles.items()}
-    return Lowered(variant, builder, memory, threads, constants, tiles)
+    def pages(self, threads: int = 1) -> int:
+        """Pages of memory that the module needs."""
+        return -(-(max(self.end, self.scratch + threads * self.scratch_bytes) + _GUARD) // PAGE_BYTES)
 
 
-def _store(constant: Constant, weights: WeightFile) -> _Packed:
-    """A constant as the model's weight with copies, or as what it is made to."""
-    if constant.recipe is not None and constant.source is not None:
-        packing, source = constant.recipe[2], constant.source
-        copies = strided_copies(packing, source.shape)
-        if copies is not None and source.dtype.itemsize in (1, _WORD):
-            return _Packed(weights.weight(source), packing(source).nbytes, copies, source.dtype.itemsize)
-    block = _filled(constant)
-    return _Packed(weights.block(block), block.nbytes, None, block.dtype.itemsize)
+@dataclass(frozen=True)
+class WebModule:
+    """The text of a variant, with what a loader has to know of it."""
+
+    text: str
+    layout: Layout
+    records: int
+    threaded: bool
 
 
-def _filled(constant: Constant) -> Array:
-    block = constant.make()
-    if not isinstance(block, Padded):
-        return block
-    whole = np.zeros(block.shape, block.dtype)
-    for index, values in block.parts:
-        whole[index] = values
-    return whole
+def web_module(
+    web: WebProgram, lowered: Lowered, weights: WeightFile, pictures: Mapping[str, Picture],
+) -> WebModule:
+    """Write a variant, whose constants stand in ``weights`` already."""
+    scratch = align(lowered.builder.scratch_bytes)
+    threaded = lowered.threads > 1
+    made = assemble(
+        lowered.builder.records, lowered.memory.offsets, lowered.variant.lanes, lowered.threads, scratch,
+        count="(global.get $threads)" if threaded else "",
+    )
+    layout = _layout(web, lowered, made, weights, scratch)
+    names = {p.kernel(port): f"picture{i}" for i, port in enumerate(web.inputs) if (p := pictures.get(port.name))}
+    init, copies = init_text(lowered.constants, layout.slots, layout.file, layout.wide, weights)
+    text = "\n".join([
+        _head(layout, threaded=threaded), made.body(), *functions({**copies, **names}, lowered.variant.lanes), init,
+        *_picture_texts(web, layout, names), _run_text(made), *([_SERVE] if threaded else []), ")",
+    ])
+    return WebModule(_filled(text, layout), layout, len(lowered.builder.records), threaded)
+
+
+def _layout(web: WebProgram, lowered: Lowered, made: Program, weights: WeightFile, scratch: int) -> Layout:
+    """Addresses: what stays first, then the file of weights over what is used later."""
+    places = _Bump(_TABLE)
+    places.take(_WORD * (first_slot() + len(made.slots)))
+    stamps = places.take(_STAMP_BYTES * (len(lowered.builder.records) + 1))
+    barrier, wake = places.take(64), places.take(64)
+    slots = {slot: places.take(c.num_bytes) for slot, c in lowered.constants.items()}
+    file = places.top
+    wide = align(file + weights.plain_bytes + weights.float16_bytes)
+    for kind, ports in (("in", web.inputs), ("out", web.outputs)):
+        slots |= {f"{kind}:{p.value}": places.take(web.program.specs[p.value].num_bytes) for p in ports}
+    arena = places.take(lowered.memory.peak_bytes)
+    fixed = {ARENA: arena, SCRATCH: places.top, STAMPS: stamps, BARRIER: barrier, WAKE: wake}
+    table = (*(fixed[i] for i in range(first_slot())), *(slots[s] for s in made.slots))
+    end = max(places.top + scratch, wide + 2 * weights.float16_bytes)
+    return Layout(table, slots, stamps, wake, file, wide, places.top, scratch, end)
+
+
+class _Bump:
+    """Hands out blocks one after the other."""
+
+    def __init__(self, top: int) -> None:
+        self.top = top
+
+    def take(self, num_bytes: int) -> int:
+        """The address of a block."""
+        address, self.top = self.top, align(self.top + max(num_bytes, 1))
+        return address
+
+
+def _head(layout: Layout, *, threaded: bool) -> str:
+    shared = f"{MAX_PAGES} shared" if threaded else str(MAX_PAGES)
+    data = "".join(f"\\{b:02x}" for b in struct.pack(f"<{len(layout.table)}I", *layout.table))
+    return "\n".join([
+        "(module",
+        '(import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))',
+        f'(import "env" "memory" (memory 1 {shared}))',
+        *(['(import "env" "threads" (global $threads i32))', _BARRIER] if threaded else []),
+        f'(data (i32.const {_TABLE}) "{data}")', _HASH,
+    ])
+
+
+def _run_text(made: Program) -> str:
+    call = f"(call ${_PLAN} (i32.const {_TABLE}) (i32.const 0) (local.get $stamped))" if made.segments else ""
+    return f'(func (export "run") (param $stamped i32) {call})'
+
+
+def _picture_texts(web: WebProgram, layout: Layout, names: Mapping[Kernel, str]) -> Iterator[str]:
+    for k, name in names.items():
+        port = web.inputs[int(name.removeprefix("picture"))]
+        rows = dict(k.params)["rows"]
+        yield (
+            f'(func (export "{name}") (param $pixels i32) (param $width i32) (param $height i32)'
+            f" (call ${name} (i32.const 0) (i32.const {rows}) (i32.const 0) (local.get $pixels) (local.get $width)"
+            f" (local.get $height) (i32.const {layout.slots[f'in:{port.value}']})))"
+        )
+
+
+def _filled(text: str, layout: Layout) -> str:
+    return text.replace("{wake}", str(layout.wake)).replace("{table}", str(_TABLE))
+
+
+# FNV-1a over 64-bit words: so the loader knows a file that was cut short or changed.
+_HASH = """(func (export "hash") (param $at i32) (param $bytes i32) (result i64) (local $h i64) (local $end i32)
+(local.set $h (i64.const 0xcbf29ce484222325))
+(local.set $end (i32.add (local.get $at) (local.get $bytes)))
+(loop $next (if (i32.lt_u (local.get $at) (local.get $end)) (then
+  (local.set $h (i64.mul (i64.xor (local.get $h) (i64.load (local.get $at))) (i64.const 0x100000001b3)))
+  (local.set $at (i32.add (local.get $at) (i32.const 8)))
+  (br $next))))
+(local.get $h))"""
+
+# The caller may be a page's main thread, which must not sleep: threads that are done spin for the last one. A thread
+# that never comes (it was ended from outside) is a trap after some seconds, not a page that hangs.
+_BARRIER = """(func $barrier (param $b i32) (param $threads i32) (local $gen i32) (local $spin i32)
+(local.set $gen (i32.atomic.load offset=4 (local.get $b)))
+(if (i32.eq (i32.atomic.rmw.add (local.get $b) (i32.const 1)) (i32.sub (local.get $threads) (i32.const 1)))
+  (then
+    (i32.atomic.store (local.get $b) (i32.const 0))
+    (drop (i32.atomic.rmw.add offset=4 (local.get $b) (i32.const 1)))
+    (return)))
+(loop $wait
+  (if (i32.ne (i32.atomic.load offset=4 (local.get $b)) (local.get $gen)) (then (return)))
+  (local.set $spin (i32.add (local.get $spin) (i32.const 1)))
+  (br_if $wait (local.get $spin)))
+(unreachable))"""
+
+# Word 0 at the wake address counts runs; word 1 is set when the threads are to end.
+_SERVE = f"""(func (export "serve") (param $tid i32) (local $seen i32) (local $poll i32)
+(loop $runs
+  (local.set $poll (i32.const 20000))
+  (loop $again
+    (if (i32.eq (i32.atomic.load (i32.const {{wake}})) (local.get $seen)) (then
+      (if (local.get $poll)
+        (then (local.set $poll (i32.sub (local.get $poll) (i32.const 1))))
+        (else (drop (memory.atomic.wait32 (i32.const {{wake}}) (local.get $seen) (i64.const -1)))))
+      (br $again))))
+  (local.set $seen (i32.atomic.load (i32.const {{wake}})))
+  (if (i32.atomic.load offset=4 (i32.const {{wake}})) (then (return)))
+  (call ${_PLAN} (i32.const {{table}}) (local.get $tid) (i32.const 0))
+  (br $runs)))
+(func (export "stop")
+  (i32.atomic.store offset=4 (i32.const {{wake}}) (i32.const 1))
+  (drop (i32.atomic.rmw.add (i32.const {{wake}}) (i32.const 1)))
+  (drop (memory.atomic.notify (i32.const {{wake}}) (i32.const -1))))"""

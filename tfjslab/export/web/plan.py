@@ -64,8 +64,8 @@ def _message(name: str, reasons: list[str]) -> str:
     shown = "\n  ".join(reasons[:_MOST_NAMED])
     more = f"\n  and {len(reasons) - _MOST_NAMED} more" if len(reasons) > _MOST_NAMED else ""
     return (
-        f"model '{name}' cannot be a web module: {counted(len(reasons), 'node or port', 'nodes or ports')} "
-        f"would need the host, and a browser has none:\n  {shown}{more}"
+        f"model '{name}' cannot be a web module: a browser has no host to run what has no "
+        f"WebAssembly kernel; found {counted(len(reasons), 'reason')}:\n  {shown}{more}"
     )
 
 

@@ -141,7 +141,7 @@ class _Writer:
             body.append(_stamp(16 * i + 8))
         mine = f"(i32.mul (local.get $tid) (i32.const {self.scratch_bytes}))"
         return "\n".join([
-            f'(func (export "{export}") (param $table i32) (param $tid i32) (param $stamped i32)',
+            f'(func ${export} (export "{export}") (param $table i32) (param $tid i32) (param $stamped i32)',
             "(local $arena i32) (local $scratch i32) (local $stamps i32)",
             f"(local.set $arena {_entry(ARENA)})",
             f"(local.set $scratch (i32.add {_entry(SCRATCH)} {mine}))",

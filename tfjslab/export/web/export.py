@@ -1,0 +1,144 @@
+"""``tf.export_web``: a model as a folder that runs in browsers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tfjslab.base.errors import InputError, UsageError
+from tfjslab.base.progress import Progress, no_progress
+from tfjslab.base.shapes import Shape
+from tfjslab.export.web.folder import build, folder_files
+from tfjslab.export.web.lowered import Lowered, lower
+from tfjslab.export.web.module import web_module
+from tfjslab.export.web.picture import Picture
+from tfjslab.export.web.plan import WebProgram, web_program
+from tfjslab.export.web.tuning import Tuners, default_tuners
+from tfjslab.export.web.variants import chosen_variants
+from tfjslab.export.web.weights import FLOAT32, WeightFile, check_encoding
+from tfjslab.model.model import Model
+from tfjslab.passes.registry import run_passes
+
+MARK = "model.js"  # a folder that has it may be written over
+
+
+@dataclass(frozen=True)
+class WebExport:
+    """What was written: the folder, its files with their bytes, the variants and the tiles that each takes."""
+
+    folder: Path
+    files: Mapping[str, int]
+    variants: tuple[str, ...]
+    tiles: Mapping[str, Mapping[str, str]]
+
+    def __repr__(self) -> str:
+        total = sum(self.files.values())
+        return f"WebExport({self.folder.name}: {', '.join(self.variants)}; {len(self.files)} files, {total} bytes)"
+
+
+def export_web(
+    model: Model, folder: str | os.PathLike[str], *, only: Sequence[str] | None = None, weights: str = FLOAT32,
+    optimize: bool = True, image: Picture | Mapping[str, Picture] | None = None,
+    shapes: Mapping[str, Shape] | None = None, tuners: Tuners = default_tuners, progress: Progress = no_progress,
+) -> WebExport:
+    """Write ``model`` to ``folder`` as WebAssembly that needs no runtime.
+
+    Args:
+        model: a graph, layers or int8 model whose shapes are static once its inputs' are.
+        folder: made anew; one that holds something else than an earlier export is refused.
+        only: the variants to write (``plain``, ``simd``, ``relaxed``, ``threads``); all of them without it.
+        weights: how float32 weights travel: ``float32``, or ``float16``, which the module widens at load.
+        optimize: whether the passes of ``tf.optimize`` run first.
+        image: how pictures become the input (or inputs, by name).
+        shapes: lengths for inputs that leave some open, by name; 1 without it.
+        tuners: who chooses the tiles of a variant's kernels.
+        progress: told what is being done.
+
+    Raises ModelError that names every node without a WebAssembly kernel, before anything is written.
+
+    """
+    chosen, pictures = chosen_variants(only), _pictures(model, image)
+    check_encoding(weights)
+    target = Path(folder)
+    check_target(target)
+    graph = model.graph
+    if optimize and not graph.metadata.get("execution"):
+        graph = run_passes(graph, target="tfjslab")[0]
+    web = web_program(graph, _shapes(model, shapes or {}), model.name)
+    pictures = {name: p for name, p in pictures.items() if p.kernel(_port(web, name))}
+    stored = WeightFile(weights)
+    lowered: list[Lowered] = []
+    for i, variant in enumerate(chosen):
+        progress(f"choosing kernels for {variant.name}", i, len(chosen))
+        found = lower(web, variant, stored, tuners(variant))
+        if not variant.threaded or found.threads > 1 or len(chosen) == 1:
+            lowered.append(found)
+    built = [build(v.variant, web_module(web, v, stored, pictures), _kernels(v)) for v in lowered]
+    files = folder_files(model.name, web, built, stored.data())
+    write_folder(target, files)
+    progress("written", len(chosen), len(chosen))
+    return WebExport(target, {n: len(d) for n, d in sorted(files.items())}, tuple(b.variant.name for b in built),
+                     {v.variant.name: v.tiles for v in lowered})
+
+
+def _kernels(found: Lowered) -> list[tuple[str, str]]:
+    return [(r.kernel_name, r.group.nodes[-1].name) for r in found.builder.records]
+
+
+def _pictures(model: Model, image: Picture | Mapping[str, Picture] | None) -> dict[str, Picture]:
+    if image is None:
+        return {}
+    if isinstance(image, Picture):
+        if len(model.inputs) != 1:
+            raise UsageError(f"image: the model has {len(model.inputs)} inputs; say which by name")
+        return {model.inputs[0].name: image}
+    return dict(image)
+
+
+def _port(web: WebProgram, name: str) -> Any:
+    found = next((p for p in web.inputs if p.name == name), None)
+    if found is None:
+        raise UsageError(f"image: '{name}' is no input; known: {', '.join(p.name for p in web.inputs)}")
+    return found
+
+
+def _shapes(model: Model, given: Mapping[str, Shape]) -> dict[str, Shape]:
+    """Every input's shape, with 1 for lengths that are open and not given."""
+    sample = model.sample()
+    found = {p.name: sample[p.name].shape for p in model.inputs}
+    for name, shape in given.items():
+        if name not in found:
+            raise UsageError(f"shapes: '{name}' is no input; known: {', '.join(found)}")
+        found[name] = tuple(shape)
+    return found
+
+
+def check_target(folder: Path) -> None:
+    """InputError where a folder cannot be made, or holds what is not an earlier export."""
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / MARK).is_file())):
+        raise InputError(f"{folder} exists and is not an earlier export; choose another folder", code="export.folder")
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write all files, or nothing: into a folder beside, which then takes the place of the old one."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as e:
+        raise InputError(f"{folder} cannot be written: {e}", code="export.folder") from e
+    try:
+        for name, data in files.items():
+            (made / name).write_bytes(data)
+        made.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        made.rename(folder)
+    except OSError as e:
+        raise InputError(f"{folder} cannot be written: {e}", code="export.folder") from e
+    finally:
+        shutil.rmtree(made, ignore_errors=True)

@@ -1,0 +1,191 @@
+const TYPES = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, int8: Int8Array };
+const PAGE = 65536;
+const isPicture = (x) => x?.data instanceof Uint8ClampedArray;
+
+/** Everything that can go wrong, with a `code` for programs and a message for people. */
+export class ModelError extends Error {
+  constructor(code, message) {
+    super(message);
+    this.name = 'ModelError';
+    this.code = code;
+  }
+}
+
+const fail = (code, message) => {
+  throw new ModelError(code, message);
+};
+const bytesOf = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+const isolated = () => typeof SharedArrayBuffer !== 'undefined' && (globalThis.crossOriginIsolated ?? true);
+
+/** The variants that this engine can run, the fastest last. */
+export const variants = () => Object.keys(MODEL.variants).filter((name) => {
+  const v = MODEL.variants[name];
+  return v.probes.every((p) => WebAssembly.validate(bytesOf(p))) && (!v.threaded || isolated());
+});
+
+/** One file of the folder as bytes: from `buffers`, the disk (Node, Deno, Bun), or the network. */
+async function read(name, size, { url, buffers, signal, onProgress }) {
+  if (buffers?.[name]) return sized(name, new Uint8Array(buffers[name]), size);
+  const at = url ? new URL(name, new URL(url, globalThis.location?.href)) : FILES[name];
+  if (at.protocol === 'file:') {
+    const fs = 'node:fs/promises';
+    return sized(at, await (await import(/* @vite-ignore */ fs)).readFile(at, { signal }), size);
+  }
+  const response = await fetch(at, { signal });
+  if (!response.ok) fail('load.http', `${at}: found HTTP ${response.status}, expected 200`);
+  const parts = [];
+  let loaded = 0;
+  for (let reader = response.body.getReader(), r; !(r = await reader.read()).done;) {
+    parts.push(r.value);
+    loaded += r.value.length;
+    if (loaded > size) break;
+    onProgress?.({ file: name, loaded, total: size });
+  }
+  return sized(at, new Uint8Array(await new Blob(parts).arrayBuffer()), size);
+}
+
+const sized = (at, bytes, size) => bytes.length === size ? bytes :
+  fail('load.size', `${at}: found ${bytes.length} bytes, expected ${size}; download it again`);
+
+/** Load the model; see model.d.ts. With `worker` it lives in a Web Worker, and pages stay responsive. */
+export async function load(options = {}) {
+  if (options.worker) return (await import('./worker.js')).inWorker(options);
+  const able = variants();
+  const name = options.variant ?? able.at(-1);
+  const variant = MODEL.variants[name];
+  if (!able.includes(name)) {
+    const why = !variant ? 'unknown' : variant.threaded && !isolated() ? 'the page is not cross-origin isolated' : 'no support';
+    fail('load.variant', `variant ${name} cannot run here (${why}); can run: ${able.join(', ') || 'none'}`);
+  }
+  const cores = globalThis.navigator?.hardwareConcurrency ?? 1;
+  const threads = variant.threaded ? Math.max(1, Math.min(options.threads ?? cores, MODEL.maxThreads)) : 1;
+  const [code, weights] = await Promise.all([
+    read(variant.file, variant.bytes, options), read(MODEL.weights.file, MODEL.weights.bytes, options),
+  ]);
+  const module = await WebAssembly.compile(code).catch((e) => {
+    fail('load.module', `${variant.file} is damaged or not allowed here (CSP wasm-unsafe-eval): ${e.message}`);
+  });
+  const initial = Math.ceil((variant.end + threads * variant.scratchBytes) / PAGE);
+  const memory = room(initial, () => new WebAssembly.Memory({ initial, maximum: PAGE, shared: variant.threaded }));
+  const instance = await WebAssembly.instantiate(module, imports(memory, threads));
+  const { exports } = instance;
+  new Uint8Array(memory.buffer).set(weights, variant.weightsAt);
+  const found = BigInt.asUintN(64, exports.hash(variant.weightsAt, weights.length)).toString(16);
+  const { hash } = MODEL.weights;
+  if (found !== hash) fail('load.hash', `weights: found checksum ${found}, expected ${hash}; download them again`);
+  exports.init();
+  const helpers = threads > 1 ? await (await import('./worker.js')).helpers(module, memory, threads) : [];
+  return new Model(name, options, exports, memory, helpers);
+}
+
+function room(pages, take) {
+  try {
+    return take();
+  } catch (e) {
+    return fail('memory', `no memory for ${pages * PAGE} bytes: ${e.message}`);
+  }
+}
+
+export const imports = (memory, threads) => ({
+  env: { memory, threads },
+  wasi_snapshot_preview1: {
+    clock_time_get(_clock, _precision, at) {
+      new DataView(memory.buffer).setBigUint64(at, BigInt(Math.round(performance.now() * 1e6)), true);
+      return 0;
+    },
+  },
+});
+
+class Model {
+  #options; #exports; #memory; #variant; #helpers; #room;
+
+  constructor(name, options, exports, memory, helpers) {
+    this.variant = name;
+    this.threads = helpers.length + 1;
+    this.inputs = MODEL.inputs;
+    this.outputs = MODEL.outputs;
+    this.#exports = exports;
+    this.#memory = memory;
+    this.#options = options;
+    this.#variant = MODEL.variants[name];
+    this.#helpers = helpers;
+  }
+
+  /** One inference. Outputs are copies; with `views` they are parts of the model's memory until the next call. */
+  async predict(x, { views = false } = {}) {
+    return this.predictSync(ArrayBuffer.isView(x) ? x : await (await import('./picture.js')).pixels(x), { views });
+  }
+
+  /** The same without waiting, for inputs that are numbers or ImageData. */
+  predictSync(x, { views = false } = {}) {
+    const { run } = this.#live();
+    this.#feed(x);
+    run(0);
+    return Object.fromEntries(MODEL.outputs.map((port, i) => {
+      const view = this.#view(port, this.#variant.outputs[i]);
+      return [port.name, views ? view : view.slice()];
+    }));
+  }
+
+  #live() {
+    if (!this.#exports) fail('disposed', 'this model has been disposed');
+    return this.#exports;
+  }
+
+  #view(port, at) {
+    return new TYPES[port.dtype](this.#memory.buffer, at, port.size);
+  }
+
+  #feed(x) {
+    const named = ArrayBuffer.isView(x) || isPicture(x) ? { [MODEL.inputs[0].name]: x } : x ?? {};
+    const known = MODEL.inputs.map((p) => p.name);
+    const odd = Object.keys(named).find((name) => !known.includes(name));
+    if (odd !== undefined) fail('input.name', `input '${odd}' is unknown; expected ${known.join(', ')}`);
+    MODEL.inputs.forEach((port, i) => {
+      const value = named[port.name];
+      if (isPicture(value)) return this.#picture(port, i, value);
+      const type = TYPES[port.dtype].name;
+      if (!ArrayBuffer.isView(value) || value.constructor.name !== type) {
+        const found = value?.constructor?.name ?? String(value);
+        fail('input.dtype', `input '${port.name}': found ${found}, expected ${type} (${port.dtype})`);
+      }
+      if (value.length !== port.size) {
+        fail('input.shape',
+          `input '${port.name}': found ${value.length} values, expected ${port.size} (${port.shape.join(' x ')})`);
+      }
+      this.#view(port, this.#variant.inputs[i]).set(value);
+    });
+  }
+
+  #picture(port, i, { data, width, height }) {
+    const run = this.#exports[`picture${i}`];
+    if (!run) fail('input.picture', `input '${port.name}' takes numbers; export it with --input image`);
+    const mine = this.#room ??= { at: this.#memory.buffer.byteLength, bytes: 0 };
+    if (data.length > mine.bytes) {
+      const more = Math.ceil((data.length - mine.bytes) / PAGE);
+      room(more, () => this.#memory.grow(more));
+      mine.bytes += more * PAGE;
+    }
+    new Uint8Array(this.#memory.buffer).set(data, mine.at);
+    run(mine.at, width, height);
+  }
+
+  /** Milliseconds of each kernel: medians of `runs` stamped runs on the last inputs; see model.d.ts. */
+  async profile({ runs = 20 } = {}) {
+    const { profile } = await import('./profile.js');
+    const names = JSON.parse(new TextDecoder().decode(await read('kernels.json', MODEL.kernels, this.#options)));
+    return profile(this.#live().run, this.#memory, this.#variant, names[this.variant], runs);
+  }
+
+  /** Bytes of the WebAssembly memory and of the weights. */
+  memory() {
+    return { bytes: this.#memory?.buffer.byteLength ?? 0, weights: this.#exports ? MODEL.weights.bytes : 0 };
+  }
+
+  /** End the threads and let the memory go. Doing it again changes nothing. */
+  dispose() {
+    if (this.#helpers?.length) this.#exports.stop();
+    this.#helpers?.forEach((end) => end());
+    this.#exports = this.#memory = this.#helpers = null;
+  }
+}

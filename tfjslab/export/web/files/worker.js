@@ -1,0 +1,105 @@
+/** Threads beside the caller, and a model in a Web Worker. This file is also what those workers run. */
+import { ModelError, imports, load } from './model.js';
+import { pixels } from './picture.js';
+
+/** A new worker that runs this file, in browsers, Deno, Bun and Node; `on(handler)` hears its messages. */
+async function spawn(first) {
+  if (typeof Worker !== 'undefined') {
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+    worker.postMessage(first);
+    return { worker, end: () => worker.terminate(), on: (f, fail) => {
+      worker.onmessage = (e) => f(e.data);
+      worker.onerror = (e) => fail(new ModelError('worker', `a worker failed: ${e.message ?? 'it could not be loaded'}`));
+    } };
+  }
+  const threads = 'node:worker_threads';
+  const worker = new (await import(/* @vite-ignore */ threads)).Worker(new URL(import.meta.url));
+  worker.postMessage(first);
+  worker.unref();
+  return { worker, end: () => worker.terminate(), on: (f, fail) => worker.on('message', f).on('error', fail) };
+}
+
+/** The threads beside the caller, as functions that end them; they serve by then. */
+export async function helpers(module, memory, threads) {
+  const start = async (_, i) => {
+    const { end, on } = await spawn({ tfjslab: 'serve', module, memory, threads, tid: i + 1 });
+    return new Promise((resolve, reject) => on(() => resolve(end), (e) => (end(), reject(e))));
+  };
+  return Promise.all(Array.from({ length: threads - 1 }, start));
+}
+
+/** A model in a worker: the same calls, by messages; inputs that can be are transferred. */
+export async function inWorker({ signal, onProgress, worker: _, ...options }) {
+  const { worker, end, on } = await spawn({ tfjslab: 'host' });
+  const waiting = new Map();
+  let last = 0;
+  const fail = (error) => waiting.forEach(({ reject }) => reject(error));
+  on(({ id, progress, value, error }) => {
+    if (progress) return onProgress?.(progress);
+    const { resolve, reject } = waiting.get(id);
+    waiting.delete(id);
+    return error ? reject(new ModelError(error.code, error.message)) : resolve(value);
+  }, fail);
+  const ask = (call, args, transfer = []) => new Promise((resolve, reject) => {
+    waiting.set(++last, { resolve, reject });
+    worker.postMessage({ id: last, call, args }, transfer);
+  });
+  const dispose = () => {
+    fail(new ModelError('disposed', 'this model has been disposed'));
+    waiting.clear();
+    end();
+  };
+  signal?.addEventListener('abort', dispose);
+  try {
+    const told = await ask('load', [{ ...options, url: options.url && new URL(options.url, globalThis.location?.href).href }]);
+    return { ...told, dispose, profile: (o) => ask('profile', [o]), memory: () => ask('memory', []),
+      predict: async (x) => {
+        const given = await pixels(x);
+        const sent = ArrayBuffer.isView(given?.data ?? given) ? [given] : Object.values(given ?? {});
+        const buffers = sent.map((v) => (v?.data ?? v)?.buffer).filter((b) => b instanceof ArrayBuffer);
+        return ask('predict', [given], [...new Set(buffers)]);
+      } };
+  } catch (e) {
+    end();
+    throw e;
+  }
+}
+
+async function serve({ module, memory, threads, tid }, post) {
+  const { exports } = await WebAssembly.instantiate(module, imports(memory, threads));
+  post('ready');
+  exports.serve(tid);
+}
+
+let hosted;
+async function answer({ id, call, args }, post) {
+  try {
+    if (call === 'load') {
+      hosted = await load({ ...args[0], onProgress: (progress) => post({ progress }) });
+      const { variant, threads, inputs, outputs } = hosted;
+      return post({ id, value: { variant, threads, inputs, outputs } });
+    }
+    const value = await hosted[call](...args);
+    return post({ id, value }, call === 'predict' ? Object.values(value).map((v) => v.buffer) : []);
+  } catch ({ code = 'worker', message }) {
+    return post({ id, error: { code, message } });
+  }
+}
+
+/** Messages of a worker are for us only if the first one says so: other workers may import this file too. */
+function listen(scope, hear, post) {
+  let role;
+  hear((message) => {
+    role ??= message?.tfjslab;
+    if (message?.tfjslab === 'serve') return serve(message, post);
+    return role === 'host' && message.call ? answer(message, post) : undefined;
+  });
+}
+
+if (typeof WorkerGlobalScope !== 'undefined' && globalThis instanceof WorkerGlobalScope) {
+  listen(globalThis, (f) => addEventListener('message', (e) => f(e.data)), (m, t) => postMessage(m, t));
+} else if (typeof process !== 'undefined' && process.versions?.node && typeof Worker === 'undefined') {
+  const threads = 'node:worker_threads';
+  const { parentPort: port } = await import(/* @vite-ignore */ threads);
+  if (port) listen(port, (f) => port.on('message', f), (m, t) => port.postMessage(m, t));
+}

@@ -1,0 +1,130 @@
+"""The files of a web module's folder: what is written, from templates under ``files``."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from tfjslab.backends.wasm.run.engine import module_bytes
+from tfjslab.base.shapes import size_of
+from tfjslab.base.version import __version__
+from tfjslab.export.web.lowered import MOST_THREADS
+from tfjslab.export.web.module import WebModule
+from tfjslab.export.web.plan import WebProgram
+from tfjslab.export.web.variants import RELAXED, Variant
+from tfjslab.export.web.weights import checksum
+
+FORMAT = 1  # of the folder: raised when a loader of one version could not read another's
+WEIGHTS, KERNELS = "weights.bin", "kernels.json"
+_SCRIPTS = ("worker.js", "picture.js", "profile.js", "model.d.ts", "index.html")
+
+
+@dataclass(frozen=True)
+class Built:
+    """A variant as it is written: its row of the table, its text, its bytes."""
+
+    variant: Variant
+    module: WebModule
+    code: bytes
+    kernels: tuple[tuple[str, str], ...]
+
+    @property
+    def file(self) -> str:
+        """The name of its file."""
+        return f"model-{self.variant.name}.wasm"
+
+
+def build(variant: Variant, module: WebModule, kernels: Sequence[tuple[str, str]]) -> Built:
+    """Assemble a variant's text."""
+    return Built(variant, module, module_bytes(module.text), tuple(kernels))
+
+
+def folder_files(name: str, web: WebProgram, built: Sequence[Built], weights: bytes) -> dict[str, bytes]:
+    """Every file by name. The same model, options and version give the same bytes."""
+    kernels = _json({b.variant.name: b.kernels for b in built})
+    described = _described(web, built, weights, len(kernels))
+    texts = {"model": name, "version": __version__, "format": str(FORMAT), "inputs": _ports(described["inputs"]),
+             "outputs": _ports(described["outputs"])}
+    found = {f: _filled(_text(f), texts).encode() for f in _SCRIPTS}
+    found["README.md"] = _filled(_text("readme.md"), texts).encode()
+    found["NOTICE"] = _filled(_text("notice.txt"), texts).encode()
+    found["model.js"] = _model_js(name, described, built).encode()
+    found["package.json"] = _package(name, [*found, *(b.file for b in built), WEIGHTS, KERNELS]).encode()
+    return {**found, KERNELS: kernels, WEIGHTS: weights, **{b.file: b.code for b in built}}
+
+
+def _described(web: WebProgram, built: Sequence[Built], weights: bytes, kernels: int) -> dict[str, Any]:
+    """What the loader has to know: the table ``MODEL`` of model.js."""
+    def ports(found: Any) -> list[dict[str, Any]]:
+        return [{"name": p.name, "shape": p.shape, "dtype": p.dtype, "size": size_of(p.shape)} for p in found]
+
+    return {
+        "inputs": ports(web.inputs), "outputs": ports(web.outputs), "maxThreads": MOST_THREADS, "kernels": kernels,
+        "weights": {"file": WEIGHTS, "bytes": len(weights), "hash": checksum(weights).lstrip("0") or "0"},
+        "variants": {b.variant.name: _variant(web, b) for b in built},
+    }
+
+
+def _variant(web: WebProgram, b: Built) -> dict[str, Any]:
+    at = b.module.layout
+    return {
+        "file": b.file, "bytes": len(b.code), "probes": [_probe(p) for p in _probes(b)],
+        "threaded": b.module.threaded, "end": at.end, "scratchBytes": at.scratch_bytes, "weightsAt": at.file,
+        "stamps": at.stamps, "records": b.module.records,
+        "inputs": [at.slots[f"in:{p.value}"] for p in web.inputs],
+        "outputs": [at.slots[f"out:{p.value}"] for p in web.outputs],
+    }
+
+
+def _probes(b: Built) -> tuple[str, ...]:
+    """What the engine must know: what the variant says, and relaxed SIMD where its kernels use it."""
+    return (*b.variant.probes, *((RELAXED,) if "relaxed_" in b.module.text else ()))
+
+
+@lru_cache
+def _probe(text: str) -> str:
+    return base64.b64encode(module_bytes(text)).decode()
+
+
+def _model_js(name: str, described: Mapping[str, Any], built: Sequence[Built]) -> str:
+    """The loader behind its table. Addresses of files are literals, so that bundlers find them."""
+    listed = [*(b.file for b in built), WEIGHTS, KERNELS]
+    urls = "\n".join(f"  '{f}': new URL('./{f}', import.meta.url)," for f in listed)
+    head = f"// {json.dumps(name)} as WebAssembly, by tfjslab {__version__}. Folder format {FORMAT}; see README.md."
+    table = json.dumps(described, separators=(",", ":"))
+    return f"{head}\nconst MODEL = {table};\nconst FILES = {{\n{urls}\n}};\n\n{_text('model.js')}"
+
+
+def _package(name: str, listed: Sequence[str]) -> str:
+    plain = "".join(c if c.isalnum() else "-" for c in name.lower()).strip("-") or "model"
+    return json.dumps({
+        "name": f"{plain}-web", "version": "1.0.0", "description": f"{name} as WebAssembly, without TensorFlow.js",
+        "type": "module", "exports": "./model.js", "types": "./model.d.ts", "sideEffects": False,
+        "files": sorted({*listed, "package.json"}),
+    }, indent=2) + "\n"
+
+
+def _ports(ports: Sequence[Mapping[str, Any]]) -> str:
+    rows = (f"| `{p['name']}` | {' x '.join(map(str, p['shape'])) or 'scalar'} | {p['dtype']} |" for p in ports)
+    return "\n".join(("| name | shape | dtype |", "| --- | --- | --- |", *rows))
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    """``text`` with every ``{{key}}`` replaced."""
+    for key, value in values.items():
+        text = text.replace("{{" + key + "}}", value)
+    return text
+
+
+@lru_cache
+def _text(name: str) -> str:
+    return (files("tfjslab.export.web") / "files" / name).read_text(encoding="utf-8")

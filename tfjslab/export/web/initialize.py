@@ -1,0 +1,64 @@
+"""The function ``init`` of a web module: it lays the file of weights out for the kernels, then clears the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tfjslab.backends.kernels.strides import collapse
+from tfjslab.backends.wasm.text.templates import Kernel, kernel
+from tfjslab.export.web.copies import Copy
+from tfjslab.export.web.lowered import Packed
+from tfjslab.export.web.weights import WeightFile
+
+_HALF, _FULL = 2, 4  # bytes of a float16 and of a float32
+
+# 2**112 lifts the exponent of a float16 to that of a float32, subnormal ones as well; infinity and NaN come after.
+_WIDEN = """(func $widen (param $from i32) (param $to i32) (param $count i32) (local $h i32) (local $b i32)
+(loop $next (if (local.get $count) (then
+  (local.set $h (i32.load16_u (local.get $from)))
+  (local.set $b (i32.reinterpret_f32 (f32.mul
+    (f32.reinterpret_i32 (i32.shl (i32.and (local.get $h) (i32.const 0x7fff)) (i32.const 13)))
+    (f32.reinterpret_i32 (i32.const 0x77800000)))))
+  (if (i32.eq (i32.and (local.get $h) (i32.const 0x7c00)) (i32.const 0x7c00))
+    (then (local.set $b (i32.or (local.get $b) (i32.const 0x7f800000)))))
+  (i32.store (local.get $to)
+    (i32.or (local.get $b) (i32.shl (i32.and (local.get $h) (i32.const 0x8000)) (i32.const 16))))
+  (local.set $from (i32.add (local.get $from) (i32.const 2)))
+  (local.set $to (i32.add (local.get $to) (i32.const 4)))
+  (local.set $count (i32.sub (local.get $count) (i32.const 1)))
+  (br $next)))))"""
+
+
+def init_text(
+    constants: Mapping[str, Packed], slots: Mapping[str, int], file: int, wide: int, weights: WeightFile,
+) -> tuple[str, dict[Kernel, str]]:
+    """The function, and the kernels that it calls by name. ``file`` and ``wide`` are addresses; see ``Layout``."""
+    names: dict[Kernel, str] = {}
+    lines = []
+    for slot, c in constants.items():
+        stored = c.stored
+        source = wide + stored.offset * _FULL // _HALF if stored.halved else file + stored.offset
+        if c.copies is None:
+            lines.append(f"(memory.copy (i32.const {slots[slot]}) (i32.const {source}) (i32.const {stored.num_bytes}))")
+        else:
+            lines += [_call(names, copy, c.item_bytes, source, slots[slot]) for copy in c.copies]
+    halves, plain = weights.float16_bytes, weights.plain_bytes
+    widen = f"(call $widen (i32.const {file + plain}) (i32.const {wide}) (i32.const {halves // _HALF}))"
+    clear = f"(memory.fill (i32.const {file}) (i32.const 0) (i32.const {wide + _FULL * halves // _HALF - file}))"
+    body = "\n".join([*([widen] if halves else []), *lines, clear])
+    return "\n".join([*([_WIDEN] if halves else []), f'(func (export "init")\n{body})']), names
+
+
+def _call(names: dict[Kernel, str], copy: Copy, item_bytes: int, source: int, target: int) -> str:
+    dims, src, dst = collapse(copy.counts, (copy.source_steps, copy.target_steps))
+    if item_bytes == 1:
+        run = 1
+        if src[-1] == dst[-1] == 1:
+            dims, src, dst, run = dims[:-1], src[:-1], dst[:-1], dims[-1]
+        made = kernel("copy_int8", ("x", "c"), n=run, dims=dims, src=src, dst=dst)
+    else:
+        made = kernel("copy", ("x", "c"), dims=dims, src=src, dst=dst)
+    name = names.setdefault(made, f"init{len(names)}")
+    start, end = source + copy.source * item_bytes, target + copy.target * item_bytes
+    return (f"(call ${name} (i32.const 0) (i32.const {dims[0]}) (i32.const 0)"
+            f" (i32.const {start}) (i32.const {end}))")

@@ -1,0 +1,81 @@
+"""A variant whose kernels are chosen and whose constants stand in the file of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfjslab.backends.kernels.memory_plan import Lifetime, MemoryPlan, plan_memory
+from tfjslab.backends.wasm.builder import Builder, Constant
+from tfjslab.backends.wasm.lowering import lower_program
+from tfjslab.backends.wasm.text.packing import Padded
+from tfjslab.base.dtypes import Array
+from tfjslab.export.web.copies import Copy, strided_copies
+from tfjslab.export.web.plan import WebProgram
+from tfjslab.export.web.tuning import WebTuner
+from tfjslab.export.web.variants import Variant
+from tfjslab.export.web.weights import Stored, WeightFile
+
+MOST_THREADS = 8
+_ITEMS = (1, 4)  # bytes of elements that there are kernels to copy
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A constant: its bytes, where they stand in the file, and the copies that lay them out (None: as they are)."""
+
+    stored: Stored
+    num_bytes: int
+    copies: tuple[Copy, ...] | None
+    item_bytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Lowered:
+    """What writing a variant needs. ``threads`` is the most that its program is made for."""
+
+    variant: Variant
+    builder: Builder
+    memory: MemoryPlan
+    buffers: tuple[Lifetime, ...]
+    threads: int
+    constants: Mapping[str, Packed]
+
+    @property
+    def tiles(self) -> dict[str, str]:
+        """The tiles that were taken, by class of kernels."""
+        return {kind: str(t) for kind, t in self.builder.tiles.items()}
+
+
+def lower(web: WebProgram, variant: Variant, weights: WeightFile, tuner: WebTuner) -> Lowered:
+    """Choose kernels for a variant and add what its constants are made from to the file of weights."""
+    builder = Builder(web.program, [p.value for p in web.outputs], variant.lanes, tuner, sums_weights=False)
+    lower_program(builder, web.program)
+    buffers = builder.finish()
+    parallel = any(c.parallel for r in builder.records for c in r.calls)
+    threads = MOST_THREADS if variant.threaded and parallel else 1
+    constants = {slot: _pack(c, weights) for slot, c in builder.constants.items()}
+    return Lowered(variant, builder, plan_memory(buffers), tuple(buffers), threads, constants)
+
+
+def _pack(constant: Constant, weights: WeightFile) -> Packed:
+    """A constant as the model's weight with copies, or as what it is made to."""
+    if constant.recipe is not None and constant.source is not None:
+        packing, source = constant.recipe[2], constant.source
+        copies = strided_copies(packing, source.shape) if source.itemsize in _ITEMS else None
+        if copies is not None:
+            return Packed(weights.weight(source), packing(source).nbytes, copies, source.itemsize)
+    block = _filled(constant)
+    return Packed(weights.block(block), block.nbytes, None, block.itemsize)
+
+
+def _filled(constant: Constant) -> Array:
+    block = constant.make()
+    if not isinstance(block, Padded):
+        return block
+    whole = np.zeros(block.shape, block.dtype)
+    for index, values in block.parts:
+        whole[index] = values
+    return whole

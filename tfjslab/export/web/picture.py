@@ -1,0 +1,50 @@
+"""Pictures as inputs: how a model wants them, declared at export and compiled into the module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tfjslab.backends.wasm.text.templates import Kernel, kernel
+from tfjslab.base.errors import UsageError, did_you_mean
+from tfjslab.graph.ir import Port
+
+ORDERS = {"rgb": (0, 1, 2), "bgr": (2, 1, 0)}
+FITS = ("stretch", "crop")
+_RANK, _MOST = 4, 255.0
+_CHANNELS = (1, 3, 4)
+_ITEM = {"float32": 4, "int32": 4, "int8": 1, "bool": 1}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """How pixels become a tensor: 0 to 255 go to ``low`` to ``high``.
+
+    ``fit``: the picture is stretched to the input's size, or its middle is cropped to the input's proportions.
+    ``order`` is that of the channels. One channel is luminance, a fourth one is alpha.
+    """
+
+    low: float = 0.0
+    high: float = 1.0
+    fit: str = "stretch"
+    order: str = "rgb"
+
+    def __post_init__(self) -> None:
+        for what, value, known in (("fit", self.fit, FITS), ("channel order", self.order, tuple(ORDERS))):
+            if value not in known:
+                raise UsageError(f"{what} {value!r}; expected one of {', '.join(known)}{did_you_mean(value, known)}")
+
+    def kernel(self, port: Port) -> Kernel:
+        """The kernel that fills an input; UsageError when the input is no single image."""
+        shape = port.shape or ()
+        if len(shape) != _RANK or shape[0] != 1 or shape[3] not in _CHANNELS:
+            raise UsageError(
+                f"input '{port.name}' has shape {list(shape)}; a picture needs [1, height, width, channels] with 1, 3 "
+                "or 4 channels",
+            )
+        _, rows, columns, channels = shape
+        order = (*ORDERS[self.order], *([3] if channels == len(_CHANNELS) + 1 else ()))
+        return kernel(
+            "picture", ("pixels", "width", "height", "c"), rows=rows, columns=columns, channels=channels, order=order,
+            crop=self.fit == "crop", scale=(self.high - self.low) / _MOST, offset=self.low, dtype=port.dtype,
+            item=_ITEM[port.dtype],
+        )
