@@ -2,7 +2,7 @@
 
 Exports: ``init`` (weights from where the loader put the file to where kernels read them), ``run(stamped)``, ``hash``,
 ``serve(tid)`` for the threads beside the caller, and ``picture<i>`` for inputs that take pictures. Imports: the memory,
-the number of threads, and a clock in the form of WASI, which stamped runs ask.
+the number of threads, whether this one may sleep, and a clock in the form of WASI, which stamped runs ask.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 from tfjslab.backends.wasm.run.engine import PAGE_BYTES
 from tfjslab.backends.wasm.run.heap import align
@@ -25,6 +26,7 @@ MAX_PAGES = 65536
 _TABLE = 1024  # the first address in use: below it a lost pointer would be seen
 _GUARD = 1024  # vectors may overrun the last block
 _STAMP_BYTES, _WORD = 16, 4
+_SPINS = 100_000  # some 100 us
 _PLAN = "run0"
 
 
@@ -118,7 +120,8 @@ def _head(layout: Layout, *, threaded: bool) -> str:
         "(module",
         '(import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))',
         f'(import "env" "memory" (memory 1 {shared}))',
-        *(['(import "env" "threads" (global $threads i32))', _BARRIER] if threaded else []),
+        *(['(import "env" "threads" (global $threads i32))',
+           '(import "env" "sleeps" (global $sleeps i32))', _BARRIER] if threaded else []),
         f'(data (i32.const {_TABLE}) "{data}")', _HASH,
     ])
 
@@ -140,7 +143,8 @@ def _picture_texts(web: WebProgram, layout: Layout, names: Mapping[Kernel, str])
 
 
 def _filled(text: str, layout: Layout) -> str:
-    return text.replace("{wake}", str(layout.wake)).replace("{table}", str(_TABLE))
+    values = {"wake": layout.wake, "table": _TABLE, "spins": _SPINS}
+    return reduce(lambda t, name: t.replace(f"{{{name}}}", str(values[name])), values, text)
 
 
 # FNV-1a over 64-bit words: so the loader knows a file that was cut short or changed.
@@ -153,18 +157,22 @@ _HASH = """(func (export "hash") (param $at i32) (param $bytes i32) (result i64)
   (br $next))))
 (local.get $h))"""
 
-# The caller may be a page's main thread, which must not sleep: threads that are done spin for the last one. A thread
-# that never comes (it was ended from outside) is a trap after some seconds, not a page that hangs.
+# Threads that are done wait for the last one: a short spin, then sleep. A page's main thread must not sleep and goes on
+# spinning; a thread that never comes (it was ended from outside) is a trap after some seconds, not a page that hangs.
 _BARRIER = """(func $barrier (param $b i32) (param $threads i32) (local $gen i32) (local $spin i32)
 (local.set $gen (i32.atomic.load offset=4 (local.get $b)))
 (if (i32.eq (i32.atomic.rmw.add (local.get $b) (i32.const 1)) (i32.sub (local.get $threads) (i32.const 1)))
   (then
     (i32.atomic.store (local.get $b) (i32.const 0))
     (drop (i32.atomic.rmw.add offset=4 (local.get $b) (i32.const 1)))
+    (drop (memory.atomic.notify offset=4 (local.get $b) (i32.const -1)))
     (return)))
 (loop $wait
   (if (i32.ne (i32.atomic.load offset=4 (local.get $b)) (local.get $gen)) (then (return)))
   (local.set $spin (i32.add (local.get $spin) (i32.const 1)))
+  (if (i32.and (global.get $sleeps) (i32.gt_u (local.get $spin) (i32.const {spins}))) (then
+    (drop (memory.atomic.wait32 offset=4 (local.get $b) (local.get $gen) (i64.const 100000000)))
+    (local.set $spin (i32.add (local.get $spin) (i32.const 0x4000000)))))
   (br_if $wait (local.get $spin)))
 (unreachable))"""
 

@@ -88,7 +88,7 @@ def assemble(
 
     parts = (sources_digest(), lanes.name, barrier, list(names), bodies)
     key = hashlib.sha256(repr(parts).encode()).hexdigest()
-    return Program(lambda: "\n".join([_HEAD, barrier, body(), ")"]), body, key, tuple(slots), tuple(segments))
+    return Program(lambda: f"{_HEAD}\n{barrier}\n{body()}\n)", body, key, tuple(slots), tuple(segments))
 
 
 def _segments(records: Sequence[Record], writer: _Writer) -> tuple[list[Segment], list[str]]:

@@ -87,7 +87,7 @@ function room(pages, take) {
 }
 
 export const imports = (memory, threads) => ({
-  env: { memory, threads },
+  env: { memory, threads, sleeps: typeof document === 'undefined' ? 1 : 0 },
   wasi_snapshot_preview1: {
     clock_time_get(_clock, _precision, at) {
       new DataView(memory.buffer).setBigUint64(at, BigInt(Math.round(performance.now() * 1e6)), true);
