@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,9 +15,9 @@ from tfjslab.export.web.variants import Variant
 _FIRST = 1024
 # Every candidate runs in every round; a sample is as many calls as take a part of a millisecond, since clocks of
 # browsers are coarse; the least of many short samples survives other work on the machine.
-SCRIPT = """async ({ code, pages, zero, calls, rounds }) => {
+_SCRIPT = """async ({ code, pages, zero, calls, rounds }) => {
   const memory = new WebAssembly.Memory({ initial: pages, maximum: 65536 });
-  new Float32Array(memory.buffer, %(first)d).fill(0.01);  // kernels rely on zeros at the address 0
+  new Float32Array(memory.buffer, FIRST).fill(0.01);  // kernels rely on zeros at the address 0
   zero.forEach(([at, bytes]) => new Uint8Array(memory.buffer, at, bytes).fill(0));
   const bytes = Uint8Array.from(atob(code), (c) => c.charCodeAt(0));
   const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
@@ -38,7 +37,7 @@ SCRIPT = """async ({ code, pages, zero, calls, rounds }) => {
     if (r > 2) going = going.filter((i) => best[i] < 1.2 * least);
   }
   return best;
-}""" % {"first": _FIRST}
+}"""
 Evaluate = Callable[[str, Mapping[str, Any]], Any]  # a page's evaluate: script, argument
 
 
@@ -49,11 +48,11 @@ def measured(evaluate: Evaluate, variant: Variant, trials: Sequence[Trial], roun
     head = '(module (import "env" "memory" (memory 1 65536))'
     code = module_bytes("\n".join([head, *functions(names, variant.lanes), *exports, ")"]))
     calls, zero, end = _calls(trials)
-    found = evaluate(SCRIPT, {
+    found = evaluate(_SCRIPT.replace("FIRST", str(_FIRST)), {
         "code": base64.b64encode(code).decode(), "pages": -(-end // PAGE_BYTES) + 1, "zero": zero, "calls": calls,
         "rounds": rounds,
     })
-    return [float(ms) for ms in json.loads(json.dumps(found))]
+    return [float(ms) for ms in found]
 
 
 def _calls(trials: Sequence[Trial]) -> tuple[list[list[int]], list[list[int]], int]:
@@ -63,7 +62,6 @@ def _calls(trials: Sequence[Trial]) -> tuple[list[list[int]], list[list[int]], i
     layer's turn comes.
     """
     top = _FIRST
-    zero: list[list[int]] = []
 
     def take(num_bytes: int) -> int:
         nonlocal top
@@ -72,9 +70,9 @@ def _calls(trials: Sequence[Trial]) -> tuple[list[list[int]], list[list[int]], i
 
     scratch = take(max(t.scratch_bytes for t in trials))
     pointers = trials[0].kernel.pointers
-    shared = [take(max(t.pointer_bytes[i] for t in trials)) for i in range(len(pointers))]
-    zero += [[at, trials[0].pointer_bytes[i]] for i, (p, at) in enumerate(zip(pointers, shared, strict=True))
-             if p == "table"]
+    sizes = [max(t.pointer_bytes[i] for t in trials) for i in range(len(pointers))]
+    shared = [take(size) for size in sizes]
+    zero = [[at, size] for p, at, size in zip(pointers, shared, sizes, strict=True) if p == "table"]
     calls = []
     for t in trials:
         own = [take(size) if p == "w" else at for p, size, at in zip(pointers, t.pointer_bytes, shared, strict=True)]

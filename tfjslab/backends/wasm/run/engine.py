@@ -104,13 +104,33 @@ class Memory:
 
 
 def module_bytes(text: str) -> bytes:
-    """WebAssembly text as a binary module, for engines other than this one; BackendError when it is not valid."""
+    """WebAssembly text as a binary module, for engines other than this one; BackendError when it is not valid.
+
+    It carries no names of functions and locals, which would be a third of what is downloaded.
+    """
     try:
-        found = bytes(wasmtime.wat2wasm(text))
+        found = _without_custom_sections(bytes(wasmtime.wat2wasm(text)))
         wasmtime.Module.validate(engine(), found)
     except wasmtime.WasmtimeError as e:
         raise BackendError(f"a generated module is not valid: {str(e).splitlines()[0]}") from e
     return found
+
+
+def _without_custom_sections(module: bytes) -> bytes:
+    """A binary module without its sections of kind 0: behind the head of 8 bytes each is a kind, a length, its bytes."""
+    kept, at = [module[:8]], 8
+    while at < len(module):
+        start, length, shift = at, 0, 0
+        while True:  # LEB128
+            at += 1
+            length |= (module[at] & 0x7F) << shift
+            shift += 7
+            if module[at] < 0x80:  # noqa: PLR2004 - the last byte has no high bit
+                break
+        at += 1 + length
+        if module[start] != 0:
+            kept.append(module[start:at])
+    return b"".join(kept)
 
 
 def compile_text(text: str) -> wasmtime.Module:
