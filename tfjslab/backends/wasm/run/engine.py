@@ -117,7 +117,7 @@ def module_bytes(text: str) -> bytes:
 
 
 def _without_custom_sections(module: bytes) -> bytes:
-    """A binary module without its sections of kind 0: behind the head of 8 bytes each is a kind, a length, its bytes."""
+    """A binary module without sections of kind 0. Behind a head of 8 bytes each is a kind, a length and its bytes."""
     kept, at = [module[:8]], 8
     while at < len(module):
         start, length, shift = at, 0, 0
