@@ -16,6 +16,7 @@ from tfjslab.backends.wasm.run.engine import PAGE_BYTES
 from tfjslab.backends.wasm.run.heap import align
 from tfjslab.backends.wasm.text.program import ARENA, BARRIER, SCRATCH, STAMPS, WAKE, Program, assemble, first_slot
 from tfjslab.backends.wasm.text.templates import Kernel, functions
+from tfjslab.export.web.exact import exact
 from tfjslab.export.web.initialize import init_text
 from tfjslab.export.web.lowered import Lowered
 from tfjslab.export.web.picture import Picture
@@ -77,7 +78,7 @@ def web_module(
     names = {p.kernel(port): f"picture{i}" for i, port in enumerate(web.inputs) if (p := pictures.get(port.name))}
     init, copies = init_text(lowered.constants, layout.slots, layout.file, layout.wide, weights)
     text = "\n".join([
-        _head(layout, threaded=threaded), made.body(), *functions({**copies, **names}, lowered.variant.lanes), init,
+        _head(layout, threaded=threaded), made.body() if lowered.variant.relaxed else exact(made.body()), *functions({**copies, **names}, lowered.variant.lanes), init,
         *_picture_texts(web, layout, names), _run_text(made), *([_SERVE] if threaded else []), ")",
     ])
     return WebModule(_filled(text, layout), layout, len(lowered.builder.records), threaded)
