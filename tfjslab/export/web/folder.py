@@ -21,6 +21,8 @@ from tfjslab.export.web.weights import checksum
 
 FORMAT = 1  # of the folder: raised when a loader of one version could not read another's
 WEIGHTS, KERNELS = "weights.bin", "kernels.json"
+SIGNATURE = "as WebAssembly, by tfjslab "  # in the first line of model.js
+REPORTS = ("report.json", "report.html")  # added when the folder is tried out; they hold times, which differ each time
 _SCRIPTS = ("worker.js", "picture.js", "profile.js", "model.d.ts", "index.html")
 
 
@@ -95,7 +97,7 @@ def _model_js(name: str, described: Mapping[str, Any], built: Sequence[Built]) -
     """The loader behind its table. Addresses of files are literals, so that bundlers find them."""
     listed = [*(b.file for b in built), WEIGHTS, KERNELS]
     urls = "\n".join(f"  '{f}': new URL('./{f}', import.meta.url)," for f in listed)
-    head = f"// {json.dumps(name)} as WebAssembly, by tfjslab {__version__}. Folder format {FORMAT}; see README.md."
+    head = f"// {json.dumps(name)} {SIGNATURE}{__version__}. Folder format {FORMAT}; see README.md."
     table = json.dumps(described, separators=(",", ":"))
     return f"{head}\nconst MODEL = {table};\nconst FILES = {{\n{urls}\n}};\n\n{_text('model.js')}"
 
@@ -123,6 +125,12 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
     for key, value in values.items():
         text = text.replace("{{" + key + "}}", value)
     return text
+
+
+def is_ours(name: str) -> bool:
+    """Whether an export of any version of this format writes a file of this name."""
+    fixed = (*_SCRIPTS, "README.md", "NOTICE", "model.js", "package.json", WEIGHTS, KERNELS, *REPORTS)
+    return name in fixed or (name.startswith("model-") and name.endswith(".wasm"))
 
 
 @lru_cache
