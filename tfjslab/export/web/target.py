@@ -33,9 +33,15 @@ def target_folder(given: str | os.PathLike[str]) -> Path:
 def _foreign(folder: Path) -> list[str]:
     """Names in the folder that an export did not write; without its signature that is all of them."""
     names = sorted(p.name for p in folder.iterdir())
-    mark = folder / _MARK
-    signed = mark.is_file() and SIGNATURE in mark.open(encoding="utf-8", errors="replace").readline()
+    signed = _signed(folder / _MARK)
     return [n for n in names if not (signed and is_ours(n))]
+
+
+def _signed(mark: Path) -> bool:
+    if not mark.is_file():
+        return False
+    with mark.open(encoding="utf-8", errors="replace") as f:
+        return SIGNATURE in f.readline()
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
