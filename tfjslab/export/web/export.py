@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tfjslab.export.web.variants import chosen_variants
 from tfjslab.export.web.weights import FLOAT16, FLOAT32, WeightFile, check_encoding
 from tfjslab.graph.ir import Graph
 from tfjslab.model.model import Model
+from tfjslab.model.sample import sample_inputs
 from tfjslab.passes.registry import run_passes
 
 
@@ -116,10 +117,9 @@ def _port(web: WebProgram, name: str) -> Any:
 
 def _shapes(model: Model, given: Mapping[str, Shape]) -> dict[str, Shape]:
     """Every input's shape, with 1 for lengths that are open and not given."""
-    sample = model.sample()
-    found = {p.name: sample[p.name].shape for p in model.inputs}
-    for name, shape in given.items():
-        if name not in found:
-            raise UsageError(f"shapes: '{name}' is no input; known: {', '.join(found)}")
-        found[name] = tuple(shape)
-    return found
+    known = [p.name for p in model.inputs]
+    for name in given:
+        if name not in known:
+            raise UsageError(f"shapes: '{name}' is no input; known: {', '.join(known)}")
+    ports = [replace(p, shape=tuple(given[p.name])) if p.name in given else p for p in model.inputs]
+    return {name: array.shape for name, array in sample_inputs(ports).items()}

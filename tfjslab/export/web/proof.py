@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.dtypes import Array, numpy_dtype, of_array
-from tfjslab.base.errors import BackendError, BackendUnavailableError, UsageError
+from tfjslab.base.errors import BackendError, BackendUnavailableError, InputError, TfjslabError
 from tfjslab.base.machine import usable_cores
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.base.text import counted
@@ -30,7 +30,8 @@ from tfjslab.export.web.export import WebExport
 from tfjslab.export.web.folder import WEIGHTS
 from tfjslab.export.web.report import Trial, WebReport
 from tfjslab.export.web.sizes import Size, sizes, tfjs_files, together
-from tfjslab.graph.ir import Graph
+from tfjslab.graph.ir import Graph, Port
+from tfjslab.model.inputs import by_name, check_array, require_known
 from tfjslab.model.model import Model
 from tfjslab.model.sample import sample_inputs
 
@@ -54,7 +55,7 @@ class Effort:
 
 
 def prove(
-    model: Model, made: WebExport, *, inputs: Sequence[Feeds] = (), source: Path | None = None,
+    model: Model, made: WebExport, *, inputs: Sequence[Any] = (), source: Path | None = None,
     peers: str | None = None, effort: Effort | None = None, progress: Progress = no_progress,
 ) -> WebReport:
     """Try ``made``, an export of ``model``, and write ``report.json`` and ``report.html`` into its folder.
@@ -62,7 +63,7 @@ def prove(
     Args:
         model: what was exported; it stays as it is.
         made: what ``export_web`` gave.
-        inputs: what to run on, by input name; a few generated ones without it.
+        inputs: what to run on, each as for ``model.predict``; a few generated ones without it.
         source: the model.json that TensorFlow.js runs; what ``model.save`` writes without it.
         peers: where npm installed TensorFlow.js; see ``find_peers``.
         effort: how long to measure.
@@ -71,7 +72,8 @@ def prove(
     Ctrl-C ends it early: the report then holds what was found until then, and says so.
 
     """
-    feeds = list(inputs) or _generated(model, made)
+    ports = [replace(p, shape=made.shapes[p.name]) for p in model.inputs]
+    feeds = [_checked(ports, x) for x in inputs] or [sample_inputs(ports, seed=seed) for seed in range(SEEDS)]
     told = f"{counted(len(feeds), 'input')}, " + ("given" if inputs else f"generated (seeds 0 to {SEEDS - 1})")
     proof = _Proof(model, made, feeds, effort or Effort(), progress)
     try:
@@ -86,9 +88,17 @@ def prove(
     return report
 
 
-def _generated(model: Model, made: WebExport) -> list[Feeds]:
-    ports = [replace(p, shape=made.shapes[p.name]) for p in model.inputs]
-    return [sample_inputs(ports, seed=seed) for seed in range(SEEDS)]
+def _checked(ports: Sequence[Port], given: Any) -> Feeds:
+    """Arrays for all inputs in the shapes that were exported; InputError for what does not fit or is missing."""
+    named = by_name(ports, given)
+    known = [p.name for p in ports]
+    for name in named:
+        if name not in known:
+            raise require_known(name, known)
+    missing = [name for name in known if name not in named]
+    if missing:
+        raise InputError(f"no value for input '{missing[0]}'; inputs: {', '.join(known)}", code="input.missing")
+    return {p.name: check_array(p, named[p.name]) for p in ports}
 
 
 @dataclass
@@ -156,7 +166,7 @@ class _Proof:
             with tempfile.TemporaryDirectory(prefix="tfjslab-") as scratch:
                 path = source or self.model.save(Path(scratch) / "model") / "model.json"
                 self.tfjs, theirs = _tfjs_answers(folder, path, self.feeds, Path(scratch))
-        except (UsageError, PeerError) as e:
+        except TfjslabError as e:
             self.absent[TFJS] = str(e)
         else:
             self.trials = [t if a is None else replace(t, tfjs_difference=_largest(a, theirs))
@@ -220,7 +230,7 @@ def _trial(trial: Trial, found: Mapping[str, Any], differences: Mapping[str, flo
     return replace(
         trial, threads=found["threads"], load_ms=found["load_ms"], first_ms=found["first_ms"],
         median_ms=times.median, min_ms=times.minimum, iqr_ms=times.iqr, runs=len(found["times_ms"]),
-        clock_ms=found["resolution_ms"], memory_bytes=found["memory_bytes"], differences=differences,
+        batch=found["batch"], clock_ms=found["clock_ms"], memory_bytes=found["memory_bytes"], differences=differences,
     )
 
 

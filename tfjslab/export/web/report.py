@@ -6,7 +6,7 @@ Both hold times and so differ each time; they are no part of the files that the 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -24,8 +24,8 @@ class Trial:
     """One variant in one engine. Milliseconds; None is what was not measured, with ``reason``.
 
     ``load_ms`` is until the model can be used, with files from this machine and nothing cached; ``first_ms`` the first
-    prediction; the rest is of ``runs`` steady ones, whose middle half lies within ``iqr_ms``. ``clock_ms`` is a step of
-    the engine's clock. ``differences`` are by output, against ``cpu``, relative to the largest value: the worst of all
+    prediction; the rest is of ``runs`` steady figures, whose middle half lies within ``iqr_ms``, each of ``batch``
+    predictions, more than one where a single one takes few steps of the engine's clock, which are ``clock_ms``. ``differences`` are by output, against ``cpu``, relative to the largest value: the worst of all
     inputs, None where shapes or values that are not finite differ. ``able`` is false where the engine lacks a feature.
     """
 
@@ -38,6 +38,7 @@ class Trial:
     min_ms: float | None = None
     iqr_ms: float | None = None
     runs: int = 0
+    batch: int = 1
     clock_ms: float | None = None
     memory_bytes: int | None = None
     differences: Mapping[str, float | None] | None = None
@@ -56,6 +57,12 @@ class Trial:
     def agrees(self) -> bool | None:
         """Whether it answered within the limit; None where the engine cannot run it."""
         return self.difference is not None and self.difference <= LIMIT if self.able else None
+
+    def apart(self) -> str:
+        """The difference as people read it."""
+        if self.differences is None:
+            return NOTHING if not self.able else "failed"
+        return "does not agree" if self.difference is None else f"{self.difference:.1e}"
 
 
 @dataclass(frozen=True)
@@ -96,7 +103,7 @@ class WebReport(Report):
         what = f"against {self.reference}, over the largest value"
         if self.agrees:
             return f"largest difference {max(worst):.1e} {what}; allowed are {LIMIT:g}"
-        wrong = ", ".join(f"{t.variant} in {t.engine}: {_apart(t)}" for t in self.trials if t.agrees is False)
+        wrong = ", ".join(f"{t.variant} in {t.engine}: {t.apart()}" for t in self.trials if t.agrees is False)
         return f"WRONG ANSWERS {what}: {wrong}; allowed are {LIMIT:g}"
 
     def tables(self) -> tuple[Table, ...]:
@@ -109,17 +116,22 @@ class WebReport(Report):
                    "clock step us", "difference", "to TF.js", "remark")
         rows = tuple(
             (t.variant, t.engine, t.threads, ms(t.load_ms), ms(t.first_ms), ms(t.median_ms), ms(t.min_ms), ms(t.iqr_ms),
-             t.runs or None, _clock(t), _apart(t), _number(t.tfjs_difference), t.reason)
+             t.runs or None, _clock(t), t.apart(), _number(t.tfjs_difference), t.reason)
             for t in self.trials
         )
-        notes = [self.verdict(), f"Inputs: {self.inputs}. Steady runs follow a warm-up; spread: their middle half."]
+        return Table(f"{self.model}: speed and differences", columns, rows, tuple(self.notes()), left=2)
+
+    def notes(self) -> Iterator[str]:
+        """The verdict, and what figures mean."""
+        yield self.verdict()
+        yield f"Inputs: {self.inputs}. Steady runs follow a warm-up; spread: their middle half."
         if self.tfjs:
-            notes.append(f"TF.js: {self.tfjs}, on the model as it came.")
+            yield f"TF.js: {self.tfjs}, on the model as it came."
         if self.rounding is not None:
-            notes.append(f"Rounding weights to {self.weights} changed answers by {self.rounding:.1e}.")
-        notes += [f"{who}: {why}" for who, why in self.absent.items()]
-        return Table(f"{self.model}: speed and differences", columns, rows,
-                     tuple(notes + ([self.reason] if self.reason else [])), left=2)
+            yield f"Rounding weights to {self.weights} moved answers by {self.rounding:.1e}."
+        yield from (f"{who}: {why}" for who, why in self.absent.items())
+        if self.reason:
+            yield self.reason
 
     def _sizes(self, title: str, found: tuple[Size, ...]) -> Table:
         rows = tuple((s.name, scaled(s.raw_bytes, "B"), scaled(s.gzip_bytes, "B"), scaled(s.brotli_bytes, "B"))
@@ -142,12 +154,6 @@ class WebReport(Report):
 
     def __repr__(self) -> str:
         return f"WebReport({self.model}: {len(self.trials)} trials, agrees={self.agrees})"
-
-
-def _apart(trial: Trial) -> str:
-    if trial.differences is None:
-        return NOTHING if not trial.able else "failed"
-    return "does not agree" if trial.difference is None else f"{trial.difference:.1e}"
 
 
 def _clock(trial: Trial) -> str:

@@ -2,6 +2,8 @@
 // the job as JSON on stdin and what was found as JSON on stdout. Arrays travel as base64.
 const TYPES = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, int8: Int8Array };
 const CHUNK = 0x8000; // values that a call takes as arguments
+const STEPS = 50; // of the clock, that a figure takes at least
+const FIRST = 8, MOST_IN_BATCH = 1000; // runs
 const now = () => performance.now();
 
 const decode = ({ dtype, data }) => new TYPES[dtype](Uint8Array.from(atob(data), (c) => c.charCodeAt(0)).buffer);
@@ -13,16 +15,23 @@ function encode(array) {
   return btoa(text);
 }
 
-/** Milliseconds of single runs: some to warm up, at most `warmMs`, then `runs` or what fits in `budgetMs`. */
-function steady(run, { runs, warmMs, budgetMs }) {
-  const times = [];
-  for (const began = now(); now() - began < warmMs;) run();
-  for (const began = now(); times.length < runs && (now() - began < budgetMs || !times.length);) {
+/**
+ * Milliseconds of a run, `runs` times or what fits in `budgetMs`, after `warmMs` to warm up. What takes few steps of the
+ * clock is run `batch` times for each figure.
+ */
+function steady(run, step, { runs, warmMs, budgetMs }) {
+  const timed = (count) => {
     const before = now();
-    run();
-    times.push(now() - before);
+    for (let i = 0; i < count; i++) run();
+    return (now() - before) / count;
+  };
+  for (const began = now(); now() - began < warmMs;) run();
+  const batch = Math.ceil(Math.min(MOST_IN_BATCH, STEPS * step / Math.max(timed(FIRST), step / FIRST)));
+  const times_ms = [];
+  for (const began = now(); times_ms.length < runs && (now() - began < budgetMs || !times_ms.length);) {
+    times_ms.push(timed(batch));
   }
-  return times;
+  return { batch, times_ms };
 }
 
 /** One variant, loaded anew: its answers to all `feeds`, and how long it took. */
@@ -38,12 +47,11 @@ export async function check({ load, variants }, { variant, threads, feeds, ...ho
     const answered = now();
     const rest = [];
     for (const x of inputs.slice(1)) rest.push(await model.predict(x));
-    const times_ms = steady(() => model.predictSync(inputs[0]), how);
     const outputs = [first, ...rest].map((y) => Object.fromEntries(Object.entries(y).map(([n, v]) => [n, encode(v)])));
     const { resolution } = await model.profile({ runs: 1 });
     return {
-      threads: model.threads, load_ms: loaded - began, first_ms: answered - loaded, times_ms, outputs,
-      resolution_ms: Number.isFinite(resolution) ? resolution : null, memory_bytes: (await model.memory()).bytes,
+      threads: model.threads, load_ms: loaded - began, first_ms: answered - loaded, outputs, clock_ms: resolution,
+      memory_bytes: model.memory().bytes, ...steady(() => model.predictSync(inputs[0]), resolution, how),
     };
   } finally {
     model.dispose();
