@@ -9,7 +9,7 @@ import asyncio
 import os
 import shutil
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError as TookTooLong
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -70,14 +70,13 @@ class Page:
         return self.call(lambda page: page.evaluate(script, argument), "a script", timeout_s)
 
     def call(
-        self, work: Callable[[PlaywrightPage], Coroutine[Any, Any, T]], what: str = "a step",
-        timeout_s: float = STEP_S,
+        self, work: Callable[[PlaywrightPage], Awaitable[T]], what: str = "a step", timeout_s: float = STEP_S,
     ) -> T:
         """Do with playwright's page (of its asynchronous API) whatever else it can.
 
         BackendError (``browser.failed``, ``browser.timeout``) that tells ``what`` failed or took too long.
         """
-        return self._loop.run(work(self._page), what, timeout_s)
+        return self._loop.run(lambda: work(self._page), what, timeout_s)
 
 
 class Chromium:
@@ -91,14 +90,14 @@ class Chromium:
     @contextmanager
     def page(self, url: str = "", **context: Any) -> Iterator[Page]:
         """A page with no cache, no cookies and no storage of others, at ``url`` where one is given."""
-        made = self._loop.run(self._browser.new_context(**context), "a new page", STEP_S)
+        made = self._loop.run(lambda: self._browser.new_context(**context), "a new page", STEP_S)
         try:
-            page = Page(self._loop, self._loop.run(made.new_page(), "a new page", STEP_S))
+            page = Page(self._loop, self._loop.run(made.new_page, "a new page", STEP_S))
             if url:
                 page.goto(url)
             yield page
         finally:
-            self._loop.run(made.close(), "closing a page", CLOSE_S)
+            self._loop.run(made.close, "closing a page", CLOSE_S)
 
 
 @contextmanager
@@ -114,15 +113,15 @@ def chromium(flags: Sequence[str] = ()) -> Iterator[Chromium]:
         raise BackendUnavailableError(f"playwright is not installed ({e}); pip install 'tfjslab[browser]'",
                                       code="browser.unavailable") from None
     with _loop() as loop:
-        driver: Playwright = loop.run(async_playwright().start(), "starting playwright", START_S)
+        driver: Playwright = loop.run(lambda: async_playwright().start(), "starting playwright", START_S)
         try:
             browser, v8 = _launched(loop, driver, program, flags)
             try:
                 yield Chromium(loop, browser, v8)
             finally:
-                loop.run(browser.close(), "closing Chromium", CLOSE_S)
+                loop.run(browser.close, "closing Chromium", CLOSE_S)
         finally:
-            loop.run(driver.stop(), "closing playwright", CLOSE_S)
+            loop.run(driver.stop, "closing playwright", CLOSE_S)
 
 
 def _launched(loop: _Loop, driver: Playwright, program: str, flags: Sequence[str]) -> tuple[Browser, str]:
@@ -138,7 +137,7 @@ def _launched(loop: _Loop, driver: Playwright, program: str, flags: Sequence[str
         return browser, str(told["jsVersion"])
 
     try:
-        return loop.run(start(), "starting Chromium", START_S)
+        return loop.run(start, "starting Chromium", START_S)
     except BackendError as e:
         raise BackendUnavailableError(f"{program} does not start: {e}", code="browser.unavailable") from None
 
@@ -151,9 +150,15 @@ class _Loop:
         self.thread = threading.Thread(target=self.loop.run_forever, name="tfjslab-chromium", daemon=True)
         self.thread.start()
 
-    def run(self, work: Coroutine[Any, Any, T], what: str, timeout_s: float) -> T:
-        """The result. BackendError when playwright says that it failed, or it takes too long."""
-        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+    def run(self, work: Callable[[], Awaitable[T]], what: str, timeout_s: float) -> T:
+        """The result. BackendError when playwright says that it failed, or it takes too long.
+
+        ``work`` is called in the loop's thread: playwright sends its messages when it is called, not when awaited.
+        """
+        async def awaited() -> T:
+            return await work()
+
+        future = asyncio.run_coroutine_threadsafe(awaited(), self.loop)
         try:
             return future.result(timeout_s)
         except TookTooLong:

@@ -204,7 +204,8 @@ def _show_report(console: Console, found: WebReport) -> None:
     print_table(console, "Milliseconds of each variant", columns, rows, left=2, wide=("min", "runs"))
     sizes = [(s.name, scaled(s.raw_bytes, "B"), scaled(s.gzip_bytes, "B"), scaled(s.brotli_bytes, "B"))
              for s in found.downloads]
-    print_table(console, "Downloads of one page", ("", "raw", "gzip", "brotli"), sizes)
+    if sizes:
+        print_table(console, "Downloads of one page", ("", "raw", "gzip", "brotli"), sizes)
     for line in found.notes():
         console.print(line)
     console.print("all of it: report.json and report.html in the folder")

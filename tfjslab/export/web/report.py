@@ -24,9 +24,10 @@ class Trial:
     """One variant in one engine. Milliseconds; None is what was not measured, with ``reason``.
 
     ``load_ms`` is until the model can be used, with files from this machine and nothing cached; ``first_ms`` the first
-    prediction; the rest is of ``runs`` steady figures, whose middle half lies within ``iqr_ms``, each of ``batch``
-    predictions, more than one where a single one takes few steps of the engine's clock, which are ``clock_ms``. ``differences`` are by output, against ``cpu``, relative to the largest value: the worst of all
-    inputs, None where shapes or values that are not finite differ. ``able`` is false where the engine lacks a feature.
+    prediction. The rest is of ``runs`` steady figures, whose middle half lies within ``iqr_ms``; each is of ``batch``
+    predictions, several where one alone takes few steps of the engine's clock, of ``clock_ms``. ``differences`` are by
+    output, against ``cpu``, over all inputs and relative to its largest value in them; None where shapes, or which values
+    are finite, differ. ``able`` is false where the engine lacks a feature.
     """
 
     variant: str
