@@ -16,7 +16,7 @@ from tfjslab.base.version import __version__
 from tfjslab.export.web.lowered import MOST_THREADS
 from tfjslab.export.web.module import WebModule
 from tfjslab.export.web.plan import WebProgram
-from tfjslab.export.web.variants import RELAXED, Variant
+from tfjslab.export.web.variants import RELAXED, RELAXED_DOT, Variant
 from tfjslab.export.web.weights import checksum
 
 FORMAT = 1  # of the folder: raised when a loader of one version could not read another's
@@ -85,7 +85,8 @@ def _variant(web: WebProgram, b: Built) -> dict[str, Any]:
 
 def _probes(b: Built) -> tuple[str, ...]:
     """What the engine must know: what the variant says, and relaxed SIMD where its kernels use it."""
-    return (*b.variant.probes, *((RELAXED,) if "relaxed_" in b.module.text else ()))
+    more = {"relaxed_": RELAXED, "relaxed_dot_": RELAXED_DOT}
+    return (*b.variant.probes, *(probe for used, probe in more.items() if used in b.module.text))
 
 
 @lru_cache

@@ -25,8 +25,8 @@ class Trial:
 
     ``load_ms`` is until the model can be used, with files from this machine and nothing cached; ``first_ms`` the first
     prediction. The rest is of ``runs`` steady figures, whose middle half lies within ``iqr_ms``; each is of ``batch``
-    predictions, several where one alone takes few steps of the engine's clock, of ``clock_ms``. ``differences`` are by
-    output, against ``cpu``, over all inputs and relative to its largest value in them; None where shapes, or which values
+    predictions, several where one alone takes few steps of the engine's clock, of ``clock_ms``. ``differences`` from
+    ``cpu`` are by output, over all inputs and relative to its largest value in them; None where shapes, or which values
     are finite, differ. ``able`` is false where the engine lacks a feature.
     """
 
