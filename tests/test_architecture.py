@@ -17,7 +17,7 @@ PACKAGE = REPO / "tfjslab"
 # Names are prefixes below `tfjslab.`, and the longest one that fits a module is its room.
 FLOORS = (
     ("base",),
-    ("ops",),
+    ("ops", "browser"),
     ("graph",),
     ("formats", "passes", "quantization"),
     ("backends",),
@@ -41,6 +41,7 @@ CONFINED = {
     "ipywidgets": "lab",
     "IPython": "magics",
     "rich": "cli",
+    "playwright": "browser",
 }
 EVERYWHERE = {"numpy"}
 NOT_LOADED_BY_IMPORT = (*CONFINED, "jinja2")

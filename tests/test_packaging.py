@@ -25,7 +25,8 @@ PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 # The only weights that ship: those of the zoo's small trained model.
 WEIGHTS = "tfjslab/zoo/digits_model/"
-TEXT_SUFFIXES = {".py", ".wat", ".wgsl", ".mjs", ".json", ".typed", ".ipynb", ""}
+TEXT_SUFFIXES = {".py", ".wat", ".wgsl", ".mjs", ".json", ".typed", ".ipynb", ".js", ".ts", ".html",
+                 ".md", ".txt", ""}
 
 
 def kernel_files(root):

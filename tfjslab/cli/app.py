@@ -16,6 +16,7 @@ from tfjslab.cli.commands import (
     backends,
     bench,
     evaluate,
+    export,
     inspect,
     lab,
     main_job,
@@ -29,7 +30,7 @@ from tfjslab.cli.output import emit, one_line_warnings, tell
 
 COMMANDS: tuple[Command, ...] = (
     run.COMMAND, bench.COMMAND, profile.COMMAND, inspect.COMMAND, optimize.COMMAND, quantize.COMMAND,
-    evaluate.COMMAND, sweep.COMMAND, backends.COMMAND, lab.COMMAND,
+    export.COMMAND, evaluate.COMMAND, sweep.COMMAND, backends.COMMAND, lab.COMMAND,
 )
 
 # What a shell reports of a program that a closed pipe ended (128 + SIGPIPE).

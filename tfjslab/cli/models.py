@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from tfjslab import zoo
 from tfjslab.base.errors import UsageError
@@ -33,6 +34,13 @@ def open_model(name: str, backend: str | None, threads: int | None, report: Repo
 def loader(name: str, report: Report, *, real: bool) -> Callable[[str | None, int | None], Model]:
     """``open_model`` for those who measure how long it takes."""
     return lambda backend, threads: open_model(name, backend, threads, report, real=real)
+
+
+def model_file(name: str) -> Path | None:
+    """The model.json that a name means on this machine; None for models of the zoo and for addresses."""
+    path = Path(name)
+    path = path / "model.json" if path.is_dir() else path
+    return path if name not in zoo.ENTRIES and path.is_file() else None
 
 
 def weights_note(names: Sequence[str], *, real: bool) -> str:

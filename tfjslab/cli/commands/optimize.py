@@ -12,7 +12,6 @@ from typing import Any
 from rich.console import Console
 
 from tfjslab import arguments as options
-from tfjslab import zoo
 from tfjslab.base.errors import UsageError
 from tfjslab.base.text import count, ms, percent, scaled
 from tfjslab.bench.before_after import ROUNDS, BeforeAfter, before_after
@@ -21,7 +20,7 @@ from tfjslab.bench.settings import Settings
 from tfjslab.cli import compare as beside
 from tfjslab.cli.command import INTERRUPTED, OK, Command, Report
 from tfjslab.cli.feeds import add_shape, sampled, shaped
-from tfjslab.cli.models import add_model, open_model, weights_note
+from tfjslab.cli.models import add_model, model_file, open_model, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
 from tfjslab.model.model import Model
@@ -92,10 +91,7 @@ def _compare(
     """TensorFlow.js on the model as it lies on disk (or is written here, of the zoo) and on what was written."""
     model = models[0]
     with tempfile.TemporaryDirectory(prefix="tfjslab-") as scratch:
-        given = Path(args.model)
-        path = given / MODEL_FILE if given.is_dir() else given
-        if args.model in zoo.ENTRIES or not path.is_file():
-            path = model.save(Path(scratch) / "original") / MODEL_FILE
+        path = model_file(args.model) or model.save(Path(scratch) / "original") / MODEL_FILE
         how = replace(settings, runs=RUNS_COMPARED, budget_s=None)
         return before_after(path, Path(args.out) / MODEL_FILE, models, model.sample() if x is None else x, how,
                             partial(start_tfjs, folder), args.rounds or ROUNDS)

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 
 from tfjslab import arguments as options
-from tfjslab.base.errors import InputError, UsageError
+from tfjslab.base.errors import UsageError
 from tfjslab.base.text import NOTHING, scaled
 from tfjslab.bench.peers.process import PeerError
 from tfjslab.cli import compare, quantize_speed
 from tfjslab.cli.command import OK, Command, Report
-from tfjslab.cli.feeds import split_name
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
-from tfjslab.cli.values import read_array
+from tfjslab.cli.samples import samples, value_range
 from tfjslab.formats.weight_writer import QUANTIZATIONS
-from tfjslab.graph.ir import Port
 from tfjslab.quantization.calibrate import METHODS
 from tfjslab.quantization.generate import generated_inputs
 from tfjslab.quantizer.quantize import INT8, KINDS, quantize
@@ -72,13 +69,13 @@ def _check(args: argparse.Namespace) -> None:
 
 def _run(args: argparse.Namespace) -> Report:
     _check(args)
-    low, high = _range(args.range)
+    low, high = value_range(args.range)
     with progress() as report, open_model(args.model, args.backend, None, report, real=args.real_weights) as model:
         if args.generate:
             calibration: Any = generated_inputs(model.inputs, args.generate, 0, low, high)
             evaluation: Any = generated_inputs(model.inputs, _JUDGED, 1, low, high)
         else:
-            calibration, evaluation = (_samples(name, given, model.inputs) if given else None for name, given in (
+            calibration, evaluation = (samples(name, given, model.inputs) if given else None for name, given in (
                 ("--calibration", args.calibration), ("--evaluation", args.evaluation)))
         # Other kinds need no ranges: data given for them are what errors are measured on.
         given = (calibration, evaluation) if args.kind == INT8 else (None, evaluation or calibration)
@@ -96,35 +93,6 @@ def _run(args: argparse.Namespace) -> Report:
                     **made.report.data(), "evaluated_on": told, "speed": speed}
     failed = any(c["peer"]["reason"] for c in (speed or {}).get("compared", ()))
     return Report(data, lambda console: _show(console, data), PeerError.exit_code if failed else OK)
-
-
-def _range(text: str) -> tuple[float, float]:
-    low, comma, high = text.partition(",")
-    try:
-        found = float(low), float(high)
-    except ValueError:
-        found = 1.0, 0.0
-    if not comma or not found[0] < found[1]:
-        raise UsageError(f"--range {text}: expected two numbers, the smaller first, such as -1,1")
-    return found
-
-
-def _samples(option: str, given: Sequence[str], ports: Sequence[Port]) -> list[dict[str, Any]]:
-    """One mapping a sample from files whose arrays have samples along the first axis."""
-    arrays: dict[str, list[Any]] = {}
-    for text in given:
-        port, path = split_name(option, text, ports)
-        array = read_array(path)
-        rank = None if port.shape is None else len(port.shape)
-        # A free first length is the batch: one sample is a batch of one. Otherwise samples are stacked in front.
-        single = rank == array.ndim and port.shape is not None and port.shape[0] is not None
-        arrays[port.name] = [array] if single else [array[i : i + 1] if rank == array.ndim else a
-                                                    for i, a in enumerate(array)]
-    counts = {n: len(a) for n, a in arrays.items()}
-    if len(set(counts.values())) > 1:
-        listed = ", ".join(f"{n}: {c}" for n, c in counts.items())
-        raise InputError(f"{option}: inputs have different numbers of samples ({listed})")
-    return [{n: a[i] for n, a in arrays.items()} for i in range(next(iter(counts.values())))]
 
 
 def _show(console: Console, data: dict[str, Any]) -> None:

@@ -3,5 +3,8 @@
 from __future__ import annotations
 
 from tfjslab.export.web.export import WebExport, export_web
+from tfjslab.export.web.picture import Picture
+from tfjslab.export.web.proof import Effort, prove
+from tfjslab.export.web.report import WebReport
 
-__all__ = ["WebExport", "export_web"]
+__all__ = ["Effort", "Picture", "WebExport", "WebReport", "export_web", "prove"]

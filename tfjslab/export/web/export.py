@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tfjslab.base.errors import InputError, UsageError
+from tfjslab.base.errors import UsageError
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.base.shapes import Shape
 from tfjslab.export.web.folder import build, folder_files
@@ -18,23 +16,32 @@ from tfjslab.export.web.lowered import Lowered, lower
 from tfjslab.export.web.module import web_module
 from tfjslab.export.web.picture import Picture
 from tfjslab.export.web.plan import WebProgram, web_program
+from tfjslab.export.web.rounding import rounded
+from tfjslab.export.web.target import target_folder, write_folder
 from tfjslab.export.web.tuning import Tuners, default_tuners
 from tfjslab.export.web.variants import chosen_variants
-from tfjslab.export.web.weights import FLOAT32, WeightFile, check_encoding
+from tfjslab.export.web.weights import FLOAT16, FLOAT32, WeightFile, check_encoding
+from tfjslab.graph.ir import Graph
 from tfjslab.model.model import Model
+from tfjslab.model.sample import sample_inputs
 from tfjslab.passes.registry import run_passes
-
-MARK = "model.js"  # a folder that has it may be written over
 
 
 @dataclass(frozen=True)
 class WebExport:
-    """What was written: the folder, its files with their bytes, the variants and the tiles that each takes."""
+    """What was written: the folder, its files with their bytes, the variants and the tiles that each takes.
+
+    ``weights`` is how they travel, ``shapes`` are those of the inputs by name. ``reference`` is the graph whose answers
+    the module gives: the model's own, or with weights rounded where they travel as float16.
+    """
 
     folder: Path
     files: Mapping[str, int]
     variants: tuple[str, ...]
     tiles: Mapping[str, Mapping[str, str]]
+    weights: str
+    shapes: Mapping[str, Shape]
+    reference: Graph = field(repr=False)
 
     def __repr__(self) -> str:
         total = sum(self.files.values())
@@ -64,12 +71,12 @@ def export_web(
     """
     chosen, pictures = chosen_variants(only), _pictures(model, image)
     check_encoding(weights)
-    target = Path(folder)
-    check_target(target)
+    target, full_shapes = target_folder(folder), _shapes(model, shapes or {})
     graph = model.graph
     if optimize and not graph.metadata.get("execution"):
         graph = run_passes(graph, target="tfjslab")[0]
-    web = web_program(graph, _shapes(model, shapes or {}), model.name)
+    graph = rounded(graph) if weights == FLOAT16 else graph
+    web = web_program(graph, full_shapes, model.name)
     pictures = {name: p for name, p in pictures.items() if p.kernel(_port(web, name))}
     stored = WeightFile(weights)
     lowered: list[Lowered] = []
@@ -83,7 +90,8 @@ def export_web(
     write_folder(target, files)
     progress("written", len(chosen), len(chosen))
     return WebExport(target, {n: len(d) for n, d in sorted(files.items())}, tuple(b.variant.name for b in built),
-                     {v.variant.name: v.tiles for v in lowered})
+                     {v.variant.name: v.tiles for v in lowered}, weights, full_shapes,
+                     graph if weights == FLOAT16 else model.graph)
 
 
 def _kernels(found: Lowered) -> list[tuple[str, str]]:
@@ -109,36 +117,9 @@ def _port(web: WebProgram, name: str) -> Any:
 
 def _shapes(model: Model, given: Mapping[str, Shape]) -> dict[str, Shape]:
     """Every input's shape, with 1 for lengths that are open and not given."""
-    sample = model.sample()
-    found = {p.name: sample[p.name].shape for p in model.inputs}
-    for name, shape in given.items():
-        if name not in found:
-            raise UsageError(f"shapes: '{name}' is no input; known: {', '.join(found)}")
-        found[name] = tuple(shape)
-    return found
-
-
-def check_target(folder: Path) -> None:
-    """InputError where a folder cannot be made, or holds what is not an earlier export."""
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / MARK).is_file())):
-        raise InputError(f"{folder} exists and is not an earlier export; choose another folder", code="export.folder")
-
-
-def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write all files, or nothing: into a folder beside, which then takes the place of the old one."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as e:
-        raise InputError(f"{folder} cannot be written: {e}", code="export.folder") from e
-    try:
-        for name, data in files.items():
-            (made / name).write_bytes(data)
-        made.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        made.rename(folder)
-    except OSError as e:
-        raise InputError(f"{folder} cannot be written: {e}", code="export.folder") from e
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+    known = [p.name for p in model.inputs]
+    for name in given:
+        if name not in known:
+            raise UsageError(f"shapes: '{name}' is no input; known: {', '.join(known)}")
+    ports = [replace(p, shape=tuple(given[p.name])) if p.name in given else p for p in model.inputs]
+    return {name: array.shape for name, array in sample_inputs(ports).items()}

@@ -16,11 +16,13 @@ from tfjslab.base.version import __version__
 from tfjslab.export.web.lowered import MOST_THREADS
 from tfjslab.export.web.module import WebModule
 from tfjslab.export.web.plan import WebProgram
-from tfjslab.export.web.variants import RELAXED, Variant
+from tfjslab.export.web.variants import RELAXED, RELAXED_DOT, Variant
 from tfjslab.export.web.weights import checksum
 
 FORMAT = 1  # of the folder: raised when a loader of one version could not read another's
 WEIGHTS, KERNELS = "weights.bin", "kernels.json"
+SIGNATURE = "as WebAssembly, by tfjslab "  # in the first line of model.js
+REPORTS = ("report.json", "report.html")  # added when the folder is tried out; they hold times, which differ each time
 _SCRIPTS = ("worker.js", "picture.js", "profile.js", "model.d.ts", "index.html")
 
 
@@ -83,7 +85,8 @@ def _variant(web: WebProgram, b: Built) -> dict[str, Any]:
 
 def _probes(b: Built) -> tuple[str, ...]:
     """What the engine must know: what the variant says, and relaxed SIMD where its kernels use it."""
-    return (*b.variant.probes, *((RELAXED,) if "relaxed_" in b.module.text else ()))
+    more = {"relaxed_": RELAXED, "relaxed_dot_": RELAXED_DOT}
+    return (*b.variant.probes, *(probe for used, probe in more.items() if used in b.module.text))
 
 
 @lru_cache
@@ -95,7 +98,7 @@ def _model_js(name: str, described: Mapping[str, Any], built: Sequence[Built]) -
     """The loader behind its table. Addresses of files are literals, so that bundlers find them."""
     listed = [*(b.file for b in built), WEIGHTS, KERNELS]
     urls = "\n".join(f"  '{f}': new URL('./{f}', import.meta.url)," for f in listed)
-    head = f"// {json.dumps(name)} as WebAssembly, by tfjslab {__version__}. Folder format {FORMAT}; see README.md."
+    head = f"// {json.dumps(name)} {SIGNATURE}{__version__}. Folder format {FORMAT}; see README.md."
     table = json.dumps(described, separators=(",", ":"))
     return f"{head}\nconst MODEL = {table};\nconst FILES = {{\n{urls}\n}};\n\n{_text('model.js')}"
 
@@ -123,6 +126,12 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
     for key, value in values.items():
         text = text.replace("{{" + key + "}}", value)
     return text
+
+
+def is_ours(name: str) -> bool:
+    """Whether an export of any version of this format writes a file of this name."""
+    fixed = (*_SCRIPTS, "README.md", "NOTICE", "model.js", "package.json", WEIGHTS, KERNELS, *REPORTS)
+    return name in fixed or (name.startswith("model-") and name.endswith(".wasm"))
 
 
 @lru_cache

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from tfjslab.backends.wasm.text.emit import SCALAR, SIMD, Lanes
 from tfjslab.base.errors import UsageError, did_you_mean
 
-# Whether the engine knows what a variant uses: modules of a few bytes that ``WebAssembly.validate`` is asked about.
+# Whether the engine knows what a variant uses: modules of a few bytes that must be valid, and start.
 _SIMD = "(module (func (result v128) (f32x4.add (v128.const i32x4 0 0 0 0) (v128.const i32x4 0 0 0 0))))"
 RELAXED = ("(module (func (param v128) (result v128)"
             " (f32x4.relaxed_madd (local.get 0) (local.get 0) (local.get 0))))")
+# V8 11.3, behind its flag, gives wrong sums: this one traps where -100 * (1 + 2 + 3 + 4) is not -1000.
+RELAXED_DOT = """(module (func $check (if (i32.ne (i32.const -1000) (i32x4.extract_lane 0
+(i32x4.relaxed_dot_i8x16_i7x16_add_s (v128.const i32x4 0x9c9c9c9c 0 0 0) (v128.const i32x4 0x04030201 0 0 0)
+(v128.const i32x4 0 0 0 0)))) (then unreachable))) (start $check))"""
 _THREADS = "(module (memory 1 1 shared) (func (drop (i32.atomic.load (i32.const 0)))))"
 
 

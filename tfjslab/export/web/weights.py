@@ -1,6 +1,6 @@
 """The one file of weights that all variants of a web module read.
 
-Weights stand in it as the model has them, row-major, or rounded to float16; a module lays them out at load. What a
+Weights stand in it as the model has them, row-major, or as float16; a module lays them out at load. What a
 variant computed while it was lowered (tables, folded constants) stands behind them, once for equal content.
 """
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import UsageError, did_you_mean
+from tfjslab.export.web.rounding import as_float16
 
 ALIGNMENT = 64
 FLOAT32, FLOAT16 = "float32", "float16"
@@ -40,9 +41,12 @@ class WeightFile:
     _known: dict[Hashable, Stored] = field(default_factory=dict)
 
     def weight(self, array: Array) -> Stored:
-        """Add a weight of the model; float32 ones are rounded where the encoding says so."""
-        halve = self.encoding == FLOAT16 and array.dtype == np.float32
-        return self._add(np.ascontiguousarray(array, np.float16) if halve else np.ascontiguousarray(array), halve)
+        """Add a weight of the model; where the encoding says so as float16, if that holds all of its values."""
+        if self.encoding == FLOAT16 and array.dtype == np.float32:
+            half = as_float16(array)
+            if np.array_equal(half.astype(np.float32), array):
+                return self._add(half, True)  # noqa: FBT003 - see Stored
+        return self._add(np.ascontiguousarray(array), False)  # noqa: FBT003 - see Stored
 
     def block(self, array: Array) -> Stored:
         """Add what lowering made, as it is."""

@@ -20,8 +20,18 @@ const isolated = () => typeof SharedArrayBuffer !== 'undefined' && (globalThis.c
 /** The variants that this engine can run, the fastest last. */
 export const variants = () => Object.keys(MODEL.variants).filter((name) => {
   const v = MODEL.variants[name];
-  return v.probes.every((p) => WebAssembly.validate(bytesOf(p))) && (!v.threaded || isolated());
+  return v.probes.every((p) => works(bytesOf(p))) && (!v.threaded || isolated());
 });
+
+/** Whether a module of a few bytes is valid, and starts where modules may be compiled at all. */
+function works(bytes) {
+  if (!WebAssembly.validate(bytes)) return false;
+  try {
+    return !!new WebAssembly.Instance(new WebAssembly.Module(bytes));
+  } catch (e) {
+    return !(e instanceof WebAssembly.RuntimeError);
+  }
+}
 
 /** One file of the folder as bytes: from `buffers`, the disk (Node, Deno, Bun), or the network. */
 async function read(name, size, { url, buffers, signal, onProgress }) {

@@ -1,0 +1,192 @@
+"""The system's Chromium, headless, driven by playwright from a thread of its own.
+
+So it works inside a running asyncio loop too, as in Jupyter, every wait has an end, and Ctrl-C comes through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import TimeoutError as TookTooLong
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tfjslab.base.errors import BackendError, BackendUnavailableError
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Playwright
+    from playwright.async_api import Page as PlaywrightPage
+
+VARIABLE = "TFJSLAB_CHROMIUM"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+# Nothing that a test page does not ask for: no network of its own, no GPU process.
+FLAGS = (
+    "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-default-apps",
+)
+START_S, STEP_S, CLOSE_S = 60.0, 60.0, 20.0
+
+T = TypeVar("T")
+
+
+def find_chromium() -> str:
+    """The program: ``$TFJSLAB_CHROMIUM``, else the first of ``NAMES`` on the PATH.
+
+    BackendUnavailableError (``browser.unavailable``) where there is none.
+    """
+    given = os.environ.get(VARIABLE)
+    if given:
+        found = shutil.which(given)
+        if found is None:
+            raise BackendUnavailableError(f"${VARIABLE} is {given}, which is no program", code="browser.unavailable")
+        return found
+    for name in NAMES:
+        if found := shutil.which(name):
+            return found
+    raise BackendUnavailableError(
+        f"Chromium is not found on the PATH ({', '.join(NAMES)}); install it, or let ${VARIABLE} name its program",
+        code="browser.unavailable",
+    )
+
+
+class Page:
+    """One page. ``errors`` are what its console and its scripts complained about."""
+
+    def __init__(self, loop: _Loop, page: PlaywrightPage) -> None:
+        self._loop, self._page = loop, page
+        self.errors: list[str] = []
+        page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda e: self.errors.append(str(e)))
+
+    def goto(self, url: str) -> None:
+        """Open an address. BackendError when that fails."""
+        self.call(lambda page: page.goto(url), f"opening {url}")
+
+    def evaluate(self, script: str, argument: Any = None, timeout_s: float = STEP_S) -> Any:
+        """What a JavaScript function gives for ``argument``, a promise's value awaited; all as JSON."""
+        return self.call(lambda page: page.evaluate(script, argument), "a script", timeout_s)
+
+    def call(
+        self, work: Callable[[PlaywrightPage], Awaitable[T]], what: str = "a step", timeout_s: float = STEP_S,
+    ) -> T:
+        """Do with playwright's page (of its asynchronous API) whatever else it can.
+
+        BackendError (``browser.failed``, ``browser.timeout``) that tells ``what`` failed or took too long.
+        """
+        return self._loop.run(lambda: work(self._page), what, timeout_s)
+
+
+class Chromium:
+    """A running browser. ``engine`` is its name, its version and that of V8."""
+
+    def __init__(self, loop: _Loop, browser: Browser, v8: str) -> None:
+        self._loop, self._browser = loop, browser
+        self.version = browser.version
+        self.engine = f"Chromium {self.version}, V8 {v8}"
+
+    @contextmanager
+    def page(self, url: str = "", **context: Any) -> Iterator[Page]:
+        """A page with no cache, no cookies and no storage of others, at ``url`` where one is given."""
+        made = self._loop.run(lambda: self._browser.new_context(**context), "a new page", STEP_S)
+        try:
+            page = Page(self._loop, self._loop.run(made.new_page, "a new page", STEP_S))
+            if url:
+                page.goto(url)
+            yield page
+        finally:
+            self._loop.run(made.close, "closing a page", CLOSE_S)
+
+
+@contextmanager
+def chromium(flags: Sequence[str] = ()) -> Iterator[Chromium]:
+    """Start the system's Chromium, headless; it ends with the block.
+
+    BackendUnavailableError (``browser.unavailable``) where playwright or Chromium is missing or does not start.
+    """
+    program = find_chromium()
+    try:
+        from playwright.async_api import async_playwright  # noqa: PLC0415 - optional
+    except ImportError as e:
+        raise BackendUnavailableError(f"playwright is not installed ({e}); pip install 'tfjslab[browser]'",
+                                      code="browser.unavailable") from None
+    with _loop() as loop:
+        driver: Playwright = loop.run(lambda: async_playwright().start(), "starting playwright", START_S)
+        try:
+            browser, v8 = _launched(loop, driver, program, flags)
+            try:
+                yield Chromium(loop, browser, v8)
+            finally:
+                loop.run(browser.close, "closing Chromium", CLOSE_S)
+        finally:
+            loop.run(driver.stop, "closing playwright", CLOSE_S)
+
+
+def _launched(loop: _Loop, driver: Playwright, program: str, flags: Sequence[str]) -> tuple[Browser, str]:
+    """The browser, and its version of V8."""
+    root = getattr(os, "geteuid", lambda: 1)() == 0  # the sandbox refuses to work for root
+
+    async def start() -> tuple[Browser, str]:
+        browser = await driver.chromium.launch(
+            executable_path=program, args=[*FLAGS, *flags], chromium_sandbox=not root, timeout=START_S * 1000,
+            handle_sigint=False, handle_sigterm=False, handle_sighup=False,
+        )
+        told = await (await browser.new_browser_cdp_session()).send("Browser.getVersion")
+        return browser, str(told["jsVersion"])
+
+    try:
+        return loop.run(start, "starting Chromium", START_S)
+    except BackendError as e:
+        raise BackendUnavailableError(f"{program} does not start: {e}", code="browser.unavailable") from None
+
+
+class _Loop:
+    """An asyncio loop in a thread, and a way to run things in it that waits only so long."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, name="tfjslab-chromium", daemon=True)
+        self.thread.start()
+
+    def run(self, work: Callable[[], Awaitable[T]], what: str, timeout_s: float) -> T:
+        """The result. BackendError when playwright says that it failed, or it takes too long.
+
+        ``work`` is called in the loop's thread: playwright sends its messages when it is called, not when awaited.
+        """
+        async def awaited() -> T:
+            return await work()
+
+        future = asyncio.run_coroutine_threadsafe(awaited(), self.loop)
+        try:
+            return future.result(timeout_s)
+        except TookTooLong:
+            raise BackendError(f"{what} did not end within {timeout_s:g} s", code="browser.timeout") from None
+        except Exception as e:
+            from playwright.async_api import Error  # noqa: PLC0415 - it is there when this runs
+
+            if not isinstance(e, Error):
+                raise
+            raise BackendError(f"{what} failed: {' '.join(e.message.split())}", code="browser.failed") from None
+        finally:
+            future.cancel()
+
+    def close(self) -> None:
+        """End the thread."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+
+@contextmanager
+def _loop() -> Iterator[_Loop]:
+    before = set(threading.enumerate())
+    loop = _Loop()
+    try:
+        yield loop
+    finally:
+        loop.close()
+        for thread in set(threading.enumerate()) - before:  # asyncio's own, which watch processes that have ended
+            if thread.name.startswith("asyncio-"):
+                thread.join(CLOSE_S)

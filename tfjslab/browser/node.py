@@ -1,0 +1,98 @@
+"""Node.js: finding it, and running a script of ours in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfjslab.base.errors import BackendError, BackendUnavailableError
+
+OLDEST = 20  # the first one with all that exported folders use
+_STDERR_LINES, _LINE_CHARACTERS = 3, 200
+_ASK_S = 30.0  # for its version, on a machine that has other things to do
+
+
+@dataclass(frozen=True)
+class Node:
+    """A Node.js: its program, its version such as ``20.20.2``, and that of V8."""
+
+    program: str
+    version: str
+    v8: str
+
+    @property
+    def engine(self) -> str:
+        """What figures are labelled with."""
+        return f"Node.js {self.version}, V8 {self.v8}"
+
+    @property
+    def relaxed_simd_flags(self) -> tuple[str, ...]:
+        """What lets it run relaxed SIMD, which is behind a flag in version 20 only."""
+        return ("--experimental-wasm-relaxed-simd",) if self.version.startswith(f"{OLDEST}.") else ()
+
+    def run(self, script: Path, *arguments: str, stdin: str = "", flags: Sequence[str] = (), timeout_s: float) -> str:
+        """What ``script`` writes to stdout, given ``stdin``.
+
+        BackendError (``node.failed``, ``node.timeout``) with the end of its stderr when it fails or takes longer than
+        ``timeout_s``. It never outlives this call, whatever ends it.
+        """
+        command = [self.program, *flags, str(script), *arguments]
+        try:
+            # A session of its own: Ctrl-C reaches this process alone, which then ends Node and what that has started.
+            process = subprocess.Popen(  # noqa: S603 - the command is ours
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+                errors="replace", start_new_session=True,
+            )
+        except OSError as e:
+            raise BackendError(f"Node.js cannot be started: {e.strerror or e}", code="node.failed") from None
+        began = time.monotonic()
+        try:
+            out, err = process.communicate(stdin, timeout_s)
+        except subprocess.TimeoutExpired:
+            took = time.monotonic() - began
+            raise BackendError(f"{script.name} did not end in Node.js {self.version} within {took:.0f} s",
+                               code="node.timeout") from None
+        finally:
+            _end(process)
+        if process.returncode:
+            said = [line.strip()[:_LINE_CHARACTERS] for line in err.splitlines() if line.strip()][-_STDERR_LINES:]
+            words = " / ".join(said) or "it said nothing"
+            raise BackendError(f"{script.name} failed in Node.js {self.version} (exit status {process.returncode}): "
+                               f"{words}", code="node.failed")
+        return out
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.communicate()
+
+
+def find_node() -> Node:
+    """Node on the PATH. BackendUnavailableError (``node.unavailable``) where there is none, or one that is too old."""
+    program = shutil.which("node")
+    if program is None:
+        raise BackendUnavailableError(f"node is not found; install Node.js {OLDEST} or newer", code="node.unavailable")
+    ask = "JSON.stringify(process.versions)"
+    try:
+        shown = subprocess.run(  # noqa: S603 - what `which` found
+            [program, "-p", ask], capture_output=True, text=True, timeout=_ASK_S, check=True,
+        ).stdout
+        versions = json.loads(shown)
+        node = Node(program, versions["node"], versions["v8"])
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as e:
+        raise BackendUnavailableError(f"{program} does not tell its version: {e}", code="node.unavailable") from None
+    if int(node.version.partition(".")[0]) < OLDEST:
+        raise BackendUnavailableError(f"{program} is Node.js {node.version}; expected {OLDEST} or newer",
+                                      code="node.unavailable")
+    return node

@@ -1,0 +1,69 @@
+"""The folder that an export is written to: made anew, or in place of an earlier export, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from tfjslab.base.errors import InputError
+from tfjslab.export.web.folder import SIGNATURE, is_ours
+
+_MARK = "model.js"
+_MODE = 0o755  # any server may read it; temporary folders are private
+_MOST_NAMED = 5
+
+
+def target_folder(given: str | os.PathLike[str]) -> Path:
+    """The folder's full path. InputError (``export.folder``) where it holds anything but an earlier export."""
+    folder = Path(given).resolve()
+    if folder.is_dir():
+        foreign = _foreign(folder)
+        if not foreign:
+            return folder
+        named = ", ".join(foreign[:_MOST_NAMED]) + (", .." if len(foreign) > _MOST_NAMED else "")
+        raise InputError(f"{given} holds what no export writes ({named}); choose another folder", code="export.folder")
+    if folder.exists():
+        raise InputError(f"{given} is not a folder; choose another name", code="export.folder")
+    return folder
+
+
+def _foreign(folder: Path) -> list[str]:
+    """Names in the folder that an export did not write; without its signature that is all of them."""
+    names = sorted(p.name for p in folder.iterdir())
+    signed = _signed(folder / _MARK)
+    return [n for n in names if not (signed and is_ours(n))]
+
+
+def _signed(mark: Path) -> bool:
+    if not mark.is_file():
+        return False
+    with mark.open(encoding="utf-8", errors="replace") as f:
+        return SIGNATURE in f.readline()
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write all files or none: into a folder beside, which then takes the place of the old one."""
+    made = old = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        for name, data in files.items():
+            (made / name).write_bytes(data)
+        made.chmod(_MODE)
+        if folder.exists():
+            old = made.with_name(f"{made.name}-old")
+            folder.rename(old)
+        try:
+            made.rename(folder)
+        except OSError:
+            if old is not None:
+                old.rename(folder)
+            raise
+    except OSError as e:
+        raise InputError(f"{folder} cannot be written: {e}", code="export.folder") from e
+    finally:
+        for left in filter(None, (made, old)):
+            shutil.rmtree(left, ignore_errors=True)
