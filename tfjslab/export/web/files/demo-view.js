@@ -17,7 +17,8 @@ export const number = (x) => Number.isInteger(x) ? String(x) : !Number.isFinite(
 /** Milliseconds with three digits that count. */
 export const ms = (x) => x >= 100 ? x.toFixed(0) : x >= 10 ? x.toFixed(1) : x >= 1 ? x.toFixed(2) : x.toFixed(3);
 
-export const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 24 ? 1 : 0)} MiB`;
+export const inBytes = (bytes) => bytes < 2 ** 20 ? `${(bytes / 2 ** 10).toFixed(0)} KiB` :
+  `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 24 ? 1 : 0)} MiB`;
 
 const bar = (share) => {
   const filled = element('b');
@@ -92,9 +93,10 @@ function numbers(values) {
 export function kernels({ kernels: found, runs, resolution }) {
   const total = found.reduce((sum, k) => sum + k.ms, 0);
   const sorted = [...found].sort((a, b) => b.ms - a.ms), slowest = sorted[0].ms;
+  const share = (k) => k.ms ? `${(k.ms / total * 100).toFixed(1)} %` : '-';
   const rows = sorted.slice(0, MOST_ROWS).map((k) => element('tr', {},
     element('td', { text: k.kernel, title: k.kernel }), element('td', { text: k.node, title: k.node }),
-    element('td', { text: ms(k.ms) }), element('td', { text: `${(k.ms / (total || 1) * 100).toFixed(1)} %` }),
+    element('td', { text: k.ms ? ms(k.ms) : `< ${ms(resolution)}` }), element('td', { text: share(k) }),
     element('td', {}, bar(k.ms / (slowest || 1)))));
   const head = element('tr', {}, ...['kernel', 'node', 'ms', 'share', ''].map((text) => element('th', { text, scope: 'col' })));
   const left = found.length - rows.length;
@@ -104,7 +106,7 @@ export function kernels({ kernels: found, runs, resolution }) {
       element('table', {}, element('thead', {}, head), element('tbody', {}, ...rows))),
     element('p', { class: 'small', text: `${found.length} kernels, ${ms(total)} ms in all, medians of ${runs} runs`
       + `${left ? `; ${left} faster ones are not shown` : ''}. The clock of this page moves in steps of `
-      + `${ms(resolution)} ms: what is shorter reads as none.${fine}` }),
+      + `${ms(resolution)} ms, and knows nothing shorter.${fine}` }),
   ];
 }
 

@@ -1,7 +1,7 @@
 /** The page that tries the model: input in, answer and times out. An application does not need this file. */
 import { load, variants } from './model.js';
 import { resolution } from './profile.js';
-import { answer, chart, element, kernels, megabytes, ms } from './demo-view.js';
+import { answer, chart, element, inBytes, kernels, ms } from './demo-view.js';
 
 const WARM_UP = 5, MOST = 120, BURST = 60, BURST_MS = 4000, FRAME_MS = 12, MOST_SIDE = 1280, MOST_TOGETHER = 100;
 const HINTS = {
@@ -38,7 +38,17 @@ const guarded = (action) => async (event) => {
 
 /** Load what is chosen, in place of the model that runs. */
 async function open() {
-  const mine = state.opening = {};
+  const mine = state.opening = {}, main = document.querySelector('main');
+  main.ariaBusy = 'true';
+  try {
+    await exchange(mine);
+  } finally {
+    if (state.opening === mine) main.ariaBusy = 'false';
+  }
+  if (state.opening === mine && state.input) run(BURST);
+}
+
+async function exchange(mine) {
   await rest();
   state.model?.dispose();
   state.model = null;
@@ -47,9 +57,14 @@ async function open() {
   const variant = document.querySelector('[name=variant]:checked').value;
   const threads = Number($('threads').value) || undefined;
   const began = performance.now();
-  const model = await load({ variant, threads, worker: $('worker').checked, onProgress: downloaded });
+  const model = await load({
+    variant, threads, worker: $('worker').checked, onProgress: downloaded,
+  });
   const loaded = performance.now() - began;
-  if (state.opening !== mine) return model.dispose();
+  if (state.opening !== mine) {
+    model.dispose();
+    return;
+  }
   state.model = model;
   figure('load', loaded);
   if (variant === 'threads') $('threads').value = model.threads;
@@ -57,13 +72,11 @@ async function open() {
   await model.predict(fresh(state.input ?? generated(model.inputs)));
   figure('first', performance.now() - start);
   const { bytes, weights } = await model.memory();
-  $('memory').textContent = `${megabytes(bytes)} of WebAssembly memory; the weights are ${megabytes(weights)} of download.`;
-  if (state.input) run(BURST);
-  return undefined;
+  $('memory').textContent = `${inBytes(bytes)} of WebAssembly memory; the weights are ${inBytes(weights)} of download.`;
 }
 
 function downloaded({ file, loaded, total }) {
-  if (!state.model) $('memory').textContent = `${file}: ${megabytes(loaded)} of ${megabytes(total)}`;
+  if (!state.model) $('memory').textContent = `${file}: ${inBytes(loaded)} of ${inBytes(total)}`;
 }
 
 function forget() {
@@ -104,8 +117,8 @@ function see(source, width, height) {
   $('invite').hidden = true;
   const pixels = pen.getImageData(0, 0, canvas.width, canvas.height), { inputs } = state.model;
   state.input = { ...generated(inputs), ...Object.fromEntries(inputs.filter((p) => p.picture).map((p) => [p.name, pixels])) };
-  const size = `${width} × ${height} pixels`;
-  $('about-input').textContent = shrink < 1 ? `${size}, used at ${canvas.width} × ${canvas.height}` : size;
+  const taken = `${width} × ${height} pixels`;
+  $('about-input').textContent = shrink < 1 ? `${taken}, used at ${canvas.width} × ${canvas.height}` : taken;
 }
 
 async function take(file) {
@@ -183,7 +196,7 @@ function pressed() {
 }
 
 async function work() {
-  while (state.left > 0 && performance.now() < state.until) {
+  while (state.left > 0 && (performance.now() < state.until || !state.times.length)) {
     const { video } = state;
     if (video) see(video, video.videoWidth, video.videoHeight);
     const end = performance.now() + FRAME_MS;
