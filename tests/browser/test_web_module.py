@@ -38,14 +38,13 @@ FAULTS = {
 WEIGHTS, CODE = "weights.bin", "model-simd.wasm"
 # Loads with options and gives the error's code and text; with one of its own where nothing happens, as in a hang.
 TRY = """([address, options]) => Promise.race([
-  import(address).then(({ load }) => load(options)).then((model) => ['loaded', model.variant]).catch((e) => [e.code, e.message]),
+  import(address).then(({ load }) => load(options)).then((model) => ['loaded', model.variant])
+    .catch((e) => [e.code, e.message]),
   new Promise((resolve) => setTimeout(() => resolve(['hang', 'nothing happened']), 30000))])"""
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
     """Serves ``/SITE/folder/file``, or ``/FAULT:file/folder/...`` with that file damaged."""
-
-    extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, ".wasm": "application/wasm"}
 
     def do_GET(self):
         """Answer."""

@@ -27,6 +27,7 @@ export const variants = () => Object.keys(MODEL.variants).filter((name) => {
 async function read(name, size, { url, buffers, signal, onProgress }) {
   if (buffers?.[name]) return sized(name, new Uint8Array(buffers[name]), size);
   const at = url ? new URL(name, new URL(url, globalThis.location?.href)) : FILES[name];
+  if (at.protocol === 'data:') return sized(name, bytesOf(at.pathname.split(',')[1]), size); // bundlers inline small files
   if (at.protocol === 'file:') {
     const fs = 'node:fs/promises';
     return sized(at, await (await import(/* @vite-ignore */ fs)).readFile(at, { signal }), size);

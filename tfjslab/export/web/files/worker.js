@@ -105,8 +105,9 @@ function listen(scope, hear, post) {
 
 if (typeof WorkerGlobalScope !== 'undefined' && globalThis instanceof WorkerGlobalScope) {
   listen(globalThis, (f) => addEventListener('message', (e) => f(e.data)), (m, t) => postMessage(m, t));
-} else if (typeof process !== 'undefined' && process.versions?.node && typeof Worker === 'undefined') {
+} else if (typeof process !== 'undefined' && process.versions?.node) {
   const threads = 'node:worker_threads';
-  const { parentPort: port } = await import(/* @vite-ignore */ threads);
-  if (port) listen(port, (f) => port.on('message', f), (m, t) => port.postMessage(m, t));
+  import(/* @vite-ignore */ threads).then(({ parentPort: port }) => {
+    if (port) listen(port, (f) => port.on('message', f), (m, t) => port.postMessage(m, t));
+  });
 }
