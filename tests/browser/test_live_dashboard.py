@@ -11,7 +11,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -21,10 +20,6 @@ from pathlib import Path
 import pytest
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "06_live_dashboard.ipynb"
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)
 SIZES = ((1280, 800), (1920, 1080))
 THEMES = ("JupyterLab Light", "JupyterLab Dark")
 START_S, STEP_MS = 60, 60_000  # on a machine that has other things to do
@@ -44,11 +39,6 @@ def answers(url):
             return reply.status == 200
     except (urllib.error.URLError, OSError):
         return False
-
-
-@pytest.fixture(autouse=True)
-def _leaves_nothing_behind():
-    """In place of the suite's own check: all that is measured here runs in another process."""
 
 
 @pytest.fixture(scope="module")
@@ -81,22 +71,6 @@ def server(tmp_path_factory):
             yield f"http://127.0.0.1:{port}/lab/tree/{NOTEBOOK.name}?token={token}"
         finally:
             process.terminate()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium of the system."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("chromium is not installed")
-    before = set(threading.enumerate())
-    with playwright.sync_playwright() as p:
-        opened = p.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        yield opened
-        opened.close()
-    for thread in set(threading.enumerate()) - before:  # those that watch its processes end after them
-        thread.join(START_S)
 
 
 @pytest.fixture
@@ -153,16 +127,12 @@ def too_wide(page):
 
 
 @pytest.fixture
-def page(browser, shots):
+def page(browser, shots, console):
     """An empty page; how it looked at the end is kept as well. The browser's console must stay free of errors."""
-    opened = browser.new_page(viewport={"width": SIZES[0][0], "height": SIZES[0][1]})
-    errors = []
-    opened.on("console", lambda m: errors.append(f"{m.text} ({m.location})") if m.type == "error" else None)
-    opened.on("pageerror", lambda e: errors.append(str(e)))
+    opened = console(browser.new_page(viewport={"width": SIZES[0][0], "height": SIZES[0][1]}))
     yield opened
     opened.screenshot(path=shots / "end.png")
     opened.close()
-    assert errors == []
 
 
 def open_notebook(page, server):

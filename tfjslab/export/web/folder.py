@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ FORMAT = 1  # of the folder: raised when a loader of one version could not read 
 WEIGHTS, KERNELS = "weights.bin", "kernels.json"
 SIGNATURE = "as WebAssembly, by tfjslab "  # in the first line of model.js
 REPORTS = ("report.json", "report.html")  # added when the folder is tried out; they hold times, which differ each time
-_SCRIPTS = ("worker.js", "picture.js", "profile.js", "model.d.ts", "index.html")
+_SCRIPTS = ("worker.js", "picture.js", "profile.js", "model.d.ts", "demo.js", "demo-view.js", "demo.css")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def folder_files(name: str, web: WebProgram, built: Sequence[Built], weights: by
     texts = {"model": name, "version": __version__, "format": str(FORMAT), "inputs": _ports(described["inputs"]),
              "outputs": _ports(described["outputs"])}
     found = {f: _filled(_text(f), texts).encode() for f in _SCRIPTS}
+    found["index.html"] = _page(name, built).encode()
     found["README.md"] = _filled(_text("readme.md"), texts).encode()
     found["NOTICE"] = _filled(_text("notice.txt"), texts).encode()
     found["model.js"] = _model_js(name, described, built).encode()
@@ -66,7 +68,8 @@ def _described(web: WebProgram, built: Sequence[Built], weights: bytes, kernels:
         return [{"name": p.name, "shape": p.shape, "dtype": p.dtype, "size": size_of(p.shape)} for p in found]
 
     return {
-        "inputs": ports(web.inputs), "outputs": ports(web.outputs), "maxThreads": MOST_THREADS, "kernels": kernels,
+        "inputs": [{**p, "picture": f'"picture{i}"' in built[0].module.text} for i, p in enumerate(ports(web.inputs))],
+        "outputs": ports(web.outputs), "maxThreads": MOST_THREADS, "kernels": kernels,
         "weights": {"file": WEIGHTS, "bytes": len(weights), "hash": checksum(weights).lstrip("0") or "0"},
         "variants": {b.variant.name: _variant(web, b) for b in built},
     }
@@ -101,6 +104,17 @@ def _model_js(name: str, described: Mapping[str, Any], built: Sequence[Built]) -
     head = f"// {json.dumps(name)} {SIGNATURE}{__version__}. Folder format {FORMAT}; see README.md."
     table = json.dumps(described, separators=(",", ":"))
     return f"{head}\nconst MODEL = {table};\nconst FILES = {{\n{urls}\n}};\n\n{_text('model.js')}"
+
+
+def _page(name: str, built: Sequence[Built]) -> str:
+    """The page that tries the model, with a choice of the variants that were written."""
+    choices = "\n".join(
+        f'      <label><input type="radio" name="variant" value="{b.variant.name}"> <b>{b.variant.name}</b>'
+        f" <span>{html.escape(b.variant.doc)}</span></label>" for b in built
+    )
+    return _filled(_text("index.html"), {
+        "model": html.escape(name), "version": __version__, "variants": choices, "threads": str(MOST_THREADS),
+    })
 
 
 def _package(name: str, listed: Sequence[str]) -> str:

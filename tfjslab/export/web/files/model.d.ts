@@ -13,6 +13,8 @@ export interface Port {
   dtype: 'float32' | 'int32' | 'bool' | 'int8';
   /** Values in all. */
   size: number;
+  /** Whether an input takes pictures. */
+  picture?: boolean;
 }
 
 export interface LoadOptions {

@@ -37,15 +37,17 @@ function works(bytes) {
 async function read(name, size, { url, buffers, signal, onProgress }) {
   if (buffers?.[name]) return sized(name, new Uint8Array(buffers[name]), size);
   const at = url ? new URL(name, new URL(url, globalThis.location?.href)) : FILES[name];
+  if (at.protocol === 'data:') return sized(name, bytesOf(at.pathname.split(',')[1]), size); // bundlers inline small files
   if (at.protocol === 'file:') {
     const fs = 'node:fs/promises';
     return sized(at, await (await import(/* @vite-ignore */ fs)).readFile(at, { signal }), size);
   }
-  const response = await fetch(at, { signal });
+  const lost = (e) => signal?.aborted ? Promise.reject(e) : fail('load.http', `${at}: the download broke off: ${e.message}`);
+  const response = await fetch(at, { signal }).catch(lost);
   if (!response.ok) fail('load.http', `${at}: found HTTP ${response.status}, expected 200`);
   const parts = [];
   let loaded = 0;
-  for (let reader = response.body.getReader(), r; !(r = await reader.read()).done;) {
+  for (let reader = response.body.getReader(), r; !(r = await reader.read().catch(lost)).done;) {
     parts.push(r.value);
     loaded += r.value.length;
     if (loaded > size) break;

@@ -12,7 +12,7 @@ export function profile(run, memory, { records, stamps }, names, runs) {
 }
 
 /** The smallest step of performance.now(), in milliseconds: no kernel is known more exactly than that. */
-function resolution() {
+export function resolution() {
   let least = Infinity;
   for (let i = 0, last = performance.now(); i < 20000; i++) {
     const now = performance.now();

