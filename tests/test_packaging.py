@@ -14,7 +14,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tfjslab.backends.registry import ROWS
+from tfjslab.backends.rows import ROWS
 from tfjslab.base.errors import BackendUnavailableError
 from tfjslab.base.resources import kernel_text, kernels_root
 from tfjslab.base.version import __version__

@@ -10,7 +10,7 @@ import pytest
 from support.wasm import graph_of
 
 from tfjslab import zoo
-from tfjslab.backends.registry import env
+from tfjslab.backends.flags import env
 from tfjslab.backends.wasm import plan_cache, tuning
 from tfjslab.backends.wasm.backend import create
 from tfjslab.backends.wasm.executable import lower

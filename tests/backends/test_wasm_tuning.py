@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.wasm import graph_of
 
-from tfjslab.backends.registry import env
+from tfjslab.backends.flags import env
 from tfjslab.backends.wasm import tuning
 from tfjslab.backends.wasm.backend import create
 from tfjslab.backends.wasm.lower import convolution, product, window

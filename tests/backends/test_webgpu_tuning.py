@@ -9,7 +9,7 @@ import pytest
 from support.available import need
 from support.wasm import graph_of
 
-from tfjslab.backends.registry import env
+from tfjslab.backends.flags import env
 from tfjslab.backends.webgpu import backend as webgpu
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import specialize

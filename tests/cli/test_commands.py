@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from tfjslab.backends import registry
+from tfjslab.backends import registry, rows
 from tfjslab.base.version import __version__
 from tfjslab.cli import app, output
 from tfjslab.cli.app import COMMANDS, main
@@ -66,7 +66,7 @@ def test_inspect_counts_what_the_model_is_made_of(capsys, model):
 
 def test_inspect_tells_of_every_backend_when_none_is_named(capsys, model):
     rows = result(capsys, "inspect", model)["backends"]
-    assert [r["name"] for r in rows] == [r.name for r in registry.ROWS if not r.alias_of]
+    assert [r["name"] for r in rows] == [r.name for r in rows.ROWS if not r.alias_of]
     assert all(r["fallback"] == {} if r["available"] else r["reason"] for r in rows)
 
 
@@ -148,7 +148,7 @@ def quick(monkeypatch):
 
 def test_without_a_command_the_zoo_is_measured_on_every_backend_and_profiled(capsys, quick):
     found = result(capsys)
-    available = [r.name for r in registry.ROWS if not r.alias_of and registry.availability(r.name).available]
+    available = [r.name for r in rows.ROWS if not r.alias_of and registry.availability(r.name).available]
     assert [(r["model"], r["backend"]) for r in found["bench"]] == [(m, b) for m in main_job.MODELS for b in available]
     assert [p["model"] for p in found["profiles"]] == list(main_job.MODELS)
     assert found["machine"]["cores"] >= 1

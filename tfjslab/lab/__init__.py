@@ -1,4 +1,4 @@
-"""Floor 5: the live dashboard. ``session``, ``worker``, ``controller``, ``panels`` and ``export`` know no widgets."""
+"""The live dashboard. ``session``, ``worker``, ``controller``, ``panels`` and ``export`` know no widgets."""
 
 from typing import Any
 

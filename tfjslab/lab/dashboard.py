@@ -14,7 +14,7 @@ from typing import Any, Self
 import ipywidgets as widgets
 
 from tfjslab import zoo
-from tfjslab.backends import registry
+from tfjslab.backends import registry, rows
 from tfjslab.backends.registry import BackendStatus
 from tfjslab.base.errors import BackendUnavailableError, TfjslabError, UsageError
 from tfjslab.lab import export, live, markup, panels, session
@@ -346,7 +346,7 @@ class Lab:
 
 def _available(statuses: Sequence[BackendStatus], name: str) -> str:
     """The name; UsageError or BackendUnavailableError when it cannot be chosen."""
-    registry.row(name)
+    rows.row(name)
     reason = next((s.reason for s in statuses if s.name == name and not s.available), None)
     if reason is not None:
         raise BackendUnavailableError(f"backend '{name}' is not available: {reason}")

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from tfjslab.backends import registry
+from tfjslab.backends import registry, rows
 from tfjslab.backends.base import Backend, PlanInfo, Session
 from tfjslab.backends.host import own_array, spec_of
 from tfjslab.base.dtypes import Array, of_array
@@ -227,7 +227,7 @@ class Model:
         return checked[1] if checked is not None and checked[0] is self.backend else None
 
     def _check(self, backend: Backend, arrays: Mapping[str, Array], wanted: Sequence[str]) -> None:
-        if registry.checked_against(backend.name) and (self._checked is None or self._checked[0] is not backend):
+        if rows.checked_against(backend.name) and (self._checked is None or self._checked[0] is not backend):
             self._checked = (backend, check_precision(self.graph, arrays, wanted, backend))
 
     def _checked_executor(self, arrays: Mapping[str, Array], wanted: Sequence[str]) -> Executor:

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.backends import registry
+from tfjslab.backends import registry, rows
 from tfjslab.backends.base import Backend
+from tfjslab.backends.flags import env
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.ir import Graph
@@ -56,12 +57,12 @@ def check_precision(graph: Graph, feeds: Mapping[str, Array], outputs: Sequence[
     Raises BackendError (``backend.precision``) when the error is above ``BOUND``, unless the flag
     ``WEBGPU_ANY_PRECISION`` is set.
     """
-    reference = registry.checked_against(backend.name)
+    reference = rows.checked_against(backend.name)
     full, found = (_run(graph, feeds, outputs, b) for b in (registry.backend(reference), backend))
     errors = [(relative_error(f, w), name) for f, w, name in zip(found, full, outputs, strict=True)]
     worst, name = max(errors, key=lambda e: (not np.isfinite(e[0]), e[0]), default=(0.0, ""))
     made = Precision(backend.name, reference, worst, name, BOUND)
-    if not made.within and not registry.env().get(FLAG):
+    if not made.within and not env().get(FLAG):
         raise BackendError(
             f"{made}; tf.env().set('{FLAG}', True) or TFJSLAB_ANY_PRECISION=1 runs it all the same",
             code="backend.precision",

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfjslab.backends.base import BufferLife, CommandInfo
-from tfjslab.backends.registry import env
+from tfjslab.backends.flags import env
 from tfjslab.backends.wasm.builder import Constant, HostStep, Place
 from tfjslab.backends.wasm.executable import Lowered
 from tfjslab.backends.wasm.run.engine import ENGINE_NAME

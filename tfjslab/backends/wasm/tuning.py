@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.backends.registry import env
+from tfjslab.backends.flags import env
 from tfjslab.backends.wasm.run.engine import ENGINE_NAME, Instance, compile_text
 from tfjslab.backends.wasm.run.heap import Heap
 from tfjslab.backends.wasm.text.emit import Lanes

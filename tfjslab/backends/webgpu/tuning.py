@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tfjslab.backends.registry import env
+from tfjslab.backends.flags import env
 from tfjslab.backends.webgpu.run.device import Device
 from tfjslab.backends.webgpu.run.recording import Dispatch, Stamps
 from tfjslab.backends.webgpu.text.templates import Kernel, render, sources_digest

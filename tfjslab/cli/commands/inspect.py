@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from tfjslab import arguments as options
-from tfjslab.backends import registry
+from tfjslab.backends import registry, rows
 from tfjslab.base.errors import BackendError, BackendUnavailableError, InputError
 from tfjslab.base.text import NOTHING, count, scaled, shape
 from tfjslab.cli.command import Command, Report
@@ -31,7 +31,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> Report:
-    names = [r.name for r in registry.ROWS if not r.alias_of] if args.backend is None else (
+    names = [r.name for r in rows.ROWS if not r.alias_of] if args.backend is None else (
         options.chosen_backends(args.backend))
     with progress() as report, open_model(args.model, "cpu", None, report, real=args.real_weights) as model:
         ports = shaped(model.inputs, args.shape)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tfjslab.backends.registry import env
+from tfjslab.backends.flags import env
 from tfjslab.backends.wasm.builder import Builder, Place
 from tfjslab.backends.wasm.lower.operands import Epilogue
 from tfjslab.backends.wasm.lower.product import Pointwise, group_size
