@@ -18,7 +18,7 @@ from tfjslab.backends.rows import ROWS
 from tfjslab.base.errors import BackendUnavailableError
 from tfjslab.base.resources import kernel_text, kernels_root
 from tfjslab.base.version import __version__
-from tfjslab.cli.app import COMMANDS
+from tfjslab.cli.commands import COMMANDS
 
 REPO = Path(__file__).parents[1]
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]

@@ -13,7 +13,8 @@ import pytest
 from tfjslab.backends import registry, rows
 from tfjslab.base.version import __version__
 from tfjslab.cli import app, output
-from tfjslab.cli.app import COMMANDS, main
+from tfjslab.cli.app import main
+from tfjslab.cli.commands import COMMANDS
 from tfjslab.cli.command import INTERRUPTED
 from tfjslab.cli.commands import bench, main_job
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tfjslab.base.errors import UsageError
-
-_MODEL_SUFFIXES = (".json", ".tflite")
+from tfjslab.formats.registry import model_suffixes
 
 
 class Uploads:
@@ -24,7 +23,7 @@ class Uploads:
         Raises UsageError unless exactly one of them is a model's main file.
         """
         given = [(Path(str(f["name"]).replace("\\", "/")).name, bytes(f["content"])) for f in files]
-        models = [name for name, _ in given if name.endswith(_MODEL_SUFFIXES)]
+        models = [name for name, _ in given if name.endswith(model_suffixes())]
         if len(models) != 1:
             names = ", ".join(name for name, _ in given) or "nothing"
             raise UsageError(f"uploaded: {names}; expected one model.json with its weight files, or one .tflite")

@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from tfjslab.backends.registry import BackendStatus
+from tfjslab.formats.registry import model_suffixes
 from tfjslab.lab import markup
 from tfjslab.lab.live import TITLES
 from tfjslab.lab.panels import PANELS, Column, kernel_columns
@@ -41,7 +42,8 @@ class Header:
                                       tooltip="a model of the zoo, or your own")
         self.path = widgets.Text(placeholder="path/to/model.json or https://...", continuous_update=False,
                                  layout=_wide("230px"))
-        self.upload = widgets.FileUpload(multiple=True, accept=".json,.bin,.tflite", description="model and weights",
+        self.upload = widgets.FileUpload(multiple=True, accept=",".join((*model_suffixes(), ".bin")),
+                                         description="model and weights",
                                          tooltip="model.json together with its weight files")
         self.backends = backend_buttons(statuses)
         self.optimize = widgets.ToggleButton(
