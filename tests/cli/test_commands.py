@@ -14,9 +14,8 @@ from tfjslab.backends import registry, rows
 from tfjslab.base.version import __version__
 from tfjslab.cli import app, output
 from tfjslab.cli.app import main
-from tfjslab.cli.commands import COMMANDS
 from tfjslab.cli.command import INTERRUPTED
-from tfjslab.cli.commands import bench, main_job
+from tfjslab.cli.commands import COMMANDS, bench, main_job
 
 DEVICE_KEYS = {"adapter", "adapter_type", "pipelines", "pipeline_compile_ms"}
 BENCH_KEYS = {
