@@ -78,8 +78,9 @@ def to_tensors(definition: OpDef, values: Sequence[Any], name: str) -> tuple[lis
     """
     made: list[Tensor] = []
     try:
+        optional = {i for i, n in enumerate(definition.inputs) if n.endswith("?")}
         first = 1 if definition.inputs[:1] == ("condition",) else 0
-        found = [_dtype(v, name) for v in values]
+        found = ["" if v is None and i in optional else _dtype(v, name) for i, v in enumerate(values)]
         common = _common(definition, values[first:], found[first:])
         wanted = [common if i >= first else None for i in range(len(values))]
         for i, input_name in enumerate(definition.inputs):
@@ -94,9 +95,7 @@ def to_tensors(definition: OpDef, values: Sequence[Any], name: str) -> tuple[lis
 
 
 def _dtype(value: Any, name: str) -> str:
-    """The dtype of a tensor or of anything that can become one; "" for None."""
-    if value is None:
-        return ""
+    """The dtype of a tensor or of anything that can become one."""
     return value.dtype if isinstance(value, Tensor) else as_array(value, None, name)[1]
 
 

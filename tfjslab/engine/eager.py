@@ -34,7 +34,7 @@ def freeze(value: Any) -> Hashable:
     if isinstance(value, (list, tuple)):
         return tuple(freeze(v) for v in value)
     # 1, 1.0 and True are equal but not the same attribute.
-    return (type(value), value)
+    return (type(value), value if isinstance(value, Hashable) else repr(value))
 
 
 class EagerOp:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tfjslab.backends import registry
 from tfjslab.backends.base import Backend, Buffer
+from tfjslab.base.arrays import encoded
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import DEVICE_LOST, BackendError
 from tfjslab.engine.state import STATE, count
@@ -112,7 +113,7 @@ class Data:
         self.eager = eager
         self.refs = 0
         # UTF-8 bytes, as TensorFlow.js counts them once strings are encoded.
-        self.string_bytes = sum(len(str(s).encode()) for s in host.flat) if host is not None else 0
+        self.string_bytes = sum(len(encoded(str(s))) for s in host.flat) if host is not None else 0
         if eager is not None:
             eager.num_data += 1
 

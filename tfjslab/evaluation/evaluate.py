@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tfjslab.base.arrays import to_array
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError, UsageError, did_you_mean
 from tfjslab.base.progress import Progress, no_progress
@@ -97,8 +98,18 @@ def samples_of(model: Model, given: Any) -> dict[str, Any]:
         return model.sample()
     if isinstance(given, (list, tuple)) and given:
         named = [g if isinstance(g, Mapping) else {model.inputs[0].name: g} for g in given]
-        return {n: np.concatenate([np.asarray(b[n]) for b in named]) for n in named[0]}
-    return dict(given) if isinstance(given, Mapping) else {model.inputs[0].name: np.asarray(given)}
+        return {n: _joined(n, [b.get(n) for b in named]) for n in named[0]}
+    return dict(given) if isinstance(given, Mapping) else {model.inputs[0].name: to_array(given, "data")}
+
+
+def _joined(name: str, batches: Sequence[Any]) -> Array:
+    """The batches of one input, one after the other."""
+    arrays = [to_array(b, f"input '{name}' of batch {i}") for i, b in enumerate(batches)]
+    if len({a.shape[1:] for a in arrays}) > 1 or not all(a.ndim for a in arrays):
+        shapes = ", ".join(dict.fromkeys(str(list(a.shape)) for a in arrays))
+        raise InputError(f"input '{name}' has batches of shapes {shapes}; expected samples of one shape along the "
+                         "first axis", code="evaluate.shape")
+    return np.concatenate(arrays)
 
 
 def _check(labels: Any, reference: Model | None, top_k: Sequence[int], batch_size: int) -> None:
@@ -128,7 +139,7 @@ def _feeds(model: Model, x: Any) -> dict[str, Array]:
 
 
 def _numbers(value: Any, port: Port) -> Array:
-    array = np.asarray(value)
+    array = to_array(value, f"input '{port.name}'")
     rank = None if port.shape is None else len(port.shape)
     if array.ndim == 0 or array.dtype.kind not in "fiub" or (rank is not None and array.ndim != rank):
         raise InputError(f"input '{port.name}' is {array.dtype} of shape {list(array.shape)}; expected numbers with "

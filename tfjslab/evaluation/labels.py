@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from tfjslab.base.arrays import to_array
 from tfjslab.base.dtypes import Array
-from tfjslab.base.errors import InputError
+from tfjslab.base.errors import InputError, ShapeError
 from tfjslab.base.text import counted
 
 _ONE_HOT_RANK = 2
@@ -80,8 +81,8 @@ def ranks(scores: Array, labels: Array) -> Array:
 
 def _array(given: Any) -> Array:
     try:
-        array = np.asarray(given)
-    except ValueError:
+        array = to_array(given, "labels")
+    except ShapeError:
         raise InputError("labels are a ragged list; expected [n] class numbers", code="labels.shape") from None
     if array.dtype.kind not in "iuf":
         raise InputError(f"labels are {array.dtype}; expected class numbers", code="labels.dtype")

@@ -24,7 +24,7 @@ from tfjslab.formats.registry import write_model
 from tfjslab.graph.ir import Graph, Port
 from tfjslab.model.control import DEAD
 from tfjslab.model.executor import Executor, Program, Recorder, Run, resolve_value
-from tfjslab.model.inputs import by_name, check_array, find_port, require_known
+from tfjslab.model.inputs import by_name, check_array, find_port, output_names, require_known
 from tfjslab.model.precision import Precision, check_precision
 from tfjslab.model.sample import sample_inputs
 from tfjslab.model.schedule import prune
@@ -256,8 +256,7 @@ class Model:
     def _wanted(self, outputs: str | Sequence[str] | None) -> tuple[str, ...]:
         if outputs is None:
             return tuple(p.value for p in self.graph.outputs)
-        names = [outputs] if isinstance(outputs, str) else outputs
-        return tuple(resolve_value(self.graph, n) for n in names)
+        return tuple(resolve_value(self.graph, n) for n in output_names(outputs))
 
     def _feeds(self, given: Any, wanted: tuple[str, ...]) -> tuple[dict[str, Array], bool]:
         """Checked arrays by value name, in the order of the inputs, and whether any was a Tensor."""
