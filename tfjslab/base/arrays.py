@@ -68,6 +68,12 @@ def require_finite(where: str, **arguments: Any) -> None:
             raise InputError(f"{where}: {name} is {reprlib.repr(value)}; expected a finite number")
 
 
+def require_whole(what: str, value: Any, least: int) -> None:
+    """InputError unless ``value`` is an integer of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise InputError(f"{what} is {reprlib.repr(value)}; expected an integer of at least {least}")
+
+
 def _depth(value: Any) -> int:
     """How deep lists are nested at their first items."""
     depth = 0

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import reprlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tfjslab.base.arrays import require_finite, text_array, to_array
+from tfjslab.base.arrays import require_finite, require_whole, text_array, to_array
 from tfjslab.base.dtypes import Array, dtype_info, numpy_dtype, of_array
 from tfjslab.base.errors import DTypeError, InputError, ShapeError
 from tfjslab.base.limits import LIMITS, check_limit
@@ -141,9 +140,8 @@ def eye(num_rows: int, num_columns: int | None = None, dtype: str = "float32") -
 def linspace(start: float, stop: float, num: int) -> Tensor:
     """``num`` evenly spaced float32 numbers from ``start`` to ``stop``, both included."""
     require_finite("linspace", start=start, stop=stop)
-    if isinstance(num, bool) or not isinstance(num, int) or num < 1:
-        raise InputError(f"linspace: num is {reprlib.repr(num)}; expected an integer of at least 1")
-    checked_shape((num,), "linspace")
+    require_whole("linspace: num", num, 1)
+    check_limit("linspace: number of elements", num, LIMITS.tensor_bytes)
     return make_tensor(np.linspace(start, stop, num, dtype=np.float32), "float32")
 
 
@@ -184,8 +182,8 @@ def random_normal(
 
 
 def _generator(seed: int | None, where: str) -> np.random.Generator:
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
-        raise InputError(f"{where}: seed is {reprlib.repr(seed)}; expected an integer >= 0, or None")
+    if seed is not None:
+        require_whole(f"{where}: seed", seed, 0)
     return np.random.default_rng(seed)
 
 

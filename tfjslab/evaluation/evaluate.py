@@ -115,9 +115,10 @@ def _joined(name: str, batches: Sequence[Any]) -> Array:
 def _check(labels: Any, reference: Model | None, top_k: Sequence[int], batch_size: int) -> None:
     if labels is None and reference is None:
         raise UsageError("give labels, to count right answers, or a reference model, to measure errors against")
-    whole = [batch_size, *top_k]
-    if not top_k or any(isinstance(v, bool) or not isinstance(v, int) or v < 1 for v in whole):
-        raise UsageError(f"top_k is {list(top_k)} and batch_size {batch_size}; expected integers >= 1")
+    listed = list(top_k) if isinstance(top_k, Sequence) else top_k
+    whole = [batch_size, *listed] if listed and isinstance(listed, list) else []
+    if not whole or any(isinstance(v, bool) or not isinstance(v, int) or v < 1 for v in whole):
+        raise UsageError(f"top_k is {listed} and batch_size {batch_size}; expected integers >= 1")
 
 
 def _feeds(model: Model, x: Any) -> dict[str, Array]:
@@ -153,11 +154,11 @@ def _numbers(value: Any, port: Port) -> Array:
 def _output(ports: Sequence[Port], name: str | None) -> Port:
     if name is None:
         return ports[0]
-    found = next((p for p in ports if p.name.removesuffix(":0") == name.removesuffix(":0")), None)
+    found = next((p for p in ports if p.name.removesuffix(":0") == str(name).removesuffix(":0")), None)
     if found is None:
         names = [p.name for p in ports]
         raise UsageError(f"'{name}' is not an output of the model; outputs: {', '.join(names)}"
-                         f"{did_you_mean(name, names)}")
+                         f"{did_you_mean(str(name), names)}")
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import reprlib
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Protocol
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from urllib.request import url2pathname
 
-from tfjslab.base.errors import ModelError
+from tfjslab.base.errors import ModelError, UsageError
 from tfjslab.base.limits import check_limit
 from tfjslab.formats.cache import fetch
 from tfjslab.formats.strict_json import show
@@ -189,7 +190,9 @@ def open_source(
     ``suffixes`` are those of model files, by which one is found in a folder. Nothing is read yet, except for whether
     a local path exists.
     """
-    text = os.fspath(where)
+    text = os.fspath(where) if isinstance(where, (str, os.PathLike)) else None
+    if not isinstance(text, str):
+        raise UsageError(f"the model is {reprlib.repr(where)}; expected a path or an address")
     scheme = urlsplit(text).scheme.lower() if "://" in text else ""
     if scheme in ("http", "https"):
         return _open_url(text, suffixes, progress, cache)
