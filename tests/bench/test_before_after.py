@@ -95,7 +95,7 @@ def test_the_command_compares_with_the_real_one(tmp_path, capsys):
     assert told["peak_saved"] > 0
     assert main(argv) == 0
     shown = capsys.readouterr().out
-    assert "Beside TensorFlow.js, in turns" in shown
+    assert "Beside TensorFlow.js, alternating" in shown
     assert "ours on the optimized model against TensorFlow.js on the original: latency" in shown
 
 

@@ -46,8 +46,8 @@ def test_evaluate_measures_against_a_reference(files, tmp_path, capsys):
     assert told["accuracy"] is None
 
 
-def test_sweep_shows_the_trade_draws_it_and_recommends(files, tmp_path, capsys):
-    chart = tmp_path / "trade.png"
+def test_sweep_shows_its_rows_draws_them_and_recommends(files, tmp_path, capsys):
+    chart = tmp_path / "sweep.png"
     argv = ["sweep", "digits", "--input", files["test"], "--labels", files["labels"], "--calibration", files["learn"],
             "--kind", "int8", "--kind", "uint8", "--goal", "size", "--chart", str(chart), "-r", "5", "-b", "wasm-simd"]
     assert main(argv) == 0

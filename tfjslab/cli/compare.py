@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compare", choices=["tfjs"],
         help="also run TensorFlow.js, in Node, on the same input with the same kind of kernels and as many threads, "
-             "in turns with ours",
+             "alternating with ours",
     )
     parser.add_argument(
         "--peers", metavar="FOLDER",
@@ -92,7 +92,7 @@ def show(console: Console, found: Sequence[Comparison], note: str) -> None:
         _show_model(console, model, [c for c in found if c.ours.model == model])
     rounds = {len(c.peer.rounds_ms) for c in found}
     console.print(
-        f"\nmedian and spread (the middle half) of steady runs in {_either(rounds)} rounds, in turns; tfjs/ours: the "
+        f"\nmedian and spread (the middle half) of steady runs in {_either(rounds)} alternating rounds; tfjs/ours: the "
         "median of the rounds' ratios, above 1 ours is faster; load + first of ours: load + compile + first run; "
         "memory: the peak of intermediates, ours as set aside; difference: of outputs, over the largest value",
     )

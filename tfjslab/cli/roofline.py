@@ -26,7 +26,7 @@ from tfjslab.records.profile import Profile
 
 @dataclass(frozen=True)
 class Held:
-    """A profile held against ceilings; without a roofline, ``reason`` says why."""
+    """A profile compared with ceilings; without a roofline, ``reason`` says why."""
 
     profile: Profile
     roofline: Roofline | None
@@ -62,7 +62,7 @@ def hold(profile: Profile, known: dict[tuple[str, int], Ceilings] | None = None)
 
 
 def extend(report: Report, args: argparse.Namespace) -> Report:
-    """A report of ``bench`` with a profile of each model on each backend held against the ceilings."""
+    """A report of ``bench`` with a profile of each model on each backend compared with the ceilings."""
     found: list[Held] = []
     known: dict[tuple[str, int], Ceilings] = {}
     with progress() as tell:
@@ -85,7 +85,7 @@ def _after(show_first: Callable[[Console], None], found: list[Held]) -> Callable
 
 
 def show(console: Console, held: Held) -> None:
-    """A table of the kinds of kernels and the whole model, and the ceilings that they are held against."""
+    """A table of the kinds of kernels and the whole model, and the ceilings that they are compared with."""
     label = held.profile.label
     if held.roofline is None:
         console.print(f"\n{label}: no roofline: {held.reason}", style="bold")

@@ -24,13 +24,14 @@ from tfjslab.cli.feeds import add_shape, sampled, shaped
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
+from tfjslab.formats.sources import MODEL_FILE
 from tfjslab.model.model import Model
 from tfjslab.optimizer.optimize import BUDGET_S, RUNS, WARMUP, optimize
 from tfjslab.optimizer.report import OptimizeReport
 from tfjslab.passes.base import TARGETS
 from tfjslab.passes.registry import PASSES, chosen, target_called
 
-TFJS, MODEL_FILE = "tfjs", "model.json"
+TFJS = "tfjs"
 RUNS_COMPARED = 49
 
 
@@ -120,7 +121,7 @@ def _show_compared(console: Console, found: BeforeAfter) -> None:
     rows = [(r.program, r.model, ms(r.median_ms), ms(r.iqr_ms), r.runs, scaled(r.peak_bytes, "B"), count(r.kernels))
             for r in found.runners]
     columns = ("program", "model", "median ms", "spread", "runs", "peak memory", "kernels")
-    print_table(console, "Beside TensorFlow.js, in turns", columns, rows, left=2)
+    print_table(console, "Beside TensorFlow.js, alternating", columns, rows, left=2)
     for what, ratio in (("TensorFlow.js, original over optimized", found.peer_ratio),
                         ("TensorFlow.js on the original over ours on the optimized", found.ratio),
                         ("ours, original over optimized", found.own_ratio)):

@@ -60,7 +60,7 @@ def _draw(found: Sweep, target: str) -> None:
 
 COMMAND = Command(
     "sweep", "Optimize and quantize a model in every way, and choose by accuracy, speed, size and memory.",
-    ("tfjslab sweep digits --input test.npy --labels test_labels.npy --calibration train.npy --chart trade.png",
+    ("tfjslab sweep digits --input test.npy --labels test_labels.npy --calibration train.npy --chart sweep.png",
      "tfjslab sweep path/to/model.json --input images.npy --kind uint8 --kind float16 --goal size --json -"),
     _configure, _run,
 )
