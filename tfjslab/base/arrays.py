@@ -26,6 +26,8 @@ def to_array(value: Any, where: str) -> Array:
     Raises ShapeError for ragged lists, LimitError for too many dimensions and DTypeError for all that is no data, each
     with ``where`` in front.
     """
+    if isinstance(value, np.ndarray) and value.dtype.kind in _NUMBERS and value.ndim <= LIMITS.rank:
+        return np.asarray(value)  # what nearly all predictions are given, let through quickly
     try:
         array = np.asarray(value)
     except ValueError:
