@@ -73,7 +73,7 @@ def test_a_peer_that_cannot_do_it_is_an_error(tmp_path):
 
 def test_ctrl_c_keeps_what_was_measured(tmp_path):
     def stop(what, done, _total):
-        if what == "in turns" and done == 2:
+        if what == "interleaved rounds" and done == 2:
             raise KeyboardInterrupt
 
     found = compared(tmp_path, fake(), progress=stop)

@@ -14,7 +14,7 @@ from tfjslab.base.errors import UsageError
 from tfjslab.lab import panels, session
 from tfjslab.lab.dashboard import Lab
 from tfjslab.lab.rewriting import GENERATED, rewrite, variant
-from tfjslab.lab.session import RunSettings, Session
+from tfjslab.lab.session import LabSession, RunSettings
 from tfjslab.lab.worker import Job
 from tfjslab.passes.registry import PASSES
 from tfjslab.quantizer.quantize import KINDS
@@ -192,7 +192,7 @@ def test_a_session_keeps_what_was_done(lab, tmp_path):
 
 def test_a_session_from_before_the_switches_can_be_read():
     found = session.from_json({"format": session.FORMAT, "version": 1, "runs": [], "notes": ""})
-    assert found == Session()
+    assert found == LabSession()
 
 
 def test_calibration_data_are_for_the_model_that_they_came_with(clock, no_widgets_left):

@@ -21,7 +21,7 @@ from tfjslab.bench.sweep_result import (
     SAME,
     UNKNOWN,
     WORSE,
-    Refusal,
+    RefusedSetting,
     Sweep,
     SweepRow,
     cost_field,
@@ -83,7 +83,7 @@ def sweep(
     how = settings or Settings(RUNS, WARMUP)
     data = samples_of(model, evaluation if evaluation is not None else calibration)
     wanted = [(k, m) for k in kinds for m in (methods if k == INT8 else (METHODS[0],))]
-    refused: list[Refusal] = []
+    refused: list[RefusedSetting] = []
     with ExitStack() as stack:
         made = [_Made(BASELINE, model, model.weight_bytes, "float32, as it was given")]
         fused = stack.enter_context(model.with_graph(run_passes(model.graph)[0]))
@@ -91,7 +91,7 @@ def sweep(
             setting = f"{kind} {method}" if kind == INT8 else kind
             how.progress(f"{model.name}: {setting}", i, len(wanted))
             found = _make(fused, kind, method, setting, calibration)
-            if isinstance(found, Refusal):
+            if isinstance(found, RefusedSetting):
                 refused.append(found)
                 continue
             if found.model is not fused:
@@ -118,18 +118,18 @@ def _open_batch(model: Model) -> bool:
     return all(p.shape is not None and len(p.shape) > 0 and p.shape[0] is None for p in model.inputs)
 
 
-def _make(fused: Model, kind: str, method: str, setting: str, calibration: Any) -> _Made | Refusal:
+def _make(fused: Model, kind: str, method: str, setting: str, calibration: Any) -> _Made | RefusedSetting:
     """The setting of the optimized model, or why there is none; data that cannot be used are an error."""
     if kind == OPTIMIZED:
         return _Made(setting, fused, fused.weight_bytes, "float32 after the graph passes")
     if kind == INT8 and calibration is None:
-        return Refusal(setting, "no calibration data were given")
+        return RefusedSetting(setting, "no calibration data were given")
     try:
         made = quantize(fused, kind, calibration, method)
     except InputError as e:
         if e.code != "quantize.nothing":
             raise
-        return Refusal(setting, str(e))
+        return RefusedSetting(setting, str(e))
     return _Made(setting, made.model, made.report.weight_bytes_after, made.report.execution)
 
 
@@ -138,7 +138,7 @@ def _make(fused: Model, kind: str, method: str, setting: str, calibration: Any) 
 
 def _table(
     name: str, made: Sequence[_Made], judged: Sequence[Evaluation], measured: Sequence[BenchResult],
-    refused: tuple[Refusal, ...], max_drop: float, goal: str,
+    refused: tuple[RefusedSetting, ...], max_drop: float, goal: str,
 ) -> Sweep:
     first = measured[0]
     rows = [_sweep_row(*row, made[0], first) for row in zip(made, judged, measured, strict=False)]

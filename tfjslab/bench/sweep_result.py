@@ -63,7 +63,7 @@ class SweepRow:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RefusedSetting:
     """A setting that this model cannot have, and why."""
 
     setting: str
@@ -79,7 +79,7 @@ class Sweep(Report):
 
     model: str
     rows: tuple[SweepRow, ...]
-    refused: tuple[Refusal, ...]
+    refused: tuple[RefusedSetting, ...]
     recommended: str
     rule: str
     goal: str

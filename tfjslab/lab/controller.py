@@ -12,7 +12,7 @@ from tfjslab.backends import registry
 from tfjslab.backends.ceilings import ceilings_of
 from tfjslab.base.errors import UsageError
 from tfjslab.graph.ir import Graph
-from tfjslab.lab.session import LabRun, RunSettings, Session, Snapshot
+from tfjslab.lab.session import LabRun, LabSession, RunSettings, Snapshot
 from tfjslab.lab.worker import Job
 from tfjslab.model.subject import Clock, ModelSource
 
@@ -24,7 +24,7 @@ class Controller:
     """At most one run at a time. ``show`` is called with every snapshot, on the run's thread or the caller's."""
 
     def __init__(self, show: Callable[[Snapshot], None], clock: Clock = time.perf_counter) -> None:
-        self.session = Session()
+        self.session = LabSession()
         self.snapshot = Snapshot()
         self._graphs: dict[int, Graph] = {}
         self._show = show
@@ -73,7 +73,7 @@ class Controller:
         self.wait(CLOSE_S)
         self._job = None
         self._graphs.clear()
-        self.session, self.snapshot = Session(), Snapshot()
+        self.session, self.snapshot = LabSession(), Snapshot()
 
     def take_notes(self, notes: str) -> None:
         """Keep what the user wrote."""
@@ -95,7 +95,7 @@ class Controller:
                 self.session = self.session.with_ceilings(*where, found)
         return reason
 
-    def replace_session(self, session: Session) -> None:
+    def replace_session(self, session: LabSession) -> None:
         """Go on with another session, such as one from a file; UsageError while a run is under way."""
         if self.snapshot.busy:
             raise UsageError("a run is under way; stop it before another session is loaded")

@@ -19,7 +19,7 @@ from tfjslab.backends.registry import BackendStatus
 from tfjslab.base.errors import BackendUnavailableError, TfjslabError, UsageError
 from tfjslab.lab import export, live, markup, panels, session
 from tfjslab.lab.controller import Controller
-from tfjslab.lab.session import LabRun, RunSettings, Session, Snapshot
+from tfjslab.lab.session import LabRun, LabSession, RunSettings, Snapshot
 from tfjslab.lab.uploads import Uploads
 from tfjslab.lab.view import PATH, UPLOAD, View
 from tfjslab.model.model import Model
@@ -73,7 +73,7 @@ class Lab:
         self._show(self._controller.snapshot)
 
     @property
-    def session(self) -> Session:
+    def session(self) -> LabSession:
         """All runs so far and the notes: inert data."""
         return self._controller.session
 

@@ -17,7 +17,7 @@ from tfjslab.graph.ir import Graph
 from tfjslab.lab import live, markup
 from tfjslab.lab.figures import conditions
 from tfjslab.lab.panels import PANELS, compare, note
-from tfjslab.lab.session import LabRun, Session, write_text
+from tfjslab.lab.session import LabRun, LabSession, write_text
 from tfjslab.lab.style import CSS
 from tfjslab.profiling.captions import place
 from tfjslab.records import profile as record
@@ -33,7 +33,7 @@ h1 {{ font-size: 22px; }} h2 {{ font-size: 17px; margin: 28px 0 4px; }} h3 {{ fo
 """
 
 
-def write(session: Session, path: str | os.PathLike[str]) -> Path:
+def write(session: LabSession, path: str | os.PathLike[str]) -> Path:
     """Write ``.csv`` or ``.json``, by the suffix; UsageError for another."""
     suffix = Path(path).suffix.lower()
     if suffix not in WRITERS:
@@ -42,7 +42,7 @@ def write(session: Session, path: str | os.PathLike[str]) -> Path:
     return write_text(path, WRITERS[suffix](session))
 
 
-def results(session: Session) -> list[dict[str, Any]]:
+def results(session: LabSession) -> list[dict[str, Any]]:
     """One row for each run: its number and settings, then the keys of ``tfjslab bench --json``."""
     return [
         {"run": r.number, "batch": r.settings.batch, "real_weights": r.settings.real_weights, **r.result.to_json(),
@@ -51,7 +51,7 @@ def results(session: Session) -> list[dict[str, Any]]:
     ]
 
 
-def to_csv(session: Session) -> str:
+def to_csv(session: LabSession) -> str:
     """Results as comma-separated values with a head line."""
     rows = results(session)
     out = io.StringIO()
@@ -61,7 +61,7 @@ def to_csv(session: Session) -> str:
     return out.getvalue()
 
 
-def to_results_json(session: Session) -> str:
+def to_results_json(session: LabSession) -> str:
     """Results and profiles, with the keys that the command line has for them."""
     profiles = [{"run": r.number, **record.to_json(r.profile)} for r in session.runs if r.profile]
     return json.dumps({"bench": results(session), "profiles": profiles, "notes": session.notes}, allow_nan=False)
@@ -70,7 +70,7 @@ def to_results_json(session: Session) -> str:
 WRITERS = {".csv": to_csv, ".json": to_results_json}
 
 
-def report_html(session: Session, graph_of: Callable[[int], Graph | None]) -> str:
+def report_html(session: LabSession, graph_of: Callable[[int], Graph | None]) -> str:
     """All panels of all runs as one page without scripts, which needs nothing beside it."""
     title = "tfjslab report"
     parts = [f"<h1>{title}</h1>", note(f"made by tfjslab {__version__}")]

@@ -27,7 +27,7 @@ EMPTY = '<div class="tfl-empty">{}</div>'
 
 
 @dataclass(frozen=True)
-class Tick:
+class AxisTick:
     """A label at ``at`` (0 to 1) along an axis; with ``line`` a line across the plot of that class."""
 
     at: float
@@ -35,7 +35,7 @@ class Tick:
     line: str = ""
 
 
-def plot(drawing: str, y_ticks: Sequence[Tick], x_ticks: Sequence[Tick], label: str) -> str:
+def plot(drawing: str, y_ticks: Sequence[AxisTick], x_ticks: Sequence[AxisTick], label: str) -> str:
     """A frame around a drawing: text stands beside the SVG, so that stretching leaves it alone."""
     y = "".join(f'<span style="bottom:{t.at:.1%}">{html.escape(t.text)}</span>' for t in y_ticks)
     x = "".join(f'<span style="left:{t.at:.1%}">{html.escape(t.text)}</span>' for t in x_ticks)
@@ -75,12 +75,12 @@ def latency_trace(times_ms: Sequence[float], total: int) -> str:
     points = " ".join(f"{WIDTH * i / wide:.1f},{_y(t / top)}" for i, t in shown)
     if len(shown) == 1:
         points += f" {WIDTH},{_y(shown[0][1] / top)}"
-    ticks = [Tick(0, "0"), Tick(1, f"{top:g} ms")]
-    lines = [Tick(median / top, "", "tfl-median"), Tick(p95 / top, "", "tfl-p95")]
+    ticks = [AxisTick(0, "0"), AxisTick(1, f"{top:g} ms")]
+    lines = [AxisTick(median / top, "", "tfl-median"), AxisTick(p95 / top, "", "tfl-p95")]
     head = (f'<div class="tfl-key"><i class="tfl-median"></i>median {ms(median)} ms<i class="tfl-p95"></i>'
             f"p95 {ms(p95)} ms</div>")
     drawing = f'<polyline class="tfl-trace" points="{points}"/>'
-    return head + plot(drawing, [*ticks, *lines], [Tick(0, "run 1"), Tick(1, f"{total}")],
+    return head + plot(drawing, [*ticks, *lines], [AxisTick(0, "run 1"), AxisTick(1, f"{total}")],
                        f"latency of {len(times_ms)} runs, median {ms(median)} ms, p95 {ms(p95)} ms")
 
 
@@ -114,8 +114,8 @@ def latency_distribution(times_ms: Sequence[float]) -> str:
     said = f"median {ms(middle)} ms, {counted(len(times_ms), 'run')}"
     head = f'<div class="tfl-key"><i class="tfl-median"></i>{said}</div>'
     return head + plot(
-        f'<g class="tfl-bars">{bars}</g>{line}', [Tick(0, "0"), Tick(1, counted(most, "run"))],
-        [Tick(0, f"{ms(low)} ms"), Tick(1, f"{ms(high)} ms")], f"distribution of {len(times_ms)} runs",
+        f'<g class="tfl-bars">{bars}</g>{line}', [AxisTick(0, "0"), AxisTick(1, counted(most, "run"))],
+        [AxisTick(0, f"{ms(low)} ms"), AxisTick(1, f"{ms(high)} ms")], f"distribution of {len(times_ms)} runs",
     )
 
 
@@ -161,8 +161,8 @@ def memory_timeline(profile: Profile | None) -> str:
         f'<polygon class="tfl-area" points="0,{HEIGHT} {area} {WIDTH},{HEIGHT}"/>'
         f'<polyline class="tfl-tensors" points="{line}"/>'
     )
-    return head + plot(drawing, [Tick(0, "0"), Tick(1, scaled(top, "B"))],
-                       [Tick(0, "kernel 1"), Tick(1, f"{count}")], f"memory over {count} kernels")
+    return head + plot(drawing, [AxisTick(0, "0"), AxisTick(1, scaled(top, "B"))],
+                       [AxisTick(0, "kernel 1"), AxisTick(1, f"{count}")], f"memory over {count} kernels")
 
 
 def _steps(parts: Sequence[float]) -> str:

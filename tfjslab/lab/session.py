@@ -91,7 +91,7 @@ class LabRun:
 
 
 @dataclass(frozen=True)
-class Session:
+class LabSession:
     """All runs in order, and what the user wrote down."""
 
     runs: tuple[LabRun, ...] = ()
@@ -99,7 +99,7 @@ class Session:
 
     def with_run(
         self, settings: RunSettings, result: BenchResult, profile: Profile | None, rewrite: Rewrite | None = None,
-    ) -> Session:
+    ) -> LabSession:
         """A session with one more run."""
         number = 1 + max((r.number for r in self.runs), default=0)
         known = self.ceilings_of(result.backend, result.threads)
@@ -110,7 +110,7 @@ class Session:
         same = (r.ceilings for r in self.runs if (r.result.backend, r.result.threads) == (backend, threads))
         return next((c for c in same if c is not None), None)
 
-    def with_ceilings(self, backend: str, threads: int, found: Ceilings) -> Session:
+    def with_ceilings(self, backend: str, threads: int, found: Ceilings) -> LabSession:
         """All runs on that backend get its ceilings."""
         return replace(self, runs=tuple(
             replace(r, ceilings=found) if (r.result.backend, r.result.threads) == (backend, threads) else r
@@ -118,27 +118,27 @@ class Session:
         ))
 
 
-def to_json(session: Session) -> dict[str, Any]:
+def to_json(session: LabSession) -> dict[str, Any]:
     """Plain lists, dicts, strings and numbers."""
     return {"format": FORMAT, "version": VERSION, **to_plain(session)}
 
 
-def from_json(data: Any) -> Session:
+def from_json(data: Any) -> LabSession:
     """The session that ``to_json`` wrote; InputError says what is wrong with another."""
     if not isinstance(data, Mapping) or data.get("format") != FORMAT:
         raise InputError(f"this is not a session of the lab; expected an object with format '{FORMAT}'",
                          code="input.session")
     if data.get("version") != VERSION:
         raise InputError(f"this session has version {data.get('version')!r}; expected {VERSION}", code="input.session")
-    return from_plain(Session, {k: v for k, v in data.items() if k not in ("format", "version")}, "session")
+    return from_plain(LabSession, {k: v for k, v in data.items() if k not in ("format", "version")}, "session")
 
 
-def save(session: Session, path: str | os.PathLike[str]) -> Path:
+def save(session: LabSession, path: str | os.PathLike[str]) -> Path:
     """Write a session to a JSON file."""
     return write_text(path, json.dumps(to_json(session), allow_nan=False))
 
 
-def load(path: str | os.PathLike[str]) -> Session:
+def load(path: str | os.PathLike[str]) -> LabSession:
     """Read a session from a JSON file; InputError names the file and the reason."""
     try:
         return from_json(json.loads(Path(path).read_text(encoding="utf-8")))

@@ -71,7 +71,7 @@ class Header:
         return next((name for name, b in self.backends.items() if b.value), "")
 
 
-class Side:
+class Sidebar:
     """Settings, session and export: folded away until asked for."""
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ class View:
 
     def __init__(self, models: Sequence[str], statuses: Sequence[BackendStatus], sort: Callable[[str], None]) -> None:
         self.header = Header(models, statuses)
-        self.side = Side()
+        self.side = Sidebar()
         self.message = widgets.HTML(markup.unavailable(statuses))
         self.strip = widgets.HTML()
         self.live = tuple(widgets.HTML().add_class("tfl-card") for _ in TITLES)

@@ -21,10 +21,10 @@ from tfjslab.engine.measure import memory
 from tfjslab.magics.code import Awaiting, Code, compile_code, finish, run_code
 from tfjslab.magics.line import Request, backend_parser, read_request
 from tfjslab.magics.measure import measure
-from tfjslab.magics.result import Comparison, ProfileResult, result_of
+from tfjslab.magics.result import ProfileComparison, ProfileResult, result_of
 from tfjslab.magics.views import BackendsView, MemoryView
 
-Result = ProfileResult | Comparison
+Result = ProfileResult | ProfileComparison
 _PROFILE = "tfprofile"
 _KINDS = {_PROFILE: ("line", "cell"), "tfmemory": ("line",), "tfbackend": ("line",)}
 _NAME_LENGTH = 60  # of code in a title

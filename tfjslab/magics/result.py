@@ -131,7 +131,7 @@ class ProfileResult(Report):
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison(Report):
+class ProfileComparison(Report):
     """The same code on several backends. ``comparison["cpu"]`` is the result of one; iterating gives them in order."""
 
     results: tuple[ProfileResult, ...]
@@ -217,6 +217,6 @@ def _frame(inner: str) -> str:
     return f'<div style="overflow-x:auto">{inner}</div>'
 
 
-def result_of(results: Sequence[ProfileResult], backends: tuple[str, ...]) -> ProfileResult | Comparison:
+def result_of(results: Sequence[ProfileResult], backends: tuple[str, ...]) -> ProfileResult | ProfileComparison:
     """One result as it is, several as a comparison."""
-    return results[0] if len(results) == 1 else Comparison(tuple(results), backends)
+    return results[0] if len(results) == 1 else ProfileComparison(tuple(results), backends)

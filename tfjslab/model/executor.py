@@ -18,7 +18,7 @@ from tfjslab.base.errors import GraphError, ModelError, did_you_mean
 from tfjslab.base.limits import LIMITS, check_limit
 from tfjslab.graph.ir import Graph, Node
 from tfjslab.model.control import DEAD, run_control
-from tfjslab.model.schedule import MERGE, Group, Schedule, Single, schedule
+from tfjslab.model.schedule import MERGE, NodeStep, PlanStep, Schedule, schedule
 from tfjslab.ops.registry import Spec
 
 MAX_PROGRAMS = 16  # distinct input shapes that one graph keeps compiled
@@ -55,7 +55,7 @@ class Run:
 
 
 @dataclass(eq=False)
-class Program:
+class GraphProgram:
     """A schedule with its plans."""
 
     schedule: Schedule
@@ -86,7 +86,7 @@ class Executor:
         self.graph = graph
         self.session = session
         self.fallback = fallback
-        self.programs: OrderedDict[Any, Program] = OrderedDict()
+        self.programs: OrderedDict[Any, GraphProgram] = OrderedDict()
         self._library = {**(library or {}), **graph.functions}
         self._functions: dict[str, Executor] = {}
 
@@ -102,7 +102,7 @@ class Executor:
         """The functions of the library that a control node names in its attributes."""
         return [v for v in node.attrs.values() if isinstance(v, str) and v in self._library]
 
-    def prepare(self, feeds: Mapping[str, Spec], outputs: tuple[str, ...]) -> Program:
+    def prepare(self, feeds: Mapping[str, Spec], outputs: tuple[str, ...]) -> GraphProgram:
         """The compiled program for these shapes, from the cache or new."""
         key = (outputs, tuple((name, spec.shape, spec.dtype) for name, spec in feeds.items()))
         program = self.programs.get(key)
@@ -118,16 +118,16 @@ class Executor:
             self.programs.move_to_end(key)
         return program
 
-    def _compile(self, steps: Schedule) -> Program:
+    def _compile(self, steps: Schedule) -> GraphProgram:
         plans: list[Plan | None] = []
         try:
             for step in steps.steps:
-                plan = self.session.compile(step.program, step.outputs) if isinstance(step, Group) else None
+                plan = self.session.compile(step.program, step.outputs) if isinstance(step, PlanStep) else None
                 plans.append(plan)
         except BaseException:
-            Program(steps, tuple(plans)).dispose()
+            GraphProgram(steps, tuple(plans)).dispose()
             raise
-        return Program(steps, tuple(plans))
+        return GraphProgram(steps, tuple(plans))
 
     def run(self, feeds: Values, outputs: tuple[str, ...], run: Run) -> list[Any]:
         """Compute ``outputs`` from ``feeds`` (by value name). Buffers among the feeds stay the caller's.
@@ -166,7 +166,7 @@ def _run_plan(plan: Plan, feeds: Values, run: Run, *, keep: bool) -> dict[str, A
 class _Frame:
     """The values of one run of a program with several steps."""
 
-    def __init__(self, executor: Executor, program: Program, feeds: Values, run: Run) -> None:
+    def __init__(self, executor: Executor, program: GraphProgram, feeds: Values, run: Run) -> None:
         self.executor = executor
         self.session = executor.session
         self.program = program
@@ -181,9 +181,9 @@ class _Frame:
             for step, plan, last in zip(
                 self.program.schedule.steps, self.program.plans, self.program.schedule.last_uses, strict=True,
             ):
-                if isinstance(step, Group) and plan is not None:
+                if isinstance(step, PlanStep) and plan is not None:
                     self._run_group(step, plan)
-                elif isinstance(step, Single):
+                elif isinstance(step, NodeStep):
                     self._run_single(step)
                 for value in last:
                     self._drop(value)
@@ -228,7 +228,7 @@ class _Frame:
         given = value is self.feeds.get(name) or value is self.program.schedule.constants.get(name)
         return value.copy() if given and hasattr(value, "copy") else value
 
-    def _run_group(self, step: Group, plan: Plan) -> None:
+    def _run_group(self, step: PlanStep, plan: Plan) -> None:
         feeds = {v: self.values[v] for v in step.inputs}
         if any(v is DEAD for v in feeds.values()):
             for v in step.outputs:
@@ -237,7 +237,7 @@ class _Frame:
         for v, value in _run_plan(plan, feeds, self.context(), keep=True).items():
             self.keep(v, value)
 
-    def _run_single(self, step: Single) -> None:
+    def _run_single(self, step: NodeStep) -> None:
         node = step.node
         inputs = [self.host(v) if v else None for v in node.inputs]
         if node.op != MERGE and any(self.values[v] is DEAD for v in node.uses):

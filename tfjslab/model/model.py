@@ -23,7 +23,7 @@ from tfjslab.engine.tensor import Tensor
 from tfjslab.formats.registry import write_model
 from tfjslab.graph.ir import Graph, Port
 from tfjslab.model.control import DEAD
-from tfjslab.model.executor import Executor, Program, Recorder, Run, resolve_value
+from tfjslab.model.executor import Executor, GraphProgram, Recorder, Run, resolve_value
 from tfjslab.model.inputs import by_name, check_array, find_port, require_known
 from tfjslab.model.precision import Precision, check_precision
 from tfjslab.model.sample import sample_inputs
@@ -147,13 +147,13 @@ class Model:
         """Compile for inputs like ``x`` without running, and tell what each plan takes."""
         return tuple(p.info for p in self.compiled(x)[1].plans if p is not None)
 
-    def compiled(self, x: Any) -> tuple[Executor, Program]:
+    def compiled(self, x: Any) -> tuple[Executor, GraphProgram]:
         """The program for inputs like ``x`` and the executor that holds it, for tools that look inside."""
         with self._lock:
             wanted = self._wanted(None)
             specs = {k: spec_of(v) for k, v in self._feeds(x, wanted)[0].items()}
 
-            def prepare() -> tuple[Executor, Program]:
+            def prepare() -> tuple[Executor, GraphProgram]:
                 executor = self._executor(self.backend)
                 return executor, executor.prepare(specs, wanted)
 

@@ -46,7 +46,7 @@ def significant(a: Sequence[float], b: Sequence[float]) -> bool | None:
 
 
 @dataclass(frozen=True)
-class Change:
+class TimeChange:
     """A node or a kind of kernel in two profiles. None stands for a side that does not have it.
 
     ``status`` is ``both``, ``appeared`` (in the second only) or ``vanished``; ``became`` names the node that it was
@@ -95,8 +95,8 @@ class ProfileDiff(Report):
     a: str
     b: str
     total: Total
-    nodes: tuple[Change, ...]
-    kernels: tuple[Change, ...]
+    nodes: tuple[TimeChange, ...]
+    kernels: tuple[TimeChange, ...]
     a_peak_bytes: int
     b_peak_bytes: int
     changed: tuple[str, ...] = ()
@@ -133,7 +133,7 @@ def _verdict(t: Total) -> str:
     return "no more than the spread of the runs explains"
 
 
-def _change_table(what: str, changes: Sequence[Change]) -> Table:
+def _change_table(what: str, changes: Sequence[TimeChange]) -> Table:
     rows = tuple(
         (c.key, _remark(c), ms(c.a_ms), ms(c.b_ms), f"{c.delta_ms:+.3f}", percent(c.a_share), percent(c.b_share),
          scaled(c.a_bytes, "B"), scaled(c.b_bytes, "B"))
@@ -143,7 +143,7 @@ def _change_table(what: str, changes: Sequence[Change]) -> Table:
     return Table(f"By {what}, the largest changes first", columns, rows, left=2)
 
 
-def _remark(c: Change) -> str:
+def _remark(c: TimeChange) -> str:
     if c.status != "both":
         return f"{c.status}: fused into {c.became}" if c.became else c.status
     return "" if c.significant is None else "changed" if c.significant else "within spread"
@@ -201,7 +201,7 @@ def _side(kernels: Sequence[KernelRecord], wall_ms: float) -> _Side:
     return _Side(time_ms, time_ms / wall_ms if wall_ms > 0 else None, num_bytes, runs)
 
 
-def _changes(a: Profile, b: Profile, key: Callable[[KernelRecord], str]) -> tuple[Change, ...]:
+def _changes(a: Profile, b: Profile, key: Callable[[KernelRecord], str]) -> tuple[TimeChange, ...]:
     left, right = _sides(a, key), _sides(b, key)
     fused_a, fused_b = ({n: k.node for k in p.kernels for n in k.nodes if n != k.node} for p in (a, b))
     found = []
@@ -209,7 +209,7 @@ def _changes(a: Profile, b: Profile, key: Callable[[KernelRecord], str]) -> tupl
         x, y = left.get(name, _Side()), right.get(name, _Side())
         status = "appeared" if name not in left else "vanished" if name not in right else "both"
         became = {"appeared": fused_a, "vanished": fused_b}.get(status, {}).get(name, "")
-        found.append(Change(
+        found.append(TimeChange(
             name, status, (y.time_ms or 0.0) - (x.time_ms or 0.0), x.time_ms, y.time_ms, x.share, y.share,
             x.num_bytes, y.num_bytes, significant(x.runs, y.runs), became,
         ))

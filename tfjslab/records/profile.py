@@ -18,15 +18,13 @@ from tfjslab.backends.base import BufferLife
 from tfjslab.base.errors import InputError
 from tfjslab.base.machine import cpu_model, usable_cores
 from tfjslab.base.plain import from_plain, to_plain
+from tfjslab.base.shapes import Shape
 from tfjslab.base.tables import Table, as_html
 from tfjslab.base.text import backend_words, counted, ms, percent, scaled
 
 VERSION = 1  # of the JSON; a field that changes its meaning raises it
 _BESIDE = ("version", "diff", "roofline")  # keys of the JSON that are not of the profile
-
 _SHOWN = 20  # kernels in a notebook's table
-
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)

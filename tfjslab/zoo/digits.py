@@ -11,7 +11,7 @@ from importlib.resources import as_file, files
 
 from tfjslab.formats.registry import read_model
 from tfjslab.graph.ir import Graph
-from tfjslab.zoo.entry import Entry
+from tfjslab.zoo.entry import ZooEntry
 
 FOLDER = "digits_model"
 # Which images are for testing is a rule over their index, so that everybody has the same ones.
@@ -33,4 +33,4 @@ def split(count: int) -> tuple[Sequence[int], Sequence[int]]:
     return [i for i in range(count) if i % TEST_EVERY], range(0, count, TEST_EVERY)
 
 
-ENTRY = Entry("digits", "Handwritten digits 8 x 8, classification into 10 classes", build)
+ENTRY = ZooEntry("digits", "Handwritten digits 8 x 8, classification into 10 classes", build)

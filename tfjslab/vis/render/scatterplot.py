@@ -11,14 +11,14 @@ from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart
 from tfjslab.vis.data import series
 from tfjslab.vis.options import XYOptions, chosen
-from tfjslab.vis.place import Place, begin, finish
 from tfjslab.vis.render.xy import colours, dress, positions
+from tfjslab.vis.surfaces import SurfaceLike, begin, finish
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # series can be told apart without colour
 
 
 def scatterplot(
-    surface: Place, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
+    surface: SurfaceLike, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
 ) -> Chart:
     """Draw a marker for each point.
 
