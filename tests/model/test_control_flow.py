@@ -139,7 +139,7 @@ def test_an_unknown_control_op_is_an_error_of_the_executor(monkeypatch):
     monkeypatch.delitem(control.HANDLERS, "If")
     with Model(CHOICE) as model, pytest.raises(BackendError) as caught:
         model.predict([True, [3]])
-    assert str(caught.value) == "node 'choice': the executor has no way to run the control op If"
+    assert str(caught.value) == "node 'choice': the executor cannot run the control op If"
 
 
 def switched(value, predicate):

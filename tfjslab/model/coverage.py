@@ -9,7 +9,8 @@ from typing import Any
 
 from tfjslab.base.errors import TfjslabError
 from tfjslab.graph.ir import Graph, Node
-from tfjslab.model.executor import Executor, GraphProgram
+from tfjslab.model.executor import Executor
+from tfjslab.model.frame import GraphProgram
 from tfjslab.model.model import Model
 from tfjslab.model.schedule import NodeStep
 from tfjslab.ops.registry import Spec

@@ -23,9 +23,11 @@ from tfjslab.engine.tensor import Tensor
 from tfjslab.formats.registry import write_model
 from tfjslab.graph.ir import Graph, Port
 from tfjslab.model.control import DEAD
-from tfjslab.model.executor import Executor, GraphProgram, Recorder, Run, resolve_value
+from tfjslab.model.executor import Executor, resolve_value
+from tfjslab.model.frame import GraphProgram
 from tfjslab.model.inputs import by_name, check_array, find_port, require_known
 from tfjslab.model.precision import Precision, check_precision
+from tfjslab.model.run import Recorder, Run
 from tfjslab.model.sample import sample_inputs
 from tfjslab.model.schedule import prune
 from tfjslab.model.summary import summary

@@ -16,7 +16,8 @@ from tfjslab.backends.base import Backend
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.ir import Graph
-from tfjslab.model.executor import Executor, Run
+from tfjslab.model.executor import Executor
+from tfjslab.model.run import Run
 
 # Of an output's largest value. Rounding to 11 bits costs a value 5e-4 of itself; image models were seen to end at 3e-4
 # to 1.2e-3 on pictures, and a single small score at 8e-3 on noise. Outputs that jump (a detector that keeps the best of

@@ -97,7 +97,8 @@ class ProfileDiff(Report):
 
 def _verdict(t: Total) -> str:
     if t.significant is None:
-        return f"not known to be more than noise with {t.a_runs} and {t.b_runs} runs; at least {FEWEST_RUNS} each are needed"
+        return (f"not known to be more than noise with {t.a_runs} and {t.b_runs} runs; at least {FEWEST_RUNS} each are "
+                "needed")
     if t.significant:
         return "more than the spread of the runs explains"
     return "no more than the spread of the runs explains"
