@@ -11,7 +11,7 @@ from typing import Any
 
 from tfjslab.backends.base import Plan, Session
 from tfjslab.base.collector import collector_paused
-from tfjslab.base.errors import GraphError, ModelError, did_you_mean
+from tfjslab.base.errors import GraphError, did_you_mean
 from tfjslab.graph.ir import Graph, Node
 from tfjslab.model.frame import Frame, GraphProgram, run_plan, spec_of_value
 from tfjslab.model.run import Run
@@ -95,19 +95,3 @@ class Executor:
         self.programs.clear()
         for function in self._functions.values():
             function.dispose()
-
-
-def resolve_value(graph: Graph, name: str) -> str:
-    """The value that ``name`` stands for: an output's name, a node's name or TF.js's ``name:index``.
-
-    Raises ModelError with a suggestion when there is none.
-    """
-    for port in graph.outputs:
-        if port.name == name:
-            return port.value
-    plain = name.removesuffix(":0")
-    known = {*(p.value for p in graph.inputs), *graph.constants, *(v for n in graph.nodes for v in n.outputs)}
-    if plain in known:
-        return plain
-    names = [*(p.name for p in graph.outputs), *known]
-    raise ModelError(f"'{name}' is not an output or node of the model{did_you_mean(name, names)}", code="model.no_node")
