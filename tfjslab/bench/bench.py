@@ -15,7 +15,8 @@ from tfjslab.base.progress import Progress, no_progress
 from tfjslab.bench.benchmark_run import BenchmarkRun, begin, burst, is_done, result_of
 from tfjslab.bench.result import BenchResult
 from tfjslab.bench.settings import Settings
-from tfjslab.model.subject import Clock, ModelSource, open_subject
+from tfjslab.engine.measure import Clock
+from tfjslab.model.subject import ModelSource, open_subject
 
 ROUNDS = 5
 

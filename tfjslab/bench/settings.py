@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tfjslab.base.errors import UsageError
 from tfjslab.base.progress import Progress, no_progress
-from tfjslab.model.subject import Clock
+from tfjslab.engine.measure import Clock
 
 # Sees the steady times of a subject after each of its runs; True ends them.
 Watch = Callable[[Sequence[float]], bool]

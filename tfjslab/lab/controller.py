@@ -11,10 +11,11 @@ from typing import Any
 from tfjslab.backends import registry
 from tfjslab.backends.ceilings import ceilings_of
 from tfjslab.base.errors import UsageError
+from tfjslab.engine.measure import Clock
 from tfjslab.graph.ir import Graph
 from tfjslab.lab.session import LabRun, LabSession, RunSettings, Snapshot
 from tfjslab.lab.worker import Job
-from tfjslab.model.subject import Clock, ModelSource
+from tfjslab.model.subject import ModelSource
 
 # Closing waits this long for the inference in hand; a slower one gives its memory back when it ends.
 CLOSE_S = 10.0

@@ -10,11 +10,11 @@ from typing import Any
 from tfjslab.arguments import DEFAULT_RUNS, DEFAULT_WARMUP
 from tfjslab.backends import registry
 from tfjslab.base.errors import UsageError
-from tfjslab.engine.measure import ProfileInfo
+from tfjslab.engine.measure import Clock, ProfileInfo
 from tfjslab.engine.recorder import KernelRecorder, environment_of
 from tfjslab.engine.state import STATE
 from tfjslab.model.model import Model
-from tfjslab.model.subject import Clock, ModelSource, open_subject
+from tfjslab.model.subject import ModelSource, open_subject
 from tfjslab.records.profile import KernelRecord, Phases, Profile, attribute
 
 
