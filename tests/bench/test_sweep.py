@@ -33,7 +33,7 @@ from tfjslab.zoo import digits
 NOT_MEASURED = SweepRow("float32", 100, *[None] * 4, 1.0, *[None] * 12)
 
 
-def trade(setting, ms, weights=100, drop=0.0, **more):
+def row(setting, ms, weights=100, drop=0.0, **more):
     """A row that was measured."""
     return replace(NOT_MEASURED, setting=setting, median_ms=ms, weight_bytes=weights, peak_bytes=2 * weights, drop=drop,
                    accuracy=SAME, **more)
@@ -59,7 +59,7 @@ def test_a_verdict_needs_more_than_noise_and_every_round():
 
 
 def test_accuracy_passes_up_to_the_limit_and_not_beyond():
-    at, beyond = trade("a", 1, drop=0.29 - 0.28), trade("b", 1, drop=0.0101)
+    at, beyond = row("a", 1, drop=0.29 - 0.28), row("b", 1, drop=0.0101)
     assert passes("top1", at, 0.01)
     assert not passes("top1", beyond, 0.01)
     assert passes("agreement", replace(at, agreement=0.99), 0.01)
@@ -69,8 +69,8 @@ def test_accuracy_passes_up_to_the_limit_and_not_beyond():
 
 
 def test_the_recommendation_follows_its_rule():
-    rows = [trade("float32", 10.0), trade("fast", 5.0, 60), trade("nearly as fast", 5.2, 30), trade("small", 9.0, 10),
-            replace(trade("wrong", 1.0, 1), accuracy=WORSE)]
+    rows = [row("float32", 10.0), row("fast", 5.0, 60), row("nearly as fast", 5.2, 30), row("small", 9.0, 10),
+            replace(row("wrong", 1.0, 1), accuracy=WORSE)]
     assert recommend(rows, "speed") == "nearly as fast"
     assert recommend(rows, "size") == "small"
     assert recommend(rows, "memory") == "small"

@@ -1,4 +1,4 @@
-"""Accuracy with labels and errors without: held against scikit-learn and scipy, and every wrong input refused."""
+"""Accuracy with labels and errors without: compared with scikit-learn and scipy, and every wrong input refused."""
 
 import json
 import math
@@ -196,7 +196,7 @@ def test_predictions_that_are_no_scores_are_refused():
             tf.evaluate(model, scores(3), [0, 1, 2])
         assert str(caught.value) == ("output 'mean' is float32 of shape [3] for 3 samples; expected numbers [3, "
                                      "classes] with at least 2 classes")
-        with pytest.raises(InputError, match=r"^output 'log' has NaN for sample 5; what is right cannot be told$"):
+        with pytest.raises(InputError, match=r"^output 'log' has NaN for sample 5; no answer can be right$"):
             tf.evaluate(model, np.where(np.arange(8)[:, None] == 5, -1, scores(8)), np.zeros(8, int), output="log",
                         batch_size=3)
         with pytest.raises(UsageError, match=r"^'lgo' is not an output of the model; outputs: mean, log; did you mean"):

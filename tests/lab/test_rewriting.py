@@ -27,7 +27,7 @@ def digits(backend, threads):
 
 
 def after(passes=(), kind="", calibration=None):
-    """What rewriting digits tells, and the steps on the way."""
+    """The report of rewriting digits, and the progress calls."""
     steps = []
     with digits("cpu", None) as model, ExitStack() as made:
         _, told = rewrite(model, passes, kind, calibration, lambda *s: steps.append(s), made)

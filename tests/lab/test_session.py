@@ -87,8 +87,8 @@ def test_the_report_stands_alone(two_runs):
     assert "<script" not in page
     assert "http" not in page.replace("http-equiv", "")
     assert "&lt;b&gt;why&lt;/b&gt;" in page
-    for words in ("#2 small on cpu (batch 3)", "Latency distribution", "Kernels", "Layers", "Roofline", "first"):
-        assert words in page
+    for text in ("#2 small on cpu (batch 3)", "Latency distribution", "Kernels", "Layers", "Roofline", "first"):
+        assert text in page
     assert page.count('<img class="tfl-chart"') == 1 + 2 * 2, "the comparison, and layers and memory of each run"
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tfjslab.base.errors import UsageError
-from tfjslab.profiling.combine import combine
+from tfjslab.profiling.combined import combine
 from tfjslab.profiling.compare import diff
 from tfjslab.profiling.significance import p_value, significant
 from tfjslab.records.profile import Environment, KernelRecord, Phases, Profile, attribute

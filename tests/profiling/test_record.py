@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfjslab import profiling
 from tfjslab.backends.base import BufferLife
 from tfjslab.base.errors import InputError
 from tfjslab.profiling import reduce
@@ -155,7 +154,3 @@ def test_the_profilers_own_cost_is_the_difference_of_medians():
     assert reduce.overhead_share(MIXED) == pytest.approx(0.5 / 9)
     assert reduce.overhead_ms(profile()) is None
     assert reduce.overhead_share(profile()) is None
-
-
-def test_every_public_name_of_the_package_is_found():
-    assert [name for name in dir(profiling) if getattr(profiling, name).__name__ != name] == []

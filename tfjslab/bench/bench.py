@@ -65,7 +65,7 @@ def bench_models(
 
 
 def _steady(bench_runs: Sequence[BenchmarkRun], how: Settings) -> None:
-    """Rounds over all bench_runs until each has its runs or has used its budget."""
+    """Rounds over all benchmark runs until each has its runs or has used its budget."""
     count = -(-how.runs // ROUNDS)
     while open_runs := [bench_run for bench_run in bench_runs if not is_done(bench_run.times, how)]:
         for bench_run in open_runs:

@@ -1,4 +1,4 @@
-"""How to measure: what every benchmark of this package is told."""
+"""How to measure: the settings of every benchmark of this package."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Eager functions, made from the op registry: ``tf.add(a, b)``, ``tf.conv2d(x, filter, strides, padding)``.
 
 A function takes the op's inputs, then its attributes, by position or by name. Values may be tensors, numbers, lists
-or numpy arrays. What an op does and accepts is written in its definition; only conveniences are here.
+or numpy arrays. An op's definition says what it does and accepts; this module adds only conveniences.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _sequence(value: Any, name: str) -> Sequence[Any]:
 def _signature(definition: OpDef) -> inspect.Signature:
     """Inputs, then attributes (those without default first), then optional inputs."""
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    value = "Tensor | Array | float | list"  # text, since this is only for people to read
+    value = "Tensor | Array | float | list"  # text, as this is only for readers
     parameters = [
         inspect.Parameter(n.strip("*"), kind, annotation=f"list[{value}]" if n.startswith("*") else value)
         for n in definition.inputs if not n.endswith("?")

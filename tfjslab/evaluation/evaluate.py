@@ -1,4 +1,4 @@
-"""Runs a model over data in batches and counts: right answers where there are labels, errors where there are not."""
+"""Running a model over data in batches: right answers are counted with labels, errors measured with a reference."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ BATCH_SIZE = 64
 
 
 @dataclass
-class _Collected:
-    """Outputs by name over all batches."""
+class _Outputs:
+    """Outputs by name, collected over all batches."""
 
     parts: dict[str, list[Array]] = field(default_factory=dict)
 
@@ -50,7 +50,7 @@ def evaluate(
     top_k: Sequence[int] = (1,), class_names: Sequence[str] | None = None, batch_size: int = BATCH_SIZE,
     progress: Progress = no_progress,
 ) -> Evaluation:
-    """How good a model is on data: against labels, against a reference model, or both.
+    """How good a model is on data: compared with labels, with a reference model, or both.
 
     Args:
         model: a loaded model.
@@ -73,7 +73,7 @@ def evaluate(
     wanted = None if labels is None else label_indices(labels, samples)
     port = _output(model.outputs, output)
     size = _batch_size(model, batch_size)
-    own, others = _Collected(), _Collected()
+    own, others = _Outputs(), _Outputs()
     for start, batch, rows in _batches(feeds, samples, size):
         values, filled = _run(model, batch), len(next(iter(batch.values())))
         own.add(model.outputs, values, rows, filled)
@@ -162,7 +162,7 @@ def _batch_size(model: Model, wanted: int) -> int:
 def _batches(feeds: Mapping[str, Array], samples: int, size: int) -> Iterator[tuple[int, dict[str, Array], int]]:
     """First sample, batch, and how many samples of it count: the last batch is filled up with its last sample.
 
-    So all batches have one shape and one plan serves them.
+    So all batches have one shape and need one plan.
     """
     for start in range(0, samples, size):
         rows = min(size, samples - start)
@@ -175,7 +175,7 @@ def _run(model: Model, batch: Mapping[str, Array]) -> list[Array]:
     return list(found) if isinstance(found, list) else [found]
 
 
-def _scores(collected: _Collected, port: Port) -> Array:
+def _scores(collected: _Outputs, port: Port) -> Array:
     array = collected.whole(port.name)
     return array.reshape(len(array), -1)
 
@@ -198,7 +198,7 @@ def _labelled(
 
 
 def _compared(
-    found: Evaluation, reference: Model, own: _Collected, others: _Collected, labels: Array | None,
+    found: Evaluation, reference: Model, own: _Outputs, others: _Outputs, labels: Array | None,
 ) -> Evaluation:
     """With the errors of each output, and of the answers where there are labels."""
     if list(own.parts) != list(others.parts):
@@ -221,7 +221,6 @@ def _compared(
     lost, gained = int((before & ~now).sum()), int((now & ~before).sum())
     return replace(found, paired=Paired(float(before.mean()), lost, gained, (lost - gained) / found.samples,
                                       mcnemar(lost, gained)))
-
 
 
 def _share(part: int, whole: int) -> float | None:

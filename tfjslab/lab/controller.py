@@ -17,7 +17,7 @@ from tfjslab.lab.session import LabRun, LabSession, RunSettings, Snapshot
 from tfjslab.lab.worker import Job
 from tfjslab.model.subject import ModelSource
 
-# Closing waits this long for the inference in hand; a slower one gives its memory back when it ends.
+# Closing waits this long for the current inference; a slower one frees its memory when it ends.
 CLOSE_S = 10.0
 
 
@@ -65,7 +65,7 @@ class Controller:
             job.stop()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the run in hand has given everything back; whether it did in time."""
+        """Wait until the current run has freed everything; whether it did in time."""
         return self._job is None or self._job.wait(timeout_s)
 
     def close(self) -> None:
@@ -81,9 +81,9 @@ class Controller:
         self.session = replace(self.session, notes=notes)
 
     def measure_ceilings(self, run: LabRun) -> str:
-        """Measure what the backend of a run can do at most, unless that is known; why not, or an empty string.
+        """Measure the ceilings of a run's backend, unless they are known. Returns why that failed, or an empty string.
 
-        Takes a second and a few hundred megabytes, so it is done when somebody asks.
+        Takes a second and a few hundred megabytes, so it is done only on request.
         """
         where = run.result.backend, run.result.threads
         if run.ceilings is not None:
@@ -97,7 +97,7 @@ class Controller:
         return reason
 
     def replace_session(self, session: LabSession) -> None:
-        """Go on with another session, such as one from a file; UsageError while a run is under way."""
+        """Continue another session, such as one from a file; UsageError while a run is under way."""
         if self.snapshot.busy:
             raise UsageError("a run is under way; stop it before another session is loaded")
         self._graphs.clear()

@@ -1,4 +1,4 @@
-"""A session as files for others: a report in HTML, the results as CSV, results and profiles as JSON. No widgets."""
+"""A session as files: a report in HTML, the results as CSV, results and profiles as JSON. No widgets."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def results(session: LabSession) -> list[dict[str, Any]]:
 
 
 def to_csv(session: LabSession) -> str:
-    """Results as comma-separated values with a head line."""
+    """Results as comma-separated values with a header line."""
     rows = results(session)
     out = io.StringIO()
     writer = csv.DictWriter(out, list(rows[0]) if rows else ["run"], lineterminator="\n")
@@ -62,7 +62,7 @@ def to_csv(session: LabSession) -> str:
 
 
 def to_results_json(session: LabSession) -> str:
-    """Results and profiles, with the keys that the command line has for them."""
+    """Results and profiles, with the keys of the command line's JSON."""
     profiles = [{"run": r.number, **record.to_json(r.profile)} for r in session.runs if r.profile]
     return json.dumps({"bench": results(session), "profiles": profiles, "notes": session.notes}, allow_nan=False)
 
@@ -71,7 +71,7 @@ WRITERS = {".csv": to_csv, ".json": to_results_json}
 
 
 def report_html(session: LabSession, graph_of: Callable[[int], Graph | None]) -> str:
-    """All panels of all runs as one page without scripts, which needs nothing beside it."""
+    """All panels of all runs as one page without scripts and without other files."""
     title = "tfjslab report"
     parts = [f"<h1>{title}</h1>", note(f"made by tfjslab {__version__}")]
     if session.notes:

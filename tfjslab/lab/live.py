@@ -1,7 +1,7 @@
 """The four live charts, as text: HTML and SVG that the browser draws. Pure functions of inert data.
 
-They are redrawn ten times a second while a run goes on. A picture made by a chart library would take longer than many
-models do; these take well under a millisecond, follow the theme's colours, and stay sharp at any size.
+They are redrawn ten times a second while a run goes on. A chart library would take longer for a picture than many
+models for a run; these take well under a millisecond, follow the theme's colours, and stay sharp at any size.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tfjslab.profiling.reduce import by_kernel
 from tfjslab.records.profile import Profile
 
 WIDTH, HEIGHT = 400, 100  # of the drawing's own coordinates; the browser stretches them
-MOST_POINTS = 120  # of a line: more than this cannot be told apart
+MOST_POINTS = 120  # of a line: more cannot be distinguished
 SOON = 50  # runs that are few
 BINS = 24
 TOP = 7
@@ -36,7 +36,7 @@ class AxisTick:
 
 
 def plot(drawing: str, y_ticks: Sequence[AxisTick], x_ticks: Sequence[AxisTick], label: str) -> str:
-    """A frame around a drawing: text stands beside the SVG, so that stretching leaves it alone."""
+    """A frame around a drawing: text is outside the SVG, so that stretching does not distort it."""
     y = "".join(f'<span style="bottom:{t.at:.1%}">{html.escape(t.text)}</span>' for t in y_ticks)
     x = "".join(f'<span style="left:{t.at:.1%}">{html.escape(t.text)}</span>' for t in x_ticks)
     lines = "".join(
@@ -68,7 +68,7 @@ def latency_trace(times_ms: Sequence[float], total: int) -> str:
     times = np.asarray(times_ms)
     median, p95 = (float(v) for v in np.percentile(times, (50, 95)))
     top = nice_top(float(times.max()))
-    # Of many runs the part that is over fills the chart; of few one sees how much is left.
+    # With many runs those done so far fill the chart; with few the empty part shows how many are left.
     total = len(times_ms) if len(times_ms) >= total else min(total, max(SOON, int(nice_top(len(times_ms)))))
     shown = _thinned(times)
     wide = max(total - 1, 1)
@@ -85,7 +85,7 @@ def latency_trace(times_ms: Sequence[float], total: int) -> str:
 
 
 def _thinned(values: Array) -> list[tuple[int, float]]:
-    """(index, value) of a line that looks the same: the least and the most of each stretch, in order."""
+    """(index, value) of fewer points that draw the same line: minimum and maximum of each stretch, in order."""
     if len(values) <= MOST_POINTS:
         return list(enumerate(values.tolist()))
     step = -(-2 * len(values) // MOST_POINTS)
@@ -176,10 +176,10 @@ TITLES = ("Latency of each run", "Latency distribution", "Top kernels", "Memory"
 
 
 def of_times(times_ms: Sequence[float], total: int) -> tuple[str, str]:
-    """The first two charts, which change with each run."""
+    """The two charts that change with each run."""
     return latency_trace(times_ms, max(total, len(times_ms))), latency_distribution(times_ms)
 
 
 def of_profile(profile: Profile | None) -> tuple[str, str]:
-    """The other two, which change with each profile."""
+    """The two charts that change with each profile."""
     return top_kernels(profile), memory_timeline(profile)

@@ -1,4 +1,4 @@
-"""The widgets of the dashboard and where they stand. They hold no logic: ``dashboard`` says what they show and do."""
+"""The widgets of the dashboard and their layout, without logic: that is in ``dashboard`` and ``tabs``."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Header:
 
 
 class Sidebar:
-    """Settings, session and export: folded away until asked for."""
+    """Settings, session and export: hidden until the switch shows them."""
 
     def __init__(self) -> None:
         self.threads = _number("threads", 0, "of threaded backends; 0 means one for each core", least=0)
@@ -86,7 +86,7 @@ class Sidebar:
         self.path = widgets.Text(value="tfjslab-session.json", continuous_update=False,
                                  tooltip="file of the session; exports are written beside it")
         self.buttons = {name: widgets.Button(description=name, tooltip=doc) for name, doc in (
-            ("Save", "write this session to the file"), ("Load", "go on with the session in the file"),
+            ("Save", "write this session to the file"), ("Load", "continue the session in the file"),
             ("HTML", "write a report that stands alone and prints"), ("CSV", "write one line for each run"),
             ("JSON", "write results and profiles in the form of the command line"),
         )}

@@ -81,7 +81,7 @@ class Awaiting:
     awaits: Callable[[list[str]], bool]
 
     def __call__(self, lines: list[str]) -> list[str]:
-        """The lines with what they lack; lines that are not Python are left to whoever reports that."""
+        """The lines with what they lack; lines that are not Python stay as they are; running them reports that."""
         source = "".join(lines)
         if "await" not in source or "_magic(" not in source:
             return lines

@@ -77,7 +77,7 @@ def _profile_magic(shell: InteractiveShell) -> Callable[..., Any]:
             except SystemExit:  # help was printed
                 return None
             for name in request.backends:
-                registry.backend(name)  # one that is not there is better known before anything has run
+                registry.backend(name)  # fail for an unavailable one before anything has run
         code = compile_code(shell, request.code)
         steps = _profile(shell, request, code, local_ns if cell is None else None, shown=cell is not None)
         return steps if code.awaits else finish(steps)
@@ -134,12 +134,12 @@ def _awaits(shell: InteractiveShell, args: list[str]) -> bool:
         return False
     try:
         return compile_code(shell, read_request(args[1], args[2] if len(args) > 2 else None).code).awaits  # noqa: PLR2004
-    except (SyntaxError, TfjslabError, SystemExit):  # the magic itself will tell
+    except (SyntaxError, TfjslabError, SystemExit):  # the magic itself reports it
         return False
 
 
 def _memory_magic(line: str) -> MemoryView:
-    """Show what ``tf.memory()`` tells."""
+    """Show what ``tf.memory()`` returns."""
     with _one_line_errors():
         if line.strip():
             raise UsageError(f"%tfmemory {line.strip()}: takes no arguments; %tfprofile --memory shows a run's memory")

@@ -11,11 +11,10 @@ from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.base.tables import Report, Table, as_html
 from tfjslab.base.text import count, counted, ms, percent, rate, scaled, tail, times
 from tfjslab.bench.result import BenchResult, ratios, spread
-from tfjslab.profiling import captions as words
-from tfjslab.profiling import export, memory, reduce
+from tfjslab.profiling import captions, export, memory, reduce
 from tfjslab.records.profile import KernelRecord, Profile, to_json
 
-TOP = 15  # rows before the rest is folded away
+TOP = 15  # rows before the rest is folded
 _NAME_WIDTH = 48
 _COLUMNS = ("node", "kernel", "ms", "share", "FLOPs", "GFLOP/s", "bytes", "fallback")
 
@@ -25,7 +24,7 @@ class ProfileResult(Report):
     """A profile of code. ``value`` is what the code's last run gave; times are of ``runs`` profiled runs.
 
     ``kernels``, ``by_node``, ``by_kernel``, ``by_layer``, ``memory`` (the timeline) and ``trace`` (for Perfetto) are
-    the same data from different sides; ``profile`` is all of it.
+    views of the same data; ``profile`` has all of it.
     """
 
     profile: Profile
@@ -81,7 +80,8 @@ class ProfileResult(Report):
         few = f", the {top} slowest of {len(nodes)} nodes" if top is not None and top < len(nodes) else ""
         return Table(
             f"{self.profile.label}{few}", _COLUMNS, tuple(self._row(r) for r in nodes[:top]),
-            (words.totals(self.profile), self._runs(), *self._left(), words.place(self.profile)) if top else (), left=2,
+            (captions.totals(self.profile), self._runs(), *self._left(), captions.place(self.profile)) if top else (),
+            left=2,
         )
 
     def _row(self, row: reduce.Row) -> tuple[object, ...]:
@@ -135,7 +135,7 @@ class ProfileComparison(Report):
     """The same code on several backends. ``comparison["cpu"]`` is the result of one; iterating gives them in order."""
 
     results: tuple[ProfileResult, ...]
-    backends: tuple[str, ...]  # as they were asked for; code may run elsewhere, and each result tells where
+    backends: tuple[str, ...]  # as they were asked for; code may run elsewhere, and each result says where
 
     def __getitem__(self, backend: str) -> ProfileResult:
         if backend not in self.backends:
@@ -168,7 +168,7 @@ class ProfileComparison(Report):
         first = self.results[0]
         runs = counted(len(first.times_ms), "run")
         how = f"{runs} each after {first.warmup} that do not count; ratio: to the fastest median"
-        notes = (how, *(words.place(r.profile) for r in self.results))
+        notes = (how, *(captions.place(r.profile) for r in self.results))
         return (Table(f"{first.profile.model} on each backend", columns, tuple(
             (b.where, ms(b.median_ms), ms(b.min_ms), ms(b.p95_ms), ms(r.profile.kernel_ms),
              ms(r.profile.unattributed_ms), scaled(b.peak_bytes, "B"), count(b.num_kernels), count(b.fallback_kernels),

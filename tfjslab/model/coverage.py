@@ -1,4 +1,4 @@
-"""Which ops of a model a backend runs as kernels and which it leaves to the host, found without running the model."""
+"""Which ops of a model a backend runs as kernels and which run on the host, found without running the model."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class _Counts:
                 self.program(function, function.prepare(feeds, tuple(p.value for p in graph.outputs)))
                 return
         except TfjslabError:
-            known = False  # shapes that only fit once the loop has run; what they will be is not known here
+            known = False  # shapes that are valid only after the loop has run, which are unknown here
         for node in graph.nodes:
             if not node.definition.control:
                 self._one(node.op, _unknown_shapes(function))

@@ -1,6 +1,6 @@
-"""The accuracy check that belongs to a backend that computes with fewer digits: its outputs against the full ones.
+"""The accuracy check of a backend that computes in float16: its outputs are compared with those in float32.
 
-It runs once for each model on such a backend, on the very inputs that come first, before anything is given out.
+It runs once for each model on such a backend, on the first inputs, before any result is returned.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FLAG = "WEBGPU_ANY_PRECISION"
 
 @dataclass(frozen=True)
 class Precision:
-    """The largest error of ``backend`` against ``reference``, over the largest value of the same output."""
+    """The largest error of ``backend`` compared with ``reference``, over the largest value of the same output."""
 
     backend: str
     reference: str
@@ -52,7 +52,7 @@ class Precision:
 
 
 def check_precision(graph: Graph, feeds: Mapping[str, Array], outputs: Sequence[str], backend: Backend) -> Precision:
-    """Run a model there and on the backend that it is checked against.
+    """Run a model on ``backend`` and on the one that it is checked against.
 
     Raises BackendError (``backend.precision``) when the error is above ``BOUND``, unless the flag
     ``WEBGPU_ANY_PRECISION`` is set.
@@ -64,7 +64,7 @@ def check_precision(graph: Graph, feeds: Mapping[str, Array], outputs: Sequence[
     made = Precision(backend.name, reference, worst, name, BOUND)
     if not made.within and not registry.env().get(FLAG):
         raise BackendError(
-            f"{made}; tf.env().set('{FLAG}', True) or TFJSLAB_ANY_PRECISION=1 runs it all the same",
+            f"{made}; tf.env().set('{FLAG}', True) or TFJSLAB_ANY_PRECISION=1 runs it nevertheless",
             code="backend.precision",
         )
     return made
@@ -86,7 +86,7 @@ def relative_error(found: Any, wanted: Any) -> float:
     Infinite where shapes differ, or where one of both is no number.
     """
     if not isinstance(wanted, np.ndarray) or not isinstance(found, np.ndarray):
-        return 0.0  # nothing that was computed with digits
+        return 0.0  # no numbers to compare
     if found.shape != wanted.shape:
         return float("inf")
     f, w = (v.astype(np.float64) for v in (found, wanted))

@@ -1,4 +1,4 @@
-"""From a graph to steps: what is static becomes few plans, the rest is run node by node.
+"""Splitting a graph into steps: static nodes become a few plans, the rest is run node by node.
 
 Pure functions. A step is a ``PlanStep`` (nodes whose shapes are all known, compiled as one plan) or a ``NodeStep``.
 Nodes behind a ``Switch`` may turn out dead, so a group holds only nodes that are dead or alive together.
@@ -30,7 +30,7 @@ class PlanStep:
 
 @dataclass(frozen=True, eq=False)
 class NodeStep:
-    """A node that is run by itself, with the specs that inference promised for its outputs."""
+    """A node that is run by itself, with the specs that shape inference gave its outputs."""
 
     node: Node
     promised: tuple[Spec, ...]
@@ -38,7 +38,7 @@ class NodeStep:
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """Steps in order; ``last_uses[i]`` are the values that no step after ``i`` reads and nobody asked for."""
+    """Steps in order; ``last_uses[i]`` are the values that no step after ``i`` reads and that are no outputs."""
 
     steps: tuple[PlanStep | NodeStep, ...]
     last_uses: tuple[tuple[str, ...], ...]
@@ -62,7 +62,7 @@ def schedule(graph: Graph, feeds: Mapping[str, Spec], outputs: Sequence[str]) ->
     """Specialize ``graph`` for ``feeds`` and split what ``outputs`` need into as few groups as possible."""
     cut = _cut_at_feeds(graph, feeds)
     program = specialize(prune(cut, outputs), feeds)
-    # Folding shape arithmetic leaves nodes behind that were only asked for their shape.
+    # Folding shape arithmetic leaves nodes behind of which only the shape was read.
     pruned = prune(program.graph, outputs)
     program = Specialized(pruned, program.specs, program.static)
     steps = _make_steps(program, outputs)
@@ -100,7 +100,7 @@ def conditions(nodes: Sequence[Node]) -> dict[str, Condition]:
 
 
 def _merged(node: Node, ins: Sequence[Condition]) -> Condition:
-    """A Merge of both branches of a predicate is alive whenever the predicate is; else it is a condition of its own."""
+    """A Merge of both branches of a predicate is alive when the predicate is; any other is a condition of its own."""
     common = frozenset.intersection(*ins)
     rest = [c - common for c in ins]
     if len(rest) == 2 and all(len(r) == 1 for r in rest):  # noqa: PLR2004 - two branches
@@ -155,7 +155,7 @@ def _batches(
 
 
 def _readiness(nodes: Sequence[Node]) -> tuple[dict[str, int], list[Node], dict[str, list[Node]]]:
-    """How many producers each node waits for, the nodes that wait for none, and who waits for each node."""
+    """How many producers each node waits for, the nodes that wait for none, and the consumers of each node."""
     makers = {v: n.name for n in nodes for v in n.outputs}
     waiting: dict[str, int] = {}
     consumers: dict[str, list[Node]] = {}

@@ -10,7 +10,7 @@ from tfjslab.base.errors import did_you_mean
 
 _PUBLIC = {
     "tfjslab.profiling.collect": "from_info profile_model",
-    "tfjslab.profiling.combine": "Combined combine",
+    "tfjslab.profiling.combined": "Combined combine",
     "tfjslab.profiling.compare": "ProfileDiff diff",
     "tfjslab.profiling.export": "to_chrome_trace to_dataframe",
     "tfjslab.profiling.files": "load save",

@@ -33,7 +33,7 @@ def begin(
 
 
 def finish(place: SurfaceLike, figure: Figure, axes: Axes, part: str = "") -> Chart:
-    """Show the figure in the surface, if there is one, and hand it out."""
+    """Show the figure in the surface, if there is one, and return it."""
     surface = surface_of(place)
     if surface is not None:
         surface.show(figure, part)

@@ -1,6 +1,6 @@
 """A small classifier of handwritten digits, 8 x 8, whose weights are real: trained here and shipped with the package.
 
-It is what accuracy figures are measured on without a network. ``tools/train_digits.py`` trains it on the digits that
+Accuracy is measured on it where there is no network. ``tools/train_digits.py`` trains it on the digits that
 scikit-learn carries and, with ``--check``, prints its accuracy.
 """
 
@@ -22,9 +22,9 @@ def build(_seed: int = 0) -> Graph:
     """The trained graph: [batch, 8, 8, 1] with pixels in 0..1 in, ten probabilities out. The seed changes nothing."""
     with as_file(files(__package__) / FOLDER) as folder:
         graph = read_model(folder)
-    told = graph.metadata.get("userDefinedMetadata") or {}
-    accuracy = f"{told['test_accuracy']:.1%} right on {told['test_images']} test images"
-    description = f"{ENTRY.doc}. The weights are real, trained on {told['data']}: {accuracy}."
+    facts = graph.metadata.get("userDefinedMetadata") or {}
+    accuracy = f"{facts['test_accuracy']:.1%} right on {facts['test_images']} test images"
+    description = f"{ENTRY.doc}. The weights are real, trained on {facts['data']}: {accuracy}."
     return graph.with_(metadata={**graph.metadata, "name": "digits", "description": description})
 
 

@@ -1,4 +1,4 @@
-"""What the zoo knows of one model."""
+"""The entry of one model in the zoo."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Another program that measures, driven line by line so that its runs can alternate with ours.
 
 The program answers each line of JSON on its stdin with one line of JSON on its stdout. It is a child of this process
-and never outlives the ``with`` block it was started in. Every wait for it has an end.
+and never outlives the ``with`` block it was started in. Every wait for it has a timeout.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LINE_CHARACTERS = 200
 
 
 class PeerError(TfjslabError):
-    """The other program refused, died, did not answer in time, or said what nobody can read."""
+    """The other program refused, died, did not answer in time, or sent what is no JSON."""
 
     default_code = "peer.failed"
     exit_code = 4
@@ -69,7 +69,7 @@ class Peer:
         try:
             stdin.write(f"{line}\n")
             stdin.flush()
-        except (OSError, ValueError):  # it is gone; what it said last tells why
+        except (OSError, ValueError):  # it has ended; its last output says why
             raise self._failure(f"ended when asked to {command}") from None
         return self._answer(f"to {command}", timeout_s or self._timeout_s)
 
@@ -123,10 +123,10 @@ class Peer:
         return found
 
     def _failure(self, what: str) -> PeerError:
-        """The error for a program that can be used no more: it is stopped, and its last words are told."""
+        """The error for a program that can be used no more: it is stopped, and its last output is quoted."""
         self._process.kill()
         code = self._process.wait()
         self._stderr.seek(0)
         said = [line.strip()[:_LINE_CHARACTERS] for line in self._stderr if line.strip()][-_STDERR_LINES:]
-        words = f"; it said: {' / '.join(said)}" if said else f"; it said nothing (exit status {code})"
-        return PeerError(f"{self.name} {what}{words}")
+        output = f"; it said: {' / '.join(said)}" if said else f"; it said nothing (exit status {code})"
+        return PeerError(f"{self.name} {what}{output}")

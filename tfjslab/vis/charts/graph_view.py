@@ -33,7 +33,7 @@ SMALL = 8.0
 
 @dataclass(frozen=True)
 class Heat:
-    """Milliseconds by group, groups whose work another one's kernel did, and what no box stands for."""
+    """Milliseconds by group, groups whose work another one's kernel did, and the time of kernels in no box."""
 
     times: dict[int, float]
     absorbed: dict[int, str]

@@ -14,7 +14,7 @@ from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
 from tfjslab.vis.charts.subject import AnyProfile, as_profile, title_of
 
-MAX_KINDS = 6  # as many colours as can be told apart beside grey
+MAX_KINDS = 6  # as many colours as can be distinguished beside grey
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The roofline: what each layer reaches of what the machine can do (Williams, Waterman and Patterson, 2009)."""
+"""The roofline: the speed of each layer beside the limits of the machine (Williams, Waterman and Patterson, 2009)."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def heatmap(
 
 
 def name_cells(ax: Axes, x: list[str] | None, y: list[str] | None, points: float) -> None:
-    """Tick labels in order, turned where they would run into each other."""
+    """Tick labels in order, rotated where they would overlap."""
     ax.tick_params(labelsize=points, length=2)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))  # columns and rows are counted
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))

@@ -14,7 +14,7 @@ from tfjslab.vis.options import XYOptions, chosen
 from tfjslab.vis.render.xy import colours, dress, positions
 from tfjslab.vis.surfaces import SurfaceLike, begin, finish
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # series can be told apart without colour
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # series differ without colour, too
 
 
 def scatterplot(

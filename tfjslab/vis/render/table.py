@@ -1,4 +1,4 @@
-"""A table: text in the visor and in notebooks, a picture wherever only pictures go."""
+"""A table: text in the visor and in notebooks, a picture where only pictures can be shown."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ MAX_HISTOGRAMS = 6
 def model_summary(surface: SurfaceLike, model: Model | Graph, *, ax: Axes | None = None) -> Chart:
     """Show each layer with its ops, output shape (``?`` for the batch) and number of parameters, and their sum.
 
-    A graph does not tell what is trainable, so that column of tfjs-vis is not here; the ops are.
+    A graph does not say which weights are trainable, so that column of tfjs-vis is missing; the ops are shown instead.
 
     Args:
         surface: ``{"name", "tab"}``, a Surface, or None.
