@@ -152,7 +152,7 @@ def test_what_a_model_cannot_have_is_listed_with_the_reason():
     assert found.refused[0].reason == "no node of model 'curve' can run in integers (int8): no integer form of Exp"
 
 
-def test_progress_is_told_of_each_setting(data):
+def test_progress_is_called_for_each_setting(data):
     told = []
     with zoo.load("digits", backend="cpu") as model:
         how = Settings(3, 0, progress=lambda *a: told.append(a))

@@ -136,7 +136,7 @@ def test_charts_take_what_it_gives():
     assert all(label != answer and n for label, answer, n in found.confused())
 
 
-def test_progress_is_told_and_can_end_the_work():
+def test_progress_is_reported_and_can_end_the_work():
     told = []
     with through() as model:
         tf.evaluate(model, scores(20), np.zeros(20, int), batch_size=8, progress=lambda *a: told.append(a))

@@ -41,7 +41,7 @@ def test_a_name_says_what_became_of_the_model():
     assert variant((), "float16") == "float16"
 
 
-def test_optimizing_tells_changes_refusals_and_the_error():
+def test_optimizing_shows_changes_refusals_and_the_error():
     told, steps = after(tuple(PASSES))
     assert steps[:2] == [("optimizing: all passes", 0, 2), ("comparing outputs", 1, 2)]
     assert steps[2:] == [("comparing outputs", n, GENERATED) for n in range(1, GENERATED + 1)]
@@ -122,7 +122,7 @@ def test_stop_ends_it_between_steps(clock, step):
     assert seen[-1].result is None or not seen[-1].result.runs
 
 
-def test_what_cannot_be_quantized_is_told(measure, load, settings):
+def test_what_cannot_be_quantized_is_reported(measure, load, settings):
     last = measure(replace(settings, quantize="dynamic-int8"), source=load)[-1]
     assert last.phase == "failed"
     assert "can run in integers (dynamic-int8)" in last.message

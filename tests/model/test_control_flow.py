@@ -188,7 +188,7 @@ def test_dynamic_shapes_run_node_by_node_between_plans():
 
 
 def test_an_attribute_that_is_computed_while_running_is_used():
-    """A reshape to a shape that only running tells."""
+    """A reshape to a shape that another node computes."""
     g = Graph(
         (X, port("d", "int32", (None,))), (out("r"),), (Node("r", "Reshape", ("x",), attr_inputs={"shape": "d"}),),
     )

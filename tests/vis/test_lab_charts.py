@@ -129,7 +129,7 @@ def test_backends_keep_their_order_with_spread_ratio_and_reason():
     assert axes.get_title(loc="left") == "net on each backend"
 
 
-def test_several_models_are_named_and_kept_apart():
+def test_several_models_are_named_and_kept_separate():
     axes = charts.backend_comparison([result("cpu", 2.0), result("cpu", 3.0, model="other")]).axes
     assert ticks(axes.yaxis) == ["net  cpu", "other  cpu"]
     assert [line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == "-"][-1] == 0.5
@@ -206,7 +206,7 @@ def test_graph_view_puts_every_box_below_those_it_reads():
     assert [t.get_text() for t in axes.texts] == ["a/relu", "Relu", "b/relu", "Relu", "c/add", "Add"]
 
 
-def test_graph_view_colours_boxes_by_time_and_tells_where_fused_work_went():
+def test_graph_view_colours_boxes_by_time_and_shows_where_fused_work_went():
     kernels = (kernel("Relu", "a/relu", 1.0), kernel("Relu+Add", "c/add", 3.0, nodes=("b/relu", "c/add")),
                kernel("Mul", "elsewhere", 0.25))
     figure, axes = charts.graph_view(residual(), profile(kernels))

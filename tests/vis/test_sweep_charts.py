@@ -48,7 +48,7 @@ def test_whiskers_are_the_middle_half_of_runs_and_the_interval_of_accuracy():
     assert axes.get_xlim()[1] > 6.0
 
 
-def test_the_limit_and_the_names_are_told():
+def test_the_limit_and_the_names_are_shown():
     axes = charts.pareto(sweep(*ROWS)).axes
     dotted = [line for line in axes.lines if line.get_linestyle() == ":"]
     assert dotted[0].get_ydata()[0] == pytest.approx(94.0)

@@ -77,7 +77,7 @@ class BeforeAfter:
 
 @dataclass
 class _PeerModel:
-    """The peer with one model, and what it said of that."""
+    """The peer with one model, its outputs and its profile."""
 
     model: str
     runs: PeerRuns

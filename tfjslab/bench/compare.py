@@ -1,6 +1,6 @@
 """Our models and TensorFlow.js side by side, one backend at a time, their bursts of runs interleaved.
 
-Several of our models may stand for the same one (float32, int8); each has its own bursts.
+Several of ours may be variants of one model (float32, int8); each has its own bursts.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MODEL_FILE = "model.json"
 
 @dataclass
 class _PeerState:
-    """What is known of the peer so far. ``reason`` says why it failed; then it is asked nothing more."""
+    """What is known of the peer so far. ``reason`` says why it failed; then it gets no more requests."""
 
     runs: PeerRuns | None = None
     facts: dict[str, Any] = field(default_factory=dict)

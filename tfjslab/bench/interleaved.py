@@ -1,4 +1,4 @@
-"""Steady runs of our models and of a peer, alternating in rounds: who takes part, and in which order they run.
+"""Steady runs of our models and of a peer, alternating in rounds: the participants, and the order in which they run.
 
 A burst is the runs of one participant in one round. It begins with one run that is not counted, as the caches hold the
 data of the participant before. The order is reversed from round to round. A participant that does not run sleeps.

@@ -1,4 +1,4 @@
-"""``tf.sweep``: a model in every setting asked for, evaluated on one data set and measured interleaved."""
+"""``tf.sweep``: a model in every requested setting, evaluated on one data set and measured interleaved."""
 
 from __future__ import annotations
 

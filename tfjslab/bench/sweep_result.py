@@ -16,7 +16,7 @@ NOISE = 0.05
 MIN_DB = 20.0
 BASELINE = "float32"
 BETTER, SAME, WORSE, UNKNOWN = "better", "same", "worse", "not measured"
-# What can be asked for -> the field that is to be small.
+# Goal of a sweep -> the field that is to be small.
 GOALS = {"speed": "median_ms", "size": "weight_bytes", "memory": "peak_bytes"}
 
 

@@ -14,7 +14,7 @@ from tfjslab.records.profile import Environment, KernelRecord, stamp_environment
 CLOCK_NAME = "time.perf_counter"
 
 
-# Descriptions of commands, made only when somebody reads them.
+# Descriptions of commands, made only when they are read.
 Describe = Callable[[], Sequence[CommandInfo]]
 
 

@@ -56,7 +56,7 @@ def evaluate(
         model: a loaded model.
         x: samples along the first axis: an array for a model with one input, else a mapping by input name.
         labels: class numbers [n], or rows [n, classes] with one 1.
-        reference: a model with the same outputs, such as the one before quantization, to measure errors against.
+        reference: a model with the same outputs, such as the one before quantization, to measure errors with.
         output: the name of the output that has the scores of classes; the first without it.
         top_k: which accuracies to count.
         class_names: names of the classes, for tables and charts.
@@ -103,7 +103,7 @@ def samples_of(model: Model, given: Any) -> dict[str, Any]:
 
 def _check(labels: Any, reference: Model | None, top_k: Sequence[int], batch_size: int) -> None:
     if labels is None and reference is None:
-        raise UsageError("give labels, to count right answers, or a reference model, to measure errors against")
+        raise UsageError("give labels, to count right answers, or a reference model, to measure errors")
     whole = [batch_size, *top_k]
     if not top_k or any(isinstance(v, bool) or not isinstance(v, int) or v < 1 for v in whole):
         raise UsageError(f"top_k is {list(top_k)} and batch_size {batch_size}; expected integers >= 1")

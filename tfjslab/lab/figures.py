@@ -41,7 +41,7 @@ FIGURES = (
     Figure("p95", "ms", "95 of 100 steady runs were faster; linear between neighbours.", lambda r, _: ms(r.p95_ms)),
     Figure("peak", "MB", "Weights, plus the most that intermediate values took at once, by TensorFlow.js's rules of "
                          "counting. 1 MB is 10^6 bytes.", lambda r, _: _megabytes(r.peak_bytes)),
-    Figure("tensors", "", "The most tensors alive at once while a profiled run went on, weights and everything else "
+    Figure("tensors", "", "The most tensors alive at once during a profiled run, weights and everything else "
                           "in this process included.", _tensors),
     Figure("kernels", "", "Kernels that one inference runs, counted in a recorded run.",
            lambda r, _: count(r.num_kernels)),

@@ -1,6 +1,6 @@
 """The four live charts, as text: HTML and SVG that the browser draws. Pure functions of inert data.
 
-They are redrawn ten times a second while a run goes on. A chart library would take longer for a picture than many
+They are redrawn ten times a second during a run. A chart library would take longer for a picture than many
 models for a run; these take well under a millisecond, follow the theme's colours, and stay sharp at any size.
 """
 

@@ -19,7 +19,7 @@ from tfjslab.profiling.memory import alive_at_peak, timeline
 from tfjslab.profiling.reduce import Row, by_layer, by_node
 from tfjslab.records.profile import KernelRecord, Profile
 
-MOST_ROWS = 400  # a page with more is slow, and nobody reads it; the JSON has all
+MOST_ROWS = 400  # a page with more is slow; the JSON has all
 NO_PROFILE = EMPTY.format("press Run to measure; this shows the run that was measured last")
 
 

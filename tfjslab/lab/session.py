@@ -1,4 +1,4 @@
-"""What the lab remembers: the settings of a run, what it measured, all runs of a session. Inert data, no widgets.
+"""The lab's data: the settings of a run, what it measured, all runs of a session. Inert data, no widgets.
 
 A session can be written to JSON and read back. A run is kept whole, single times and kernels included, so that
 every panel can be drawn again from a file.

@@ -17,7 +17,7 @@ from tfjslab.quantizer.quantize import KINDS
 
 NO_KIND = "no quantizing"
 PATH, UPLOAD = "path or URL ...", "upload ..."
-# Live comes first and is drawn while a run goes on; Compare and Notes are about all runs.
+# Live comes first and is drawn during a run; Compare and Notes are about all runs.
 TABS = ("Live", *(p.name for p in PANELS), "Compare", "Notes")
 
 

@@ -88,7 +88,7 @@ def _profile_magic(shell: InteractiveShell) -> Callable[..., Any]:
 async def _profile(
     shell: InteractiveShell, request: Request, code: Code, local: dict[str, Any] | None, *, shown: bool,
 ) -> Result | None:
-    """Measure, show the code's own value if it is to be ``shown``, keep and write what was asked for."""
+    """Measure, show the code's own value if it is to be ``shown``, keep the result, and write the requested files."""
     __tracebackhide__ = True
     name = "the cell" if shown else _elided(request.code)
     results = await measure(request, name, lambda: run_code(code, shell, local))

@@ -17,7 +17,7 @@ _WORD = re.compile(r"""(?:"[^"]*"|'[^']*'|\S)+""")
 
 @dataclass(frozen=True)
 class Request:
-    """What a profiling magic was asked for. Empty ``backends`` mean the current one; ``code`` is Python."""
+    """The options and the code of a profiling magic. Empty ``backends`` mean the current one; ``code`` is Python."""
 
     code: str
     backends: tuple[str, ...]

@@ -21,7 +21,7 @@ _UNSHARED = 2  # sys.getrefcount of a list item that nothing else refers to: the
 
 
 async def measure(request: Request, name: str, run: Run) -> list[ProfileResult]:
-    """Profile ``run`` on each backend that was asked for, one after the other; the current one is current again after.
+    """Profile ``run`` on each requested backend, one after the other; the current backend is restored afterwards.
 
     Errors of the code pass through unchanged; then what it made is disposed. Otherwise all tensors stay, except
     those of earlier runs that nothing refers to any more.

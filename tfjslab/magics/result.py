@@ -135,7 +135,7 @@ class ProfileComparison(Report):
     """The same code on several backends. ``comparison["cpu"]`` is the result of one; iterating gives them in order."""
 
     results: tuple[ProfileResult, ...]
-    backends: tuple[str, ...]  # as they were asked for; code may run elsewhere, and each result says where
+    backends: tuple[str, ...]  # as requested; code may run elsewhere, and each result says where
 
     def __getitem__(self, backend: str) -> ProfileResult:
         if backend not in self.backends:

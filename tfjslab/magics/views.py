@@ -35,7 +35,7 @@ class MemoryView(Report):
 
 @dataclass(frozen=True, repr=False)
 class BackendsView(Report):
-    """``tf.backends()`` as a table, the current one marked. ``current`` names it and what it stands for now."""
+    """``tf.backends()`` as a table, the current one marked. ``current`` names it and the backend that it selects."""
 
     rows: tuple[BackendStatus, ...]
     current: str

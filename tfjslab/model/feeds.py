@@ -1,4 +1,4 @@
-"""What a caller feeds to a graph and asks of it, by name: checked and put in the order of the inputs."""
+"""What a caller feeds to a graph and which outputs it wants, by name: checked, in the order of the inputs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Feeds:
         self._needs: dict[tuple[str, ...], frozenset[str]] = {}
 
     def outputs(self, names: str | Sequence[str] | None) -> tuple[str, ...]:
-        """The values that ``names`` stand for; the outputs of the graph for None. ModelError for an unknown name."""
+        """The values named by ``names``; the outputs of the graph for None. ModelError for an unknown name."""
         if names is None:
             return tuple(p.value for p in self.graph.outputs)
         return tuple(resolve_value(self.graph, n) for n in ([names] if isinstance(names, str) else names))
@@ -66,7 +66,7 @@ class Feeds:
 
 
 def resolve_value(graph: Graph, name: str) -> str:
-    """The value that ``name`` stands for: an output's name, a node's name or TF.js's ``name:index``.
+    """The value named by ``name``: an output's name, a node's name or TF.js's ``name:index``.
 
     Raises ModelError with a suggestion when there is none.
     """

@@ -1,4 +1,4 @@
-"""One run of a compiled graph whose steps are several: the values between the steps, and who frees them.
+"""One run of a compiled graph of several steps: the values between the steps, and when they are freed.
 
 A value is a numpy array, a ``Buffer`` of the session, a handle (a Python object such as a TensorList) or ``DEAD``.
 """

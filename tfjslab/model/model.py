@@ -86,7 +86,7 @@ class Model:
 
     @property
     def chosen(self) -> tuple[str | None, int | None]:
-        """The backend and threads that were asked for; None follows the current ones."""
+        """The backend and threads given to the constructor; None follows the current ones."""
         return self._chosen
 
     @property

@@ -1,4 +1,4 @@
-"""What one call of a graph carries along, and what it asks of the executor that runs it."""
+"""The state of one call of a graph, and the interface of the executor that runs it."""
 
 from __future__ import annotations
 

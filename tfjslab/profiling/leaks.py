@@ -52,7 +52,7 @@ class Leak:
     """Tensors of one kind that were left behind at one place.
 
     ``alive`` counts them after each run. ``tensors_per_run`` and ``bytes_per_run`` are the growth from the first
-    counted run to the last. ``returned`` ones were in the result of the function: whoever calls it disposes them.
+    counted run to the last. ``returned`` ones were in the result of the function: the caller disposes them.
     """
 
     site: Site

@@ -1,4 +1,4 @@
-"""Memory over a run: how much is alive after each kernel, and what it is at the peak."""
+"""Memory over a run: how much is alive after each kernel, and which tensors at the peak."""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ class KernelRecord:
     """One kernel that ran. ``bytes_added`` and the totals follow the counting rules of ``tf.memory()``.
 
     ``nodes`` lists every model node that was fused into it; ``reason`` says why it fell back to the host. ``buffers``
-    are the memory events: what it made that a plan holds, and for how many kernels. ``times_ms`` are the times of this
-    kernel in every profiled run, in order; empty when there was one run, or runs that differed.
+    are those that it made in a plan, and for how many kernels each is held. ``times_ms`` are the times of this kernel
+    in every profiled run, in order; empty when there was one run, or runs that differed.
     """
 
     name: str

@@ -18,7 +18,7 @@ from typing import IO, Any, Self
 
 from tfjslab.base.errors import TfjslabError
 
-_STDERR_LINES = 3  # of what it said last: enough for an error with its place, short enough for one line
+_STDERR_LINES = 3  # the end of its output: enough for an error with its place, short enough for one line
 _LINE_CHARACTERS = 200
 
 
@@ -39,7 +39,7 @@ class Peer:
         self.name = name
         self._timeout_s = timeout_s
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        # A file and not a pipe: nobody has to read it while the program runs, and it cannot fill up.
+        # A file and not a pipe: it need not be read while the program runs, and it cannot fill up.
         self._stderr = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         # What it leaves behind when it is killed goes with this folder.
         self._folder = tempfile.TemporaryDirectory(prefix="tfjslab-peer-", ignore_cleanup_errors=True)
@@ -74,14 +74,14 @@ class Peer:
         return self._answer(f"to {command}", timeout_s or self._timeout_s)
 
     def close(self) -> None:
-        """End the program and free what watched it. Doing it again changes nothing."""
+        """End the program and its reader. A second call does nothing."""
         self._process.kill()
         self._process.wait()
         self._reader.join()
         for pipe in (self._process.stdin, self._process.stdout):
             try:
                 self._pipe(pipe).close()
-            except OSError:  # something was left to be written, which nobody will read
+            except OSError:  # unsent data; the program is gone
                 continue
         self._stderr.close()
         self._folder.cleanup()

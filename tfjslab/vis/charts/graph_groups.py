@@ -1,6 +1,6 @@
-"""Making a graph small enough to look at: nodes become layers, layers become blocks, chains become one box.
+"""Making a graph small enough to look at: nodes become layers, layers become blocks, a chain becomes one box.
 
-Whatever is put together, the result stays without cycles, so that it can be drawn from top to bottom.
+Grouping never makes a cycle, so that the result can be drawn from top to bottom.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Accuracy against what it costs: each setting of a sweep, the front that no other beats, and the recommendation."""
+"""Accuracy over cost: each setting of a sweep, the Pareto front, and the recommendation."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _name_points(ax: Axes, x: Array, y: Array) -> None:
 
 
 def _list(ax: Axes, rows: Sequence[SweepRow], sweep: Sweep, goal: str, front: set[int]) -> None:
-    """What the numbers stand for, beside the axes, where no point can be."""
+    """The legend of the numbers, beside the axes, where no point can be."""
     lines = []
     for i, r in enumerate(rows):
         cost = f"{ms(r.median_ms)} ms" if goal == "speed" else scaled(getattr(r, cost_field(goal)), "B")

@@ -1,4 +1,4 @@
-"""Which classes are taken for which."""
+"""A confusion matrix: which classes are predicted for which labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trainings: metrics over epochs or batches, whoever did the training."""
+"""Trainings: metrics over epochs or batches, from any framework."""
 
 from __future__ import annotations
 
