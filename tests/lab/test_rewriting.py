@@ -168,7 +168,7 @@ def test_runs_are_compared_under_names_that_say_what_was_done(lab):
     assert [r.label for r in lab.session.runs] == [
         "#1 digits on cpu", "#2 digits, optimized on cpu", "#3 digits, optimized, int8 on cpu",
     ]
-    compared = [panels._distinct(r, lab.session.runs) for r in lab.session.runs]
+    compared = [panels._relabelled(r, lab.session.runs) for r in lab.session.runs]
     assert [(r.model, r.backend) for r in compared] == [
         ("digits", "cpu"), ("digits", "cpu, optimized"), ("digits", "cpu, optimized, int8"),
     ]

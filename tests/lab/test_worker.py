@@ -24,7 +24,7 @@ def test_a_throttle_says_yes_at_most_so_often():
 def test_a_throttle_keeps_what_is_slow_a_small_part_of_the_time():
     throttle = Throttle(Clock(0.1), per_second=10)
     assert throttle.due()
-    throttle.took(0.02)  # is 4% of half a second
+    throttle.record_cost(0.02)  # is 4% of half a second
     assert [throttle.due() for _ in range(6)] == [False, False, False, False, True, False]
 
 

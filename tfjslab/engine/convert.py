@@ -22,7 +22,7 @@ _POSITIONS = frozenset({"indices", "box_ind"})
 Attributes = Mapping[str, Any]
 
 
-def friendly(definition: OpDef, given: Attributes, values: Sequence[Any]) -> Attributes:
+def with_conveniences(definition: OpDef, given: Attributes, values: Sequence[Any]) -> Attributes:
     """Attributes that TensorFlow.js lets callers omit or write differently, in the form of the op's definition."""
     for applies, change in _CONVENIENCES:
         if applies(definition, given):
@@ -65,7 +65,7 @@ _CONVENIENCES = (
 )
 
 
-def may_leave_out(definition: OpDef) -> str:
+def omissible_attribute(definition: OpDef) -> str:
     """The required attribute of this op that eager calls need not give, or ""."""
     return _LEFT_OUT.get(definition.name, "")
 

@@ -76,7 +76,7 @@ class Controller:
         self._graphs.clear()
         self.session, self.snapshot = LabSession(), Snapshot()
 
-    def take_notes(self, notes: str) -> None:
+    def set_notes(self, notes: str) -> None:
         """Keep what the user wrote."""
         self.session = replace(self.session, notes=notes)
 

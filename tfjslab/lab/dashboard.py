@@ -183,7 +183,7 @@ class Lab:
             side.buttons[name].on_click(self._guarded(partial(self._export_next_to_session, name)))
         side.close.on_click(lambda _: self.close())
         self._view.tabs.observe(self._guarded(lambda _: self._tabs.refresh()), "selected_index")
-        self._view.notes.observe(lambda change: self._controller.take_notes(change["new"]), "value")
+        self._view.notes.observe(lambda change: self._controller.set_notes(change["new"]), "value")
 
     def _guarded(self, action: Callable[[Any], object]) -> Callable[[Any], None]:
         """The action as a callback that shows an error below the header; nobody else would see it."""

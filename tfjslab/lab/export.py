@@ -88,7 +88,7 @@ def _run(run: LabRun, graph: Graph | None) -> str:
     """One run: where it was taken, the strip, the live charts as they stood at its end, and every panel."""
     r = run.result
     where = f"; {place(run.profile)}" if run.profile else ""
-    charts = zip(live.TITLES, (*live.of_times(r.times_ms, r.runs), *live.of_profile(run.profile)), strict=True)
+    charts = zip(live.TITLES, (*live.timing_charts(r.times_ms, r.runs), *live.profile_charts(run.profile)), strict=True)
     cards = "".join(f'<div class="tfl-card">{markup.card(title, content)}</div>' for title, content in charts)
     shown = "".join(f"<h3>{p.name}</h3>{p.show(run, graph)}" for p in PANELS)
     return (

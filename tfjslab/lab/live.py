@@ -175,11 +175,11 @@ def _steps(parts: Sequence[float]) -> str:
 TITLES = ("Latency of each run", "Latency distribution", "Top kernels", "Memory")
 
 
-def of_times(times_ms: Sequence[float], total: int) -> tuple[str, str]:
+def timing_charts(times_ms: Sequence[float], total: int) -> tuple[str, str]:
     """The two charts that change with each run."""
     return latency_trace(times_ms, max(total, len(times_ms))), latency_distribution(times_ms)
 
 
-def of_profile(profile: Profile | None) -> tuple[str, str]:
+def profile_charts(profile: Profile | None) -> tuple[str, str]:
     """The two charts that change with each profile."""
     return top_kernels(profile), memory_timeline(profile)

@@ -223,12 +223,12 @@ def compare(runs: Sequence[LabRun]) -> str:
     """Chosen runs side by side."""
     if not runs:
         return EMPTY.format("choose runs to compare; each Run adds one")
-    drawn = chart(_charts().backend_comparison([_distinct(r, runs) for r in runs]), f"{len(runs)} runs compared")
+    drawn = chart(_charts().backend_comparison([_relabelled(r, runs) for r in runs]), f"{len(runs)} runs compared")
     return drawn + table(COMPARE_COLUMNS, runs)
 
 
-def _distinct(run: LabRun, runs: Sequence[LabRun]) -> BenchResult:
-    """The result under a name that no other run has; runs of one model and one batch share it, for their ratio."""
+def _relabelled(run: LabRun, runs: Sequence[LabRun]) -> BenchResult:
+    """The result, named so that runs can be distinguished; one model and batch keep one model name, for the ratio."""
     r, variant = run.result, run.settings.variant
     plain = r.model.removesuffix(f", {variant}") if variant else r.model
     model = f"{plain}, batch {run.settings.batch}" if run.settings.batch > 1 else plain

@@ -31,7 +31,7 @@ Publish = Callable[[Snapshot], None]
 class Throttle:
     """Limits how often something is done: at most ``per_second``, by ``clock``, which gives seconds.
 
-    Where doing it takes time, pass that to ``took``: it then stays below ``MOST_SHARE`` of the whole time.
+    Where doing it takes time, pass that to ``record_cost``: it then stays below ``MOST_SHARE`` of the whole time.
     """
 
     clock: Clock
@@ -47,7 +47,7 @@ class Throttle:
         self._last = now
         return True
 
-    def took(self, cost_s: float) -> None:
+    def record_cost(self, cost_s: float) -> None:
         """How long it took the last time."""
         self._cost_s = cost_s
 
@@ -114,7 +114,7 @@ class Publisher:
             self._publish(snapshot)
             cost_s = self._clock() - before
             self._shown_s += cost_s
-            self.throttle.took(cost_s)
+            self.throttle.record_cost(cost_s)
 
     def end(self, phase: str, message: str = "") -> None:
         """Publish the last snapshot, once."""

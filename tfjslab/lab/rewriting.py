@@ -77,7 +77,7 @@ def rewrite(
     progress(COMPARING, steps - 1, steps)
     # Not the inputs that ranges come from, and one in a run, the default batch of the measured runs.
     samples = samples_of(model, generated_inputs(model.inputs, GENERATED, 1) if calibration is None else calibration)
-    errors = evaluate(last, _few(samples), reference=model, batch_size=1,
+    errors = evaluate(last, _first_samples(samples), reference=model, batch_size=1,
                       progress=lambda _, done, total: progress(COMPARING, done, total))
     return last, _rewrite_of(model, last, optimized, quantized, errors, given=calibration is not None)
 
@@ -89,7 +89,7 @@ def _ranges(model: Model, kind: str, calibration: Any) -> Any:
     return generated_inputs(model.inputs, GENERATED)
 
 
-def _few(samples: Mapping[str, Any]) -> dict[str, Any]:
+def _first_samples(samples: Mapping[str, Any]) -> dict[str, Any]:
     return {name: array[:MOST_COMPARED] for name, array in samples.items()}
 
 

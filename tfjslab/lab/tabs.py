@@ -52,11 +52,11 @@ class Tabs:
     def draw_live(self, snapshot: Snapshot) -> None:
         """Draw the charts of the Live tab; those of a profile only when there is a new one."""
         times = snapshot.result.times_ms if snapshot.result else ()
-        self._draw_cards(0, live.of_times(times, snapshot.total))
+        self._draw_cards(0, live.timing_charts(times, snapshot.total))
         kernels = snapshot.profile.kernels if snapshot.profile else None
         if kernels is not self._drawn:
             self._drawn = kernels
-            self._draw_cards(2, live.of_profile(snapshot.profile))
+            self._draw_cards(2, live.profile_charts(snapshot.profile))
 
     def _draw_cards(self, first: int, drawn: Sequence[str]) -> None:
         for i, content in enumerate(drawn, first):

@@ -33,7 +33,7 @@ async def measure(request: Request, name: str, run: Run) -> list[ProfileResult]:
         for backend in request.backends or (registry.get_backend(),):
             if backend != registry.get_backend():
                 registry.set_backend(backend)
-            results.append(await _on_current(request, name, run, made))
+            results.append(await _profile_on_current(request, name, run, made))
         scope.returns(list(made))
     return results
 
@@ -48,7 +48,7 @@ def _backend_restored() -> Iterator[None]:
             registry.set_backend(before)
 
 
-async def _on_current(request: Request, name: str, run: Run, made: list[Tensor]) -> ProfileResult:
+async def _profile_on_current(request: Request, name: str, run: Run, made: list[Tensor]) -> ProfileResult:
     __tracebackhide__ = True
     infos: list[ProfileInfo] = []
     earlier, value = 0, None

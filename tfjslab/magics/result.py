@@ -78,11 +78,9 @@ class ProfileResult(Report):
     def _nodes(self, top: int | None) -> Table:
         nodes = self.by_node
         few = f", the {top} slowest of {len(nodes)} nodes" if top is not None and top < len(nodes) else ""
-        return Table(
-            f"{self.profile.label}{few}", _COLUMNS, tuple(self._row(r) for r in nodes[:top]),
-            (captions.totals(self.profile), self._runs(), *self._left(), captions.place(self.profile)) if top else (),
-            left=2,
-        )
+        notes = (captions.totals(self.profile), self._runs(), *self._remaining(), captions.place(self.profile))
+        rows = tuple(self._row(r) for r in nodes[:top])
+        return Table(f"{self.profile.label}{few}", _COLUMNS, rows, notes if top else (), left=2)
 
     def _row(self, row: reduce.Row) -> tuple[object, ...]:
         own = [k for k in self.kernels if k.node == row.key]
@@ -103,7 +101,7 @@ class ProfileResult(Report):
         return (f"{n} runs{before}: median {ms(found.median)} ms, fastest {ms(found.minimum)}, p95 {ms(found.p95)}, "
                 f"middle half within {ms(found.iqr)}; kernels are those of the run with the median time{cold}")
 
-    def _left(self) -> Iterator[str]:
+    def _remaining(self) -> Iterator[str]:
         if self.profile.new_tensors or self.profile.new_bytes:
             size = scaled(self.profile.new_bytes, "B")
             yield f"a run leaves {self.profile.new_tensors:+d} tensors and {size} behind"

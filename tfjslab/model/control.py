@@ -31,7 +31,7 @@ def call_function(executor: GraphRunner, name: str, arguments: Sequence[Any], ru
     if len(ports) != len(arguments):
         raise InputError(f"function '{name}' takes {len(ports)} inputs and is called with {len(arguments)}")
     feeds = {p.value: a for p, a in zip(ports, arguments, strict=True)}
-    return function.run(feeds, tuple(p.value for p in function.graph.outputs), run.deeper())
+    return function.run(feeds, tuple(p.value for p in function.graph.outputs), run.nested())
 
 
 def _truth(value: Any, node: Node) -> bool:

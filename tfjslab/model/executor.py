@@ -83,8 +83,8 @@ class Executor:
         Results are arrays, handles or DEAD, in the order of ``outputs``.
         """
         program = self.prepare({name: spec_of_value(v) for name, v in feeds.items()}, outputs)
-        if program.whole is not None and set(outputs) <= set(program.schedule.steps[0].outputs):  # type: ignore[union-attr]
-            results = run_plan(program.whole, feeds, run, keep=False)
+        if program.single_plan is not None and set(outputs) <= set(program.schedule.steps[0].outputs):  # type: ignore[union-attr]
+            results = run_plan(program.single_plan, feeds, run, keep=False)
             return [results[v] for v in outputs]
         return Frame(self, program, feeds, run).run(outputs)
 

@@ -26,7 +26,7 @@ class GraphProgram:
     plans: tuple[Plan | None, ...]
 
     @property
-    def whole(self) -> Plan | None:
+    def single_plan(self) -> Plan | None:
         """The plan that does everything, when there is one."""
         return self.plans[0] if len(self.plans) == 1 else None
 

@@ -113,7 +113,7 @@ class Model:
         shader), the model moves to the next one, with a BackendFallbackWarning; never while a profile is recorded.
         """
         with self._lock:
-            return self._recovering(lambda: self._execute(feeds, outputs))
+            return self._with_recovery(lambda: self._execute(feeds, outputs))
 
     def _execute(self, feeds: Any, outputs: str | Sequence[str] | None) -> Any:
         with self._lock:
@@ -143,7 +143,7 @@ class Model:
         with self._lock:
             wanted = self._feeds.outputs(outputs)
             arrays = self._feeds.arrays(feeds, wanted)[0]
-            return self._recovering(
+            return self._with_recovery(
                 lambda: self._checked_executor(arrays, wanted).run(arrays, wanted, Run(recorder)), recorder,
             )
 
@@ -161,7 +161,7 @@ class Model:
                 executor = self._executor(self.backend)
                 return executor, executor.prepare(specs, wanted)
 
-            return self._recovering(prepare)
+            return self._with_recovery(prepare)
 
     def sample(self, batch: int = 1, seed: int = 0) -> dict[str, Array]:
         """Inputs of the declared shapes with seeded values, ``batch`` where a length is open; see ``sample_inputs``."""
@@ -201,7 +201,7 @@ class Model:
         ports = ", ".join(p.name for p in self.inputs), ", ".join(p.name for p in self.outputs)
         return f"Model({self.name}: {ports[0]} -> {ports[1]})"
 
-    def _recovering(self, work: Callable[[], T], recorder: Recorder | None = None) -> T:
+    def _with_recovery(self, work: Callable[[], T], recorder: Recorder | None = None) -> T:
         """Call ``work``; see ``execute``. After a lost device the next call opens a new session in any case."""
         while True:
             backend = self.backend

@@ -33,7 +33,7 @@ class Run:
     depth: int = 0
     held: Live = field(default_factory=Live)
 
-    def deeper(self) -> Run:
+    def nested(self) -> Run:
         """For a function called from here; LimitError when they nest too deep."""
         check_limit("nesting of function calls", self.depth + 1, LIMITS.function_depth)
         return replace(self, depth=self.depth + 1)

@@ -75,10 +75,10 @@ def _spread(
 ) -> None:
     """Put a level's boxes side by side, ordered by where the boxes they read from lie within their own columns."""
 
-    def wish(i: int) -> float:
+    def preferred(i: int) -> float:
         offsets = [xs[a] - centres[levels[a] // per_column] for a in before.get(i, []) if a in xs]
         return sum(offsets) / len(offsets) if offsets else 0.0
 
-    row.sort(key=wish)
+    row.sort(key=preferred)
     for position, i in enumerate(row):
         xs[i] = centres[-1] + (position - (len(row) - 1) / 2) * STEP_X

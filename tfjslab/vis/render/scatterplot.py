@@ -11,7 +11,7 @@ from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart
 from tfjslab.vis.data import series
 from tfjslab.vis.options import XYOptions, chosen
-from tfjslab.vis.render.xy import colours, dress, positions
+from tfjslab.vis.render.xy import colours, label_axes, positions
 from tfjslab.vis.surfaces import SurfaceLike, begin, finish
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # series differ without colour, too
@@ -46,5 +46,5 @@ def scatterplot(
             x, y, 26, color=shades[i], marker=MARKERS[i % len(MARKERS)], alpha=0.8, edgecolor="white", linewidth=0.4,
             label=style.legend_label(name),
         )
-    dress(axes, chose, (x_names, y_names), len(points), zero="xy")
+    label_axes(axes, chose, (x_names, y_names), len(points), zero="xy")
     return finish(surface, figure, axes)
