@@ -124,9 +124,9 @@ def test_a_sweep_is_shown_as_tables_and_as_json(swept):
     shown = str(swept)
     assert swept.rule in shown
     assert f">o {swept.recommended}" in shown or f">  {swept.recommended}" in shown
-    told = json.loads(json.dumps(swept.data(), allow_nan=False))
-    assert set(told["front"]) <= {r["setting"] for r in told["rows"]}
-    assert told["rows"][0]["sqnr_db"] == "inf"
+    written = json.loads(json.dumps(swept.data(), allow_nan=False))
+    assert set(written["front"]) <= {r["setting"] for r in written["rows"]}
+    assert written["rows"][0]["sqnr_db"] == "inf"
     costs = [r.median_ms for r in swept.front()]
     assert costs == sorted(costs)
 
@@ -153,12 +153,12 @@ def test_what_a_model_cannot_have_is_listed_with_the_reason():
 
 
 def test_progress_is_called_for_each_setting(data):
-    told = []
+    calls = []
     with zoo.load("digits", backend="cpu") as model:
-        how = Settings(3, 0, progress=lambda *a: told.append(a))
+        how = Settings(3, 0, progress=lambda *a: calls.append(a))
         tf.sweep(model, data[0], data[1], kinds=("float16",), settings=how)
-    assert told[0] == ("digits: float16", 0, 1)
-    assert {what.rpartition(": ")[2] for what, _, _ in told} >= {"evaluate", "steady"}
+    assert calls[0] == ("digits: float16", 0, 1)
+    assert {what.rpartition(": ")[2] for what, _, _ in calls} >= {"evaluate", "steady"}
 
 
 @pytest.mark.parametrize(("wrong", "message"), [

@@ -137,10 +137,10 @@ def test_charts_take_what_it_gives():
 
 
 def test_progress_is_reported_and_can_end_the_work():
-    told = []
+    calls = []
     with through() as model:
-        tf.evaluate(model, scores(20), np.zeros(20, int), batch_size=8, progress=lambda *a: told.append(a))
-        assert told == [("through: evaluate", n, 20) for n in (8, 16, 20)]
+        tf.evaluate(model, scores(20), np.zeros(20, int), batch_size=8, progress=lambda *a: calls.append(a))
+        assert calls == [("through: evaluate", n, 20) for n in (8, 16, 20)]
 
         def stop(*_):
             raise KeyboardInterrupt
@@ -224,9 +224,9 @@ def test_the_digits_model_is_as_good_as_it_says():
     images = (data.images / 16).astype(np.float32)[..., None]
     _, test = digits.split(len(images))
     with zoo.load("digits", backend="wasm-simd") as model:
-        told = model.graph.metadata["userDefinedMetadata"]["test_accuracy"]
+        expected = model.graph.metadata["userDefinedMetadata"]["test_accuracy"]
         found = tf.evaluate(model, images[list(test)], data.target[list(test)], top_k=(1, 3))
     assert found.samples == 360
-    assert found.accuracy == pytest.approx(told, abs=1 / 360)
+    assert found.accuracy == pytest.approx(expected, abs=1 / 360)
     assert found.top[1].accuracy >= found.top[0].accuracy
     assert found.top[0].low < found.accuracy < found.top[0].high

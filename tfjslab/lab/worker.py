@@ -26,7 +26,7 @@ from tfjslab.profiling.collect import profile_model
 
 # How long ``stop`` waits for the current inference. A longer one is abandoned: it ends by itself, unseen.
 GRACE_S = 0.3
-# Profiled runs are this many seconds apart, and at least so many steady runs.
+# Seconds and the least number of steady runs between two profiled runs.
 ROUND_S, LEAST_RUNS = 2.0, 10
 FIRST_PROFILE = 3  # profiled runs before the steady ones: enough for a median if Stop is pressed early
 
