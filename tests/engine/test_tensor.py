@@ -90,7 +90,7 @@ def test_what_cannot_become_a_tensor_is_refused(make, error, message):
     assert str(caught.value) == message
 
 
-def test_a_tensor_tells_its_shape_dtype_size_rank_and_an_id_of_its_own():
+def test_a_tensor_has_a_shape_dtype_size_rank_and_an_id_of_its_own():
     a, b = tf.zeros([2, 3]), tf.zeros([2, 3])
     assert (a.shape, a.dtype, a.size, a.rank, len(a)) == ([2, 3], "float32", 6, 2, 2)
     assert a.id != b.id

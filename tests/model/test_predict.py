@@ -116,7 +116,7 @@ def test_errors_of_ops_name_the_node():
     assert str(caught.value) == "node 'bad' (Add): shapes [1, 3] and [4] cannot be broadcast together"
 
 
-def test_summary_tells_ports_sizes_and_ops(model):
+def test_summary_shows_ports_sizes_and_ops(model):
     assert model.summary().splitlines() == [
         "Model: model", "inputs:", "  x  float32 [?, 3]", "outputs:", "  y  float32 [?, 3]",
         "parameters: 3 in 1 weights, 12 bytes", "operations: 6 for one example", "nodes: 2",

@@ -14,8 +14,9 @@ from tfjslab import zoo
 from tfjslab.backends import registry
 from tfjslab.base.errors import UsageError
 from tfjslab.base.text import NOTHING, ms, scaled, times
-from tfjslab.bench.compare import INTERRUPTED, ROUNDS, compare_models
+from tfjslab.bench.compare import compare_models
 from tfjslab.bench.comparison import Comparison, PeerResult, added
+from tfjslab.bench.interleaved import INTERRUPTED, ROUNDS
 from tfjslab.bench.peers.process import PeerError
 from tfjslab.bench.peers.tfjs import PEERS_VARIABLE, VARIANTS, check_backend, find_peers, start_tfjs
 from tfjslab.bench.settings import Settings

@@ -14,8 +14,9 @@ from rich.console import Console
 from tfjslab import zoo
 from tfjslab.base.text import ms, scaled
 from tfjslab.bench import bench_models
-from tfjslab.bench.compare import ROUNDS, compare_variants
+from tfjslab.bench.compare import compare_variants
 from tfjslab.bench.comparison import ratio_between
+from tfjslab.bench.interleaved import ROUNDS
 from tfjslab.bench.peers.tfjs import check_backend, find_peers, start_tfjs
 from tfjslab.bench.result import BenchResult
 from tfjslab.bench.settings import Settings

@@ -26,7 +26,7 @@ class EagerSession:
         self.session = backend.open_session()
         self.plans: OrderedDict[Hashable, Any] = OrderedDict()
         self.num_data = 0
-        self.retired = False  # its device was lost: it waits for its tensors to go
+        self.retired = False  # its device was lost; it closes with its last tensor
 
     def remember(self, key: Hashable, plan: Any) -> None:
         """Cache a plan; the one unused for longest makes room."""
@@ -35,7 +35,7 @@ class EagerSession:
             self.plans.popitem(last=False)[1].dispose()
 
     def close(self) -> None:
-        """Give everything back."""
+        """Free everything."""
         for plan in self.plans.values():
             plan.dispose()
         self.plans.clear()
@@ -49,7 +49,7 @@ _CURRENT: tuple[int, EagerSession] | None = None
 
 def current_session() -> EagerSession:
     """The eager session of the current backend. Hold ``STATE.lock``."""
-    global _CURRENT  # noqa: PLW0603 - the answer of a question asked for every op; it is cached by generation
+    global _CURRENT  # noqa: PLW0603 - asked for every op, so it is cached by generation
     generation = registry.generation()
     if _CURRENT is None or _CURRENT[0] != generation:
         backend = registry.backend()
@@ -60,7 +60,7 @@ def current_session() -> EagerSession:
 
 
 def on_session(work: Callable[[EagerSession], T]) -> T:
-    """Do ``work`` on the current session, and again on the next backend's where automatic choice moves on.
+    """Call ``work`` with the current session, and again with the next backend's where automatic choice moves on.
 
     A session whose device was lost is used no more. Hold ``STATE.lock``.
     """

@@ -56,7 +56,7 @@ def check_scores(scores: Array, name: str, rows: int, first: int) -> Array:
     flat = scores.reshape(rows, scores.shape[-1])
     bad = np.flatnonzero(np.isnan(flat).any(axis=1)) if flat.dtype.kind == "f" else np.zeros(0, np.int64)
     if bad.size:
-        raise InputError(f"output '{name}' has NaN for sample {first + int(bad[0])}; what is right cannot be told",
+        raise InputError(f"output '{name}' has NaN for sample {first + int(bad[0])}; no answer can be right",
                          code="evaluate.nan")
     return flat
 

@@ -1,4 +1,4 @@
-"""The live dashboard. ``session``, ``worker``, ``controller``, ``panels`` and ``export`` know no widgets."""
+"""The live dashboard. Only ``dashboard``, ``tabs`` and ``view`` know widgets."""
 
 from typing import Any
 

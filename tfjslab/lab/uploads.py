@@ -1,4 +1,4 @@
-"""Models that come through the browser: their files in a folder that goes when the lab is closed."""
+"""Models uploaded by the browser: their files, in a folder that is deleted when the lab is closed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tfjslab.formats.registry import model_suffixes
 
 
 class Uploads:
-    """A temporary folder, made when the first file comes."""
+    """A temporary folder, created for the first file."""
 
     def __init__(self) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -35,7 +35,7 @@ class Uploads:
         return folder / models[0]
 
     def close(self) -> None:
-        """Delete the files. Doing it again changes nothing."""
+        """Delete the files. A second call does nothing."""
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None

@@ -15,7 +15,8 @@ from tfjslab import arguments as options
 from tfjslab import zoo
 from tfjslab.base.errors import UsageError
 from tfjslab.base.text import count, ms, percent, scaled
-from tfjslab.bench.before_after import ROUNDS, BeforeAfter, before_after
+from tfjslab.bench.before_after import BeforeAfter, before_after
+from tfjslab.bench.interleaved import ROUNDS
 from tfjslab.bench.peers.tfjs import check_backend, find_peers, start_tfjs
 from tfjslab.bench.settings import Settings
 from tfjslab.cli import compare as beside
