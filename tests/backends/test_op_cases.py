@@ -10,9 +10,12 @@ from support.available import need
 from support.wasm import run_node
 
 from tfjslab.backends.wasm import backend as wasm
+from tfjslab.backends.wasm.lower.registry import TABLE as WASM_KERNELS
 from tfjslab.backends.webgpu import backend as webgpu
+from tfjslab.backends.webgpu.lower.registry import TABLE as GPU_KERNELS
 from tfjslab.ops import registry
 from tfjslab.ops.conformance import cases, problem
+from tfjslab.ops.decompose import unfused
 
 WASM, GPU = ("plain", "simd", "threads"), ("webgpu", "webgl")
 _OPS = sorted({c.op.name for c in cases() if all(isinstance(x, np.ndarray) for x in c.inputs)})
@@ -62,15 +65,20 @@ def test_cases_agree_with_the_reference(session, name):
             assert ran is None or problem(check, list(ran[0].values())) == ""
 
 
-# Losing one of these silently would be a slow surprise.
-_HAVE_KERNELS = (
-    "Conv2D", "DepthwiseConv2dNative", "FusedConv2D", "FusedDepthwiseConv2D", "_FusedMatMul", "BatchMatMul", "MaxPool",
-    "AvgPool", "Add", "Multiply", "Relu", "Relu6", "Sigmoid", "Tanh", "Prelu", "FusedBatchNorm", "PadV2", "Mean",
-    "Softmax", "Transpose", "Concat", "Reshape", "Slice", "ResizeBilinear", "ResizeNearestNeighbor", "StridedSlice",
-    "Pack", "Unpack", "SplitV", "BroadcastTo", "Reverse",
-)
+def _all_floats(op):
+    """Whether an op makes float32 of float32."""
+    return any({t.dtype for t in case.inputs} == {"float32"} for case in op.cases) and op.facts.dtype != "bool"
+
+
+# Losing one of these silently would be a slow surprise: ops of floats that are an expression, those with a row in both
+# tables, alone or with something fused to them, and those that can also run in integers.
+_ROWS = WASM_KERNELS.rows.keys(), GPU_KERNELS.rows.keys()
+_HAVE_KERNELS = [
+    name for name, op in registry.all_ops().items()
+    if (op.expr is not None and _all_floats(op)) or all(unfused(name) in rows for rows in _ROWS) or op.facts.quantized
+]
 _ONLY_ON = {
-    WASM: ("AddN", "Tile", "DepthToSpace", "SpaceToDepth"),
+    WASM: ("AddN", "Tile", "DepthToSpace", "SpaceToDepth", "DynamicQuantizedDense"),
     GPU: ("LogicalAnd", "Equal", "SelectV2", "Cast"),
 }
 
@@ -87,6 +95,10 @@ def _fallbacks(session, name):
 def test_common_ops_have_a_kernel(session, name):
     """The first float32 case with data, or the first of any kind, runs without the host."""
     assert next(_fallbacks(session, name)) == []
+
+
+def test_a_row_that_one_table_lacks_is_listed():
+    assert set.symmetric_difference(*map(set, _ROWS)) <= {name for names in _ONLY_ON.values() for name in names}
 
 
 @pytest.mark.parametrize(
