@@ -25,7 +25,7 @@ from tfjslab.lab.view import PATH, UPLOAD, View
 from tfjslab.model.model import Model
 from tfjslab.model.subject import Clock, ModelSource
 from tfjslab.profiling.captions import totals
-from tfjslab.quantizer.quantize import KINDS
+from tfjslab.quantizer import KINDS
 
 
 class Lab:

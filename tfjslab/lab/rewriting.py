@@ -17,7 +17,7 @@ from tfjslab.optimizer import OptimizeReport, optimize
 from tfjslab.passes.registry import PASSES
 from tfjslab.quantization.generate import generated_inputs
 from tfjslab.quantization.report import QuantizationReport
-from tfjslab.quantizer.quantize import INT8, quantize
+from tfjslab.quantizer import INT8, quantize
 
 GENERATED = 8  # inputs for calibration, where nobody gave any
 MOST_COMPARED = 64  # of the samples that somebody gave

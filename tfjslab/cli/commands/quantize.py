@@ -23,7 +23,7 @@ from tfjslab.formats.weight_writer import QUANTIZATIONS
 from tfjslab.graph.ir import Port
 from tfjslab.quantization.calibrate import METHODS
 from tfjslab.quantization.generate import generated_inputs
-from tfjslab.quantizer.quantize import INT8, KINDS, quantize
+from tfjslab.quantizer import INT8, KINDS, quantize
 
 _JUDGED = 256  # generated inputs on which answers are compared; their seed is not that of the calibration
 
