@@ -133,6 +133,7 @@ class OpDef:
     and the number of inputs; without it only the node knows.
     ``expr`` is set for elementwise ops: numpy, WebAssembly and WGSL code come from it. ``control`` ops are run
     by the executor (loops, branches, calls). ``stateful`` ops are never folded (random numbers, dynamic lists).
+    ``facts`` are what passes, backends and quantization read instead of lists of names.
     """
 
     name: str
