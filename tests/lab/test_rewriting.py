@@ -17,7 +17,7 @@ from tfjslab.lab.rewriting import GENERATED, rewrite, variant
 from tfjslab.lab.session import LabSession, RunSettings
 from tfjslab.lab.worker import Job
 from tfjslab.passes.registry import PASSES
-from tfjslab.quantizer.quantize import KINDS
+from tfjslab.quantizer import KINDS
 
 DIGITS = RunSettings("digits", "cpu", runs=3, warmup=0)
 

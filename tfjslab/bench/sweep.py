@@ -35,7 +35,7 @@ from tfjslab.evaluation.result import Evaluation
 from tfjslab.model.model import Model
 from tfjslab.passes.registry import run_passes
 from tfjslab.quantization.calibrate import METHODS
-from tfjslab.quantizer.quantize import INT8, KINDS, quantize
+from tfjslab.quantizer import INT8, KINDS, quantize
 
 OPTIMIZED = "optimized"
 SETTINGS = (OPTIMIZED, *KINDS)

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tfjslab.base.tables import Report, Table
-from tfjslab.base.text import NOTHING, counted, percent
+from tfjslab.base.text import count, counted, percent
+from tfjslab.quantization.metrics import decibels
 from tfjslab.quantization.report import OutputReport
 
 # The 97.5th percentile of the normal distribution: intervals hold the true share in 95 of 100 cases.
@@ -157,21 +158,10 @@ class Evaluation(Report):
         return Table("Classes", ("label", "samples", "recall", "precision"), rows, (listed + more,) if listed else ())
 
     def _error_table(self) -> Table:
-        rows = tuple((e.name, f"{e.max_error:.3g}", decibels(e.sqnr_db), figure(e.cosine), percent(e.top1_agreement),
-                      NOTHING if e.classes is None else e.classes) for e in self.errors)
+        rows = tuple((*e.cells(), count(e.classes)) for e in self.errors)
         columns = ("output", "largest error", "SQNR", "cosine", "top-1 agreement", "classes seen")
         notes = ("the reference has one answer for every sample: agreeing with it says nothing",)
         return Table(f"Against {self.reference}", columns, rows, notes if self.agreement_says_nothing else ())
-
-
-def decibels(value: float | None) -> str:
-    """A signal to noise ratio; ``exact`` where there is no noise."""
-    return NOTHING if value is None else "exact" if value == math.inf else f"{value:.1f} dB"
-
-
-def figure(value: float | None) -> str:
-    """A number near 1 with enough digits to show the difference to 1."""
-    return NOTHING if value is None else f"{value:.6f}"
 
 
 def wilson(correct: int, samples: int) -> tuple[float, float]:

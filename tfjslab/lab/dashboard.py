@@ -24,7 +24,7 @@ from tfjslab.lab.uploads import Uploads
 from tfjslab.lab.view import PATH, UPLOAD, View
 from tfjslab.model.model import Model
 from tfjslab.model.subject import ModelSource
-from tfjslab.quantizer.quantize import KINDS
+from tfjslab.quantizer import KINDS
 
 
 class Lab:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from tfjslab.base.progress import Progress
-from tfjslab.base.text import NOTHING, counted, percent, scaled
+from tfjslab.base.text import counted, scaled
 from tfjslab.evaluation.evaluate import evaluate, samples_of
-from tfjslab.evaluation.result import Evaluation, decibels, figure
+from tfjslab.evaluation.result import Evaluation
 from tfjslab.model.model import Model
 from tfjslab.model.summary import overview
 from tfjslab.optimizer import OptimizeReport, optimize
 from tfjslab.passes.registry import PASSES
 from tfjslab.quantization.generate import generated_inputs
 from tfjslab.quantization.report import QuantizationReport
-from tfjslab.quantizer.quantize import INT8, quantize
+from tfjslab.quantizer import INT8, quantize
 
 GENERATED = 8  # inputs for calibration, where none are given
 MOST_COMPARED = 64  # of the given samples
 COMPARING = "comparing outputs"
-Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ def _rewrite_of(
                             tuple(optimized.told()), 2))
     if quantized is not None:
         summary.append(quantized.execution)
-        sheets.append(_weights(quantized) if quantized.weights else _nodes(quantized))
+        sheets.append(_details(quantized))
     if optimized is not None:
         changes = tuple((p.name, c.what) for p in optimized.passes for c in p.changes)
         sheets.append(Sheet("Every change", ("pass", "what"), (20, 80), changes, 2))
@@ -135,27 +133,12 @@ def _data(quantized: QuantizationReport | None, errors: Evaluation, *, given: bo
 
 
 def _outputs(found: Evaluation) -> Sheet:
-    rows = tuple((e.name, f"{e.max_error:.3g}", decibels(e.sqnr_db), figure(e.cosine), percent(e.top1_agreement))
-                 for e in found.errors)
     columns = ("output, against the model as loaded", "largest error", "SQNR", "cosine", "top-1 agreement")
-    return Sheet("Error", columns, (40, 15, 15, 15, 15), rows)
+    return Sheet("Error", columns, (40, 15, 15, 15, 15), tuple(e.cells() for e in found.errors))
 
 
-def _nodes(report: QuantizationReport) -> Sheet:
-    rows = tuple((n.name, n.op, n.precision, n.reason, _decibels(n.alone_db), _decibels(n.accumulated_db))
-                 for n in report.nodes)
-    columns = ("node", "op", "runs in", "remark", "alone", "with all before")
-    return Sheet("Nodes: how each runs, and its signal to noise in dB", columns, (32, 18, 12, 20, 8, 10), rows, 4)
-
-
-def _weights(report: QuantizationReport) -> Sheet:
-    rows = tuple((w.name, w.stored, w.reason, scaled(w.bytes_before, "B"), scaled(w.bytes_after, "B"),
-                  f"{w.max_error:.3g}") for w in report.weights)
-    columns = ("weight", "stored as", "why not smaller", "before", "in files", "largest error")
-    total = f"{scaled(report.weight_bytes_before, 'B')} -> {scaled(report.weight_bytes_after, 'B')}"
-    title = f"Weights in files: {total}, {report.size_ratio:.2f}x smaller"
-    return Sheet(title, columns, (40, 10, 20, 10, 10, 10), rows, 3)
-
-
-def _decibels(value: float | None) -> str:
-    return NOTHING if value is None else "exact" if math.isinf(value) else f"{value:.1f}"
+def _details(report: QuantizationReport) -> Sheet:
+    """Each weight in files, or how each node runs."""
+    table = report.detail_table()
+    widths = (40, 10, 20, 10, 10, 10) if report.weights else (32, 18, 12, 20, 8, 10)
+    return Sheet(table.title, table.columns, widths, tuple(tuple(map(str, row)) for row in table.rows), table.left)

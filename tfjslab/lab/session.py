@@ -20,7 +20,7 @@ from tfjslab.base.text import counted
 from tfjslab.bench.result import BenchResult
 from tfjslab.lab.rewriting import Rewrite, variant
 from tfjslab.passes.registry import chosen
-from tfjslab.quantizer.quantize import KINDS
+from tfjslab.quantizer import KINDS
 from tfjslab.records.profile import Profile
 
 FORMAT = "tfjslab-session"

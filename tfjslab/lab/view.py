@@ -14,7 +14,7 @@ from tfjslab.lab.live import TITLES
 from tfjslab.lab.panels import PANELS, Column, kernel_columns
 from tfjslab.lab.style import CSS
 from tfjslab.passes.registry import PASSES
-from tfjslab.quantizer.quantize import KINDS
+from tfjslab.quantizer import KINDS
 
 NO_KIND = "no quantizing"
 PATH, UPLOAD = "path or URL ...", "upload ..."

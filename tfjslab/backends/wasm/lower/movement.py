@@ -13,6 +13,7 @@ from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import Layout, pitch, plane_floats
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
 from tfjslab.graph.ir import Node
+from tfjslab.ops.registry import having
 from tfjslab.passes.fusion import Group
 
 _IMAGE_RANK = 4
@@ -30,7 +31,7 @@ def _refuses_but_bytes(node: Node, specs: Specs) -> str:
     return "" if {specs[v].dtype for v in (*node.inputs, *node.outputs)} == {_BYTES} else refuses_words(node, specs)
 
 
-@lowering("Reshape", "Identity", "ExpandDims", "Squeeze", refuses=_refuses_but_bytes)
+@lowering(*having(lambda facts: facts.shares_bytes), refuses=_refuses_but_bytes)
 def lower_alias(b: Builder, group: Group) -> None:
     """The same bytes under another shape. Planes stay planes when the shape stays."""
     source = group.core_node.inputs[0]

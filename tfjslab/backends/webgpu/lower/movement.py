@@ -14,6 +14,7 @@ from tfjslab.backends.webgpu.lower.registry import lowering, only
 from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
 from tfjslab.graph.ir import Node
+from tfjslab.ops.registry import having
 from tfjslab.ops.slicing import reversed_axes, slice_of, split_sizes, strided_of
 from tfjslab.passes.fusion import Group
 
@@ -90,7 +91,7 @@ def _anything(_node: Node, _specs: Specs) -> str:
     return ""
 
 
-@lowering("Reshape", "Identity", "ExpandDims", "Squeeze", "StopGradient", refuses=_anything)
+@lowering(*having(lambda facts: facts.shares_bytes), refuses=_anything)
 def lower_alias(b: Builder, group: Group) -> None:
     """The same bytes under another shape."""
     b.alias(group.output, group.core_node.inputs[0])
