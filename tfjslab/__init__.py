@@ -26,7 +26,7 @@ _HOME = {
     "magics": "load_ipython_extension unload_ipython_extension",
     "lab": "Lab",
     "model": "Model load_graph_model load_layers_model load_model",
-    "model.quantize": "quantize",
+    "quantizer.quantize": "quantize",
     "quantization.generate": "generated_inputs",
     "optimizer": "optimize",
     "profiling": "profiling",

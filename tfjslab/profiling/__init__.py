@@ -16,7 +16,7 @@ _HOME = {
     "leaks": "LeakReport leak_report",
     "memory": "MemoryPoint PeakReport alive_at_peak timeline",
     "numeric": "NumericDiff numeric_diff",
-    "record": "Environment KernelRecord Phases Profile from_json to_json",
+    ".records.profile": "Environment KernelRecord Phases Profile from_json to_json",
     "reduce": "by_kernel by_layer by_node hot overhead_ms overhead_share roofline",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
@@ -27,7 +27,7 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         hint = "" if name.startswith("_") else did_you_mean(name, _MODULE_OF)
         raise AttributeError(f"module 'tfjslab.profiling' has no attribute '{name}'{hint}")
-    found = globals()[name] = getattr(import_module(f"tfjslab.profiling.{_MODULE_OF[name]}"), name)
+    found = globals()[name] = getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
     return found
 
 
