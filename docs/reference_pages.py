@@ -26,6 +26,7 @@ from tfjslab.base.text import NOTHING
 from tfjslab.cli.app import COMMANDS, main
 from tfjslab.formats.registry import FORMATS
 from tfjslab.ops.attrs import REQUIRED
+from tfjslab.ops.decompose import FUSED, decompose
 from tfjslab.ops.registry import OpDef, all_ops
 from tfjslab.passes.base import TARGETS
 from tfjslab.passes.registry import PASSES
@@ -65,14 +66,18 @@ def documented(objects: Iterable[Any]) -> str:
     for o in objects:
         rooms.setdefault(o.__module__, []).append(f"::: {o.__module__}.{o.__qualname__}")
     return "\n\n".join(
-        f"## {module.removeprefix('tfjslab.')}\n\n{_first_line(importlib.import_module(module))}\n\n" + "\n\n".join(names)
+        "\n\n".join((f"## {module.removeprefix('tfjslab.')}", _summary(importlib.import_module(module)), *names))
         for module, names in sorted(rooms.items())
     )
 
 
-def _first_line(o: Any) -> str:
-    """The first paragraph of a docstring, with Markdown's marks for code."""
-    return " ".join((inspect.getdoc(o) or "").partition("\n\n")[0].split()).replace("``", "`")
+def _summary(o: Any) -> str:
+    return _first_paragraph(inspect.getdoc(o) or "")
+
+
+def _first_paragraph(doc: str) -> str:
+    """In one line, with Markdown's marks for code."""
+    return " ".join(doc.partition("\n\n")[0].split()).replace("``", "`")
 
 
 # ---- pages -----------------------------------------------------------------------------------------------------
@@ -103,7 +108,7 @@ def vis() -> str:
     rows = [(f"`tf.vis.{c.name}`", c.doc, c.takes) for c in registry.CHARTS]
     of_metrics = [o for _, o in inspect.getmembers(metrics, inspect.isfunction) if o.__module__ == metrics.__name__]
     functions = [*(c.function for c in registry.CHARTS), *of_metrics, tf.vis.Surface, tf.vis.Visor, visor]
-    return (f"# Charts\n\n{_first_line(tf.vis)}\n\n{table(('chart', 'what it shows', 'data'), rows)}\n\n"
+    return (f"# Charts\n\n{_summary(tf.vis)}\n\n{table(('chart', 'what it shows', 'data'), rows)}\n\n"
             f"{documented(functions)}")
 
 
@@ -128,14 +133,13 @@ def _help(*command: str) -> str:
 
 def backends() -> str:
     """Backends, flags and formats."""
+    told = ("The highest priority that can run is chosen where nobody names a backend. Priority 0 is never chosen by "
+            "itself. `tfjslab backends` tells which of them this machine has.")
     rows = [(f"`{b.name}`", b.doc, b.stands_for, str(b.priority)) for b in tf.backends()]
     flags = [(f"`{f.name}`", f.doc) for f in tf.env()._flags.values()]  # noqa: SLF001 - their texts, not their values
     formats = [(f"`{f.name}`", f.doc, "yes" if f.write else "no") for f in FORMATS]
     return "\n\n".join((
-        "# Backends and flags",
-        "The highest priority that can run is chosen where nobody names a backend. Priority 0 is never chosen "
-        "by itself. `tfjslab backends` tells which of them this machine has.",
-        table(("backend", "what runs", "stands for", "priority"), rows),
+        "# Backends and flags", told, table(("backend", "what runs", "stands for", "priority"), rows),
         "## Flags", "`tf.env().get(NAME)` and `tf.env().set(NAME, True)`.", table(("flag", "what it decides"), flags),
         "## Model formats", table(("format", "what it is", "can be written"), formats),
     ))
@@ -143,28 +147,23 @@ def backends() -> str:
 
 def passes() -> str:
     """Graph passes in their order."""
+    told = ("In the order in which they run. An exact pass keeps every bit of the outputs; the others round weights "
+            "once more.")
     rows = [(f"`{p.name}`", p.doc, "yes" if p.exact else "no") for p in PASSES.values()]
     targets = [(f"`{t.name}`", t.doc, code(sorted(t.activations))) for t in TARGETS.values()]
     return "\n\n".join((
-        "# Graph passes", "In the order in which they run. An exact pass keeps every bit of the outputs; the others round "
-        "weights once more.", table(("pass", "what it does", "exact"), rows),
+        "# Graph passes", told, table(("pass", "what it does", "exact"), rows),
         "## Targets", table(("target", "who runs the result", "activations in fused ops"), targets),
     ))
 
 
 def ops() -> str:
     """All ops with what computes them."""
-    rows = [(_call(o), _first_line_of(o.doc), code(f.op for f in o.tf) or NOTHING, _kernels(o))
+    told = ("Every op runs on every backend: where it has no kernel, numpy runs it on the host and profiles mark it. "
+            "*Kernels* says where there is one; it may still refuse a dtype or a shape, and then gives the reason.")
+    rows = [(_call(o), _first_paragraph(o.doc), code(f.op for f in o.tf) or NOTHING, _kernels(o))
             for o in all_ops().values()]
-    return "\n\n".join((
-        "# Ops", "Every op runs on every backend: where it has no kernel, numpy runs it on the host and profiles mark "
-        "it. *Kernels* says where there is one; a kernel may still refuse a dtype or a shape, and then gives the "
-        "reason.", table(("op", "what it computes", "TensorFlow ops", "kernels"), rows),
-    ))
-
-
-def _first_line_of(doc: str) -> str:
-    return " ".join(doc.partition("\n\n")[0].split()).replace("``", "`")
+    return f"# Ops\n\n{told}\n\n{table(('op', 'what it computes', 'TensorFlow ops', 'kernels'), rows)}"
 
 
 def _call(o: OpDef) -> str:
@@ -174,9 +173,9 @@ def _call(o: OpDef) -> str:
 
 
 def _kernels(o: OpDef) -> str:
-    """An elementwise op has kernels wherever expressions become code."""
-    found = [t.kind for t in (WASM_TABLE, GPU_TABLE) if o.expr is not None or o.name in t.rows]
-    return ", ".join(found) or "host"
+    """An elementwise op has kernels wherever expressions become code, a fused one where its core has them."""
+    core = FUSED[o.name][0] if o.name in FUSED else None if o.expr else decompose(o.name, o.inputs, {}).core_op
+    return ", ".join(t.kind for t in (WASM_TABLE, GPU_TABLE) if core is None or core in t.rows) or "host"
 
 
 PAGES: dict[str, Callable[[], str]] = {p.__name__: p for p in (

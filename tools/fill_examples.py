@@ -1,7 +1,7 @@
 """Runs the examples of documentation pages and writes what they print into the pages: fill_examples.py PAGE...
 
-A block of ``text`` right behind a block of ``sh`` or ``python`` is the output of that block. The Python blocks of a page
-share their names, and all blocks of a page run in one new folder. The page is left as it was when an example fails.
+A block of ``text`` right behind a block of ``sh`` or ``python`` is the output of that block. The Python blocks of a
+page share their names, and all blocks of a page run in one new folder. When an example fails, the page stays as it was.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def _python(code: str, names: dict[str, Any]) -> str:
 
 
 def _shell(code: str, folder: Path) -> str:
-    """What a shell prints; stderr goes to the terminal. ``tfjslab`` is that of the Python that runs this."""
+    """What a shell prints on stdout. ``tfjslab`` is that of the Python that runs this."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", code], cwd=folder, env={**os.environ, "PATH": path}, check=True,
-        stdout=subprocess.PIPE, text=True,
-    ).stdout
+    bash = ["bash", "-euo", "pipefail", "-c", code]
+    environment = {**os.environ, "PATH": path}
+    ran = subprocess.run(bash, cwd=folder, env=environment, check=True, capture_output=True, text=True)  # noqa: S603 - our own pages
+    return ran.stdout
 
 
 def main(pages: list[str]) -> None:
