@@ -26,7 +26,7 @@ PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 # The only weights that ship: those of the zoo's small trained model.
 WEIGHTS = "tfjslab/zoo/digits_model/"
-TEXT_SUFFIXES = {".py", ".wat", ".wgsl", ".mjs", ".json", ".typed", ".ipynb", ""}
+TEXT_SUFFIXES = {".py", ".wat", ".wgsl", ".md", ".mjs", ".json", ".typed", ".ipynb", ""}
 
 
 def kernel_files(root):

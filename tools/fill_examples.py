@@ -1,7 +1,8 @@
 """Runs the examples of documentation pages and writes what they print into the pages: fill_examples.py PAGE...
 
 A block of ``text`` right behind a block of ``sh`` or ``python`` is the output of that block. The Python blocks of a
-page share their names, and all blocks of a page run in one new folder. When an example fails, the page stays as it was.
+page share their names, and all blocks of a page run in one new folder, in which ``kernels`` is that of the repository.
+When an example fails, the page stays as it was.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _LINES = r"((?:(?!```).*\n)*)"
 _PYTHON = re.compile(rf"^```python\n{_LINES}```$", re.MULTILINE)
 _EXAMPLE = re.compile(rf"^```(sh|python)\n{_LINES}```\n\n```text\n{_LINES}```$", re.MULTILINE)
 _KIND, _CODE, _OUTPUT = 1, 2, 3
+KERNELS = Path(__file__).parents[1] / "kernels"
 
 
 def filled(page: str, folder: Path) -> str:
@@ -60,6 +62,7 @@ def main(pages: list[str]) -> None:
         path = Path(name).resolve()
         page = path.read_text(encoding="utf-8")
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            Path("kernels").symlink_to(KERNELS)
             page = filled(page, Path(folder))
         path.write_text(page, encoding="utf-8")
         sys.stderr.write(f"{name}: {len(_EXAMPLE.findall(page))} outputs written\n")
