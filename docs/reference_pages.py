@@ -18,6 +18,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 import tfjslab as tf
+from tfjslab.backends import registry as backend_registry
 from tfjslab.backends.wasm import lowering as _wasm  # noqa: F401 - fills the table
 from tfjslab.backends.wasm.lower.registry import TABLE as WASM_TABLE
 from tfjslab.backends.webgpu import lowering as _gpu  # noqa: F401 - fills the table
@@ -32,7 +33,8 @@ from tfjslab.passes.base import TARGETS
 from tfjslab.passes.registry import PASSES
 from tfjslab.vis import metrics, registry, visor
 
-_HELP_COLUMNS = "100"
+_HELP_COLUMNS = "90"
+_ROOM = 3  # parts of a module's name that make a heading: tfjslab.vis.charts
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -61,10 +63,10 @@ def code(words: Iterable[str]) -> str:
 
 
 def documented(objects: Iterable[Any]) -> str:
-    """What the docstrings of functions and classes say, below a heading for each module."""
+    """What the docstrings of functions and classes say, below a heading for each room."""
     rooms: dict[str, list[str]] = {}
     for o in objects:
-        rooms.setdefault(o.__module__, []).append(f"::: {o.__module__}.{o.__qualname__}")
+        rooms.setdefault(".".join(o.__module__.split(".")[:_ROOM]), []).append(f"::: {o.__module__}.{o.__qualname__}")
     return "\n\n".join(
         "\n\n".join((f"## {module.removeprefix('tfjslab.')}", _summary(importlib.import_module(module)), *names))
         for module, names in sorted(rooms.items())
@@ -106,7 +108,8 @@ def _members(module: Any) -> list[Any]:
 def vis() -> str:
     """All charts, by their registry, and what collects them."""
     rows = [(f"`tf.vis.{c.name}`", c.doc, c.takes) for c in registry.CHARTS]
-    of_metrics = [o for _, o in inspect.getmembers(metrics, inspect.isfunction) if o.__module__ == metrics.__name__]
+    of_metrics = [o for o in vars(metrics).values() if inspect.isfunction(o) and o.__module__ == metrics.__name__
+                  and not o.__name__.startswith("_")]
     functions = [*(c.function for c in registry.CHARTS), *of_metrics, tf.vis.Surface, tf.vis.Visor, visor]
     return (f"# Charts\n\n{_summary(tf.vis)}\n\n{table(('chart', 'what it shows', 'data'), rows)}\n\n"
             f"{documented(functions)}")
@@ -135,13 +138,14 @@ def backends() -> str:
     """Backends, flags and formats."""
     told = ("The highest priority that can run is chosen where nobody names a backend. Priority 0 is never chosen by "
             "itself. `tfjslab backends` tells which of them this machine has.")
-    rows = [(f"`{b.name}`", b.doc, b.stands_for, str(b.priority)) for b in tf.backends()]
+    rows = [(f"`{b.name}`", b.doc, b.stands_for, str(b.priority)) for b in backend_registry.backends()]
     flags = [(f"`{f.name}`", f.doc) for f in tf.env()._flags.values()]  # noqa: SLF001 - their texts, not their values
     formats = [(f"`{f.name}`", f.doc, "yes" if f.write else "no") for f in FORMATS]
     return "\n\n".join((
         "# Backends and flags", told, table(("backend", "what runs", "stands for", "priority"), rows),
         "## Flags", "`tf.env().get(NAME)` and `tf.env().set(NAME, True)`.", table(("flag", "what it decides"), flags),
-        "## Model formats", table(("format", "what it is", "can be written"), formats),
+        "## Model formats", "A format that is recognised and cannot be read says so when a model is opened.",
+        table(("format", "what it is", "can be written"), formats),
     ))
 
 
