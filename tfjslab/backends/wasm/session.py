@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tfjslab.backends.base import Buffer, Plan
+from tfjslab.backends.kernel_texts import KernelText
 from tfjslab.backends.wasm.builder import Constant
+from tfjslab.backends.wasm.kernel_texts import kernel_texts
 from tfjslab.backends.wasm.plan import WasmPlan
 from tfjslab.backends.wasm.run.heap import Heap
 from tfjslab.backends.wasm.run.workers import Workers
@@ -53,6 +55,10 @@ class WasmSession:
             plan = WasmPlan(self, program, outputs)
             self.plans.add(plan)
             return plan
+
+    def kernel_texts(self, program: Specialized, outputs: Sequence[str], node: str) -> tuple[KernelText, ...]:
+        """See ``HasKernelTexts``."""
+        return kernel_texts(self.backend.lanes, program, outputs, node)
 
     def workers(self) -> Workers:
         """The threads beside the caller's, started when first wanted."""

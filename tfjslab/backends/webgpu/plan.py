@@ -241,6 +241,11 @@ class GpuPlan:
             stamps.on_host(index, (time.perf_counter() - before) * 1e3)
         return self._device.encoder()
 
+    @property
+    def records(self) -> Sequence[Record]:
+        """What the plan runs, in order."""
+        return self._records
+
     def dispose(self) -> None:
         """Free the plan's buffers and its hold on weights."""
         with self._lock:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tfjslab.backends.base import Buffer, Plan
+from tfjslab.backends.kernel_texts import KernelText
 from tfjslab.backends.webgpu.builder import Constant
+from tfjslab.backends.webgpu.kernel_texts import kernel_texts
 from tfjslab.backends.webgpu.plan import GpuPlan
 from tfjslab.backends.webgpu.run.device import Device
 from tfjslab.backends.webgpu.storage import Storage
@@ -54,6 +56,14 @@ class GpuSession:
             plan = GpuPlan(self, program, outputs)
             self.plans.add(plan)
             return plan
+
+    def kernel_texts(self, program: Specialized, outputs: Sequence[str], node: str) -> tuple[KernelText, ...]:
+        """See ``HasKernelTexts``."""
+        plan = GpuPlan(self, program, outputs)
+        try:
+            return kernel_texts(plan, node, halves=self.storage.halves)
+        finally:
+            plan.dispose()
 
     def forget(self, plan: GpuPlan) -> None:
         """A plan of this session was disposed."""
