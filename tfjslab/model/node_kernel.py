@@ -9,9 +9,9 @@ from typing import Any
 from tfjslab.backends.base import CommandInfo
 from tfjslab.backends.kernel_texts import HasKernelTexts, KernelText
 from tfjslab.base.errors import UsageError, did_you_mean
-from tfjslab.model.executor import Program
+from tfjslab.model.frame import GraphProgram
 from tfjslab.model.model import Model
-from tfjslab.model.schedule import Group, Single
+from tfjslab.model.schedule import NodeStep, PlanStep
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,16 @@ def node_kernel(model: Model, x: Any, node: str) -> NodeKernel:
     raise UsageError(f"node '{node}' has no kernel on '{name}': {_why_not(program, executor.fallback, node)}")
 
 
-def _commands(program: Program) -> Iterator[tuple[Group, CommandInfo]]:
+def _commands(program: GraphProgram) -> Iterator[tuple[PlanStep, CommandInfo]]:
     """The commands of all plans, each with the step that its plan is of."""
     for step, plan in zip(program.schedule.steps, program.plans, strict=True):
-        if isinstance(step, Group) and plan is not None:
+        if isinstance(step, PlanStep) and plan is not None:
             yield from ((step, command) for command in plan.info.commands)
 
 
-def _why_not(program: Program, host_reason: str, node: str) -> str:
+def _why_not(program: GraphProgram, host_reason: str, node: str) -> str:
     """Why a node of the graph is in no plan."""
-    alone = [s.node for s in program.schedule.steps if isinstance(s, Single) and s.node.name == node]
+    alone = [s.node for s in program.schedule.steps if isinstance(s, NodeStep) and s.node.name == node]
     if alone and alone[0].definition.control:
         return f"{alone[0].op} decides what runs"
     if alone:
