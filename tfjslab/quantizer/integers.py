@@ -28,7 +28,7 @@ _PRODUCT = "dense"  # the form of which there is a dynamic one
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class Int8Job:
     """What stays the same however many nodes are left out: ``graph`` is fused, ``tested`` what errors are seen on."""
 
     model: Model
@@ -40,7 +40,7 @@ class Job:
     told: str
 
 
-def in_integers(job: Job, left_out: Mapping[str, str]) -> Quantized:
+def in_integers(job: Int8Job, left_out: Mapping[str, str]) -> Quantized:
     """The model with all nodes in integers that can be, but those that are left out."""
     model, kind, graph = job.model, job.kind, job.graph
     specs = specialize(graph, _feed_specs(graph, job.batches[0])).specs

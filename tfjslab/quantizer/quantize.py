@@ -16,7 +16,7 @@ from tfjslab.model.model import Model
 from tfjslab.quantization.calibrate import calibration_batches, check_method
 from tfjslab.quantization.split import split_activations
 from tfjslab.quantizer.damage import Batches
-from tfjslab.quantizer.integers import Job, in_integers
+from tfjslab.quantizer.integers import Int8Job, in_integers
 from tfjslab.quantizer.kinds import DYNAMIC, INT8, KINDS
 from tfjslab.quantizer.left_out import damaged, fused
 from tfjslab.quantizer.result import Quantized
@@ -57,7 +57,7 @@ def quantize(
     graph, left_out = fused(model.graph, exclude)
     if kind == INT8:
         graph = split_activations(graph)
-    job = Job(model, kind, method, graph, batches, tested, told)
+    job = Int8Job(model, kind, method, graph, batches, tested, told)
     reasons = dict.fromkeys(left_out, "excluded by the caller")
     made = in_integers(job, reasons)
     while lost := {} if min_db is None else damaged(made.report.nodes, graph, min_db):
