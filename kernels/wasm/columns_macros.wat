@@ -1,4 +1,4 @@
-{# For products whose vectors run over outputs (columns.wat): pixels multiplied out, tiles turned round. SIMD only. #}
+{# For products whose vectors run over outputs (columns.wat): pixels splat, tiles transposed. SIMD only. #}
 {% import "macros.wat" as m with context %}
 
 {% macro lanes(indices) %}

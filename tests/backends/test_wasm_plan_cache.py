@@ -259,14 +259,14 @@ def test_without_its_module_an_entry_is_of_no_use(monkeypatch):
 
 
 def test_an_entry_with_another_tile_than_would_be_chosen_today_is_not_used(monkeypatch):
-    monkeypatch.setattr(tuning.Tuner, "_measure", lambda _, tiles, __: tiles[0])
+    monkeypatch.setattr(tuning.WasmTuner, "_measure", lambda _, tiles, __: tiles[0])
     env().set("WASM_CALIBRATE", value=True)
     backend = create("simd", 1)
     assert [_was_kept(_compile(backend)) for _ in range(2)] == [False, True]
     for path in (module_cache.cache_folder().parent / "wasm-tiles").iterdir():
         path.unlink()
     tuning.tuner.cache_clear()
-    monkeypatch.setattr(tuning.Tuner, "_measure", lambda _, tiles, __: tiles[-1])
+    monkeypatch.setattr(tuning.WasmTuner, "_measure", lambda _, tiles, __: tiles[-1])
     assert [_was_kept(_compile(backend)) for _ in range(2)] == [False, True]
     backend.dispose()
 

@@ -148,7 +148,7 @@ def test_choices_are_kept_on_disk_and_used_again(tmp_path, monkeypatch):
     (path,) = (tmp_path / "wasm-tiles").iterdir()
     assert list(json.loads(path.read_text())) == list(first)
     tuning.tuner.cache_clear()
-    monkeypatch.setattr(tuning.Tuner, "_measure", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(tuning.WasmTuner, "_measure", lambda *_: pytest.fail("measured again"))
     assert _run("Conv2D", (1, 1, 6, 12))[1] == first
 
 

@@ -15,6 +15,7 @@ from tfjslab.ops.registry import Spec
 from tfjslab.passes.fusion import Group, Rules
 
 B = TypeVar("B")
+CHAIN = ""  # stands for the core op of groups that have none
 Specs = Mapping[str, Spec]
 # Why there is no kernel for this node, or "" when there is one.
 Refuses = Callable[[Node, Specs], str]
@@ -41,7 +42,7 @@ class KernelTable(Generic[B]):
     def lowering(
         self, *ops: str, refuses: Refuses, takes_epilogue: bool = False, takes_padding: bool = False,
     ) -> Callable[[Lower[B]], Lower[B]]:
-        """Register a lowering for core ops."""
+        """Register a lowering for core ops, or for ``CHAIN``."""
 
         def decorate(lower: Lower[B]) -> Lower[B]:
             self.rows.update(dict.fromkeys(ops, Lowering(lower, refuses, takes_epilogue, takes_padding)))

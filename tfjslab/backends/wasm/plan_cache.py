@@ -21,14 +21,14 @@ import numpy as np
 
 from tfjslab.backends.base import BufferLife, CommandInfo
 from tfjslab.backends.registry import env
-from tfjslab.backends.wasm.builder import Constant, HostStep, Place
-from tfjslab.backends.wasm.executable import Lowered
+from tfjslab.backends.wasm.builder import WasmConstant, WasmHostStep, WasmPlace
+from tfjslab.backends.wasm.executable import Executable
 from tfjslab.backends.wasm.run.engine import ENGINE_NAME
 from tfjslab.backends.wasm.run.module_cache import read_entry, write_entry
 from tfjslab.backends.wasm.text.packing import PACKERS, Packing
 from tfjslab.backends.wasm.text.program import Segment
 from tfjslab.backends.wasm.text.templates import sources_digest
-from tfjslab.backends.wasm.tuning import Tile, tuner
+from tfjslab.backends.wasm.tuning import WasmTile, tuner
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
 from tfjslab.base.version import __version__
@@ -90,14 +90,14 @@ def _attribute(value: Any) -> Any:
     return (value.dtype.str, value.shape, value.tolist()) if isinstance(value, np.ndarray) else value
 
 
-def load(key: str, backend: WasmBackend, program: Specialized) -> Lowered | None:
+def load(key: str, backend: WasmBackend, program: Specialized) -> Executable | None:
     """The entry for ``key``; None when there is none, it is damaged, or another tile would be chosen today."""
     data = read_entry(f"plan-{key}")
     if data is None:
         return None
     try:
         found = json.loads(data)
-        tiles = {kind: Tile(**t) for kind, t in found["tiles"].items()}
+        tiles = {kind: WasmTile(**t) for kind, t in found["tiles"].items()}
         if not tuner(backend.lanes).agrees(tiles):
             return None
         return _decode(found, tiles, program)
@@ -105,7 +105,7 @@ def load(key: str, backend: WasmBackend, program: Specialized) -> Lowered | None
         return None
 
 
-def save(key: str, lowered: Lowered) -> None:
+def save(key: str, lowered: Executable) -> None:
     """Keep what was lowered, if it can be told as data."""
     constants = {slot: _encode_constant(c) for slot, c in lowered.constants.items()}
     if not lowered.keeps or None in constants.values():
@@ -123,22 +123,22 @@ def save(key: str, lowered: Lowered) -> None:
     write_entry(f"plan-{key}", json.dumps(entry).encode())
 
 
-def _decode(found: Mapping[str, Any], tiles: Mapping[str, Tile], program: Specialized) -> Lowered:
+def _decode(found: Mapping[str, Any], tiles: Mapping[str, WasmTile], program: Specialized) -> Executable:
     nodes = {n.name: n for n in program.graph.nodes}
 
-    def place(p: list[Any] | None, value: str) -> tuple[Place, Spec] | None:
-        return None if p is None else (Place(p[0], p[1]), program.specs[value])
+    def place(p: list[Any] | None, value: str) -> tuple[WasmPlace, Spec] | None:
+        return None if p is None else (WasmPlace(p[0], p[1]), program.specs[value])
 
-    def host(h: Mapping[str, Any] | None) -> HostStep | None:
+    def host(h: Mapping[str, Any] | None) -> WasmHostStep | None:
         if h is None:
             return None
         node = nodes[h["node"]]
         ins = tuple(place(p, v) for p, v in zip(h["inputs"], node.inputs, strict=True))
         outs = tuple(place(p, v) for p, v in zip(h["outputs"], node.outputs, strict=True))
-        return HostStep(node, ins, tuple(o for o in outs if o))
+        return WasmHostStep(node, ins, tuple(o for o in outs if o))
 
     commands = found["commands"]
-    return Lowered(
+    return Executable(
         found["module_key"], tuple(found["slots"]),
         tuple(Segment(s["export"], (s["first"], s["last"]), host(s["host"])) for s in found["segments"]),
         found["num_records"], found["threads"], found["scratch_bytes"], found["offsets"], found["peak_bytes"],
@@ -154,13 +154,13 @@ def _no_text() -> str:
 def _encode_segment(s: Segment) -> dict[str, Any]:
     host = None if s.host is None else {
         "node": s.host.node.name,
-        "inputs": [None if i is None else astuple(i[0]) for i in s.host.inputs],
+        "inputs": [astuple(i[0]) if isinstance(i, tuple) else None for i in s.host.inputs],
         "outputs": [astuple(place) for place, _ in s.host.outputs],
     }
     return {"export": s.export, "first": s.records[0], "last": s.records[1], "host": host}
 
 
-def _encode_constant(c: Constant) -> dict[str, Any] | None:
+def _encode_constant(c: WasmConstant) -> dict[str, Any] | None:
     """The recipe, or the bytes of small ones, which the key decides; None when it is neither."""
     if c.recipe is not None:
         value, how, packing = c.recipe
@@ -172,17 +172,17 @@ def _encode_constant(c: Constant) -> dict[str, Any] | None:
     return {"data": data, "dtype": block.dtype.str, "shape": block.shape}
 
 
-def _decode_constant(c: Mapping[str, Any], program: Specialized) -> Constant:
+def _decode_constant(c: Mapping[str, Any], program: Specialized) -> WasmConstant:
     if "data" in c:
         raw = base64.b64decode(c["data"], validate=True)
         block = np.frombuffer(raw, np.dtype(c["dtype"])).reshape(c["shape"])
-        return Constant(("inline", c["dtype"], tuple(c["shape"]), raw), lambda: block, None)
+        return WasmConstant(("inline", c["dtype"], tuple(c["shape"]), raw), lambda: block, None)
     array, how = program.graph.constants[c["value"]], _tuples(c["how"])
     packing = Packing(c["packer"], _tuples(c["params"]))
     if packing.packer not in PACKERS:
         raise KeyError(packing.packer)
     make = _maker(packing, array)
-    return Constant(((c["value"], how), id(array)), make, array, (c["value"], how, packing))
+    return WasmConstant(((c["value"], how), id(array)), make, array, (c["value"], how, packing))
 
 
 def _maker(packing: Packing, array: Array) -> Callable[[], Any]:

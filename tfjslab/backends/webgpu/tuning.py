@@ -1,9 +1,9 @@
 """Which form and tile of a kernel is fastest on an adapter: measured once for each class, kept on disk, reported.
 
 A tile that suits one GPU halves another's speed, and on a software adapter workgroup memory costs more than it saves.
-So candidates run on a layer's real size, in turns, by the device's time stamps where it has them, and the smallest of
-several times wins. Losers' pipelines are dropped. ``env().set("WEBGPU_CALIBRATE", False)`` turns measuring off; then,
-and for layers too small to be worth it, the first candidate is taken, which suits the adapter's kind.
+So candidates run on a layer's real size, interleaved, by the device's time stamps where it has them, and the smallest
+of several times wins. Losers' pipelines are dropped. ``env().set("WEBGPU_CALIBRATE", False)`` turns measuring off;
+then, and for layers too small to be worth it, the first candidate is taken, which suits the adapter's kind.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 from tfjslab.backends.registry import env
 from tfjslab.backends.webgpu.run.device import Device
 from tfjslab.backends.webgpu.run.recording import Dispatch, Stamps
-from tfjslab.backends.webgpu.text.templates import Kernel, render, sources_digest
+from tfjslab.backends.webgpu.text.templates import GpuKernel, render, sources_digest
 from tfjslab.base.dtypes import Array
 from tfjslab.base.machine import cpu_identity
 from tfjslab.base.user_cache import cache_root, write_atomically
@@ -33,14 +33,14 @@ _LEAST_WORK = 1 << 17  # products of vectors: below a millisecond nothing is gai
 _SMALL = 0.01  # keeps sums finite and away from denormals
 
 T = TypeVar("T")
-Choose = Callable[[str, Sequence[T], Callable[[T], "Trial"], int], T]
+Choose = Callable[[str, Sequence[T], Callable[[T], "GpuTrial"], int], T]
 
 
 @dataclass(frozen=True)
-class Trial:
+class GpuTrial:
     """A kernel to be measured: the vectors of four floats that each binding needs, its sizes, and its workgroups."""
 
-    kernel: Kernel
+    kernel: GpuKernel
     lengths: tuple[int, ...]
     sizes: tuple[int, ...]
     groups: tuple[int, int, int]
@@ -51,14 +51,14 @@ def volume(*extents: int) -> str:
     return "x".join(str(1 << max(0, n - 1).bit_length()) for n in extents)
 
 
-class Tuner:
+class GpuTuner:
     """Choices for one adapter, from disk and by measuring on its device. Safe to use from several threads."""
 
     def __init__(self, device: Device) -> None:
         self._device = device
         self._choices = _choices(_path(device))
 
-    def choose(self, kind: str, candidates: Sequence[T], trial: Callable[[T], Trial], work: int) -> T:
+    def choose(self, kind: str, candidates: Sequence[T], trial: Callable[[T], GpuTrial], work: int) -> T:
         """The candidate for kernels of a class; ``work`` is in products of vectors."""
         if len(candidates) == 1 or work < _LEAST_WORK or not env().get("WEBGPU_CALIBRATE"):
             return candidates[0]
@@ -66,7 +66,7 @@ class Tuner:
         found = self._choices.find(kind, lambda: str(candidates[self._fastest([trial(c) for c in candidates])]))
         return named.get(found, candidates[0])  # the class may hold sizes that this candidate does not fit
 
-    def _fastest(self, trials: Sequence[Trial]) -> int:
+    def _fastest(self, trials: Sequence[GpuTrial]) -> int:
         """The index of the fastest: all run in turn, several rounds, each alone in a submission."""
         with contextlib.ExitStack() as stack:
             dispatches = [self._prepare(t, stack) for t in trials]
@@ -74,7 +74,7 @@ class Tuner:
             rounds = [[self._time(s, d) for s, d in zip(stamps, dispatches, strict=True)] for _ in range(_ROUNDS)]
         return int(np.argmin(np.min(rounds, axis=0)))
 
-    def _prepare(self, t: Trial, stack: contextlib.ExitStack) -> Dispatch:
+    def _prepare(self, t: GpuTrial, stack: contextlib.ExitStack) -> Dispatch:
         """A dispatch on buffers of its own, which are given back with ``stack``; so is its pipeline."""
         device, text = self._device, render(t.kernel)
         buffers = []

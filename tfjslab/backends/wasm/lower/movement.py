@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tfjslab.backends.kernels.strides import row_strides
 from tfjslab.backends.kernels.table import Specs
-from tfjslab.backends.wasm.builder import Builder, Place
+from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.byte_moves import concat_bytes, pad_bytes
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import Layout, pitch, plane_floats
@@ -31,7 +31,7 @@ def _refuses_but_bytes(node: Node, specs: Specs) -> str:
 
 
 @lowering("Reshape", "Identity", "ExpandDims", "Squeeze", refuses=_refuses_but_bytes)
-def lower_alias(b: Builder, group: Group) -> None:
+def lower_alias(b: WasmBuilder, group: Group) -> None:
     """The same bytes under another shape. Planes stay planes when the shape stays."""
     source = group.core_node.inputs[0]
     if b.shape(source) == b.shape(group.output) and b.has_planes(source) and group.output not in b.outputs:
@@ -41,7 +41,7 @@ def lower_alias(b: Builder, group: Group) -> None:
 
 
 @lowering("Transpose", refuses=refuses_words)
-def lower_transpose(b: Builder, group: Group) -> None:
+def lower_transpose(b: WasmBuilder, group: Group) -> None:
     """A copy that reads along the permuted axes."""
     core = group.core_node
     x, perm = core.inputs[0], core.attrs["perm"]
@@ -52,7 +52,7 @@ def lower_transpose(b: Builder, group: Group) -> None:
 
 
 @lowering("Slice", refuses=refuses_words)
-def lower_slice(b: Builder, group: Group) -> None:
+def lower_slice(b: WasmBuilder, group: Group) -> None:
     """A copy of a box."""
     core = group.core_node
     x, out = core.inputs[0], b.shape(group.output)
@@ -62,7 +62,7 @@ def lower_slice(b: Builder, group: Group) -> None:
 
 
 @lowering("Concat", refuses=_refuses_but_bytes)
-def lower_concat(b: Builder, group: Group) -> None:
+def lower_concat(b: WasmBuilder, group: Group) -> None:
     """Each input goes to its place; along channels of planes that is whole planes."""
     core = group.core_node
     out = b.shape(group.output)
@@ -98,7 +98,7 @@ def _refuses_pad(node: Node, specs: Specs) -> str:
     return refuses_words(node, specs)
 
 
-def reserve_channels(b: Builder, nodes: Sequence[Node]) -> None:
+def reserve_channels(b: WasmBuilder, nodes: Sequence[Node]) -> None:
     """Where a value's only padding adds channels behind its own, make room for them, so that nothing need be copied.
 
     Residual blocks whose number of channels grows do that.
@@ -117,7 +117,7 @@ def _adds_channels(pad: Node, shape: Shape) -> bool:
 
 
 @lowering("PadV2", refuses=_refuses_pad)
-def lower_pad(b: Builder, group: Group) -> None:
+def lower_pad(b: WasmBuilder, group: Group) -> None:
     """Fill, then copy the inside, on rows or planes; or only fill, where room was made behind the inside."""
     core = group.core_node
     x, value = core.inputs[0], core.attrs["constant_value"]
@@ -149,7 +149,8 @@ def _plane_strides(shape: Shape) -> tuple[int, ...]:
 
 
 def _copy_inside(
-    b: Builder, places: tuple[Place, Place], dims: Shape, source: tuple[int, ...], out: tuple[int, ...], before: Shape,
+    b: WasmBuilder, places: tuple[WasmPlace, WasmPlace], dims: Shape, source: tuple[int, ...], out: tuple[int, ...],
+    before: Shape,
 ) -> None:
     start = sum(p * s for p, s in zip(before, out, strict=True))
     b.copy(places[0], places[1] + 4 * start, dims, source, out)

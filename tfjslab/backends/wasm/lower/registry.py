@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tfjslab.backends.kernels.table import KernelTable, Lower, Refuses, Specs, empty
-from tfjslab.backends.wasm.builder import Builder
+from tfjslab.backends.wasm.builder import WasmBuilder
 from tfjslab.graph.ir import Node
 
-TABLE: KernelTable[Builder] = KernelTable("WebAssembly")
+TABLE: KernelTable[WasmBuilder] = KernelTable(WasmBuilder.kind)
 
 
 def float_only(node: Node, specs: Specs) -> str:
@@ -23,6 +23,6 @@ def filled_floats_only(node: Node, specs: Specs) -> str:
 
 def lowering(
     *ops: str, refuses: Refuses = float_only, takes_epilogue: bool = False, takes_padding: bool = False,
-) -> Callable[[Lower[Builder]], Lower[Builder]]:
+) -> Callable[[Lower[WasmBuilder]], Lower[WasmBuilder]]:
     """Register a lowering for core ops; float32 only unless ``refuses`` says otherwise."""
     return TABLE.lowering(*ops, refuses=refuses, takes_epilogue=takes_epilogue, takes_padding=takes_padding)

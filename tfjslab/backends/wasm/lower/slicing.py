@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfjslab.backends.kernels.strides import row_strides
 from tfjslab.backends.kernels.table import Specs
-from tfjslab.backends.wasm.builder import Builder
+from tfjslab.backends.wasm.builder import WasmBuilder
 from tfjslab.backends.wasm.lower.movement import refuses_words
 from tfjslab.backends.wasm.lower.registry import lowering
 from tfjslab.base.shapes import Shape, normalize_axes, normalize_axis, size_of
@@ -14,7 +14,7 @@ from tfjslab.passes.fusion import Group
 
 
 @lowering("StridedSlice", refuses=refuses_words)
-def lower_strided_slice(b: Builder, group: Group) -> None:
+def lower_strided_slice(b: WasmBuilder, group: Group) -> None:
     """Steps become strides; axes that vanish or appear have length 1 and change nothing."""
     core = group.core_node
     x = core.inputs[0]
@@ -26,7 +26,7 @@ def lower_strided_slice(b: Builder, group: Group) -> None:
 
 
 @lowering("Pack", refuses=refuses_words)
-def lower_pack(b: Builder, group: Group) -> None:
+def lower_pack(b: WasmBuilder, group: Group) -> None:
     """Each input to its place along the new axis."""
     core = group.core_node
     out = b.shape(group.output)
@@ -38,7 +38,7 @@ def lower_pack(b: Builder, group: Group) -> None:
 
 
 @lowering("Unpack", "SplitV", refuses=refuses_words)
-def lower_split(b: Builder, group: Group) -> None:
+def lower_split(b: WasmBuilder, group: Group) -> None:
     """Each output from its place along the axis."""
     core = group.core_node
     x = core.inputs[0]
@@ -53,7 +53,7 @@ def lower_split(b: Builder, group: Group) -> None:
 
 
 @lowering("BroadcastTo", refuses=refuses_words)
-def lower_broadcast(b: Builder, group: Group) -> None:
+def lower_broadcast(b: WasmBuilder, group: Group) -> None:
     """Axes that are repeated are read with stride 0."""
     x, out = group.core_node.inputs[0], b.shape(group.output)
     shape = (1,) * (len(out) - len(b.shape(x))) + b.shape(x)
@@ -62,7 +62,7 @@ def lower_broadcast(b: Builder, group: Group) -> None:
 
 
 @lowering("Tile", refuses=refuses_words)
-def lower_tile(b: Builder, group: Group) -> None:
+def lower_tile(b: WasmBuilder, group: Group) -> None:
     """Every axis as a pair: the repeats, read with stride 0, and the axis itself."""
     core = group.core_node
     x = core.inputs[0]
@@ -73,7 +73,7 @@ def lower_tile(b: Builder, group: Group) -> None:
 
 
 @lowering("Reverse", refuses=refuses_words)
-def lower_reverse(b: Builder, group: Group) -> None:
+def lower_reverse(b: WasmBuilder, group: Group) -> None:
     """Reversed axes are read from their end with a negative stride."""
     core = group.core_node
     x = core.inputs[0]
@@ -94,7 +94,7 @@ def _refuses_blocks(node: Node, specs: Specs) -> str:
 
 
 @lowering("DepthToSpace", refuses=_refuses_blocks)
-def lower_depth_to_space(b: Builder, group: Group) -> None:
+def lower_depth_to_space(b: WasmBuilder, group: Group) -> None:
     """[n, h, w, by, bx, c] is read as [n, h, by, w, bx, c]."""
     core = group.core_node
     n, h, w, c = b.shape(core.inputs[0])
@@ -103,7 +103,7 @@ def lower_depth_to_space(b: Builder, group: Group) -> None:
 
 
 @lowering("SpaceToDepth", refuses=_refuses_blocks)
-def lower_space_to_depth(b: Builder, group: Group) -> None:
+def lower_space_to_depth(b: WasmBuilder, group: Group) -> None:
     """[n, h, by, w, bx, c] is read as [n, h, w, by, bx, c]."""
     core = group.core_node
     n, h, w, c = b.shape(core.inputs[0])
@@ -111,7 +111,7 @@ def lower_space_to_depth(b: Builder, group: Group) -> None:
     _regroup(b, group, (n, h // block, block, w // block, block, c), (0, 1, 3, 2, 4, 5))
 
 
-def _regroup(b: Builder, group: Group, shape: Shape, order: Shape) -> None:
+def _regroup(b: WasmBuilder, group: Group, shape: Shape, order: Shape) -> None:
     strides = row_strides(shape)
     dims = tuple(shape[i] for i in order)
     b.copy(

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfjslab.backends.kernels.strides import row_strides
 from tfjslab.backends.kernels.table import Specs
-from tfjslab.backends.webgpu.builder import Builder, Place
+from tfjslab.backends.webgpu.builder import GpuBuilder, GpuPlace
 from tfjslab.backends.webgpu.lower.registry import lowering, only
 from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
@@ -38,7 +38,7 @@ class Copy:
     fill: int | None = 0
 
 
-def copy(b: Builder, source: Place, target: Place, c: Copy) -> None:
+def copy(b: GpuBuilder, source: GpuPlace, target: GpuPlace, c: Copy) -> None:
     """Add the copy: an invocation for each element that is written, four at once where whole vectors move."""
     c = _merged(c)
     before = c.before
@@ -54,8 +54,8 @@ def copy(b: Builder, source: Place, target: Place, c: Copy) -> None:
     sizes["start"] = sum(p * s for p, s in zip(starts, steps, strict=True)) if inside else 0
     for i in range(len(walk)):
         sizes |= {f"d{i}": walk[i], f"n{i}": dims[i], f"p{i}": starts[i], f"r{i}": reads[i], f"o{i}": steps[i]}
-    # Halves are moved as the floats that they stand for, everything else as the words that it is.
-    floats = b.storage.halves and target.dtype == "float32"
+    # Float16 are moved as the floats that they stand for, everything else as the words that it is.
+    floats = b.storage.float16 and target.dtype == "float32"
     element = "f32" if floats else "u32"
     word = f"vec4<{element}>" if lanes > 1 else element
     k = kernel(
@@ -91,13 +91,13 @@ def _anything(_node: Node, _specs: Specs) -> str:
 
 
 @lowering("Reshape", "Identity", "ExpandDims", "Squeeze", "StopGradient", refuses=_anything)
-def lower_alias(b: Builder, group: Group) -> None:
+def lower_alias(b: GpuBuilder, group: Group) -> None:
     """The same bytes under another shape."""
     b.alias(group.output, group.core_node.inputs[0])
 
 
 @lowering("Transpose", refuses=_words)
-def lower_transpose(b: Builder, group: Group) -> None:
+def lower_transpose(b: GpuBuilder, group: Group) -> None:
     """A copy that reads along the permuted axes."""
     core = group.core_node
     x, perm = core.inputs[0], core.attrs["perm"]
@@ -107,7 +107,7 @@ def lower_transpose(b: Builder, group: Group) -> None:
     copy(b, b.place(x), b.new(group.output), Copy(out, tuple(strides[p] for p in perm), out))
 
 
-def _cut(b: Builder, x: str, output: str, begin: Shape, step: Shape, length: Shape) -> None:
+def _cut(b: GpuBuilder, x: str, output: str, begin: Shape, step: Shape, length: Shape) -> None:
     strides = row_strides(b.shape(x))
     first = sum(i * s for i, s in zip(begin, strides, strict=True))
     steps = tuple(n * s for n, s in zip(step, strides, strict=True))
@@ -115,7 +115,7 @@ def _cut(b: Builder, x: str, output: str, begin: Shape, step: Shape, length: Sha
 
 
 @lowering("Slice", "StridedSlice", refuses=_words)
-def lower_slice(b: Builder, group: Group) -> None:
+def lower_slice(b: GpuBuilder, group: Group) -> None:
     """A copy of a box, with steps that may be negative."""
     core = group.core_node
     x = core.inputs[0]
@@ -124,7 +124,7 @@ def lower_slice(b: Builder, group: Group) -> None:
 
 
 @lowering("Reverse", refuses=_words)
-def lower_reverse(b: Builder, group: Group) -> None:
+def lower_reverse(b: GpuBuilder, group: Group) -> None:
     """A copy that walks some axes backwards."""
     core = group.core_node
     x = core.inputs[0]
@@ -135,7 +135,7 @@ def lower_reverse(b: Builder, group: Group) -> None:
 
 
 @lowering("SplitV", "Unpack", refuses=_words)
-def lower_split(b: Builder, group: Group) -> None:
+def lower_split(b: GpuBuilder, group: Group) -> None:
     """A box for each output."""
     core = group.core_node
     x = core.inputs[0]
@@ -152,7 +152,7 @@ def lower_split(b: Builder, group: Group) -> None:
         at += part
 
 
-def _rows(b: Builder, value: str) -> Shape:
+def _rows(b: GpuBuilder, value: str) -> Shape:
     """A value's shape in what is moved: bytes four at a time."""
     shape = b.shape(value)
     return (*shape[:-1], shape[-1] // _BYTES) if b.spec(value).dtype == "int8" else shape
@@ -168,7 +168,7 @@ def _refuses_rows(node: Node, specs: Specs) -> str:
 
 
 @lowering("Concat", "Pack", refuses=_refuses_rows)
-def lower_concat(b: Builder, group: Group) -> None:
+def lower_concat(b: GpuBuilder, group: Group) -> None:
     """Each input goes to its place."""
     core = group.core_node
     out = _rows(b, group.output)
@@ -182,7 +182,7 @@ def lower_concat(b: Builder, group: Group) -> None:
 
 
 @lowering("BroadcastTo", refuses=_words)
-def lower_broadcast(b: Builder, group: Group) -> None:
+def lower_broadcast(b: GpuBuilder, group: Group) -> None:
     """A copy that stands still along the axes that are repeated."""
     x, out = group.core_node.inputs[0], b.shape(group.output)
     shape = (1,) * (len(out) - len(b.shape(x))) + b.shape(x)
@@ -200,7 +200,7 @@ def _refuses_pad(node: Node, specs: Specs) -> str:
 
 
 @lowering("PadV2", refuses=_refuses_pad)
-def lower_pad(b: Builder, group: Group) -> None:
+def lower_pad(b: GpuBuilder, group: Group) -> None:
     """A box inside of the output, and the value around it."""
     core = group.core_node
     x, value = core.inputs[0], core.attrs["constant_value"]
