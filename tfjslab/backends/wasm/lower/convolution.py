@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.matmul import lower_rows
 from tfjslab.backends.wasm.lower.operands import WasmEpilogue, epilogue
 from tfjslab.backends.wasm.lower.product import Made, Pointwise, group_size, size_class, splat_round, tiles
-from tfjslab.backends.wasm.lower.registry import filled_floats_only, lowering
+from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.lower.strassen import lower_strassen, takes_strassen
 from tfjslab.backends.wasm.text.layouts import Layout, image_tiles, pitch, plane_geometry, tap_offsets
 from tfjslab.backends.wasm.text.packing import packer
@@ -19,26 +18,11 @@ from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.backends.wasm.tuning import WasmTile, WasmTrial
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import size_of
-from tfjslab.graph.ir import Node
 from tfjslab.ops.window import Window, window
 from tfjslab.passes.fusion import Group
 
 
-def refuses_window(node: Node, specs: Specs) -> str:
-    """Refuse what is not float32 NHWC with data in it."""
-    if node.attrs.get("data_format", "NHWC") != "NHWC":
-        return f"no WebAssembly kernel for data_format {node.attrs['data_format']}"
-    return filled_floats_only(node, specs)
-
-
-def _refuses_conv(node: Node, specs: Specs) -> str:
-    x, w = (specs[v].known_shape for v in node.inputs[:2])
-    if x[3] != w[2]:
-        return f"no WebAssembly kernel for grouped convolution ({x[3]} channels, filter of {w[2]})"
-    return refuses_window(node, specs)
-
-
-@lowering("Conv2D", refuses=_refuses_conv, takes_epilogue=True, takes_padding=True)
+@lowering("Conv2D", refuses=TABLE.convolutions, takes_epilogue=True, takes_padding=True)
 def lower_conv(b: WasmBuilder, group: Group) -> None:
     """Choose between the two forms; each image of a batch is a call of its own."""
     x, w = group.core_node.inputs[:2]

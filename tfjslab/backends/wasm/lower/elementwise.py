@@ -9,7 +9,7 @@ from tfjslab.backends.kernels.strides import broadcast_strides, collapse, row_st
 from tfjslab.backends.kernels.table import CHAIN
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.operands import place_planes, place_rows
-from tfjslab.backends.wasm.lower.registry import lowering
+from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import Layout, pitch
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.shapes import Shape, size_of
@@ -20,7 +20,7 @@ _BLOCK = 1024  # elements a share of a one-dimensional loop is counted in
 _IMAGE_RANK = 4
 
 
-@lowering(CHAIN)
+@lowering(CHAIN, refuses=TABLE.floats)
 def lower_chain(b: WasmBuilder, group: Group) -> None:
     """Add the loop for ``group``, which has no core."""
     expr, operands = prepare(b, group)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
-from tfjslab.backends.wasm.lower.convolution import refuses_window
-from tfjslab.backends.wasm.lower.registry import lowering
+from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import Layout, pitch
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.dtypes import Array
@@ -15,7 +14,7 @@ from tfjslab.ops.image import bilinear_taps, nearest_taps
 from tfjslab.passes.fusion import Group
 
 
-@lowering("ResizeBilinear", "ResizeNearestNeighbor", refuses=refuses_window)
+@lowering("ResizeBilinear", "ResizeNearestNeighbor", refuses=TABLE.images)
 def lower_resize(b: WasmBuilder, group: Group) -> None:
     """Where each new row and column comes from is a table, made while planning."""
     core = group.core_node

@@ -10,7 +10,7 @@ from tfjslab.backends.kernels.table import Specs, empty
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.operands import WasmEpilogue, epilogue
 from tfjslab.backends.wasm.lower.product import Pointwise, size_class
-from tfjslab.backends.wasm.lower.registry import filled_floats_only, lowering
+from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import Layout, pitch
 from tfjslab.backends.wasm.text.packing import Padded, Part, packer
 from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
@@ -30,7 +30,7 @@ def _refuses(node: Node, specs: Specs) -> str:
     batch = size_of(specs[node.outputs[0]].known_shape[:-2])
     if batch > _MAX_BATCH and size_of(specs[node.inputs[1]].known_shape[:-2]) > 1:
         return empty(node, specs) or f"no WebAssembly kernel for a batch of {batch} products"
-    return filled_floats_only(node, specs)
+    return TABLE.filled_floats(node, specs)
 
 
 @lowering("BatchMatMul", refuses=_refuses, takes_epilogue=True)

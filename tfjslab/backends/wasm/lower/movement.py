@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from tfjslab.backends.kernels.reads import READS, reads
 from tfjslab.backends.kernels.strides import row_strides
 from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
@@ -20,14 +21,14 @@ _WORD_DTYPES = ("float32", "int32")
 _BYTES = "int8"
 
 
-def refuses_words(node: Node, specs: Specs) -> str:
+def _refuses_words(node: Node, specs: Specs) -> str:
     """Copies move 4-byte words."""
     return TABLE.only(node, specs, *_WORD_DTYPES)
 
 
 def _refuses_but_bytes(node: Node, specs: Specs) -> str:
-    """As ``refuses_words``, but activations of one byte are moved as well."""
-    return "" if {specs[v].dtype for v in (*node.inputs, *node.outputs)} == {_BYTES} else refuses_words(node, specs)
+    """As ``_refuses_words``, but activations of one byte are moved as well."""
+    return "" if {specs[v].dtype for v in (*node.inputs, *node.outputs)} == {_BYTES} else _refuses_words(node, specs)
 
 
 @lowering("Reshape", "Identity", "ExpandDims", "Squeeze", refuses=_refuses_but_bytes)
@@ -40,25 +41,31 @@ def lower_alias(b: WasmBuilder, group: Group) -> None:
         b.alias(group.output, source)
 
 
-@lowering("Transpose", refuses=refuses_words)
-def lower_transpose(b: WasmBuilder, group: Group) -> None:
-    """A copy that reads along the permuted axes."""
-    core = group.core_node
-    x, perm = core.inputs[0], core.attrs["perm"]
-    shape = b.shape(x)
-    perm = perm if perm is not None else tuple(reversed(range(len(shape))))
-    strides, out = row_strides(shape), b.shape(group.output)
-    b.copy(b.rows(x), b.new(group.output), out, tuple(strides[p] for p in perm), row_strides(out))
+def _refuses_reads(node: Node, specs: Specs) -> str:
+    if node.attrs.get("data_format", "NHWC") != "NHWC":
+        return TABLE.none_for(f"data_format {node.attrs['data_format']}")
+    return _refuses_words(node, specs)
 
 
-@lowering("Slice", refuses=refuses_words)
-def lower_slice(b: WasmBuilder, group: Group) -> None:
-    """A copy of a box."""
+@lowering(*READS, refuses=_refuses_reads)
+def lower_reads(b: WasmBuilder, group: Group) -> None:
+    """A strided copy for each output."""
     core = group.core_node
-    x, out = core.inputs[0], b.shape(group.output)
-    strides = row_strides(b.shape(x))
-    start = sum(i * s for i, s in zip(core.attrs["begin"], strides, strict=True))
-    b.copy(b.rows(x) + 4 * start, b.new(group.output), out, strides, row_strides(out))
+    source, shape = b.rows(core.inputs[0]), b.shape(core.inputs[0])
+    for value, read in reads(core, shape, b.shape(core.outputs[0])):
+        b.copy(source + 4 * read.first, b.new(value), read.dims, read.strides, row_strides(read.dims))
+
+
+@lowering("Pack", refuses=_refuses_words)
+def lower_pack(b: WasmBuilder, group: Group) -> None:
+    """Each input to its place along the new axis."""
+    core = group.core_node
+    out = b.shape(group.output)
+    axis = normalize_axis(core.attrs["axis"], len(out))
+    outer, inner, count = size_of(out[:axis]), size_of(out[axis + 1 :]), len(core.inputs)
+    place = b.new(group.output)
+    for i, v in enumerate(core.inputs):
+        b.copy(b.rows(v), place + 4 * i * inner, (outer, inner), (inner, 1), (count * inner, 1))
 
 
 @lowering("Concat", refuses=_refuses_but_bytes)
@@ -95,7 +102,7 @@ def _refuses_pad(node: Node, specs: Specs) -> str:
         return "no WebAssembly kernel for padding integers with other than 0"
     if math.isnan(value):
         return "no WebAssembly kernel for padding with NaN"
-    return refuses_words(node, specs)
+    return _refuses_words(node, specs)
 
 
 def reserve_channels(b: WasmBuilder, nodes: Sequence[Node]) -> None:

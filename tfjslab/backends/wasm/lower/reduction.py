@@ -6,7 +6,7 @@ import math
 
 from tfjslab.backends.kernels.table import reduced_axes, scattered_axes
 from tfjslab.backends.wasm.builder import WasmBuilder
-from tfjslab.backends.wasm.lower.registry import TABLE, filled_floats_only, lowering
+from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import pitch
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.shapes import size_of
@@ -21,7 +21,7 @@ _FOLDS = {
 _SPATIAL = (1, 2)
 
 
-@lowering(*_FOLDS, refuses=TABLE.unless(scattered_axes, filled_floats_only))
+@lowering(*_FOLDS, refuses=TABLE.unless(scattered_axes, TABLE.filled_floats))
 def lower_reduction(b: WasmBuilder, group: Group) -> None:
     """[outer][n][inner]; over the pixels of channel planes without changing the layout."""
     core = group.core_node

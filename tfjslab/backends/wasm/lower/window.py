@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
-from tfjslab.backends.wasm.lower.convolution import biased_epilogue, refuses_window
+from tfjslab.backends.wasm.lower.convolution import biased_epilogue
 from tfjslab.backends.wasm.lower.operands import WasmEpilogue, epilogue
-from tfjslab.backends.wasm.lower.registry import lowering
+from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import (
     ImageTiles,
     Layout,
@@ -67,7 +67,7 @@ class WindowText:
         return sorted(users.items())
 
 
-@lowering("DepthwiseConv2dNative", refuses=refuses_window, takes_epilogue=True, takes_padding=True)
+@lowering("DepthwiseConv2dNative", refuses=TABLE.images, takes_epilogue=True, takes_padding=True)
 def lower_depthwise(b: WasmBuilder, group: Group) -> None:
     """Each output channel has its own window of weights."""
     shape, weights = depthwise_shape(b, group), depthwise_weights(b, group)
@@ -112,7 +112,7 @@ def pack_depthwise(w: Array) -> Array:
     return w.transpose(2, 3, 0, 1).reshape(c * m, kh * kw)
 
 
-@lowering("MaxPool", refuses=refuses_window, takes_epilogue=True)
+@lowering("MaxPool", refuses=TABLE.images, takes_epilogue=True)
 def lower_max_pool(b: WasmBuilder, group: Group) -> None:
     """Padding never wins."""
     core = group.core_node
@@ -121,7 +121,7 @@ def lower_max_pool(b: WasmBuilder, group: Group) -> None:
     _lower(b, group, core.inputs[0], shape, _POOL_TILE, None, epilogue(b, group, Layout.PLANES))
 
 
-@lowering("AvgPool", refuses=refuses_window)
+@lowering("AvgPool", refuses=TABLE.images)
 def lower_avg_pool(b: WasmBuilder, group: Group) -> None:
     """Sum, then divide by how many taps are inside the image."""
     core = group.core_node

@@ -5,37 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.webgpu.builder import GpuBuilder
 from tfjslab.backends.webgpu.lower.matmul import Panels, Product, constant_panels, lower_product, weight_panels
 from tfjslab.backends.webgpu.lower.operands import NOTHING, GpuEpilogue, epilogue
-from tfjslab.backends.webgpu.lower.registry import float_only, lowering
+from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
 from tfjslab.backends.webgpu.lower.tiles import GpuTile, conv_tiles
 from tfjslab.backends.webgpu.text.templates import Binding, GpuKernel, kernel
 from tfjslab.backends.webgpu.tuning import GpuTrial, volume
 from tfjslab.base.shapes import size_of
-from tfjslab.graph.ir import Node
 from tfjslab.ops.window import Window, window
 from tfjslab.passes.fusion import Group
 
 _UNROLLED = 16  # steps of a loop that are written out: a loop's own work is as large as a step
 
 
-def refuses_window(node: Node, specs: Specs) -> str:
-    """Refuse what is not float32 NHWC with data in it."""
-    if node.attrs.get("data_format", "NHWC") != "NHWC":
-        return f"no GPU kernel for data_format {node.attrs['data_format']}"
-    return float_only(node, specs)
-
-
-def _refuses_conv(node: Node, specs: Specs) -> str:
-    x, w = (specs[v].known_shape for v in node.inputs[:2])
-    if x[3] != w[2]:
-        return f"no GPU kernel for grouped convolution ({x[3]} channels, filter of {w[2]})"
-    return refuses_window(node, specs)
-
-
-@lowering("Conv2D", refuses=_refuses_conv, takes_epilogue=True, takes_padding=True)
+@lowering("Conv2D", refuses=TABLE.convolutions, takes_epilogue=True, takes_padding=True)
 def lower_conv(b: GpuBuilder, group: Group) -> None:
     """Choose between the two forms; images of a batch are pixels like any other."""
     core = group.core_node

@@ -7,7 +7,7 @@ from tfjslab.backends.kernels.strides import broadcast_strides, collapse, row_st
 from tfjslab.backends.kernels.table import CHAIN, Specs
 from tfjslab.backends.webgpu.builder import GpuBuilder
 from tfjslab.backends.webgpu.lower.operands import place_operand
-from tfjslab.backends.webgpu.lower.registry import lowering, only
+from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
 from tfjslab.backends.webgpu.text.emit import Function
 from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.base.shapes import size_of
@@ -22,7 +22,7 @@ _MAX_DIMS = 6
 def _refuses_chain(node: Node, specs: Specs) -> str:
     """Floats and truth values have kernels; wrapping and dividing integers is left to the host."""
     chooses = node.op == "SelectV2" and specs[node.outputs[0]].dtype == "bool"
-    return f"no GPU kernel for {node.op} of truth values" if chooses else only(node, specs, "float32", "bool")
+    return f"no GPU kernel for {node.op} of truth values" if chooses else TABLE.only(node, specs, "float32", "bool")
 
 
 @lowering(CHAIN, refuses=_refuses_chain)
@@ -74,7 +74,7 @@ def _refuses_cast(node: Node, specs: Specs) -> str:
     source, target = specs[node.inputs[0]].dtype, specs[node.outputs[0]].dtype
     if target == "int32" and source != "int32":
         return f"no GPU kernel for Cast from {source} to int32"
-    return only(node, specs, "float32", "int32", "bool")
+    return TABLE.only(node, specs, "float32", "int32", "bool")
 
 
 @lowering("Cast", refuses=_refuses_cast)

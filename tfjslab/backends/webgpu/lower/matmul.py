@@ -11,7 +11,7 @@ from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.webgpu.builder import GpuBuilder, GpuPlace
 from tfjslab.backends.webgpu.lower.movement import Copy, copy
 from tfjslab.backends.webgpu.lower.operands import NOTHING, GpuEpilogue, epilogue
-from tfjslab.backends.webgpu.lower.registry import float_only, lowering
+from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
 from tfjslab.backends.webgpu.lower.tiles import STAGED_VECTORS, GpuTile, product_tiles
 from tfjslab.backends.webgpu.text.templates import MAX_GROUPS, Binding, GpuKernel, kernel
 from tfjslab.backends.webgpu.tuning import GpuTrial, volume
@@ -52,7 +52,7 @@ def _refuses(node: Node, specs: Specs) -> str:
         return "no GPU kernel for products whose batches are broadcast along some axes only"
     if size_of(out[:-2]) > MAX_GROUPS:
         return f"no GPU kernel for a batch of {size_of(out[:-2])} products"
-    return float_only(node, specs)
+    return TABLE.filled_floats(node, specs)
 
 
 @lowering("BatchMatMul", refuses=_refuses, takes_epilogue=True)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfjslab.backends.kernels.reads import reads
 from tfjslab.backends.kernels.strides import row_strides
 from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.webgpu.builder import GpuBuilder, GpuPlace
-from tfjslab.backends.webgpu.lower.registry import lowering, only
+from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
 from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
 from tfjslab.graph.ir import Node
-from tfjslab.ops.slicing import reversed_axes, slice_of, split_sizes, strided_of
 from tfjslab.passes.fusion import Group
 
 _GROUP = 64
@@ -83,7 +83,7 @@ def _in_vectors(shape: Shape, lanes: int) -> Shape:
 
 
 def _words(node: Node, specs: Specs) -> str:
-    return only(node, specs, "float32", "int32", "bool")
+    return TABLE.only(node, specs, "float32", "int32", "bool")
 
 
 def _anything(_node: Node, _specs: Specs) -> str:
@@ -96,60 +96,13 @@ def lower_alias(b: GpuBuilder, group: Group) -> None:
     b.alias(group.output, group.core_node.inputs[0])
 
 
-@lowering("Transpose", refuses=_words)
-def lower_transpose(b: GpuBuilder, group: Group) -> None:
-    """A copy that reads along the permuted axes."""
+@lowering("Transpose", "Slice", "StridedSlice", "Reverse", "SplitV", "Unpack", "BroadcastTo", refuses=_words)
+def lower_reads(b: GpuBuilder, group: Group) -> None:
+    """A copy for each output."""
     core = group.core_node
-    x, perm = core.inputs[0], core.attrs["perm"]
-    shape, out = b.shape(x), b.shape(group.output)
-    perm = perm if perm is not None else tuple(reversed(range(len(shape))))
-    strides = row_strides(shape)
-    copy(b, b.place(x), b.new(group.output), Copy(out, tuple(strides[p] for p in perm), out))
-
-
-def _cut(b: GpuBuilder, x: str, output: str, begin: Shape, step: Shape, length: Shape) -> None:
-    strides = row_strides(b.shape(x))
-    first = sum(i * s for i, s in zip(begin, strides, strict=True))
-    steps = tuple(n * s for n, s in zip(step, strides, strict=True))
-    copy(b, b.place(x), b.new(output), Copy(length, steps, length, first=first))
-
-
-@lowering("Slice", "StridedSlice", refuses=_words)
-def lower_slice(b: GpuBuilder, group: Group) -> None:
-    """A copy of a box, with steps that may be negative."""
-    core = group.core_node
-    x = core.inputs[0]
-    cut = (slice_of if core.op == "Slice" else strided_of)(b.shape(x), core.attrs)
-    _cut(b, x, group.output, cut.begin, cut.step, cut.length)
-
-
-@lowering("Reverse", refuses=_words)
-def lower_reverse(b: GpuBuilder, group: Group) -> None:
-    """A copy that walks some axes backwards."""
-    core = group.core_node
-    x = core.inputs[0]
-    shape = b.shape(x)
-    axes = reversed_axes(shape, core.attrs)
-    begin = tuple(d - 1 if i in axes else 0 for i, d in enumerate(shape))
-    _cut(b, x, group.output, begin, tuple(-1 if i in axes else 1 for i in range(len(shape))), shape)
-
-
-@lowering("SplitV", "Unpack", refuses=_words)
-def lower_split(b: GpuBuilder, group: Group) -> None:
-    """A box for each output."""
-    core = group.core_node
-    x = core.inputs[0]
-    shape = b.shape(x)
-    if core.op == "SplitV":
-        axis, parts = split_sizes(shape, core.attrs)
-    else:
-        axis = normalize_axis(core.attrs["axis"], len(shape))
-        parts = (1,) * shape[axis]
-    at = 0
-    for value, part in zip(core.outputs, parts, strict=True):
-        begin = tuple(at if i == axis else 0 for i in range(len(shape)))
-        _cut(b, x, value, begin, (1,) * len(shape), (*shape[:axis], part, *shape[axis + 1 :]))
-        at += part
+    source, shape = b.place(core.inputs[0]), b.shape(core.inputs[0])
+    for value, read in reads(core, shape, b.shape(core.outputs[0])):
+        copy(b, source, b.new(value), Copy(read.dims, read.strides, read.dims, first=read.first))
 
 
 def _rows(b: GpuBuilder, value: str) -> Shape:
@@ -179,15 +132,6 @@ def lower_concat(b: GpuBuilder, group: Group) -> None:
         before = tuple(at if i == axis else 0 for i in range(len(out)))
         copy(b, b.place(v), place, Copy(shape, row_strides(shape), out, before, fill=None))
         at += shape[axis]
-
-
-@lowering("BroadcastTo", refuses=_words)
-def lower_broadcast(b: GpuBuilder, group: Group) -> None:
-    """A copy that stands still along the axes that are repeated."""
-    x, out = group.core_node.inputs[0], b.shape(group.output)
-    shape = (1,) * (len(out) - len(b.shape(x))) + b.shape(x)
-    strides = tuple(0 if d == 1 else s for d, s in zip(shape, row_strides(shape), strict=True))
-    copy(b, b.place(x), b.new(group.output), Copy(out, strides, out))
 
 
 def _refuses_pad(node: Node, specs: Specs) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tfjslab.backends.webgpu.builder import GpuBuilder, GpuPlace
-from tfjslab.backends.webgpu.lower.convolution import refuses_window, window_sizes
+from tfjslab.backends.webgpu.lower.convolution import window_sizes
 from tfjslab.backends.webgpu.lower.operands import epilogue
-from tfjslab.backends.webgpu.lower.registry import lowering
+from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
 from tfjslab.backends.webgpu.text.templates import Binding, kernel
 from tfjslab.ops.pool import pool_window
 from tfjslab.ops.window import Window, window
@@ -16,7 +16,7 @@ _SOFTWARE_TILES, _SOFTWARE_GROUP = (4, 3, 2, 1), 8
 _HARDWARE_TILES, _HARDWARE_GROUP = (4, 2, 1), 64
 
 
-@lowering("DepthwiseConv2dNative", refuses=refuses_window, takes_epilogue=True, takes_padding=True)
+@lowering("DepthwiseConv2dNative", refuses=TABLE.images, takes_epilogue=True, takes_padding=True)
 def lower_depthwise(b: GpuBuilder, group: Group) -> None:
     """Each output channel has its own window of weights; TensorFlow's layout of them is right as it is."""
     core = group.core_node
@@ -26,7 +26,7 @@ def lower_depthwise(b: GpuBuilder, group: Group) -> None:
     _lower(b, group, win, "madd", b.place(w), multiplier)
 
 
-@lowering("MaxPool", "AvgPool", refuses=refuses_window, takes_epilogue=True)
+@lowering("MaxPool", "AvgPool", refuses=TABLE.images, takes_epilogue=True)
 def lower_pool(b: GpuBuilder, group: Group) -> None:
     """Padding never wins, and is not counted in a mean."""
     core = group.core_node
