@@ -354,7 +354,9 @@ def test_every_source_at_any_depth_is_part_of_the_keys(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "_BACKENDS", tmp_path / "backends")
 
     def keys():
-        return plan_cache._code_digest.__wrapped__(), sources.digest("wasm"), sources.digest("webgpu")
+        sources.sources_digest.cache_clear()
+        plan_cache._code_digest.cache_clear()
+        return plan_cache._code_digest(), sources.sources_digest("wasm"), sources.sources_digest("webgpu")
 
     code, wasm, webgpu = keys()
     for path in sorted((tmp_path / "backends").rglob("*.py")):
@@ -370,3 +372,5 @@ def test_every_source_at_any_depth_is_part_of_the_keys(tmp_path, monkeypatch):
     moved.rename(moved.with_name("lowered"))
     assert keys()[0] != code
     assert keys()[1] != wasm
+    monkeypatch.undo()
+    assert keys() == (code, wasm, webgpu)

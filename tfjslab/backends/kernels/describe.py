@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfjslab.backends.base import BufferLife, CommandInfo
-from tfjslab.backends.host import lives
+from tfjslab.backends.host import Live, command, lives
 from tfjslab.backends.kernels.builder import Builder, Record
 from tfjslab.backends.kernels.memory_plan import Lifetime
-from tfjslab.ops.registry import Spec, bytes_moved
 
 AnyBuilder = Builder[Any, Any, Any]
 
@@ -51,24 +50,13 @@ def _value(b: AnyBuilder, buffer: str) -> str:
 def _describe(
     b: AnyBuilder, r: Record[Any, Any], end: int, buffers: Sequence[Lifetime], begun: tuple[BufferLife, ...],
 ) -> CommandInfo:
-    ins, outs = _specs(b, r)
+    nodes, specs = r.group.nodes, b.specs
     # A record without calls (a reshape that shares bytes) ends before its first step: only what spans it is live.
     live = [x for x in buffers if x.first_use < end and x.last_use >= r.first_step]
-    node = r.group.nodes[-1]
-    return CommandInfo(
-        kernel=r.kernel_name, node=node.name, nodes=tuple(n.name for n in r.group.nodes), layer=node.layer,
-        input_shapes=tuple(s.known_shape for s in ins), output_shapes=tuple(s.known_shape for s in outs),
-        flops=sum(_flops(b, r, i) for i in range(len(r.group.nodes))), bytes_moved=bytes_moved(ins, outs),
-        bytes_added=sum(s.num_bytes for s in outs), bytes_live=sum(x.size_bytes for x in live),
-        tensors_added=len(outs), tensors_live=len(live), fallback=r.host is not None, reason=r.reason, buffers=begun,
+    flops = sum(
+        n.definition.flops([specs[v] for v in n.inputs if v], [specs[v] for v in n.outputs], n.attrs) for n in nodes
     )
-
-
-def _specs(b: AnyBuilder, r: Record[Any, Any]) -> tuple[list[Spec], list[Spec]]:
-    return [b.specs[v] for v in r.group.inputs if v], [b.specs[v] for v in r.group.nodes[-1].outputs]
-
-
-def _flops(b: AnyBuilder, r: Record[Any, Any], index: int) -> int:
-    node = r.group.nodes[index]
-    ins = [b.specs[v] for v in node.inputs if v]
-    return node.definition.flops(ins, [b.specs[v] for v in node.outputs], node.attrs)
+    return command(
+        r.kernel_name, nodes, [specs[v] for v in r.group.inputs if v], [specs[v] for v in nodes[-1].outputs], flops,
+        Live(sum(x.size_bytes for x in live), len(live)), r.reason, begun,
+    )

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from tfjslab.backends.base import Availability
 from tfjslab.backends.ceilings import Ceilings
 from tfjslab.backends.kernels.backend import KernelBackend
+from tfjslab.backends.kernels.sources import sources_digest
 from tfjslab.backends.wasm.ceilings import measure_ceilings
 from tfjslab.backends.wasm.run.engine import ENGINE_NAME, engine
 from tfjslab.backends.wasm.session import WasmSession
 from tfjslab.backends.wasm.text.emit import SCALAR, SIMD
-from tfjslab.backends.wasm.text.templates import sources_digest
 
 _LANES = {"plain": SCALAR, "simd": SIMD, "threads": SIMD}
 
@@ -21,7 +21,7 @@ def availability(variant: str) -> Availability:
     """Available where wasmtime runs and the kernel sources are found."""
     try:
         engine()
-        sources_digest()
+        sources_digest("wasm")
     except Exception as e:  # noqa: BLE001 - whatever stops the engine is the reason
         return Availability(available=False, reason=f"wasmtime cannot start: {e}")
     if variant == "threads" and (os.cpu_count() or 1) == 1:

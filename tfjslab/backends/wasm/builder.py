@@ -94,10 +94,11 @@ class WasmBuilder(Builder[WasmPlace, WasmCall, WasmConstant]):
     def rows(self, value: str) -> WasmPlace:
         """The value row-major, converted if it lies as planes."""
         if (value, Layout.ROWS) not in self._places:
-            if value in self.graph.constants:
-                self._places[value, Layout.ROWS] = self._packed(value, "rows", as_it_is())
+            made = self.packed(value, "rows", as_it_is())
+            if made:
+                self._places[value, Layout.ROWS] = made
             else:
-                self._to_rows(value, self.new(value, Layout.ROWS))
+                self._to_rows(value, self.new(value))
         return self._places[value, Layout.ROWS]
 
     def planes(self, value: str) -> WasmPlace:
@@ -159,21 +160,19 @@ class WasmBuilder(Builder[WasmPlace, WasmCall, WasmConstant]):
 
     def constant(self, key: Hashable, make: Callable[[], Block], source: Array | None = None) -> WasmPlace:
         """See ``Builder``; made as any block."""
-        return self._constant(WasmConstant((key, None if source is None else id(source)), make, source))
+        whole = (key, None if source is None else id(source))
+        return WasmPlace(self._constant_slot(WasmConstant(whole, make, source)))
 
     def packed(self, value: str, how: Hashable, make: Callable[[Array], Block]) -> WasmPlace | None:
         """A constant value laid out by ``make``, once per session; None when the value is not constant.
 
         Where ``make`` is a ``Packing``, the plan can be kept on disk.
         """
-        return self._packed(value, how, make) if value in self.graph.constants else None
-
-    def _packed(self, value: str, how: Hashable, make: Callable[[Array], Block]) -> WasmPlace:
-        array = self.graph.constants[value]
+        array = self.graph.constants.get(value)
+        if array is None:
+            return None
         recipe = (value, how, make) if isinstance(make, Packing) else None
-        return self._constant(WasmConstant(((value, how), id(array)), lambda: make(array), array, recipe))
-
-    def _constant(self, constant: WasmConstant) -> WasmPlace:
+        constant = WasmConstant(((value, how), id(array)), lambda: make(array), array, recipe)
         return WasmPlace(self._constant_slot(constant))
 
     def finish(self) -> list[Lifetime]:

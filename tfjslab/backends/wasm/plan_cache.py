@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfjslab.backends.base import BufferLife, CommandInfo
+from tfjslab.backends.kernels.sources import sources_digest
 from tfjslab.backends.registry import env
 from tfjslab.backends.wasm.builder import WasmConstant, WasmHostStep, WasmPlace
 from tfjslab.backends.wasm.executable import Executable
@@ -27,7 +28,6 @@ from tfjslab.backends.wasm.run.engine import ENGINE_NAME
 from tfjslab.backends.wasm.run.module_cache import read_entry, write_entry
 from tfjslab.backends.wasm.text.packing import PACKERS, Packing
 from tfjslab.backends.wasm.text.program import Segment
-from tfjslab.backends.wasm.text.templates import sources_digest
 from tfjslab.backends.wasm.tuning import WasmTile, tuner
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
@@ -44,6 +44,8 @@ _FLAGS = ("WASM_CALIBRATE", "WASM_STRASSEN")  # those that lowering asks
 # Lowering a few nodes takes less time than looking for them, and eager ops would fill the folder.
 MIN_NODES = 8
 _INLINE_BYTES = 1 << 16
+# What of an executable is JSON as it is.
+_PLAIN = ("module_key", "num_records", "threads", "scratch_bytes", "offsets", "peak_bytes", "lower_bound_bytes")
 _ROOT = Path(__file__).parents[2]
 _LOWER_FLOORS = ("base", "ops", "graph", "passes", "backends")
 
@@ -51,7 +53,7 @@ _LOWER_FLOORS = ("base", "ops", "graph", "passes", "backends")
 @lru_cache(maxsize=1)
 def _code_digest() -> str:
     """Digest of the code on whose account a graph is lowered one way or another."""
-    digest = hashlib.sha256(f"{__version__} {sources_digest()}".encode())
+    digest = hashlib.sha256(f"{__version__} {sources_digest('wasm')}".encode())
     for path in sorted(p for floor in _LOWER_FLOORS for p in (_ROOT / floor).rglob("*.py")):
         digest.update(path.relative_to(_ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
@@ -110,15 +112,11 @@ def save(key: str, lowered: Executable) -> None:
     constants = {slot: _encode_constant(c) for slot, c in lowered.constants.items()}
     if not lowered.keeps or None in constants.values():
         return
-    commands = [astuple(c) for c in lowered.describe()]
-    entry = {
-        "module_key": lowered.module_key, "slots": lowered.slots, "num_records": lowered.num_records,
-        "segments": [_encode_segment(s) for s in lowered.segments], "threads": lowered.threads,
-        "scratch_bytes": lowered.scratch_bytes, "offsets": lowered.offsets, "peak_bytes": lowered.peak_bytes,
-        "lower_bound_bytes": lowered.lower_bound_bytes, "constants": constants,
+    entry = {name: getattr(lowered, name) for name in (*_PLAIN, "slots")} | {
+        "segments": [_encode_segment(s) for s in lowered.segments], "constants": constants,
         "tiles": {kind: asdict(t) for kind, t in lowered.tiles.items()},
         # Text inside of text: it is parsed when somebody asks what the commands are.
-        "commands": json.dumps(commands),
+        "commands": json.dumps([astuple(c) for c in lowered.describe()]),
     }
     write_entry(f"plan-{key}", json.dumps(entry).encode())
 
@@ -139,11 +137,10 @@ def _decode(found: Mapping[str, Any], tiles: Mapping[str, WasmTile], program: Sp
 
     commands = found["commands"]
     return Executable(
-        found["module_key"], tuple(found["slots"]),
-        tuple(Segment(s["export"], (s["first"], s["last"]), host(s["host"])) for s in found["segments"]),
-        found["num_records"], found["threads"], found["scratch_bytes"], found["offsets"], found["peak_bytes"],
-        found["lower_bound_bytes"], {s: _decode_constant(c, program) for s, c in found["constants"].items()}, tiles,
-        lambda: _decode_commands(commands), _no_text, keeps=True,
+        **{name: found[name] for name in _PLAIN}, slots=tuple(found["slots"]), tiles=tiles,
+        segments=tuple(Segment(s["export"], (s["first"], s["last"]), host(s["host"])) for s in found["segments"]),
+        constants={s: _decode_constant(c, program) for s, c in found["constants"].items()},
+        describe=lambda: _decode_commands(commands), text=_no_text, keeps=True,
     )
 
 

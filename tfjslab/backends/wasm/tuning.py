@@ -11,27 +11,23 @@ the first candidate is taken.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
 import math
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tfjslab.backends.kernels.choices import Choices, choices_path
+from tfjslab.backends.kernels.sources import sources_digest
 from tfjslab.backends.registry import env
 from tfjslab.backends.wasm.run.engine import ENGINE_NAME, Instance, compile_text
 from tfjslab.backends.wasm.run.heap import Heap
 from tfjslab.backends.wasm.text.emit import Lanes
-from tfjslab.backends.wasm.text.templates import WasmKernel, functions, name_function, sources_digest
+from tfjslab.backends.wasm.text.templates import WasmKernel, functions, name_function
 from tfjslab.base.machine import cpu_identity
-from tfjslab.base.user_cache import cache_root, write_atomically
 
 _CLEARLY_SLOWER = 1.15
 _LEAST_ROUNDS, _MOST_ROUNDS = 3, 10  # the first finds cold caches, and in each a candidate may be interrupted
@@ -75,28 +71,22 @@ class WasmTuner:
 
     def __init__(self, lanes: Lanes) -> None:
         self._lanes = lanes
-        self._lock = threading.RLock()
-        self._path = _choices_path(lanes)
-        self._choices: dict[str, dict[str, Any]] = _read(self._path)
+        # Choices hold for one processor, one engine and one state of the kernel sources.
+        path = choices_path("wasm-tiles", cpu_identity(), ENGINE_NAME, sources_digest("wasm"), lanes.name)
+        self._choices = Choices[dict[str, Any]](path, lambda tile: asdict(WasmTile(**tile)))
 
     def choose(self, kind: str, tiles: tuple[WasmTile, ...], trial: Callable[[WasmTile], WasmTrial]) -> WasmTile:
         """The tile for kernels of a class. ``trial`` builds the kernel with a candidate, on a real size."""
         if not env().get("WASM_CALIBRATE"):
             return tiles[0]
-        with self._lock:
-            if kind not in self._choices:
-                self._choices[kind] = asdict(self._measure(tiles, trial))
-                with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
-                    write_atomically(self._path, json.dumps(self._choices, indent=1).encode())
-            return WasmTile(**self._choices[kind])
+        return WasmTile(**self._choices.find(kind, lambda: asdict(self._measure(tiles, trial))))
 
     def agrees(self, chosen: Mapping[str, WasmTile]) -> bool:
         """Whether all these tiles are what ``choose`` would answer without measuring.
 
         Without calibration it answers the first candidates, which are known only to who asks.
         """
-        with self._lock:
-            return not env().get("WASM_CALIBRATE") or all(self._choices.get(k) == asdict(t) for k, t in chosen.items())
+        return not env().get("WASM_CALIBRATE") or all(self._choices.get(k) == asdict(t) for k, t in chosen.items())
 
     def _measure(self, tiles: tuple[WasmTile, ...], trial: Callable[[WasmTile], WasmTrial]) -> WasmTile:
         """The candidate that runs fastest."""
@@ -170,18 +160,3 @@ def _filled(heap: Heap, num_bytes: int, *, zero: bool = False) -> int:
     address = heap.alloc(num_bytes)
     heap.view(address, (num_bytes // 4,), np.dtype(np.float32))[...] = 0.0 if zero else 0.01
     return address
-
-
-def _choices_path(lanes: Lanes) -> Path:
-    """Choices hold for one processor, one engine and one state of the kernel sources."""
-    parts = (cpu_identity(), ENGINE_NAME, sources_digest(), lanes.name)
-    return cache_root() / "wasm-tiles" / f"{hashlib.sha256(repr(parts).encode()).hexdigest()}.json"
-
-
-def _read(path: Path) -> dict[str, dict[str, Any]]:
-    """The choices on disk; whatever is not readable is measured again."""
-    try:
-        found = json.loads(path.read_bytes())
-        return {k: asdict(WasmTile(**v)) for k, v in found.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}

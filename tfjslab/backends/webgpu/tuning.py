@@ -9,24 +9,22 @@ then, and for layers too small to be worth it, the first candidate is taken, whi
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
+from tfjslab.backends.kernels.choices import Choices, choices_path
+from tfjslab.backends.kernels.sources import sources_digest
 from tfjslab.backends.registry import env
 from tfjslab.backends.webgpu.run.device import Device
 from tfjslab.backends.webgpu.run.recording import Dispatch, Stamps
-from tfjslab.backends.webgpu.text.templates import GpuKernel, render, sources_digest
+from tfjslab.backends.webgpu.text.templates import GpuKernel, render
 from tfjslab.base.dtypes import Array
 from tfjslab.base.machine import cpu_identity
-from tfjslab.base.user_cache import cache_root, write_atomically
 
 _ROUNDS = 4  # the first compiles in many drivers
 _LEAST_WORK = 1 << 17  # products of vectors: below a millisecond nothing is gained that the measuring would pay for
@@ -104,41 +102,13 @@ class GpuTuner:
         return stamps.take(words)[0]
 
 
-class _Choices:
-    """The file of one adapter: candidates by class, as text. One thread at a time measures."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._found: dict[str, str] = _read(path)
-
-    def find(self, kind: str, measure: Callable[[], str]) -> str:
-        """What was found for a class, measured and written down when nothing was."""
-        with self._lock:
-            if kind not in self._found:
-                self._found[kind] = measure()
-                with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
-                    write_atomically(self._path, json.dumps(self._found, indent=1).encode())
-            return self._found[kind]
-
-
-@lru_cache(maxsize=8)
-def _choices(path: Path) -> _Choices:
-    return _Choices(path)
-
-
 def _path(device: Device) -> Path:
     """Choices hold for one adapter and driver and one state of the sources; for software ones, for one processor."""
     adapter = device.adapter
     where = cpu_identity() if adapter.software else ""
-    parts = (adapter.name, adapter.api, adapter.driver, where, sources_digest())
-    return cache_root() / "gpu-tiles" / f"{hashlib.sha256(repr(parts).encode()).hexdigest()}.json"
+    return choices_path("gpu-tiles", adapter.name, adapter.api, adapter.driver, where, sources_digest("webgpu"))
 
 
-def _read(path: Path) -> dict[str, str]:
-    """The choices on disk; whatever is not readable is measured again."""
-    try:
-        found: Any = json.loads(path.read_bytes())
-        return {k: v for k, v in found.items() if isinstance(k, str) and isinstance(v, str)}
-    except (OSError, ValueError, AttributeError):
-        return {}
+@lru_cache(maxsize=8)
+def _choices(path: Path) -> Choices[str]:
+    return Choices(path, str)

@@ -95,35 +95,14 @@ def _pack_columns(filters: Array) -> Array:
 # ---- products --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Gather:
-    """How windows are collected into rows of a matrix."""
-
-    h: int
-    w: int
-    c: int
-    kh: int
-    kw: int
-    out_h: int
-    out_w: int
-    top: int
-    left: int
-    stride: Pair
-    dilation: Pair
-
-
 @lowering("QuantizedConv2D", refuses=empty)
 def lower_conv(b: WasmBuilder, group: Group) -> None:
     """A product over pixels; windows larger than one pixel are collected into rows first."""
     node = group.core_node
     w = conv_window(b, node)
-    if w is None:
-        return
-    c = b.shape(node.inputs[0])[3]
-    gather = None if is_plain(w) else _Gather(
-        *w.in_size, c, *w.size, *w.out_size, w.pad[0][0], w.pad[1][0], w.stride, w.dilation,
-    )
-    _product(b, node, w.batch * size_of(w.out_size), size_of(b.shape(node.inputs[1])[:3]), gather)
+    if w is not None:
+        rows, k = w.batch * size_of(w.out_size), size_of(b.shape(node.inputs[1])[:3])
+        _product(b, node, rows, k, None if is_plain(w) else _rows_of(w))
 
 
 @lowering("QuantizedDense", refuses=empty)
@@ -140,7 +119,7 @@ def _sums_are_short(b: WasmBuilder, node: Node) -> bool:
     return filters is not None and bool(short_sums(filters).max(initial=0) <= SHORT_LIMIT)
 
 
-def _product(b: WasmBuilder, node: Node, rows: int, k: int, gather: _Gather | None) -> None:
+def _product(b: WasmBuilder, node: Node, rows: int, k: int, gather: _Rows | None) -> None:
     n = b.shape(node.name)[-1]
     tile_rows = _TILES if b.lanes > 1 else _SCALAR_TILES
     nr = next((r for r in tile_rows if -(-n // r) * r <= _WASTE * n), min(tile_rows))
@@ -154,8 +133,8 @@ def _product(b: WasmBuilder, node: Node, rows: int, k: int, gather: _Gather | No
     split = "tiles" if tiles >= groups or gather else "groups"
     made = kernel(
         "product_int8", ("a", "w", "bias", "multiplier", "c"), k4=k4, n=n, nr=nr, mv=mv, rows=rows, pitch=pitch,
-        tiles=tiles, groups=groups, block=block, split=split, gather=gather, width=min(n, nr),
-        unroll=min(_UNROLL, k4), pairs=_sums_are_short(b, node), zero=node.attrs["zero"],
+        tiles=tiles, groups=groups, block=block, split=split, gather=gather, ch=b.shape(node.inputs[0])[-1],
+        width=min(n, nr), unroll=min(_UNROLL, k4), pairs=_sums_are_short(b, node), zero=node.attrs["zero"],
         out_zero=node.attrs["out_zero"], shift=node.attrs["shift"],
     )
     scratch = (block + 1) * mv * pitch + 64 if gather else 0

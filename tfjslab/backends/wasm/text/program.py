@@ -10,9 +10,10 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tfjslab.backends.kernels.sources import sources_digest
 from tfjslab.backends.wasm.builder import WasmCall, WasmHostStep, WasmPlace, WasmRecord
 from tfjslab.backends.wasm.text.emit import Lanes
-from tfjslab.backends.wasm.text.templates import WasmKernel, functions, name_function, sources_digest
+from tfjslab.backends.wasm.text.templates import WasmKernel, functions, name_function
 
 ARENA, SCRATCH, STAMPS, BARRIER, WAKE = range(5)
 _FIRST_SLOT = 5
@@ -80,7 +81,7 @@ def assemble(
     def text() -> str:
         return "\n".join([_HEAD, barrier, *functions(names, lanes), *bodies, ")"])
 
-    parts = (sources_digest(), lanes.name, barrier, list(names), bodies)
+    parts = (sources_digest("wasm"), lanes.name, barrier, list(names), bodies)
     key = hashlib.sha256(repr(parts).encode()).hexdigest()
     return Program(text, key, tuple(slots), tuple(segments))
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from tfjslab.backends.kernels.sources import digest, template
+from tfjslab.backends.kernels.sources import template
 from tfjslab.backends.wasm.text.emit import SCALAR, SIMD, Emitter, Lanes, const
 from tfjslab.ops.expr import Expr
 
@@ -60,12 +60,6 @@ _PIECE = re.compile(r"(#-?\d+|@[a-z]\w*|\(V\.\w+|\$[ifvm]_\w+)")
 _LOCAL = re.compile(r"[ifvm]_\w+")
 _PART = re.compile(r"\$part(\d+)")
 _MOST_PIECES = 1 << 16
-
-
-@lru_cache(maxsize=1)
-def sources_digest() -> str:
-    """Digest of all that decides the text of kernels; see ``tfjslab.backends.kernels.sources``."""
-    return digest("wasm")
 
 
 def name_function(names: dict[WasmKernel, str], k: WasmKernel) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from tfjslab.backends.kernels.sources import digest, template
+from tfjslab.backends.kernels.sources import template
 from tfjslab.backends.webgpu.text.emit import Function, emit, prelude
 from tfjslab.backends.webgpu.text.float16 import ENABLE, float16_type, widened
 
@@ -56,12 +56,6 @@ def kernel(
     """Build a kernel; parameters must be hashable. ``group`` is the number of invocations of a workgroup."""
     ordered = tuple(sorted(params.items()))
     return GpuKernel(source, ordered, tuple(bindings), tuple(sizes), tuple(functions), lanes, group)
-
-
-@lru_cache(maxsize=1)
-def sources_digest() -> str:
-    """Digest of all that decides the text of kernels; see ``tfjslab.backends.kernels.sources``."""
-    return digest("webgpu")
 
 
 @lru_cache(maxsize=1024)
