@@ -69,7 +69,7 @@
 (local.set $v_u3 (i8x16.shuffle{{ lanes([2, 3, 6, 7]) }} @v_x @v_y))
 {% endmacro %}
 
-{# Turns the tile round, applies the epilogue and stores planes at $i_cp. #}
+{# Transposes the tile, applies the epilogue and stores planes at $i_cp. #}
 {% macro store_columns(px, vectors, pitch, e) %}
 {% for j in range(vectors) %}
 {% for x in range(0, px, 4) %}

@@ -58,7 +58,7 @@ class CpuBackend(KernelBackend["CpuSession"]):
         return CpuSession(self)
 
 
-class CpuSession(KernelSession):
+class CpuSession(KernelSession[Array]):
     """Buffers are arrays that nobody else can reach and nobody changes, so results may be views of them."""
 
     backend: CpuBackend

@@ -6,11 +6,11 @@ import threading
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from tfjslab.backends.kernels.session import KernelSession
 
-S = TypeVar("S", bound=KernelSession)
+S = TypeVar("S", bound=KernelSession[Any])
 
 
 class KernelBackend(ABC, Generic[S]):

@@ -25,7 +25,8 @@ class KernelPlan(ABC):
     """
 
     def __init__(
-        self, session: KernelSession, constants: CountedConstants[Any], program: Specialized, outputs: Sequence[str],
+        self, session: KernelSession[Any], constants: CountedConstants[Any, Any], program: Specialized,
+        outputs: Sequence[str],
     ) -> None:
         start = time.perf_counter()
         self._session = session

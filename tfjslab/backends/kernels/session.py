@@ -20,30 +20,31 @@ if TYPE_CHECKING:
     from tfjslab.backends.kernels.backend import KernelBackend
 
 K = TypeVar("K", bound=Constant)
+N = TypeVar("N")  # how a backend names memory: an address, a buffer of the device, an array
 
 
 @dataclass
-class _Stored:
+class _Stored(Generic[N]):
     """``source`` is kept alive because its identity is part of the key."""
 
-    native: Any
+    native: N
     num_bytes: int
     source: Array | None
     holders: int = 0
 
 
-class CountedConstants(Generic[K]):
+class CountedConstants(Generic[K, N]):
     """Packed weights by key: stored for their first holder, released with their last."""
 
     def __init__(
-        self, lock: threading.RLock, store: Callable[[K], tuple[Any, int]], release: Callable[[Any], None],
+        self, lock: threading.RLock, store: Callable[[K], tuple[N, int]], release: Callable[[N], None],
     ) -> None:
         self._lock = lock
         self._store = store
         self._release = release
-        self._found: dict[Hashable, _Stored] = {}
+        self._found: dict[Hashable, _Stored[N]] = {}
 
-    def hold(self, constant: K) -> tuple[Any, int]:
+    def hold(self, constant: K) -> tuple[N, int]:
         """Where a constant is, and its bytes."""
         with self._lock:
             found = self._found.get(constant.key)
@@ -62,7 +63,7 @@ class CountedConstants(Generic[K]):
                 del self._found[key]
 
 
-class KernelSession(ABC):
+class KernelSession(ABC, Generic[N]):
     """Owns what it compiles and stores until it is disposed. A backend adds how memory is had; natives are its own."""
 
     stores_strings: ClassVar[bool] = False
@@ -81,21 +82,21 @@ class KernelSession(ABC):
         """A plan of this session."""
 
     @abstractmethod
-    def _alloc(self, spec: Spec) -> Any:
+    def _alloc(self, spec: Spec) -> N:
         """Memory for a value; its contents are undefined."""
 
     @abstractmethod
-    def _write(self, native: Any, array: Array, dtype: str) -> None:
+    def _write(self, native: N, array: Array, dtype: str) -> None:
         """Copy an array in."""
 
     @abstractmethod
-    def _read(self, native: Any, shape: Shape, dtype: str) -> Array:
+    def _read(self, native: N, shape: Shape, dtype: str) -> Array:
         """Copy an array out."""
 
-    def _release(self, native: Any) -> None:  # noqa: B027 - arrays need not be given back
+    def _release(self, native: N) -> None:
         """Give memory back."""
 
-    def _close(self) -> None:  # noqa: B027 - nothing, unless a backend says so
+    def _close(self) -> None:
         """Give back what is left when plans and buffers are gone."""
 
     # ---- plans and buffers -------------------------------------------------------------------------------------
@@ -130,7 +131,7 @@ class KernelSession(ABC):
         with self.lock:
             return self._adopt(spec, self._alloc(spec))
 
-    def _adopt(self, spec: Spec, native: Any) -> Buffer:
+    def _adopt(self, spec: Spec, native: N) -> Buffer:
         """Memory as a buffer of this session."""
         buffer = Buffer(spec.known_shape, spec.dtype, native)
         self._buffers[id(buffer)] = buffer
@@ -146,13 +147,14 @@ class KernelSession(ABC):
             self._release(self.native(buffer))
             del self._buffers[id(buffer)]
 
-    def native(self, buffer: Buffer) -> Any:
+    def native(self, buffer: Buffer) -> N:
         """The memory of a live buffer of this session; BackendError for any other."""
         if self._buffers.get(id(buffer)) is not buffer:
             raise BackendError(
                 f"{self.backend.name}: a buffer of shape {list(buffer.shape)} is not live in this session",
             )
-        return buffer.native
+        found: N = buffer.native
+        return found
 
     def _check_open(self) -> None:
         if self._disposed:

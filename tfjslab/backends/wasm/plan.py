@@ -16,7 +16,7 @@ from tfjslab.backends.wasm import plan_cache
 from tfjslab.backends.wasm.builder import WasmHostStep, WasmPlace
 from tfjslab.backends.wasm.executable import Executable, lower
 from tfjslab.backends.wasm.run.engine import Instance, Module, cached_module, find_module
-from tfjslab.backends.wasm.text.program import ARENA, BARRIER, SCRATCH, STAMPS, WAKE, first_slot
+from tfjslab.backends.wasm.text.program import ARENA, BARRIER, FIRST_SLOT, SCRATCH, STAMPS, WAKE
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.specialize import Specialized
@@ -107,11 +107,11 @@ class WasmPlan(KernelPlan):
             BARRIER: self._barrier, WAKE: self._session.workers().word if self._threads > 1 else 0,
         }
         slots = self._program.slots
-        entries = [fixed[i] for i in range(first_slot())] + [self._addresses.get(s, 0) for s in slots]
+        entries = [fixed[i] for i in range(FIRST_SLOT)] + [self._addresses.get(s, 0) for s in slots]
         table = self._alloc(4 * len(entries))
         self._table_view = self._heap.view(table, (len(entries),), np.dtype(np.uint32))
         self._table_view[...] = entries
-        self._entries = {s: i for i, s in enumerate(slots, start=first_slot())}
+        self._entries = {s: i for i, s in enumerate(slots, start=FIRST_SLOT)}
         return table
 
     # ---- running -----------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tfjslab.backends.wasm.backend import WasmBackend
 
 
-class WasmSession(KernelSession):
+class WasmSession(KernelSession[int]):
     """One linear memory; what is native to it are addresses."""
 
     backend: WasmBackend

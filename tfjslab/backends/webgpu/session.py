@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tfjslab.backends.webgpu.backend import GpuBackend
 
 
-class GpuSession(KernelSession):
+class GpuSession(KernelSession[Any]):
     """Natives are buffers of the device."""
 
     def __init__(self, backend: GpuBackend, device: Device, storage: Storage) -> None:

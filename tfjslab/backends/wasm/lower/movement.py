@@ -56,21 +56,10 @@ def lower_reads(b: WasmBuilder, group: Group) -> None:
         b.copy(source + 4 * read.first, b.new(value), read.dims, read.strides, row_strides(read.dims))
 
 
-@lowering("Pack", refuses=_refuses_words)
-def lower_pack(b: WasmBuilder, group: Group) -> None:
-    """Each input to its place along the new axis."""
-    core = group.core_node
-    out = b.shape(group.output)
-    axis = normalize_axis(core.attrs["axis"], len(out))
-    outer, inner, count = size_of(out[:axis]), size_of(out[axis + 1 :]), len(core.inputs)
-    place = b.new(group.output)
-    for i, v in enumerate(core.inputs):
-        b.copy(b.rows(v), place + 4 * i * inner, (outer, inner), (inner, 1), (count * inner, 1))
-
-
 @lowering("Concat", refuses=_refuses_but_bytes)
+@lowering("Pack", refuses=_refuses_words)
 def lower_concat(b: WasmBuilder, group: Group) -> None:
-    """Each input goes to its place; along channels of planes that is whole planes."""
+    """Each input goes to its place; along channels of planes that is whole planes. For Pack no input has the axis."""
     core = group.core_node
     out = b.shape(group.output)
     axis = normalize_axis(core.attrs["axis"], len(out))

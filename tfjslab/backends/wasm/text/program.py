@@ -15,8 +15,7 @@ from tfjslab.backends.wasm.builder import WasmCall, WasmHostStep, WasmPlace, Was
 from tfjslab.backends.wasm.text.emit import Lanes
 from tfjslab.backends.wasm.text.templates import WasmKernel, functions, name_function
 
-ARENA, SCRATCH, STAMPS, BARRIER, WAKE = range(5)
-_FIRST_SLOT = 5
+ARENA, SCRATCH, STAMPS, BARRIER, WAKE, FIRST_SLOT = range(6)  # entries of the table
 _SPINS = 200000
 
 # WASI wants the memory exported to write the time into it.
@@ -168,7 +167,7 @@ class _Writer:
     def _address(self, p: WasmPlace) -> str:
         if p.slot.startswith("arena:"):
             return f"(i32.add (local.get $arena) (i32.const {self.offsets[p.slot.removeprefix('arena:')] + p.offset}))"
-        index = self.slots.setdefault(p.slot, _FIRST_SLOT + len(self.slots))
+        index = self.slots.setdefault(p.slot, FIRST_SLOT + len(self.slots))
         load = _entry(index)
         return f"(i32.add {load} (i32.const {p.offset}))" if p.offset else load
 
@@ -188,8 +187,3 @@ def _stamp(offset: int) -> str:
 _WAKE_TEXT = f"""(if (i32.eqz (local.get $tid)) (then
 (drop (i32.atomic.rmw.add {_entry(WAKE)} (i32.const 1)))
 (drop (memory.atomic.notify {_entry(WAKE)} (i32.const -1)))))"""
-
-
-def first_slot() -> int:
-    """Index of the first entry of ``Program.slots`` in the table."""
-    return _FIRST_SLOT
