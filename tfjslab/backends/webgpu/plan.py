@@ -146,7 +146,8 @@ class GpuPlan(KernelPlan):
         return {v: unpack(w, specs[v].known_shape, specs[v].dtype) for v, w in found}
 
     def _run_into(self, kept: Mapping[str, Buffer], feeds: Feeds, stamps: list[float] | None) -> None:
-        self._execute(feeds, stamps, [], [(r, b.native) for r, b in zip(self._results, kept.values(), strict=True)])
+        found = zip(self._outputs, self._results, strict=True)
+        self._execute(feeds, stamps, [], [(where, kept[v].native) for v, where in found])
 
     def _bytes(self, spec: Spec) -> int:
         return self._storage.copied_bytes(spec.size, spec.dtype)
