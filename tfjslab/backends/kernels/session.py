@@ -129,13 +129,9 @@ class KernelSession(ABC, Generic[N]):
         if spec.dtype == "string" and not self.stores_strings:
             raise BackendError(f"strings cannot be stored on backend '{self.backend.name}'")
         with self.lock:
-            return self._adopt(spec, self._alloc(spec))
-
-    def _adopt(self, spec: Spec, native: N) -> Buffer:
-        """Memory as a buffer of this session."""
-        buffer = Buffer(spec.known_shape, spec.dtype, native)
-        self._buffers[id(buffer)] = buffer
-        return buffer
+            buffer = Buffer(spec.known_shape, spec.dtype, self._alloc(spec))
+            self._buffers[id(buffer)] = buffer
+            return buffer
 
     def get(self, buffer: Buffer) -> Array:
         """Copy a buffer out."""
