@@ -110,7 +110,7 @@ class Buffer:
 
 
 class Plan(Protocol):
-    """A compiled graph. Not thread safe; ``dispose`` gives everything back."""
+    """A compiled graph. Several threads may run it at once; ``dispose`` gives everything back."""
 
     @property
     def info(self) -> PlanInfo:

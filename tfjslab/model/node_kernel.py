@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfjslab.backends.base import CommandInfo
-from tfjslab.backends.kernel_texts import HasKernelTexts, KernelText
+from tfjslab.backends.kernels.kernel_texts import HasKernelTexts, KernelText
 from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.model.frame import GraphProgram
 from tfjslab.model.model import Model
