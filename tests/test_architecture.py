@@ -148,15 +148,6 @@ def test_pointers_to_parents_are_for_type_checkers_only():
         assert all(everywhere.count(p) == [*map(own_target, names)].count(p) for p in parents), module
 
 
-def test_public_classes_of_backends_have_names_of_their_own():
-    places = defaultdict(list)
-    for module, tree in TREES.items():
-        for node in tree.body:
-            if module.startswith("backends") and isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                places[node.name].append(module)
-    assert {name: modules for name, modules in places.items() if len(modules) > 1} == {}
-
-
 def rooms_by_third_party():
     """Which rooms import each third party."""
     rooms = defaultdict(set)

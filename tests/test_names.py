@@ -8,20 +8,10 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "tfjslab"
 
-_BACKENDS = "wasm and webgpu do not share one definition yet"
-SHARED = {
-    "Builder": _BACKENDS, "Call": _BACKENDS, "Constant": _BACKENDS, "Described": _BACKENDS,
-    "Environment": "backends.flags has the one of tf.env(), records.profile the one of figures",
-    "Epilogue": _BACKENDS, "HostStep": _BACKENDS, "Kernel": _BACKENDS, "Lowered": _BACKENDS, "Place": _BACKENDS,
-    "Record": _BACKENDS, "Report": "base.tables has the one of results, cli.command the one of a command",
-    "Tile": _BACKENDS, "Trial": _BACKENDS, "Tuner": _BACKENDS,
-}
-
-
 def test_no_two_public_classes_have_one_name():
     places = defaultdict(list)
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(path.relative_to(PACKAGE).as_posix())
-    assert {name: found for name, found in places.items() if len(found) > 1 and name not in SHARED} == {}
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

@@ -11,11 +11,11 @@ from support.available import need
 from support.sessions import NODES, W, X, compiled, expected, node
 from support.toy import ToyBackend
 
-from tfjslab.backends import registry
+from tfjslab.backends import rows
 from tfjslab.backends.base import Buffer
 from tfjslab.base.errors import BackendError
 
-_NAMES = [row.name for row in registry.ROWS if not row.alias_of]
+_NAMES = [row.name for row in rows.ROWS if not row.alias_of]
 _TOLERANCE = {"webgpu-f16": 2e-2}
 
 
@@ -23,7 +23,7 @@ def _create(name):
     if name == "toy":
         return ToyBackend("toy", "numpy")
     need(name)
-    row = registry.row(name)
+    row = rows.row(name)
     return importlib.import_module(row.module).create(row.variant, 2 if row.threaded else 1)
 
 

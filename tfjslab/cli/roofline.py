@@ -14,7 +14,7 @@ from tfjslab.backends import registry
 from tfjslab.backends.ceilings import Ceilings, ceilings_of
 from tfjslab.base.machine import cpu_model
 from tfjslab.base.text import NOTHING, ms, percent, scaled
-from tfjslab.cli.command import Report
+from tfjslab.cli.command import Outcome
 from tfjslab.cli.feeds import sampled_for
 from tfjslab.cli.models import loader
 from tfjslab.cli.output import print_table
@@ -61,7 +61,7 @@ def hold(profile: Profile, known: dict[tuple[str, int], Ceilings] | None = None)
     return Held(profile, roofline(profile, found[key]), "")
 
 
-def extend(report: Report, args: argparse.Namespace) -> Report:
+def extend(report: Outcome, args: argparse.Namespace) -> Outcome:
     """A report of ``bench`` with a profile of each model on each backend compared with the ceilings."""
     found: list[Held] = []
     known: dict[tuple[str, int], Ceilings] = {}

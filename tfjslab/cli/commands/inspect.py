@@ -13,7 +13,7 @@ from tfjslab import arguments as options
 from tfjslab.backends import registry, rows
 from tfjslab.base.errors import BackendError, BackendUnavailableError, InputError, UsageError
 from tfjslab.base.text import NOTHING, count, scaled, shape
-from tfjslab.cli.command import Command, Report
+from tfjslab.cli.command import Command, Outcome
 from tfjslab.cli.feeds import add_shape, sampled, shaped
 from tfjslab.cli.models import add_model, open_model
 from tfjslab.cli.output import print_table
@@ -36,11 +36,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                         help="show the generated text of the kernels that compute this node on one backend instead")
 
 
-def _run(args: argparse.Namespace) -> Report:
+def _run(args: argparse.Namespace) -> Outcome:
     return _overview(args) if args.kernel is None else _kernel(args)
 
 
-def _overview(args: argparse.Namespace) -> Report:
+def _overview(args: argparse.Namespace) -> Outcome:
     names = [r.name for r in rows.ROWS if not r.alias_of] if args.backend is None else (
         options.chosen_backends(args.backend))
     with progress() as report, open_model(args.model, "cpu", None, report, real=args.real_weights) as model:
@@ -57,10 +57,10 @@ def _overview(args: argparse.Namespace) -> Report:
             "weight_bytes": facts.weight_bytes,
             "backends": [_coverage(model, name, ports) for name in names],
         }
-    return Report(data, lambda console: _show(console, data))
+    return Outcome(data, lambda console: _show(console, data))
 
 
-def _kernel(args: argparse.Namespace) -> Report:
+def _kernel(args: argparse.Namespace) -> Outcome:
     names = [registry.get_backend()] if args.backend is None else options.chosen_backends(args.backend)
     if len(names) > 1:
         raise UsageError(f"--kernel shows one backend; --backend names {len(names)}: {', '.join(names)}")
@@ -68,7 +68,7 @@ def _kernel(args: argparse.Namespace) -> Report:
         found = node_kernel(model, sampled(shaped(model.inputs, args.shape)), args.kernel)
     data = {"node": found.node, "kernel": found.kernel, "backend": found.backend,
             "functions": [asdict(f) for f in found.functions]}
-    return Report(data, lambda console: _show_kernel(console, found))
+    return Outcome(data, lambda console: _show_kernel(console, found))
 
 
 def _show_kernel(console: Console, found: NodeKernel) -> None:

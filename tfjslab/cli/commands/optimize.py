@@ -20,7 +20,7 @@ from tfjslab.bench.interleaved import ROUNDS
 from tfjslab.bench.peers.tfjs import check_backend, find_peers, start_tfjs
 from tfjslab.bench.settings import Settings
 from tfjslab.cli import compare as beside
-from tfjslab.cli.command import INTERRUPTED, OK, Command, Report
+from tfjslab.cli.command import INTERRUPTED, OK, Command, Outcome
 from tfjslab.cli.feeds import add_shape, sampled, shaped
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.output import print_table
@@ -53,7 +53,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     beside.configure(parser)
 
 
-def _run(args: argparse.Namespace) -> Report:
+def _run(args: argparse.Namespace) -> Outcome:
     chosen(args.only or None, args.skip)  # a wrong name is better known before a model is loaded
     target_called(args.target)
     folder = _peers(args)
@@ -75,7 +75,7 @@ def _run(args: argparse.Namespace) -> Report:
     data = {**report.to_json(), "out": str(path), "note": note, "compared": compared and compared.to_json()}
     # Ctrl-C while measuring: the model is written all the same, and the report says what is missing.
     code = INTERRUPTED if "interrupted" in (report.reason, compared and compared.reason) else OK
-    return Report(data, lambda console: _show(console, report, str(path), note, compared), code)
+    return Outcome(data, lambda console: _show(console, report, str(path), note, compared), code)
 
 
 def _peers(args: argparse.Namespace) -> Path | None:

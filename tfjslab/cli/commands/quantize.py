@@ -13,7 +13,7 @@ from tfjslab import arguments as options
 from tfjslab.base.errors import InputError, UsageError
 from tfjslab.bench.peers.process import PeerError
 from tfjslab.cli import compare, quantize_speed
-from tfjslab.cli.command import OK, Command, Report
+from tfjslab.cli.command import OK, Command, Outcome
 from tfjslab.cli.feeds import split_name
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.output import print_table
@@ -71,7 +71,7 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--generate makes what --calibration and --evaluation would read; give one or the other")
 
 
-def _run(args: argparse.Namespace) -> Report:
+def _run(args: argparse.Namespace) -> Outcome:
     _check(args)
     low, high = _range(args.range)
     with progress() as report, open_model(args.model, args.backend, None, report, real=args.real_weights) as model:
@@ -98,7 +98,7 @@ def _run(args: argparse.Namespace) -> Report:
             data = {"model": args.model, "backend": model.backend.name, "out": args.out, "note": note,
                     **told.to_json(), "speed": speed}
     failed = any(c["peer"]["reason"] for c in (speed or {}).get("compared", ()))
-    return Report(data, lambda console: _show(console, data, told), PeerError.exit_code if failed else OK)
+    return Outcome(data, lambda console: _show(console, data, told), PeerError.exit_code if failed else OK)
 
 
 def _range(text: str) -> tuple[float, float]:

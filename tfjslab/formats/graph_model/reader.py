@@ -9,7 +9,7 @@ from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import GraphError, ModelError
 from tfjslab.formats.document import Document
 from tfjslab.formats.graph_model import graphdef
-from tfjslab.formats.graph_model.build import Builder
+from tfjslab.formats.graph_model.build import NodeBuilder
 from tfjslab.formats.graph_model.frames import convert_frames
 from tfjslab.formats.graph_model.graphdef import RawFunction, RawNode, Ref
 from tfjslab.formats.graph_model.signature import Interface, find_interface, with_unsigned_inputs
@@ -116,7 +116,7 @@ def _build(
     nodes: Mapping[str, RawNode], functions: Mapping[str, RawFunction], interface: Interface,
     outputs: Mapping[Ref, Ref], weights: Mapping[str, Array], where: str,
 ) -> Graph:
-    builder = Builder(functions, weights, where)
+    builder = NodeBuilder(functions, weights, where)
     ends = [(e.name, outputs[e.ref], e.shape, e.dtype) for e in interface.outputs]
     return builder.graph(nodes, [(e.name, e.ref, e.shape, e.dtype) for e in interface.inputs], ends)
 
