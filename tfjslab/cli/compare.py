@@ -49,7 +49,7 @@ def check(args: argparse.Namespace) -> None:
             raise UsageError(f"--{name} is for --compare; add --compare tfjs")
 
 
-def run(args: argparse.Namespace, settings: Settings) -> command.Report:
+def run(args: argparse.Namespace, settings: Settings) -> command.Outcome:
     """Measure both sides. Exit code 4 when the peer could not do all that was asked, after showing the rest."""
     folder = find_peers(args.peers)
     backends = _backends(args.backend)
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace, settings: Settings) -> command.Report:
         )
     note = weights_note(args.models, real=args.real_weights)
     data = [c.to_json() for c in found]
-    return command.Report(data, lambda console: show(console, found, note), _exit_code(found))
+    return command.Outcome(data, lambda console: show(console, found, note), _exit_code(found))
 
 
 def _backends(given: str | None) -> list[str]:
