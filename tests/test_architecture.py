@@ -1,6 +1,7 @@
 """The house: who may import whom, where third parties are let in, and how large things may grow."""
 
 import ast
+import graphlib
 import re
 import statistics
 import subprocess
@@ -42,6 +43,21 @@ CONFINED = {
     "IPython": "magics",
     "rich": "cli",
     "playwright": "browser",
+}
+# Pointers of a part to what it is a part of, for type checkers only: all circles of imports that there are.
+PARENTS = {
+    "backends.kernels.session": {"backends.kernels.backend"},
+    "backends.wasm.session": {"backends.wasm.backend"},
+    "backends.wasm.plan": {"backends.wasm.backend", "backends.wasm.session"},
+    "backends.wasm.plan_cache": {"backends.wasm.backend"},
+    "backends.wasm.executable": {"backends.wasm.backend"},
+    "backends.wasm.ceilings": {"backends.wasm.backend"},
+    "backends.webgpu.session": {"backends.webgpu.backend"},
+    "backends.webgpu.plan": {"backends.webgpu.session"},
+    "backends.webgpu.run.ticks": {"backends.webgpu.run.device"},
+    "engine.state": {"engine.recorder", "engine.tensor"},
+    "model.control": {"model.executor"},
+    "vis.visor_html": {"vis.visor"},
 }
 EVERYWHERE = {"numpy"}
 NOT_LOADED_BY_IMPORT = (*CONFINED, "jinja2")
@@ -108,6 +124,29 @@ def test_modules_import_only_from_lower_floors_or_their_own_room():
             if theirs != own and FLOOR_OF[theirs] >= FLOOR_OF[own]:
                 wrong.append(f"{module} (floor {FLOOR_OF[own]}) imports {target} (floor {FLOOR_OF[theirs]})")
     assert sorted(set(wrong)) == []
+
+
+def test_backends_with_kernels_do_not_know_each_other():
+    """What they share is in ``backends.kernels``."""
+    for own, other in (("wasm", "webgpu"), ("webgpu", "wasm"), ("kernels", "wasm"), ("kernels", "webgpu")):
+        found = {m for m in SOURCES if m.startswith(f"backends.{own}") for n in imports(m) if f"backends.{other}" in n}
+        assert found == set()
+
+
+def test_modules_import_each_other_in_no_circle():
+    """At run time, late or for type checkers, but for the pointers to parents; a CycleError names the circle."""
+    graph = {m: {*map(own_target, imports(m))} - {None, m} - PARENTS.get(m, set()) for m in SOURCES}
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+def test_pointers_to_parents_are_for_type_checkers_only():
+    for module, parents in PARENTS.items():
+        conditions = [n for n in ast.walk(TREES[module]) if isinstance(n, ast.If)]
+        guarded = [n for n in conditions if ast.unparse(n.test) == "TYPE_CHECKING"]
+        inside = [i for g in guarded for i in ast.walk(g) if isinstance(i, (ast.Import, ast.ImportFrom))]
+        names = [name for node in inside for name in absolute(node, module)]
+        everywhere = [own_target(name) for name in imports(module)]
+        assert all(everywhere.count(p) == [*map(own_target, names)].count(p) for p in parents), module
 
 
 def rooms_by_third_party():

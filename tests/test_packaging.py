@@ -1,6 +1,7 @@
 """What a user installs: the wheel, its data and its metadata."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -14,19 +15,19 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tfjslab.backends.registry import ROWS
+from tfjslab.backends.rows import ROWS
 from tfjslab.base.errors import BackendUnavailableError
 from tfjslab.base.resources import kernel_text, kernels_root
 from tfjslab.base.version import __version__
-from tfjslab.cli.app import COMMANDS
+from tfjslab.cli.commands import COMMANDS
 
 REPO = Path(__file__).parents[1]
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 # The only weights that ship: those of the zoo's small trained model.
 WEIGHTS = "tfjslab/zoo/digits_model/"
-TEXT_SUFFIXES = {".py", ".wat", ".wgsl", ".mjs", ".json", ".typed", ".ipynb", ".js", ".ts", ".html",
-                 ".md", ".txt", ""}
+TEXT_SUFFIXES = {".py", ".wat", ".wgsl", ".md", ".mjs", ".json", ".typed", ".ipynb", ".js", ".ts", ".html", ".css",
+                 ".txt", ""}
 
 
 def kernel_files(root):
@@ -150,12 +151,22 @@ def test_the_readme_has_exactly_two_set_up_lines_one_to_run_and_one_to_test():
     assert "pytest" in lines[1]
 
 
-def test_the_python_of_the_readme_runs(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", (REPO / "README.md").read_text(), re.DOTALL)
-    exec(compile("\n".join(blocks), "README.md", "exec"), {})  # noqa: S102 - our own file
-    assert (tmp_path / "kernels.png").exists()
-    assert capsys.readouterr().out.startswith("(1, 1000) ")
+def pages_with_python():
+    """README and every page of the documentation that shows Python."""
+    pages = [REPO / "README.md", *sorted((REPO / "docs").rglob("*.md"))]
+    return [p for p in pages if "```python\n" in p.read_text()]
+
+
+@pytest.mark.parametrize("page", pages_with_python(), ids=lambda page: page.stem)
+def test_the_python_of_a_page_runs_and_begins_to_print_what_the_page_shows(page, tmp_path):
+    text = page.read_text()
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
+    environment = {**os.environ, "MPLBACKEND": "agg", "PYTHONPATH": os.pathsep.join([str(REPO), *sys.path])}
+    printed = subprocess.check_output([sys.executable, "-c", code], cwd=tmp_path, env=environment, text=True)
+    shown = re.search(r"^```python\n(?:(?!```).*\n)*```\n\n```text\n(.*)$", text, re.MULTILINE)
+    # Only the first word: times differ from run to run.
+    assert printed.split()[0] == shown[1].split()[0]
+    assert (tmp_path / "kernels.png").exists() == ("kernels.png" in code)
 
 
 def test_the_readme_names_every_command_and_every_backend():

@@ -11,7 +11,8 @@ from tfjslab.base.version import __version__ as __version__
 # Where each public name is defined. Every op with an eager function comes on top, from the op registry.
 _HOME = {
     "backends": "backends",
-    "backends.registry": "BackendFallbackWarning env get_backend get_threads_count ready set_adapter set_backend "
+    "backends.flags": "env",
+    "backends.registry": "BackendFallbackWarning get_backend get_threads_count ready set_adapter set_backend "
     "set_threads_count set_wasm_paths",
     "base.errors": "TfjslabError",
     "bench": "bench_model bench_models",
@@ -27,8 +28,8 @@ _HOME = {
     "magics": "load_ipython_extension unload_ipython_extension",
     "lab": "Lab",
     "model": "Model load_graph_model load_layers_model load_model",
-    "quantizer.quantize": "quantize",
     "quantization.generate": "generated_inputs",
+    "quantizer": "quantize",
     "optimizer": "optimize",
     "profiling": "profiling",
     "profiling.collect": "profile_model",

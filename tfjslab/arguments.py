@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
-from tfjslab.backends import registry
+from tfjslab.backends import registry, rows
 from tfjslab.base.errors import UsageError
 
 DEFAULT_RUNS, DEFAULT_WARMUP = 10, 3  # of a profile
@@ -24,7 +24,7 @@ class Parser(argparse.ArgumentParser):
 
 def add_backend(parser: argparse.ArgumentParser, *, many: bool = False, without: str | None = None) -> None:
     """The --backend option: one name, or several with commas. ``without`` says what holds when it is not given."""
-    names = ", ".join(row.name for row in registry.ROWS)
+    names = ", ".join(row.name for row in rows.ROWS)
     default = without or ("all that are available" if many else "by priority")
     several = "one or more of these, with commas; default: " if many else "default: "
     parser.add_argument("-b", "--backend", metavar="B[,B]" if many else "B", help=f"{names} ({several}{default})")
@@ -94,8 +94,8 @@ def chosen_backends(given: str | None) -> list[str]:
     Raises UsageError for an unknown name. One that is named but cannot run is an error later, with its reason.
     """
     if given is None:
-        return [r.name for r in registry.ROWS if not r.alias_of and registry.availability(r.name).available]
+        return [r.name for r in rows.ROWS if not r.alias_of and registry.availability(r.name).available]
     names = [name.strip() for name in given.split(",")]
     if not all(names):
         raise UsageError(f"--backend {given}: an empty name; write names with single commas between them")
-    return [registry.row(name).name for name in dict.fromkeys(names)]
+    return [rows.row(name).name for name in dict.fromkeys(names)]

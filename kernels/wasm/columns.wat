@@ -1,7 +1,7 @@
 {# 1x1 convolution with vectors over outputs: c[n][p] = epilogue(sum_k a[k][p] * w[k][n]). Planes in, planes out, as in
-   pointwise.wat, but pixels are multiplied out, and results are turned round when they are stored: images of few pixels
+   pointwise.wat, but pixels are splat, and results are transposed when they are stored: images of few pixels
    use each weight too seldom to multiply it out, and 49 pixels are no whole vectors. Weights come as [n / nr][k][nr].
-   `pieces` are tiles of pixels, (pixels, tiles) in order; `block` of them are multiplied out into scratch at once, unless
+   `pieces` are tiles of pixels, (pixels, tiles) in order; `block` of them are splat into scratch at once, unless
    `splatted` says that all stand there already. lo..hi are output groups. #}
 {% import "macros.wat" as m with context %}
 {% import "columns_macros.wat" as c with context %}

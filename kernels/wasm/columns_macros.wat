@@ -1,4 +1,4 @@
-{# For products whose vectors run over outputs (columns.wat): pixels multiplied out, tiles turned round. SIMD only. #}
+{# For products whose vectors run over outputs (columns.wat): pixels splat, tiles transposed. SIMD only. #}
 {% import "macros.wat" as m with context %}
 
 {% macro lanes(indices) %}
@@ -69,7 +69,7 @@
 (local.set $v_u3 (i8x16.shuffle{{ lanes([2, 3, 6, 7]) }} @v_x @v_y))
 {% endmacro %}
 
-{# Turns the tile round, applies the epilogue and stores planes at $i_cp. #}
+{# Transposes the tile, applies the epilogue and stores planes at $i_cp. #}
 {% macro store_columns(px, vectors, pitch, e) %}
 {% for j in range(vectors) %}
 {% for x in range(0, px, 4) %}

@@ -1,7 +1,7 @@
 {# 1x1 convolution and the depthwise convolution behind it: a group of channels is expanded into scratch planes, which
    stay in the cache, and each of them is convolved at once. The expanded tensor never exists. Part 0 expands, part 1
    convolves; `e` and `f` are the operand pointers of their epilogues. Scratch: what part 0 needs, the planes, what part 1
-   needs, which begins with its padded plane. With `pieces` the pixels are multiplied out for part 0 first, see
+   needs, which begins with its padded plane. With `pieces` the pixels are splat for part 0 first, see
    columns.wat. lo..hi are groups of `channels`, of `groups` groups of part 0. #}
 {% import "macros.wat" as m with context %}
 {% if pieces %}

@@ -166,7 +166,7 @@
 {% endfor %}
 {% endmacro %}
 
-{# Products of a tile for one k: weights (already multiplied out) at $i_pk + w_offset, input vectors at
+{# Products of a tile for one k: weights (already splat) at $i_pk + w_offset, input vectors at
    $i_ak + at[i] + a_offset. `tile` tells how (see tuning.py): its `cut` ends a basic block after so many vectors. #}
 {% macro tile_step(mv, nr, at, a_offset, w_offset, tile, L) %}
 {% for j in range(nr) %}
@@ -318,7 +318,7 @@
 )
 {% endmacro %}
 
-{# One window over one padded plane, for output channel $i_n: sums with the weights multiplied out at `panel`, or folds
+{# One window over one padded plane, for output channel $i_n: sums with the weights splat at `panel`, or folds
    with an instruction (`w.combine`). Taps of large windows are found through `table`. #}
 {% macro window_plane(w, e, plane, panel, table, L) %}
 {% call(rt, vt, at_in, at_out) image_tiles(w.tiles, plane, L) %}

@@ -1,5 +1,5 @@
 {# 1x1 convolution as a matrix product on channel-major planes: c[n][p] = epilogue(sum_k a[k][p] * w[k][n]).
-   Weights come as [n / nr][k][nr]; with `by_rows` as the rows [n][k] of a matrix. Blocks of outputs are multiplied out
+   Weights come as [n / nr][k][nr]; with `by_rows` as the rows [n][k] of a matrix. Blocks of outputs are splat
    into scratch (4 equal floats each; scalars are read where they are) and all pixel tiles of this share run over them. Long sums are cut into `blocks`
    pieces of `kb`, so that a tile of inputs and the weights stay in the first-level cache; the sums wait in the output.
    `split` says whether lo..hi are pixel tiles or output groups. #}

@@ -22,31 +22,31 @@
 {% macro gather_row(g) %}
 (local.set $i_ox (i32.rem_u @i_row #{{ g.out_w }}))
 (local.set $i_oy (i32.div_u @i_row #{{ g.out_w }}))
-(local.set $i_image (i32.mul (i32.div_u @i_oy #{{ g.out_h }}) #{{ g.h * g.w * g.c }}))
+(local.set $i_image (i32.mul (i32.div_u @i_oy #{{ g.out_h }}) #{{ g.in_h * g.in_w * ch }}))
 (local.set $i_oy (i32.sub (i32.mul (i32.rem_u @i_oy #{{ g.out_h }}) #{{ g.stride[0] }}) #{{ g.top }}))
 (local.set $i_ox (i32.sub (i32.mul @i_ox #{{ g.stride[1] }}) #{{ g.left }}))
 {% for ky in range(g.kh) %}
-{% set at = ky * g.kw * g.c %}
+{% set at = ky * g.kw * ch %}
 (local.set $i_iy (i32.add @i_oy #{{ ky * g.dilation[0] }}))
-(if (i32.lt_u @i_iy #{{ g.h }}) (then
-(local.set $i_from (i32.add (i32.add @a @i_image) (i32.mul #{{ g.c }} (i32.add @i_ox (i32.mul @i_iy #{{ g.w }})))))
-{% if g.dilation[1] == 1 and g.w >= g.kw %}
-(if (i32.le_u @i_ox #{{ g.w - g.kw }}) (then
-{{ q.copy_bytes("@i_to", "@i_from", g.kw * g.c, at) }}
+(if (i32.lt_u @i_iy #{{ g.in_h }}) (then
+(local.set $i_from (i32.add (i32.add @a @i_image) (i32.mul #{{ ch }} (i32.add @i_ox (i32.mul @i_iy #{{ g.in_w }})))))
+{% if g.dilation[1] == 1 and g.in_w >= g.kw %}
+(if (i32.le_u @i_ox #{{ g.in_w - g.kw }}) (then
+{{ q.copy_bytes("@i_to", "@i_from", g.kw * ch, at) }}
 ) (else
 {% endif %}
 {% for kx in range(g.kw) %}
-(if (i32.lt_u (i32.add @i_ox #{{ kx * g.dilation[1] }}) #{{ g.w }}) (then
-{{ q.copy_bytes("@i_to", "(i32.add @i_from #%d)" % (kx * g.dilation[1] * g.c), g.c, at + kx * g.c) }}
+(if (i32.lt_u (i32.add @i_ox #{{ kx * g.dilation[1] }}) #{{ g.in_w }}) (then
+{{ q.copy_bytes("@i_to", "(i32.add @i_from #%d)" % (kx * g.dilation[1] * ch), ch, at + kx * ch) }}
 ) (else
-{{ q.fill_bytes("@i_to", g.c, zero, at + kx * g.c) }}
+{{ q.fill_bytes("@i_to", ch, zero, at + kx * ch) }}
 ))
 {% endfor %}
-{% if g.dilation[1] == 1 and g.w >= g.kw %}
+{% if g.dilation[1] == 1 and g.in_w >= g.kw %}
 ))
 {% endif %}
 ) (else
-{{ q.fill_bytes("@i_to", g.kw * g.c, zero, at) }}
+{{ q.fill_bytes("@i_to", g.kw * ch, zero, at) }}
 ))
 {% endfor %}
 {% endmacro %}

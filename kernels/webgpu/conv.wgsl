@@ -4,7 +4,7 @@ An invocation holds ``rows`` pixels of ``columns`` vectors of outputs. Inputs ar
 loops over ``unroll_x`` columns of the window and over ``unroll_k`` channels are written out where they are short. -#}
 {%- import "macros.wgsl" as m -%}
 {% set zero = "F()" if step == 4 else "0.0" %}
-{{ m.entry(group, form == "handed") }}
+{{ m.entry(group, form == "broadcast") }}
 {{ m.tile(form, rows, columns, group, 1) }}
 {% for i in range(rows) %}
   let pixel{{ i }} = min(row{{ i }}, s.m - 1u);
@@ -13,7 +13,7 @@ loops over ``unroll_x`` columns of the window and over ``unroll_k`` channels are
   let image{{ i }} = pixel{{ i }} / (s.ox * s.oy) * s.hy;
 {% endfor %}
 {% set deep = (unroll_k or 1) * step %}
-{% if form == "handed" %}
+{% if form == "broadcast" %}
 {{ m.places(deep, columns) }}
 {% endif %}
   for (var ky = 0u; ky < s.ky + none; ky++) {
@@ -25,7 +25,7 @@ loops over ``unroll_x`` columns of the window and over ``unroll_k`` channels are
       let in{{ i }} = (ty{{ i }} < s.hy) & (tx{{ i }} < s.hx);
       let a{{ i }} = select(0u, ((image{{ i }} + ty{{ i }}) * s.hx + tx{{ i }}) * s.cin, in{{ i }});
 {% endfor %}
-{% if form == "handed" and unroll_k %}
+{% if form == "broadcast" and unroll_k %}
       {{ m.take(deep, columns) }}
 {% endif %}
 {% for k in range(unroll_k or 1) %}
@@ -33,19 +33,19 @@ loops over ``unroll_x`` columns of the window and over ``unroll_k`` channels are
 {% for i in range(rows) %}
         let v{{ i }} = select({{ zero }}, a[a{{ i }} + k], in{{ i }});
 {% endfor %}
-{% if form == "handed" and not unroll_k %}
+{% if form == "broadcast" and not unroll_k %}
         {{ m.take(deep, columns) }}
 {% endif %}
 {% for part in range(step) %}
 {% set r = k * step + part %}
 {% for j in range(columns) %}
-        { let y = {{ m.handed(r, j, columns) if form == "handed" else "w[panel + shown" ~ j ~ "]" }};
+        { let y = {{ m.broadcast(r, j, columns) if form == "broadcast" else "w[panel + shown" ~ j ~ "]" }};
 {% for i in range(rows) %}
           sum{{ i }}_{{ j }} += v{{ i }}{{ "." ~ "xyzw"[part] if step == 4 }} * y;
 {% endfor %}
         }
 {% endfor %}
-{% if form != "handed" %}
+{% if form != "broadcast" %}
         panel += s.w_k;
 {% endif %}
 {% endfor %}

@@ -1,11 +1,11 @@
 {#- What several sources share. -#}
 
 {#- Index of this invocation in a dispatch that was folded into two dimensions. -#}
-{%- macro entry(group, handed=false) -%}
+{%- macro entry(group, broadcast=false) -%}
 @compute @workgroup_size({{ group }})
 fn main(
   @builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) lane: u32,{{ " @builtin(subgroup_invocation_id) place: u32," if handed }}
+  @builtin(local_invocation_index) lane: u32,{{ " @builtin(subgroup_invocation_id) place: u32," if broadcast }}
 ) {
   // Always 0. A loop whose limit is a uniform alone is compiled anew for each of its values by Mesa's lavapipe, and
   // looked up again in each dispatch.
@@ -48,10 +48,10 @@ e{{ i }}[{{ row ~ " + " if kind == "full" }}min(4u * {{ channel }} + {{ q }}u, s
 
 {#- Where an invocation of a product stands: ``row0`` ... and ``column0`` ... are its rows and vectors of columns,
 ``shown0`` ... where in a panel of weights it reads, from ``panel`` on. ``form`` says how neighbours in a workgroup stand:
-along the ``rows`` they read the same weights, each for itself or, ``handed``, an eighth each, which the subgroup hands
-round; along the ``columns`` they read the same rows; ``staged`` ones stand in a square of ``side``. -#}
+along the ``rows`` they read the same weights, each for itself or, ``broadcast``, an eighth each, by subgroup
+broadcast; along the ``columns`` they read the same rows; ``staged`` ones stand in a square of ``side``. -#}
 {%- macro tile(form, rows, columns, group, side) -%}
-{% set along_rows = form in ("rows", "handed") %}
+{% set along_rows = form in ("rows", "broadcast") %}
 {% set down = "lane" if along_rows else {"columns": "0u", "staged": "lane / " ~ side ~ "u"}[form] %}
 {% set right = "0u" if along_rows else {"columns": "lane", "staged": "lane % " ~ side ~ "u"}[form] %}
 {% set high = group if along_rows else {"columns": 1, "staged": side}[form] %}
@@ -63,7 +63,7 @@ round; along the ``columns`` they read the same rows; ``staged`` ones stand in a
   let column{{ j }} = wg.x * {{ wide * columns }}u + {{ j * wide }}u + {{ right }};
 {% if form == "rows" %}
   let shown{{ j }} = {{ j }}u;
-{% elif form != "handed" %}
+{% elif form != "broadcast" %}
   let shown{{ j }} = min(column{{ j }}, s.n4 - 1u) - wg.x * {{ wide * columns }}u;
 {% endif %}
 {% endfor %}
@@ -73,7 +73,7 @@ round; along the ``columns`` they read the same rows; ``staged`` ones stand in a
 {% endfor %}{% endfor %}
 {%- endmacro -%}
 
-{#- Where ``handed`` invocations find their vectors of the next ``deep`` rows of weights. -#}
+{#- Where ``broadcast`` invocations find their vectors of the next ``deep`` rows of weights. -#}
 {%- macro places(deep, columns) -%}
 {% for l in range(0, deep * columns, 8) %}
   let from{{ l // 8 }} = min((place % 8u + {{ l }}u) / {{ columns }}u, {{ deep - 1 }}u) * s.w_k
@@ -84,14 +84,14 @@ round; along the ``columns`` they read the same rows; ``staged`` ones stand in a
 {#- Read them. -#}
 {%- macro take(deep, columns) -%}
 {% for l in range(0, deep * columns, 8) %}
-  let hand{{ l // 8 }} = w[panel + from{{ l // 8 }}];
+  let read{{ l // 8 }} = w[panel + from{{ l // 8 }}];
 {% endfor %}
   panel += {{ deep }}u * s.w_k;
 {%- endmacro -%}
 
 {#- Vector ``j`` of row ``r`` of those. -#}
-{%- macro handed(r, j, columns) -%}
-subgroupBroadcast(hand{{ (r * columns + j) // 8 }}, {{ (r * columns + j) % 8 }}u)
+{%- macro broadcast(r, j, columns) -%}
+subgroupBroadcast(read{{ (r * columns + j) // 8 }}, {{ (r * columns + j) % 8 }}u)
 {%- endmacro -%}
 
 {#- Finish and store all sums of an invocation. -#}

@@ -9,7 +9,7 @@ belong to them, to workgroup memory, where all invocations read them. -#}
 var<workgroup> rows_of_a: array<F, {{ high * depth }}>;
 var<workgroup> rows_of_w: array<F, {{ 4 * depth * wide }}>;
 {% endif %}
-{{ m.entry(group, form == "handed") }}
+{{ m.entry(group, form == "broadcast") }}
 {{ m.tile(form, rows, columns, group, side) }}
   let batch = wg.z * s.a_batch;
 {% if form == "staged" %}
@@ -49,26 +49,26 @@ var<workgroup> rows_of_w: array<F, {{ 4 * depth * wide }}>;
 {% for i in range(rows) %}
   let a{{ i }} = batch + min(row{{ i }}, s.m - 1u) * s.k4;
 {% endfor %}
-{% if form == "handed" %}
+{% if form == "broadcast" %}
 {{ m.places(4, columns) }}
 {% endif %}
   for (var k = 0u; k < s.k4 + none; k++) {
 {% for i in range(rows) %}
     let x{{ i }} = a[a{{ i }} + k];
 {% endfor %}
-{% if form == "handed" %}
+{% if form == "broadcast" %}
     {{ m.take(4, columns) }}
 {% endif %}
 {% for part in "xyzw" %}
 {% set r = loop.index0 %}
 {% for j in range(columns) %}
-    { let y = {{ m.handed(r, j, columns) if form == "handed" else "w[panel + shown" ~ j ~ "]" }};
+    { let y = {{ m.broadcast(r, j, columns) if form == "broadcast" else "w[panel + shown" ~ j ~ "]" }};
 {% for i in range(rows) %}
       sum{{ i }}_{{ j }} += x{{ i }}.{{ part }} * y;
 {% endfor %}
     }
 {% endfor %}
-{% if form != "handed" %}
+{% if form != "broadcast" %}
     panel += s.w_k;
 {% endif %}
 {% endfor %}

@@ -3,8 +3,8 @@
 Four bytes are a word, and a dot product of two words is one instruction where the adapter has it. An invocation makes
 words of the output: with ``whole`` channels, ``rows`` rows of one word, which share their weights; else one word
 whose four bytes may belong to two rows. With a ``window`` the row of a pixel is read tap by tap, and taps outside of
-the image read the zero that activations have. Rows of bytes that are no whole words (``aligned``) are read as halves
-of two words. Rounding, the zero of the input and the padding of k are in ``bias`` and ``w``. -#}
+the image read the zero that activations have. Rows of bytes that are no whole words (``aligned``) are put together
+from two words each. Rounding, the zero of the input and the padding of k are in ``bias`` and ``w``. -#}
 {%- import "quantized_macros.wgsl" as q -%}
 {%- import "macros.wgsl" as m -%}
 {{ q.load(aligned) }}

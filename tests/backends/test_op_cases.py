@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import contextmanager, nullcontext
 
 import numpy as np
@@ -10,9 +11,12 @@ from support.available import need
 from support.wasm import run_node
 
 from tfjslab.backends.wasm import backend as wasm
+from tfjslab.backends.wasm.lower.registry import TABLE as WASM_KERNELS
 from tfjslab.backends.webgpu import backend as webgpu
+from tfjslab.backends.webgpu.lower.registry import TABLE as GPU_KERNELS
 from tfjslab.ops import registry
 from tfjslab.ops.conformance import cases, problem
+from tfjslab.ops.decompose import unfused
 
 WASM, GPU = ("plain", "simd", "threads"), ("webgpu", "webgl")
 _OPS = sorted({c.op.name for c in cases() if all(isinstance(x, np.ndarray) for x in c.inputs)})
@@ -62,24 +66,30 @@ def test_cases_agree_with_the_reference(session, name):
             assert ran is None or problem(check, list(ran[0].values())) == ""
 
 
-# Losing one of these silently would be a slow surprise.
-_HAVE_KERNELS = (
-    "Conv2D", "DepthwiseConv2dNative", "FusedConv2D", "FusedDepthwiseConv2D", "_FusedMatMul", "BatchMatMul", "MaxPool",
-    "AvgPool", "Add", "Multiply", "Relu", "Relu6", "Sigmoid", "Tanh", "Prelu", "FusedBatchNorm", "PadV2", "Mean",
-    "Softmax", "Transpose", "Concat", "Reshape", "Slice", "ResizeBilinear", "ResizeNearestNeighbor", "StridedSlice",
-    "Pack", "Unpack", "SplitV", "BroadcastTo", "Reverse",
-)
+def _all_floats(op):
+    """Whether an op makes float32 of float32."""
+    return any({t.dtype for t in case.inputs} == {"float32"} for case in op.cases) and op.facts.dtype != "bool"
+
+
+# Losing one of these silently would be a slow surprise: ops of floats that are an expression, those with a row in both
+# tables, alone or with something fused to them, and those that can also run in integers.
+_ROWS = WASM_KERNELS.rows.keys(), GPU_KERNELS.rows.keys()
+_HAVE_KERNELS = [
+    name for name, op in registry.all_ops().items()
+    if (op.expr is not None and _all_floats(op)) or all(unfused(name) in rows for rows in _ROWS) or op.facts.quantized
+]
 _ONLY_ON = {
-    WASM: ("AddN", "Tile", "DepthToSpace", "SpaceToDepth"),
+    WASM: ("AddN", "Tile", "DepthToSpace", "SpaceToDepth", "DynamicQuantizedDense"),
     GPU: ("LogicalAnd", "Equal", "SelectV2", "Cast"),
 }
 
 
 def _fallbacks(session, name):
-    """For each case with data the reasons why the host ran it; float32 cases first."""
+    """For each case with data the reasons why the host ran it; float32 cases first. Weights of int8 are constant."""
+    constant = all(any(t.dtype == "int8" for t in case.inputs[1:2]) for case in registry.get(name).cases)
     for c in sorted(cases({name}), key=lambda c: any(x.dtype != np.float32 for x in c.inputs)):
         if all(x.size for x in c.inputs):
-            ran = run_node(session, registry.get(name), c.inputs, c.attrs, len(c.expected()), constant=False)
+            ran = run_node(session, registry.get(name), c.inputs, c.attrs, len(c.expected()), constant=constant)
             yield [i.reason for i in ran[1] if i.fallback] if ran else ["not static"]
 
 
@@ -87,6 +97,10 @@ def _fallbacks(session, name):
 def test_common_ops_have_a_kernel(session, name):
     """The first float32 case with data, or the first of any kind, runs without the host."""
     assert next(_fallbacks(session, name)) == []
+
+
+def test_a_row_that_one_table_lacks_is_listed():
+    assert set.symmetric_difference(*map(set, _ROWS)) <= set(itertools.chain(*_ONLY_ON.values()))
 
 
 @pytest.mark.parametrize(

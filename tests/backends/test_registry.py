@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from types import ModuleType
 
 import pytest
 
 import tfjslab as tf
-from tfjslab.backends import registry
+from tfjslab.backends import registry, rows
 from tfjslab.backends.base import Availability, BackendDef
 from tfjslab.backends.cpu import CpuBackend
 from tfjslab.base.errors import BackendUnavailableError, UsageError
@@ -18,7 +19,7 @@ FAST = BackendDef("fast", 9, "made up", "nothing", "made_up_backend", "v")
 FAST_THREADS = BackendDef("fast-threads", 0, "made up", "nothing", "made_up_backend", "t", threaded=True,
                           flags=("WASM_HAS_MULTITHREAD_SUPPORT",))
 ANY = BackendDef("any", 5, "made up", "nothing", "made_up_backend", alias_of=("fast-threads", "fast"))
-CPU = registry.row("cpu")
+CPU = rows.row("cpu")
 
 
 class Fake(ModuleType):
@@ -42,25 +43,25 @@ class Fake(ModuleType):
 def table(monkeypatch):
     """Put rows and a module in place of the real ones, with nothing chosen yet."""
     registry.get_backend()
+    tf.env()
 
-    def put(*rows, module=None):
-        monkeypatch.setattr(registry, "ROWS", rows)
-        monkeypatch.setattr(registry, "_BY_NAME", {r.name: r for r in rows})
+    def put(*made_up, module=None):
+        monkeypatch.setattr(rows, "ROWS", made_up)
         monkeypatch.setattr(registry, "_STATE", registry._State())
         monkeypatch.setitem(sys.modules, "made_up_backend", module)
         return module
 
     yield put
     monkeypatch.undo()
-    registry.env().reset()
+    tf.env().reset()
     registry.set_backend("cpu")
 
 
 def test_every_backend_is_listed_with_its_reason():
-    rows = tf.backends()
-    assert [r.name for r in rows[:4]] == ["webgpu", "webgl", "wasm", "cpu"]
-    assert {r.name for r in rows[4:]} == {"webgpu-f16", "wasm-plain", "wasm-simd", "wasm-threads"}
-    for r in rows:
+    listed = tf.backends()
+    assert [r.name for r in listed[:4]] == ["webgpu", "webgl", "wasm", "cpu"]
+    assert {r.name for r in listed[4:]} == {"webgpu-f16", "wasm-plain", "wasm-simd", "wasm-threads"}
+    for r in listed:
         assert r.available or r.reason
         assert r.current == (r.name == "cpu")
 
@@ -145,7 +146,7 @@ def test_ready_and_set_backend_may_be_awaited_or_not():
 
 NAMES = "webgpu, webgpu-f16, webgl, wasm, cpu, wasm-plain, wasm-simd, wasm-threads"
 FLAGS = (
-    "WASM_CALIBRATE, WASM_STRASSEN, WEBGPU_CALIBRATE, WEBGPU_ANY_PRECISION, WASM_HAS_SIMD_SUPPORT, "
+    "WEBGPU_CALIBRATE, WEBGPU_ANY_PRECISION, WASM_CALIBRATE, WASM_STRASSEN, WASM_HAS_SIMD_SUPPORT, "
     "WASM_HAS_MULTITHREAD_SUPPORT"
 )
 
@@ -163,6 +164,13 @@ def test_wrong_names_and_values_are_refused(call, message):
     with pytest.raises(UsageError) as caught:
         call()
     assert str(caught.value) == message
+
+
+def test_listing_flags_loads_no_engine_and_registers_what_each_backend_declares():
+    code = ("import sys, tfjslab as tf; from tfjslab.backends.flags import env; print(len(env()._flags));"
+            "print([m for m in ('wasmtime', 'wgpu') if m in sys.modules])")
+    told = subprocess.check_output([sys.executable, "-c", code], text=True).split("\n")
+    assert told[:2] == [str(len(FLAGS.split(", "))), "[]"]
 
 
 def test_flags_are_found_out_once_and_can_be_reset(table):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from dataclasses import replace
 
@@ -10,7 +11,8 @@ import pytest
 from support.wasm import graph_of
 
 from tfjslab import zoo
-from tfjslab.backends.registry import env
+from tfjslab.backends.flags import env
+from tfjslab.backends.kernels import sources
 from tfjslab.backends.wasm import plan_cache, tuning
 from tfjslab.backends.wasm.backend import create
 from tfjslab.backends.wasm.executable import lower
@@ -259,14 +261,14 @@ def test_without_its_module_an_entry_is_of_no_use(monkeypatch):
 
 
 def test_an_entry_with_another_tile_than_would_be_chosen_today_is_not_used(monkeypatch):
-    monkeypatch.setattr(tuning.Tuner, "_measure", lambda _, tiles, __: tiles[0])
+    monkeypatch.setattr(tuning.WasmTuner, "_measure", lambda _, tiles, __: tiles[0])
     env().set("WASM_CALIBRATE", value=True)
     backend = create("simd", 1)
     assert [_was_kept(_compile(backend)) for _ in range(2)] == [False, True]
     for path in (module_cache.cache_folder().parent / "wasm-tiles").iterdir():
         path.unlink()
     tuning.tuner.cache_clear()
-    monkeypatch.setattr(tuning.Tuner, "_measure", lambda _, tiles, __: tiles[-1])
+    monkeypatch.setattr(tuning.WasmTuner, "_measure", lambda _, tiles, __: tiles[-1])
     assert [_was_kept(_compile(backend)) for _ in range(2)] == [False, True]
     backend.dispose()
 
@@ -341,3 +343,34 @@ def test_many_may_write_and_read_at_once():
     for t in threads:
         t.join()
     assert failures == []
+
+
+def test_every_source_at_any_depth_is_part_of_the_keys(tmp_path, monkeypatch):
+    """A stale plan or choice of a tile would be served otherwise."""
+    package = plan_cache._ROOT
+    for floor in plan_cache._LOWER_FLOORS:
+        shutil.copytree(package / floor, tmp_path / floor, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(plan_cache, "_ROOT", tmp_path)
+    monkeypatch.setattr(sources, "_BACKENDS", tmp_path / "backends")
+
+    def keys():
+        sources.sources_digest.cache_clear()
+        plan_cache._code_digest.cache_clear()
+        return plan_cache._code_digest(), sources.sources_digest("wasm"), sources.sources_digest("webgpu")
+
+    code, wasm, webgpu = keys()
+    for path in sorted((tmp_path / "backends").rglob("*.py")):
+        before, folder = path.read_text(), path.relative_to(tmp_path / "backends").parts[0]
+        path.write_text(before + "\n# changed\n")
+        found = keys()
+        path.write_text(before)
+        assert found[0] != code, path
+        assert [f != k for f, k in zip(found[1:], (wasm, webgpu), strict=True)] == [
+            folder in ("kernels", kind) for kind in ("wasm", "webgpu")
+        ], path
+    moved = tmp_path / "backends" / "wasm" / "lower"
+    moved.rename(moved.with_name("lowered"))
+    assert keys()[0] != code
+    assert keys()[1] != wasm
+    monkeypatch.undo()
+    assert keys() == (code, wasm, webgpu)

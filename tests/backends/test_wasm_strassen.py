@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.wasm import run_nodes
 
-from tfjslab.backends.registry import env
+from tfjslab.backends.flags import env
 from tfjslab.backends.wasm.backend import create
 from tfjslab.graph.ir import Node
 from tfjslab.ops import registry

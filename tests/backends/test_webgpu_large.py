@@ -40,7 +40,7 @@ def numbers(*shape):
 
 
 def near(found, wanted, gpu):
-    np.testing.assert_allclose(found, wanted, rtol=2e-3 if gpu.halves else 1e-5, atol=4e-3 if gpu.halves else 1e-5)
+    np.testing.assert_allclose(found, wanted, rtol=2e-3 if gpu.float16 else 1e-5, atol=4e-3 if gpu.float16 else 1e-5)
 
 
 @pytest.mark.parametrize("transposed", [False, True])
@@ -56,7 +56,7 @@ def test_dense_layers_with_large_weights_are_cut_by_columns(gpu, transposed, fus
     wanted = x @ w + (bias if fused else 0)
     near(found["y"], np.maximum(wanted, 0) if "Relu" in fused else wanted, gpu)
     assert not any(c.fallback for c in infos)
-    parts = 2 if gpu.halves else 3
+    parts = 2 if gpu.float16 else 3
     assert len(infos) == parts + 1
     assert infos[-1].kernel == "Concat"
     assert infos[0].node.startswith("y columns 0 to ")
@@ -77,7 +77,7 @@ def test_parts_of_weights_are_shared_by_the_plans_of_a_session(gpu):
     w = numbers(40, 330)
     for rows in (1, 2):
         run_nodes(session, [node("y", "BatchMatMul", ("x", "w"))], {"x": numbers(rows, 40)}, {"w": w}, ["y"])
-    assert len(session.slices) == (2 if gpu.halves else 3)
+    assert len(session.slices) == (2 if gpu.float16 else 3)
 
 
 def test_activations_above_the_limit_are_left_to_the_host_with_the_numbers(gpu):
@@ -87,7 +87,7 @@ def test_activations_above_the_limit_are_left_to_the_host_with_the_numbers(gpu):
              node("m", "Max", ("r",), axis=[1]), node("y", "Neg", ("m",))]
     found, infos = run_nodes(session, nodes, {"x": x}, {}, ["y"])
     near(found["y"], -np.exp(x).reshape(33, 100).max(axis=1), gpu)
-    stored = 6608 if gpu.halves else 13200
+    stored = 6608 if gpu.float16 else 13200
     assert [c.reason for c in infos] == [
         f"value 'x' takes {stored} bytes; {gpu.adapter} binds at most 4096 bytes", "",
         f"value 'r' takes {stored} bytes; {gpu.adapter} binds at most 4096 bytes", "",

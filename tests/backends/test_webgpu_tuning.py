@@ -9,13 +9,13 @@ import pytest
 from support.available import need
 from support.wasm import graph_of
 
-from tfjslab.backends.registry import env
+from tfjslab.backends.flags import env
 from tfjslab.backends.webgpu import backend as webgpu
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import specialize
 from tfjslab.ops.registry import Spec, get
 
-FORMS = ("rows", "columns", "staged", "handed")
+FORMS = ("rows", "columns", "staged", "broadcast")
 # m, k, n: single vectors, sizes below and above those of every tile, and rows that are no whole vectors.
 SIZES = ((9, 4, 4), (67, 36, 44), (70, 17, 42), (130, 20, 136))
 
@@ -46,9 +46,9 @@ def test_every_form_of_a_product_is_right(session, form, monkeypatch):
     """The form is taken wherever it can be, on both kinds of adapters' tiles."""
     tiles = pytest.importorskip("tfjslab.backends.webgpu.lower.tiles")
     capabilities = pytest.importorskip("tfjslab.backends.webgpu.capabilities").Capabilities(session.device)
-    if form == "handed" and not capabilities.subgroups:
-        pytest.skip("the adapter's subgroups hand nothing round")
-    every = [t for t in (*tiles._HANDED, *tiles._SOFTWARE, *tiles._STAGED, *tiles._HARDWARE) if t.form == form]
+    if form == "broadcast" and not capabilities.subgroups:
+        pytest.skip("the adapter's subgroups do not broadcast")
+    every = [t for t in (*tiles._BROADCAST, *tiles._SOFTWARE, *tiles._STAGED, *tiles._HARDWARE) if t.form == form]
     env().set("WEBGPU_CALIBRATE", value=False)
     for m, k, n in SIZES:
         x, w = _numbers(m, k), _numbers(k, n)
@@ -60,18 +60,18 @@ def test_every_form_of_a_product_is_right(session, form, monkeypatch):
             np.testing.assert_allclose(plan.run({"x": x})["y"], x.astype(np.float64) @ w, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("form", ["rows", "columns", "handed"])
+@pytest.mark.parametrize("form", ["rows", "columns", "broadcast"])
 @pytest.mark.parametrize(("cin", "n"), [(3, 24), (4, 10), (20, 36)])
 def test_every_form_of_a_convolution_agrees(session, form, cin, n, monkeypatch):
     """Against the form that each invocation computes alone; the op's cases hold that one against the reference."""
     tiles = pytest.importorskip("tfjslab.backends.webgpu.lower.tiles")
     capabilities = pytest.importorskip("tfjslab.backends.webgpu.capabilities").Capabilities(session.device)
-    if form == "handed" and not capabilities.subgroups:
-        pytest.skip("the adapter's subgroups hand nothing round")
+    if form == "broadcast" and not capabilities.subgroups:
+        pytest.skip("the adapter's subgroups do not broadcast")
     env().set("WEBGPU_CALIBRATE", value=False)
     x, w, found = _numbers(2, 9, 11, cin), _numbers(3, 5, cin, n), []
-    every = (*tiles._HANDED, *tiles._SOFTWARE, *tiles._HARDWARE)
-    for tile in (tiles.Tile("rows", 1, 1, 8), next(t for t in every if t.form == form and t.fits(110, -(-n // 4)))):
+    every = (*tiles._BROADCAST, *tiles._SOFTWARE, *tiles._HARDWARE)
+    for tile in (tiles.GpuTile("rows", 1, 1, 8), next(t for t in every if t.form == form and t.fits(110, -(-n // 4)))):
         with monkeypatch.context() as patch:
             patch.setattr(tiles, "_fitting", lambda *_, tile=tile: (tile,))
             plan = _plan(session, "Conv2D", x.shape, w, strides=[2, 1], padding="SAME")

@@ -73,7 +73,7 @@ def test_a_peer_that_cannot_do_it_is_an_error(tmp_path):
 
 def test_ctrl_c_keeps_what_was_measured(tmp_path):
     def stop(what, done, _total):
-        if what == "in turns" and done == 2:
+        if what == "interleaved rounds" and done == 2:
             raise KeyboardInterrupt
 
     found = compared(tmp_path, fake(), progress=stop)
@@ -86,16 +86,16 @@ def test_the_command_compares_with_the_real_one(tmp_path, capsys):
     argv = ["optimize", "digits", "--out", str(tmp_path / "m"), "--backend", "wasm-simd", "--compare", "tfjs",
             "--peers", peers(), "--rounds", "2"]
     assert main([*argv, "--json", "-"]) == 0
-    told = json.loads(capsys.readouterr().out)["compared"]
-    assert [(r["program"], r["model"]) for r in told["runners"]] == [
+    found = json.loads(capsys.readouterr().out)["compared"]
+    assert [(r["program"], r["model"]) for r in found["runners"]] == [
         ("TensorFlow.js", "original"), ("TensorFlow.js", "optimized"), ("ours", "original"), ("ours", "optimized"),
     ]
-    assert max(told["peer_difference"], told["difference"]) <= 1e-4
-    assert told["runners"][1]["kernels"] < told["runners"][0]["kernels"]
-    assert told["peak_saved"] > 0
+    assert max(found["peer_difference"], found["difference"]) <= 1e-4
+    assert found["runners"][1]["kernels"] < found["runners"][0]["kernels"]
+    assert found["peak_saved"] > 0
     assert main(argv) == 0
     shown = capsys.readouterr().out
-    assert "Beside TensorFlow.js, in turns" in shown
+    assert "Beside TensorFlow.js, alternating" in shown
     assert "ours on the optimized model against TensorFlow.js on the original: latency" in shown
 
 

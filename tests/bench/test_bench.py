@@ -98,11 +98,11 @@ def test_ctrl_c_while_loading_leaves_out_what_was_not_loaded():
 
 
 def test_progress_names_what_is_done():
-    told = []
-    bench_model(load, name="m", runs=5, warmup=0, progress=lambda *a: told.append(a))
-    assert told[0] == ("m on cpu: compile", 0, 5)
-    assert told[-1] == ("m on cpu: steady", 5, 5)
-    assert [done for _, done, _ in told[1:]] == [1, 2, 3, 4, 5]
+    calls = []
+    bench_model(load, name="m", runs=5, warmup=0, progress=lambda *a: calls.append(a))
+    assert calls[0] == ("m on cpu: compile", 0, 5)
+    assert calls[-1] == ("m on cpu: steady", 5, 5)
+    assert [done for _, done, _ in calls[1:]] == [1, 2, 3, 4, 5]
 
 
 def test_garbage_collection_is_as_before_afterwards():

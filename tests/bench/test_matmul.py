@@ -41,7 +41,7 @@ def _measure(backend, n):
 @pytest.mark.parametrize("variant", ["plain", "simd"])
 @pytest.mark.parametrize("n", [128, 512])
 def test_share_of_the_ceiling(variant, n):
-    """What is asserted is that the product is right; how fast it was is only told."""
+    """What is asserted is that the product is right; its speed is only printed."""
     backend = create(variant, 1)
     ceilings = measure_ceilings(backend)
     rate, _ = _measure(backend, n)

@@ -48,7 +48,7 @@ def test_a_program_that_dies_is_quoted():
     assert failure("profile:die") == "fake ended when asked to profile; it said: first words / last words"
 
 
-def test_a_program_that_vanishes_tells_its_status():
+def test_a_program_that_ends_early_is_reported_with_its_status():
     assert failure("profile:vanish") == "fake ended when asked to profile; it said nothing (exit status 0)"
 
 

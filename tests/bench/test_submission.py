@@ -16,7 +16,7 @@ _RUNS = 30
 @pytest.mark.parametrize("name", ["webgpu", "webgl"])
 @pytest.mark.parametrize("model", ["mobilenet_v2", "blazeface"])
 def test_an_inference_is_one_submission(model, name, monkeypatch):
-    """The processor time of the thread is only told: checking, upload, recording, waiting and reading included."""
+    """The processor time of the thread is only printed: checking, upload, recording, waiting and reading included."""
     found = need(name)
     with zoo.load(model, backend=name) as loaded:
         x = loaded.sample()

@@ -33,7 +33,7 @@ from tfjslab.zoo import digits
 NOT_MEASURED = SweepRow("float32", 100, *[None] * 4, 1.0, *[None] * 12)
 
 
-def trade(setting, ms, weights=100, drop=0.0, **more):
+def row(setting, ms, weights=100, drop=0.0, **more):
     """A row that was measured."""
     return replace(NOT_MEASURED, setting=setting, median_ms=ms, weight_bytes=weights, peak_bytes=2 * weights, drop=drop,
                    accuracy=SAME, **more)
@@ -59,7 +59,7 @@ def test_a_verdict_needs_more_than_noise_and_every_round():
 
 
 def test_accuracy_passes_up_to_the_limit_and_not_beyond():
-    at, beyond = trade("a", 1, drop=0.29 - 0.28), trade("b", 1, drop=0.0101)
+    at, beyond = row("a", 1, drop=0.29 - 0.28), row("b", 1, drop=0.0101)
     assert passes("top1", at, 0.01)
     assert not passes("top1", beyond, 0.01)
     assert passes("agreement", replace(at, agreement=0.99), 0.01)
@@ -69,8 +69,8 @@ def test_accuracy_passes_up_to_the_limit_and_not_beyond():
 
 
 def test_the_recommendation_follows_its_rule():
-    rows = [trade("float32", 10.0), trade("fast", 5.0, 60), trade("nearly as fast", 5.2, 30), trade("small", 9.0, 10),
-            replace(trade("wrong", 1.0, 1), accuracy=WORSE)]
+    rows = [row("float32", 10.0), row("fast", 5.0, 60), row("nearly as fast", 5.2, 30), row("small", 9.0, 10),
+            replace(row("wrong", 1.0, 1), accuracy=WORSE)]
     assert recommend(rows, "speed") == "nearly as fast"
     assert recommend(rows, "size") == "small"
     assert recommend(rows, "memory") == "small"
@@ -124,9 +124,9 @@ def test_a_sweep_is_shown_as_tables_and_as_json(swept):
     shown = str(swept)
     assert swept.rule in shown
     assert f">o {swept.recommended}" in shown or f">  {swept.recommended}" in shown
-    told = json.loads(json.dumps(swept.data(), allow_nan=False))
-    assert set(told["front"]) <= {r["setting"] for r in told["rows"]}
-    assert told["rows"][0]["sqnr_db"] == "inf"
+    written = json.loads(json.dumps(swept.data(), allow_nan=False))
+    assert set(written["front"]) <= {r["setting"] for r in written["rows"]}
+    assert written["rows"][0]["sqnr_db"] == "inf"
     costs = [r.median_ms for r in swept.front()]
     assert costs == sorted(costs)
 
@@ -152,13 +152,13 @@ def test_what_a_model_cannot_have_is_listed_with_the_reason():
     assert found.refused[0].reason == "no node of model 'curve' can run in integers (int8): no integer form of Exp"
 
 
-def test_progress_is_told_of_each_setting(data):
-    told = []
+def test_progress_is_called_for_each_setting(data):
+    calls = []
     with zoo.load("digits", backend="cpu") as model:
-        how = Settings(3, 0, progress=lambda *a: told.append(a))
+        how = Settings(3, 0, progress=lambda *a: calls.append(a))
         tf.sweep(model, data[0], data[1], kinds=("float16",), settings=how)
-    assert told[0] == ("digits: float16", 0, 1)
-    assert {what.rpartition(": ")[2] for what, _, _ in told} >= {"evaluate", "steady"}
+    assert calls[0] == ("digits: float16", 0, 1)
+    assert {what.rpartition(": ")[2] for what, _, _ in calls} >= {"evaluate", "steady"}
 
 
 @pytest.mark.parametrize(("wrong", "message"), [

@@ -185,9 +185,9 @@ def test_notebook_06_runs_stops_compares_and_fits_in_both_themes(page, server, s
     assert "done: 20/20, median" in phase(page, "done")
     tab(page, "Changes")
     page.wait_for_selector(f"{LAB} .tfl-changes tbody tr:visible", timeout=STEP_MS)
-    told = page.locator(f"{LAB} .tfl-changes").inner_text()
+    text = page.locator(f"{LAB} .tfl-changes").inner_text()
     for wanted in ("ranges from 8 generated inputs", "no integer form of Softmax", "folded into the weights"):
-        assert wanted in told
+        assert wanted in text
     assert too_wide(page) == [], "with settings, file browser and switches"
     page.screenshot(path=shots / "switches-1280-light.png")
     switch(page, optimize=False, quantize="no quantizing")

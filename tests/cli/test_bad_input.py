@@ -112,7 +112,8 @@ def test_an_input_file_that_is_missing_or_no_array(capsys, tmp_path, model):
     path = tmp_path / "x.npy"
     assert run_fails(capsys, model, "--input", path) == f"{path}: no such file"
     path.write_bytes(b"not an array")
-    assert run_fails(capsys, model, "--input", path).startswith(f"{path}: not readable as npy: ")
+    line = run_fails(capsys, model, "--input", path)
+    assert line == f"{path}: not a .npy file; expected one that numpy.save wrote"
 
 
 def test_a_folder_without_a_model(capsys, tmp_path):

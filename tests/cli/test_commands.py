@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import pkgutil
 import subprocess
 import sys
 import warnings
@@ -11,11 +12,12 @@ import numpy as np
 import pytest
 
 from tfjslab.backends import registry
+from tfjslab.backends.rows import ROWS
 from tfjslab.base.version import __version__
-from tfjslab.cli import app, output
-from tfjslab.cli.app import COMMANDS, main
+from tfjslab.cli import app, commands, output
+from tfjslab.cli.app import main
 from tfjslab.cli.command import INTERRUPTED
-from tfjslab.cli.commands import bench, main_job
+from tfjslab.cli.commands import COMMANDS, bench, main_job
 
 DEVICE_KEYS = {"adapter", "adapter_type", "pipelines", "pipeline_compile_ms"}
 BENCH_KEYS = {
@@ -66,7 +68,7 @@ def test_inspect_counts_what_the_model_is_made_of(capsys, model):
 
 def test_inspect_tells_of_every_backend_when_none_is_named(capsys, model):
     rows = result(capsys, "inspect", model)["backends"]
-    assert [r["name"] for r in rows] == [r.name for r in registry.ROWS if not r.alias_of]
+    assert [r["name"] for r in rows] == [r.name for r in ROWS if not r.alias_of]
     assert all(r["fallback"] == {} if r["available"] else r["reason"] for r in rows)
 
 
@@ -148,7 +150,7 @@ def quick(monkeypatch):
 
 def test_without_a_command_the_zoo_is_measured_on_every_backend_and_profiled(capsys, quick):
     found = result(capsys)
-    available = [r.name for r in registry.ROWS if not r.alias_of and registry.availability(r.name).available]
+    available = [r.name for r in ROWS if not r.alias_of and registry.availability(r.name).available]
     assert [(r["model"], r["backend"]) for r in found["bench"]] == [(m, b) for m in main_job.MODELS for b in available]
     assert [p["model"] for p in found["profiles"]] == list(main_job.MODELS)
     assert found["machine"]["cores"] >= 1
@@ -272,6 +274,11 @@ def test_help_has_examples_that_parse(capsys, command):
         assert example[0] == "tfjslab"
         if "COMMAND" not in example:
             assert isinstance(app.build_parser().parse_args(example[1:]), argparse.Namespace)
+
+
+def test_every_module_of_the_commands_is_listed():
+    modules = {m.name for m in pkgutil.iter_modules(commands.__path__)} - {"main_job"}
+    assert modules == {c.run.__module__.rpartition(".")[2] for c in COMMANDS}
 
 
 def test_version(capsys):

@@ -46,13 +46,13 @@ def test_evaluate_measures_against_a_reference(files, tmp_path, capsys):
     assert told["accuracy"] is None
 
 
-def test_sweep_shows_the_trade_draws_it_and_recommends(files, tmp_path, capsys):
-    chart = tmp_path / "trade.png"
+def test_sweep_shows_its_rows_draws_them_and_recommends(files, tmp_path, capsys):
+    chart = tmp_path / "sweep.png"
     argv = ["sweep", "digits", "--input", files["test"], "--labels", files["labels"], "--calibration", files["learn"],
             "--kind", "int8", "--kind", "uint8", "--goal", "size", "--chart", str(chart), "-r", "5", "-b", "wasm-simd"]
     assert main(argv) == 0
     shown = capsys.readouterr().out
-    assert "what settings give and cost, on 100 samples" in shown
+    assert "accuracy and cost of settings, on 100 samples" in shown
     assert "> recommended: the one with the smallest weights of those whose accuracy passes" in shown
     assert chart.read_bytes().startswith(b"\x89PNG")
     assert main([*argv, "--json", "-"]) == 0

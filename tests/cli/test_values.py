@@ -6,8 +6,8 @@ import io
 import numpy as np
 import pytest
 
-from tfjslab.base.errors import InputError, UsageError
-from tfjslab.cli.values import digest, read_inputs, write_outputs
+from tfjslab.base.errors import InputError, LimitError, ShapeError, UsageError
+from tfjslab.cli.values import digest, read_array, read_inputs, write_outputs
 from tfjslab.graph.ir import Port
 
 
@@ -93,18 +93,47 @@ def npy_header(shape):
     return file.getvalue()
 
 
+JUNK = "not a .npy file; expected one that numpy.save wrote"
+
+
 @pytest.mark.parametrize(
-    "data",
+    ("data", "error", "text"),
     [
-        pytest.param(b"not numpy at all", id="junk"),
-        pytest.param(npy_bytes(np.zeros((4, 2), np.float32))[:-4], id="truncated"),
-        pytest.param(npy_bytes(np.array([{}], object)), id="pickled"),
-        pytest.param(npy_header((1 << 50,)) + bytes(64), id="says it is enormous"),
+        pytest.param(b"not numpy at all", InputError, JUNK, id="junk"),
+        pytest.param(b"", InputError, JUNK, id="nothing"),
+        pytest.param(npy_bytes(np.zeros(2))[:40], InputError, JUNK, id="half a header"),
+        pytest.param(npy_bytes(np.zeros(2)).replace(b"\x93NUMPY\x01", b"\x93NUMPY\x09"), InputError, JUNK,
+                     id="a later version"),
+        pytest.param(npy_bytes(np.zeros((4, 2), np.float32))[:-4], InputError,
+                     "holds 28 bytes of values; expected 32 for [4, 2] of float32", id="truncated"),
+        pytest.param(npy_bytes(np.array([{}], object)), InputError,
+                     "holds values of object; expected numbers, bools or text", id="pickled"),
+        pytest.param(npy_bytes(np.zeros(1, [("a", "<f4")])), InputError,
+                     "holds values of [('a', '<f4')]; expected numbers, bools or text", id="with fields"),
+        pytest.param(npy_bytes(np.zeros(1, "<M8[s]")), InputError,
+                     "holds values of datetime64[s]; expected numbers, bools or text", id="dates"),
+        pytest.param(npy_header((1 << 30,)) + bytes(64), InputError,
+                     "holds 64 bytes of values; expected 4294967296 for [1073741824] of float32", id="large"),
+        pytest.param(npy_header((1 << 50,)) + bytes(64), LimitError,
+                     "number of elements is 1125899906842624, above the limit of 2147483648", id="enormous"),
+        pytest.param(npy_header((-1,)) + bytes(64), ShapeError, "shape [-1]; expected integers >= 0", id="negative"),
+        pytest.param(npy_header((1,) * 9) + bytes(4), LimitError, "rank is 9, above the limit of 8", id="rank"),
     ],
 )
-def test_a_damaged_npy_file_is_refused_before_anything_is_allocated(tmp_path, data):
+def test_a_damaged_npy_file_is_refused_before_anything_is_allocated(tmp_path, data, error, text):
     path = raw(tmp_path / "a.npy", data)
-    assert message(InputError, [path], [X]).startswith(f"{path}: not readable as npy: ")
+    assert message(error, [path], [X]) == f"{path}: {text}"
+
+
+@pytest.mark.parametrize("array", [
+    np.float32(3), np.zeros((0, 2), np.float32), np.asfortranarray(np.arange(6.0).reshape(2, 3)), np.array(["a", "bc"]),
+    np.arange(3, dtype=">i2"), np.array([True]), np.array([b"x"]),
+], ids=str)
+def test_every_array_that_numpy_saves_plainly_is_read_back(tmp_path, array):
+    np.save(tmp_path / "a.npy", array)
+    found = read_array(str(tmp_path / "a.npy"))
+    assert found.dtype == array.dtype
+    np.testing.assert_array_equal(found, array)
 
 
 def test_a_digest_is_the_hash_of_little_endian_bytes_with_the_range_of_finite_values():
@@ -122,6 +151,8 @@ def test_a_digest_without_finite_numbers_has_no_range():
         assert (found["min"], found["max"], found["mean"]) == (None, None, None)
     assert found["dtype"] == "string"
     assert found["non_finite"] == 0
+    not_utf8 = digest("y", np.array([b"\xff".decode("utf-8", "surrogateescape")], object))
+    assert not_utf8["sha256"] == hashlib.sha256(b"\xff\0").hexdigest()
 
 
 def test_outputs_are_saved_under_any_name_and_read_back(tmp_path):

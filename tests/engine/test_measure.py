@@ -97,7 +97,7 @@ def test_sharing_ops_are_kernels_that_move_nothing():
     assert (kernel.name, kernel.kernel_time_ms, kernel.output_shapes) == ("Reshape", 0, ((2, 2),))
 
 
-def test_time_tells_kernels_and_wall():
+def test_time_measures_kernels_and_wall():
     times = tf.time(lambda: tf.ones([3]) + 1)
     assert 0 < times.kernel_ms <= times.wall_ms
 

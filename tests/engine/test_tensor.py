@@ -70,7 +70,7 @@ def test_random_numbers_follow_their_seed_and_bounds():
     (lambda: tf.tensor([None]), DTypeError,
      "tensor: values of NoneType cannot become a tensor; expected numbers, bools or text"),
     (lambda: tf.tensor([1j]), DTypeError,
-     "numpy dtype complex128 cannot become a tensor; use float, int, bool or str data"),
+     "tensor: values of complex128 cannot become a tensor; expected numbers, bools or text"),
     (lambda: tf.tensor(["a"], dtype="float32"), DTypeError, "tensor: string values cannot become a tensor of float32"),
     (lambda: tf.tensor([1], dtype="variant"), DTypeError, "tensor: int32 values cannot become a tensor of variant"),
     (lambda: tf.tensor([1], dtype="float"), DTypeError,
@@ -80,7 +80,7 @@ def test_random_numbers_follow_their_seed_and_bounds():
     (lambda: tf.zeros([2**40]), LimitError,
      "zeros: number of elements is 1099511627776, above the limit of 2147483648"),
     (lambda: tf.fill([2], [1, 2]), ShapeError, "fill: a value of shape [2]; expected one number or text"),
-    (lambda: tf.linspace(0, 1, 0), InputError, "linspace: num is 0; expected at least 1"),
+    (lambda: tf.linspace(0, 1, 0), InputError, "linspace: num is 0; expected an integer of at least 1"),
     (lambda: tf.range(0, 1, 0), InputError, "range: step is 0; expected any other number"),
     (lambda: tf.keep(3), UsageError, "keep: int; expected a tensor"),
 ])
@@ -90,7 +90,7 @@ def test_what_cannot_become_a_tensor_is_refused(make, error, message):
     assert str(caught.value) == message
 
 
-def test_a_tensor_tells_its_shape_dtype_size_rank_and_an_id_of_its_own():
+def test_a_tensor_has_a_shape_dtype_size_rank_and_an_id_of_its_own():
     a, b = tf.zeros([2, 3]), tf.zeros([2, 3])
     assert (a.shape, a.dtype, a.size, a.rank, len(a)) == ([2, 3], "float32", 6, 2, 2)
     assert a.id != b.id

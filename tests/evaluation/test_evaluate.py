@@ -1,4 +1,4 @@
-"""Accuracy with labels and errors without: held against scikit-learn and scipy, and every wrong input refused."""
+"""Accuracy with labels and errors without: compared with scikit-learn and scipy, and every wrong input refused."""
 
 import json
 import math
@@ -136,11 +136,11 @@ def test_charts_take_what_it_gives():
     assert all(label != answer and n for label, answer, n in found.confused())
 
 
-def test_progress_is_told_and_can_end_the_work():
-    told = []
+def test_progress_is_reported_and_can_end_the_work():
+    calls = []
     with through() as model:
-        tf.evaluate(model, scores(20), np.zeros(20, int), batch_size=8, progress=lambda *a: told.append(a))
-        assert told == [("through: evaluate", n, 20) for n in (8, 16, 20)]
+        tf.evaluate(model, scores(20), np.zeros(20, int), batch_size=8, progress=lambda *a: calls.append(a))
+        assert calls == [("through: evaluate", n, 20) for n in (8, 16, 20)]
 
         def stop(*_):
             raise KeyboardInterrupt
@@ -196,7 +196,7 @@ def test_predictions_that_are_no_scores_are_refused():
             tf.evaluate(model, scores(3), [0, 1, 2])
         assert str(caught.value) == ("output 'mean' is float32 of shape [3] for 3 samples; expected numbers [3, "
                                      "classes] with at least 2 classes")
-        with pytest.raises(InputError, match=r"^output 'log' has NaN for sample 5; what is right cannot be told$"):
+        with pytest.raises(InputError, match=r"^output 'log' has NaN for sample 5; no answer can be right$"):
             tf.evaluate(model, np.where(np.arange(8)[:, None] == 5, -1, scores(8)), np.zeros(8, int), output="log",
                         batch_size=3)
         with pytest.raises(UsageError, match=r"^'lgo' is not an output of the model; outputs: mean, log; did you mean"):
@@ -224,9 +224,9 @@ def test_the_digits_model_is_as_good_as_it_says():
     images = (data.images / 16).astype(np.float32)[..., None]
     _, test = digits.split(len(images))
     with zoo.load("digits", backend="wasm-simd") as model:
-        told = model.graph.metadata["userDefinedMetadata"]["test_accuracy"]
+        expected = model.graph.metadata["userDefinedMetadata"]["test_accuracy"]
         found = tf.evaluate(model, images[list(test)], data.target[list(test)], top_k=(1, 3))
     assert found.samples == 360
-    assert found.accuracy == pytest.approx(told, abs=1 / 360)
+    assert found.accuracy == pytest.approx(expected, abs=1 / 360)
     assert found.top[1].accuracy >= found.top[0].accuracy
     assert found.top[0].low < found.accuracy < found.top[0].high

@@ -14,10 +14,12 @@ from tfjslab.formats import cache, document
 from tfjslab.formats.registry import read_model
 from tfjslab.formats.sources import open_source
 
+SUFFIXES = (".json", ".tflite")
 
-def fails(where, **options):
+
+def fails(where):
     with pytest.raises(ModelError) as caught:
-        open_source(where, **options)
+        open_source(where, SUFFIXES)
     return str(caught.value), caught.value.code
 
 
@@ -27,11 +29,11 @@ def test_a_folder_needs_model_json_or_one_model_file(tmp_path):
         "model.missing_file",
     )
     (tmp_path / "a.json").touch()
-    assert open_source(tmp_path).main == "a.json"
+    assert open_source(tmp_path, SUFFIXES).main == "a.json"
     (tmp_path / "b.tflite").touch()
     assert fails(tmp_path)[0] == f"{tmp_path}: found a.json, b.tflite; expected model.json or one model file"
     (tmp_path / "model.json").touch()
-    assert open_source(tmp_path).main == "model.json"
+    assert open_source(tmp_path, SUFFIXES).main == "model.json"
 
 
 def test_what_is_not_there(tmp_path):
@@ -70,7 +72,7 @@ def test_what_is_not_there(tmp_path):
     ],
 )
 def test_addresses_of_models_and_their_shards(address, model, shard):
-    source = open_source(address)
+    source = open_source(address, SUFFIXES)
     assert source.name == model
     assert source.files.describe("s.bin") == shard
 

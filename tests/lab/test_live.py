@@ -81,7 +81,7 @@ def test_memory_names_its_peak():
 
 
 def test_without_data_charts_say_so():
-    for drawn in (*live.of_times([], 50), *live.of_profile(None)):
+    for drawn in (*live.timing_charts([], 50), *live.profile_charts(None)):
         assert "tfl-empty" in drawn
 
 

@@ -1,4 +1,4 @@
-"""The switches Optimize and Quantize: what is measured, what is told of it, and that every step can be stopped."""
+"""The switches Optimize and Quantize: what is measured, what is reported, and that every step can be stopped."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tfjslab.base.errors import UsageError
 from tfjslab.lab import panels, session
 from tfjslab.lab.dashboard import Lab
 from tfjslab.lab.rewriting import GENERATED, rewrite, variant
-from tfjslab.lab.session import RunSettings, Session
+from tfjslab.lab.session import LabSession, RunSettings
 from tfjslab.lab.worker import Job
 from tfjslab.passes.registry import PASSES
-from tfjslab.quantizer.quantize import KINDS
+from tfjslab.quantizer import KINDS
 
 DIGITS = RunSettings("digits", "cpu", runs=3, warmup=0)
 
@@ -27,11 +27,11 @@ def digits(backend, threads):
 
 
 def after(passes=(), kind="", calibration=None):
-    """What rewriting digits tells, and the steps on the way."""
+    """The report of rewriting digits, and the progress calls."""
     steps = []
     with digits("cpu", None) as model, ExitStack() as made:
-        _, told = rewrite(model, passes, kind, calibration, lambda *s: steps.append(s), made)
-    return told, steps
+        _, report = rewrite(model, passes, kind, calibration, lambda *s: steps.append(s), made)
+    return report, steps
 
 
 def test_a_name_says_what_became_of_the_model():
@@ -41,39 +41,39 @@ def test_a_name_says_what_became_of_the_model():
     assert variant((), "float16") == "float16"
 
 
-def test_optimizing_tells_changes_refusals_and_the_error():
-    told, steps = after(tuple(PASSES))
+def test_optimizing_shows_changes_refusals_and_the_error():
+    report, steps = after(tuple(PASSES))
     assert steps[:2] == [("optimizing: all passes", 0, 2), ("comparing outputs", 1, 2)]
     assert steps[2:] == [("comparing outputs", n, GENERATED) for n in range(1, GENERATED + 1)]
-    assert told.summary[0].startswith("18 -> 10 nodes, ")
-    titles = [s.title for s in told.sheets]
+    assert report.summary[0].startswith("18 -> 10 nodes, ")
+    titles = [s.title for s in report.sheets]
     assert titles == ["Error", "What each pass did, and what it left", "Every change"]
-    whole = " ".join(" ".join(row) for sheet in told.sheets for row in sheet.rows)
+    whole = " ".join(" ".join(row) for sheet in report.sheets for row in sheet.rows)
     assert "4 changes, 18 -> 14 nodes" in whole
     assert "left 1: sum of two results (residual)" in whole
     assert "folded into the weights of" in whole
-    assert told.data.startswith(f"errors on {GENERATED} generated inputs. ")
+    assert report.data.startswith(f"errors on {GENERATED} generated inputs. ")
 
 
 def test_int8_without_data_says_that_its_ranges_were_generated():
-    told, _ = after(kind="int8")
-    assert told.data == (
+    report, _ = after(kind="int8")
+    assert report.data == (
         f"ranges from {GENERATED} generated inputs; errors on {GENERATED} others. Only real data can show what "
         "this does to accuracy: tf.Lab(calibration=...), tf.evaluate"
     )
-    nodes = next(s for s in told.sheets if s.title.startswith("Nodes"))
+    nodes = next(s for s in report.sheets if s.title.startswith("Nodes"))
     assert ("digit", "Softmax", "float32", "no integer form of Softmax", "-", "-") in nodes.rows
-    assert "run in int8, the others in float32" in told.summary[1]
+    assert "run in int8, the others in float32" in report.summary[1]
 
 
 def test_int8_with_data_says_so():
-    told, _ = after(kind="int8", calibration=np.random.default_rng(1).uniform(0, 1, (5, 8, 8, 1)).astype(np.float32))
-    assert told.data == "errors on 5 samples of the data that were given"
+    report, _ = after(kind="int8", calibration=np.random.default_rng(1).uniform(0, 1, (5, 8, 8, 1)).astype(np.float32))
+    assert report.data == "errors on 5 samples of the data that were given"
 
 
 def test_weights_that_are_stored_small_are_listed_with_what_they_take_in_files():
-    told, _ = after(kind="uint8")
-    (sheet,) = (s for s in told.sheets if s.title.startswith("Weights in files"))
+    report, _ = after(kind="uint8")
+    (sheet,) = (s for s in report.sheets if s.title.startswith("Weights in files"))
     assert "smaller" in sheet.title
     assert all(len(row) == len(sheet.columns) == len(sheet.widths) for row in sheet.rows)
 
@@ -122,7 +122,7 @@ def test_stop_ends_it_between_steps(clock, step):
     assert seen[-1].result is None or not seen[-1].result.runs
 
 
-def test_what_cannot_be_quantized_is_told(measure, load, settings):
+def test_what_cannot_be_quantized_is_reported(measure, load, settings):
     last = measure(replace(settings, quantize="dynamic-int8"), source=load)[-1]
     assert last.phase == "failed"
     assert "can run in integers (dynamic-int8)" in last.message
@@ -168,7 +168,7 @@ def test_runs_are_compared_under_names_that_say_what_was_done(lab):
     assert [r.label for r in lab.session.runs] == [
         "#1 digits on cpu", "#2 digits, optimized on cpu", "#3 digits, optimized, int8 on cpu",
     ]
-    compared = [panels._distinct(r, lab.session.runs) for r in lab.session.runs]
+    compared = [panels._relabelled(r, lab.session.runs) for r in lab.session.runs]
     assert [(r.model, r.backend) for r in compared] == [
         ("digits", "cpu"), ("digits", "cpu, optimized"), ("digits", "cpu, optimized, int8"),
     ]
@@ -192,7 +192,7 @@ def test_a_session_keeps_what_was_done(lab, tmp_path):
 
 def test_a_session_from_before_the_switches_can_be_read():
     found = session.from_json({"format": session.FORMAT, "version": 1, "runs": [], "notes": ""})
-    assert found == Session()
+    assert found == LabSession()
 
 
 def test_calibration_data_are_for_the_model_that_they_came_with(clock, no_widgets_left):

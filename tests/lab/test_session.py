@@ -8,14 +8,14 @@ import pytest
 
 from tfjslab.base.errors import InputError, UsageError
 from tfjslab.lab import export, session
-from tfjslab.lab.session import RunSettings, Session, Snapshot
+from tfjslab.lab.session import LabSession, RunSettings, Snapshot
 
 
 @pytest.fixture
 def two_runs(measure, settings):
     """A session of two runs of the small model."""
     first, second = (measure(s)[-1] for s in (settings, RunSettings("small", "cpu", batch=3, runs=5)))
-    kept = Session(notes="<b>why</b>").with_run(first.settings, first.result, first.profile)
+    kept = LabSession(notes="<b>why</b>").with_run(first.settings, first.result, first.profile)
     return kept.with_run(second.settings, second.result, second.profile)
 
 
@@ -87,10 +87,10 @@ def test_the_report_stands_alone(two_runs):
     assert "<script" not in page
     assert "http" not in page.replace("http-equiv", "")
     assert "&lt;b&gt;why&lt;/b&gt;" in page
-    for words in ("#2 small on cpu (batch 3)", "Latency distribution", "Kernels", "Layers", "Roofline", "first"):
-        assert words in page
+    for text in ("#2 small on cpu (batch 3)", "Latency distribution", "Kernels", "Layers", "Roofline", "first"):
+        assert text in page
     assert page.count('<img class="tfl-chart"') == 1 + 2 * 2, "the comparison, and layers and memory of each run"
 
 
 def test_the_report_of_nothing_says_so():
-    assert "nothing was measured" in export.report_html(Session(), lambda _number: None)
+    assert "nothing was measured" in export.report_html(LabSession(), lambda _number: None)

@@ -10,8 +10,9 @@ from support.available import need
 from support.lab import GRAPH, Clock
 
 from tfjslab.base.errors import ModelError, UsageError
+from tfjslab.lab.publishing import Throttle
 from tfjslab.lab.session import RunSettings
-from tfjslab.lab.worker import GRACE_S, Job, Throttle, feeds_for, round_length, weightless
+from tfjslab.lab.worker import GRACE_S, Job, feeds_for, round_length, weightless
 from tfjslab.model import Model
 
 
@@ -23,7 +24,7 @@ def test_a_throttle_says_yes_at_most_so_often():
 def test_a_throttle_keeps_what_is_slow_a_small_part_of_the_time():
     throttle = Throttle(Clock(0.1), per_second=10)
     assert throttle.due()
-    throttle.took(0.02)  # is 4% of half a second
+    throttle.record_cost(0.02)  # is 4% of half a second
     assert [throttle.due() for _ in range(6)] == [False, False, False, False, True, False]
 
 
@@ -33,7 +34,7 @@ def test_a_run_goes_through_its_phases_and_ends_with_all_figures(measure, settin
     last = seen[-1]
     assert (last.done, last.total, last.result.runs, last.result.warmup) == (20, 20, 20, 2)
     assert last.text == f"done: 20/20, median {last.result.median_ms:.3g} ms"
-    assert len(last.profile.phases.steady_ms) == 3 + 5, "plain runs that took turns with profiled ones"
+    assert len(last.profile.phases.steady_ms) == 3 + 5, "plain runs that alternated with profiled ones"
     assert last.profile.phases.first_ms == last.result.first_ms
     assert [k.node for k in last.profile.kernels] == ["a", "b"]
     assert None not in (last.result.load_ms, last.result.compile_ms, last.result.first_ms)

@@ -37,7 +37,7 @@ def counters():
     return vars(STATE.counters).copy(), len(STATE.local.scopes), len(STATE.local.recorders), registry.get_backend()
 
 
-def test_a_line_is_run_ten_times_after_three_and_its_kernels_are_told(with_model):
+def test_a_line_is_run_ten_times_after_three_and_its_kernels_are_shown(with_model):
     with_model("calls = []")
     found = with_model("%tfprofile calls.append(1) or model.predict(x)")
     assert len(with_model["calls"]) == 3 + 10
@@ -344,7 +344,7 @@ def test_wrong_usage_is_one_line(cells, line, message):
     assert "Traceback" not in cells.shown.stdout + cells.shown.stderr
 
 
-def test_a_backend_that_is_not_there_is_told_before_anything_runs(cells, monkeypatch):
+def test_a_backend_that_is_not_there_is_reported_before_anything_runs(cells, monkeypatch):
     cells("calls = []")
     monkeypatch.setitem(registry._STATE.asked, "wasm-plain", registry.Availability(available=False, reason="gone"))
     with pytest.raises(UsageError, match=r"^backend 'wasm-plain' is not available: gone$"):

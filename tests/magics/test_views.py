@@ -7,7 +7,7 @@ import tfjslab as tf
 from tfjslab.backends import registry
 
 
-def test_memory_tells_what_the_engine_counts(cells):
+def test_memory_shows_the_counters_of_the_engine(cells):
     cells("t = tf.ones([5])")
     found = cells("%tfmemory")
     assert repr(found) == "<Memory: 1 tensor, 1 data buffer, 20 bytes>"

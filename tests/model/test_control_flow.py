@@ -139,7 +139,7 @@ def test_an_unknown_control_op_is_an_error_of_the_executor(monkeypatch):
     monkeypatch.delitem(control.HANDLERS, "If")
     with Model(CHOICE) as model, pytest.raises(BackendError) as caught:
         model.predict([True, [3]])
-    assert str(caught.value) == "node 'choice': the executor has no way to run the control op If"
+    assert str(caught.value) == "node 'choice': the executor cannot run the control op If"
 
 
 def switched(value, predicate):
@@ -188,7 +188,7 @@ def test_dynamic_shapes_run_node_by_node_between_plans():
 
 
 def test_an_attribute_that_is_computed_while_running_is_used():
-    """A reshape to a shape that only running tells."""
+    """A reshape to a shape that another node computes."""
     g = Graph(
         (X, port("d", "int32", (None,))), (out("r"),), (Node("r", "Reshape", ("x",), attr_inputs={"shape": "d"}),),
     )

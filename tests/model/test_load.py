@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tfjslab as tf
-from tfjslab.backends import registry
+from tfjslab.backends import registry, rows
 from tfjslab.base.errors import ModelError, UsageError
 from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.model import Model, coverage, subject
@@ -22,7 +22,7 @@ GRAPH = Graph(
     {"w": np.arange(8, dtype=np.float32).reshape(4, 2) - 3},
 )
 ONES = np.ones((1, 4), np.float32)
-BACKENDS = [r.name for r in registry.ROWS if not r.alias_of]
+BACKENDS = [r.name for r in rows.ROWS if not r.alias_of]
 
 
 @pytest.fixture(params=BACKENDS)

@@ -73,7 +73,7 @@ def test_any_node_can_be_asked_for_and_fed(model):
     (np.zeros((1, 3), np.uint8), DTypeError,
      "input 'x': dtype int32 (uint8); expected float32; convert it with .astype(np.float32)"),
     ([["a", "b", "c"]], DTypeError, "input 'x': dtype string (<U1); expected float32"),
-    (object(), DTypeError, "input 'x': object cannot become a tensor; expected numbers or text"),
+    (object(), DTypeError, "input 'x': values of object cannot become a tensor; expected numbers, bools or text"),
 ])
 def test_what_does_not_fit_is_refused_with_found_and_expected(model, x, error, message):
     with pytest.raises(error) as caught:
@@ -116,7 +116,7 @@ def test_errors_of_ops_name_the_node():
     assert str(caught.value) == "node 'bad' (Add): shapes [1, 3] and [4] cannot be broadcast together"
 
 
-def test_summary_tells_ports_sizes_and_ops(model):
+def test_summary_shows_ports_sizes_and_ops(model):
     assert model.summary().splitlines() == [
         "Model: model", "inputs:", "  x  float32 [?, 3]", "outputs:", "  y  float32 [?, 3]",
         "parameters: 3 in 1 weights, 12 bytes", "operations: 6 for one example", "nodes: 2",

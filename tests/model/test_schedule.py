@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tfjslab.base.errors import GraphError
 from tfjslab.graph.ir import Graph, Node, Port
-from tfjslab.model.schedule import Group, Single, prune, schedule
+from tfjslab.model.schedule import NodeStep, PlanStep, prune, schedule
 from tfjslab.ops.registry import Spec
 
 X = Port("x", "x", (4,), "float32")
@@ -25,7 +25,7 @@ def graph(*nodes, constants=None, inputs=(X,)):
 
 def shape_of(steps):
     """Groups as lists of node names, single steps as names."""
-    return [[n.name for n in s.program.graph.nodes] if isinstance(s, Group) else s.node.name for s in steps]
+    return [[n.name for n in s.program.graph.nodes] if isinstance(s, PlanStep) else s.node.name for s in steps]
 
 
 def test_a_static_graph_is_one_plan():
@@ -114,10 +114,10 @@ def test_every_step_comes_after_what_it_reads(rows, pick):
     plan = schedule(graph(*nodes), SPEC, (wanted,))
     made = {"x"}
     for step in plan.steps:
-        reads = step.inputs if isinstance(step, Group) else step.node.uses
+        reads = step.inputs if isinstance(step, PlanStep) else step.node.uses
         assert set(reads) <= made
-        made.update(step.outputs if isinstance(step, Group) else step.node.outputs)
-        assert isinstance(step, (Group, Single))
+        made.update(step.outputs if isinstance(step, PlanStep) else step.node.outputs)
+        assert isinstance(step, (PlanStep, NodeStep))
     assert wanted in made
-    kinds = [isinstance(s, Group) for s in plan.steps]
+    kinds = [isinstance(s, PlanStep) for s in plan.steps]
     assert not any(a and b for a, b in itertools.pairwise(kinds)), "neighbouring plans could be one"

@@ -58,13 +58,22 @@ def test_the_report_has_both_sides_and_where_they_were_measured(digits):
 def test_the_report_is_shown_as_text_html_and_json(digits):
     made, report = tf.optimize(digits, skip=["padding"], settings=QUICK)
     made.dispose()
-    text, html = repr(report), report._repr_html_()
-    for shown in (text, html):
+    for shown in (str(report), report._repr_html_()):
         assert "digits" in shown
         assert "skipped" in shown
         assert "4 changes, 18" in shown
         assert "residual" in shown
     assert json.loads(json.dumps(report.to_json(), allow_nan=False))["skipped"] == ["padding"]
+    assert "<summary>every change</summary>" in report._repr_html_()
+
+
+def test_the_reports_repr_is_one_line_that_is_the_same_each_time(digits):
+    reports = [tf.optimize(digits, settings=QUICK) for _ in range(2)]
+    for made, _ in reports:
+        made.dispose()
+    text = ("<OptimizeReport of digits for tfjs: 8 changes, from 18 nodes and 42.9 kB of weights to 10 nodes and "
+            "41.8 kB of weights>")
+    assert {repr(report) for _, report in reports} == {text}
 
 
 def test_without_measuring_there_are_no_figures_but_a_reason(digits):
@@ -107,7 +116,7 @@ def test_what_the_backend_fuses_is_read_from_its_plan():
         made.dispose()
     assert {n for f in report.fused for n in f.nodes} <= {n.name for n in model_nodes()}
     assert any({"Add", "Relu"} <= set(f.ops) for f in report.fused)
-    assert "wasm-simd runs as one kernel: " in repr(report)
+    assert "wasm-simd runs as one kernel: " in str(report)
 
 
 def model_nodes():

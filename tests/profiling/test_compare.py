@@ -9,7 +9,9 @@ from dataclasses import replace
 import pytest
 
 from tfjslab.base.errors import UsageError
-from tfjslab.profiling.compare import combine, diff, p_value, significant
+from tfjslab.profiling.combined import combine
+from tfjslab.profiling.compare import diff
+from tfjslab.profiling.significance import p_value, significant
 from tfjslab.records.profile import Environment, KernelRecord, Phases, Profile, attribute
 
 CPU = Environment("3.11", "2.4", "some cpu", 2, "Linux", "cpu", "numpy 2.4", 1, "a clock")
@@ -81,7 +83,7 @@ def test_the_total_is_of_plain_runs_and_names_what_differs_around_them():
 def test_too_few_runs_say_nothing():
     found = diff(profile(), profile(plain=()))
     assert (found.total.source, found.total.p_value, found.total.significant) == ("profiled", None, None)
-    assert "that is not to be judged by 1 and 1 runs; that takes at least 6 each" in str(found)
+    assert "that is not known to be more than noise with 1 and 1 runs; at least 6 each are needed" in str(found)
 
 
 def test_it_reads_as_text_page_and_json():

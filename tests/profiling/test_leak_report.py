@@ -189,7 +189,7 @@ async def coroutine():
     (lambda: leak_report(coroutine), "leak_report: the function is a coroutine; give one that runs to its end"),
     (lambda: leak_report(list, runs=1), "leak_report: runs is 1; expected at least 2, since growth is between runs"),
     (lambda: leak_report(lambda: leak_report(list)),
-     "leak_report: another one is running; they cannot tell their tensors apart"),
+     "leak_report: another one is running; only one at a time can follow tensors"),
 ])
 def test_what_makes_no_sense_is_refused(call, message):
     with pytest.raises(UsageError) as caught:

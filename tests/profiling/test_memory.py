@@ -50,7 +50,7 @@ def test_points_follow_the_kernels_and_their_clock():
     assert timeline(FIXED)[-1].at_ms == 2.75
 
 
-def test_the_peak_tells_who_made_what_and_who_reads_it_last():
+def test_the_peak_shows_who_made_what_and_who_reads_it_last():
     report = alive_at_peak(FIXED)
     assert report.peak.node == "b"
     assert report.alive == (

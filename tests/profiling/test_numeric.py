@@ -89,8 +89,8 @@ def test_the_first_node_that_parts_is_the_one_with_the_planted_error(plant):
     assert (first.value, first.node, first.op, first.layer) == ("act", "act", "Relu", "act")
     assert (first.max_abs, first.relative, first.mean_abs, first.at) == (1.0, 0.25, pytest.approx(1 / 3), (0, 0))
     assert [d.value for d in found.nodes if d.diverges] == ["act", "soft"]
-    assert repr(found) == "NumericDiff(net against cpu: wasm-plain parts at act)"
-    assert "parts at act (Relu): off by 1, which is 0.25 of the largest value" in str(found)
+    assert repr(found) == "NumericDiff(net against cpu: wasm-plain differs at act)"
+    assert "differs first at act (Relu): off by 1, which is 0.25 of the largest value" in str(found)
     assert found._repr_html_().count("<table>") == 2
     plain = json.loads(json.dumps(found.to_json()))
     assert (plain["ok"], plain["first"]) == (False, {"wasm-plain": "act"})
@@ -101,8 +101,8 @@ def test_an_error_that_only_fusing_brings_shows_in_the_outputs(plant):
     found = compared()
     assert found.first() is None
     assert [d.value for d in found.outputs if d.diverges] == ["y"]
-    assert repr(found) == "NumericDiff(net against cpu: wasm-plain parts in what is fused)"
-    assert "no single node parts, but the outputs do: the error is in what is fused" in str(found)
+    assert repr(found) == "NumericDiff(net against cpu: wasm-plain differs in a fused kernel)"
+    assert "no single node differs, but the outputs do: the error is in a fused kernel" in str(found)
 
 
 def test_within_the_tolerance_nothing_parts(plant):

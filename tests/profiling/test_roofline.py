@@ -1,4 +1,4 @@
-"""Profiles held against ceilings, with numbers that were worked out by hand."""
+"""Profiles compared with ceilings, with numbers that were worked out by hand."""
 
 from __future__ import annotations
 

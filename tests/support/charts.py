@@ -1,4 +1,4 @@
-"""Profiles with round numbers, so that heights of bars can be told in advance."""
+"""Profiles with round numbers, so that heights of bars are known in advance."""
 
 from tfjslab.records.profile import Environment, KernelRecord, Profile, attribute
 

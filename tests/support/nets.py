@@ -129,7 +129,7 @@ class Net:
                 self.add(op)
 
     def reshapes(self):
-        """Reshapes in a row, the last to a shape that is asked of the image."""
+        """Reshapes in a row, the last to a shape that is read from the image."""
         shape = self.b.value("shape", "Shape", self.x)
         self.add("Reshape", shape=self.choose([-1], [-1, self.channels]))
         self.b.nodes.append(self.reshape_to(shape))

@@ -16,7 +16,7 @@ from tfjslab.bench.bench import bench_models
 from tfjslab.bench.settings import Settings
 from tfjslab.cli.app import main
 from tfjslab.lab import figures
-from tfjslab.profiling import captions as words
+from tfjslab.profiling import captions
 from tfjslab.profiling.collect import profile_model
 from tfjslab.vis import charts
 
@@ -81,7 +81,7 @@ def test_the_chart_of_backends_names_the_kind_of_adapter(bench):
 
 
 def test_lines_beside_the_figures(profile, bench):
-    assert_honest(words.place(profile))
+    assert_honest(captions.place(profile))
     assert_honest(profile.label)
     assert_honest(figures.conditions(bench[0]))
     assert_honest(profile._repr_html_())

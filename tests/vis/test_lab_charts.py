@@ -18,7 +18,7 @@ from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.profiling.memory import MemoryPoint
 from tfjslab.profiling.reduce import by_node, roofline
 from tfjslab.vis import charts, style
-from tfjslab.vis.charts.graph_groups import view_of
+from tfjslab.vis.charts.graph_groups import grouping_of
 from tfjslab.vis.charts.graph_layout import place
 
 CEILINGS = Ceilings(1, 40e9, 60e9, 40e9, 50e9, 10e9, 12e9, 1 << 20, 1 << 19, 1 << 26)
@@ -129,7 +129,7 @@ def test_backends_keep_their_order_with_spread_ratio_and_reason():
     assert axes.get_title(loc="left") == "net on each backend"
 
 
-def test_several_models_are_named_and_kept_apart():
+def test_several_models_are_named_and_kept_separate():
     axes = charts.backend_comparison([result("cpu", 2.0), result("cpu", 3.0, model="other")]).axes
     assert ticks(axes.yaxis) == ["net  cpu", "other  cpu"]
     assert [line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == "-"][-1] == 0.5
@@ -206,7 +206,7 @@ def test_graph_view_puts_every_box_below_those_it_reads():
     assert [t.get_text() for t in axes.texts] == ["a/relu", "Relu", "b/relu", "Relu", "c/add", "Add"]
 
 
-def test_graph_view_colours_boxes_by_time_and_tells_where_fused_work_went():
+def test_graph_view_colours_boxes_by_time_and_shows_where_fused_work_went():
     kernels = (kernel("Relu", "a/relu", 1.0), kernel("Relu+Add", "c/add", 3.0, nodes=("b/relu", "c/add")),
                kernel("Mul", "elsewhere", 0.25))
     figure, axes = charts.graph_view(residual(), profile(kernels))
@@ -221,24 +221,24 @@ def test_graph_view_colours_boxes_by_time_and_tells_where_fused_work_went():
 @pytest.mark.parametrize("limit", [1, 7, 48, 10_000])
 def test_grouping_keeps_every_node_once_and_makes_no_cycle(name, limit):
     graph = zoo.build(name)
-    view = view_of(graph, limit)
-    assert len(view.groups) <= limit
-    assert sorted(n.name for g in view.groups for n in g.nodes) == sorted(n.name for n in graph.nodes)
-    assert all(a < b for a, b in view.edges)
+    grouping = grouping_of(graph, limit)
+    assert len(grouping.groups) <= limit
+    assert sorted(n.name for g in grouping.groups for n in g.nodes) == sorted(n.name for n in graph.nodes)
+    assert all(a < b for a, b in grouping.edges)
 
 
 def test_interleaved_layers_do_not_become_a_cycle():
     nodes = (Node("p/1", "Relu", ("x",), layer="p"), Node("q/1", "Relu", ("p/1",), layer="q"),
              Node("p/2", "Relu", ("q/1",), layer="p"), Node("q/2", "Relu", ("p/2",), layer="q"))
     graph = Graph((Port("x", "x", (1,), "float32"),), (Port("y", "q/2", (1,), "float32"),), nodes)
-    view = view_of(graph, 3)
-    assert all(a < b for a, b in view.edges)
-    assert len(view.groups) <= 3
+    grouping = grouping_of(graph, 3)
+    assert all(a < b for a, b in grouping.edges)
+    assert len(grouping.groups) <= 3
 
 
 def test_boxes_do_not_overlap():
-    view = view_of(zoo.build("blazeface"), 48)
-    places = place(len(view.groups), view.edges).places
+    grouping = grouping_of(zoo.build("blazeface"), 48)
+    places = place(len(grouping.groups), grouping.edges).places
     for i, (xa, ya) in enumerate(places):
         assert all(abs(xa - xb) >= 1 or abs(ya - yb) >= 1 for xb, yb in places[:i])
 

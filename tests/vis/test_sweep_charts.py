@@ -13,7 +13,7 @@ from tfjslab.quantization.report import NodeReport, QuantizationReport
 from tfjslab.vis import charts
 
 
-def trade(setting, ms, top1, weights=1000):
+def row(setting, ms, top1, weights=1000):
     return SweepRow(setting, weights, 2 * weights, ms, ms * 0.9, ms * 1.2, 1.0, 1.0, 1.0, 1.0, 1.0, top1, top1 - 0.02,
                  top1 + 0.01, 0.95 - top1, 0, 0, 0.99, 40.0)
 
@@ -22,7 +22,7 @@ def sweep(*rows, measure="top1"):
     return Sweep("net", rows, (), "int8", "the rule", "speed", measure, 0.01, 100, "where")
 
 
-ROWS = (trade("float32", 10.0, 0.95, 4000), trade("int8", 5.0, 0.94), trade("uint8", 10.5, 0.93, 900))
+ROWS = (row("float32", 10.0, 0.95, 4000), row("int8", 5.0, 0.94), row("uint8", 10.5, 0.93, 900))
 
 
 def scatters(axes):
@@ -48,7 +48,7 @@ def test_whiskers_are_the_middle_half_of_runs_and_the_interval_of_accuracy():
     assert axes.get_xlim()[1] > 6.0
 
 
-def test_the_limit_and_the_names_are_told():
+def test_the_limit_and_the_names_are_shown():
     axes = charts.pareto(sweep(*ROWS)).axes
     dotted = [line for line in axes.lines if line.get_linestyle() == ":"]
     assert dotted[0].get_ydata()[0] == pytest.approx(94.0)
@@ -59,7 +59,7 @@ def test_the_limit_and_the_names_are_told():
 
 
 def test_points_that_lie_together_share_their_numbers():
-    rows = [trade("float32", 10.0, 0.95), trade("int8", 10.01, 0.95), trade("uint8", 5.0, 0.95)]
+    rows = [row("float32", 10.0, 0.95), row("int8", 10.01, 0.95), row("uint8", 5.0, 0.95)]
     texts = [t.get_text() for t in charts.pareto(sweep(*rows)).axes.texts]
     assert texts[:2] == ["1, 2", "3"]
 

@@ -25,11 +25,11 @@ def test_it_is_as_accurate_on_the_test_split_as_it_says():
     _, test = digits.split(len(found.images))
     images = (found.images[list(test)] / 16).astype(np.float32)[..., None]
     with zoo.load("digits", backend="cpu") as model:
-        told = model.graph.metadata["userDefinedMetadata"]
+        facts = model.graph.metadata["userDefinedMetadata"]
         right = float((model.predict(images).argmax(1) == found.target[list(test)]).mean())
-    assert round(right, 4) == told["test_accuracy"]
+    assert round(right, 4) == facts["test_accuracy"]
     assert right > 0.98
-    assert f"The weights are real, trained on {told['data']}: 98.6% right" in model_description()
+    assert f"The weights are real, trained on {facts['data']}: 98.6% right" in model_description()
 
 
 def model_description():

@@ -1,4 +1,4 @@
-"""Floor 3: where plans run. ``base`` is the protocol, ``registry`` the table, and each backend a module or package.
+"""Where plans run. ``base`` is the protocol, ``registry`` the table, and each backend a module or package.
 
 The package can be called: ``tf.backends()`` is the public name for the list of backends, and importing this package
 puts the package itself under that name.

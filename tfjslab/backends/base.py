@@ -110,7 +110,7 @@ class Buffer:
 
 
 class Plan(Protocol):
-    """A compiled graph. Not thread safe; ``dispose`` gives everything back."""
+    """A compiled graph. Several threads may run it at once; ``dispose`` gives everything back."""
 
     @property
     def info(self) -> PlanInfo:
@@ -206,3 +206,5 @@ class BackendDef:
     flags: tuple[str, ...] = ()  # an alias takes this backend only if these flags are true
     threaded: bool = False  # whether ``create`` is given a thread count above 1
     checked_against: str = ""  # the backend with all digits, where this one has fewer
+    on_adapter: bool = False  # whether it runs on the adapter that ``set_adapter`` names
+    declares: str = ""  # the module whose ``FLAGS`` steer it; it is light, so flags can be listed without the engine

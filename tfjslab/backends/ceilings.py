@@ -17,7 +17,7 @@ class Ceilings:
     Work is in floating point operations a second, of loops that stay in registers: multiplication and addition as two
     instructions, and fused. Bytes a second, read plus written, are of copying and of summing, in a buffer of
     ``cache_buffer_bytes`` that fits the second cache and in one of ``memory_buffer_bytes`` that is meant not to fit
-    any; ``note`` says so when it does. A kernel that moves at most ``cache_bytes`` is held against the former.
+    any; ``note`` says so when it does. A kernel that moves at most ``cache_bytes`` is compared with the former.
     """
 
     threads: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.backends.base import Availability, Buffer, Plan, PlanInfo, Session
+from tfjslab.backends.base import Availability, Buffer, Plan, PlanInfo
 from tfjslab.backends.host import check_promise, describe, lifetimes, live_at, lives, own_array, run_node
+from tfjslab.backends.kernels.backend import KernelBackend
 from tfjslab.backends.kernels.memory_plan import plan_memory
+from tfjslab.backends.kernels.session import KernelSession
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
+from tfjslab.base.shapes import Shape
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
 from tfjslab.ops.registry import Spec
@@ -43,95 +45,48 @@ def _blas_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class CpuBackend:
+class CpuBackend(KernelBackend["CpuSession"]):
     """numpy as a backend. ``memory()`` counts what its sessions hold."""
 
-    name = "cpu"
-    adapter_type = kernel_clock = ""
+    counters = ("plans", "buffers", "buffer_bytes")
 
     def __init__(self, clock: Clock = time.perf_counter) -> None:
+        super().__init__("cpu", f"numpy {np.__version__}", _blas_threads())
         self.clock = clock
-        self.engine = f"numpy {np.__version__}"
-        self.threads = _blas_threads()
-        self.sessions: set[CpuSession] = set()
-        self.lock = threading.Lock()
 
-    def open_session(self) -> Session:
-        """A new session."""
-        session = CpuSession(self)
-        with self.lock:
-            self.sessions.add(session)
-        return session
-
-    def memory(self) -> dict[str, int]:
-        """Open sessions, plans and buffers, and the bytes of the buffers."""
-        with self.lock:
-            buffers = [b.native for s in self.sessions for b in s.buffers.values()]
-            return {
-                "sessions": len(self.sessions), "plans": sum(len(s.plans) for s in self.sessions),
-                "buffers": len(buffers), "buffer_bytes": sum(b.nbytes for b in buffers),
-            }
-
-    def dispose(self) -> None:
-        """Close all sessions."""
-        for session in tuple(self.sessions):
-            session.dispose()
+    def _open(self) -> CpuSession:
+        return CpuSession(self)
 
 
-class CpuSession:
+class CpuSession(KernelSession[Array]):
     """Buffers are arrays that nobody else can reach and nobody changes, so results may be views of them."""
 
-    def __init__(self, backend: CpuBackend) -> None:
-        self.backend = backend
-        self.plans: set[CpuPlan] = set()
-        self.buffers: dict[int, Buffer] = {}
+    backend: CpuBackend
+    stores_strings = True
 
-    def compile(self, program: Specialized, outputs: Sequence[str]) -> Plan:
-        """Prepare the nodes for running one after the other."""
-        plan = CpuPlan(self, program, tuple(outputs))
-        with self.backend.lock:
-            self.plans.add(plan)
-        return plan
-
-    def forget(self, plan: CpuPlan) -> None:
-        """A plan of this session was disposed."""
-        with self.backend.lock:
-            self.plans.discard(plan)
-
-    def put(self, array: Array, dtype: str) -> Buffer:
-        """Copy an array in."""
-        return self.adopt(np.array(array, dtype=numpy_dtype(dtype), order="C", copy=True), dtype)
+    def counters(self) -> dict[str, int]:
+        """What this session holds."""
+        with self.lock:
+            return super().counters() | {"buffer_bytes": sum(b.native.nbytes for b in self._buffers.values())}
 
     def adopt(self, array: Array, dtype: str) -> Buffer:
         """Make a buffer of an array that nobody else will change."""
         buffer = Buffer(array.shape, dtype, array)
-        with self.backend.lock:
-            self.buffers[id(buffer)] = buffer
+        with self.lock:
+            self._buffers[id(buffer)] = buffer
         return buffer
 
-    def get(self, buffer: Buffer) -> Array:
-        """Copy a buffer out."""
-        return np.array(self.native(buffer), order="C", copy=True)
+    def _plan(self, program: Specialized, outputs: Sequence[str]) -> Plan:
+        return CpuPlan(self, program, tuple(outputs))
 
-    def free(self, buffer: Buffer) -> None:
-        """Give a buffer back; BackendError when it is not this session's or was given back before."""
-        self.native(buffer)
-        with self.backend.lock:
-            del self.buffers[id(buffer)]
+    def _alloc(self, spec: Spec) -> Array:
+        return np.empty(spec.known_shape, numpy_dtype(spec.dtype))
 
-    def native(self, buffer: Buffer) -> Array:
-        """The array of a live buffer of this session."""
-        if self.buffers.get(id(buffer)) is not buffer:
-            raise BackendError(f"cpu: a buffer of shape {list(buffer.shape)} is not live in this session")
-        found: Array = buffer.native
-        return found
+    def _write(self, native: Array, array: Array, dtype: str) -> None:  # noqa: ARG002 - it has that dtype
+        native[...] = array
 
-    def dispose(self) -> None:
-        """Drop everything."""
-        with self.backend.lock:
-            self.plans.clear()
-            self.buffers.clear()
-            self.backend.sessions.discard(self)
+    def _read(self, native: Array, shape: Shape, dtype: str) -> Array:  # noqa: ARG002 - it has these
+        return np.array(native, order="C", copy=True)
 
 
 @dataclass(frozen=True)
@@ -145,8 +100,16 @@ class _Step:
     last_uses: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class _Program:
+    """Nodes in order, and the values of the slots that they start from."""
+
+    steps: tuple[_Step, ...]
+    initial: tuple[Any, ...]
+
+
 class CpuPlan:
-    """A list of nodes whose values live in numbered slots."""
+    """A list of nodes whose values live in numbered slots. Runs may overlap: each has slots of its own."""
 
     def __init__(self, session: CpuSession, program: Specialized, outputs: tuple[str, ...]) -> None:
         clock = session.backend.clock
@@ -155,7 +118,7 @@ class CpuPlan:
         graph, specs = program.graph, program.specs
         made = [v for n in graph.nodes for v in n.outputs]
         slots = {v: i for i, v in enumerate(("", *graph.constants, *(p.value for p in graph.inputs), *made))}
-        self._initial: list[Any] = [None, *graph.constants.values()] + [None] * (len(slots) - 1 - len(graph.constants))
+        initial = (None, *graph.constants.values(), *[None] * (len(slots) - 1 - len(graph.constants)))
         self._feeds = [(p.value, slots[p.value], specs[p.value].known_shape) for p in graph.inputs]
         self._outputs = [(v, slots[v], specs[v].dtype) for v in outputs]
         buffers = lifetimes(graph.nodes, specs, outputs)
@@ -163,13 +126,14 @@ class CpuPlan:
         for b in buffers:
             last_uses.setdefault(b.last_use, []).append(slots[b.name])
         kept = {slots[v] for v in outputs}
-        self._steps = [
+        steps = tuple(
             _Step(
                 n, tuple(slots[v] for v in n.inputs), tuple(slots[v] for v in n.outputs),
                 tuple(specs[v] for v in n.outputs), tuple(s for s in last_uses.get(i, ()) if s not in kept),
             )
             for i, n in enumerate(graph.nodes)
-        ]
+        )
+        self._program: _Program | None = _Program(steps, initial)  # None when it was disposed
         live = live_at(buffers, len(graph.nodes))
         begun = lives(buffers, [n.name for n in graph.nodes], specs, outputs)
         arena = plan_memory(buffers)
@@ -186,13 +150,15 @@ class CpuPlan:
         self, feeds: Mapping[str, Array | Buffer], *, stamps: list[float] | None = None, keep: bool = False,
     ) -> dict[str, Array | Buffer]:
         """Compute the outputs by value name; see ``tfjslab.backends.base.Plan``."""
-        clock = self._session.backend.clock
-        values = self._initial.copy()
+        program, clock = self._program, self._session.backend.clock
+        if program is None:
+            raise BackendError(f"this {self._session.backend.name} plan has been disposed")
+        values = list(program.initial)
         for name, slot, shape in self._feeds:
             feed = feeds[name]
             values[slot] = self._session.native(feed).reshape(shape) if isinstance(feed, Buffer) else feed
         before = clock() if stamps is not None else 0.0
-        for step in self._steps:
+        for step in program.steps:
             outs = run_node(step.node, [values[i] for i in step.inputs], step.node.attrs)
             check_promise(step.node, step.promised, outs)
             for slot, value in zip(step.outputs, outs, strict=True):
@@ -203,12 +169,12 @@ class CpuPlan:
                 now = clock()
                 stamps.append((now - before) * 1e3)
                 before = now
-        return self._collect(values, feeds, keep=keep)
+        return self._collect(values, [*program.initial, *feeds.values()], keep=keep)
 
     def _collect(
-        self, values: list[Any], feeds: Mapping[str, Array | Buffer], *, keep: bool,
+        self, values: Sequence[Any], foreign: list[Any], *, keep: bool,
     ) -> dict[str, Array | Buffer]:
-        foreign = [*self._initial, *feeds.values()]
+        """The outputs; they share no memory with ``foreign`` arrays or each other."""
         found: dict[str, Array | Buffer] = {}
         for name, slot, dtype in self._outputs:
             array = own_array(values[slot], foreign)
@@ -218,5 +184,5 @@ class CpuPlan:
 
     def dispose(self) -> None:
         """Let go of weights."""
+        self._program = None
         self._session.forget(self)
-        self._initial, self._steps = [], []

@@ -1,11 +1,18 @@
-"""Flags that steer which backend is chosen, under the names that TensorFlow.js gives them."""
+"""Flags that steer backends, under the names that TensorFlow.js gives them where it has them.
+
+Each backend declares its own in a light module that its row names (``declares``), as ``FLAGS``.
+"""
 
 from __future__ import annotations
 
+import importlib
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 
+from tfjslab.backends import rows
 from tfjslab.base.errors import UsageError, did_you_mean
 
 
@@ -18,10 +25,15 @@ class Flag:
     evaluate: Callable[[], bool]
 
 
-class Environment:
+def from_variable(variable: str, *, default: bool) -> Callable[[], bool]:
+    """For ``Flag.evaluate``: what an environment variable says, 1 or 0; ``default`` when it says neither."""
+    return lambda: {"1": True, "0": False}.get(os.environ.get(variable, ""), default)
+
+
+class Flags:
     """The flags and what they are set to. Like ``tf.env()`` of TensorFlow.js; safe to use from several threads."""
 
-    def __init__(self, flags: tuple[Flag, ...]) -> None:
+    def __init__(self, flags: Iterable[Flag]) -> None:
         self._flags = {f.name: f for f in flags}
         self._values: dict[str, bool] = {}
         self._lock = threading.RLock()
@@ -58,4 +70,11 @@ class Environment:
         return self._flags[name]
 
     def __repr__(self) -> str:
-        return f"Environment({self._values})"
+        return f"Flags({self._values})"
+
+
+@cache
+def env() -> Flags:
+    """The flags of all backends, as ``tf.env()`` of TensorFlow.js."""
+    modules = dict.fromkeys(row.declares for row in rows.ROWS if row.declares)
+    return Flags(flag for name in modules for flag in importlib.import_module(name).FLAGS)

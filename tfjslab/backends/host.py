@@ -67,13 +67,20 @@ def describe(
     buffers: tuple[BufferLife, ...] = (),
 ) -> CommandInfo:
     """The facts of one node as a command of its own; ``fallback`` is the reason why it runs on the host."""
+    return command(node.op, [node], ins, outs, node.definition.flops(ins, outs, node.attrs), live, fallback, buffers)
+
+
+def command(
+    kernel: str, nodes: Sequence[Node], ins: Sequence[Spec], outs: Sequence[Spec], flops: int, live: Live,
+    fallback: str, buffers: tuple[BufferLife, ...],
+) -> CommandInfo:
+    """The facts of nodes that run as one; ``fallback`` is the reason why they run on the host."""
     return CommandInfo(
-        kernel=node.op, node=node.name, nodes=(node.name,), layer=node.layer,
+        kernel=kernel, node=nodes[-1].name, nodes=tuple(n.name for n in nodes), layer=nodes[-1].layer,
         input_shapes=tuple(s.known_shape for s in ins), output_shapes=tuple(s.known_shape for s in outs),
-        flops=node.definition.flops(ins, outs, node.attrs), bytes_moved=bytes_moved(ins, outs),
-        bytes_added=sum(s.num_bytes for s in outs), bytes_live=live.num_bytes,
-        tensors_added=len(outs), tensors_live=live.num_tensors, fallback=bool(fallback), reason=fallback,
-        buffers=buffers,
+        flops=flops, bytes_moved=bytes_moved(ins, outs), bytes_added=sum(s.num_bytes for s in outs),
+        bytes_live=live.num_bytes, tensors_added=len(outs), tensors_live=live.num_tensors, fallback=bool(fallback),
+        reason=fallback, buffers=buffers,
     )
 
 

@@ -1,8 +1,6 @@
-"""The table of backends, and the choice among them. A new backend is one row in ``ROWS``.
+"""The choice among the backends of ``rows``: by name, by priority, or by what an alias stands for.
 
-A row's module is imported only when the backend is asked about. It offers ``availability(variant)`` and
-``create(variant, threads)``, and ``may_be_chosen(variant)`` where priority must not always choose it. Instances are
-made once for each name and thread count and shared by everyone.
+Instances are made once for each name, adapter and thread count, and shared by everyone.
 """
 
 from __future__ import annotations
@@ -15,39 +13,13 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tfjslab.backends import rows
 from tfjslab.backends.base import Availability, Backend, BackendDef
-from tfjslab.backends.flags import Environment, Flag
-from tfjslab.base.errors import ELSEWHERE, BackendError, BackendUnavailableError, UsageError, did_you_mean
+from tfjslab.backends.flags import env
+from tfjslab.backends.rows import row
+from tfjslab.base.errors import ELSEWHERE, BackendError, BackendUnavailableError, UsageError
 
-_WASM = "tfjslab.backends.wasm.backend"
-_GPU = "tfjslab.backends.webgpu.backend"
 ADAPTER_VARIABLE, _ON = "TFJSLAB_ADAPTER", " on "
-
-# Priorities are those of TensorFlow.js; 0 is never chosen without being named.
-ROWS = (
-    BackendDef("webgpu", 3, "wgpu on Vulkan, Metal or DirectX 12", "tfjs webgpu", _GPU, "webgpu"),
-    BackendDef(
-        "webgpu-f16", 0, "webgpu with float16 storage and float32 sums; outputs are checked against webgpu",
-        "no backend of tfjs", _GPU, "webgpu-f16", checked_against="webgpu",
-    ),
-    BackendDef("webgl", 2, "the same kernels on wgpu's OpenGL adapter", "tfjs webgl", _GPU, "webgl"),
-    BackendDef(
-        "wasm", 2, "the best of wasm-threads, wasm-simd and wasm-plain that the flags allow", "tfjs wasm", _WASM,
-        alias_of=("wasm-threads", "wasm-simd", "wasm-plain"),
-    ),
-    BackendDef("cpu", 1, "numpy, the reference", "tfjs cpu", "tfjslab.backends.cpu"),
-    BackendDef("wasm-plain", 0, "WebAssembly, scalar kernels", "tfjs-backend-wasm.wasm", _WASM, "plain"),
-    BackendDef(
-        "wasm-simd", 0, "WebAssembly with SIMD128", "tfjs-backend-wasm-simd.wasm", _WASM, "simd",
-        flags=("WASM_HAS_SIMD_SUPPORT",),
-    ),
-    BackendDef(
-        "wasm-threads", 0, "WebAssembly with SIMD128 and threads on shared memory",
-        "tfjs-backend-wasm-threaded-simd.wasm", _WASM, "threads", threaded=True,
-        flags=("WASM_HAS_SIMD_SUPPORT", "WASM_HAS_MULTITHREAD_SUPPORT"),
-    ),
-)
-_BY_NAME = {row.name: row for row in ROWS}
 
 
 class BackendFallbackWarning(UserWarning):
@@ -101,19 +73,6 @@ class _State:
 _STATE = _State()
 
 
-def row(name: str) -> BackendDef:
-    """The row of a backend; UsageError with a suggestion when there is none."""
-    if name not in _BY_NAME:
-        known = ", ".join(_BY_NAME)
-        raise UsageError(f"backend '{name}' is unknown; known: {known}{did_you_mean(name, _BY_NAME)}")
-    return _BY_NAME[name]
-
-
-def checked_against(name: str) -> str:
-    """The backend whose outputs those of ``name`` are checked against; empty for those that have all digits."""
-    return _BY_NAME[name].checked_against if name in _BY_NAME else ""
-
-
 def availability(name: str) -> Availability:
     """Whether a backend can run here (asked once), and why not. An alias is available when a candidate is."""
     definition = row(name)
@@ -129,7 +88,7 @@ def availability(name: str) -> Availability:
 
 def _key(definition: BackendDef) -> str:
     """What tells instances apart: the name, with the adapter that is asked for where a backend has one."""
-    adapter = os.environ.get(ADAPTER_VARIABLE) if definition.module == _GPU else None
+    adapter = os.environ.get(ADAPTER_VARIABLE) if definition.on_adapter else None
     return f"{definition.name}{_ON}{adapter}" if adapter else definition.name
 
 
@@ -142,10 +101,10 @@ def set_adapter(name: str = "") -> None:
     with _STATE.lock:
         before = os.environ.get(ADAPTER_VARIABLE, "")
         os.environ[ADAPTER_VARIABLE] = name
-        reasons = [f.reason for f in (availability(r.name) for r in ROWS if r.module == _GPU) if not f.available]
-        if name and len(reasons) == sum(r.module == _GPU for r in ROWS):
+        found = [availability(r.name) for r in rows.ROWS if r.on_adapter]
+        if name and not any(f.available for f in found):
             os.environ[ADAPTER_VARIABLE] = before
-            raise BackendUnavailableError("; ".join(dict.fromkeys(reasons)))
+            raise BackendUnavailableError("; ".join(dict.fromkeys(f.reason for f in found)))
         _STATE.generation += 1
 
 
@@ -179,7 +138,7 @@ def _resolve(definition: BackendDef) -> str | None:
 def backends() -> list[BackendStatus]:
     """Every backend: highest priority first, then in the order of the table."""
     listed = []
-    for definition in sorted(ROWS, key=lambda r: -r.priority):
+    for definition in rows.by_priority():
         found = availability(definition.name)
         listed.append(BackendStatus(
             definition.name, found.available, found.reason, definition.priority, definition.doc,
@@ -249,7 +208,7 @@ def move_on(failed: Backend, error: BackendError) -> bool:
 
 def _choose() -> str:
     refused: list[str] = []
-    for definition in sorted(ROWS, key=lambda r: -r.priority):
+    for definition in rows.by_priority():
         if definition.priority == 0 or not _may_be_chosen(definition):
             continue
         found = availability(definition.name)
@@ -321,37 +280,3 @@ def memory() -> dict[str, dict[str, int]]:
 def _label(key: tuple[str, int]) -> str:
     name, threads = key
     return f"{name} x{threads}" if row(name.partition(_ON)[0]).threaded else name
-
-
-def env() -> Environment:
-    """The flags, as ``tf.env()`` of TensorFlow.js."""
-    return _ENV
-
-
-_ENV = Environment((
-    Flag(
-        "WASM_CALIBRATE", "whether the fastest tiles are measured (once for each kind of kernel, kept on disk)",
-        lambda: os.environ.get("TFJSLAB_CALIBRATE", "1") != "0",
-    ),
-    Flag(
-        "WASM_STRASSEN",
-        "whether wasm-plain computes large 1x1 convolutions with an eighth fewer multiplications, at other roundings",
-        lambda: os.environ.get("TFJSLAB_STRASSEN", "1") != "0",
-    ),
-    Flag(
-        "WEBGPU_CALIBRATE", "the same for the GPU backends",
-        lambda: os.environ.get("TFJSLAB_CALIBRATE", "1") != "0",
-    ),
-    Flag(
-        "WEBGPU_ANY_PRECISION", "whether models run on 'webgpu-f16' also when their outputs are off by too much",
-        lambda: os.environ.get("TFJSLAB_ANY_PRECISION", "0") == "1",
-    ),
-    Flag(
-        "WASM_HAS_SIMD_SUPPORT", "whether 'wasm' may choose SIMD kernels",
-        lambda: availability("wasm-simd").available,
-    ),
-    Flag(
-        "WASM_HAS_MULTITHREAD_SUPPORT", "whether 'wasm' may choose threaded kernels",
-        lambda: availability("wasm-threads").available,
-    ),
-))

@@ -28,7 +28,7 @@ class DType:
     tf_codes: tuple[int, ...]
 
 
-# TF.js has no 64-bit or 8-bit integers and no halves: its reader widens or narrows them as below.
+# TF.js has no 64-bit or 8-bit integers and no float16: its reader widens or narrows them as below.
 _TABLE = (
     DType("float32", np.dtype(np.float32), 4, ("DT_FLOAT", "DT_DOUBLE", "DT_HALF"), (1, 2, 19)),
     DType("int32", np.dtype(np.int32), 4, ("DT_INT32", "DT_INT64", "DT_UINT8", "DT_INT8", "DT_INT16"), (3, 9, 4, 6, 5)),

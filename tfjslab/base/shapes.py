@@ -6,7 +6,8 @@ numpy's ``prod`` overflows silently (``np.prod([2**62, 4]) == 0``), so sizes are
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import reprlib
+from collections.abc import Iterable, Sequence
 
 from tfjslab.base.errors import ShapeError
 from tfjslab.base.limits import LIMITS, check_limit
@@ -14,11 +15,15 @@ from tfjslab.base.limits import LIMITS, check_limit
 Shape = tuple[int, ...]
 
 
-def checked_shape(dims: Sequence[object], where: str) -> Shape:
+def checked_shape(dims: Iterable[object], where: str) -> Shape:
     """Return dims as a tuple of non-negative ints, or raise ShapeError naming ``where``."""
-    shape = tuple(d for d in dims if isinstance(d, int) and not isinstance(d, bool) and d >= 0)
-    if len(shape) != len(dims):
-        raise ShapeError(f"{where}: shape {list(dims)}; expected integers >= 0")
+    try:
+        given = list(dims)
+    except TypeError:
+        raise ShapeError(f"{where}: shape {reprlib.repr(dims)}; expected a list of integers >= 0") from None
+    shape = tuple(d for d in given if isinstance(d, int) and not isinstance(d, bool) and d >= 0)
+    if len(shape) != len(given):
+        raise ShapeError(f"{where}: shape {given}; expected integers >= 0")
     check_limit(f"{where}: rank", len(shape), LIMITS.rank)
     check_limit(f"{where}: number of elements", math.prod(shape), LIMITS.tensor_bytes)
     return shape

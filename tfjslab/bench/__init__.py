@@ -1,4 +1,4 @@
-"""Floor 4: how long models take, measured so that the numbers can be compared."""
+"""How long models take, measured so that the numbers can be compared."""
 
 from tfjslab.bench.bench import bench_model, bench_models
 from tfjslab.bench.result import BenchResult, ratios

@@ -15,7 +15,8 @@ from tfjslab.base.progress import Progress, no_progress
 from tfjslab.bench.benchmark_run import BenchmarkRun, begin, burst, is_done, result_of
 from tfjslab.bench.result import BenchResult
 from tfjslab.bench.settings import Settings
-from tfjslab.model.subject import Clock, ModelSource, open_subject
+from tfjslab.engine.measure import Clock
+from tfjslab.model.subject import ModelSource, open_subject
 
 ROUNDS = 5
 
@@ -64,7 +65,7 @@ def bench_models(
 
 
 def _steady(bench_runs: Sequence[BenchmarkRun], how: Settings) -> None:
-    """Rounds over all bench_runs until each has its runs or has used its budget."""
+    """Rounds over all benchmark runs until each has its runs or has used its budget."""
     count = -(-how.runs // ROUNDS)
     while open_runs := [bench_run for bench_run in bench_runs if not is_done(bench_run.times, how)]:
         for bench_run in open_runs:

@@ -44,7 +44,7 @@ def begin(bench_run: BenchmarkRun, how: Settings) -> None:
     """Compile, first run, one recorded run, warm-up."""
     how.progress(f"{bench_run.label}: compile", 0, how.runs)
     model, feeds, clock = bench_run.model, bench_run.feeds, how.clock
-    model.check_precision(feeds)  # what it costs belongs to none of the times
+    model.check_precision(feeds)  # its time belongs to none of the figures
     before = clock()
     infos = model.prepare(feeds)
     bench_run.compile_ms = (clock() - before) * 1e3
@@ -67,25 +67,25 @@ def begin(bench_run: BenchmarkRun, how: Settings) -> None:
 
 
 def _device(infos: Sequence[PlanInfo]) -> dict[str, Any]:
-    """What plans on a GPU backend tell of it; nothing of others."""
-    told = [i.details for i in infos if "adapter_type" in i.details]
-    if not told:
+    """What plans on a GPU backend say about its adapter and pipelines; empty for other backends."""
+    details = [i.details for i in infos if "adapter_type" in i.details]
+    if not details:
         return {}
     return {
-        "adapter": told[0]["adapter"], "adapter_type": told[0]["adapter_type"],
-        "pipelines": sum(d["pipelines_made"] for d in told),
-        "pipeline_compile_ms": sum(d["pipeline_compile_ms"] for d in told),
+        "adapter": details[0]["adapter"], "adapter_type": details[0]["adapter_type"],
+        "pipelines": sum(d["pipelines_made"] for d in details),
+        "pipeline_compile_ms": sum(d["pipeline_compile_ms"] for d in details),
     }
 
 
 def is_done(times: Sequence[float], how: Settings) -> bool:
-    """Whether a bench_run has its runs, has used its budget, or is watched by somebody who has seen enough."""
+    """Whether a bench_run has its runs, has used its budget, or was ended by its ``watch``."""
     over = how.budget_s is not None and bool(times) and sum(times) >= how.budget_s * 1e3
     return how.watch(times) or over or len(times) >= how.runs
 
 
 def burst(bench_run: BenchmarkRun, count: int, how: Settings) -> None:
-    """Some runs in a row. Garbage is collected before and not while, as ``timeit`` does."""
+    """Some runs in a row. Garbage is collected before and not during the runs, as ``timeit`` does."""
     model, feeds, clock, times = bench_run.model, bench_run.feeds, how.clock, bench_run.times
     gc.collect()
     enabled = gc.isenabled()

@@ -1,9 +1,6 @@
-"""Ours and TensorFlow.js side by side: one model, one backend at a time, their bursts of runs taking turns.
+"""Our models and TensorFlow.js side by side, one backend at a time, their bursts of runs interleaved.
 
-Ours may be several models that stand for the same one (float32, int8): then each takes its turn.
-
-Each burst begins with one run that is not counted, as the other side has just had the caches. Which side goes first
-changes from round to round. The one that does not run sleeps.
+Several of ours may be variants of one model (float32, int8); each has its own bursts.
 """
 
 from __future__ import annotations
@@ -18,9 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.base.dtypes import Array
-from tfjslab.base.errors import UsageError
-from tfjslab.bench.benchmark_run import BenchmarkRun, begin, burst, result_of
+from tfjslab.bench.benchmark_run import BenchmarkRun, begin, result_of
 from tfjslab.bench.comparison import (
     Comparison,
     PeerResult,
@@ -31,63 +26,59 @@ from tfjslab.bench.comparison import (
     over,
     ratio_of_rounds,
 )
+from tfjslab.bench.interleaved import INTERRUPTED, ROUNDS, OwnRuns, PeerRuns, StartPeer, check_rounds, interleave
 from tfjslab.bench.peers import tfjs
-from tfjslab.bench.peers.process import Peer, PeerError
+from tfjslab.bench.peers.process import PeerError
 from tfjslab.bench.result import spread
 from tfjslab.bench.settings import Settings
 from tfjslab.model.inputs import by_name
 from tfjslab.model.model import Model
 from tfjslab.model.subject import ModelSource, open_subject
 
-ROUNDS = 7
-# V8 compiles the peer's kernels a second time, for speed, while they run; before that it is measured below its worth.
-WARM_MS = 1000.0
 MODEL_FILE = "model.json"
-INTERRUPTED = "interrupted"
-# Makes the peer for a backend's name and a number of threads.
-Start = Callable[[str, int], Peer]
 
 
 @dataclass
-class _Ours:
-    """One of our models: its bench_run, its times by round, and how far its outputs are from the peer's."""
+class _PeerState:
+    """What is known of the peer so far. ``reason`` says why it failed; then it gets no more requests."""
 
-    bench_run: BenchmarkRun
-    rounds: list[list[float]] = field(default_factory=list)
-    apart: float | None = None
-
-
-@dataclass
-class _Match:
-    """Our models on one backend and what is known of the peer so far; ``theirs`` are the peer's times by round."""
-
-    ours: list[_Ours]
-    peer: Peer | None = None
+    runs: PeerRuns | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     loaded: dict[str, Any] = field(default_factory=dict)
     profile: dict[str, Any] = field(default_factory=dict)
-    warmed: int = 0
-    theirs: list[list[float]] = field(default_factory=list)
     reason: str = ""
 
     @property
-    def first(self) -> BenchmarkRun:
-        """The bench_run that tells which inputs and which backend."""
-        return self.ours[0].bench_run
+    def active(self) -> PeerRuns | None:
+        """The peer, unless it has not started or has failed."""
+        return None if self.reason else self.runs
+
+    @property
+    def rounds(self) -> list[list[float]]:
+        """Its times by round."""
+        return self.runs.rounds if self.runs else []
+
+    @contextmanager
+    def noting_failure(self) -> Iterator[None]:
+        """Note why the peer failed instead of raising that."""
+        try:
+            yield
+        except PeerError as e:
+            self.reason = str(e)
 
 
 def compare_models(
     sources: Sequence[tuple[str, ModelSource, Any]], backends: Sequence[str], threads: int | None, settings: Settings,
-    start: Start, rounds: int = ROUNDS,
+    start: StartPeer, rounds: int = ROUNDS,
 ) -> list[Comparison]:
-    """Measure every model on every backend against the peer; results in the order of models, then backends.
+    """Measure every model on every backend beside the peer; results in the order of models, then backends.
 
     ``settings.runs`` are all rounds together; its budget is for each side. A model that is given by the path of a
     ``model.json`` or its folder is read from there by both sides; any other is written to a file for the peer.
     What the peer cannot do stands in ``peer.reason``, and ours is measured all the same. Ctrl-C gives what was
     measured so far.
     """
-    _check(settings, rounds)
+    check_rounds(settings, rounds)
     found: list[Comparison] = []
     try:
         for name, source, x in sources:
@@ -103,84 +94,64 @@ def compare_models(
 
 
 def compare_variants(
-    variants: Sequence[tuple[str, Model]], source: ModelSource, x: Any, settings: Settings, start: Start,
+    variants: Sequence[tuple[str, Model]], source: ModelSource, x: Any, settings: Settings, start: StartPeer,
     rounds: int = ROUNDS,
 ) -> list[Comparison]:
-    """Measure several of our models, which are loaded and on one backend, against the peer running ``source``.
+    """Measure several of our models, which are loaded and on one backend, beside the peer running ``source``.
 
-    All take turns in the same rounds, so each of them can be held against any other. Where ``source`` is no path, it is
-    a model, which is written to a file for the peer. One result for each variant, in order.
+    All are interleaved in the same rounds, so each of them can be compared with any other. Where ``source`` is no path,
+    it is a model, which is written to a file for the peer. One result for each variant, in order.
     """
-    _check(settings, rounds)
-    return _play([BenchmarkRun(name, model, x, None) for name, model in variants], source, settings, start, rounds)
-
-
-def _check(settings: Settings, rounds: int) -> None:
-    settings.check()
-    if rounds < 1:
-        raise UsageError(f"rounds={rounds}; expected 1 or more")
+    check_rounds(settings, rounds)
+    return _measure([BenchmarkRun(name, model, x, None) for name, model in variants], source, settings, start, rounds)
 
 
 def _compare(
-    given: tuple[str, ModelSource, Any], backend: str, threads: int | None, how: Settings, start: Start, rounds: int,
+    given: tuple[str, ModelSource, Any], backend: str, threads: int | None, how: Settings, start: StartPeer,
+    rounds: int,
 ) -> Comparison:
     """One model on one backend."""
     name, source, x = given
     with open_subject(source, backend, threads, how.clock) as subject:
         model = subject.model
         bench_run = BenchmarkRun(name or model.name, model, model.sample() if x is None else x, subject.load_ms)
-        return _play([bench_run], source, how, start, rounds)[0]
+        return _measure([bench_run], source, how, start, rounds)[0]
 
 
-def _play(
-    bench_runs: Sequence[BenchmarkRun], source: ModelSource, how: Settings, start: Start, rounds: int,
+def _measure(
+    bench_runs: Sequence[BenchmarkRun], source: ModelSource, how: Settings, start: StartPeer, rounds: int,
 ) -> list[Comparison]:
-    """Start all sides, let them take turns, and tell what was measured, also when Ctrl-C ends it early."""
-    reason, match = "", _Match([_Ours(bench_run) for bench_run in bench_runs])
+    """Start the models and the peer and run the rounds; Ctrl-C gives what was measured until then."""
+    reason, ours, peer = "", [OwnRuns(bench_run) for bench_run in bench_runs], _PeerState()
     with ExitStack() as stack:
         try:
             for bench_run in bench_runs:
                 begin(bench_run, how)
-            _meet(stack, match, source, how, start)
-            _take_turns(match, how, rounds)
+            _start_peer(stack, ours, peer, source, how, start)
+            _run_rounds(ours, peer, how, rounds)
         except KeyboardInterrupt:
             reason = INTERRUPTED
-        return [Comparison(result_of(o.bench_run, reason), _peer_result(match, o, reason)) for o in match.ours]
+        return [Comparison(result_of(own.bench_run, reason), _peer_result(own, peer, reason)) for own in ours]
 
 
-def _meet(stack: ExitStack, match: _Match, source: ModelSource, how: Settings, start: Start) -> None:
-    """Start the peer, give it the model, compare answers, warm it up."""
-    bench_run, where = match.first, match.first.model.backend
+def _start_peer(
+    stack: ExitStack, ours: Sequence[OwnRuns], state: _PeerState, source: ModelSource, how: Settings, start: StartPeer,
+) -> None:
+    """Start the peer, give it the model and the inputs of our first, compare outputs, warm it up."""
+    first = ours[0].bench_run
+    where = first.model.backend
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfjslab-")))
-    how.progress(f"{bench_run.label}: TensorFlow.js", 0, how.runs)
-    with _noting(match):
+    how.progress(f"{first.label}: TensorFlow.js", 0, how.runs)
+    with state.noting_failure():
         peer = stack.enter_context(start(where.name, where.threads))
-        match.facts = peer.hello
-        feeds = {name: np.asarray(value) for name, value in by_name(bench_run.model.inputs, bench_run.feeds).items()}
-        match.loaded = tfjs.load(peer, _model_file(bench_run.model, source, folder), feeds, folder)
-        theirs = tfjs.outputs(peer, folder)
-        for ours in match.ours:
-            ours.apart = difference(_answers(ours.bench_run), theirs)
-        match.profile = peer.ask("profile")
-        _warm(match, peer, how.warmup)
-        match.peer = peer
-
-
-@contextmanager
-def _noting(match: _Match) -> Iterator[None]:
-    """What goes wrong with the peer is noted, and the peer is not asked again."""
-    try:
-        yield
-    except PeerError as e:
-        match.reason, match.peer = str(e), None
-
-
-def _warm(match: _Match, peer: Peer, warmup: int) -> None:
-    spent = 0.0
-    while warmup and spent < WARM_MS:
-        # What took no time at all must not go on for ever.
-        spent += max(sum(_times(peer, warmup)), WARM_MS / 1000)
-        match.warmed += warmup
+        state.runs, state.facts = PeerRuns(peer), peer.hello
+        feeds = {name: np.asarray(value) for name, value in by_name(first.model.inputs, first.feeds).items()}
+        state.loaded = tfjs.load(peer, _model_file(first.model, source, folder), feeds, folder)
+        outputs = tfjs.outputs(peer, folder)
+        for own in ours:
+            own.difference = difference(own.outputs(), outputs)
+        state.profile = peer.ask("profile")
+        state.runs.warm_up(how.warmup)
 
 
 def _model_file(model: Model, source: ModelSource, folder: Path) -> Path:
@@ -193,77 +164,57 @@ def _model_file(model: Model, source: ModelSource, folder: Path) -> Path:
     return original.save(folder / "model") / MODEL_FILE
 
 
-def _answers(bench_run: BenchmarkRun) -> list[tuple[str, Array]]:
-    """Our outputs with their names."""
-    found = bench_run.model.predict(bench_run.feeds)
-    values = found if isinstance(found, list) else [found]
-    return [(p.name, v) for p, v in zip(bench_run.model.outputs, values, strict=True)]
-
-
-def _times(peer: Peer, count: int) -> list[float]:
-    return [float(t) for t in peer.ask("steady", count=count)["times_ms"]]
-
-
-def _take_turns(match: _Match, how: Settings, rounds: int) -> None:
-    """The rounds; those of the peer end where it fails."""
-    count = _runs_a_round(match, how, rounds)
+def _run_rounds(ours: Sequence[OwnRuns], peer: _PeerState, how: Settings, rounds: int) -> None:
+    """The interleaved rounds; those of the peer end where it fails."""
+    count = _runs_a_round(ours, peer, how, rounds)
     steady = replace(how, runs=count * rounds, budget_s=None)
 
-    def theirs() -> None:
-        if match.peer is not None:
-            with _noting(match):
-                match.theirs.append(_times(match.peer, count + 1)[1:])
+    def peer_burst() -> None:
+        if peer.active is not None:
+            with peer.noting_failure():
+                peer.active.run_burst(count)
 
-    turns: list[Callable[[], None]] = [*(partial(_turn, ours, count, steady) for ours in match.ours), theirs]
-    for i in range(rounds):
-        for turn in turns if i % 2 == 0 else reversed(turns):
-            turn()
+    bursts: list[Callable[[], None]] = [*(partial(own.run_burst, count, steady) for own in ours), peer_burst]
+    interleave(bursts, rounds)
 
 
-def _turn(ours: _Ours, count: int, how: Settings) -> None:
-    """One of our models' runs of one round."""
-    bench_run = ours.bench_run
-    bench_run.model.predict(bench_run.feeds)
-    before = len(bench_run.times)
-    burst(bench_run, count, how)
-    ours.rounds.append(bench_run.times[before:])
-
-
-def _runs_a_round(match: _Match, how: Settings, rounds: int) -> int:
-    """Runs of each side in a round: as many as are wanted, or as the budget allows the slowest of them."""
+def _runs_a_round(ours: Sequence[OwnRuns], peer: _PeerState, how: Settings, rounds: int) -> int:
+    """Runs of each participant in a round: as many as are wanted, or as the budget allows the slowest of them."""
     wanted = -(-how.runs // rounds)
     if how.budget_s is None:
         return wanted
     slowest_ms = 0.0
-    for ours in match.ours:
+    for own in ours:
         before = how.clock()
-        ours.bench_run.model.predict(ours.bench_run.feeds)
+        own.bench_run.model.predict(own.bench_run.feeds)
         slowest_ms = max(slowest_ms, (how.clock() - before) * 1e3)
-    if match.peer is not None:
-        with _noting(match):
-            slowest_ms = max(slowest_ms, *_times(match.peer, 1))
+    if peer.active is not None:
+        with peer.noting_failure():
+            slowest_ms = max(slowest_ms, *peer.active.times_ms(1))
     # One more run of each burst is not counted and takes as long.
     affordable = how.budget_s * 1e3 / rounds / slowest_ms - 1 if slowest_ms > 0 else wanted
     return max(1, min(wanted, int(affordable)))
 
 
-def _peer_result(match: _Match, ours: _Ours, reason: str) -> PeerResult:
-    bench_run, facts, loaded, profile = ours.bench_run, match.facts, match.loaded, match.profile
-    s = spread([t for r in match.theirs for t in r])
-    ratio = ratio_of_rounds(ours.rounds, match.theirs)
+def _peer_result(own: OwnRuns, peer: _PeerState, reason: str) -> PeerResult:
+    """The peer's figures beside those of one of our models."""
+    bench_run, facts, loaded, profile = own.bench_run, peer.facts, peer.loaded, peer.profile
+    s = spread([t for r in peer.rounds for t in r])
+    ratio = ratio_of_rounds(own.rounds, peer.rounds)
     intermediate = less(profile.get("peak_bytes"), profile.get("bytes_before"))
     return PeerResult(
         version=facts.get("version", ""), runtime=facts.get("runtime", ""), backend=facts.get("backend", ""),
         threads=facts.get("threads"), start_ms=facts.get("backend_ms"), load_ms=loaded.get("load_ms"),
         first_ms=loaded.get("first_ms"), median_ms=s.median, iqr_ms=s.iqr, min_ms=s.minimum, p95_ms=s.p95,
-        runs=sum(map(len, match.theirs)), warmup=match.warmed, ratio=ratio.median if ratio else None,
-        ratio_min=ratio.least if ratio else None, ratio_max=ratio.most if ratio else None,
-        rounds_ms=medians_of_rounds(ours.rounds, match.theirs),
+        runs=sum(map(len, peer.rounds)), warmup=peer.runs.warmed if peer.runs else 0,
+        ratio=ratio.median if ratio else None, ratio_min=ratio.least if ratio else None,
+        ratio_max=ratio.most if ratio else None,
+        rounds_ms=medians_of_rounds(own.rounds, peer.rounds),
         load_first_ratio=over(
             added(loaded.get("load_ms"), loaded.get("first_ms")),
             added(bench_run.load_ms, bench_run.compile_ms, bench_run.first_ms),
         ),
         peak_bytes=profile.get("peak_bytes"), weight_bytes=loaded.get("weight_bytes"), intermediate_bytes=intermediate,
         intermediate_ratio=over(intermediate, bench_run.arena_bytes), num_kernels=profile.get("num_kernels"),
-        difference=ours.apart, reason=match.reason or reason,
+        difference=own.difference, reason=peer.reason or reason,
     )

@@ -1,4 +1,4 @@
-"""What a comparison with another program found: inert data, and the pure arithmetic that makes it."""
+"""The result of a comparison with another program: inert data, and the arithmetic on it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def ratio_of_rounds(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[f
 
 
 def ratio_between(slower: Comparison, faster: Comparison) -> Ratio | None:
-    """Of each round the median of the first of our models over that of the second; they took turns with each other."""
+    """Of each round the median of the first of our models over that of the second; they were interleaved."""
     a, b = ([ours for ours, _ in c.peer.rounds_ms] for c in (slower, faster))
     found = ratio_of_rounds([[t] for t in b], [[t] for t in a])
     if found is None and slower.ours.median_ms and faster.ours.median_ms:  # the peer failed: no rounds are kept
@@ -54,7 +54,7 @@ def ratio_between(slower: Comparison, faster: Comparison) -> Ratio | None:
 def difference(ours: Sequence[tuple[str, Array]], theirs: Sequence[tuple[str, Array]]) -> float | None:
     """The largest difference of any output, relative to the largest absolute value of that output of the peer.
 
-    Outputs are told by name, or by position where names do not match. None when they differ in number, in shape, or
+    Outputs are matched by name, or by position where names differ. None when they differ in number, in shape, or
     in which values are not finite: then they do not agree at all.
     """
     named = {name.removesuffix(":0"): value for name, value in theirs}
@@ -74,16 +74,16 @@ def _difference(ours: Array, theirs: Array) -> float | None:
     if not np.array_equal(finite, np.isfinite(a)) or not np.array_equal(a[~finite], b[~finite], equal_nan=True):
         return None
     largest = float(np.abs(b[finite]).max(initial=0.0))
-    apart = float(np.abs(a[finite] - b[finite]).max(initial=0.0))
-    return apart / largest if largest > 0 else apart
+    largest_difference = float(np.abs(a[finite] - b[finite]).max(initial=0.0))
+    return largest_difference / largest if largest > 0 else largest_difference
 
 
 @dataclass(frozen=True)
 class PeerResult:
     """One model in the peer. Times are in milliseconds; None is what was not measured, with ``reason``.
 
-    ``start_ms`` is what it takes to start its backend and is no part of ``load_first_ratio``, which is load + first
-    against our load + compile + first. ``intermediate_bytes`` is its peak less what it held before the run (weights
+    ``start_ms`` is the time to start its backend; it is not part of ``load_first_ratio``, which is load + first
+    over our load + compile + first. ``intermediate_bytes`` is its peak less what it held before the run (weights
     and inputs); ``intermediate_ratio`` is that over our arena. ``difference`` is that of the outputs, relative to the
     largest value; ``rounds_ms`` are the medians of each round, ours first.
     """

@@ -19,9 +19,10 @@ class BenchResult:
     ``load_ms``, ``compile_ms``, ``first_ms`` happen once; the rest is of ``runs`` steady runs after ``warmup`` others.
     ``iqr_ms`` is the spread: the middle half of the runs lies within it. ``peak_bytes`` are weights plus the most that
     intermediates took at once. ``arena_bytes`` is what plans set aside for intermediates.
-    ``compile_cached`` tells whether all compiled modules came from the disk cache, which ``compile_ms`` depends on.
-    ``precision`` is what the check of a backend with fewer digits found. On a GPU backend ``adapter`` and its type, and
-    how many pipelines the plans made and how long wgpu took for that (drivers compile more in the first run).
+    ``compile_cached`` says whether all compiled modules came from the disk cache, which ``compile_ms`` depends on.
+    ``precision`` is the result of the check of a backend that computes in float16. A GPU backend has ``adapter`` and
+    its type, the number of pipelines that the plans made, and how long wgpu took for that (drivers compile more in the
+    first run).
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""How to measure: what every benchmark of this package is told."""
+"""How to measure: the settings of every benchmark of this package."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tfjslab.base.errors import UsageError
 from tfjslab.base.progress import Progress, no_progress
-from tfjslab.model.subject import Clock
+from tfjslab.engine.measure import Clock
 
 # Sees the steady times of a subject after each of its runs; True ends them.
 Watch = Callable[[Sequence[float]], bool]

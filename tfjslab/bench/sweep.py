@@ -1,4 +1,4 @@
-"""``tf.sweep``: a model in every setting asked for, evaluated on one data set and measured in turns."""
+"""``tf.sweep``: a model in every requested setting, evaluated on one data set and measured interleaved."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tfjslab.bench.sweep_result import (
     SAME,
     UNKNOWN,
     WORSE,
-    Refusal,
+    RefusedSetting,
     Sweep,
     SweepRow,
     cost_field,
@@ -35,7 +35,7 @@ from tfjslab.evaluation.result import Evaluation
 from tfjslab.model.model import Model
 from tfjslab.passes.registry import run_passes
 from tfjslab.quantization.calibrate import METHODS
-from tfjslab.quantizer.quantize import INT8, KINDS, quantize
+from tfjslab.quantizer import INT8, KINDS, quantize
 
 OPTIMIZED = "optimized"
 SETTINGS = (OPTIMIZED, *KINDS)
@@ -44,8 +44,8 @@ MEMORY_NOISE = 0.01  # a percent of memory is nothing to decide by
 
 
 @dataclass(frozen=True)
-class _Made:
-    """A model in one setting. ``weight_bytes`` is what its weights take as a file."""
+class _Setting:
+    """A model in one setting. ``weight_bytes`` is the size of its weights as a file."""
 
     setting: str
     model: Model
@@ -58,10 +58,10 @@ def sweep(
     methods: Sequence[str] = METHODS, max_accuracy_drop: float = 0.01, settings: Settings | None = None, *,
     labels: Any = None, goal: str = "speed", x: Any = None,
 ) -> Sweep:
-    """Hold settings of a model against the model as it is: accuracy, latency, size and memory.
+    """Compare settings of a model with the model as it is: accuracy, latency, size and memory.
 
     Args:
-        model: stays as it is. All other settings start from what the graph passes make of it.
+        model: stays as it is. All other settings start from its graph after the passes.
         calibration: for ``int8``, as ``tf.quantize`` takes it.
         evaluation: samples along the first axis, as ``tf.evaluate`` takes them, or a list of such batches; without it
             the calibration data, on which int8 looks better than it is.
@@ -69,7 +69,7 @@ def sweep(
         methods: how ranges of ``int8`` follow from calibration; one setting each.
         max_accuracy_drop: the share of top-1 accuracy that may go: with labels that of right answers, without them that
             of answers which differ from float32's. Models without classes: an SQNR of 20 dB or more passes.
-        settings: how to measure latency; runs of all settings take turns. Its progress is told of all work.
+        settings: how to measure latency; runs of all settings are interleaved. Its ``progress`` is called for all work.
         labels: the right classes of ``evaluation``.
         goal: what the recommendation is to be best in: ``speed``, ``size`` or ``memory``.
         x: what latency and memory are measured on; one sample without it.
@@ -83,15 +83,15 @@ def sweep(
     how = settings or Settings(RUNS, WARMUP)
     data = samples_of(model, evaluation if evaluation is not None else calibration)
     wanted = [(k, m) for k in kinds for m in (methods if k == INT8 else (METHODS[0],))]
-    refused: list[Refusal] = []
+    refused: list[RefusedSetting] = []
     with ExitStack() as stack:
-        made = [_Made(BASELINE, model, model.weight_bytes, "float32, as it was given")]
+        made = [_Setting(BASELINE, model, model.weight_bytes, "float32, as it was given")]
         fused = stack.enter_context(model.with_graph(run_passes(model.graph)[0]))
         for i, (kind, method) in enumerate(wanted):
             setting = f"{kind} {method}" if kind == INT8 else kind
             how.progress(f"{model.name}: {setting}", i, len(wanted))
-            found = _make(fused, kind, method, setting, calibration)
-            if isinstance(found, Refusal):
+            found = _setting_of(fused, kind, method, setting, calibration)
+            if isinstance(found, RefusedSetting):
                 refused.append(found)
                 continue
             if found.model is not fused:
@@ -118,34 +118,34 @@ def _open_batch(model: Model) -> bool:
     return all(p.shape is not None and len(p.shape) > 0 and p.shape[0] is None for p in model.inputs)
 
 
-def _make(fused: Model, kind: str, method: str, setting: str, calibration: Any) -> _Made | Refusal:
+def _setting_of(fused: Model, kind: str, method: str, setting: str, calibration: Any) -> _Setting | RefusedSetting:
     """The setting of the optimized model, or why there is none; data that cannot be used are an error."""
     if kind == OPTIMIZED:
-        return _Made(setting, fused, fused.weight_bytes, "float32 after the graph passes")
+        return _Setting(setting, fused, fused.weight_bytes, "float32 after the graph passes")
     if kind == INT8 and calibration is None:
-        return Refusal(setting, "no calibration data were given")
+        return RefusedSetting(setting, "no calibration data were given")
     try:
         made = quantize(fused, kind, calibration, method)
     except InputError as e:
         if e.code != "quantize.nothing":
             raise
-        return Refusal(setting, str(e))
-    return _Made(setting, made.model, made.report.weight_bytes_after, made.report.execution)
+        return RefusedSetting(setting, str(e))
+    return _Setting(setting, made.model, made.report.weight_bytes_after, made.report.execution)
 
 
-# ---- what it came to -------------------------------------------------------------------------------------------------
+# ---- the result -----------------------------------------------------------------------------------------------------
 
 
 def _table(
-    name: str, made: Sequence[_Made], judged: Sequence[Evaluation], measured: Sequence[BenchResult],
-    refused: tuple[Refusal, ...], max_drop: float, goal: str,
+    name: str, made: Sequence[_Setting], judged: Sequence[Evaluation], measured: Sequence[BenchResult],
+    refused: tuple[RefusedSetting, ...], max_drop: float, goal: str,
 ) -> Sweep:
     first = measured[0]
     rows = [_sweep_row(*row, made[0], first) for row in zip(made, judged, measured, strict=False)]
     measure = _measure(judged)
     rows = [replace(r, accuracy=SAME if i == 0 or passes(measure, r, max_drop) else WORSE) for i, r in enumerate(rows)]
     conditions = (f"{first.backend}, {counted(first.threads, 'thread')}, {first.engine}; medians of {first.runs} runs "
-                  f"of each setting in turns, after {first.warmup} others; {first.clock}")
+                  f"of each setting, interleaved, after {first.warmup} others; {first.clock}")
     if first.reason:
         conditions = f"not all was measured: {first.reason}; {conditions}"
     return Sweep(name, tuple(rows), refused, recommend(rows, goal), rule_of(goal, measure, max_drop), goal, measure,
@@ -153,7 +153,7 @@ def _table(
 
 
 def _measure(judged: Sequence[Evaluation]) -> str:
-    """What accuracy is judged by: the most telling figure that there is."""
+    """The figure that accuracy is judged by: the most meaningful that is known."""
     if judged[0].accuracy is not None:
         return "top1"
     return "sqnr_db" if _agreement(judged[0]) is None else "agreement"
@@ -161,11 +161,13 @@ def _measure(judged: Sequence[Evaluation]) -> str:
 
 def _agreement(found: Evaluation) -> float | None:
     """The lowest of the outputs that have classes, of which more than one was seen."""
-    told = [e.top1_agreement for e in found.errors if e.top1_agreement is not None and e.classes != 1]
-    return min(told, default=None)
+    shares = [e.top1_agreement for e in found.errors if e.top1_agreement is not None and e.classes != 1]
+    return min(shares, default=None)
 
 
-def _sweep_row(made: _Made, judged: Evaluation, measured: BenchResult, base: _Made, first: BenchResult) -> SweepRow:
+def _sweep_row(
+    made: _Setting, judged: Evaluation, measured: BenchResult, base: _Setting, first: BenchResult,
+) -> SweepRow:
     size_x = base.weight_bytes / max(made.weight_bytes, 1)
     memory_x = over(first.peak_bytes, measured.peak_bytes)
     speed = Ratio(1, 1, 1) if made is base else ratio_of_rounds(_rounds(measured), _rounds(first))

@@ -1,4 +1,4 @@
-"""What settings of a model give and cost: inert data, the Pareto front, verdicts kept apart, and a recommendation."""
+"""Accuracy and cost of a model's settings: inert data, the Pareto front, separate verdicts, and a recommendation."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.base.tables import Report, Table
 from tfjslab.base.text import NOTHING, counted, ms, percent, scaled, times
 
-# What a difference in time must exceed to be called one, in parts: what two runs of the same model may differ by.
+# What a difference in time must exceed to be called one, in parts: two runs of the same model may differ by as much.
 NOISE = 0.05
-LEAST_DB = 20.0
+MIN_DB = 20.0
 BASELINE = "float32"
 BETTER, SAME, WORSE, UNKNOWN = "better", "same", "worse", "not measured"
-# What can be asked for -> the field that is to be small.
+# Goal of a sweep -> the field that is to be small.
 GOALS = {"speed": "median_ms", "size": "weight_bytes", "memory": "peak_bytes"}
 
 
 @dataclass(frozen=True)
 class SweepRow:
-    """One setting against float32, the model as it was given. None is what was not measured.
+    """One setting compared with float32, the model as it was given. None is what was not measured.
 
     ``size_x``, ``speed_x`` and ``memory_x`` above 1 are better; ``speed_low`` and ``speed_high`` are the range of the
-    rounds in which the two took turns. ``weight_bytes`` is what the weights take as a file, ``peak_bytes`` weights plus
+    rounds in which the two alternated. ``weight_bytes`` is what the weights take as a file, ``peak_bytes`` weights plus
     the most that intermediates took at once while it ran. Half of the runs lie between ``low_ms`` and ``high_ms``.
 
     ``top1`` is the accuracy on labelled data with its 95% interval, ``drop`` how much lower it is than float32's,
@@ -63,7 +63,7 @@ class SweepRow:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RefusedSetting:
     """A setting that this model cannot have, and why."""
 
     setting: str
@@ -79,7 +79,7 @@ class Sweep(Report):
 
     model: str
     rows: tuple[SweepRow, ...]
-    refused: tuple[Refusal, ...]
+    refused: tuple[RefusedSetting, ...]
     recommended: str
     rule: str
     goal: str
@@ -127,10 +127,10 @@ class Sweep(Report):
         notes = (f"> recommended: {self.rule}", meaning, self.conditions)
         verdicts = tuple((r.setting, r.accuracy, r.speed, r.size, r.memory, r.reason) for r in self.rows)
         left = tuple(f"left out: {r.setting}: {r.reason}" for r in self.refused)
-        title = f"{self.model}: what settings give and cost, on {counted(self.samples, 'sample')}"
+        title = f"{self.model}: accuracy and cost of settings, on {counted(self.samples, 'sample')}"
         heads = ("setting", "accuracy", "speed", "size", "memory", "what runs")
         return (Table(title, columns, rows, notes),
-                Table("Against float32, each for itself", heads, verdicts, left, left=len(heads)))
+                Table("Compared with float32, each figure for itself", heads, verdicts, left, left=len(heads)))
 
     def _quality_names(self) -> tuple[str, ...]:
         return ("top-1", "95% interval", "lost", "gained", "SQNR dB") if self.measure == "top1" else (
@@ -195,17 +195,17 @@ def passes(measure: str, row: SweepRow, max_drop: float) -> bool:
     """Whether accuracy is good enough by the rule; a signal to noise has a limit of its own."""
     value = {"top1": row.drop, "agreement": None if row.agreement is None else 1 - row.agreement}.get(measure)
     if measure == "sqnr_db":
-        return row.sqnr_db is not None and row.sqnr_db >= LEAST_DB
+        return row.sqnr_db is not None and row.sqnr_db >= MIN_DB
     # A share of samples is a ratio of whole numbers: what is equal must not fail by rounding.
     return value is not None and value <= max_drop + 1e-12
 
 
 def rule_of(goal: str, measure: str, max_drop: float) -> str:
-    """The recommendation's rule in words."""
+    """The recommendation's rule as text."""
     limit = {
         "top1": f"top-1 accuracy at most {max_drop:g} below float32's",
         "agreement": f"top-1 answers changed: {max_drop:g} or less",
-        "sqnr_db": f"signal to noise of the outputs {LEAST_DB:g} dB or more",
+        "sqnr_db": f"signal to noise of the outputs {MIN_DB:g} dB or more",
     }[measure]
     first = {"speed": "the fastest", "size": "the one with the smallest weights",
              "memory": "the one with the lowest peak of memory"}[goal]

@@ -12,26 +12,8 @@ from tfjslab.arguments import Parser, use_adapter
 from tfjslab.base.errors import TfjslabError
 from tfjslab.base.version import __version__
 from tfjslab.cli.command import INTERRUPTED, Command
-from tfjslab.cli.commands import (
-    backends,
-    bench,
-    evaluate,
-    export,
-    inspect,
-    lab,
-    main_job,
-    optimize,
-    profile,
-    quantize,
-    run,
-    sweep,
-)
+from tfjslab.cli.commands import COMMANDS, main_job
 from tfjslab.cli.output import emit, one_line_warnings, tell
-
-COMMANDS: tuple[Command, ...] = (
-    run.COMMAND, bench.COMMAND, profile.COMMAND, inspect.COMMAND, optimize.COMMAND, quantize.COMMAND,
-    export.COMMAND, evaluate.COMMAND, sweep.COMMAND, backends.COMMAND, lab.COMMAND,
-)
 
 # What a shell reports of a program that a closed pipe ended (128 + SIGPIPE).
 CLOSED_PIPE = 141

@@ -13,7 +13,7 @@ OK, INTERRUPTED = 0, 130
 
 
 @dataclass(frozen=True)
-class Report:
+class Outcome:
     """The result of a command.
 
     ``data`` is what ``--json`` writes. ``show`` prints the same for people. ``exit_code`` is INTERRUPTED when the
@@ -33,7 +33,7 @@ class Command:
     summary: str
     examples: tuple[str, ...]
     configure: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], Report]
+    run: Callable[[argparse.Namespace], Outcome]
 
     @property
     def epilog(self) -> str:

@@ -14,8 +14,9 @@ from tfjslab import zoo
 from tfjslab.backends import registry
 from tfjslab.base.errors import UsageError
 from tfjslab.base.text import NOTHING, ms, scaled, times
-from tfjslab.bench.compare import INTERRUPTED, ROUNDS, compare_models
+from tfjslab.bench.compare import compare_models
 from tfjslab.bench.comparison import Comparison, PeerResult, added
+from tfjslab.bench.interleaved import INTERRUPTED, ROUNDS
 from tfjslab.bench.peers.process import PeerError
 from tfjslab.bench.peers.tfjs import PEERS_VARIABLE, VARIANTS, check_backend, find_peers, start_tfjs
 from tfjslab.bench.settings import Settings
@@ -31,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compare", choices=["tfjs"],
         help="also run TensorFlow.js, in Node, on the same input with the same kind of kernels and as many threads, "
-             "in turns with ours",
+             "alternating with ours",
     )
     parser.add_argument(
         "--peers", metavar="FOLDER",
@@ -48,7 +49,7 @@ def check(args: argparse.Namespace) -> None:
             raise UsageError(f"--{name} is for --compare; add --compare tfjs")
 
 
-def run(args: argparse.Namespace, settings: Settings) -> command.Report:
+def run(args: argparse.Namespace, settings: Settings) -> command.Outcome:
     """Measure both sides. Exit code 4 when the peer could not do all that was asked, after showing the rest."""
     folder = find_peers(args.peers)
     backends = _backends(args.backend)
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace, settings: Settings) -> command.Report:
         )
     note = weights_note(args.models, real=args.real_weights)
     data = [c.to_json() for c in found]
-    return command.Report(data, lambda console: show(console, found, note), _exit_code(found))
+    return command.Outcome(data, lambda console: show(console, found, note), _exit_code(found))
 
 
 def _backends(given: str | None) -> list[str]:
@@ -92,7 +93,7 @@ def show(console: Console, found: Sequence[Comparison], note: str) -> None:
         _show_model(console, model, [c for c in found if c.ours.model == model])
     rounds = {len(c.peer.rounds_ms) for c in found}
     console.print(
-        f"\nmedian and spread (the middle half) of steady runs in {_either(rounds)} rounds, in turns; tfjs/ours: the "
+        f"\nmedian and spread (the middle half) of steady runs in {_either(rounds)} alternating rounds; tfjs/ours: the "
         "median of the rounds' ratios, above 1 ours is faster; load + first of ours: load + compile + first run; "
         "memory: the peak of intermediates, ours as set aside; difference: of outputs, over the largest value",
     )

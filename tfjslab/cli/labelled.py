@@ -9,8 +9,8 @@ from rich.console import Console
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import UsageError
-from tfjslab.base.tables import Report as Shown
-from tfjslab.cli.command import OK, Report
+from tfjslab.base.tables import Report
+from tfjslab.cli.command import OK, Outcome
 from tfjslab.cli.feeds import split_name
 from tfjslab.cli.output import print_table
 from tfjslab.cli.values import read_array
@@ -44,7 +44,7 @@ def in_batches(found: dict[str, Array], ports: Sequence[Port]) -> list[dict[str,
     return [{n: a[i : i + size] for n, a in found.items()} for i in range(0, count, size)]
 
 
-def report_of(shown: Shown, note: str, **more: str | None) -> Report:
+def report_of(shown: Report, note: str, **more: str | None) -> Outcome:
     """A command's report of something that has tables."""
     data = {**shown.to_json(), **more, "note": note}
 
@@ -56,4 +56,4 @@ def report_of(shown: Shown, note: str, **more: str | None) -> Report:
         if note:
             console.print(note)
 
-    return Report(data, show, OK)
+    return Outcome(data, show, OK)

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tfjslab.base.errors import UsageError
-from tfjslab.cli.command import Report
+from tfjslab.cli.command import Outcome
 
 # Without a terminal nothing is known of the width: wide enough that no column is cut in a file or a pipe.
 _WIDTH_WITHOUT_TERMINAL = 200
@@ -29,7 +29,7 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-def emit(report: Report, json_target: str | None) -> None:
+def emit(report: Outcome, json_target: str | None) -> None:
     """Write a report as JSON where asked, and show it on stdout unless the JSON goes there."""
     if json_target is not None:
         write_json(report.data, json_target, "--json")

@@ -14,8 +14,9 @@ from rich.console import Console
 from tfjslab import zoo
 from tfjslab.base.text import ms, scaled
 from tfjslab.bench import bench_models
-from tfjslab.bench.compare import ROUNDS, compare_variants
+from tfjslab.bench.compare import compare_variants
 from tfjslab.bench.comparison import ratio_between
+from tfjslab.bench.interleaved import ROUNDS
 from tfjslab.bench.peers.tfjs import check_backend, find_peers, start_tfjs
 from tfjslab.bench.result import BenchResult
 from tfjslab.bench.settings import Settings
@@ -28,9 +29,9 @@ BEFORE = "float32"
 
 
 def speed(model: Model, new: Model, x: Any, args: argparse.Namespace, tell: Callable[..., None]) -> dict[str, Any]:
-    """Both models, and the peer where ``--compare`` asks for it, in turns on one input.
+    """Both models, and the peer where ``--compare`` asks for it, alternating on one input.
 
-    Integers are held against float32 as the passes of ``tf.optimize`` leave it, not against the model as it came.
+    Integers are compared with float32 as the passes of ``tf.optimize`` leave it, not with the model as it came.
     """
     how = Settings(args.runs, args.warmup, progress=tell)
     with ExitStack() as stack:
@@ -94,6 +95,6 @@ def _show_peer(console: Console, compared: list[dict[str, Any]]) -> None:
     rows.append((f"TensorFlow.js {peer['version']}, float32", ms(peer["median_ms"]), ms(peer["iqr_ms"]), "", "",
                  scaled(peer["intermediate_bytes"], "B"), ""))
     columns = ("", "median ms", "spread", "tfjs/ours", "by rounds", "intermediates", "difference")
-    print_table(console, f"In turns, {len(peer['rounds_ms'])} rounds", columns, rows)
+    print_table(console, f"Alternating, {len(peer['rounds_ms'])} rounds", columns, rows)
     if peer["reason"]:
         console.print(f"TensorFlow.js: {peer['reason']}", style="bold")

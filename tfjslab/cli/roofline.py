@@ -14,7 +14,7 @@ from tfjslab.backends import registry
 from tfjslab.backends.ceilings import Ceilings, ceilings_of
 from tfjslab.base.machine import cpu_model
 from tfjslab.base.text import NOTHING, ms, percent, scaled
-from tfjslab.cli.command import Report
+from tfjslab.cli.command import Outcome
 from tfjslab.cli.feeds import sampled_for
 from tfjslab.cli.models import loader
 from tfjslab.cli.output import print_table
@@ -26,7 +26,7 @@ from tfjslab.records.profile import Profile
 
 @dataclass(frozen=True)
 class Held:
-    """A profile held against ceilings; without a roofline, ``reason`` says why."""
+    """A profile compared with ceilings; without a roofline, ``reason`` says why."""
 
     profile: Profile
     roofline: Roofline | None
@@ -61,8 +61,8 @@ def hold(profile: Profile, known: dict[tuple[str, int], Ceilings] | None = None)
     return Held(profile, roofline(profile, found[key]), "")
 
 
-def extend(report: Report, args: argparse.Namespace) -> Report:
-    """A report of ``bench`` with a profile of each model on each backend held against the ceilings."""
+def extend(report: Outcome, args: argparse.Namespace) -> Outcome:
+    """A report of ``bench`` with a profile of each model on each backend compared with the ceilings."""
     found: list[Held] = []
     known: dict[tuple[str, int], Ceilings] = {}
     with progress() as tell:
@@ -85,7 +85,7 @@ def _after(show_first: Callable[[Console], None], found: list[Held]) -> Callable
 
 
 def show(console: Console, held: Held) -> None:
-    """A table of the kinds of kernels and the whole model, and the ceilings that they are held against."""
+    """A table of the kinds of kernels and the whole model, and the ceilings that they are compared with."""
     label = held.profile.label
     if held.roofline is None:
         console.print(f"\n{label}: no roofline: {held.reason}", style="bold")

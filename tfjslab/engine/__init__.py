@@ -1,1 +1,1 @@
-"""Floor 3: tensors, scopes, counters, and ops that run at once. Everything here reads like TensorFlow.js."""
+"""Tensors, scopes, counters and eager ops, with the names and rules of TensorFlow.js."""

@@ -1,4 +1,4 @@
-"""From what people pass to eager functions to tensors of one dtype, by the upcast rule of TensorFlow.js."""
+"""Converting arguments of eager functions to tensors of one dtype, by the upcast rule of TensorFlow.js."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _POSITIONS = frozenset({"indices", "box_ind"})
 Attributes = Mapping[str, Any]
 
 
-def friendly(definition: OpDef, given: Attributes, values: Sequence[Any]) -> Attributes:
-    """What TensorFlow.js lets one leave out or spell in another way, put as the op's definition has it."""
+def with_conveniences(definition: OpDef, given: Attributes, values: Sequence[Any]) -> Attributes:
+    """Attributes that TensorFlow.js lets callers omit or write differently, in the form of the op's definition."""
     for applies, change in _CONVENIENCES:
         if applies(definition, given):
             given = change(given, values)
@@ -65,21 +65,22 @@ _CONVENIENCES = (
 )
 
 
-def may_leave_out(definition: OpDef) -> str:
+def omissible_attribute(definition: OpDef) -> str:
     """The required attribute of this op that eager calls need not give, or ""."""
     return _LEFT_OUT.get(definition.name, "")
 
 
 def to_tensors(definition: OpDef, values: Sequence[Any], name: str) -> tuple[list[Tensor | None], list[Tensor]]:
-    """Tensors for ``values`` (None stays None), and those of them that were made here and are the caller's to free.
+    """Tensors for ``values`` (None stays None), and those that were created here, which the caller has to free.
 
-    Numbers and lists of Python numbers follow the tensors they meet (``int_tensor + 1`` stays int32, ``+ 1.5`` becomes
-    float32); tensors and arrays of different dtypes are cast to the widest of bool, int32, float32.
+    Numbers and lists of Python numbers take the dtype of the tensors beside them (``int_tensor + 1`` stays int32,
+    ``+ 1.5`` becomes float32); tensors and arrays of different dtypes are cast to the widest of bool, int32, float32.
     """
     made: list[Tensor] = []
     try:
+        optional = {i for i, n in enumerate(definition.inputs) if n.endswith("?")}
         first = 1 if definition.inputs[:1] == ("condition",) else 0
-        found = [_dtype(v, name) for v in values]
+        found = ["" if v is None and i in optional else _dtype(v, name) for i, v in enumerate(values)]
         common = _common(definition, values[first:], found[first:])
         wanted = [common if i >= first else None for i in range(len(values))]
         for i, input_name in enumerate(definition.inputs):
@@ -94,14 +95,12 @@ def to_tensors(definition: OpDef, values: Sequence[Any], name: str) -> tuple[lis
 
 
 def _dtype(value: Any, name: str) -> str:
-    """The dtype of a tensor or of anything that can become one; "" for None."""
-    if value is None:
-        return ""
+    """The dtype of a tensor or of anything that can become one."""
     return value.dtype if isinstance(value, Tensor) else as_array(value, None, name)[1]
 
 
 def _is_weak(value: Any) -> bool:
-    """Python numbers and lists of them, which take the dtype of what they meet."""
+    """Python numbers and lists of them, which take the dtype of the other inputs."""
     return not isinstance(value, (Tensor, np.ndarray, np.generic))
 
 

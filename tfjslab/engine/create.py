@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from tfjslab.base.arrays import require_finite, require_whole, text_array, to_array
 from tfjslab.base.dtypes import Array, dtype_info, numpy_dtype, of_array
 from tfjslab.base.errors import DTypeError, InputError, ShapeError
 from tfjslab.base.limits import LIMITS, check_limit
@@ -36,33 +38,20 @@ def as_array(values: Any, dtype: str | None, where: str) -> tuple[Array, str]:
     if isinstance(values, Tensor):
         values = values.numpy()
     is_array = isinstance(values, (np.ndarray, np.generic))
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise ShapeError(f"{where}: a ragged list cannot become a tensor") from None
-    if array.dtype.kind == "O" and not all(isinstance(v, (str, bytes)) for v in array.flat):
-        raise DTypeError(f"{where}: values of {_kinds(array)} cannot become a tensor; expected numbers, bools or text")
+    array = to_array(values, where)
     found = of_array(array)
-    wanted = dtype_info(dtype).name if dtype else ("float32" if found == "int32" and not is_array else found)
+    natural = "float32" if found == "int32" and not is_array else found
+    wanted = natural if dtype is None else dtype_info(dtype).name
     if wanted == "variant" or (wanted == "string") != (found == "string"):
         raise DTypeError(f"{where}: {found} values cannot become a tensor of {wanted}")
-    return _converted(array, wanted), wanted
+    return text_array(array, where) if wanted == "string" else _converted(array, wanted), wanted
 
 
 def _converted(array: Array, dtype: str) -> Array:
-    if dtype == "string":
-        flat = [s.decode() if isinstance(s, bytes) else str(s) for s in array.flat]
-        out = np.empty(array.shape, object)
-        out.reshape(-1)[:] = flat
-        return out
     if dtype == "int32" and array.dtype.kind == "f":
         with np.errstate(invalid="ignore"):
             return np.trunc(array).astype(np.int32)  # TensorFlow.js truncates toward zero
     return np.asarray(array, dtype=numpy_dtype(dtype))
-
-
-def _kinds(array: Array) -> str:
-    return ", ".join(sorted({type(v).__name__ for v in array.flat}))
 
 
 def tensor(values: Any, shape: Sequence[int] | None = None, dtype: str | None = None) -> Tensor:
@@ -72,7 +61,7 @@ def tensor(values: Any, shape: Sequence[int] | None = None, dtype: str | None = 
     """
     array, found = as_array(values, dtype, "tensor")
     if shape is not None:
-        wanted = checked_shape(tuple(shape), "tensor")
+        wanted = checked_shape(shape, "tensor")
         if size_of(wanted) != array.size:
             raise ShapeError(f"tensor: {array.size} values; expected {size_of(wanted)} for shape {list(wanted)}")
         array = array.reshape(wanted)
@@ -125,7 +114,7 @@ def tensor6d(values: Any, shape: Sequence[int] | None = None, dtype: str | None 
 
 def fill(shape: Sequence[int], value: Any, dtype: str | None = None) -> Tensor:
     """A tensor with ``value`` everywhere."""
-    dims = checked_shape(tuple(shape), "fill")
+    dims = checked_shape(shape, "fill")
     array, found = as_array(value, dtype, "fill")
     if array.ndim:
         raise ShapeError(f"fill: a value of shape {list(array.shape)}; expected one number or text")
@@ -134,12 +123,12 @@ def fill(shape: Sequence[int], value: Any, dtype: str | None = None) -> Tensor:
 
 def zeros(shape: Sequence[int], dtype: str = "float32") -> Tensor:
     """A tensor of zeros (False for bool)."""
-    return make_tensor(np.zeros(checked_shape(tuple(shape), "zeros"), _numeric(dtype, "zeros")), dtype)
+    return make_tensor(np.zeros(checked_shape(shape, "zeros"), _numeric(dtype, "zeros")), dtype)
 
 
 def ones(shape: Sequence[int], dtype: str = "float32") -> Tensor:
     """A tensor of ones (True for bool)."""
-    return make_tensor(np.ones(checked_shape(tuple(shape), "ones"), _numeric(dtype, "ones")), dtype)
+    return make_tensor(np.ones(checked_shape(shape, "ones"), _numeric(dtype, "ones")), dtype)
 
 
 def eye(num_rows: int, num_columns: int | None = None, dtype: str = "float32") -> Tensor:
@@ -150,17 +139,20 @@ def eye(num_rows: int, num_columns: int | None = None, dtype: str = "float32") -
 
 def linspace(start: float, stop: float, num: int) -> Tensor:
     """``num`` evenly spaced float32 numbers from ``start`` to ``stop``, both included."""
-    if num < 1:
-        raise InputError(f"linspace: num is {num}; expected at least 1")
+    require_finite("linspace", start=start, stop=stop)
+    require_whole("linspace: num", num, 1)
+    check_limit("linspace: number of elements", num, LIMITS.tensor_bytes)
     return make_tensor(np.linspace(start, stop, num, dtype=np.float32), "float32")
 
 
 def range(start: float, stop: float, step: float = 1, dtype: str = "float32") -> Tensor:  # noqa: A001 - as in tfjs
     """Numbers from ``start`` to before ``stop``; counts down when ``stop`` is smaller and no step is given."""
+    require_finite("range", start=start, stop=stop, step=step)
     if step == 0:
         raise InputError("range: step is 0; expected any other number")
     if stop < start and step == 1:
         step = -1  # as in TensorFlow.js
+    check_limit("range: number of elements", math.ceil((stop - start) / step), LIMITS.tensor_bytes)
     return make_tensor(np.arange(start, stop, step).astype(_numeric(dtype, "range")), dtype)
 
 
@@ -168,8 +160,11 @@ def random_uniform(
     shape: Sequence[int], minval: float = 0, maxval: float = 1, dtype: str = "float32", seed: int | None = None,
 ) -> Tensor:
     """Uniform numbers in [minval, maxval). The same ``seed`` gives the same numbers on every machine."""
-    dims = checked_shape(tuple(shape), "random_uniform")
-    values = np.random.default_rng(seed).uniform(minval, maxval, dims)
+    dims = checked_shape(shape, "random_uniform")
+    require_finite("random_uniform", minval=minval, maxval=maxval)
+    if not 0 <= maxval - minval < math.inf:
+        raise InputError(f"random_uniform: minval is {minval} and maxval {maxval}; expected them in order")
+    values = _generator(seed, "random_uniform").uniform(minval, maxval, dims)
     kind = _numeric(dtype, "random_uniform")
     return make_tensor(np.floor(values).astype(kind) if dtype == "int32" else values.astype(kind), dtype)
 
@@ -178,9 +173,18 @@ def random_normal(
     shape: Sequence[int], mean: float = 0, std_dev: float = 1, dtype: str = "float32", seed: int | None = None,
 ) -> Tensor:
     """Normally distributed numbers. The same ``seed`` gives the same numbers on every machine."""
-    dims = checked_shape(tuple(shape), "random_normal")
-    values = np.random.default_rng(seed).normal(mean, std_dev, dims)
+    dims = checked_shape(shape, "random_normal")
+    require_finite("random_normal", mean=mean, std_dev=std_dev)
+    if std_dev < 0:
+        raise InputError(f"random_normal: std_dev is {std_dev}; expected 0 or more")
+    values = _generator(seed, "random_normal").normal(mean, std_dev, dims)
     return make_tensor(values.astype(_numeric(dtype, "random_normal")), dtype)
+
+
+def _generator(seed: int | None, where: str) -> np.random.Generator:
+    if seed is not None:
+        require_whole(f"{where}: seed", seed, 0)
+    return np.random.default_rng(seed)
 
 
 def _numeric(dtype: str, where: str) -> np.dtype[Any]:

@@ -1,7 +1,7 @@
 """Eager functions, made from the op registry: ``tf.add(a, b)``, ``tf.conv2d(x, filter, strides, padding)``.
 
 A function takes the op's inputs, then its attributes, by position or by name. Values may be tensors, numbers, lists
-or numpy arrays. What an op does and accepts is written in its definition; only conveniences are here.
+or numpy arrays. An op's definition says what it does and accepts; this module adds only conveniences.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.errors import UsageError, did_you_mean
-from tfjslab.engine.convert import friendly, may_leave_out, to_tensors
+from tfjslab.engine.convert import omissible_attribute, to_tensors, with_conveniences
 from tfjslab.engine.kernels import run_kernel
 from tfjslab.engine.operators import DISPATCH
 from tfjslab.engine.tensor import Tensor
@@ -34,7 +34,7 @@ def freeze(value: Any) -> Hashable:
     if isinstance(value, (list, tuple)):
         return tuple(freeze(v) for v in value)
     # 1, 1.0 and True are equal but not the same attribute.
-    return (type(value), value)
+    return (type(value), value if isinstance(value, Hashable) else repr(value))
 
 
 class EagerOp:
@@ -47,7 +47,7 @@ class EagerOp:
         self.inputs = [n.strip("*?") for n in definition.inputs]
         self.signature = _signature(definition)
         self._resolved: dict[Hashable, tuple[Mapping[str, Any], Hashable]] = {}
-        complete = all(a.default is not REQUIRED for a in definition.attrs) and not may_leave_out(definition)
+        complete = all(a.default is not REQUIRED for a in definition.attrs) and not omissible_attribute(definition)
         self._plain = self._resolve({}) if complete else None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -58,7 +58,7 @@ class EagerOp:
         values = [given.pop(n, None) for n in self.inputs]
         if self.variadic:
             values = [*values[:-1], *_sequence(values[-1], self.name)]
-        return self._run(values, *self._resolve(friendly(self.definition, given, values)))
+        return self._run(values, *self._resolve(with_conveniences(self.definition, given, values)))
 
     def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -98,12 +98,12 @@ def _sequence(value: Any, name: str) -> Sequence[Any]:
 def _signature(definition: OpDef) -> inspect.Signature:
     """Inputs, then attributes (those without default first), then optional inputs."""
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    value = "Tensor | Array | float | list"  # text, since this is only for people to read
+    value = "Tensor | Array | float | list"  # text, as this is only for readers
     parameters = [
         inspect.Parameter(n.strip("*"), kind, annotation=f"list[{value}]" if n.startswith("*") else value)
         for n in definition.inputs if not n.endswith("?")
     ]
-    optional = {a.name for a in definition.attrs if a.default is not REQUIRED} | {may_leave_out(definition)}
+    optional = {a.name for a in definition.attrs if a.default is not REQUIRED} | {omissible_attribute(definition)}
     for attr in sorted(definition.attrs, key=lambda a: a.name in optional):
         default = attr.default if attr.default is not REQUIRED else None
         default = default if attr.name in optional else inspect.Parameter.empty

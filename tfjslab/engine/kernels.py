@@ -21,9 +21,6 @@ from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.graph.specialize import specialize
 from tfjslab.ops.registry import OpDef, Spec
 
-# Ops whose output has the bytes of the input: the tensors share them, as in TensorFlow.js.
-_SHARES_BYTES = frozenset({"Identity", "Reshape", "ExpandDims", "Squeeze", "StopGradient"})
-
 
 @dataclass(frozen=True, eq=False)
 class OneNode:
@@ -63,7 +60,7 @@ def _run(
         eager.remember(key, one)
     else:
         eager.plans.move_to_end(key)
-    if definition.name in _SHARES_BYTES:
+    if definition.facts.shares_bytes:  # as in TensorFlow.js
         return [_share(one, inputs, attrs)]
     return _run_on_host(eager, one.node, inputs) if one.plan is None else _run_plan(eager, one, inputs)
 
@@ -103,7 +100,7 @@ def _prepare(
     specs = (*feeds.values(), *(program.specs[v] for v in node.outputs))
     # A node that shape inference computed already (the shape of a tensor) needs no kernel either.
     compiled = node.name in program.static and all(s.dtype not in ("string", "variant") for s in specs)
-    plan = eager.session.compile(program, node.outputs) if compiled and definition.name not in _SHARES_BYTES else None
+    plan = eager.session.compile(program, node.outputs) if compiled and not definition.facts.shares_bytes else None
     return OneNode(node, plan)
 
 

@@ -1,4 +1,4 @@
-"""``memory``, ``profile`` and ``time``: what the engine holds and what running something costs."""
+"""``memory``, ``profile`` and ``time``: what the engine holds, and what running something costs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True)
 class MemoryInfo:
-    """What ``memory()`` of TensorFlow.js tells, and native counters of the backends that were started.
+    """The figures of TensorFlow.js's ``memory()``, and native counters of the backends that were started.
 
     ``unreliable`` is True when strings are among the tensors, with the ``reasons``.
     """
@@ -46,10 +46,10 @@ def memory() -> MemoryInfo:
 
 @dataclass(frozen=True)
 class ProfileInfo:
-    """What ``profile`` gives: the kernels in order and what they left behind.
+    """What ``profile`` gives: the kernels in order and the tensors that they left behind.
 
     ``peak_bytes`` is the most ``num_bytes`` was after any kernel, as in TensorFlow.js (0 when none ran).
-    ``wall_ms`` is the kernels' time plus ``unattributed_ms``. ``environment`` tells where they ran, None when none did.
+    ``wall_ms`` is the kernels' time plus ``unattributed_ms``. ``environment`` says where they ran, None when none did.
     """
 
     new_bytes: int
@@ -114,7 +114,7 @@ class Profiling:
 
 
 def profile(fn: Callable[[], Any] | None = None, *, clock: Clock = clocks.perf_counter) -> Any:
-    """Run ``fn`` and tell which kernels ran: a ``ProfileInfo``, awaitable when ``fn`` is a coroutine function.
+    """Run ``fn`` and record which kernels ran: a ``ProfileInfo``, awaitable when ``fn`` is a coroutine function.
 
     Without ``fn`` it is for a ``with`` block. ``clock`` gives seconds.
     """
@@ -134,7 +134,7 @@ async def _profile_async(fn: Callable[[], Awaitable[Any]], clock: Clock) -> Prof
 
 
 def time(fn: Callable[[], Any], *, clock: Clock = clocks.perf_counter) -> Any:
-    """Run ``fn`` and tell the time in kernels and in all: a ``TimeInfo``, awaitable for a coroutine function."""
+    """Run ``fn`` and measure the time in kernels and in total: a ``TimeInfo``, awaitable for a coroutine function."""
     if inspect.iscoroutinefunction(fn):
         return _time_async(fn, clock)
     return _times(profile(fn, clock=clock))

@@ -10,7 +10,7 @@ _EAGER = "tfjslab.engine.eager"
 
 
 class _Dispatch:
-    """Runs ops. A tensor cannot import what is built on tensors, so ``tfjslab.engine.eager`` puts itself here.
+    """Runs ops. A tensor cannot import what is built on tensors, so ``tfjslab.engine.eager`` registers itself here.
 
     Until that is loaded (it defines all eager functions), the first use loads it.
     """

@@ -14,16 +14,16 @@ from tfjslab.records.profile import Environment, KernelRecord, stamp_environment
 CLOCK_NAME = "time.perf_counter"
 
 
-# Descriptions of commands, made only when somebody reads them.
+# Descriptions of commands, made only when they are read.
 Describe = Callable[[], Sequence[CommandInfo]]
 
 
 @dataclass(eq=False)
 class KernelRecorder:
-    """Takes what backends stamped. ``clock`` gives seconds.
+    """Receives the stamps of backends. ``clock`` gives seconds.
 
-    While the measured thing runs only references are stored; records are made afterwards, so that profiling costs
-    little of what it measures.
+    While the measured thing runs only references are stored; records are made afterwards, so that profiling adds
+    little to the times.
     """
 
     clock: Callable[[], float] = time.perf_counter
@@ -31,17 +31,17 @@ class KernelRecorder:
     _backends: dict[str, Backend] = field(default_factory=dict)
 
     def on(self, backend: Backend) -> None:
-        """What is added next ran on ``backend``, which need not be the current one: a model may have its own."""
+        """The next commands run on ``backend``, which need not be the current one: a model may have its own."""
         self._backends[backend.name] = backend
 
     def add(self, describe: Describe, times_ms: Sequence[float], held: Live) -> None:
-        """Commands ran and took ``times_ms``; ``held`` is what their caller held on top of what the engine counts."""
+        """Commands ran and took ``times_ms``; ``held`` are tensors of their caller that the engine does not count."""
         c = STATE.counters
         self._batches.append((describe, times_ms, c.num_bytes + held.num_bytes, c.num_tensors + held.num_tensors))
 
     @property
     def environment(self) -> Environment | None:
-        """Where it all ran; None when nothing did. Several backends are named together, with the most threads."""
+        """Where everything ran; None when nothing did. Several backends are named together, with the most threads."""
         found = tuple(self._backends.values())
         return environment_of(found) if found else None
 

@@ -1,4 +1,4 @@
-"""``tidy``, ``keep`` and ``dispose``: who frees tensors, by the rules of TensorFlow.js."""
+"""``tidy``, ``keep`` and ``dispose``: when tensors are freed, by the rules of TensorFlow.js."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _end(scope: Scope, result: Any) -> None:
 
 
 class Tidy:
-    """``with tf.tidy():`` frees at its end all tensors made inside. ``keep`` and ``returns`` save some from that."""
+    """``with tf.tidy():`` frees all tensors made inside at its end. ``keep`` and ``returns`` make exceptions."""
 
     def __init__(self, name: str = "") -> None:
         self.name = name
@@ -63,7 +63,7 @@ class Tidy:
         self._result: Any = None
 
     def returns(self, result: R) -> R:
-        """Let the tensors in ``result`` live on in the scope around this one, as returning from a function does."""
+        """Move the tensors in ``result`` to the scope around this one, as returning from a function does."""
         self._result = result
         return result
 
@@ -105,7 +105,7 @@ def tidy(name_or_fn: Any = "", fn: Any = None) -> Any:
 
 
 def keep(tensor: Tensor) -> Tensor:
-    """Save a tensor from the scopes around it; dispose it yourself. Outside of a scope this changes nothing."""
+    """Exempt a tensor from the scopes around it; dispose it yourself. Outside of a scope this changes nothing."""
     if not isinstance(tensor, Tensor):
         raise UsageError(f"keep: {type(tensor).__name__}; expected a tensor")
     tensor.data_ref()

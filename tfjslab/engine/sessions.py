@@ -10,6 +10,7 @@ import numpy as np
 
 from tfjslab.backends import registry
 from tfjslab.backends.base import Backend, Buffer
+from tfjslab.base.arrays import encoded
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import DEVICE_LOST, BackendError
 from tfjslab.engine.state import STATE, count
@@ -25,7 +26,7 @@ class EagerSession:
         self.session = backend.open_session()
         self.plans: OrderedDict[Hashable, Any] = OrderedDict()
         self.num_data = 0
-        self.retired = False  # its device was lost: it waits for its tensors to go
+        self.retired = False  # its device was lost; it closes with its last tensor
 
     def remember(self, key: Hashable, plan: Any) -> None:
         """Cache a plan; the one unused for longest makes room."""
@@ -34,7 +35,7 @@ class EagerSession:
             self.plans.popitem(last=False)[1].dispose()
 
     def close(self) -> None:
-        """Give everything back."""
+        """Free everything."""
         for plan in self.plans.values():
             plan.dispose()
         self.plans.clear()
@@ -48,7 +49,7 @@ _CURRENT: tuple[int, EagerSession] | None = None
 
 def current_session() -> EagerSession:
     """The eager session of the current backend. Hold ``STATE.lock``."""
-    global _CURRENT  # noqa: PLW0603 - the answer of a question asked for every op; it is cached by generation
+    global _CURRENT  # noqa: PLW0603 - asked for every op, so it is cached by generation
     generation = registry.generation()
     if _CURRENT is None or _CURRENT[0] != generation:
         backend = registry.backend()
@@ -59,7 +60,7 @@ def current_session() -> EagerSession:
 
 
 def on_session(work: Callable[[EagerSession], T]) -> T:
-    """Do ``work`` on the current session, and again on the next backend's where automatic choice moves on.
+    """Call ``work`` with the current session, and again with the next backend's where automatic choice moves on.
 
     A session whose device was lost is used no more. Hold ``STATE.lock``.
     """
@@ -112,7 +113,7 @@ class Data:
         self.eager = eager
         self.refs = 0
         # UTF-8 bytes, as TensorFlow.js counts them once strings are encoded.
-        self.string_bytes = sum(len(str(s).encode()) for s in host.flat) if host is not None else 0
+        self.string_bytes = sum(len(encoded(str(s))) for s in host.flat) if host is not None else 0
         if eager is not None:
             eager.num_data += 1
 

@@ -37,7 +37,7 @@ class Scope:
 
 
 class Watch(Protocol):
-    """Who wants to know of every tensor that is made: a leak report."""
+    """Is notified of every new tensor; a leak report, for example."""
 
     def made(self, tensor: Tensor) -> None:
         """A tensor was made just now, by the code that is running."""
@@ -49,7 +49,7 @@ class Watch(Protocol):
 
 
 class Local(threading.local):
-    """What each thread has of its own."""
+    """The state of one thread."""
 
     def __init__(self) -> None:
         self.scopes: list[Scope] = []
@@ -64,7 +64,7 @@ class EngineState:
         self.lock = threading.RLock()
         self.local = Local()
         self.ids: Iterator[int] = itertools.count(1)
-        self.watch: Watch | None = None  # off unless a leak report runs: it costs every tensor one look
+        self.watch: Watch | None = None  # off unless a leak report runs: it costs every new tensor a check
 
 
 STATE = EngineState()

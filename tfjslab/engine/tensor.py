@@ -51,7 +51,7 @@ class Tensor(Operators):
 
     @property
     def signature(self) -> tuple[tuple[int, ...], str]:
-        """Shape and dtype as what plans are looked up by."""
+        """Shape and dtype: the key that plans are cached by."""
         return self._shape, self._dtype
 
     @property
@@ -71,7 +71,7 @@ class Tensor(Operators):
 
     @property
     def is_disposed(self) -> bool:
-        """Whether the tensor's bytes were given back."""
+        """Whether the tensor was disposed."""
         return self._data is None
 
     @property
@@ -85,7 +85,7 @@ class Tensor(Operators):
         return data.string_bytes if data.host is not None else self.size * dtype_info(self._dtype).bytes_per_element
 
     def data_ref(self) -> Data:
-        """The shared bytes; DisposedError when they were given back."""
+        """The shared bytes; DisposedError after ``dispose``."""
         if self._data is None:
             raise DisposedError(f"tensor {self._id} ({self._dtype} {list(self._shape)}) is disposed and cannot be used")
         return self._data
@@ -101,7 +101,7 @@ class Tensor(Operators):
 
     async def data(self) -> Array:
         """``data_sync`` for code that awaits: other code runs while a device is waited for."""
-        import asyncio  # noqa: PLC0415 - whoever awaits has it loaded; others need not wait for it
+        import asyncio  # noqa: PLC0415 - code that awaits has loaded it; other code does not need it
 
         return await asyncio.to_thread(self.data_sync)
 
@@ -122,7 +122,7 @@ class Tensor(Operators):
         return self.numpy().reshape(()).item()
 
     def dispose(self) -> None:
-        """Give the tensor back. Doing it again changes nothing."""
+        """Free the tensor. A second call does nothing."""
         with STATE.lock:
             data = self._data
             if data is None:
@@ -133,15 +133,15 @@ class Tensor(Operators):
 
     @property
     def is_kept(self) -> bool:
-        """Whether ``keep`` saved it from scopes."""
+        """Whether ``keep`` exempted it from scopes."""
         return self._kept
 
     def mark_kept(self) -> None:
-        """What ``keep`` does."""
+        """Exempt the tensor from scopes, for ``keep``."""
         self._kept = True
 
     def replace_data(self, data: Data) -> None:
-        """Point at other bytes of the same size: what a ``Variable`` does."""
+        """Point at other bytes of the same size, for ``Variable.assign``."""
         with STATE.lock:
             old = self.data_ref()
             data.add_ref()

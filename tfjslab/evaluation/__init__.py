@@ -1,6 +1,6 @@
 """``tf.evaluate``: how often a model is right on labelled data, and how far it is from another one without labels.
 
-The room is called after what it does, because a module ``tfjslab.evaluate`` would stand in the way of the function.
+The package is not called ``evaluate``, because a module ``tfjslab.evaluate`` would hide the function of that name.
 """
 
 from tfjslab.evaluation.evaluate import evaluate

@@ -1,4 +1,4 @@
-"""Runs a model over data in batches and counts: right answers where there are labels, errors where there are not."""
+"""Running a model over data in batches: right answers are counted with labels, errors measured with a reference."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tfjslab.base.arrays import to_array
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError, UsageError, did_you_mean
 from tfjslab.base.progress import Progress, no_progress
@@ -23,8 +24,8 @@ BATCH_SIZE = 64
 
 
 @dataclass
-class _Collected:
-    """Outputs by name over all batches."""
+class _Outputs:
+    """Outputs by name, collected over all batches."""
 
     parts: dict[str, list[Array]] = field(default_factory=dict)
 
@@ -50,13 +51,13 @@ def evaluate(
     top_k: Sequence[int] = (1,), class_names: Sequence[str] | None = None, batch_size: int = BATCH_SIZE,
     progress: Progress = no_progress,
 ) -> Evaluation:
-    """How good a model is on data: against labels, against a reference model, or both.
+    """How good a model is on data: compared with labels, with a reference model, or both.
 
     Args:
         model: a loaded model.
         x: samples along the first axis: an array for a model with one input, else a mapping by input name.
         labels: class numbers [n], or rows [n, classes] with one 1.
-        reference: a model with the same outputs, such as the one before quantization, to measure errors against.
+        reference: a model with the same outputs, such as the one before quantization, to measure errors with.
         output: the name of the output that has the scores of classes; the first without it.
         top_k: which accuracies to count.
         class_names: names of the classes, for tables and charts.
@@ -73,7 +74,7 @@ def evaluate(
     wanted = None if labels is None else label_indices(labels, samples)
     port = _output(model.outputs, output)
     size = _batch_size(model, batch_size)
-    own, others = _Collected(), _Collected()
+    own, others = _Outputs(), _Outputs()
     for start, batch, rows in _batches(feeds, samples, size):
         values, filled = _run(model, batch), len(next(iter(batch.values())))
         own.add(model.outputs, values, rows, filled)
@@ -97,16 +98,27 @@ def samples_of(model: Model, given: Any) -> dict[str, Any]:
         return model.sample()
     if isinstance(given, (list, tuple)) and given:
         named = [g if isinstance(g, Mapping) else {model.inputs[0].name: g} for g in given]
-        return {n: np.concatenate([np.asarray(b[n]) for b in named]) for n in named[0]}
-    return dict(given) if isinstance(given, Mapping) else {model.inputs[0].name: np.asarray(given)}
+        return {n: _joined(n, [b.get(n) for b in named]) for n in named[0]}
+    return dict(given) if isinstance(given, Mapping) else {model.inputs[0].name: to_array(given, "data")}
+
+
+def _joined(name: str, batches: Sequence[Any]) -> Array:
+    """The batches of one input, one after the other."""
+    arrays = [to_array(b, f"input '{name}' of batch {i}") for i, b in enumerate(batches)]
+    if len({a.shape[1:] for a in arrays}) > 1 or not all(a.ndim for a in arrays):
+        shapes = ", ".join(dict.fromkeys(str(list(a.shape)) for a in arrays))
+        raise InputError(f"input '{name}' has batches of shapes {shapes}; expected samples of one shape along the "
+                         "first axis", code="evaluate.shape")
+    return np.concatenate(arrays)
 
 
 def _check(labels: Any, reference: Model | None, top_k: Sequence[int], batch_size: int) -> None:
     if labels is None and reference is None:
-        raise UsageError("give labels, to count right answers, or a reference model, to measure errors against")
-    whole = [batch_size, *top_k]
-    if not top_k or any(isinstance(v, bool) or not isinstance(v, int) or v < 1 for v in whole):
-        raise UsageError(f"top_k is {list(top_k)} and batch_size {batch_size}; expected integers >= 1")
+        raise UsageError("give labels, to count right answers, or a reference model, to measure errors")
+    listed = list(top_k) if isinstance(top_k, Sequence) else top_k
+    whole = [batch_size, *listed] if listed and isinstance(listed, list) else []
+    if not whole or any(isinstance(v, bool) or not isinstance(v, int) or v < 1 for v in whole):
+        raise UsageError(f"top_k is {listed} and batch_size {batch_size}; expected integers >= 1")
 
 
 def _feeds(model: Model, x: Any) -> dict[str, Array]:
@@ -128,7 +140,7 @@ def _feeds(model: Model, x: Any) -> dict[str, Array]:
 
 
 def _numbers(value: Any, port: Port) -> Array:
-    array = np.asarray(value)
+    array = to_array(value, f"input '{port.name}'")
     rank = None if port.shape is None else len(port.shape)
     if array.ndim == 0 or array.dtype.kind not in "fiub" or (rank is not None and array.ndim != rank):
         raise InputError(f"input '{port.name}' is {array.dtype} of shape {list(array.shape)}; expected numbers with "
@@ -142,11 +154,11 @@ def _numbers(value: Any, port: Port) -> Array:
 def _output(ports: Sequence[Port], name: str | None) -> Port:
     if name is None:
         return ports[0]
-    found = next((p for p in ports if p.name.removesuffix(":0") == name.removesuffix(":0")), None)
+    found = next((p for p in ports if p.name.removesuffix(":0") == str(name).removesuffix(":0")), None)
     if found is None:
         names = [p.name for p in ports]
         raise UsageError(f"'{name}' is not an output of the model; outputs: {', '.join(names)}"
-                         f"{did_you_mean(name, names)}")
+                         f"{did_you_mean(str(name), names)}")
     return found
 
 
@@ -162,7 +174,7 @@ def _batch_size(model: Model, wanted: int) -> int:
 def _batches(feeds: Mapping[str, Array], samples: int, size: int) -> Iterator[tuple[int, dict[str, Array], int]]:
     """First sample, batch, and how many samples of it count: the last batch is filled up with its last sample.
 
-    So all batches have one shape and one plan serves them.
+    So all batches have one shape and need one plan.
     """
     for start in range(0, samples, size):
         rows = min(size, samples - start)
@@ -175,7 +187,7 @@ def _run(model: Model, batch: Mapping[str, Array]) -> list[Array]:
     return list(found) if isinstance(found, list) else [found]
 
 
-def _scores(collected: _Collected, port: Port) -> Array:
+def _scores(collected: _Outputs, port: Port) -> Array:
     array = collected.whole(port.name)
     return array.reshape(len(array), -1)
 
@@ -198,7 +210,7 @@ def _labelled(
 
 
 def _compared(
-    found: Evaluation, reference: Model, own: _Collected, others: _Collected, labels: Array | None,
+    found: Evaluation, reference: Model, own: _Outputs, others: _Outputs, labels: Array | None,
 ) -> Evaluation:
     """With the errors of each output, and of the answers where there are labels."""
     if list(own.parts) != list(others.parts):
@@ -221,7 +233,6 @@ def _compared(
     lost, gained = int((before & ~now).sum()), int((now & ~before).sum())
     return replace(found, paired=Paired(float(before.mean()), lost, gained, (lost - gained) / found.samples,
                                       mcnemar(lost, gained)))
-
 
 
 def _share(part: int, whole: int) -> float | None:

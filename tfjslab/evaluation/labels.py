@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from tfjslab.base.arrays import to_array
 from tfjslab.base.dtypes import Array
-from tfjslab.base.errors import InputError
+from tfjslab.base.errors import InputError, ShapeError
 from tfjslab.base.text import counted
 
 _ONE_HOT_RANK = 2
@@ -55,7 +56,7 @@ def check_scores(scores: Array, name: str, rows: int, first: int) -> Array:
     flat = scores.reshape(rows, scores.shape[-1])
     bad = np.flatnonzero(np.isnan(flat).any(axis=1)) if flat.dtype.kind == "f" else np.zeros(0, np.int64)
     if bad.size:
-        raise InputError(f"output '{name}' has NaN for sample {first + int(bad[0])}; what is right cannot be told",
+        raise InputError(f"output '{name}' has NaN for sample {first + int(bad[0])}; no answer can be right",
                          code="evaluate.nan")
     return flat
 
@@ -80,8 +81,8 @@ def ranks(scores: Array, labels: Array) -> Array:
 
 def _array(given: Any) -> Array:
     try:
-        array = np.asarray(given)
-    except ValueError:
+        array = to_array(given, "labels")
+    except ShapeError:
         raise InputError("labels are a ragged list; expected [n] class numbers", code="labels.shape") from None
     if array.dtype.kind not in "iuf":
         raise InputError(f"labels are {array.dtype}; expected class numbers", code="labels.dtype")

@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tfjslab.base.tables import Report, Table
-from tfjslab.base.text import NOTHING, counted, percent
+from tfjslab.base.text import count, counted, percent
+from tfjslab.quantization.metrics import decibels
 from tfjslab.quantization.report import OutputReport
 
 # The 97.5th percentile of the normal distribution: intervals hold the true share in 95 of 100 cases.
 _Z = 1.959963984540054
-_LISTED = 10  # pairs of classes that are taken for each other
+_LISTED = 10  # pairs of a label and a wrong answer
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class TopK:
 
 @dataclass(frozen=True)
 class ClassResult:
-    """One class: ``count`` samples have its label, ``predicted`` were taken for it, ``correct`` rightly.
+    """One class: ``count`` samples have its label, ``predicted`` samples got it as answer, ``correct`` of them rightly.
 
     ``recall`` is correct over count, ``precision`` correct over predicted; None where that would be 0 / 0.
     """
@@ -52,8 +53,8 @@ class Paired:
     """A model and its reference on the same labelled samples.
 
     ``lost`` samples only the reference has right, ``gained`` only the model. ``drop`` is the loss of top-1 accuracy, a
-    share. ``p_value`` is how often chance alone would part them as far or farther if both were equally good (McNemar's
-    test, exact).
+    share. ``p_value`` is how often chance alone would give this difference or a larger one if both were equally good
+    (McNemar's test, exact).
     """
 
     reference_accuracy: float
@@ -91,7 +92,7 @@ class Evaluation(Report):
 
     @property
     def agreement_says_nothing(self) -> bool:
-        """Whether the reference has the same answer for every sample, so that agreeing with it is no merit."""
+        """Whether the reference has the same answer for every sample, so that agreeing with it shows nothing."""
         return any(e.classes == 1 for e in self.errors)
 
     def data(self) -> dict[str, Any]:
@@ -120,7 +121,7 @@ class Evaluation(Report):
         return sorted(found, key=lambda pair: -pair[2])
 
     def tables(self) -> tuple[Table, ...]:
-        """Accuracy, what it lost against the reference, mistakes, classes, and errors of outputs."""
+        """Accuracy, the loss compared with the reference, mistakes, classes, and errors of outputs."""
         made = [Table(self._title())]
         if self.top:
             rows = tuple((f"top-{t.k}", percent(t.accuracy), f"{percent(t.low)} to {percent(t.high)}",
@@ -147,7 +148,7 @@ class Evaluation(Report):
         if p is None:
             return ""
         return (f"{self.reference} has {percent(p.reference_accuracy)}: {p.lost} lost, {p.gained} gained; chance alone "
-                f"would part them as far in {percent(p.p_value)} of cases")
+                f"would give this difference in {percent(p.p_value)} of cases")
 
     def _class_table(self) -> Table:
         rows = tuple((c.name, c.count, percent(c.recall), percent(c.precision)) for c in self.per_class if c.count)
@@ -157,21 +158,10 @@ class Evaluation(Report):
         return Table("Classes", ("label", "samples", "recall", "precision"), rows, (listed + more,) if listed else ())
 
     def _error_table(self) -> Table:
-        rows = tuple((e.name, f"{e.max_error:.3g}", decibels(e.sqnr_db), figure(e.cosine), percent(e.top1_agreement),
-                      NOTHING if e.classes is None else e.classes) for e in self.errors)
+        rows = tuple((*e.cells(), count(e.classes)) for e in self.errors)
         columns = ("output", "largest error", "SQNR", "cosine", "top-1 agreement", "classes seen")
         notes = ("the reference has one answer for every sample: agreeing with it says nothing",)
         return Table(f"Against {self.reference}", columns, rows, notes if self.agreement_says_nothing else ())
-
-
-def decibels(value: float | None) -> str:
-    """A signal to noise ratio; ``exact`` where there is no noise."""
-    return NOTHING if value is None else "exact" if value == math.inf else f"{value:.1f} dB"
-
-
-def figure(value: float | None) -> str:
-    """A number near 1 with enough digits to tell it from 1."""
-    return NOTHING if value is None else f"{value:.6f}"
 
 
 def wilson(correct: int, samples: int) -> tuple[float, float]:
@@ -183,7 +173,7 @@ def wilson(correct: int, samples: int) -> tuple[float, float]:
 
 
 def mcnemar(lost: int, gained: int) -> float:
-    """How probable it is that chance parts two equally good models as far or farther, two-sided and exact."""
+    """The probability of this difference or a larger one between two equally good models, two-sided and exact."""
     total, fewer = lost + gained, min(lost, gained)
     tail = sum(math.comb(total, i) for i in range(fewer + 1))
     return min(1.0, 2 * tail / (1 << total))

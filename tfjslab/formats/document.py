@@ -1,27 +1,24 @@
-"""An opened model file, read once: what the formats sniff at and read from."""
+"""A model file that is about to be recognised and read: its first bytes, its JSON or all of its bytes, when asked."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
 from typing import Any
 
 from tfjslab.base.limits import LIMITS
 from tfjslab.formats.sources import Source
 from tfjslab.formats.strict_json import parse_object
 
-_TFLITE_MARK = b"TFL3"
-_MARK_AT = slice(4, 8)
-# What a model.json says of itself; readers keep it in the graph's metadata.
-TOLD = ("generatedBy", "convertedBy", "userDefinedMetadata")
+_HEAD_BYTES = 64
 
 
 @dataclass(frozen=True)
 class Document:
-    """A model file. ``json`` is its content, or empty when it is not a JSON file (``flatbuffer``)."""
+    """A model file. Nothing is read before it is asked for, nothing larger than its limit, and nothing twice."""
 
     source: Source
-    json: dict[str, Any] = field(default_factory=dict)
-    flatbuffer: bool = False
 
     @property
     def name(self) -> str:
@@ -29,15 +26,21 @@ class Document:
         return self.source.name
 
     @property
-    def topology(self) -> dict[str, Any]:
-        """``modelTopology`` of a TensorFlow.js model, or empty."""
-        found = self.json.get("modelTopology")
-        return found if isinstance(found, dict) else {}
+    def suffix(self) -> str:
+        """How the file's name ends, with the dot."""
+        return PurePosixPath(self.source.main).suffix
 
+    @cached_property
+    def head(self) -> bytes:
+        """The first bytes, where binary formats have their marks."""
+        return self.source.head(_HEAD_BYTES)
 
-def open_document(source: Source) -> Document:
-    """Read and parse the model file; ModelError when it is neither JSON nor a flat buffer."""
-    data = source.read(LIMITS.model_json_bytes)
-    if data[_MARK_AT] == _TFLITE_MARK or source.main.endswith(".tflite"):
-        return Document(source, flatbuffer=True)
-    return Document(source, parse_object(data, source.name))
+    @cached_property
+    def json(self) -> dict[str, Any]:
+        """The content of a JSON file; ModelError when it is none."""
+        return parse_object(self.source.read(LIMITS.model_json_bytes), self.name)
+
+    @cached_property
+    def bytes(self) -> bytes:
+        """The content of a binary file, weights included."""
+        return self.source.read(LIMITS.weight_bytes)

@@ -1,4 +1,4 @@
-"""The model formats: one row each. A new format is a module and a row here."""
+"""The model formats: one row each. A new format is a folder, or a file, and a row here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfjslab.base.errors import ModelError, UsageError, did_you_mean
-from tfjslab.formats.document import Document, open_document
+from tfjslab.formats.document import Document
 from tfjslab.formats.graph_model import reader as tfjs_graph
 from tfjslab.formats.graph_model.writer import save_graph_model
 from tfjslab.formats.layers_model import reader as tfjs_layers
@@ -18,10 +18,15 @@ from tfjslab.graph.ir import Graph
 
 @dataclass(frozen=True)
 class Format:
-    """One format: how to recognise, read and, where there is a writer, write it. ``sniff`` only looks."""
+    """One format: how to recognise, read and, where there is a writer, write it.
+
+    ``suffixes`` are those of its main files, with the dot. ``sniff`` only looks, at a binary file no further than at
+    its ``head``.
+    """
 
     name: str
     doc: str
+    suffixes: tuple[str, ...]
     sniff: Callable[[Document], bool]
     read: Callable[[Document], Graph]
     write: Callable[[Graph, str | os.PathLike[str]], Path] | None = None
@@ -34,11 +39,24 @@ def _read_tflite(document: Document) -> Graph:
     )
 
 
+_JSON = (".json",)
+_TFLITE, _TFLITE_MARK, _TFLITE_MARK_AT = (".tflite",), b"TFL3", slice(4, 8)
+
+
+def _sniff_tflite(document: Document) -> bool:
+    return document.head[_TFLITE_MARK_AT] == _TFLITE_MARK or document.suffix in _TFLITE
+
+
 FORMATS = (
-    Format(tfjs_graph.FORMAT, "TensorFlow.js graph model", tfjs_graph.sniff, tfjs_graph.read, save_graph_model),
-    Format(tfjs_layers.FORMAT, "TensorFlow.js layers model", tfjs_layers.sniff, tfjs_layers.read),
-    Format("tflite", "TensorFlow Lite flat buffer", lambda d: d.flatbuffer, _read_tflite),
+    Format(tfjs_graph.FORMAT, "TensorFlow.js graph model", _JSON, tfjs_graph.sniff, tfjs_graph.read, save_graph_model),
+    Format(tfjs_layers.FORMAT, "TensorFlow.js layers model", _JSON, tfjs_layers.sniff, tfjs_layers.read),
+    Format("tflite", "TensorFlow Lite flat buffer", _TFLITE, _sniff_tflite, _read_tflite),
 )
+
+
+def model_suffixes() -> tuple[str, ...]:
+    """How the main files of models end, with the dot."""
+    return tuple(dict.fromkeys(suffix for row in FORMATS for suffix in row.suffixes))
 
 
 def read_model(
@@ -49,13 +67,19 @@ def read_model(
 
     Raises ModelError (or a subclass) that names the file and the reason.
     """
-    document = open_document(open_source(source, progress=progress, cache=cache))
-    for row in FORMATS:
+    document = Document(open_source(source, model_suffixes(), progress=progress, cache=cache))
+    row = _recognised(document)
+    if format_name not in ("", row.name):
+        raise ModelError(f"{document.name}: found a {row.name}, expected a {format_name}", code="model.format")
+    return row.read(document)
+
+
+def _recognised(document: Document) -> Format:
+    # The formats in JSON come last: they parse the whole file, and a binary one fails there.
+    for row in sorted(FORMATS, key=lambda f: f.suffixes == _JSON):
         if row.sniff(document):
-            if format_name not in ("", row.name):
-                raise ModelError(f"{document.name}: found a {row.name}, expected a {format_name}", code="model.format")
-            return row.read(document)
-    known = ", ".join(f"{f.doc}" for f in FORMATS)
+            return row
+    known = ", ".join(f.doc for f in FORMATS)
     raise ModelError(f"{document.name}: not a known model format; expected one of: {known}", code="model.format")
 
 

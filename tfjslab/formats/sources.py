@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import os
 import re
+import reprlib
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from urllib.request import url2pathname
 
-from tfjslab.base.errors import ModelError
+from tfjslab.base.errors import ModelError, UsageError
 from tfjslab.base.limits import check_limit
 from tfjslab.formats.cache import fetch
 from tfjslab.formats.strict_json import show
 
 MODEL_FILE = "model.json"
 Progress = Callable[[str, int, int | None], None]
-_MODEL_SUFFIXES = (".json", ".tflite")
 _UNQUOTE_ROUNDS = 3
 # TF.js asks these hosts for single files of a model with this query.
 _HUB_HOSTS = ("tfhub.dev", "www.kaggle.com", "kaggle.com")
@@ -68,11 +69,19 @@ class Source:
         """What messages call the model file."""
         return self.files.describe(self.main)
 
+    @cached_property
+    def _path(self) -> Path:
+        return self.files.local(self.main, "model file")
+
+    def head(self, count: int) -> bytes:
+        """The first ``count`` bytes of the model file, or all of a shorter one."""
+        with self._path.open("rb") as f:
+            return f.read(count)
+
     def read(self, limit: int) -> bytes:
         """The model file's bytes, after its size is checked."""
-        path = self.files.local(self.main, "model file")
-        check_limit(f"{self.name}: size in bytes", path.stat().st_size, limit)
-        with path.open("rb") as f:
+        check_limit(f"{self.name}: size in bytes", self._path.stat().st_size, limit)
+        with self._path.open("rb") as f:
             data = f.read(limit + 1)
         check_limit(f"{self.name}: size in bytes", len(data), limit)
         self.files.progress(self.main, len(data), len(data))
@@ -173,57 +182,61 @@ class UrlFiles:
 
 
 def open_source(
-    where: str | os.PathLike[str], *, progress: Progress = no_progress, cache: Path | None = None,
+    where: str | os.PathLike[str], suffixes: tuple[str, ...], *, progress: Progress = no_progress,
+    cache: Path | None = None,
 ) -> Source:
     """Find the model that ``where`` means: a folder, a model file, a ``file://`` or an ``http(s)://`` address.
 
-    Nothing is read yet, except for whether a local path exists.
+    ``suffixes`` are those of model files, by which one is found in a folder. Nothing is read yet, except for whether
+    a local path exists.
     """
-    text = os.fspath(where)
+    text = os.fspath(where) if isinstance(where, (str, os.PathLike)) else None
+    if not isinstance(text, str):
+        raise UsageError(f"the model is {reprlib.repr(where)}; expected a path or an address")
     scheme = urlsplit(text).scheme.lower() if "://" in text else ""
     if scheme in ("http", "https"):
-        return _open_url(text, progress, cache)
+        return _open_url(text, suffixes, progress, cache)
     if scheme == "file":
         parts = urlsplit(text)
         if parts.netloc not in ("", "localhost"):
             host = show(parts.netloc)
             raise ModelError(f"{text}: file address with host {host}; expected file:///path", code="model.path")
-        return _open_path(Path(url2pathname(parts.path)), progress)
+        return _open_path(Path(url2pathname(parts.path)), suffixes, progress)
     if scheme:
         raise ModelError(
             f"{text}: unknown scheme '{scheme}'; expected a path, file://, http:// or https://", code="model.path",
         )
-    return _open_path(Path(text), progress)
+    return _open_path(Path(text), suffixes, progress)
 
 
-def _open_path(path: Path, progress: Progress) -> Source:
+def _open_path(path: Path, suffixes: tuple[str, ...], progress: Progress) -> Source:
     try:
         if path.is_dir():
-            return Source(FolderFiles(path, progress), _main_in(path))
+            return Source(FolderFiles(path, progress), _main_in(path, suffixes))
         path.stat()
     except (OSError, ValueError) as e:
         raise _missing(str(path), "model", e) from None
     return Source(FolderFiles(path.parent, progress), path.name)
 
 
-def _main_in(folder: Path) -> str:
+def _main_in(folder: Path, suffixes: tuple[str, ...]) -> str:
     """``model.json``, or the only model file of the folder."""
     if (folder / MODEL_FILE).exists():
         return MODEL_FILE
-    found = sorted(p.name for p in folder.iterdir() if p.suffix in _MODEL_SUFFIXES)
+    found = sorted(p.name for p in folder.iterdir() if p.suffix in suffixes)
     if len(found) == 1:
         return found[0]
-    held = f"found {', '.join(found)}" if found else "found no .json or .tflite file"
+    held = f"found {', '.join(found)}" if found else f"found no {', '.join(suffixes[:-1])} or {suffixes[-1]} file"
     raise ModelError(f"{folder}: {held}; expected {MODEL_FILE} or one model file", code="model.missing_file")
 
 
-def _open_url(url: str, progress: Progress, cache: Path | None) -> Source:
+def _open_url(url: str, suffixes: tuple[str, ...], progress: Progress, cache: Path | None) -> Source:
     parts = urlsplit(url)
     if not parts.hostname:
         raise ModelError(f"{url}: address without a host", code="model.path")
     folder, _, name = parts.path.rpartition("/")
     query = parts.query
-    if not name.endswith(_MODEL_SUFFIXES):
+    if not name.endswith(suffixes):
         # The address of a folder, as published on TensorFlow Hub and Kaggle.
         folder, name = parts.path.rstrip("/"), MODEL_FILE
         if parts.hostname in _HUB_HOSTS and not query:

@@ -11,8 +11,8 @@ from tfjslab.base.dtypes import DTYPES, numpy_dtype, of_value
 from tfjslab.base.errors import GraphError, TfjslabError, UsageError
 from tfjslab.base.limits import LIMITS
 from tfjslab.graph.ir import Graph, Node, Port
+from tfjslab.ops.control import FUNCTION_ATTRS
 
-_FUNCTION_ATTRS = ("cond", "body", "then_branch", "else_branch", "f")
 _SIMPLE = (bool, int, float, str, tuple, type(None))
 
 
@@ -123,7 +123,7 @@ def _check_canonical(found: Any, resolved: Any, here: str) -> None:
 
 
 def _check_calls(node: Node, functions: Mapping[str, Graph], here: str) -> None:
-    called = {k: node.attrs[k] for k in _FUNCTION_ATTRS if isinstance(node.attrs.get(k), str)}
+    called = {k: node.attrs[k] for k in FUNCTION_ATTRS if isinstance(node.attrs.get(k), str)}
     for key, name in called.items():
         if name not in functions:
             raise GraphError(f"{here}: function '{name}' of attribute '{key}' does not exist")

@@ -1,4 +1,4 @@
-"""Floor 5: the live dashboard. ``session``, ``worker``, ``controller``, ``panels`` and ``export`` know no widgets."""
+"""The live dashboard. Only ``dashboard``, ``tabs`` and ``view`` know widgets."""
 
 from typing import Any
 

@@ -11,12 +11,13 @@ from typing import Any
 from tfjslab.backends import registry
 from tfjslab.backends.ceilings import ceilings_of
 from tfjslab.base.errors import UsageError
+from tfjslab.engine.measure import Clock
 from tfjslab.graph.ir import Graph
-from tfjslab.lab.session import LabRun, RunSettings, Session, Snapshot
+from tfjslab.lab.session import LabRun, LabSession, RunSettings, Snapshot
 from tfjslab.lab.worker import Job
-from tfjslab.model.subject import Clock, ModelSource
+from tfjslab.model.subject import ModelSource
 
-# Closing waits this long for the inference in hand; a slower one gives its memory back when it ends.
+# Closing waits this long for the current inference; a slower one frees its memory when it ends.
 CLOSE_S = 10.0
 
 
@@ -24,7 +25,7 @@ class Controller:
     """At most one run at a time. ``show`` is called with every snapshot, on the run's thread or the caller's."""
 
     def __init__(self, show: Callable[[Snapshot], None], clock: Clock = time.perf_counter) -> None:
-        self.session = Session()
+        self.session = LabSession()
         self.snapshot = Snapshot()
         self._graphs: dict[int, Graph] = {}
         self._show = show
@@ -64,7 +65,7 @@ class Controller:
             job.stop()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the run in hand has given everything back; whether it did in time."""
+        """Wait until the current run has freed everything; whether it did in time."""
         return self._job is None or self._job.wait(timeout_s)
 
     def close(self) -> None:
@@ -73,16 +74,16 @@ class Controller:
         self.wait(CLOSE_S)
         self._job = None
         self._graphs.clear()
-        self.session, self.snapshot = Session(), Snapshot()
+        self.session, self.snapshot = LabSession(), Snapshot()
 
-    def take_notes(self, notes: str) -> None:
+    def set_notes(self, notes: str) -> None:
         """Keep what the user wrote."""
         self.session = replace(self.session, notes=notes)
 
     def measure_ceilings(self, run: LabRun) -> str:
-        """Measure what the backend of a run can do at most, unless that is known; why not, or an empty string.
+        """Measure the ceilings of a run's backend, unless they are known. Returns why that failed, or an empty string.
 
-        Takes a second and a few hundred megabytes, so it is done when somebody asks.
+        Takes a second and a few hundred megabytes, so it is done only on request.
         """
         where = run.result.backend, run.result.threads
         if run.ceilings is not None:
@@ -95,8 +96,8 @@ class Controller:
                 self.session = self.session.with_ceilings(*where, found)
         return reason
 
-    def replace_session(self, session: Session) -> None:
-        """Go on with another session, such as one from a file; UsageError while a run is under way."""
+    def replace_session(self, session: LabSession) -> None:
+        """Continue another session, such as one from a file; UsageError while a run is under way."""
         if self.snapshot.busy:
             raise UsageError("a run is under way; stop it before another session is loaded")
         self._graphs.clear()

@@ -1,4 +1,4 @@
-"""``tf.Lab()``: the dashboard. It ties the controller, which measures, to the view, which shows."""
+"""``tf.Lab()``: the dashboard. It connects the controller, which measures, with the view, which shows."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import ipywidgets as widgets
-
 from tfjslab import zoo
-from tfjslab.backends import registry
+from tfjslab.backends import registry, rows
 from tfjslab.backends.registry import BackendStatus
 from tfjslab.base.errors import BackendUnavailableError, TfjslabError, UsageError
-from tfjslab.lab import export, live, markup, panels, session
+from tfjslab.engine.measure import Clock
+from tfjslab.lab import export, markup, session
 from tfjslab.lab.controller import Controller
-from tfjslab.lab.session import LabRun, RunSettings, Session, Snapshot
+from tfjslab.lab.session import LabSession, RunSettings, Snapshot
+from tfjslab.lab.tabs import Tabs
 from tfjslab.lab.uploads import Uploads
 from tfjslab.lab.view import PATH, UPLOAD, View
 from tfjslab.model.model import Model
-from tfjslab.model.subject import Clock, ModelSource
-from tfjslab.profiling.captions import totals
-from tfjslab.quantizer.quantize import KINDS
+from tfjslab.model.subject import ModelSource
+from tfjslab.quantizer import KINDS
 
 
 class Lab:
@@ -36,8 +35,8 @@ class Lab:
         backend: the backend that is chosen first; by priority without it.
         optimize: whether the switch Optimize is on.
         quantize: the kind of ``tf.quantize`` that is chosen first; empty for none.
-        calibration: what int8 takes its ranges from, as ``tf.quantize`` takes it, for the model that is given;
-            generated inputs without it, which say nothing about accuracy.
+        calibration: inputs of the given model from which int8 takes its ranges, as for ``tf.quantize``; generated
+            inputs without it, which say nothing about accuracy.
         clock: gives seconds.
 
     Everything that the buttons do is a method, too: ``run``, ``stop``, ``save``, ``load``, ``export``,
@@ -58,13 +57,10 @@ class Lab:
         self._lock = threading.RLock()
         self._uploads = Uploads()
         self._uploaded: Path | None = None
-        self._sorted = ("ms", False)
         self._closed = False
-        self._stale: set[str] = set()
-        self._drawn: object = ()  # the kernels that the Live tab shows; not what any profile has
-        self._choices: dict[int, widgets.Checkbox] = {}
         self._controller = Controller(self._show, clock)
-        self._view = View([*self._own, *zoo.ENTRIES], statuses, self._sort)
+        self._view = View([*self._own, *zoo.ENTRIES], statuses, lambda column: self._tabs.sort(column))  # noqa: PLW0108 - made below
+        self._tabs = Tabs(self._view, self._controller, self._lock, self._guarded)
         self._choose_model(model)
         self._calibration = calibration, self._chosen_model() if calibration is not None else ""
         self._view.header.backends[chosen].value = True
@@ -73,13 +69,13 @@ class Lab:
         self._show(self._controller.snapshot)
 
     @property
-    def session(self) -> Session:
+    def session(self) -> LabSession:
         """All runs so far and the notes: inert data."""
         return self._controller.session
 
     @property
     def snapshot(self) -> Snapshot:
-        """What is known of the run in hand, or of the last one."""
+        """What is known of the current run, or of the last one."""
         return self._controller.snapshot
 
     @property
@@ -116,7 +112,7 @@ class Lab:
         self._controller.stop()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the run has ended and given everything back; whether it did in time."""
+        """Wait until the run has ended and freed everything; whether it did in time."""
         return self._controller.wait(timeout_s)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -124,10 +120,10 @@ class Lab:
         return session.save(self.session, path)
 
     def load(self, path: str | os.PathLike[str]) -> None:
-        """Go on with the session in a file. Raises InputError or, while a run is under way, UsageError."""
+        """Continue the session in a file. Raises InputError or, while a run is under way, UsageError."""
         self._controller.replace_session(session.load(path))
         self._view.notes.value = self.session.notes
-        self._list_runs()
+        self._tabs.list_runs()
 
     def export(self, path: str | os.PathLike[str]) -> Path:
         """Write a report (``.html``), the results (``.csv``), or results and profiles (``.json``), by the suffix."""
@@ -136,20 +132,20 @@ class Lab:
         return export.write(self.session, path)
 
     def report_html(self) -> str:
-        """The panels of all runs as one page that stands alone, without widgets, for reading and printing."""
+        """The panels of all runs as one HTML page of its own, without widgets, for reading and printing."""
         for run in self.session.runs:
             if run.profile is not None:
                 self._controller.measure_ceilings(run)
         return export.report_html(self.session, self._controller.graph)
 
     def close(self) -> None:
-        """Free everything: run, thread, model, uploaded files, widgets. Doing it again changes nothing."""
+        """Free everything: run, thread, model, uploaded files, widgets. A second call does nothing."""
         if not self._closed:
             self._controller.stop()
             self._closed = True
             self._controller.close()
             self._view.close()
-            self._choices.clear()
+            self._tabs.close()
             self._own.clear()
             self._uploads.close()
 
@@ -172,7 +168,7 @@ class Lab:
         return {**bundle, "text/plain": repr(self)}
 
     def _connect(self) -> None:
-        """Tie widgets to methods."""
+        """Connect widgets to methods."""
         header, side = self._view.header, self._view.side
         header.model.observe(lambda change: header.show_source(change["new"]), "value")
         header.upload.observe(self._guarded(lambda _: self._upload()), "value")
@@ -184,13 +180,13 @@ class Lab:
         side.buttons["Save"].on_click(self._guarded(lambda _: self._say(f"saved {self.save(side.path.value)}")))
         side.buttons["Load"].on_click(self._guarded(lambda _: self.load(side.path.value)))
         for name in ("HTML", "CSV", "JSON"):
-            side.buttons[name].on_click(self._guarded(partial(self._export_beside, name)))
+            side.buttons[name].on_click(self._guarded(partial(self._export_next_to_session, name)))
         side.close.on_click(lambda _: self.close())
-        self._view.tabs.observe(self._guarded(lambda _: self._refresh()), "selected_index")
-        self._view.notes.observe(lambda change: self._controller.take_notes(change["new"]), "value")
+        self._view.tabs.observe(self._guarded(lambda _: self._tabs.refresh()), "selected_index")
+        self._view.notes.observe(lambda change: self._controller.set_notes(change["new"]), "value")
 
     def _guarded(self, action: Callable[[Any], object]) -> Callable[[Any], None]:
-        """The action with what goes wrong shown below the header: a callback has nobody else to tell."""
+        """The action as a callback that shows an error below the header; nobody else would see it."""
         def act(event: Any) -> None:
             self._say("")
             try:
@@ -217,7 +213,7 @@ class Lab:
         header.show_source(header.model.value)
 
     def _pressed(self, name: str, change: Mapping[str, Any]) -> None:
-        """One backend is chosen at a time; the one that is chosen stays so when it is pressed again."""
+        """Choose the backend whose button was pressed; pressing the chosen one again changes nothing."""
         buttons = self._view.header.backends
         if change["new"]:
             for other, button in buttons.items():
@@ -241,18 +237,11 @@ class Lab:
             self._uploaded = self._uploads.take(files)
             self._say(f"uploaded {', '.join(f['name'] for f in files)}")
 
-    def _export_beside(self, kind: str, _button: object) -> None:
+    def _export_next_to_session(self, kind: str, _button: object) -> None:
         target = Path(self._view.side.path.value).with_suffix(f".{kind.lower()}")
         if kind == "JSON":  # the session's own file has that suffix
             target = target.with_name(f"{target.stem}-results.json")
         self._say(f"wrote {self.export(target)}")
-
-    def _sort(self, name: str) -> None:
-        """Sort the kernel table by a column; by the same one again, the other way round."""
-        by, ascending = self._sorted
-        self._sorted = (name, not ascending if name == by else False)
-        self._stale.add("Kernels")
-        self._refresh()
 
     def _show(self, snapshot: Snapshot) -> None:
         """Bring the widgets up to date. Called on the run's thread between two inferences, or on the caller's."""
@@ -264,89 +253,20 @@ class Lab:
             view.header.run.disabled, view.header.stop.disabled = snapshot.busy, not snapshot.busy
             view.strip.value = markup.strip(snapshot.result, snapshot.profile)
             if view.tab == "Live" or not snapshot.busy:
-                self._draw_live(snapshot)
+                self._tabs.draw_live(snapshot)
             if not snapshot.busy:
                 self._ended(snapshot)
-
-    def _draw_live(self, snapshot: Snapshot) -> None:
-        times = snapshot.result.times_ms if snapshot.result else ()
-        self._draw_cards(0, live.of_times(times, snapshot.total))
-        kernels = snapshot.profile.kernels if snapshot.profile else None
-        if kernels is not self._drawn:
-            self._drawn = kernels
-            self._draw_cards(2, live.of_profile(snapshot.profile))
-
-    def _draw_cards(self, first: int, drawn: Sequence[str]) -> None:
-        for i, content in enumerate(drawn, first):
-            self._view.live[i].value = markup.card(live.TITLES[i], content)
 
     def _ended(self, snapshot: Snapshot) -> None:
         if snapshot.phase == "failed":
             self._say(snapshot.message, error=True)
-        self._list_runs()
-        self._stale = {*self._view.panels, "Kernels", "Compare"}
-        self._refresh()
-
-    def _refresh(self) -> None:
-        """Draw the tab that is seen, if what it shows has changed."""
-        with self._lock:
-            tab, last = self._view.tab, self._controller.last
-            if tab == "Live":
-                self._draw_live(self.snapshot)
-            if tab not in self._stale:
-                return
-            self._stale.discard(tab)
-            if tab == "Compare":
-                self._view.compared.value = panels.compare(self._compared())
-            elif tab == "Kernels":
-                self._draw_kernels(last)
-            elif tab in self._view.panels:
-                self._view.panels[tab].value = self._panel(tab, last)
-
-    def _panel(self, name: str, last: LabRun | None) -> str:
-        if last is None:
-            return panels.NO_PROFILE
-        if name == "Roofline" and last.profile is not None and last.ceilings is None:
-            self._view.panels[name].value = live.EMPTY.format("measuring what this machine can do at most ...")
-            reason = self._controller.measure_ceilings(last)
-            if reason:
-                return live.EMPTY.format(reason)
-            last = self._controller.last or last
-        show = next(p.show for p in panels.PANELS if p.name == name)
-        return show(last, self._controller.graph(last.number))
-
-    def _draw_kernels(self, last: LabRun | None) -> None:
-        sorter, (by, ascending) = self._view.sorter, self._sorted
-        sorter.mark(by, ascending=ascending)
-        if last is None or last.profile is None:
-            sorter.rows.value = panels.NO_PROFILE
-            return
-        sorter.note.value = panels.note(totals(last.profile))
-        sorter.rows.value = panels.kernel_table(last.profile, by, ascending=ascending, head=False)
-
-    def _list_runs(self) -> None:
-        """A check box for each run; new ones are checked."""
-        numbers = {r.number for r in self.session.runs}
-        for number in [n for n in self._choices if n not in numbers]:
-            self._choices.pop(number).close()
-        for run in self.session.runs:
-            if run.number not in self._choices:
-                box = widgets.Checkbox(value=True, description=run.label, indent=False)
-                box.observe(self._guarded(lambda _: self._compare_again()), "value")
-                self._choices[run.number] = box
-        self._view.choices.children = tuple(self._choices.values())
-
-    def _compare_again(self) -> None:
-        self._stale.add("Compare")
-        self._refresh()
-
-    def _compared(self) -> list[LabRun]:
-        return [r for r in self.session.runs if self._choices[r.number].value]
+        self._tabs.list_runs()
+        self._tabs.redraw()
 
 
 def _available(statuses: Sequence[BackendStatus], name: str) -> str:
-    """The name; UsageError or BackendUnavailableError when it cannot be chosen."""
-    registry.row(name)
+    """``name``; UsageError or BackendUnavailableError for a backend that cannot be chosen."""
+    rows.row(name)
     reason = next((s.reason for s in statuses if s.name == name and not s.available), None)
     if reason is not None:
         raise BackendUnavailableError(f"backend '{name}' is not available: {reason}")

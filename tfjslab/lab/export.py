@@ -1,4 +1,4 @@
-"""A session as files for others: a report in HTML, the results as CSV, results and profiles as JSON. No widgets."""
+"""A session as files: a report in HTML, the results as CSV, results and profiles as JSON. No widgets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tfjslab.graph.ir import Graph
 from tfjslab.lab import live, markup
 from tfjslab.lab.figures import conditions
 from tfjslab.lab.panels import PANELS, compare, note
-from tfjslab.lab.session import LabRun, Session, write_text
+from tfjslab.lab.session import LabRun, LabSession, write_text
 from tfjslab.lab.style import CSS
 from tfjslab.profiling.captions import place
 from tfjslab.records import profile as record
@@ -33,7 +33,7 @@ h1 {{ font-size: 22px; }} h2 {{ font-size: 17px; margin: 28px 0 4px; }} h3 {{ fo
 """
 
 
-def write(session: Session, path: str | os.PathLike[str]) -> Path:
+def write(session: LabSession, path: str | os.PathLike[str]) -> Path:
     """Write ``.csv`` or ``.json``, by the suffix; UsageError for another."""
     suffix = Path(path).suffix.lower()
     if suffix not in WRITERS:
@@ -42,7 +42,7 @@ def write(session: Session, path: str | os.PathLike[str]) -> Path:
     return write_text(path, WRITERS[suffix](session))
 
 
-def results(session: Session) -> list[dict[str, Any]]:
+def results(session: LabSession) -> list[dict[str, Any]]:
     """One row for each run: its number and settings, then the keys of ``tfjslab bench --json``."""
     return [
         {"run": r.number, "batch": r.settings.batch, "real_weights": r.settings.real_weights, **r.result.to_json(),
@@ -51,8 +51,8 @@ def results(session: Session) -> list[dict[str, Any]]:
     ]
 
 
-def to_csv(session: Session) -> str:
-    """Results as comma-separated values with a head line."""
+def to_csv(session: LabSession) -> str:
+    """Results as comma-separated values with a header line."""
     rows = results(session)
     out = io.StringIO()
     writer = csv.DictWriter(out, list(rows[0]) if rows else ["run"], lineterminator="\n")
@@ -61,8 +61,8 @@ def to_csv(session: Session) -> str:
     return out.getvalue()
 
 
-def to_results_json(session: Session) -> str:
-    """Results and profiles, with the keys that the command line has for them."""
+def to_results_json(session: LabSession) -> str:
+    """Results and profiles, with the keys of the command line's JSON."""
     profiles = [{"run": r.number, **record.to_json(r.profile)} for r in session.runs if r.profile]
     return json.dumps({"bench": results(session), "profiles": profiles, "notes": session.notes}, allow_nan=False)
 
@@ -70,8 +70,8 @@ def to_results_json(session: Session) -> str:
 WRITERS = {".csv": to_csv, ".json": to_results_json}
 
 
-def report_html(session: Session, graph_of: Callable[[int], Graph | None]) -> str:
-    """All panels of all runs as one page without scripts, which needs nothing beside it."""
+def report_html(session: LabSession, graph_of: Callable[[int], Graph | None]) -> str:
+    """All panels of all runs as one page without scripts and without other files."""
     title = "tfjslab report"
     parts = [f"<h1>{title}</h1>", note(f"made by tfjslab {__version__}")]
     if session.notes:
@@ -88,7 +88,7 @@ def _run(run: LabRun, graph: Graph | None) -> str:
     """One run: where it was taken, the strip, the live charts as they stood at its end, and every panel."""
     r = run.result
     where = f"; {place(run.profile)}" if run.profile else ""
-    charts = zip(live.TITLES, (*live.of_times(r.times_ms, r.runs), *live.of_profile(run.profile)), strict=True)
+    charts = zip(live.TITLES, (*live.timing_charts(r.times_ms, r.runs), *live.profile_charts(run.profile)), strict=True)
     cards = "".join(f'<div class="tfl-card">{markup.card(title, content)}</div>' for title, content in charts)
     shown = "".join(f"<h3>{p.name}</h3>{p.show(run, graph)}" for p in PANELS)
     return (

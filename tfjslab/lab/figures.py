@@ -14,7 +14,7 @@ Value = Callable[[BenchResult, Profile | None], str]
 
 @dataclass(frozen=True)
 class Figure:
-    """A number of the strip. ``how`` tells how it was measured."""
+    """A number of the strip. ``how`` says how it was measured."""
 
     name: str
     unit: str
@@ -31,29 +31,30 @@ def _tensors(_result: BenchResult, profile: Profile | None) -> str:
 
 
 FIGURES = (
-    Figure("load", "ms", "Reading the files and building the graph, once. Of a model that came loaded: not measured.",
+    Figure("load", "ms", "Reading the files and building the graph, once. Not measured for a model that was loaded "
+                         "before.",
            lambda r, _: ms(r.load_ms)),
     Figure("compile", "ms", "Making the plan: shapes, memory layout, kernels. Once; shorter when the disk cache has "
                             "the kernels.", lambda r, _: ms(r.compile_ms)),
     Figure("first", "ms", "The first inference after compiling, with cold caches.", lambda r, _: ms(r.first_ms)),
     Figure("median", "ms", "Half of the steady runs, after the warm-up, were faster.", lambda r, _: ms(r.median_ms)),
     Figure("p95", "ms", "95 of 100 steady runs were faster; linear between neighbours.", lambda r, _: ms(r.p95_ms)),
-    Figure("peak", "MB", "Weights, plus the most that the values in between took at once, by TensorFlow.js's rules of "
+    Figure("peak", "MB", "Weights, plus the most that intermediate values took at once, by TensorFlow.js's rules of "
                          "counting. 1 MB is 10^6 bytes.", lambda r, _: _megabytes(r.peak_bytes)),
-    Figure("tensors", "", "The most tensors alive at once while a profiled run went on, weights and everything else "
+    Figure("tensors", "", "The most tensors alive at once during a profiled run, weights and everything else "
                           "in this process included.", _tensors),
     Figure("kernels", "", "Kernels that one inference runs, counted in a recorded run.",
            lambda r, _: count(r.num_kernels)),
-    Figure("fallbacks", "", "Kernels of those that ran on the host, as the backend has none for them.",
+    Figure("fallbacks", "", "Kernels that ran on the host, because the backend has none for the op.",
            lambda r, _: count(r.fallback_kernels)),
 )
 
 
 def conditions(result: BenchResult | None) -> str:
-    """What has to be known beside every figure; empty without a result."""
+    """The conditions of all figures in a line: engine, clock, threads, runs."""
     if result is None:
         return "not measured yet"
-    cached = {True: ", kernels from the disk cache", False: ", kernels compiled anew", None: ""}[result.compile_cached]
+    cached = {True: ", kernels from the disk cache", False: ", kernels newly compiled", None: ""}[result.compile_cached]
     threads = counted(result.threads, "thread")
     return (f"{result.model} on {result.where}, {threads}, {result.engine}; {result.clock}; "
             f"{counted(result.runs, 'run')} after {result.warmup} warm-up{cached}")

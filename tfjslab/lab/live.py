@@ -1,7 +1,7 @@
 """The four live charts, as text: HTML and SVG that the browser draws. Pure functions of inert data.
 
-They are redrawn ten times a second while a run goes on. A picture made by a chart library would take longer than many
-models do; these take well under a millisecond, follow the theme's colours, and stay sharp at any size.
+They are redrawn ten times a second during a run. A chart library would take longer for a picture than many
+models for a run; these take well under a millisecond, follow the theme's colours, and stay sharp at any size.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tfjslab.profiling.reduce import by_kernel
 from tfjslab.records.profile import Profile
 
 WIDTH, HEIGHT = 400, 100  # of the drawing's own coordinates; the browser stretches them
-MOST_POINTS = 120  # of a line: more than this cannot be told apart
+MOST_POINTS = 120  # of a line: more cannot be distinguished
 SOON = 50  # runs that are few
 BINS = 24
 TOP = 7
@@ -27,7 +27,7 @@ EMPTY = '<div class="tfl-empty">{}</div>'
 
 
 @dataclass(frozen=True)
-class Tick:
+class AxisTick:
     """A label at ``at`` (0 to 1) along an axis; with ``line`` a line across the plot of that class."""
 
     at: float
@@ -35,8 +35,8 @@ class Tick:
     line: str = ""
 
 
-def plot(drawing: str, y_ticks: Sequence[Tick], x_ticks: Sequence[Tick], label: str) -> str:
-    """A frame around a drawing: text stands beside the SVG, so that stretching leaves it alone."""
+def plot(drawing: str, y_ticks: Sequence[AxisTick], x_ticks: Sequence[AxisTick], label: str) -> str:
+    """A frame around a drawing: text is outside the SVG, so that stretching does not distort it."""
     y = "".join(f'<span style="bottom:{t.at:.1%}">{html.escape(t.text)}</span>' for t in y_ticks)
     x = "".join(f'<span style="left:{t.at:.1%}">{html.escape(t.text)}</span>' for t in x_ticks)
     lines = "".join(
@@ -68,24 +68,24 @@ def latency_trace(times_ms: Sequence[float], total: int) -> str:
     times = np.asarray(times_ms)
     median, p95 = (float(v) for v in np.percentile(times, (50, 95)))
     top = nice_top(float(times.max()))
-    # Of many runs the part that is over fills the chart; of few one sees how much is left.
+    # With many runs those done so far fill the chart; with few the empty part shows how many are left.
     total = len(times_ms) if len(times_ms) >= total else min(total, max(SOON, int(nice_top(len(times_ms)))))
     shown = _thinned(times)
     wide = max(total - 1, 1)
     points = " ".join(f"{WIDTH * i / wide:.1f},{_y(t / top)}" for i, t in shown)
     if len(shown) == 1:
         points += f" {WIDTH},{_y(shown[0][1] / top)}"
-    ticks = [Tick(0, "0"), Tick(1, f"{top:g} ms")]
-    lines = [Tick(median / top, "", "tfl-median"), Tick(p95 / top, "", "tfl-p95")]
+    ticks = [AxisTick(0, "0"), AxisTick(1, f"{top:g} ms")]
+    lines = [AxisTick(median / top, "", "tfl-median"), AxisTick(p95 / top, "", "tfl-p95")]
     head = (f'<div class="tfl-key"><i class="tfl-median"></i>median {ms(median)} ms<i class="tfl-p95"></i>'
             f"p95 {ms(p95)} ms</div>")
     drawing = f'<polyline class="tfl-trace" points="{points}"/>'
-    return head + plot(drawing, [*ticks, *lines], [Tick(0, "run 1"), Tick(1, f"{total}")],
+    return head + plot(drawing, [*ticks, *lines], [AxisTick(0, "run 1"), AxisTick(1, f"{total}")],
                        f"latency of {len(times_ms)} runs, median {ms(median)} ms, p95 {ms(p95)} ms")
 
 
 def _thinned(values: Array) -> list[tuple[int, float]]:
-    """(index, value) of a line that looks the same: the least and the most of each stretch, in order."""
+    """(index, value) of fewer points that draw the same line: minimum and maximum of each stretch, in order."""
     if len(values) <= MOST_POINTS:
         return list(enumerate(values.tolist()))
     step = -(-2 * len(values) // MOST_POINTS)
@@ -114,8 +114,8 @@ def latency_distribution(times_ms: Sequence[float]) -> str:
     said = f"median {ms(middle)} ms, {counted(len(times_ms), 'run')}"
     head = f'<div class="tfl-key"><i class="tfl-median"></i>{said}</div>'
     return head + plot(
-        f'<g class="tfl-bars">{bars}</g>{line}', [Tick(0, "0"), Tick(1, counted(most, "run"))],
-        [Tick(0, f"{ms(low)} ms"), Tick(1, f"{ms(high)} ms")], f"distribution of {len(times_ms)} runs",
+        f'<g class="tfl-bars">{bars}</g>{line}', [AxisTick(0, "0"), AxisTick(1, counted(most, "run"))],
+        [AxisTick(0, f"{ms(low)} ms"), AxisTick(1, f"{ms(high)} ms")], f"distribution of {len(times_ms)} runs",
     )
 
 
@@ -161,8 +161,8 @@ def memory_timeline(profile: Profile | None) -> str:
         f'<polygon class="tfl-area" points="0,{HEIGHT} {area} {WIDTH},{HEIGHT}"/>'
         f'<polyline class="tfl-tensors" points="{line}"/>'
     )
-    return head + plot(drawing, [Tick(0, "0"), Tick(1, scaled(top, "B"))],
-                       [Tick(0, "kernel 1"), Tick(1, f"{count}")], f"memory over {count} kernels")
+    return head + plot(drawing, [AxisTick(0, "0"), AxisTick(1, scaled(top, "B"))],
+                       [AxisTick(0, "kernel 1"), AxisTick(1, f"{count}")], f"memory over {count} kernels")
 
 
 def _steps(parts: Sequence[float]) -> str:
@@ -175,11 +175,11 @@ def _steps(parts: Sequence[float]) -> str:
 TITLES = ("Latency of each run", "Latency distribution", "Top kernels", "Memory")
 
 
-def of_times(times_ms: Sequence[float], total: int) -> tuple[str, str]:
-    """The first two charts, which change with each run."""
+def timing_charts(times_ms: Sequence[float], total: int) -> tuple[str, str]:
+    """The two charts that change with each run."""
     return latency_trace(times_ms, max(total, len(times_ms))), latency_distribution(times_ms)
 
 
-def of_profile(profile: Profile | None) -> tuple[str, str]:
-    """The other two, which change with each profile."""
+def profile_charts(profile: Profile | None) -> tuple[str, str]:
+    """The two charts that change with each profile."""
     return top_kernels(profile), memory_timeline(profile)

@@ -14,7 +14,7 @@ from tfjslab.records.profile import Profile
 
 
 def progress(snapshot: Snapshot) -> str:
-    """The bar, with the line that tells where the run is."""
+    """The progress bar, with a line that says how far the run is."""
     part = min(snapshot.done / snapshot.total, 1.0) if snapshot.total else 0.0
     text, share = html.escape(snapshot.text), snapshot.showing_share
     cost = f"; showing it took {percent(share)} of the time since Run, which is in no figure" if share else ""

@@ -19,7 +19,7 @@ from tfjslab.profiling.memory import alive_at_peak, timeline
 from tfjslab.profiling.reduce import Row, by_layer, by_node
 from tfjslab.records.profile import KernelRecord, Profile
 
-MOST_ROWS = 400  # a page with more is slow, and nobody reads it; the JSON has all
+MOST_ROWS = 400  # a page with more is slow; the JSON has all
 NO_PROFILE = EMPTY.format("press Run to measure; this shows the run that was measured last")
 
 
@@ -40,7 +40,7 @@ class Column:
 
 
 def table(columns: Sequence[Column], rows: Sequence[Any], *, head: bool = True) -> str:
-    """Rows of objects. Without ``head`` somebody else shows the columns' names, in the same widths."""
+    """Rows of objects. Without ``head`` the caller shows the columns' names, in the same widths."""
     whole = sum(c.width for c in columns)
     widths = "".join(f'<col style="width:{c.width / whole:.2%}">' for c in columns)
     names = "".join(f'<th class="{_side(c)}" title="{html.escape(c.how)}">{c.name}</th>' for c in columns)
@@ -99,7 +99,7 @@ def kernel_table(profile: Profile, by: str = "ms", *, ascending: bool = False, h
     """All kernels of a profile, sorted by a column."""
     columns = kernel_columns(profile.wall_ms)
     column = next(c for c in columns if c.name == by)
-    # Words begin at A, numbers with the largest; equal ones stay in the order of the run.
+    # Texts are sorted from A, numbers from the largest; equal ones stay in the order of the run.
     largest_first = column.numeric != ascending
     rows = sorted(enumerate(profile.kernels), key=column.key, reverse=largest_first)
     return table(columns, rows, head=head)
@@ -187,7 +187,7 @@ def memory(run: LabRun, _graph: Graph | None) -> str:
 
 
 def roofline(run: LabRun, _graph: Graph | None) -> str:
-    """Each node's speed against what this machine can do, and the same by kind of kernel."""
+    """Each node's speed beside the limits of this machine, and the same by kind of kernel."""
     if run.profile is None:
         return NO_PROFILE
     if run.ceilings is None:
@@ -199,7 +199,7 @@ def roofline(run: LabRun, _graph: Graph | None) -> str:
 
 
 def changes(run: LabRun, _graph: Graph | None) -> str:
-    """What was done to the model before it was measured, and what that cost."""
+    """What was done to the model before it was measured, and the errors that caused."""
     found = run.rewrite
     if found is None:
         return EMPTY.format("this run measured the model as it was loaded; choose Optimize or a kind of quantizing")
@@ -215,7 +215,7 @@ def graph_view(run: LabRun, graph: Graph | None) -> str:
     """The model's graph, coloured by time."""
     if graph is None:
         return EMPTY.format("the graph is drawn for models that were run here; a saved session does not hold it")
-    # Its colours mean something, so a dark theme shows it on white instead of turning them round.
+    # Its colours mean something, so a dark theme shows it on white instead of inverting them.
     return chart(_charts().graph_view(graph, run.profile), f"graph of {run.result.model}", " tfl-paper")
 
 
@@ -223,12 +223,12 @@ def compare(runs: Sequence[LabRun]) -> str:
     """Chosen runs side by side."""
     if not runs:
         return EMPTY.format("choose runs to compare; each Run adds one")
-    drawn = chart(_charts().backend_comparison([_distinct(r, runs) for r in runs]), f"{len(runs)} runs compared")
+    drawn = chart(_charts().backend_comparison([_relabelled(r, runs) for r in runs]), f"{len(runs)} runs compared")
     return drawn + table(COMPARE_COLUMNS, runs)
 
 
-def _distinct(run: LabRun, runs: Sequence[LabRun]) -> BenchResult:
-    """The result under a name that tells it from the others; of one model and one batch the ratio is shown."""
+def _relabelled(run: LabRun, runs: Sequence[LabRun]) -> BenchResult:
+    """The result, named so that runs can be distinguished; one model and batch keep one model name, for the ratio."""
     r, variant = run.result, run.settings.variant
     plain = r.model.removesuffix(f", {variant}") if variant else r.model
     model = f"{plain}, batch {run.settings.batch}" if run.settings.batch > 1 else plain

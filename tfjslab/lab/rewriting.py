@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from tfjslab.base.text import NOTHING, counted, percent, scaled
+from tfjslab.base.progress import Progress
+from tfjslab.base.text import counted, scaled
 from tfjslab.evaluation.evaluate import evaluate, samples_of
-from tfjslab.evaluation.result import Evaluation, decibels, figure
+from tfjslab.evaluation.result import Evaluation
 from tfjslab.model.model import Model
 from tfjslab.model.summary import overview
 from tfjslab.optimizer import OptimizeReport, optimize
 from tfjslab.passes.registry import PASSES
 from tfjslab.quantization.generate import generated_inputs
 from tfjslab.quantization.report import QuantizationReport
-from tfjslab.quantizer.quantize import INT8, quantize
+from tfjslab.quantizer import INT8, quantize
 
-GENERATED = 8  # inputs for calibration, where nobody gave any
-MOST_COMPARED = 64  # of the samples that somebody gave
+GENERATED = 8  # inputs for calibration, where none are given
+MOST_COMPARED = 64  # of the given samples
 COMPARING = "comparing outputs"
-Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Rewrite:
-    """What became of a model: ``summary`` in sentences, then tables. ``data`` says what ranges and errors rest on."""
+    """How a model was changed: ``summary`` in sentences, then tables. ``data`` names the inputs used for it."""
 
     summary: tuple[str, ...]
     data: str
@@ -46,57 +45,57 @@ class Rewrite:
 
 
 def variant(passes: Sequence[str], kind: str) -> str:
-    """What a run's name says of it: ``optimized, int8``; empty for a model as it was loaded."""
+    """The part of a run's name for it, such as ``optimized, int8``; empty for a model as it was loaded."""
     some = "" if len(passes) == len(PASSES) else f" ({len(passes)} of {len(PASSES)})"
     return ", ".join([*[f"optimized{some}"] * bool(passes), *[kind] * bool(kind)])
 
 
 def rewrite(
-    model: Model, passes: Sequence[str], kind: str, calibration: Any, tell: Tell, made: ExitStack,
+    model: Model, passes: Sequence[str], kind: str, calibration: Any, progress: Progress, made: ExitStack,
 ) -> tuple[Model, Rewrite]:
     """The model after ``passes`` and quantized to ``kind`` (empty for neither), and what that did.
 
-    Outputs are compared on ``calibration``, or on generated inputs where there is none. ``tell`` is called before each
-    step and may raise to end the work; models are given back with ``made``. Raises what ``tf.optimize`` and
-    ``tf.quantize`` raise.
+    Outputs are compared on ``calibration``, or on generated inputs where there is none. ``progress`` is called before
+    each step and may raise to end the work; models are disposed when ``made`` is closed. Raises what ``tf.optimize``
+    and ``tf.quantize`` raise.
     """
     steps = bool(passes) + bool(kind) + 1
     last, optimized, quantized = model, None, None
     if passes:
-        tell(f"optimizing: {', '.join(passes) if len(passes) < len(PASSES) else 'all passes'}", 0, steps)
+        progress(f"optimizing: {', '.join(passes) if len(passes) < len(PASSES) else 'all passes'}", 0, steps)
         last, optimized = optimize(last, passes, measure=False)
         made.callback(last.dispose)
     if kind:
-        tell(f"quantizing to {kind}", steps - 2, steps)
+        progress(f"quantizing to {kind}", steps - 2, steps)
         before = last
         last, quantized = quantize(before, kind, _ranges(model, kind, calibration))
         made.callback(last.dispose)
         if before is not model:
-            before.dispose()  # only what it was made into is run
-    tell(COMPARING, steps - 1, steps)
-    # Other inputs than those that ranges come from, one in a run as the run itself has them where nobody chose a batch.
+            before.dispose()  # only the quantized model is run
+    progress(COMPARING, steps - 1, steps)
+    # Not the inputs that ranges come from, and one in a run, the default batch of the measured runs.
     samples = samples_of(model, generated_inputs(model.inputs, GENERATED, 1) if calibration is None else calibration)
-    errors = evaluate(last, _few(samples), reference=model, batch_size=1,
-                      progress=lambda _, done, total: tell(COMPARING, done, total))
-    return last, _told(model, last, optimized, quantized, errors, given=calibration is not None)
+    errors = evaluate(last, _first_samples(samples), reference=model, batch_size=1,
+                      progress=lambda _, done, total: progress(COMPARING, done, total))
+    return last, _rewrite_of(model, last, optimized, quantized, errors, given=calibration is not None)
 
 
 def _ranges(model: Model, kind: str, calibration: Any) -> Any:
-    """Calibration data for the kind that needs them: generated ones where nobody gave any."""
+    """Calibration data for the kind that needs them: generated ones where none are given."""
     if kind != INT8 or calibration is not None:
         return calibration
     return generated_inputs(model.inputs, GENERATED)
 
 
-def _few(samples: Mapping[str, Any]) -> dict[str, Any]:
+def _first_samples(samples: Mapping[str, Any]) -> dict[str, Any]:
     return {name: array[:MOST_COMPARED] for name, array in samples.items()}
 
 
-def _told(
+def _rewrite_of(
     model: Model, last: Model, optimized: OptimizeReport | None, quantized: QuantizationReport | None,
     errors: Evaluation, *, given: bool,
 ) -> Rewrite:
-    """Everything in words: totals first, then tables from what matters most to every single change."""
+    """The report as texts: totals first, then tables, from the errors of outputs to every single change."""
     summary = [_sizes(model, last)]
     sheets = [_outputs(errors)]
     if optimized is not None:
@@ -106,7 +105,7 @@ def _told(
                             tuple(optimized.told()), 2))
     if quantized is not None:
         summary.append(quantized.execution)
-        sheets.append(_weights(quantized) if quantized.weights else _nodes(quantized))
+        sheets.append(_details(quantized))
     if optimized is not None:
         changes = tuple((p.name, c.what) for p in optimized.passes for c in p.changes)
         sheets.append(Sheet("Every change", ("pass", "what"), (20, 80), changes, 2))
@@ -114,47 +113,32 @@ def _told(
 
 
 def _sizes(model: Model, last: Model) -> str:
-    """Before and after, from the graphs; weights of a kind that only stores them small are that small in files."""
+    """Sizes before and after, of the graphs; weights that are only stored smaller are smaller in files alone."""
     a, b = overview(model.graph), overview(last.graph)
     return (f"{a.nodes} -> {b.nodes} nodes, {scaled(a.flops)} -> {scaled(b.flops)} FLOPs, "
             f"{scaled(a.weight_bytes, 'B')} -> {scaled(b.weight_bytes, 'B')} of weights while it runs")
 
 
 def _data(quantized: QuantizationReport | None, errors: Evaluation, *, given: bool) -> str:
-    """What ranges and errors rest on, and what that is not."""
+    """The inputs on which ranges and errors were measured, and what they cannot show."""
     if given:
         return f"errors on {counted(errors.samples, 'sample')} of the data that were given"
-    told = [f"errors on {counted(errors.samples, 'generated input')}"]
+    parts = [f"errors on {counted(errors.samples, 'generated input')}"]
     if quantized is not None and quantized.kind == INT8:
-        told = [f"ranges from {GENERATED} generated inputs", f"errors on {errors.samples} others"]
+        parts = [f"ranges from {GENERATED} generated inputs", f"errors on {errors.samples} others"]
     if errors.agreement_says_nothing:
-        told.append("all of them have one and the same top-1 answer, so that agreeing on it says nothing")
+        parts.append("all of them have one and the same top-1 answer, so that agreeing on it says nothing")
     proof = "Only real data can show what this does to accuracy: tf.Lab(calibration=...), tf.evaluate"
-    return f"{'; '.join(told)}. {proof}"
+    return f"{'; '.join(parts)}. {proof}"
 
 
 def _outputs(found: Evaluation) -> Sheet:
-    rows = tuple((e.name, f"{e.max_error:.3g}", decibels(e.sqnr_db), figure(e.cosine), percent(e.top1_agreement))
-                 for e in found.errors)
     columns = ("output, against the model as loaded", "largest error", "SQNR", "cosine", "top-1 agreement")
-    return Sheet("Error", columns, (40, 15, 15, 15, 15), rows)
+    return Sheet("Error", columns, (40, 15, 15, 15, 15), tuple(e.cells() for e in found.errors))
 
 
-def _nodes(report: QuantizationReport) -> Sheet:
-    rows = tuple((n.name, n.op, n.precision, n.reason, _decibels(n.alone_db), _decibels(n.accumulated_db))
-                 for n in report.nodes)
-    columns = ("node", "op", "runs in", "remark", "alone", "with all before")
-    return Sheet("Nodes: how each runs, and its signal to noise in dB", columns, (32, 18, 12, 20, 8, 10), rows, 4)
-
-
-def _weights(report: QuantizationReport) -> Sheet:
-    rows = tuple((w.name, w.stored, w.reason, scaled(w.bytes_before, "B"), scaled(w.bytes_after, "B"),
-                  f"{w.max_error:.3g}") for w in report.weights)
-    columns = ("weight", "stored as", "why not smaller", "before", "in files", "largest error")
-    total = f"{scaled(report.weight_bytes_before, 'B')} -> {scaled(report.weight_bytes_after, 'B')}"
-    title = f"Weights in files: {total}, {report.size_ratio:.2f}x smaller"
-    return Sheet(title, columns, (40, 10, 20, 10, 10, 10), rows, 3)
-
-
-def _decibels(value: float | None) -> str:
-    return NOTHING if value is None else "exact" if math.isinf(value) else f"{value:.1f}"
+def _details(report: QuantizationReport) -> Sheet:
+    """Each weight in files, or how each node runs."""
+    table = report.detail_table()
+    widths = (40, 10, 20, 10, 10, 10) if report.weights else (32, 18, 12, 20, 8, 10)
+    return Sheet(table.title, table.columns, widths, tuple(tuple(map(str, row)) for row in table.rows), table.left)

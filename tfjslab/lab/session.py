@@ -1,6 +1,6 @@
-"""What the lab remembers: the settings of a run, what it measured, all runs of a session. Inert data, no widgets.
+"""The lab's data: the settings of a run, what it measured, all runs of a session. Inert data, no widgets.
 
-A session survives a trip through JSON. What a run found is kept whole, single times and kernels included, so that
+A session can be written to JSON and read back. A run is kept whole, single times and kernels included, so that
 every panel can be drawn again from a file.
 """
 
@@ -20,7 +20,7 @@ from tfjslab.base.text import counted
 from tfjslab.bench.result import BenchResult
 from tfjslab.lab.rewriting import Rewrite, variant
 from tfjslab.passes.registry import chosen
-from tfjslab.quantizer.quantize import KINDS
+from tfjslab.quantizer import KINDS
 from tfjslab.records.profile import Profile
 
 FORMAT = "tfjslab-session"
@@ -47,7 +47,7 @@ class RunSettings:
 
     @property
     def variant(self) -> str:
-        """What becomes of the model, in words; empty for a model as it was loaded."""
+        """How the model is changed, as text; empty for a model as it was loaded."""
         return variant(self.passes, self.quantize)
 
     def check(self) -> None:
@@ -67,7 +67,7 @@ class RunSettings:
 class LabRun:
     """One finished run. ``number`` counts from 1; ``profile`` is None when the run was stopped before one was made.
 
-    ``ceilings`` are those of its backend, once somebody asked for them. ``rewrite`` tells what was done to its model,
+    ``ceilings`` are those of its backend, once they were measured. ``rewrite`` says what was done to its model,
     None for a model as it was loaded.
     """
 
@@ -80,7 +80,7 @@ class LabRun:
 
     @property
     def label(self) -> str:
-        """What tells it from the others: number, model, backend, and threads and batch where they were chosen."""
+        """A name that no other run has: number, model, backend, and threads and batch where they were chosen."""
         r, chosen = self.result, []
         if self.settings.threads is not None:
             chosen.append(counted(self.settings.threads, "thread"))
@@ -91,7 +91,7 @@ class LabRun:
 
 
 @dataclass(frozen=True)
-class Session:
+class LabSession:
     """All runs in order, and what the user wrote down."""
 
     runs: tuple[LabRun, ...] = ()
@@ -99,18 +99,18 @@ class Session:
 
     def with_run(
         self, settings: RunSettings, result: BenchResult, profile: Profile | None, rewrite: Rewrite | None = None,
-    ) -> Session:
+    ) -> LabSession:
         """A session with one more run."""
         number = 1 + max((r.number for r in self.runs), default=0)
         known = self.ceilings_of(result.backend, result.threads)
         return replace(self, runs=(*self.runs, LabRun(number, settings, result, profile, known, rewrite)))
 
     def ceilings_of(self, backend: str, threads: int) -> Ceilings | None:
-        """What is known of a backend from another run."""
+        """The ceilings of a backend that another run has measured; None where none has."""
         same = (r.ceilings for r in self.runs if (r.result.backend, r.result.threads) == (backend, threads))
         return next((c for c in same if c is not None), None)
 
-    def with_ceilings(self, backend: str, threads: int, found: Ceilings) -> Session:
+    def with_ceilings(self, backend: str, threads: int, found: Ceilings) -> LabSession:
         """All runs on that backend get its ceilings."""
         return replace(self, runs=tuple(
             replace(r, ceilings=found) if (r.result.backend, r.result.threads) == (backend, threads) else r
@@ -118,27 +118,27 @@ class Session:
         ))
 
 
-def to_json(session: Session) -> dict[str, Any]:
+def to_json(session: LabSession) -> dict[str, Any]:
     """Plain lists, dicts, strings and numbers."""
     return {"format": FORMAT, "version": VERSION, **to_plain(session)}
 
 
-def from_json(data: Any) -> Session:
+def from_json(data: Any) -> LabSession:
     """The session that ``to_json`` wrote; InputError says what is wrong with another."""
     if not isinstance(data, Mapping) or data.get("format") != FORMAT:
         raise InputError(f"this is not a session of the lab; expected an object with format '{FORMAT}'",
                          code="input.session")
     if data.get("version") != VERSION:
         raise InputError(f"this session has version {data.get('version')!r}; expected {VERSION}", code="input.session")
-    return from_plain(Session, {k: v for k, v in data.items() if k not in ("format", "version")}, "session")
+    return from_plain(LabSession, {k: v for k, v in data.items() if k not in ("format", "version")}, "session")
 
 
-def save(session: Session, path: str | os.PathLike[str]) -> Path:
+def save(session: LabSession, path: str | os.PathLike[str]) -> Path:
     """Write a session to a JSON file."""
     return write_text(path, json.dumps(to_json(session), allow_nan=False))
 
 
-def load(path: str | os.PathLike[str]) -> Session:
+def load(path: str | os.PathLike[str]) -> LabSession:
     """Read a session from a JSON file; InputError names the file and the reason."""
     try:
         return from_json(json.loads(Path(path).read_text(encoding="utf-8")))
@@ -198,7 +198,7 @@ def _median(s: Snapshot) -> str:
     return f", median {s.result.median_ms:.3g} ms" if s.result and s.result.median_ms is not None else ""
 
 
-# What each phase says of itself.
+# The text of each phase.
 PHASES: dict[str, Callable[[Snapshot], str]] = {
     "idle": lambda _s: "ready",
     "rewriting": lambda s: s.message or "rewriting",

@@ -1,7 +1,8 @@
 """How the lab looks: one style sheet for the dashboard and for the report.
 
-Colours are JupyterLab's own variables, so that its themes hold here too; each has a value for pages that are not
-JupyterLab. Series have the colours of Okabe and Ito, which everybody can tell apart, lighter ones on dark paper.
+Colours are JupyterLab's own variables, so that its themes apply here, too; each has a value for pages that are not
+JupyterLab. Series have the colours of Okabe and Ito, which colour-blind readers can distinguish; lighter ones on dark
+pages.
 """
 
 CSS = """

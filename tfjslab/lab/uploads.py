@@ -1,4 +1,4 @@
-"""Models that come through the browser: their files in a folder that goes when the lab is closed."""
+"""Models uploaded by the browser: their files, in a folder that is deleted when the lab is closed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tfjslab.base.errors import UsageError
-
-_MODEL_SUFFIXES = (".json", ".tflite")
+from tfjslab.formats.registry import model_suffixes
 
 
 class Uploads:
-    """A temporary folder, made when the first file comes."""
+    """A temporary folder, created for the first file."""
 
     def __init__(self) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -24,7 +23,7 @@ class Uploads:
         Raises UsageError unless exactly one of them is a model's main file.
         """
         given = [(Path(str(f["name"]).replace("\\", "/")).name, bytes(f["content"])) for f in files]
-        models = [name for name, _ in given if name.endswith(_MODEL_SUFFIXES)]
+        models = [name for name, _ in given if name.endswith(model_suffixes())]
         if len(models) != 1:
             names = ", ".join(name for name, _ in given) or "nothing"
             raise UsageError(f"uploaded: {names}; expected one model.json with its weight files, or one .tflite")
@@ -36,7 +35,7 @@ class Uploads:
         return folder / models[0]
 
     def close(self) -> None:
-        """Delete the files. Doing it again changes nothing."""
+        """Delete the files. A second call does nothing."""
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None

@@ -1,4 +1,4 @@
-"""The widgets of the dashboard and where they stand. They hold no logic: ``dashboard`` says what they show and do."""
+"""The widgets of the dashboard and their layout, without logic: that is in ``dashboard`` and ``tabs``."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any
 import ipywidgets as widgets
 
 from tfjslab.backends.registry import BackendStatus
+from tfjslab.formats.registry import model_suffixes
 from tfjslab.lab import markup
 from tfjslab.lab.live import TITLES
 from tfjslab.lab.panels import PANELS, Column, kernel_columns
 from tfjslab.lab.style import CSS
 from tfjslab.passes.registry import PASSES
-from tfjslab.quantizer.quantize import KINDS
+from tfjslab.quantizer import KINDS
 
 NO_KIND = "no quantizing"
 PATH, UPLOAD = "path or URL ...", "upload ..."
-# Live comes first and is drawn while a run goes on; Compare and Notes are about all runs.
+# Live comes first and is drawn during a run; Compare and Notes are about all runs.
 TABS = ("Live", *(p.name for p in PANELS), "Compare", "Notes")
 
 
@@ -41,7 +42,8 @@ class Header:
                                       tooltip="a model of the zoo, or your own")
         self.path = widgets.Text(placeholder="path/to/model.json or https://...", continuous_update=False,
                                  layout=_wide("230px"))
-        self.upload = widgets.FileUpload(multiple=True, accept=".json,.bin,.tflite", description="model and weights",
+        self.upload = widgets.FileUpload(multiple=True, accept=",".join((*model_suffixes(), ".bin")),
+                                         description="model and weights",
                                          tooltip="model.json together with its weight files")
         self.backends = backend_buttons(statuses)
         self.optimize = widgets.ToggleButton(
@@ -71,8 +73,8 @@ class Header:
         return next((name for name, b in self.backends.items() if b.value), "")
 
 
-class Side:
-    """Settings, session and export: folded away until asked for."""
+class Sidebar:
+    """Settings, session and export: hidden until the switch shows them."""
 
     def __init__(self) -> None:
         self.threads = _number("threads", 0, "of threaded backends; 0 means one for each core", least=0)
@@ -86,7 +88,7 @@ class Side:
         self.path = widgets.Text(value="tfjslab-session.json", continuous_update=False,
                                  tooltip="file of the session; exports are written beside it")
         self.buttons = {name: widgets.Button(description=name, tooltip=doc) for name, doc in (
-            ("Save", "write this session to the file"), ("Load", "go on with the session in the file"),
+            ("Save", "write this session to the file"), ("Load", "continue the session in the file"),
             ("HTML", "write a report that stands alone and prints"), ("CSV", "write one line for each run"),
             ("JSON", "write results and profiles in the form of the command line"),
         )}
@@ -132,7 +134,7 @@ class View:
 
     def __init__(self, models: Sequence[str], statuses: Sequence[BackendStatus], sort: Callable[[str], None]) -> None:
         self.header = Header(models, statuses)
-        self.side = Side()
+        self.side = Sidebar()
         self.message = widgets.HTML(markup.unavailable(statuses))
         self.strip = widgets.HTML()
         self.live = tuple(widgets.HTML().add_class("tfl-card") for _ in TITLES)

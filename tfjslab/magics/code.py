@@ -47,7 +47,7 @@ def _awaits(code: CodeType) -> bool:
 
 
 async def run_code(code: Code, shell: InteractiveShell, local: dict[str, Any] | None) -> Any:
-    """Run it and give the value of its last expression, or None. Parts that await are awaited."""
+    """Run it and return the value of its last expression, or None. Parts that await are awaited."""
     __tracebackhide__ = "__ipython_bottom__"  # a traceback shows the cell, not what profiles it
     places = (shell.user_global_ns, shell.user_ns if local is None else local)
     value = None
@@ -59,7 +59,7 @@ async def run_code(code: Code, shell: InteractiveShell, local: dict[str, Any] | 
 
 
 def finish(steps: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that never has to wait, without an event loop, and give what it returns."""
+    """Run a coroutine that never has to wait, without an event loop, and return its result."""
     __tracebackhide__ = True
     try:
         steps.send(None)
@@ -81,7 +81,7 @@ class Awaiting:
     awaits: Callable[[list[str]], bool]
 
     def __call__(self, lines: list[str]) -> list[str]:
-        """The lines with what they lack; lines that are not Python are left to whoever reports that."""
+        """The lines with what they lack; lines that are not Python stay as they are; running them reports that."""
         source = "".join(lines)
         if "await" not in source or "_magic(" not in source:
             return lines

@@ -21,10 +21,10 @@ from tfjslab.engine.measure import memory
 from tfjslab.magics.code import Awaiting, Code, compile_code, finish, run_code
 from tfjslab.magics.line import Request, backend_parser, read_request
 from tfjslab.magics.measure import measure
-from tfjslab.magics.result import Comparison, ProfileResult, result_of
+from tfjslab.magics.result import ProfileComparison, ProfileResult, result_of
 from tfjslab.magics.views import BackendsView, MemoryView
 
-Result = ProfileResult | Comparison
+Result = ProfileResult | ProfileComparison
 _PROFILE = "tfprofile"
 _KINDS = {_PROFILE: ("line", "cell"), "tfmemory": ("line",), "tfbackend": ("line",)}
 _NAME_LENGTH = 60  # of code in a title
@@ -77,7 +77,7 @@ def _profile_magic(shell: InteractiveShell) -> Callable[..., Any]:
             except SystemExit:  # help was printed
                 return None
             for name in request.backends:
-                registry.backend(name)  # one that is not there is better known before anything has run
+                registry.backend(name)  # fail for an unavailable one before anything has run
         code = compile_code(shell, request.code)
         steps = _profile(shell, request, code, local_ns if cell is None else None, shown=cell is not None)
         return steps if code.awaits else finish(steps)
@@ -88,7 +88,7 @@ def _profile_magic(shell: InteractiveShell) -> Callable[..., Any]:
 async def _profile(
     shell: InteractiveShell, request: Request, code: Code, local: dict[str, Any] | None, *, shown: bool,
 ) -> Result | None:
-    """Measure, show the code's own value if it is to be ``shown``, keep and write what was asked for."""
+    """Measure, show the code's own value if it is to be ``shown``, keep the result, and write the requested files."""
     __tracebackhide__ = True
     name = "the cell" if shown else _elided(request.code)
     results = await measure(request, name, lambda: run_code(code, shell, local))
@@ -134,12 +134,12 @@ def _awaits(shell: InteractiveShell, args: list[str]) -> bool:
         return False
     try:
         return compile_code(shell, read_request(args[1], args[2] if len(args) > 2 else None).code).awaits  # noqa: PLR2004
-    except (SyntaxError, TfjslabError, SystemExit):  # the magic itself will tell
+    except (SyntaxError, TfjslabError, SystemExit):  # the magic itself reports it
         return False
 
 
 def _memory_magic(line: str) -> MemoryView:
-    """Show what ``tf.memory()`` tells."""
+    """Show what ``tf.memory()`` returns."""
     with _one_line_errors():
         if line.strip():
             raise UsageError(f"%tfmemory {line.strip()}: takes no arguments; %tfprofile --memory shows a run's memory")

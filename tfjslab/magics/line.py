@@ -17,7 +17,7 @@ _WORD = re.compile(r"""(?:"[^"]*"|'[^']*'|\S)+""")
 
 @dataclass(frozen=True)
 class Request:
-    """What a profiling magic was asked for. Empty ``backends`` mean the current one; ``code`` is Python."""
+    """The options and the code of a profiling magic. Empty ``backends`` mean the current one; ``code`` is Python."""
 
     code: str
     backends: tuple[str, ...]
@@ -36,7 +36,7 @@ def profile_parser() -> argparse.ArgumentParser:
         prog="%tfprofile", allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Profile a line or a cell: every kernel that runs in it, and the time that no kernel accounts for.",
         epilog="examples:\n  %tfprofile model.predict(x)\n  %tfprofile -b cpu,wasm -r 20 model.predict(x)\n"
-               "  %%tfprofile -w 1 --memory -o found\n\nTensors of earlier runs that nobody can reach any more are "
+               "  %%tfprofile -w 1 --memory -o found\n\nTensors of earlier runs that nothing refers to any more are "
                "disposed, so that many runs leave what one\nleaves. When the code raises, what it made is disposed.",
     )
     options.add_backend(parser, many=True, without="the current one")
@@ -67,10 +67,10 @@ def split(parser: argparse.ArgumentParser, line: str) -> tuple[argparse.Namespac
 
     Raises UsageError as the parser does; SystemExit once help was printed.
     """
-    words = list(_WORD.finditer(line))
-    args = parser.parse_args([_unquoted(w.group()) for w in words])
+    matches = list(_WORD.finditer(line))
+    args = parser.parse_args([_unquoted(w.group()) for w in matches])
     rest = [c for i, c in enumerate(args.code) if i or c != "--"]
-    return args, line[words[-len(rest)].start():].strip() if rest else ""
+    return args, line[matches[-len(rest)].start():].strip() if rest else ""
 
 
 def _unquoted(word: str) -> str:

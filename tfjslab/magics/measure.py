@@ -1,4 +1,4 @@
-"""Running code several times and on several backends under a profile, so that it leaves what one run leaves."""
+"""Profiling code several times and on several backends, leaving as many tensors as one run leaves."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tfjslab.magics.result import ProfileResult
 from tfjslab.profiling.collect import from_info, median_run
 
 Run = Callable[[], Awaitable[Any]]
-_OURS = 2  # what sys.getrefcount tells of an item of a list that nothing else refers to
+_UNSHARED = 2  # sys.getrefcount of a list item that nothing else refers to: the list, and the argument
 
 
 async def measure(request: Request, name: str, run: Run) -> list[ProfileResult]:
-    """Profile ``run`` on each backend that was asked for, one after the other; the current one is current again after.
+    """Profile ``run`` on each requested backend, one after the other; the current backend is restored afterwards.
 
-    Whatever the code raises comes out as it is; then what it made is disposed. Otherwise all tensors stay, except
-    those of earlier runs that nobody can reach any more.
+    Errors of the code pass through unchanged; then what it made is disposed. Otherwise all tensors stay, except
+    those of earlier runs that nothing refers to any more.
     """
     __tracebackhide__ = True
     results = []
@@ -33,7 +33,7 @@ async def measure(request: Request, name: str, run: Run) -> list[ProfileResult]:
         for backend in request.backends or (registry.get_backend(),):
             if backend != registry.get_backend():
                 registry.set_backend(backend)
-            results.append(await _on_current(request, name, run, made))
+            results.append(await _profile_on_current(request, name, run, made))
         scope.returns(list(made))
     return results
 
@@ -48,12 +48,12 @@ def _backend_restored() -> Iterator[None]:
             registry.set_backend(before)
 
 
-async def _on_current(request: Request, name: str, run: Run, made: list[Tensor]) -> ProfileResult:
+async def _profile_on_current(request: Request, name: str, run: Run, made: list[Tensor]) -> ProfileResult:
     __tracebackhide__ = True
     infos: list[ProfileInfo] = []
     earlier, value = 0, None
     for _ in range(request.warmup + request.runs):
-        value = None  # the value of the run before is one of those that nobody can reach any more
+        value = None  # nothing refers to the value of the run before any more
         _dispose_unreachable(made, len(made))
         earlier = len(made)
         with Profiling() as p:
@@ -65,8 +65,8 @@ async def _on_current(request: Request, name: str, run: Run, made: list[Tensor])
 
 
 def _dispose_unreachable(made: list[Tensor], end: int) -> None:
-    """Dispose those of the first ``end`` tensors that only this list refers to, as nobody else could do it any more."""
+    """Dispose those of the first ``end`` tensors that only this list refers to: no other code could dispose them."""
     for i in range(end):
-        if not made[i].is_kept and sys.getrefcount(made[i]) <= _OURS:
+        if not made[i].is_kept and sys.getrefcount(made[i]) <= _UNSHARED:
             made[i].dispose()
     made[:] = [t for t in made if not t.is_disposed]

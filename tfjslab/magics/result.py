@@ -11,11 +11,10 @@ from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.base.tables import Report, Table, as_html
 from tfjslab.base.text import count, counted, ms, percent, rate, scaled, tail, times
 from tfjslab.bench.result import BenchResult, ratios, spread
-from tfjslab.profiling import captions as words
-from tfjslab.profiling import export, memory, reduce
+from tfjslab.profiling import captions, export, memory, reduce
 from tfjslab.records.profile import KernelRecord, Profile, to_json
 
-TOP = 15  # rows before the rest is folded away
+TOP = 15  # rows before the rest is folded
 _NAME_WIDTH = 48
 _COLUMNS = ("node", "kernel", "ms", "share", "FLOPs", "GFLOP/s", "bytes", "fallback")
 
@@ -25,7 +24,7 @@ class ProfileResult(Report):
     """A profile of code. ``value`` is what the code's last run gave; times are of ``runs`` profiled runs.
 
     ``kernels``, ``by_node``, ``by_kernel``, ``by_layer``, ``memory`` (the timeline) and ``trace`` (for Perfetto) are
-    the same data from different sides; ``profile`` is all of it.
+    views of the same data; ``profile`` has all of it.
     """
 
     profile: Profile
@@ -79,10 +78,9 @@ class ProfileResult(Report):
     def _nodes(self, top: int | None) -> Table:
         nodes = self.by_node
         few = f", the {top} slowest of {len(nodes)} nodes" if top is not None and top < len(nodes) else ""
-        return Table(
-            f"{self.profile.label}{few}", _COLUMNS, tuple(self._row(r) for r in nodes[:top]),
-            (words.totals(self.profile), self._runs(), *self._left(), words.place(self.profile)) if top else (), left=2,
-        )
+        notes = (captions.totals(self.profile), self._runs(), *self._remaining(), captions.place(self.profile))
+        rows = tuple(self._row(r) for r in nodes[:top])
+        return Table(f"{self.profile.label}{few}", _COLUMNS, rows, notes if top else (), left=2)
 
     def _row(self, row: reduce.Row) -> tuple[object, ...]:
         own = [k for k in self.kernels if k.node == row.key]
@@ -103,7 +101,7 @@ class ProfileResult(Report):
         return (f"{n} runs{before}: median {ms(found.median)} ms, fastest {ms(found.minimum)}, p95 {ms(found.p95)}, "
                 f"middle half within {ms(found.iqr)}; kernels are those of the run with the median time{cold}")
 
-    def _left(self) -> Iterator[str]:
+    def _remaining(self) -> Iterator[str]:
         if self.profile.new_tensors or self.profile.new_bytes:
             size = scaled(self.profile.new_bytes, "B")
             yield f"a run leaves {self.profile.new_tensors:+d} tensors and {size} behind"
@@ -131,11 +129,11 @@ class ProfileResult(Report):
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison(Report):
+class ProfileComparison(Report):
     """The same code on several backends. ``comparison["cpu"]`` is the result of one; iterating gives them in order."""
 
     results: tuple[ProfileResult, ...]
-    backends: tuple[str, ...]  # as they were asked for; code may run elsewhere, and each result tells where
+    backends: tuple[str, ...]  # as requested; code may run elsewhere, and each result says where
 
     def __getitem__(self, backend: str) -> ProfileResult:
         if backend not in self.backends:
@@ -168,7 +166,7 @@ class Comparison(Report):
         first = self.results[0]
         runs = counted(len(first.times_ms), "run")
         how = f"{runs} each after {first.warmup} that do not count; ratio: to the fastest median"
-        notes = (how, *(words.place(r.profile) for r in self.results))
+        notes = (how, *(captions.place(r.profile) for r in self.results))
         return (Table(f"{first.profile.model} on each backend", columns, tuple(
             (b.where, ms(b.median_ms), ms(b.min_ms), ms(b.p95_ms), ms(r.profile.kernel_ms),
              ms(r.profile.unattributed_ms), scaled(b.peak_bytes, "B"), count(b.num_kernels), count(b.fallback_kernels),
@@ -217,6 +215,6 @@ def _frame(inner: str) -> str:
     return f'<div style="overflow-x:auto">{inner}</div>'
 
 
-def result_of(results: Sequence[ProfileResult], backends: tuple[str, ...]) -> ProfileResult | Comparison:
+def result_of(results: Sequence[ProfileResult], backends: tuple[str, ...]) -> ProfileResult | ProfileComparison:
     """One result as it is, several as a comparison."""
-    return results[0] if len(results) == 1 else Comparison(tuple(results), backends)
+    return results[0] if len(results) == 1 else ProfileComparison(tuple(results), backends)

@@ -12,12 +12,12 @@ from tfjslab.engine.measure import MemoryInfo
 
 @dataclass(frozen=True, repr=False)
 class MemoryView(Report):
-    """``tf.memory()`` to look at; ``info`` is that."""
+    """``tf.memory()`` as a table; ``info`` is the record."""
 
     info: MemoryInfo
 
     def tables(self) -> tuple[Table, ...]:
-        """What the engine counts, and what each backend that was started counts itself."""
+        """What the engine counts, and the counters of each backend that was started."""
         m = self.info
         rows = [("tensors", count(m.num_tensors)), ("data buffers", count(m.num_data_buffers)),
                 ("bytes of tensors", scaled(m.num_bytes, "B"))]
@@ -35,7 +35,7 @@ class MemoryView(Report):
 
 @dataclass(frozen=True, repr=False)
 class BackendsView(Report):
-    """``tf.backends()`` to look at, the current one marked. ``current`` names it and what it stands for now."""
+    """``tf.backends()`` as a table, the current one marked. ``current`` names it and the backend that it selects."""
 
     rows: tuple[BackendStatus, ...]
     current: str

@@ -1,4 +1,4 @@
-"""Floor 3: a model from a file, on a backend. ``load_model`` is the way in."""
+"""Models from files, on a backend. ``load_model`` is the entry point."""
 
 from tfjslab.model.load import load_graph_model, load_layers_model, load_model
 from tfjslab.model.model import Model

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tfjslab.base.errors import BackendError, InputError
 from tfjslab.base.limits import LIMITS, check_limit
 from tfjslab.graph.ir import Node
-
-if TYPE_CHECKING:
-    from tfjslab.model.executor import Executor, Run
+from tfjslab.model.run import GraphRunner, Run
 
 
 class _Dead:
@@ -23,17 +21,17 @@ class _Dead:
 
 
 DEAD = _Dead()
-Handler = Callable[["Executor", Node, Sequence[Any], "Run"], Sequence[Any]]
+Handler = Callable[[GraphRunner, Node, Sequence[Any], Run], Sequence[Any]]
 
 
-def call_function(executor: Executor, name: str, arguments: Sequence[Any], run: Run) -> list[Any]:
+def call_function(executor: GraphRunner, name: str, arguments: Sequence[Any], run: Run) -> list[Any]:
     """Run a function of the library on ``arguments``, in the order of its inputs."""
     function = executor.function(name)
     ports = function.graph.inputs
     if len(ports) != len(arguments):
         raise InputError(f"function '{name}' takes {len(ports)} inputs and is called with {len(arguments)}")
     feeds = {p.value: a for p, a in zip(ports, arguments, strict=True)}
-    return function.run(feeds, tuple(p.value for p in function.graph.outputs), run.deeper())
+    return function.run(feeds, tuple(p.value for p in function.graph.outputs), run.nested())
 
 
 def _truth(value: Any, node: Node) -> bool:
@@ -45,7 +43,7 @@ def _truth(value: Any, node: Node) -> bool:
     return bool(array.reshape(())[()])
 
 
-def _while(executor: Executor, node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Any]:
+def _while(executor: GraphRunner, node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Any]:
     values = list(inputs)
     count = 0
     while _truth(call_function(executor, node.attrs["cond"], values, run)[0], node):
@@ -55,21 +53,21 @@ def _while(executor: Executor, node: Node, inputs: Sequence[Any], run: Run) -> S
     return values
 
 
-def _if(executor: Executor, node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Any]:
+def _if(executor: GraphRunner, node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Any]:
     branch = "then_branch" if _truth(inputs[0], node) else "else_branch"
     return call_function(executor, node.attrs[branch], inputs[1:], run)
 
 
-def _call(executor: Executor, node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Any]:
+def _call(executor: GraphRunner, node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Any]:
     return call_function(executor, node.attrs["f"], inputs, run)
 
 
-def _switch(_executor: Executor, node: Node, inputs: Sequence[Any], _run: Run) -> Sequence[Any]:
+def _switch(_executor: GraphRunner, node: Node, inputs: Sequence[Any], _run: Run) -> Sequence[Any]:
     data, predicate = inputs
     return (DEAD, data) if _truth(predicate, node) else (data, DEAD)
 
 
-def _merge(_executor: Executor, _node: Node, inputs: Sequence[Any], _run: Run) -> Sequence[Any]:
+def _merge(_executor: GraphRunner, _node: Node, inputs: Sequence[Any], _run: Run) -> Sequence[Any]:
     alive = [i for i, value in enumerate(inputs) if value is not DEAD]
     return (inputs[alive[0]], np.array(alive[0], np.int32)) if alive else (DEAD, DEAD)
 
@@ -77,8 +75,8 @@ def _merge(_executor: Executor, _node: Node, inputs: Sequence[Any], _run: Run) -
 HANDLERS: dict[str, Handler] = {"While": _while, "If": _if, "Call": _call, "Switch": _switch, "Merge": _merge}
 
 
-def run_control(executor: Executor, node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Any]:
+def run_control(executor: GraphRunner, node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Any]:
     """Run a control node through its handler."""
     if node.op not in HANDLERS:
-        raise BackendError(f"node '{node.name}': the executor has no way to run the control op {node.op}")
+        raise BackendError(f"node '{node.name}': the executor cannot run the control op {node.op}")
     return HANDLERS[node.op](executor, node, inputs, run)

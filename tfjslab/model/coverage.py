@@ -1,4 +1,4 @@
-"""Which ops of a model a backend runs as kernels and which it leaves to the host, found without running the model."""
+"""Which ops of a model a backend runs as kernels and which run on the host, found without running the model."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 
 from tfjslab.base.errors import TfjslabError
 from tfjslab.graph.ir import Graph, Node
-from tfjslab.model.executor import Executor, Program
+from tfjslab.model.executor import Executor
+from tfjslab.model.frame import GraphProgram
 from tfjslab.model.model import Model
-from tfjslab.model.schedule import Single
+from tfjslab.model.schedule import NodeStep
 from tfjslab.ops.registry import Spec
 
 
@@ -41,15 +42,15 @@ class _Counts:
         self.reasons: dict[str, str] = {}
         self.seen: set[int] = set()
 
-    def program(self, executor: Executor, program: Program) -> None:
+    def program(self, executor: Executor, program: GraphProgram) -> None:
         """Count a program, and the functions that its control nodes name."""
         for plan in program.plans:
             for command in plan.info.commands if plan else ():
                 self._one(command.kernel, command.reason or "no kernel" if command.fallback else "")
         for step in program.schedule.steps:
-            if isinstance(step, Single) and step.node.definition.control:
+            if isinstance(step, NodeStep) and step.node.definition.control:
                 self._functions(executor, step.node, program.schedule.specs)
-            elif isinstance(step, Single):
+            elif isinstance(step, NodeStep):
                 self._one(step.node.op, executor.fallback)
 
     def _one(self, op: str, reason: str) -> None:
@@ -79,7 +80,7 @@ class _Counts:
                 self.program(function, function.prepare(feeds, tuple(p.value for p in graph.outputs)))
                 return
         except TfjslabError:
-            known = False  # shapes that only fit once the loop has run; what they will be is not known here
+            known = False  # shapes that are valid only after the loop has run, which are unknown here
         for node in graph.nodes:
             if not node.definition.control:
                 self._one(node.op, _unknown_shapes(function))

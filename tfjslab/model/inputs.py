@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from tfjslab.base.arrays import text_array, to_array
 from tfjslab.base.dtypes import Array, numpy_dtype, of_array
 from tfjslab.base.errors import DTypeError, InputError, ShapeError, did_you_mean
 from tfjslab.engine.tensor import Tensor
@@ -40,6 +42,14 @@ def find_port(ports: Sequence[Port], name: str) -> Port | None:
     return next((p for p in ports if name == p.name or plain == p.name.removesuffix(":0")), None)
 
 
+def output_names(given: Any) -> list[str]:
+    """The names of wanted outputs, of one name or several. InputError for anything else."""
+    names = [given] if isinstance(given, str) else given
+    if not isinstance(names, (list, tuple)) or not all(isinstance(n, str) for n in names):
+        raise InputError(f"outputs are {reprlib.repr(given)}; expected a name or a list of names", code="input.outputs")
+    return list(names)
+
+
 def require_known(name: str, known: Sequence[str]) -> InputError:
     """The error for an input that the model does not have."""
     return InputError(
@@ -56,7 +66,9 @@ def check_array(port: Port, value: Any) -> Array:
     """
     if isinstance(value, Tensor):
         value = value.numpy()
-    array = value if isinstance(value, np.ndarray) else _from_python(port, value)
+    array = to_array(value, f"input '{port.name}'")
+    if not isinstance(value, np.ndarray) and port.dtype == "float32" and array.dtype.kind in "iu":
+        array = array.astype(np.float32)
     found = of_array(array)
     if port.dtype and found != port.dtype:
         text = "string" in (port.dtype, found)
@@ -67,22 +79,10 @@ def check_array(port: Port, value: Any) -> Array:
     return _stored(port, array, found)
 
 
-def _from_python(port: Port, value: Any) -> Array:
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise ShapeError(f"input '{port.name}': a ragged list cannot become a tensor") from None
-    kind = array.dtype.kind
-    if kind not in "biufUSO" or (kind == "O" and not all(isinstance(v, str) for v in array.flat)):
-        found = type(value).__name__
-        raise DTypeError(f"input '{port.name}': {found} cannot become a tensor; expected numbers or text")
-    if port.dtype == "float32" and array.dtype.kind in "iu":
-        return array.astype(np.float32)
-    return array
-
-
 def _stored(port: Port, array: Array, dtype: str) -> Array:
     """The array in the dtype it is stored as, read-only; integers that do not fit int32 are refused."""
+    if dtype == "string":
+        array = text_array(array, f"input '{port.name}'")
     wanted = numpy_dtype(dtype)
     wide = dtype == "int32" and array.dtype != wanted and array.size
     if wide and not (_INT32.min <= int(array.min()) and int(array.max()) <= _INT32.max):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 
 from tfjslab.base.collector import collector_paused
+from tfjslab.formats.graph_model.reader import FORMAT as GRAPH_MODEL
+from tfjslab.formats.layers_model.reader import FORMAT as LAYERS_MODEL
 from tfjslab.formats.registry import read_model
-from tfjslab.formats.sources import Progress, no_progress
+from tfjslab.formats.sources import MODEL_FILE, Progress, no_progress
 from tfjslab.model.model import Model
 
 Source = str | os.PathLike[str]
@@ -37,19 +39,19 @@ def load_graph_model(
     path_or_url: Source, backend: str | None = None, threads: int | None = None, progress: Progress = no_progress,
 ) -> Model:
     """``load_model`` that takes nothing but a TensorFlow.js graph model."""
-    return load_model(path_or_url, backend, threads, progress, "tfjs-graph-model")
+    return load_model(path_or_url, backend, threads, progress, GRAPH_MODEL)
 
 
 def load_layers_model(
     path_or_url: Source, backend: str | None = None, threads: int | None = None, progress: Progress = no_progress,
 ) -> Model:
     """``load_model`` that takes nothing but a TensorFlow.js layers model."""
-    return load_model(path_or_url, backend, threads, progress, "tfjs-layers-model")
+    return load_model(path_or_url, backend, threads, progress, LAYERS_MODEL)
 
 
 def _name(source: Source) -> str:
     """What people call the model: its folder when the file is a plain ``model.json``, else the file."""
     parts = [p for p in os.fspath(source).replace(os.sep, "/").split("?")[0].split("/") if p]
-    if parts and parts[-1] == "model.json":
+    if parts and parts[-1] == MODEL_FILE:
         parts.pop()
     return parts[-1].removesuffix(".json") if parts else "model"

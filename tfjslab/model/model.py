@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from tfjslab.backends import registry
+from tfjslab.backends import registry, rows
 from tfjslab.backends.base import Backend, PlanInfo, Session
 from tfjslab.backends.host import own_array, spec_of
 from tfjslab.base.dtypes import Array, of_array
@@ -23,11 +23,12 @@ from tfjslab.engine.tensor import Tensor
 from tfjslab.formats.registry import write_model
 from tfjslab.graph.ir import Graph, Port
 from tfjslab.model.control import DEAD
-from tfjslab.model.executor import Executor, Program, Recorder, Run, resolve_value
-from tfjslab.model.inputs import by_name, check_array, find_port, require_known
+from tfjslab.model.executor import Executor
+from tfjslab.model.feeds import Feeds
+from tfjslab.model.frame import GraphProgram
 from tfjslab.model.precision import Precision, check_precision
+from tfjslab.model.run import Recorder, Run
 from tfjslab.model.sample import sample_inputs
-from tfjslab.model.schedule import prune
 from tfjslab.model.summary import summary
 
 T = TypeVar("T")
@@ -41,17 +42,16 @@ class Model:
     """
 
     def __init__(self, graph: Graph, backend: str | None = None, threads: int | None = None, name: str = "") -> None:
-        self._graph: Graph | None = graph
+        self._open: Feeds | None = Feeds(graph)  # None once disposed
         self._chosen = (backend, threads)
         self._lock = threading.RLock()
         self._running: tuple[Backend, Session, Executor] | None = None
         self._checked: tuple[Backend, Precision] | None = None
-        self._needs: dict[tuple[str, ...], frozenset[str]] = {}
         self._arrays = [c for g in graph.all_graphs() for c in g.constants.values()]
         self.name = name or str(graph.metadata.get("name", "model"))
         for array in self._arrays:
             array.setflags(write=False)  # plans, results and other models may look at the same bytes
-        registry.backend(backend, threads)  # one that is not there is better known now than at the first predict
+        registry.backend(backend, threads)  # fail here for an unavailable backend, not at the first predict
         self._count(1)
 
     def _count(self, sign: int) -> None:
@@ -61,9 +61,13 @@ class Model:
     @property
     def graph(self) -> Graph:
         """The graph; DisposedError after ``dispose``."""
-        if self._graph is None:
+        return self._feeds.graph
+
+    @property
+    def _feeds(self) -> Feeds:
+        if self._open is None:
             raise DisposedError(f"model '{self.name}' is disposed and cannot be used", code="model.disposed")
-        return self._graph
+        return self._open
 
     @property
     def inputs(self) -> tuple[Port, ...]:
@@ -72,7 +76,7 @@ class Model:
 
     @property
     def outputs(self) -> tuple[Port, ...]:
-        """Outputs with name, shape and dtype as far as the file tells."""
+        """Outputs with name, and shape and dtype where the file has them."""
         return self.graph.outputs
 
     @property
@@ -82,7 +86,7 @@ class Model:
 
     @property
     def chosen(self) -> tuple[str | None, int | None]:
-        """The backend and threads that were asked for; None follows the current ones."""
+        """The backend and threads given to the constructor; None follows the current ones."""
         return self._chosen
 
     @property
@@ -105,16 +109,16 @@ class Model:
     def execute(self, feeds: Any, outputs: str | Sequence[str] | None = None) -> Any:
         """Like ``predict``, for any nodes as ``outputs`` (``name`` or ``name:index``), which may be fed as well.
 
-        Where nobody named a backend and the one that was chosen fails (a lost device, no memory left, a limit, a
-        refused shader), the next one is taken, with a BackendFallbackWarning; not under a profile, which is of one.
+        Where no backend was named and the automatic choice fails (a lost device, no memory left, a limit, a refused
+        shader), the model moves to the next one, with a BackendFallbackWarning; never while a profile is recorded.
         """
         with self._lock:
-            return self._recovering(lambda: self._execute(feeds, outputs))
+            return self._with_recovery(lambda: self._execute(feeds, outputs))
 
     def _execute(self, feeds: Any, outputs: str | Sequence[str] | None) -> Any:
         with self._lock:
-            wanted = self._wanted(outputs)
-            arrays, as_tensors = self._feeds(feeds, wanted)
+            wanted = self._feeds.outputs(outputs)
+            arrays, as_tensors = self._feeds.arrays(feeds, wanted)
             recorder = active_recorder()
             if recorder is not None:
                 recorder.on(self.backend)
@@ -132,32 +136,32 @@ class Model:
     def run(
         self, feeds: Any, recorder: Recorder | None = None, outputs: Sequence[str] | None = None,
     ) -> list[Any]:
-        """One inference for tools that look inside, with a recorder of their own; results in order, as they are.
+        """One inference for tools that inspect a model, with a recorder of their own; results in order, as they are.
 
         Those may be arrays, lists of tensors, or ``DEAD`` for what lies on a branch that was not taken.
         """
         with self._lock:
-            wanted = self._wanted(outputs)
-            arrays = self._feeds(feeds, wanted)[0]
-            return self._recovering(
+            wanted = self._feeds.outputs(outputs)
+            arrays = self._feeds.arrays(feeds, wanted)[0]
+            return self._with_recovery(
                 lambda: self._checked_executor(arrays, wanted).run(arrays, wanted, Run(recorder)), recorder,
             )
 
     def prepare(self, x: Any) -> tuple[PlanInfo, ...]:
-        """Compile for inputs like ``x`` without running, and tell what each plan takes."""
+        """Compile for inputs like ``x`` without running; what each plan is and the memory it needs."""
         return tuple(p.info for p in self.compiled(x)[1].plans if p is not None)
 
-    def compiled(self, x: Any) -> tuple[Executor, Program]:
-        """The program for inputs like ``x`` and the executor that holds it, for tools that look inside."""
+    def compiled(self, x: Any) -> tuple[Executor, GraphProgram]:
+        """The program for inputs like ``x`` and the executor that holds it, for tools that inspect a model."""
         with self._lock:
-            wanted = self._wanted(None)
-            specs = {k: spec_of(v) for k, v in self._feeds(x, wanted)[0].items()}
+            wanted = self._feeds.outputs(None)
+            specs = {k: spec_of(v) for k, v in self._feeds.arrays(x, wanted)[0].items()}
 
-            def prepare() -> tuple[Executor, Program]:
+            def prepare() -> tuple[Executor, GraphProgram]:
                 executor = self._executor(self.backend)
                 return executor, executor.prepare(specs, wanted)
 
-            return self._recovering(prepare)
+            return self._with_recovery(prepare)
 
     def sample(self, batch: int = 1, seed: int = 0) -> dict[str, Array]:
         """Inputs of the declared shapes with seeded values, ``batch`` where a length is open; see ``sample_inputs``."""
@@ -168,12 +172,12 @@ class Model:
         return Model(graph, *self._chosen, name=self.name)
 
     def dispose(self) -> None:
-        """Give back plans and weights. Doing it again changes nothing."""
+        """Free plans and weights. A second call does nothing."""
         with self._lock:
-            if self._graph is not None:
+            if self._open is not None:
                 self._stop()
                 self._count(-1)
-                self._graph, self._arrays = None, []
+                self._open, self._arrays = None, []
 
     def summary(self) -> str:
         """What the model is, as text."""
@@ -192,13 +196,13 @@ class Model:
         self.dispose()
 
     def __repr__(self) -> str:
-        if self._graph is None:
+        if self._open is None:
             return f"Model({self.name}, disposed)"
         ports = ", ".join(p.name for p in self.inputs), ", ".join(p.name for p in self.outputs)
         return f"Model({self.name}: {ports[0]} -> {ports[1]})"
 
-    def _recovering(self, work: Callable[[], T], recorder: Recorder | None = None) -> T:
-        """Do ``work``; see ``execute``. After a lost device the next call starts anew, whoever named the backend."""
+    def _with_recovery(self, work: Callable[[], T], recorder: Recorder | None = None) -> T:
+        """Call ``work``; see ``execute``. After a lost device the next call opens a new session in any case."""
         while True:
             backend = self.backend
             try:
@@ -211,27 +215,27 @@ class Model:
                     raise
 
     def check_precision(self, x: Any) -> Precision | None:
-        """Compare the outputs for ``x`` with those of a backend with all digits; None where this one has them.
+        """Compare the outputs for ``x`` with those of a float32 backend; None where this one computes in float32.
 
         A model does so by itself before its first answer; see ``tfjslab.model.precision`` for what is refused.
         """
         with self._lock:
-            wanted = self._wanted(None)
-            self._check(self.backend, self._feeds(x, wanted)[0], wanted)
+            wanted = self._feeds.outputs(None)
+            self._check(self.backend, self._feeds.arrays(x, wanted)[0], wanted)
             return self.precision
 
     @property
     def precision(self) -> Precision | None:
-        """What the check found where the model runs now; None before it, and where there is nothing to check."""
+        """The result of that check on the current backend; None before it, and where there is nothing to check."""
         checked = self._checked
         return checked[1] if checked is not None and checked[0] is self.backend else None
 
     def _check(self, backend: Backend, arrays: Mapping[str, Array], wanted: Sequence[str]) -> None:
-        if registry.checked_against(backend.name) and (self._checked is None or self._checked[0] is not backend):
+        if rows.checked_against(backend.name) and (self._checked is None or self._checked[0] is not backend):
             self._checked = (backend, check_precision(self.graph, arrays, wanted, backend))
 
     def _checked_executor(self, arrays: Mapping[str, Array], wanted: Sequence[str]) -> Executor:
-        """``_executor``, of a backend whose digits have been found to be enough."""
+        """``_executor``, on a backend whose precision was checked."""
         backend = self.backend
         self._check(backend, arrays, wanted)
         return self._executor(backend)
@@ -253,49 +257,9 @@ class Model:
             executor.dispose()
             session.dispose()
 
-    def _wanted(self, outputs: str | Sequence[str] | None) -> tuple[str, ...]:
-        if outputs is None:
-            return tuple(p.value for p in self.graph.outputs)
-        names = [outputs] if isinstance(outputs, str) else outputs
-        return tuple(resolve_value(self.graph, n) for n in names)
-
-    def _feeds(self, given: Any, wanted: tuple[str, ...]) -> tuple[dict[str, Array], bool]:
-        """Checked arrays by value name, in the order of the inputs, and whether any was a Tensor."""
-        named = by_name(self.inputs, given)
-        ports = [self._port(name) for name in named]
-        self._require(wanted, {p.value for p in ports})
-        as_tensors = any(isinstance(v, Tensor) for v in named.values())
-        arrays = {p.value: check_array(p, v) for p, v in zip(ports, named.values(), strict=True)}
-        order = {p.value: i for i, p in enumerate(self.inputs)}
-        return dict(sorted(arrays.items(), key=lambda kv: (order.get(kv[0], len(order)), kv[0]))), as_tensors
-
-    def _port(self, name: str) -> Port:
-        """The input called ``name``, or a port for a value inside the graph."""
-        found = find_port(self.inputs, name)
-        if found is not None:
-            return found
-        plain = name.removesuffix(":0")
-        if any(plain in n.outputs for n in self.graph.nodes):
-            return Port(name, plain, None, "")
-        raise require_known(name, [p.name for p in self.inputs])
-
-    def _require(self, wanted: tuple[str, ...], fed: Iterable[str]) -> None:
-        """InputError when an input that ``wanted`` needs was not fed."""
-        given = frozenset(fed)
-        if all(p.value in given for p in self.inputs):
-            return
-        key = (*wanted, "|", *sorted(given))
-        if key not in self._needs:
-            cut = self.graph.with_(nodes=tuple(n for n in self.graph.nodes if given.isdisjoint(n.outputs)))
-            self._needs[key] = frozenset(v for n in prune(cut, wanted).nodes for v in n.uses) | frozenset(wanted)
-        for port in self.inputs:
-            if port.value in self._needs[key] - given:
-                listed = ", ".join(sorted(given)) or "none"
-                raise InputError(f"input '{port.name}' is missing; given: {listed}", code="input.missing")
-
 
 def _owned(name: str, result: Any, others: Sequence[Array]) -> Array:
-    """The result as an array of the caller's own; InputError when it is no array."""
+    """The result as an array that only the caller holds; InputError when it is no array."""
     if not isinstance(result, np.ndarray):
         why = "it is on a branch that was not taken" if result is DEAD else "it is a list of tensors"
         raise InputError(f"output '{name}' is not a tensor here: {why}", code="input.output")

@@ -1,6 +1,6 @@
-"""The accuracy check that belongs to a backend that computes with fewer digits: its outputs against the full ones.
+"""The accuracy check of a backend that computes in float16: its outputs are compared with those in float32.
 
-It runs once for each model on such a backend, on the very inputs that come first, before anything is given out.
+It runs once for each model on such a backend, on the first inputs, before any result is returned.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.backends import registry
+from tfjslab.backends import registry, rows
 from tfjslab.backends.base import Backend
+from tfjslab.backends.flags import env
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.ir import Graph
-from tfjslab.model.executor import Executor, Run
+from tfjslab.model.executor import Executor
+from tfjslab.model.run import Run
 
 # Of an output's largest value. Rounding to 11 bits costs a value 5e-4 of itself; image models were seen to end at 3e-4
 # to 1.2e-3 on pictures, and a single small score at 8e-3 on noise. Outputs that jump (a detector that keeps the best of
@@ -27,7 +29,7 @@ FLAG = "WEBGPU_ANY_PRECISION"
 
 @dataclass(frozen=True)
 class Precision:
-    """The largest error of ``backend`` against ``reference``, over the largest value of the same output."""
+    """The largest error of ``backend`` compared with ``reference``, over the largest value of the same output."""
 
     backend: str
     reference: str
@@ -51,19 +53,19 @@ class Precision:
 
 
 def check_precision(graph: Graph, feeds: Mapping[str, Array], outputs: Sequence[str], backend: Backend) -> Precision:
-    """Run a model there and on the backend that it is checked against.
+    """Run a model on ``backend`` and on the one that it is checked against.
 
     Raises BackendError (``backend.precision``) when the error is above ``BOUND``, unless the flag
     ``WEBGPU_ANY_PRECISION`` is set.
     """
-    reference = registry.checked_against(backend.name)
+    reference = rows.checked_against(backend.name)
     full, found = (_run(graph, feeds, outputs, b) for b in (registry.backend(reference), backend))
     errors = [(relative_error(f, w), name) for f, w, name in zip(found, full, outputs, strict=True)]
     worst, name = max(errors, key=lambda e: (not np.isfinite(e[0]), e[0]), default=(0.0, ""))
     made = Precision(backend.name, reference, worst, name, BOUND)
-    if not made.within and not registry.env().get(FLAG):
+    if not made.within and not env().get(FLAG):
         raise BackendError(
-            f"{made}; tf.env().set('{FLAG}', True) or TFJSLAB_ANY_PRECISION=1 runs it all the same",
+            f"{made}; tf.env().set('{FLAG}', True) or TFJSLAB_ANY_PRECISION=1 runs it nevertheless",
             code="backend.precision",
         )
     return made
@@ -85,7 +87,7 @@ def relative_error(found: Any, wanted: Any) -> float:
     Infinite where shapes differ, or where one of both is no number.
     """
     if not isinstance(wanted, np.ndarray) or not isinstance(found, np.ndarray):
-        return 0.0  # nothing that was computed with digits
+        return 0.0  # no numbers to compare
     if found.shape != wanted.shape:
         return float("inf")
     f, w = (v.astype(np.float64) for v in (found, wanted))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfjslab.base.arrays import require_whole
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import InputError
 from tfjslab.graph.ir import Port
@@ -18,6 +19,8 @@ def sample_inputs(ports: Sequence[Port], batch: int = 1, seed: int = 0) -> dict[
 
     InputError when an input's rank is not declared, or it is text.
     """
+    require_whole("batch", batch, 1)
+    require_whole("seed", seed, 0)
     return {p.name: _sample(p, batch, np.random.default_rng(seed + i)) for i, p in enumerate(ports)}
 
 

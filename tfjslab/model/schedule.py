@@ -1,6 +1,6 @@
-"""From a graph to steps: what is static becomes few plans, the rest is run node by node.
+"""Splitting a graph into steps: static nodes become a few plans, the rest is run node by node.
 
-Pure functions. A step is a ``Group`` (nodes whose shapes are all known, compiled as one plan) or a ``Single``.
+Pure functions. A step is a ``PlanStep`` (nodes whose shapes are all known, compiled as one plan) or a ``NodeStep``.
 Nodes behind a ``Switch`` may turn out dead, so a group holds only nodes that are dead or alive together.
 """
 
@@ -20,7 +20,7 @@ SWITCH, MERGE = "Switch", "Merge"
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
+class PlanStep:
     """Nodes for one plan, as a program with its feeds and results."""
 
     program: Specialized
@@ -29,8 +29,8 @@ class Group:
 
 
 @dataclass(frozen=True, eq=False)
-class Single:
-    """A node that is run by itself, with the specs that inference promised for its outputs."""
+class NodeStep:
+    """A node that is run by itself, with the specs that shape inference gave its outputs."""
 
     node: Node
     promised: tuple[Spec, ...]
@@ -38,9 +38,9 @@ class Single:
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """Steps in order; ``last_uses[i]`` are the values that no step after ``i`` reads and nobody asked for."""
+    """Steps in order; ``last_uses[i]`` are the values that no step after ``i`` reads and that are no outputs."""
 
-    steps: tuple[Group | Single, ...]
+    steps: tuple[PlanStep | NodeStep, ...]
     last_uses: tuple[tuple[str, ...], ...]
     constants: Mapping[str, object]
     specs: Mapping[str, Spec]
@@ -62,7 +62,7 @@ def schedule(graph: Graph, feeds: Mapping[str, Spec], outputs: Sequence[str]) ->
     """Specialize ``graph`` for ``feeds`` and split what ``outputs`` need into as few groups as possible."""
     cut = _cut_at_feeds(graph, feeds)
     program = specialize(prune(cut, outputs), feeds)
-    # Folding shape arithmetic leaves nodes behind that were only asked for their shape.
+    # Folding shape arithmetic leaves nodes behind of which only the shape was read.
     pruned = prune(program.graph, outputs)
     program = Specialized(pruned, program.specs, program.static)
     steps = _make_steps(program, outputs)
@@ -100,7 +100,7 @@ def conditions(nodes: Sequence[Node]) -> dict[str, Condition]:
 
 
 def _merged(node: Node, ins: Sequence[Condition]) -> Condition:
-    """A Merge of both branches of a predicate is alive whenever the predicate is; else it is a condition of its own."""
+    """A Merge of both branches of a predicate is alive when the predicate is; any other is a condition of its own."""
     common = frozenset.intersection(*ins)
     rest = [c - common for c in ins]
     if len(rest) == 2 and all(len(r) == 1 for r in rest):  # noqa: PLR2004 - two branches
@@ -110,7 +110,7 @@ def _merged(node: Node, ins: Sequence[Condition]) -> Condition:
     return common if not all(rest) else common | {(node.name, -1)}
 
 
-def _make_steps(program: Specialized, outputs: Sequence[str]) -> tuple[Group | Single, ...]:
+def _make_steps(program: Specialized, outputs: Sequence[str]) -> tuple[PlanStep | NodeStep, ...]:
     nodes = program.graph.nodes
     alive = conditions(nodes)
 
@@ -124,10 +124,10 @@ def _make_steps(program: Specialized, outputs: Sequence[str]) -> tuple[Group | S
     batches = _batches(nodes, keys, singles_first=True)
     if len(batches) > 1:
         batches = min(batches, _batches(nodes, keys, singles_first=False), key=len)
-    steps: list[Group | Single] = []
+    steps: list[PlanStep | NodeStep] = []
     for batch in batches:
         if keys[batch[0].name] is None:
-            steps.extend(Single(n, tuple(program.specs[v] for v in n.outputs)) for n in batch)
+            steps.extend(NodeStep(n, tuple(program.specs[v] for v in n.outputs)) for n in batch)
         else:
             steps.append(_group(program, batch, _needed_outside(program.graph, batch, outputs)))
     return tuple(steps)
@@ -155,7 +155,7 @@ def _batches(
 
 
 def _readiness(nodes: Sequence[Node]) -> tuple[dict[str, int], list[Node], dict[str, list[Node]]]:
-    """How many producers each node waits for, the nodes that wait for none, and who waits for each node."""
+    """How many producers each node waits for, the nodes that wait for none, and the consumers of each node."""
     makers = {v: n.name for n in nodes for v in n.outputs}
     waiting: dict[str, int] = {}
     consumers: dict[str, list[Node]] = {}
@@ -190,7 +190,7 @@ def _needed_outside(graph: Graph, batch: Sequence[Node], outputs: Sequence[str])
     return tuple(v for n in batch for v in n.outputs if v in used)
 
 
-def _group(program: Specialized, batch: Sequence[Node], outputs: tuple[str, ...]) -> Group:
+def _group(program: Specialized, batch: Sequence[Node], outputs: tuple[str, ...]) -> PlanStep:
     """A graph of its own for ``batch``: values from outside become input ports."""
     made = {v for n in batch for v in n.outputs}
     read = dict.fromkeys(v for n in batch for v in n.uses)
@@ -201,7 +201,7 @@ def _group(program: Specialized, batch: Sequence[Node], outputs: tuple[str, ...]
         nodes=tuple(batch), constants=constants,
     )
     specs = {v: program.specs[v] for v in (*read, *made)}
-    return Group(Specialized(graph, specs, frozenset(n.name for n in batch)), inputs, outputs)
+    return PlanStep(Specialized(graph, specs, frozenset(n.name for n in batch)), inputs, outputs)
 
 
 def _port(program: Specialized, value: str) -> Port:
@@ -209,10 +209,10 @@ def _port(program: Specialized, value: str) -> Port:
     return Port(value, value, spec.shape, spec.dtype)
 
 
-def _last_uses(steps: Sequence[Group | Single], outputs: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+def _last_uses(steps: Sequence[PlanStep | NodeStep], outputs: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     last: dict[str, int] = {}
     for i, step in enumerate(steps):
-        touched = (*step.inputs, *step.outputs) if isinstance(step, Group) else (*step.node.uses, *step.node.outputs)
+        touched = (*step.inputs, *step.outputs) if isinstance(step, PlanStep) else (*step.node.uses, *step.node.outputs)
         last.update(dict.fromkeys(touched, i))
     found: list[list[str]] = [[] for _ in steps]
     for value, i in last.items():

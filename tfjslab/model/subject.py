@@ -1,4 +1,4 @@
-"""What is measured: a model that is loaded here, with the time that took, or one that somebody loaded before."""
+"""The model to measure: one that is loaded here, with the time that took, or one that was loaded before."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from tfjslab.engine.measure import Clock
 from tfjslab.model.load import load_model
 from tfjslab.model.model import Model
 
 # A loader is given the backend's name and the thread count; None means the current ones.
 Loader = Callable[[str | None, int | None], Model]
 ModelSource = Model | Loader | str | os.PathLike[str]
-Clock = Callable[[], float]
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A model to measure. ``load_ms`` is None when it came loaded; ``owned`` models are disposed at the end."""
+    """A model to measure. ``load_ms`` is None where it was loaded before; ``owned`` models are disposed at the end."""
 
     model: Model
     load_ms: float | None

@@ -35,7 +35,7 @@ def overview(graph: Graph) -> Overview:
 
 
 def count_flops(graph: Graph, batch: int = 1) -> int | None:
-    """Operations of one run with ``batch`` where a length is open; None when some shape is only known by running."""
+    """Operations of one run with ``batch`` where a length is open; None when a shape depends on data."""
     if any(p.shape is None for p in graph.inputs):
         return None
     feeds = {
@@ -44,7 +44,7 @@ def count_flops(graph: Graph, batch: int = 1) -> int | None:
     try:
         program = specialize(graph, feeds)
     except TfjslabError:
-        return None  # an open length that 1 does not fit; the graph itself may be fine
+        return None  # the open length cannot be 1; the graph itself may be fine
     if any(n.name not in program.static for n in program.graph.nodes):
         return None
     specs = program.specs

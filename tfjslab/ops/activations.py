@@ -51,11 +51,12 @@ ACTIVATIONS: dict[str, Expr] = {
     for tf_name in names
 }
 
+BIAS = "BiasAdd"
 # What else stands in ``fused_ops``: bias, and batch norm with its inputs in TensorFlow's order.
 _SCALE, _OFFSET, _MEAN, _VARIANCE = (Expr("in", leaf=i) for i in range(1, 5))
 STEPS: dict[str, Expr] = {
     **ACTIVATIONS,
-    "BiasAdd": X + Y,
+    BIAS: X + Y,
     "FusedBatchNorm": (X - _MEAN) * (_SCALE / prim("sqrt", _VARIANCE + param("epsilon"))) + _OFFSET,
 }
 

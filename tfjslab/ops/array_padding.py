@@ -11,6 +11,7 @@ from tfjslab.base.errors import ShapeError
 from tfjslab.base.shapes import Shape, checked_shape, size_of
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.conv import from_nhwc, to_nhwc
+from tfjslab.ops.facts import FIRST, Facts
 from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, no_flops, op
 from tfjslab.ops.window import DATA_FORMAT, image_parts, image_shape
 
@@ -31,6 +32,7 @@ def _infer_pad(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("PadV2", "x", infer=_infer_pad, attrs=[_PADDINGS, Attr("constant_value", "float", 0)], flops=no_flops, api="pad",
+    facts=Facts(dtype=FIRST, rank=FIRST, quantized="pad"),
     tf=[Tf("PadV2", "x @paddings @constant_value"), Tf("Pad", "x @paddings", write=False)], cases=(
         Case((T((2,), values=[1, 2]),), {"paddings": [[1, 2]], "constant_value": 9}, expect=[9, 1, 2, 9, 9]),
         Case((T((2, 4, 5, 3)),), {"paddings": [[0, 0], [1, 1], [0, 2], [0, 0]]}),

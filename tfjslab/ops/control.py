@@ -6,6 +6,9 @@ from tfjslab.base.errors import DTypeError, ShapeError
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.registry import Spec, Specs, Tf, control
 
+# Attributes whose value is the name of a function.
+FUNCTION_ATTRS = ("cond", "body", "then_branch", "else_branch", "f")
+
 
 def _unknown(dtype: str) -> Spec:
     return Spec(() if dtype == "variant" else None, dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,12 @@ from tfjslab.ops import expr as ex
 from tfjslab.ops.activations import epilogue
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.elementwise import FLOAT, check_dtypes
+from tfjslab.ops.facts import IMAGE_RANK, Facts
 from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, op
 from tfjslab.ops.window import DATA_FORMAT, DILATIONS, EXPLICIT, PADDING, STRIDES, Window, image_parts, window
 
+_IMAGE = Facts(dtype="float32", rank=IMAGE_RANK)
+_CONV, _DEPTHWISE = replace(_IMAGE, quantized="conv"), replace(_IMAGE, quantized="depthwise")
 _ATTRS = (STRIDES, PADDING, DATA_FORMAT, DILATIONS, EXPLICIT)
 FUSED_ATTRS = (
     Attr("fused_ops", "strs", ()), Attr("epsilon", "float", 1e-4), Attr("leakyrelu_alpha", "float", 0.2),
@@ -248,7 +251,7 @@ _CONV_CASES = (
 
 
 @op("Conv2D", "x filter", infer=_infer_conv, attrs=_ATTRS, flops=_flops_conv, api="conv2d", cases=_CONV_CASES,
-    tf=[Tf("Conv2D", "x filter")])
+    tf=[Tf("Conv2D", "x filter")], facts=_CONV)
 def conv2d(x: Array, kernel: Array, **attrs: Any) -> Array:
     """2-D convolution (cross-correlation). Groups are meant when the filter has fewer input channels than the image."""
     c = conv_of("Conv2D", x.shape, kernel.shape, attrs)
@@ -268,7 +271,7 @@ _DEPTHWISE_CASES = (
 
 
 @op("DepthwiseConv2dNative", "x filter", infer=_infer_depthwise, attrs=_ATTRS, flops=_flops_depthwise,
-    api="depthwise_conv2d", cases=_DEPTHWISE_CASES,
+    api="depthwise_conv2d", cases=_DEPTHWISE_CASES, facts=_DEPTHWISE,
     tf=[Tf("DepthwiseConv2dNative", "x filter"), Tf("DepthwiseConv2d", "x filter", write=False)])
 def depthwise_conv2d(x: Array, kernel: Array, **attrs: Any) -> Array:
     """2-D convolution of each channel by itself; output channel k * multiplier + m comes from input channel k."""
@@ -294,7 +297,7 @@ def _fused_cases(x: T, kernel: T) -> tuple[Case, ...]:
 
 
 @op("FusedConv2D", "x filter *args", infer=_infer_fused_conv, attrs=(*_ATTRS, *FUSED_ATTRS), flops=_flops_conv,
-    api="fused_conv2d", tf=[Tf("_FusedConv2D", "x filter *args")], cases=(
+    api="fused_conv2d", facts=replace(_CONV, core="Conv2D"), tf=[Tf("_FusedConv2D", "x filter *args")], cases=(
         *_fused_cases(T((2, 6, 5, 3)), T((3, 3, 3, 4))),
         Case((T((1, 3, 6, 6)), T((3, 3, 3, 4)), T((4,))), {"fused_ops": ["BiasAdd", "Relu"], "data_format": "NCHW"}),
         Case((T((1, 1, 1, 1), values=[2]), T((1, 1, 1, 2), values=[1, -1]), T((2,), values=[0.5, 0.5])),
@@ -309,7 +312,7 @@ def fused_conv2d(x: Array, kernel: Array, *args: Array, **attrs: Any) -> Array:
 
 @op("FusedDepthwiseConv2D", "x filter *args", infer=_infer_fused_depthwise, attrs=(*_ATTRS, *FUSED_ATTRS),
     flops=_flops_depthwise, api="fused_depthwise_conv2d", tf=[Tf("FusedDepthwiseConv2dNative", "x filter *args")],
-    cases=_fused_cases(T((2, 6, 5, 4)), T((3, 3, 4, 1))))
+    cases=_fused_cases(T((2, 6, 5, 4)), T((3, 3, 4, 1))), facts=replace(_DEPTHWISE, core="DepthwiseConv2dNative"))
 def fused_depthwise_conv2d(x: Array, kernel: Array, *args: Array, **attrs: Any) -> Array:
     """DepthwiseConv2dNative, then the steps of ``fused_ops``, whose inputs follow the filter in order."""
     c = depthwise_of("FusedDepthwiseConv2D", x.shape, kernel.shape, attrs)
@@ -318,7 +321,8 @@ def fused_depthwise_conv2d(x: Array, kernel: Array, *args: Array, **attrs: Any) 
 
 
 @op("Conv2DBackpropInput", "x filter", infer=_infer_transposed, flops=_flops_transposed, api="conv2d_transpose",
-    attrs=(Attr("output_shape", "ints"), *_ATTRS), tf=[Tf("Conv2DBackpropInput", "@output_shape filter x")], cases=(
+    facts=_IMAGE, attrs=(Attr("output_shape", "ints"), *_ATTRS),
+    tf=[Tf("Conv2DBackpropInput", "@output_shape filter x")], cases=(
         Case((T((1, 1, 1, 1), values=[2]), T((2, 2, 1, 1), values=[1, 2, 3, 4])), {"output_shape": [1, 2, 2, 1]},
              expect=[2, 4, 6, 8]),
         Case((T((2, 4, 5, 3)), T((3, 3, 6, 3))), {"output_shape": [2, 8, 10, 6], "strides": [2], "padding": "SAME"}),

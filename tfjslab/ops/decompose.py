@@ -27,13 +27,9 @@ class Parts:
     operands: tuple[str, ...]
 
 
-# Fused op -> (unfused op, number of inputs of the core, attributes that only the chain reads).
-FUSED = {
-    "FusedConv2D": ("Conv2D", 2),
-    "FusedDepthwiseConv2D": ("DepthwiseConv2dNative", 2),
-    "_FusedMatMul": ("BatchMatMul", 2),
-}
-_CHAIN_ATTRS = ("fused_ops", "epsilon", "leakyrelu_alpha")
+def unfused(op: str) -> str:
+    """The op that a fused one begins with; any other op itself."""
+    return registry.get(op).facts.core or op
 
 
 def decompose(op: str, inputs: tuple[str, ...], attrs: Mapping[str, Any]) -> Parts:
@@ -43,16 +39,17 @@ def decompose(op: str, inputs: tuple[str, ...], attrs: Mapping[str, Any]) -> Par
         return Parts(None, (), substitute(definition.expr, _leaves(len(inputs)), attrs), inputs)
     if op == "AddN":
         return Parts(None, (), reduce(add, _leaves(len(inputs))), inputs)
-    if op in FUSED:
-        core, count = FUSED[op]
+    if core := definition.facts.core:
+        count = len(registry.get(core).inputs)
         expr = substitute(epilogue(attrs["fused_ops"]).expr, _leaves(len(inputs) - count + 1), attrs)
         return Parts(core, inputs[:count], expr, inputs[count:])
     return Parts(op, inputs, X, ())
 
 
-def core_attrs(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes of a fused node that its core keeps."""
-    return {k: v for k, v in attrs.items() if k not in _CHAIN_ATTRS}
+def attrs_of(op: str, attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a node's attributes that ``op``, which takes its place, has as well."""
+    known = {a.name for a in registry.get(op).attrs}
+    return {k: v for k, v in attrs.items() if k in known}
 
 
 def _leaves(n: int) -> list[Expr]:

@@ -19,6 +19,7 @@ from tfjslab.ops import activations as act
 from tfjslab.ops import expr as ex
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.expr import Expr, X, Y, Z, param, prim
+from tfjslab.ops.facts import FIRST, Facts, Like
 from tfjslab.ops.registry import Case, Cost, Infer, OpDef, Reference, Spec, Specs, T, Tf, Tolerance, op, register
 
 FLOAT, NUMBER, BOOL, ANY = ("float32",), ("float32", "int32"), ("bool",), ("float32", "int32", "bool")
@@ -60,12 +61,14 @@ _NAMES = ("x", "y", "z")
 def elementwise(
     name: str, expression: Expr, doc: str, *, tf: str | Iterable[Tf] | None = None, api: str = "",
     attrs: Iterable[Attr] = (), result: str | None = None, cases: Iterable[Case] = (), inputs: str = "",
-    tolerance: Tolerance | None = None, takes: tuple[str, ...] = FLOAT, condition: int = 0,
+    tolerance: Tolerance | None = None, takes: tuple[str, ...] = FLOAT, condition: int = 0, rank: Like | None = None,
+    quantized: str = "",
 ) -> OpDef:
     """Register an op by its expression.
 
     ``tf`` is a list of spellings, or names separated by spaces (the first is written); default ``name``. ``takes`` are
     the dtypes of the inputs, of which the first ``condition`` are bool; ``result`` the output's when not the same.
+    ``rank`` tells which of several inputs has all axes; ``quantized`` is as in ``Facts``.
     """
     names = tuple(inputs.split()) or _NAMES[: ex.num_inputs(expression)]
     spellings = name if tf is None else tf
@@ -73,10 +76,14 @@ def elementwise(
         tuple(Tf(t, " ".join(names), write=i == 0) for i, t in enumerate(spellings.split()))
         if isinstance(spellings, str) else tuple(spellings)
     )
+    facts = Facts(
+        dtype=result or (takes[0] if len(takes) == 1 else Like(condition)),
+        rank=FIRST if len(names) == 1 else rank, quantized=quantized,
+    )
     return register(OpDef(
         name, names, tuple(attrs), _infer(name, result, takes, condition), _reference(expression, result),
         _flops(expression), forms, api or name.lower(), (*cases, *_default_cases(len(names), takes, condition)), doc,
-        expr=expression, tolerance=tolerance or Tolerance(),
+        expr=expression, tolerance=tolerance or Tolerance(), facts=facts,
     ))
 
 
@@ -116,7 +123,7 @@ def _i(*values: int) -> tuple[str, list[float]]:
 # ---- arithmetic ------------------------------------------------------------------------------------------------------
 
 elementwise(
-    "Add", X + Y, "x + y.", takes=NUMBER, cases=[_case(_i(1, 2), _i(3, -4), expect=[4, -2])],
+    "Add", X + Y, "x + y.", takes=NUMBER, quantized="add", cases=[_case(_i(1, 2), _i(3, -4), expect=[4, -2])],
     tf=[
         Tf("AddV2", "x y"), Tf("Add", "x y", write=False), Tf("BiasAddV1", "x y", write=False),
         # Channels last is plain broadcasting; a bias along another axis is not.
@@ -210,17 +217,19 @@ elementwise("IsFinite", prim("isfinite", X), "Whether x is a number and not infi
 
 # ---- activations -----------------------------------------------------------------------------------------------------
 
-elementwise("Relu", act.RELU, "max(x, 0).", takes=NUMBER)
-elementwise("Relu6", act.RELU6, "min(max(x, 0), 6).", takes=NUMBER, cases=[_case(_f(-1, 3, 7), expect=[0, 3, 6])])
+elementwise("Relu", act.RELU, "max(x, 0).", takes=NUMBER, quantized="clamp")
+elementwise("Relu6", act.RELU6, "min(max(x, 0), 6).", takes=NUMBER, quantized="clamp",
+            cases=[_case(_f(-1, 3, 7), expect=[0, 3, 6])])
 elementwise("Elu", act.ELU, "x where x >= 0, else exp(x) - 1.")
 elementwise("Selu", act.SELU, "Elu scaled so that it keeps mean 0 and variance 1.")
 elementwise("Softplus", act.SOFTPLUS, "log(1 + exp(x)).",
             cases=[_case(_f(200, -200), expect=[200, 0])])
 elementwise("Sigmoid", act.SIGMOID, "1 / (1 + exp(-x)).", cases=[_case(_f(0, 200, -200), expect=[0.5, 1, 0])])
 elementwise("Tanh", act.TANH, "The hyperbolic tangent.", cases=[_case(_f(0, 50, -50), expect=[0, 1, -1])])
-elementwise("Prelu", act.PRELU, "x where x >= 0, else alpha * x.", inputs="x alpha")
+elementwise("Prelu", act.PRELU, "x where x >= 0, else alpha * x.", inputs="x alpha", quantized="prelu")
 elementwise(
     "LeakyRelu", act.leaky_relu("alpha"), "x where x >= 0, else alpha * x.", api="leaky_relu",
+    quantized="prelu",
     attrs=[Attr("alpha", "float", 0.2)], cases=[_case(_f(-2, 3), expect=[-0.5, 3], alpha=0.25)],
 )
 elementwise(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ from tfjslab.ops.activations import epilogue
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.conv import FUSED_ATTRS, check_epilogue, run_epilogue
 from tfjslab.ops.elementwise import FLOAT, NUMBER, check_dtypes
+from tfjslab.ops.facts import Facts
 from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, no_flops, op
 
+_DENSE = Facts(quantized="dense")
 _ATTRS = (Attr("transpose_a", "bool", default=False), Attr("transpose_b", "bool", default=False))
 
 
@@ -60,7 +63,7 @@ def _product(a: Array, b: Array, attrs: Attrs) -> Array:
 _ADJOINT = {"transpose_a": "adj_x", "transpose_b": "adj_y"}
 
 
-@op("BatchMatMul", "a b", infer=_infer, attrs=_ATTRS, flops=_flops, api="mat_mul", tf=[
+@op("BatchMatMul", "a b", infer=_infer, attrs=_ATTRS, flops=_flops, api="mat_mul", facts=_DENSE, tf=[
     Tf("BatchMatMulV2", "a b", rename=_ADJOINT), Tf("BatchMatMul", "a b", rename=_ADJOINT, write=False),
     Tf("BatchMatMulV3", "a b", rename=_ADJOINT, write=False), Tf("MatMul", "a b", write=False),
 ], cases=(
@@ -78,7 +81,7 @@ def mat_mul(a: Array, b: Array, **attrs: Any) -> Array:
 
 
 @op("_FusedMatMul", "a b *args", infer=_infer_fused, attrs=(*_ATTRS, *FUSED_ATTRS), flops=_flops, api="fused_mat_mul",
-    tf=[Tf("_FusedMatMul", "a b *args")], cases=(
+    facts=replace(_DENSE, core="BatchMatMul"), tf=[Tf("_FusedMatMul", "a b *args")], cases=(
         Case((T((1, 2), values=[1, 2]), T((2, 2), values=[1, -1, 1, -1]), T((2,), values=[0.5, 0.5])),
              {"fused_ops": ["BiasAdd", "Relu"]}, expect=[3.5, 0]),
         Case((T((3, 7)), T((7, 5)), T((5,))), {"fused_ops": ["BiasAdd"]}),

@@ -9,6 +9,7 @@ from tfjslab.base.shapes import normalize_axis
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.elementwise import FLOAT, check_dtypes, elementwise
 from tfjslab.ops.expr import Expr, param, prim
+from tfjslab.ops.facts import FIRST, Facts
 from tfjslab.ops.registry import Case, Infer, Spec, Specs, T, Tf, op
 
 _X, _MEAN, _VARIANCE, _OFFSET, _SCALE = (Expr("in", leaf=i) for i in range(5))
@@ -19,7 +20,7 @@ _STATISTICS = (T((3,)), T((3,), lo=0.1, hi=2), T((3,)), T((3,)))
 elementwise(
     "FusedBatchNorm", (_X - _MEAN) * (_SCALE / prim("sqrt", _VARIANCE + param("epsilon"))) + _OFFSET,
     "Batch norm at inference: (x - mean) / sqrt(variance + epsilon) * scale + offset, channels last.",
-    inputs="x mean variance offset scale", api="batch_norm", attrs=[Attr("epsilon", "float", 1e-3)],
+    inputs="x mean variance offset scale", api="batch_norm", attrs=[Attr("epsilon", "float", 1e-3)], rank=FIRST,
     tf=[Tf(name, _FILE_ORDER, write=name.endswith("V3"), only={"data_format": "NHWC", "is_training": False})
         for name in ("FusedBatchNormV3", "FusedBatchNormV2", "FusedBatchNorm")],
     cases=[
@@ -44,7 +45,7 @@ def _softmax_flops(ins: Specs, _outs: Specs, _attrs: Attrs) -> int:
     return 12 * ins[0].size
 
 
-_AXIS = [Attr("axis", "int", -1)]
+_AXIS, _SAME = [Attr("axis", "int", -1)], Facts(dtype="float32", rank=FIRST)
 _LAST = {"axis": -1}  # all that TensorFlow has an op for
 _SOFTMAX_CASES = (
     Case((T((1, 1000), lo=-9, hi=9),)), Case((T((2, 3, 5)),), {"axis": 1}), Case((T((7,), lo=80, hi=100),)),
@@ -57,7 +58,7 @@ def _shifted(x: Array, axis: int) -> Array:
 
 
 @op("Softmax", "x", infer=_infer("Softmax"), attrs=_AXIS, flops=_softmax_flops, api="softmax",
-    tf=[Tf("Softmax", "x", fixed=_LAST)],
+    facts=_SAME, tf=[Tf("Softmax", "x", fixed=_LAST)],
     cases=(*_SOFTMAX_CASES, Case((T((2,), values=[0, 0]),), expect=[0.5, 0.5])))
 def softmax(x: Array, axis: int) -> Array:
     """The exponentials along an axis divided by their sum."""
@@ -66,7 +67,8 @@ def softmax(x: Array, axis: int) -> Array:
 
 
 @op("LogSoftmax", "x", infer=_infer("LogSoftmax"), attrs=_AXIS, flops=_softmax_flops, api="log_softmax",
-    tf=[Tf("LogSoftmax", "x", fixed=_LAST)], cases=(*_SOFTMAX_CASES, Case((T((1,), values=[3]),), expect=[0])))
+    facts=_SAME, tf=[Tf("LogSoftmax", "x", fixed=_LAST)],
+    cases=(*_SOFTMAX_CASES, Case((T((1,), values=[3]),), expect=[0])))
 def log_softmax(x: Array, axis: int) -> Array:
     """The logarithm of the softmax, without overflow."""
     shifted = _shifted(x, axis)

@@ -12,6 +12,7 @@ from tfjslab.base.shapes import Shape
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.conv import from_nhwc, pad_image, to_nhwc
 from tfjslab.ops.elementwise import FLOAT, NUMBER, check_dtypes
+from tfjslab.ops.facts import FIRST, IMAGE_RANK, Facts
 from tfjslab.ops.registry import Case, Infer, Spec, Specs, T, Tf, op
 from tfjslab.ops.window import DATA_FORMAT, EXPLICIT, PADDING, STRIDES, Window, image_parts, pair, window
 
@@ -52,7 +53,7 @@ _CASES = (
 
 
 @op("MaxPool", "x", infer=_infer("MaxPool", NUMBER), attrs=_ATTRS, flops=_flops, api="max_pool",
-    tf=[Tf("MaxPool", "x")],
+    tf=[Tf("MaxPool", "x")], facts=Facts(dtype=FIRST, rank=IMAGE_RANK, quantized="max"),
     cases=(*_CASES, Case((_SQUARE,), _TWO, expect=[5, 7, 13, 15]), Case((T((1, 4, 4, 2), "int32", -9, -3),), _TWO)))
 def max_pool(x: Array, **attrs: Any) -> Array:
     """Largest value in each window; padding never wins."""
@@ -66,6 +67,7 @@ def max_pool(x: Array, **attrs: Any) -> Array:
 
 
 @op("AvgPool", "x", infer=_infer("AvgPool", FLOAT), attrs=_ATTRS, flops=_flops, api="avg_pool", tf=[Tf("AvgPool", "x")],
+    facts=Facts(dtype="float32", rank=IMAGE_RANK, quantized="mean"),
     cases=(*_CASES, Case((_SQUARE,), _TWO, expect=[2.5, 4.5, 10.5, 12.5]),
            Case((T((1, 1, 3, 1), values=[1, 2, 3]),), {**_TWO, "padding": "SAME"}, expect=[1.5, 3])))
 def avg_pool(x: Array, **attrs: Any) -> Array:

@@ -12,6 +12,7 @@ from tfjslab.base.errors import ShapeError
 from tfjslab.base.shapes import Shape, normalize_axes, normalize_axis
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.elementwise import ANY, BOOL, NUMBER, check_dtypes
+from tfjslab.ops.facts import Facts
 from tfjslab.ops.registry import Case, Infer, OpDef, Spec, Specs, T, Tf, op, register
 
 _AXES = (Attr("axis", "ints", None), Attr("keep_dims", "bool", default=False))
@@ -49,7 +50,7 @@ def _shape_cases(dtype: str) -> list[Case]:
 
 def reduction(
     name: str, function: Callable[..., Any], doc: str, *, takes: tuple[str, ...] = ANY, result: str | None = None,
-    api: str = "", written: tuple[Case, ...] = (), tf: bool = True,
+    api: str = "", written: tuple[Case, ...] = (), tf: bool = True, quantized: str = "",
 ) -> OpDef:
     """Register a reduction: ``function(x, axis=axes, keepdims=...)`` reduces over some axes, by default all."""
 
@@ -64,7 +65,7 @@ def reduction(
     forms = (Tf(name, "x @axis"),) if tf else ()
     return register(OpDef(
         name, ("x",), _AXES, _infer(name, takes, result), run, _flops, forms, api or name.lower(), (*written, *cases),
-        doc,
+        doc, facts=Facts(dtype=result, quantized=quantized),
     ))
 
 
@@ -98,8 +99,8 @@ _FLAGS = T((2, 2), "bool", values=[1, 0, 1, 1])
 reduction("Sum", np.sum, "The sum over axes.", written=(
     Case((_GIVEN,), {"axis": [0]}, [4, 7]), Case((_FLAGS,), {}, 3), Case((T((0,)),), {}, 0)))
 reduction("Prod", np.prod, "The product over axes.", written=(Case((_GIVEN,), {"axis": [1]}, [2, 15]),))
-reduction("Mean", _mean, "The mean over axes, also of integers a float, as in TF.js.", result="float32", written=(
-    Case((_GIVEN,), {}, 2.75), Case((T((1, 7, 7, 33)),), {"axis": [1, 2]})))
+reduction("Mean", _mean, "The mean over axes, also of integers a float, as in TF.js.", result="float32",
+          quantized="mean", written=(Case((_GIVEN,), {}, 2.75), Case((T((1, 7, 7, 33)),), {"axis": [1, 2]})))
 reduction("Max", _largest, "The maximum over axes.", takes=NUMBER, written=(Case((_GIVEN,), {"axis": [0]}, [3, 5]),))
 reduction("Min", _smallest, "The minimum over axes.", takes=NUMBER, written=(Case((_GIVEN,), {"axis": [0]}, [1, 2]),))
 reduction("All", np.all, "Whether all are true.", takes=BOOL, result="bool",

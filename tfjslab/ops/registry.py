@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from tfjslab.base.dtypes import Array, element_type
 from tfjslab.base.errors import UnknownOpError, UsageError, did_you_mean
 from tfjslab.base.shapes import Shape, size_of
 from tfjslab.ops.attrs import Attr, Attrs
+from tfjslab.ops.facts import FIRST, NO_FACTS, Facts
 
 if TYPE_CHECKING:
     from tfjslab.ops.expr import Expr
@@ -132,6 +133,7 @@ class OpDef:
     and the number of inputs; without it only the node knows.
     ``expr`` is set for elementwise ops: numpy, WebAssembly and WGSL code come from it. ``control`` ops are run
     by the executor (loops, branches, calls). ``stateful`` ops are never folded (random numbers, dynamic lists).
+    ``facts`` are what passes, backends and quantization read instead of lists of names.
     """
 
     name: str
@@ -150,6 +152,7 @@ class OpDef:
     stateful: bool = False
     tolerance: Tolerance = field(default_factory=Tolerance)
     count_outputs: OutputCount | None = None
+    facts: Facts = NO_FACTS
 
     @property
     def required_inputs(self) -> int:
@@ -216,18 +219,20 @@ def register(definition: OpDef) -> OpDef:
 def op(
     name: str, inputs: str, *, infer: Infer, attrs: Iterable[Attr] = (), tf: Iterable[Tf] = (), api: str | None = None,
     cases: Iterable[Case] = (), flops: Cost = default_flops, num_outputs: int | None = 1, stateful: bool = False,
-    tolerance: Tolerance | None = None, count_outputs: OutputCount | None = None,
+    tolerance: Tolerance | None = None, count_outputs: OutputCount | None = None, facts: Facts = NO_FACTS,
 ) -> Callable[[Reference], Reference]:
     """Decorate a numpy reference ``f(*inputs, **attrs)`` and register the op it computes.
 
-    ``count_outputs`` is for ops whose attributes or inputs decide how many outputs there are.
+    ``count_outputs`` is for ops whose attributes or inputs decide how many outputs there are. Dtype and rank follow
+    from the rule ``same_shape``.
     """
+    known = replace(facts, dtype=FIRST, rank=FIRST) if infer is same_shape else facts
 
     def decorate(reference: Reference) -> Reference:
         register(OpDef(
             name, tuple(inputs.split()), tuple(attrs), infer, reference, flops, tuple(tf), api, tuple(cases),
             (reference.__doc__ or "").strip(), num_outputs=None if count_outputs else num_outputs, stateful=stateful,
-            tolerance=tolerance or Tolerance(), count_outputs=count_outputs,
+            tolerance=tolerance or Tolerance(), count_outputs=count_outputs, facts=known,
         ))
         return reference
 
@@ -255,6 +260,11 @@ def get(name: str) -> OpDef:
 def all_ops() -> dict[str, OpDef]:
     """Every op by name, sorted."""
     return dict(sorted(_OPS.items()))
+
+
+def having(fact: Callable[[Facts], object]) -> tuple[str, ...]:
+    """The names of the ops for which a fact holds."""
+    return tuple(name for name, definition in all_ops().items() if fact(definition.facts))
 
 
 def find_tf(tf_op: str) -> tuple[OpDef, Tf] | None:

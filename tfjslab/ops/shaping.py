@@ -10,12 +10,15 @@ from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import InputError, ShapeError
 from tfjslab.base.shapes import Shape, broadcast, checked_shape, normalize_axes, normalize_axis, size_of
 from tfjslab.ops.attrs import Attr, Attrs
+from tfjslab.ops.facts import FIRST, Facts
 from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, no_flops, op, same_shape
 
 
 def _ints(values: Any) -> Array:
     return np.asarray(values, np.int32)
 
+
+_RESHAPES = Facts(dtype=FIRST, shares_bytes=True, quantized="move")
 
 # ---- new shapes ------------------------------------------------------------------------------------------------------
 
@@ -35,7 +38,7 @@ def _infer_reshape(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("Reshape", "x", infer=_infer_reshape, attrs=[Attr("shape", "ints")], flops=no_flops, api="reshape",
-    tf=[Tf("Reshape", "x @shape")], cases=(
+    facts=_RESHAPES, tf=[Tf("Reshape", "x @shape")], cases=(
         Case((T((2, 3), values=range(6)),), {"shape": [3, -1]}, expect=range(6)),
         Case((T((2, 3, 4)),), {"shape": [-1]}),
         Case((T((1,)),), {"shape": []}), Case((T((0, 3)),), {"shape": [3, 0]}),
@@ -53,7 +56,7 @@ def _infer_expand(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("ExpandDims", "x", infer=_infer_expand, attrs=[Attr("axis", "int", 0)], flops=no_flops, api="expand_dims",
-    tf=[Tf("ExpandDims", "x @axis")],
+    facts=_RESHAPES, tf=[Tf("ExpandDims", "x @axis")],
     cases=(*(Case((T((2, 3)),), {"axis": a}) for a in (0, 1, -1)), Case((T(()),), {"axis": 0})))
 def expand_dims(x: Array, axis: int) -> Array:
     """Insert an axis of length 1."""
@@ -70,7 +73,7 @@ def _infer_squeeze(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("Squeeze", "x", infer=_infer_squeeze, attrs=[Attr("axis", "ints", ())], flops=no_flops, api="squeeze",
-    tf=[Tf("Squeeze", "x", rename={"axis": "squeeze_dims"})], cases=(
+    facts=_RESHAPES, tf=[Tf("Squeeze", "x", rename={"axis": "squeeze_dims"})], cases=(
         Case((T((1, 3, 1, 2)),)), Case((T((1, 3, 1, 2)),), {"axis": [2]}), Case((T((1, 3, 1, 2)),), {"axis": [-4, -2]}),
         Case((T((1, 1)),)), Case((T((0, 1)),)),
     ))
@@ -93,7 +96,7 @@ def _infer_transpose(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("Transpose", "x", infer=_infer_transpose, attrs=[Attr("perm", "ints", None)], flops=no_flops, api="transpose",
-    tf=[Tf("Transpose", "x @perm")], cases=(
+    facts=Facts(dtype=FIRST, rank=FIRST), tf=[Tf("Transpose", "x @perm")], cases=(
         Case((T((2, 3), values=range(6)),), expect=[0, 3, 1, 4, 2, 5]),
         Case((T((2, 3, 4, 5)),), {"perm": [0, 3, 1, 2]}),
         Case((T((2, 3, 4)),), {"perm": [1, 0, 2]}), Case((T((7,)),)), Case((T(()),)), Case((T((0, 3)),)),
@@ -178,7 +181,8 @@ def broadcast_args(s0: Array, s1: Array) -> Array:
 _PASSING = ("Snapshot", "StopGradient", "PreventGradient", "CheckNumerics", "PlaceholderWithDefault", "ReadVariableOp")
 
 
-@op("Identity", "x", infer=same_shape, flops=no_flops, api="clone", tf=[
+@op("Identity", "x", infer=same_shape, flops=no_flops, api="clone",
+    facts=Facts(passes_on=True, shares_bytes=True), tf=[
     Tf("Identity", "x"), *(Tf(name, "x", write=False) for name in _PASSING),
 ], cases=(Case((T((2, 3)),)), Case((T((), "bool"),)), Case((T((1,), "string", values=["a"]),))))
 def identity(x: Any) -> Any:
@@ -187,20 +191,22 @@ def identity(x: Any) -> Any:
 
 
 @op("IdentityN", "*xs", infer=lambda ins, _attrs: [Spec(s.shape, s.dtype) for s in ins], flops=no_flops,
-    tf=[Tf("IdentityN", "*xs")], count_outputs=lambda _attrs, n: n, cases=[Case((T((2, 3)), T((4,), "int32")))])
+    facts=Facts(passes_on=True), tf=[Tf("IdentityN", "*xs")],
+    count_outputs=lambda _attrs, n: n, cases=[Case((T((2, 3)), T((4,), "int32")))])
 def identity_n(*xs: Any) -> list[Any]:
     """The values themselves."""
     return list(xs)
 
 
 @op("FakeQuantWithMinMaxVars", "x min max", infer=same_shape, flops=no_flops, cases=[Case((T((3,)), T(()), T(())))],
-    tf=[Tf("FakeQuantWithMinMaxVars", "x min max")])
+    facts=Facts(passes_on=True), tf=[Tf("FakeQuantWithMinMaxVars", "x min max")])
 def fake_quant(x: Array, _min: Array, _max: Array) -> Array:
     """The value itself, as in TF.js: what quantization would do was for training."""
     return x
 
 
-@op("Print", "x *data", infer=same_shape, flops=no_flops, tf=[Tf("Print", "x *data")], cases=[Case((T((2,)), T((3,))))])
+@op("Print", "x *data", infer=same_shape, flops=no_flops, tf=[Tf("Print", "x *data")], cases=[Case((T((2,)), T((3,))))],
+    facts=Facts(passes_on=True))
 def print_nothing(x: Array, *_data: Array) -> Array:
     """The first value itself; nothing is printed."""
     return x

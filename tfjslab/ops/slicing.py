@@ -11,6 +11,7 @@ from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import DTypeError, ShapeError
 from tfjslab.base.shapes import Shape, checked_shape, normalize_axes, normalize_axis, size_of
 from tfjslab.ops.attrs import Attr, Attrs
+from tfjslab.ops.facts import FIRST, Facts
 from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, no_flops, op
 
 _AXIS = Attr("axis", "int", 0)
@@ -243,6 +244,7 @@ def _infer_concat(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("Concat", "*xs", infer=_infer_concat, attrs=[_AXIS], flops=no_flops, api="concat",
+    facts=Facts(dtype=FIRST, rank=FIRST, quantized="concat"),
     tf=[Tf("ConcatV2", "*xs @axis"), Tf("Concat", "@axis *xs", write=False)], cases=(
         Case((T((1, 2), values=[1, 2]), T((1, 1), values=[3])), {"axis": 1}, expect=[1, 2, 3]),
         Case((T((2, 3, 4)), T((2, 1, 4)), T((2, 0, 4))), {"axis": 1}), Case((T((2, 3)), T((5, 3))), {"axis": 0}),

@@ -10,6 +10,7 @@ from html import escape
 from typing import Any
 
 from tfjslab.base.shapes import Shape
+from tfjslab.base.tables import Report, Table
 from tfjslab.base.text import NOTHING, counted, ms, scaled, shape, times
 from tfjslab.passes.report import PassReport
 
@@ -43,7 +44,7 @@ class Fused:
 
 
 @dataclass(frozen=True)
-class OptimizeReport:
+class OptimizeReport(Report):
     """Before and after, and each pass. ``fused`` is read from the backend's plan, not from the graph.
 
     ``largest_difference`` is that of any output value on the sample input, ``relative_difference`` the same over the
@@ -108,13 +109,20 @@ class OptimizeReport:
         return (f"largest output difference: {self.largest_difference:.2g} "
                 f"({self.relative_difference:.2g} of the largest value)")
 
+    def tables(self) -> tuple[Table, ...]:
+        """Before and after with what makes the figures meaningful, then the passes."""
+        columns = ("", "before", "after", "less")
+        title = f"{self.model}, optimized for {self.target}"
+        return (
+            Table(title, columns, tuple(self.rows()), (self.accuracy(), self.conditions())),
+            Table("Passes", notes=tuple(f"{title}: {text}" for title, text in self.told())),
+        )
+
     def __repr__(self) -> str:
-        """The whole report as text."""
-        lines = [f"{self.model}, optimized for {self.target}", _line(("", "before", "after", "less"))]
-        lines += [_line(r) for r in self.rows()]
-        lines += [self.accuracy(), self.conditions()]
-        lines += [f"{title}: {text}" for title, text in self.told()]
-        return "\n".join(lines)
+        before, after = (f"{counted(s.nodes, 'node')} and {scaled(s.weight_bytes, 'B')} of weights"
+                         for s in (self.before, self.after))
+        changes = counted(sum(len(p.changes) for p in self.passes), "change")
+        return f"<OptimizeReport of {self.model} for {self.target}: {changes}, from {before} to {after}>"
 
     def told(self) -> Iterator[tuple[str, str]]:
         """Each pass that did or refused something, by name; then what was skipped and what the backend fuses."""
@@ -132,28 +140,12 @@ class OptimizeReport:
             yield f"{self.backend} runs as one kernel", f"{' + '.join(ops)} ({counted(number, 'time')})"
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{h}</th>" for h in ("", "before", "after", "less"))
-        body = "".join(f"<tr>{''.join(f'<td>{escape(c)}</td>' for c in row)}</tr>" for row in self.rows())
-        told = "".join(f"<li><b>{escape(t)}</b>: {escape(x)}</li>" for t, x in self.told())
-        return (
-            f"<div><b>{escape(self.model)}</b>, optimized for {escape(self.target)}"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-            f"<p>{escape(self.accuracy())}<br>{escape(self.conditions())}</p><ul>{told}</ul>"
-            f"<details><summary>every change</summary><ul>{self._changes_html()}</ul></details></div>"
-        )
-
-    def _changes_html(self) -> str:
-        return "".join(
-            f"<li>{escape(p.name)}: {escape(c.what)}</li>" for p in self.passes for c in p.changes
-        )
+        changes = "".join(f"<li>{escape(p.name)}: {escape(c.what)}</li>" for p in self.passes for c in p.changes)
+        return f"{super()._repr_html_()}<details><summary>every change</summary><ul>{changes}</ul></details>"
 
 
 def _spread(side: Side) -> str:
     return ms(side.median_ms) if side.iqr_ms is None else f"{ms(side.median_ms)} (iqr {ms(side.iqr_ms)})"
-
-
-def _line(cells: Row) -> str:
-    return f"{cells[0]:<14}{cells[1]:>22}{cells[2]:>22}{cells[3]:>8}"
 
 
 def _over(a: float | None, b: float | None) -> float | None:

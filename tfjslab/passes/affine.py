@@ -11,6 +11,7 @@ from tfjslab.graph.ir import Node
 from tfjslab.passes.draft import Draft
 
 BATCH_NORM = "FusedBatchNorm"
+# The algebra of this module: ops that it can write as a scale and a shift, see ``_arithmetic``.
 _COMMUTATIVE = ("Add", "Multiply")
 _OPS = (*_COMMUTATIVE, "Sub", "RealDiv", BATCH_NORM)
 

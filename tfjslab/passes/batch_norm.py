@@ -12,9 +12,10 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.graph.ir import Node
+from tfjslab.ops.activations import BIAS
 from tfjslab.passes.affine import BATCH_NORM, NOTHING, Affine, affine_of
 from tfjslab.passes.base import Pass, Target
-from tfjslab.passes.cores import BIAS, Core, core_of, fused, take_place
+from tfjslab.passes.cores import Core, core_of, fused, take_place
 from tfjslab.passes.draft import Draft
 from tfjslab.passes.facts import rank_of
 

@@ -9,7 +9,6 @@ from tfjslab.passes.base import Pass, Target
 from tfjslab.passes.draft import Draft
 from tfjslab.passes.facts import dtype_of
 
-_RESHAPES = ("Reshape", "Squeeze", "ExpandDims")
 # Casts that lose nothing, so that a second cast may read what they read.
 _LOSSLESS = {("bool", "int32"), ("bool", "float32")}
 
@@ -49,11 +48,17 @@ def _transposes(draft: Draft, _target: Target) -> None:
             _skip(draft, node, inner, f"{inner.name} and {node.name} are one transpose", perm=both)
 
 
+def _reshapes_only(node: Node) -> bool:
+    """Whether the node does nothing but give its input another shape, which is known."""
+    facts = node.definition.facts
+    return facts.shares_bytes and not facts.passes_on and not node.attr_inputs
+
+
 def _reshapes(draft: Draft, _target: Target) -> None:
     for name in list(draft.nodes):
         node = draft.nodes.get(name)
-        inner = draft.maker(node.inputs[0]) if node is not None and node.op in _RESHAPES else None
-        if node is None or inner is None or inner.op not in _RESHAPES or node.attr_inputs or inner.attr_inputs:
+        inner = draft.maker(node.inputs[0]) if node is not None and _reshapes_only(node) else None
+        if node is None or inner is None or not _reshapes_only(inner):
             continue
         if node.op == "Reshape":
             _skip(draft, node, inner, f"{node.name} reshapes what {inner.name} ({inner.op}) has reshaped")

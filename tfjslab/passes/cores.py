@@ -10,15 +10,15 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.graph.ir import Node
-from tfjslab.ops.decompose import FUSED
-from tfjslab.ops.registry import get
+from tfjslab.ops.decompose import unfused
+from tfjslab.ops.facts import IMAGE_RANK
+from tfjslab.ops.registry import get, having
 from tfjslab.passes.draft import Draft
 
-BIAS = "BiasAdd"
 _PRODUCT = "BatchMatMul"
 _DEPTHWISE = "DepthwiseConv2dNative"
-_FUSED_OF = {plain: fused for fused, (plain, _) in FUSED.items()}
-_MATRIX, _IMAGE = 2, 4
+_FUSED_OF = {unfused(op): op for op in having(lambda facts: facts.core)}
+_MATRIX = 2
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Core:
     @property
     def rank(self) -> int:
         """The rank that its result has at least; exactly, for a convolution."""
-        return _MATRIX if self.is_product else _IMAGE
+        return _MATRIX if self.is_product else IMAGE_RANK
 
     @property
     def channels(self) -> int:
@@ -104,13 +104,19 @@ class Core:
         return self.weights.shape[:2] != (1, 1)
 
 
+def is_convolution(op: str) -> bool:
+    """Whether the op convolves images, fused or not; it then pads with zeros for itself."""
+    kind = unfused(op)
+    return kind in _FUSED_OF and get(kind).facts.rank == IMAGE_RANK
+
+
 def core_of(draft: Draft, node: Node) -> Core | None:
     """The node as a core, or None; channels must be last and weights constant."""
-    kind = FUSED.get(node.op, (node.op, 0))[0]
+    kind = unfused(node.op)
     if kind not in _FUSED_OF or node.attr_inputs or node.attrs.get("data_format", "NHWC") != "NHWC":
         return None
     weights = draft.floats(node.inputs[1])
-    rank = _MATRIX if kind == _PRODUCT else _IMAGE
+    rank = _MATRIX if kind == _PRODUCT else IMAGE_RANK
     return Core(node, kind, weights) if weights is not None and weights.ndim == rank else None
 
 

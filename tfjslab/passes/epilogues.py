@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from tfjslab.graph.ir import Node
-from tfjslab.passes.base import Pass, Target
-from tfjslab.passes.cores import BIAS, Core, by_channel, core_of, fused, take_place
+from tfjslab.ops.activations import BIAS
+from tfjslab.passes.base import TARGETS, Pass, Target
+from tfjslab.passes.cores import Core, by_channel, core_of, fused, take_place
 from tfjslab.passes.draft import Draft
 
-_ACTIVATIONS = ("Relu", "Relu6", "Elu", "Sigmoid", "Prelu", "LeakyRelu", "Tanh", "Selu", "Softplus")
+_ACTIVATIONS = {name for target in TARGETS.values() for name in target.activations}
+# A pattern of several nodes, which only this pass looks for.
 _HARD_SWISH_STEPS = ("Relu6", "Multiply", "RealDiv")
 _LEFT = "files have no fused op for it; a backend may run it in the same loop"
 

@@ -2,59 +2,51 @@
 
 from __future__ import annotations
 
-from tfjslab.base.dtypes import of_array
-from tfjslab.graph.ir import Node
+from collections.abc import Callable
+from typing import TypeVar
+
+from tfjslab.base.dtypes import Array, of_array
+from tfjslab.graph.ir import Node, Port
+from tfjslab.ops.facts import Like
 from tfjslab.passes.draft import Draft
 
-# Their result has the dtype of their first input.
-_KEEPS_DTYPE = (
-    "Identity", "Reshape", "Squeeze", "ExpandDims", "Transpose", "PadV2", "Relu", "Relu6", "Add", "Multiply", "Sub",
-    "Neg", "Abs",
-)
-_FLOAT = ("Conv2D", "FusedConv2D", "DepthwiseConv2dNative", "FusedDepthwiseConv2D", "Softmax", "Sigmoid", "Tanh",
-          "FusedBatchNorm", "AvgPool")
-_BOOL = ("Equal", "NotEqual", "Less", "LessEqual", "Greater", "GreaterEqual", "LogicalAnd", "LogicalOr", "LogicalNot")
-_IMAGE = ("Conv2D", "FusedConv2D", "DepthwiseConv2dNative", "FusedDepthwiseConv2D", "MaxPool", "AvgPool",
-          "Conv2DBackpropInput")
-_IMAGE_RANK = 4
+T = TypeVar("T")
 _FAR = 64  # nodes that are looked back at
 
 
 def dtype_of(draft: Draft, value: str) -> str | None:
     """The value's dtype."""
-    for _ in range(_FAR):
-        if (array := draft.array(value)) is not None:
-            return of_array(array)
-        node = draft.maker(value)
-        if node is None:
-            return next((p.dtype for p in draft.graph.inputs if p.value == value), "") or None
-        if node.op == "Cast" and not node.attr_inputs:
-            return str(node.attrs["dtype"])
-        if node.op in _KEEPS_DTYPE:
-            value = node.inputs[0]
-        else:
-            return "float32" if node.op in _FLOAT else "bool" if node.op in _BOOL else None
-    return None
+    return _look_back(draft, value, of_array, lambda port: port.dtype or None, _dtype)
 
 
 def rank_of(draft: Draft, value: str) -> int | None:
     """The value's number of axes."""
+    return _look_back(
+        draft, value, lambda array: array.ndim, lambda port: None if port.shape is None else len(port.shape), _rank,
+    )
+
+
+def _dtype(node: Node) -> str | Like | None:
+    return str(node.attrs["dtype"]) if node.op == "Cast" and not node.attr_inputs else node.definition.facts.dtype
+
+
+def _rank(node: Node) -> int | Like | None:
+    return len(node.attrs["shape"]) if node.op == "Reshape" and not node.attr_inputs else node.definition.facts.rank
+
+
+def _look_back(
+    draft: Draft, value: str, of_constant: Callable[[Array], T], of_input: Callable[[Port], T | None],
+    of_node: Callable[[Node], T | Like | None],
+) -> T | None:
+    """What is known of the value, or of the one that a node's first output is like, and so on."""
     for _ in range(_FAR):
         if (array := draft.array(value)) is not None:
-            return array.ndim
+            return of_constant(array)
         node = draft.maker(value)
         if node is None:
-            shape = next((p.shape for p in draft.graph.inputs if p.value == value), None)
-            return len(shape) if shape is not None else None
-        if node.op in _IMAGE:
-            return _IMAGE_RANK
-        if not _keeps_rank(node):
-            return len(node.attrs["shape"]) if node.op == "Reshape" and not node.attr_inputs else None
-        value = node.inputs[0]
+            return next((of_input(p) for p in draft.graph.inputs if p.value == value), None)
+        known = of_node(node) if value == node.outputs[0] else None
+        if not isinstance(known, Like):
+            return known
+        value = node.inputs[known.index]
     return None
-
-
-def _keeps_rank(node: Node) -> bool:
-    """Whether the rank is that of the first input."""
-    d = node.definition
-    return node.op in ("PadV2", "Transpose", "Softmax", "FusedBatchNorm") or (d.expr is not None and len(d.inputs) == 1)

@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 
 from tfjslab.base.errors import GraphError
 from tfjslab.graph.ir import Node
-from tfjslab.ops.decompose import core_attrs, decompose
+from tfjslab.ops.decompose import attrs_of, decompose
 from tfjslab.ops.expr import Expr, X, substitute
+from tfjslab.ops.facts import IMAGE_RANK
 from tfjslab.ops.registry import Spec
 
 # More operands need more pointers and registers than a tile has to spare.
 _MAX_OPERANDS = 6
 # Expressions are trees that Python and the shader compilers walk recursively.
 _MAX_NODES = 48
-_IMAGE_RANK = 4
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def single(node: Node) -> Group:
     parts = decompose(node.op, node.inputs, node.attrs)
     core = None
     if parts.core_op is not None:
-        core = replace(node, op=parts.core_op, inputs=parts.core_inputs, attrs=core_attrs(node.attrs))
+        core = replace(node, op=parts.core_op, inputs=parts.core_inputs, attrs=attrs_of(parts.core_op, node.attrs))
     return Group(core, (node,), parts.expr, parts.operands, node.name)
 
 
@@ -128,7 +128,7 @@ def _take_padding(
     if pad is None or pad.core is None or pad.core.op != "PadV2" or len(pad.nodes) > 1 or uses[pad.output] != 1:
         return None
     pairs = pad.core.attrs["paddings"]
-    if pad.core.attrs["constant_value"] or len(pairs) != _IMAGE_RANK or any(map(sum, (pairs[0], pairs[3]))):
+    if pad.core.attrs["constant_value"] or len(pairs) != IMAGE_RANK or any(map(sum, (pairs[0], pairs[3]))):
         return None
     attrs = {**core.attrs, "padding": "EXPLICIT", "explicit_paddings": tuple(n for p in pairs for n in p)}
     inner = replace(core, inputs=(pad.core.inputs[0], *core.inputs[1:]), attrs=attrs)

@@ -7,8 +7,7 @@ from tfjslab.passes.base import Pass, Target
 from tfjslab.passes.draft import Draft
 from tfjslab.passes.facts import dtype_of, rank_of
 
-_PASSING = ("Identity", "IdentityN", "Print", "FakeQuantWithMinMaxVars")
-# Outer op -> ops after which it changes nothing.
+# Outer op -> ops after which it changes nothing: algebra that nobody else asks for.
 _IDEMPOTENT = {"Relu": ("Relu", "Relu6", "Sigmoid", "Softmax"), "Relu6": ("Relu6", "Sigmoid", "Softmax")}
 _ONE_SIDED = {"RealDiv"}
 
@@ -30,10 +29,8 @@ def _run(draft: Draft, _target: Target) -> None:
 
 def _passed(draft: Draft, node: Node) -> tuple[str, ...] | None:
     """The values that the node's outputs equal, or None."""
-    if node.op == "IdentityN":
-        return node.inputs
-    if node.op in _PASSING or _changes_nothing(draft, node):
-        return node.inputs[:1]
+    if node.definition.facts.passes_on or _changes_nothing(draft, node):
+        return node.inputs[: node.num_outputs]
     if node.op in ("Multiply", "RealDiv"):
         return _by_one(draft, node)
     return None

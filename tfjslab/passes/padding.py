@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tfjslab.graph.ir import Node
-from tfjslab.ops.decompose import FUSED
+from tfjslab.ops.facts import IMAGE_RANK
 from tfjslab.passes.base import Pass, Target
+from tfjslab.passes.cores import is_convolution
 from tfjslab.passes.draft import Draft
-
-_CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
-_IMAGE_RANK = 4
 
 
 def _run(draft: Draft, _target: Target) -> None:
@@ -18,7 +16,7 @@ def _run(draft: Draft, _target: Target) -> None:
         pad = draft.nodes.get(name)
         if pad is None or pad.op != "PadV2" or pad.attr_inputs:
             continue
-        readers = [n for n in draft.readers(name) if FUSED.get(n.op, (n.op, 0))[0] in _CONVOLUTIONS]
+        readers = [n for n in draft.readers(name) if is_convolution(n.op)]
         if not readers:
             for node in draft.readers(name):
                 draft.refuse(f"it is read by {node.op}, and only convolutions pad for themselves", name, node.name)
@@ -36,9 +34,9 @@ def _fault(draft: Draft, pad: Node) -> str:
     pairs = pad.attrs["paddings"]
     if pad.attrs["constant_value"]:
         return f"it pads with {pad.attrs['constant_value']}; convolutions pad with 0"
-    if len(pairs) != _IMAGE_RANK:
+    if len(pairs) != IMAGE_RANK:
         return "it does not pad an image"
-    others = [n.name for n in draft.readers(pad.name) if FUSED.get(n.op, (n.op, 0))[0] not in _CONVOLUTIONS]
+    others = [n.name for n in draft.readers(pad.name) if not is_convolution(n.op)]
     if others or draft.is_output(pad.name):
         return f"the padded image is also read by {others[0] if others else 'the outputs'}, so it has to be made anyway"
     return ""

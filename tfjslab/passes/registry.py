@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.graph.ir import Graph, Node
 from tfjslab.graph.verify import verify
+from tfjslab.ops.control import FUNCTION_ATTRS
 from tfjslab.passes import (
     activations,
     batch_norm,
@@ -27,7 +28,6 @@ PASSES: dict[str, Pass] = {p.name: p for p in (
     dead.PASS, constants.PASS, shapes.PASS, identities.PASS, chains.CASTS, chains.RESHAPES, chains.TRANSPOSES,
     activations.PASS, duplicates.PASS, batch_norm.AFTER, batch_norm.BEFORE, padding.PASS, epilogues.PASS,
 )}
-_CALLS = ("cond", "body", "then_branch", "else_branch", "f")
 
 
 def target_called(name: str) -> Target:
@@ -95,4 +95,4 @@ def _at(where: str, names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _called(nodes: Iterable[Node]) -> set[str]:
-    return {str(n.attrs[k]) for n in nodes for k in _CALLS if k in n.attrs}
+    return {str(n.attrs[k]) for n in nodes for k in FUNCTION_ATTRS if k in n.attrs}

@@ -11,6 +11,7 @@ from tfjslab.ops.registry import Spec
 from tfjslab.passes.base import Pass, Target
 from tfjslab.passes.draft import Draft
 
+# Only asked for to tell why one of them was left; what is known of shapes comes from the ops' own rules.
 _SHAPE_OPS = ("Shape", "ShapeN", "Size", "Rank")
 
 

@@ -1,6 +1,6 @@
-"""Profiling as data: ``record`` holds the inert types, ``collect`` fills them, everything else reads them.
+"""Profiling as data: ``collect`` makes the records of ``tfjslab.records.profile``, all other modules read them.
 
-Names are loaded when they are first used: the engine imports the record types, and must not load what stands on it.
+A name is loaded when it is first used, so that importing the package stays cheap.
 """
 
 from importlib import import_module
@@ -8,18 +8,19 @@ from typing import Any
 
 from tfjslab.base.errors import did_you_mean
 
-_HOME = {
-    "collect": "from_info profile_model",
-    "compare": "Combined ProfileDiff combine diff",
-    "export": "to_chrome_trace to_dataframe",
-    "files": "load save",
-    "leaks": "LeakReport leak_report",
-    "memory": "MemoryPoint PeakReport alive_at_peak timeline",
-    "numeric": "NumericDiff numeric_diff",
-    "record": "Environment KernelRecord Phases Profile from_json to_json",
-    "reduce": "by_kernel by_layer by_node hot overhead_ms overhead_share roofline",
+_PUBLIC = {
+    "tfjslab.profiling.collect": "from_info profile_model",
+    "tfjslab.profiling.combined": "Combined combine",
+    "tfjslab.profiling.compare": "ProfileDiff diff",
+    "tfjslab.profiling.export": "to_chrome_trace to_dataframe",
+    "tfjslab.profiling.files": "load save",
+    "tfjslab.profiling.leaks": "LeakReport leak_report",
+    "tfjslab.profiling.memory": "MemoryPoint PeakReport alive_at_peak timeline",
+    "tfjslab.profiling.numeric": "NumericDiff numeric_diff",
+    "tfjslab.profiling.reduce": "by_kernel by_layer by_node hot overhead_ms overhead_share roofline",
+    "tfjslab.records.profile": "Environment KernelRecord Phases Profile from_json to_json",
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
+_MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
@@ -27,7 +28,7 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         hint = "" if name.startswith("_") else did_you_mean(name, _MODULE_OF)
         raise AttributeError(f"module 'tfjslab.profiling' has no attribute '{name}'{hint}")
-    found = globals()[name] = getattr(import_module(f"tfjslab.profiling.{_MODULE_OF[name]}"), name)
+    found = globals()[name] = getattr(import_module(_MODULE_OF[name]), name)
     return found
 
 

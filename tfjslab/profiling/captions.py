@@ -1,4 +1,4 @@
-"""What is said of a profile in a line: the same words on the command line and in notebooks."""
+"""A profile in one line: the same text on the command line and in notebooks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def totals(profile: Profile) -> str:
 
 
 def place(profile: Profile) -> str:
-    """Where it was measured: what must travel with the figures."""
+    """Where it was measured, which belongs to every figure."""
     where = profile.environment
     if where is None:
         return "where it ran is not known"

@@ -10,11 +10,11 @@ from typing import Any
 from tfjslab.arguments import DEFAULT_RUNS, DEFAULT_WARMUP
 from tfjslab.backends import registry
 from tfjslab.base.errors import UsageError
-from tfjslab.engine.measure import ProfileInfo
+from tfjslab.engine.measure import Clock, ProfileInfo
 from tfjslab.engine.recorder import KernelRecorder, environment_of
 from tfjslab.engine.state import STATE
 from tfjslab.model.model import Model
-from tfjslab.model.subject import Clock, ModelSource, open_subject
+from tfjslab.model.subject import ModelSource, open_subject
 from tfjslab.records.profile import KernelRecord, Phases, Profile, attribute
 
 
@@ -24,8 +24,8 @@ def profile_model(
 ) -> Profile:
     """Profile a model on a backend.
 
-    Profiled and plain runs take turns, so that the difference of their medians is the profiler's own cost and not
-    the machine's mood. The kernels are those of the profiled run whose wall is the median.
+    Profiled and plain runs alternate, so that the difference of their medians is the profiler's own cost and not
+    a change of the machine's load. The kernels are those of the profiled run whose wall is the median.
 
     Args:
         source: a Model, a path or address, or a loader called with the backend and the thread count.
@@ -83,7 +83,7 @@ def median_run(profiled: Sequence[Profile]) -> Profile:
 
 
 def _with_all_times(kernels: tuple[KernelRecord, ...], profiled: Sequence[Profile]) -> tuple[KernelRecord, ...]:
-    """The kernels with their times in all runs, as long as each run had the same ones (a loop may turn more often)."""
+    """The kernels with their times in all runs, if each run had the same ones (loops may differ in iterations)."""
     names = [[(k.name, k.node) for k in p.kernels] for p in profiled]
     if len(profiled) == 1 or any(n != names[0] for n in names):
         return kernels
@@ -92,7 +92,7 @@ def _with_all_times(kernels: tuple[KernelRecord, ...], profiled: Sequence[Profil
 
 
 def from_info(info: ProfileInfo, name: str = "") -> Profile:
-    """What ``tf.profile`` gave as a ``Profile``, for reductions, reports and exports.
+    """The result of ``tf.profile`` as a ``Profile``, for reductions, reports and exports.
 
     Phases are unknown: it ran once, in whatever state things were.
     """

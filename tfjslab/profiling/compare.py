@@ -1,4 +1,4 @@
-"""Two profiles side by side, and many of the same thing as one."""
+"""Two profiles side by side: what changed in total, by kernel and by node."""
 
 from __future__ import annotations
 
@@ -9,44 +9,14 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from tfjslab.base.errors import UsageError
 from tfjslab.base.tables import Report, Table
 from tfjslab.base.text import NOTHING, counted, ms, percent, scaled, times
+from tfjslab.profiling.significance import FEWEST_RUNS, p_value, significant
 from tfjslab.records.profile import KernelRecord, Profile
-
-# Runs of one process are alike in more than what is measured, so the bar is higher than the usual 0.05.
-SIGNIFICANT_P = 0.01
-_FEWEST_RUNS = 6  # on each side; with fewer no order of runs is rarer than SIGNIFICANT_P
-
-
-def p_value(a: Sequence[float], b: Sequence[float]) -> float | None:
-    """How likely two samples of one thing are ordered like this: Mann and Whitney's U, normal, with ties corrected.
-
-    None with fewer than six values on a side. Times are not normally distributed, so their order is what counts.
-    """
-    n, m = len(a), len(b)
-    if min(n, m) < _FEWEST_RUNS:
-        return None
-    values = np.concatenate([np.asarray(a, float), np.asarray(b, float)])
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    u = float(ranks[:n].sum()) - n * (n + 1) / 2
-    total = n + m
-    ties = float((counts.astype(float) ** 3 - counts).sum()) / (total * (total - 1))
-    deviation = math.sqrt(n * m / 12 * (total + 1 - ties))
-    if deviation == 0:
-        return 1.0
-    return math.erfc(max(0.0, abs(u - n * m / 2) - 0.5) / deviation / math.sqrt(2))
-
-
-def significant(a: Sequence[float], b: Sequence[float]) -> bool | None:
-    """Whether the difference is more than the spread of the runs explains; None when there are too few to say."""
-    p = p_value(a, b)
-    return None if p is None else p < SIGNIFICANT_P
 
 
 @dataclass(frozen=True)
-class Change:
+class TimeChange:
     """A node or a kind of kernel in two profiles. None stands for a side that does not have it.
 
     ``status`` is ``both``, ``appeared`` (in the second only) or ``vanished``; ``became`` names the node that it was
@@ -95,8 +65,8 @@ class ProfileDiff(Report):
     a: str
     b: str
     total: Total
-    nodes: tuple[Change, ...]
-    kernels: tuple[Change, ...]
+    nodes: tuple[TimeChange, ...]
+    kernels: tuple[TimeChange, ...]
     a_peak_bytes: int
     b_peak_bytes: int
     changed: tuple[str, ...] = ()
@@ -127,13 +97,14 @@ class ProfileDiff(Report):
 
 def _verdict(t: Total) -> str:
     if t.significant is None:
-        return f"not to be judged by {t.a_runs} and {t.b_runs} runs; that takes at least {_FEWEST_RUNS} each"
+        return (f"not known to be more than noise with {t.a_runs} and {t.b_runs} runs; at least {FEWEST_RUNS} each are "
+                "needed")
     if t.significant:
         return "more than the spread of the runs explains"
     return "no more than the spread of the runs explains"
 
 
-def _change_table(what: str, changes: Sequence[Change]) -> Table:
+def _change_table(what: str, changes: Sequence[TimeChange]) -> Table:
     rows = tuple(
         (c.key, _remark(c), ms(c.a_ms), ms(c.b_ms), f"{c.delta_ms:+.3f}", percent(c.a_share), percent(c.b_share),
          scaled(c.a_bytes, "B"), scaled(c.b_bytes, "B"))
@@ -143,7 +114,7 @@ def _change_table(what: str, changes: Sequence[Change]) -> Table:
     return Table(f"By {what}, the largest changes first", columns, rows, left=2)
 
 
-def _remark(c: Change) -> str:
+def _remark(c: TimeChange) -> str:
     if c.status != "both":
         return f"{c.status}: fused into {c.became}" if c.became else c.status
     return "" if c.significant is None else "changed" if c.significant else "within spread"
@@ -179,7 +150,7 @@ def _iqr(values: Sequence[float]) -> float | None:
 
 @dataclass(frozen=True)
 class _Side:
-    """All kernels of one key in one profile; of a profile that has none, nothing."""
+    """All kernels of one key in one profile; empty for a profile without any."""
 
     time_ms: float | None = None
     share: float | None = None
@@ -201,7 +172,7 @@ def _side(kernels: Sequence[KernelRecord], wall_ms: float) -> _Side:
     return _Side(time_ms, time_ms / wall_ms if wall_ms > 0 else None, num_bytes, runs)
 
 
-def _changes(a: Profile, b: Profile, key: Callable[[KernelRecord], str]) -> tuple[Change, ...]:
+def _changes(a: Profile, b: Profile, key: Callable[[KernelRecord], str]) -> tuple[TimeChange, ...]:
     left, right = _sides(a, key), _sides(b, key)
     fused_a, fused_b = ({n: k.node for k in p.kernels for n in k.nodes if n != k.node} for p in (a, b))
     found = []
@@ -209,7 +180,7 @@ def _changes(a: Profile, b: Profile, key: Callable[[KernelRecord], str]) -> tupl
         x, y = left.get(name, _Side()), right.get(name, _Side())
         status = "appeared" if name not in left else "vanished" if name not in right else "both"
         became = {"appeared": fused_a, "vanished": fused_b}.get(status, {}).get(name, "")
-        found.append(Change(
+        found.append(TimeChange(
             name, status, (y.time_ms or 0.0) - (x.time_ms or 0.0), x.time_ms, y.time_ms, x.share, y.share,
             x.num_bytes, y.num_bytes, significant(x.runs, y.runs), became,
         ))
@@ -223,79 +194,3 @@ def _changed(a: Profile, b: Profile) -> tuple[str, ...]:
         f"{f.name}: {before} and {after}" for f in fields(a.environment)
         if (before := getattr(a.environment, f.name)) != (after := getattr(b.environment, f.name))
     )
-
-
-@dataclass(frozen=True)
-class KernelSpread:
-    """One kernel over several profiles: the median of its times and the quartiles around it."""
-
-    name: str
-    node: str
-    median_ms: float
-    low_ms: float
-    high_ms: float
-    times_ms: tuple[float, ...]
-
-    @property
-    def iqr_ms(self) -> float:
-        """The middle half of the times lies within so much."""
-        return self.high_ms - self.low_ms
-
-
-@dataclass(frozen=True, repr=False)
-class Combined(Report):
-    """Several profiles of one model on one backend; kernels in the order that they ran."""
-
-    label: str
-    profiles: int
-    kernels: tuple[KernelSpread, ...]
-    wall: KernelSpread
-
-    def tables(self) -> tuple[Table, ...]:
-        """The wall, then every kernel, the slowest first."""
-        slowest = sorted(self.kernels, key=lambda k: -k.median_ms)
-        rows = tuple((k.node, k.name, ms(k.median_ms), ms(k.iqr_ms), len(k.times_ms)) for k in (self.wall, *slowest))
-        title = f"{self.label}: {counted(self.profiles, 'profile')}"
-        return (Table(title, ("node", "kernel", "median ms", "IQR ms", "runs"), rows, left=2),)
-
-    def __repr__(self) -> str:
-        kernels = counted(len(self.kernels), "kernel")
-        return f"Combined({self.label}: {kernels} in {counted(self.profiles, 'profile')})"
-
-
-def combine(profiles: Sequence[Profile]) -> Combined:
-    """Median and quartiles of every kernel over all runs of all profiles.
-
-    UsageError unless they are of one model on one backend, with the same kernels in the same order.
-    """
-    if not profiles:
-        raise UsageError("combine: no profiles; expected at least one")
-    first = profiles[0]
-    for i, p in enumerate(profiles[1:], start=2):
-        _require_alike(first, p, i)
-    kernels = tuple(
-        _spread(same[0].name, same[0].node, [t for k in same for t in k.times_ms or (k.kernel_time_ms,)])
-        for same in zip(*(p.kernels for p in profiles), strict=True)
-    )
-    walls = [t for p in profiles for t in p.profiled_ms or (p.wall_ms,)]
-    return Combined(first.label, len(profiles), kernels, _spread("", "wall of profiled runs", walls))
-
-
-def _require_alike(first: Profile, other: Profile, number: int) -> None:
-    if other.label != first.label:
-        raise UsageError(f"combine: profile {number} is of {other.label}; expected {first.label}, as the first")
-    ours, theirs = ([(k.name, k.node) for k in p.kernels] for p in (first, other))
-    if ours != theirs:
-        place = next((i for i, (x, y) in enumerate(zip(ours, theirs, strict=False)) if x != y), None)
-        if place is None:
-            raise UsageError(f"combine: profile {number} has {len(theirs)} kernels; expected {len(ours)}, as the first")
-        (name, node), (expected, where) = theirs[place], ours[place]
-        raise UsageError(
-            f"combine: kernel {place + 1} of profile {number} is {name} at '{node}'; expected {expected} at '{where}', "
-            "as in the first",
-        )
-
-
-def _spread(name: str, node: str, found: Sequence[float]) -> KernelSpread:
-    low, middle, high = (float(v) for v in np.percentile(found, [25, 50, 75]))
-    return KernelSpread(name, node, middle, low, high, tuple(found))

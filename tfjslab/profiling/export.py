@@ -78,7 +78,7 @@ def _profiled_run(track: _Track, profile: Profile) -> list[Event]:
     for layer, group in groupby(profile.kernels, key=lambda k: k.layer):
         begin = track.now
         for k in group:
-            track.leaf(k.name, k.kernel_time_ms, _facts(k), "kernel")
+            track.leaf(k.name, k.kernel_time_ms, _event_args(k), "kernel")
         if layer:
             around.append(track.span(layer, begin, {}, "layer"))
     if profile.unattributed_ms > 0:
@@ -86,7 +86,7 @@ def _profiled_run(track: _Track, profile: Profile) -> list[Event]:
     return [track.span("profiled run", start, {"wall_ms": profile.wall_ms}, "phase"), *around]
 
 
-def _facts(k: KernelRecord) -> Event:
+def _event_args(k: KernelRecord) -> Event:
     gflops = k.flops / k.kernel_time_ms / 1e6 if k.kernel_time_ms > 0 else None
     return {
         "node": k.node, "nodes": list(k.nodes), "inputs": [list(s) for s in k.input_shapes],

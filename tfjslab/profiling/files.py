@@ -32,7 +32,7 @@ def load(path: str | os.PathLike[str]) -> Profile:
     except UnicodeDecodeError:
         raise InputError(f"{source}: not text in UTF-8; expected a profile as JSON", code="input.profile") from None
     try:
-        data = json.loads(text, parse_constant=_refuse, object_pairs_hook=_once)
+        data = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
     except (ValueError, RecursionError) as e:
         raise InputError(f"{source}: not JSON: {e or 'nested too deep'}", code="input.profile") from None
     try:
@@ -41,11 +41,11 @@ def load(path: str | os.PathLike[str]) -> Profile:
         raise InputError(f"{source}: {e}", code=e.code) from None
 
 
-def _refuse(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"it holds {name}, which is no number")
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object whose keys are given once each: Python would take the last of two, other readers the first."""
     found = dict(pairs)
     if len(found) < len(pairs):

@@ -1,6 +1,6 @@
-"""Which tensors are still there after a function has run several times, which op made them, and where in whose code.
+"""Which tensors remain after a function has run several times, which op made them, and in which line of code.
 
-While a report runs, the engine tells it of every tensor that is made (``STATE.watch``); otherwise that is off.
+While a report runs, the engine reports every new tensor to it (``STATE.watch``); otherwise that is off.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Leak:
     """Tensors of one kind that were left behind at one place.
 
     ``alive`` counts them after each run. ``tensors_per_run`` and ``bytes_per_run`` are the growth from the first
-    counted run to the last. ``returned`` ones were in the result of the function: whoever calls it disposes them.
+    counted run to the last. ``returned`` ones were in the result of the function: the caller disposes them.
     """
 
     site: Site
@@ -102,7 +102,7 @@ class LeakReport(Report):
             notes.append(f"not made one by one: {tensors:+g} tensors and {num_bytes:+g} bytes a run "
                          "(weights of models that were not disposed, or other threads)")
         if self.leaks:
-            notes.append("tidy frees what is made in it, dispose what is named; what is kept stays")
+            notes.append("tidy frees the tensors made in it, dispose the one it is given; those passed to keep stay")
         leaks = Table(f"{self.name}: {verdict}, over {self.runs} runs", _COLUMNS, _rows(self.leaks), tuple(notes), 3)
         title = "Returned to the caller, who has to dispose them (this report did)"
         return (leaks, Table(title, _COLUMNS, _rows(self.returned), (), 3)) if self.returned else (leaks,)
@@ -127,10 +127,10 @@ def _rows(leaks: Sequence[Leak]) -> tuple[tuple[object, ...], ...]:
 
 
 def leak_report(fn: Callable[[], Any], runs: int = 5) -> LeakReport:
-    """Run ``fn`` once, so that what it sets up is there, then ``runs`` times, and tell which tensors it leaves behind.
+    """Run ``fn`` once, so that its setup is done, then ``runs`` times, and report which tensors it leaves behind.
 
     Tensors in its result are the caller's to dispose: they are disposed here after each run, unless they were kept or
-    there before, and are listed apart. What only replaces its predecessor from run to run is no leak. Tensors that
+    there before, and are listed separately. What only replaces its predecessor from run to run is no leak. Tensors that
     ``fn`` makes in other threads are counted but not named.
 
     Raises UsageError for a coroutine function, for fewer than two runs, and while another report is running. An error
@@ -155,7 +155,7 @@ def leak_report(fn: Callable[[], Any], runs: int = 5) -> LeakReport:
 def _watching(watch: _Watch) -> Iterator[None]:
     with STATE.lock:
         if STATE.watch is not None:
-            raise UsageError("leak_report: another one is running; they cannot tell their tensors apart")
+            raise UsageError("leak_report: another one is running; only one at a time can follow tensors")
         STATE.watch = watch
     try:
         yield

@@ -1,4 +1,4 @@
-"""Memory over a run: how much is alive after each kernel, and what it is at the peak."""
+"""Memory over a run: how much is alive after each kernel, and which tensors at the peak."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfjslab.records.profile import KernelRecord, Profile
 class MemoryPoint:
     """What is alive while a kernel runs, by the counting rules of ``tf.memory()``; ``at_ms`` is when it ends.
 
-    Time runs over kernels only: what passes between them is known in sum, not in place.
+    Time runs over kernels only: the time between them is known only in total.
     """
 
     index: int
@@ -39,7 +39,7 @@ def timeline(profile: Profile) -> tuple[MemoryPoint, ...]:
 class AliveTensor:
     """A tensor that is alive: what it is, the node that made it, and the one that reads it last.
 
-    ``last_user`` is empty for an output of the model, which the caller gets. Room that a kernel needs only while it
+    ``last_user`` is empty for an output of the model, which the caller gets. Memory that a kernel needs only while it
     runs is called ``temporary``.
     """
 
@@ -55,8 +55,8 @@ class AliveTensor:
 class PeakReport(Report):
     """What is alive while the kernel runs that needs the most; the largest first.
 
-    ``other_bytes`` are what the plan does not hold itself: weights, tensors of the program around it, values that a
-    model carries from step to step. All of ``alive`` and the rest are ``peak.bytes_live``.
+    ``other_bytes`` are those that the plan does not hold itself: weights, tensors of the program around it, values
+    that a model carries from step to step. All of ``alive`` and the rest are ``peak.bytes_live``.
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""How far backends are from a reference, node by node, and the first node where they part."""
+"""How far backends are from a reference, node by node, and the first node where they differ."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FEWEST = 2
 
 @dataclass(frozen=True)
 class Difference:
-    """One value on a backend against the reference.
+    """One value on a backend compared with the reference.
 
     ``max_abs`` is the largest difference and ``relative`` that over the largest magnitude of the reference (over 1
     where that is smaller than the smallest normal number); ``mean_abs`` is the mean. ``at`` is where the largest lies.
@@ -47,11 +47,11 @@ class Difference:
 
 @dataclass(frozen=True, repr=False)
 class NumericDiff(Report):
-    """Every value of a model on some backends against the ``reference`` backend, in the order of the graph.
+    """Every value of a model on some backends, compared with the ``reference`` backend, in the order of the graph.
 
-    ``nodes`` come from a run in which every value was asked for, which hides no node in another. ``outputs`` come from
-    the model as it normally runs, with what is fused in one. Values that have no numbers in them, or lie on a branch
-    that was not taken on either side, are in neither; ``skipped`` counts them.
+    ``nodes`` come from a run in which every value is an output, so that none is hidden in a fused kernel. ``outputs``
+    come from the model as it normally runs, with fused kernels. Values without numbers, and those on a branch that was
+    not taken on either side, are in neither; ``skipped`` counts them.
     """
 
     model: str
@@ -95,21 +95,21 @@ class NumericDiff(Report):
         first, ends = self.first(backend), any(d.diverges for d in self.outputs if d.backend == backend)
         if first is not None:
             rest = "" if ends else "; the outputs agree all the same"
-            return f"parts at {first.value} ({first.op}): {_told(first)}{rest}"
+            return f"differs first at {first.value} ({first.op}): {_difference_text(first)}{rest}"
         if ends:
-            return "no single node parts, but the outputs do: the error is in what is fused"
+            return "no single node differs, but the outputs do: the error is in a fused kernel"
         return "agrees everywhere"
 
     def __repr__(self) -> str:
-        told = ", ".join(f"{b} {'agrees' if self._agrees(b) else self._short(b)}" for b in self.backends)
-        return f"NumericDiff({self.model} against {self.reference}: {told})"
+        verdicts = ", ".join(f"{b} {'agrees' if self._agrees(b) else self._short(b)}" for b in self.backends)
+        return f"NumericDiff({self.model} against {self.reference}: {verdicts})"
 
     def _agrees(self, backend: str) -> bool:
         return not any(d.diverges for d in (*self.nodes, *self.outputs) if d.backend == backend)
 
     def _short(self, backend: str) -> str:
         first = self.first(backend)
-        return f"parts at {first.value}" if first else "parts in what is fused"
+        return f"differs at {first.value}" if first else "differs in a fused kernel"
 
 
 _COLUMNS = ("op", "shape", "", "max error", "relative", "mean error", "at")
@@ -119,13 +119,13 @@ def _size(d: Difference) -> float:
     return float("inf") if d.relative is None else d.relative
 
 
-def _told(d: Difference) -> str:
+def _difference_text(d: Difference) -> str:
     return d.reason or f"off by {d.max_abs:.3g}, which is {d.relative:.3g} of the largest value"
 
 
 def _rows(found: Sequence[Difference], backend: str) -> tuple[tuple[object, ...], ...]:
     return tuple(
-        (d.value, d.op, shape(d.shape), "parts" if d.diverges else "", _number(d.max_abs) or d.reason,
+        (d.value, d.op, shape(d.shape), "differs" if d.diverges else "", _number(d.max_abs) or d.reason,
          _number(d.relative), _number(d.mean_abs), " ".join(map(str, d.at)))
         for d in found if d.backend == backend
     )

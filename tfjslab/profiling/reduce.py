@@ -1,4 +1,4 @@
-"""Summing a profile up: by kernel, by node, by layer, and what is hot. Pure functions on inert records."""
+"""Summing up a profile: by kernel, by node, by layer, and what is hot. Pure functions on inert records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tfjslab.backends.ceilings import Ceilings
 from tfjslab.records.profile import KernelRecord, Profile
 
-_NOISE = 0.05  # of two measurements, held against each other
+_NOISE = 0.05  # of the ratio of two measurements
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def overhead_share(profile: Profile) -> float | None:
 
 @dataclass(frozen=True)
 class RoofRow:
-    """A group of kernels against the ceilings of where they ran. Shares are of the time that they took.
+    """A group of kernels beside the ceilings of their backend. Shares are of the time that they took.
 
     ``compute_share`` is how much of it their work would take at the ceiling of computing, ``bandwidth_share`` how much
     their bytes would at that of moving them; ``limit`` is the larger of the two, "compute" or "memory", below which no
@@ -129,7 +129,7 @@ class Roofline:
 
 
 def roofline(profile: Profile, ceilings: Ceilings) -> Roofline:
-    """Hold a profile against ceilings that were measured on the same backend."""
+    """Compare a profile with ceilings that were measured on the same backend."""
     names = [r.key for r in by_kernel(profile)]
     groups = {name: [k for k in profile.kernels if k.name == name] for name in names}
     rows = [

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tfjslab.base.arrays import to_array
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError, UsageError, did_you_mean
 from tfjslab.base.text import counted
@@ -119,7 +120,7 @@ def _batch(item: Any, ports: Sequence[Port], where: str) -> dict[str, Array]:
 
 
 def _array(value: Any, port: Port, where: str) -> Array:
-    array = np.asarray(value)
+    array = to_array(value, where)
     if array.dtype.kind not in "fiub":
         raise InputError(f"{where} holds {array.dtype}; expected numbers", code="calibration.kind")
     if port.shape is not None and not _fits(array.shape, port.shape):

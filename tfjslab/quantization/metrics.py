@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from tfjslab.base.dtypes import Array
+from tfjslab.base.text import NOTHING
 
 _MATRIX_RANK = 2
 
@@ -42,3 +43,13 @@ def top1_agreement(wanted: Array, found: Array) -> float | None:
     if not has_classes(wanted):
         return None
     return float((wanted.argmax(axis=1) == found.argmax(axis=1)).mean())
+
+
+def decibels(value: float | None) -> str:
+    """A signal to noise ratio; ``exact`` where there is no noise."""
+    return NOTHING if value is None else "exact" if value == math.inf else f"{value:.1f} dB"
+
+
+def figure(value: float | None) -> str:
+    """A number near 1 with enough digits to tell it from 1."""
+    return NOTHING if value is None else f"{value:.6f}"

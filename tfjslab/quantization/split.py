@@ -11,8 +11,7 @@ from dataclasses import replace
 from tfjslab.graph.ir import Graph, Node
 from tfjslab.graph.verify import verify
 from tfjslab.ops import registry
-
-_INSIDE = ("BiasAdd", "Relu", "Relu6")
+from tfjslab.quantization.forms.weighted import INSIDE
 
 
 def split_activations(graph: Graph) -> Graph:
@@ -21,7 +20,7 @@ def split_activations(graph: Graph) -> Graph:
     nodes: list[Node] = []
     for node in graph.nodes:
         fused = tuple(node.attrs.get("fused_ops", ()))
-        if not fused or fused[-1] in _INSIDE or any(f not in _INSIDE for f in fused[:-1]):
+        if not fused or fused[-1] in INSIDE or any(f not in INSIDE for f in fused[:-1]):
             nodes.append(node)
         else:
             nodes += _split(node, fused, taken)

@@ -1,1 +1,1 @@
-"""Inert records that everything below presents: what was measured, with no way to measure."""
+"""Inert records of what was measured; they know no way to measure."""

@@ -1,4 +1,4 @@
-"""What a profile is: inert data that survives a trip through JSON. Collecting and reducing are elsewhere.
+"""What a profile is: inert data that can be written to JSON and read back. Collecting and reducing are elsewhere.
 
 The JSON keys of a kernel and of a profile are the outside contract of ``tfjslab profile``. Times are in
 milliseconds; what could not be measured is None and never 0.
@@ -18,15 +18,13 @@ from tfjslab.backends.base import BufferLife
 from tfjslab.base.errors import InputError
 from tfjslab.base.machine import cpu_model, usable_cores
 from tfjslab.base.plain import from_plain, to_plain
+from tfjslab.base.shapes import Shape
 from tfjslab.base.tables import Table, as_html
 from tfjslab.base.text import backend_words, counted, ms, percent, scaled
 
 VERSION = 1  # of the JSON; a field that changes its meaning raises it
 _BESIDE = ("version", "diff", "roofline")  # keys of the JSON that are not of the profile
-
 _SHOWN = 20  # kernels in a notebook's table
-
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,8 @@ class KernelRecord:
     """One kernel that ran. ``bytes_added`` and the totals follow the counting rules of ``tf.memory()``.
 
     ``nodes`` lists every model node that was fused into it; ``reason`` says why it fell back to the host. ``buffers``
-    are the memory events: what it made that a plan holds, and for how many kernels. ``times_ms`` are the times of this
-    kernel in every profiled run, in order; empty when there was one run, or runs that differed.
+    are those that it made in a plan, and for how many kernels each is held. ``times_ms`` are the times of this kernel
+    in every profiled run, in order; empty when there was one run, or runs that differed.
     """
 
     name: str
@@ -59,7 +57,7 @@ class KernelRecord:
 
 @dataclass(frozen=True)
 class Environment:
-    """Where figures were taken: what must travel with them."""
+    """Where figures were measured, which belongs to every figure."""
 
     python: str
     numpy: str
@@ -88,7 +86,7 @@ def stamp_environment(backend: str, engine: str, threads: int, clock: str, adapt
 
 @dataclass(frozen=True)
 class Phases:
-    """The four times that are never one. ``steady_ms`` are the walls of runs without profiling, in order."""
+    """Four times, always reported separately. ``steady_ms`` are the walls of runs without profiling, in order."""
 
     load_ms: float | None = None
     compile_ms: float | None = None
@@ -100,7 +98,7 @@ class Phases:
 class Profile:
     """One profiled run: ``wall_ms`` is the kernels' times plus ``unattributed_ms``, exactly.
 
-    ``profiled_ms`` are the walls of all profiled runs; against ``phases.steady_ms`` they tell the profiler's own cost.
+    ``profiled_ms`` are the walls of all profiled runs; their difference to ``phases.steady_ms`` is the profiler's cost.
     """
 
     kernels: tuple[KernelRecord, ...]
@@ -146,7 +144,7 @@ class Profile:
 def attribute(kernels: Sequence[KernelRecord], wall_ms: float) -> tuple[float, float]:
     """``(wall_ms, unattributed_ms)`` such that the kernels' sum plus the rest is the wall to the last bit.
 
-    The wall may move by one rounding step for that; a difference that does not add up invites doubt about all of it.
+    The wall may move by one rounding step for that; figures that do not add up would not be trusted.
     """
     kernel_ms = math.fsum(k.kernel_time_ms for k in kernels)
     rest = wall_ms - kernel_ms

@@ -1,7 +1,7 @@
 """tfjs-vis in Python, and the charts it never had. The only room that knows matplotlib.
 
 ``render`` draws data, ``show`` draws models, tensors and trainings, ``metrics`` computes without drawing, ``visor``
-collects what was drawn in tabs, and ``charts`` tells where time and memory go. Names, data shapes and options are
+collects what was drawn in tabs, and ``charts`` shows where time and memory go. Names, data shapes and options are
 those of tfjs-vis, in snake_case; options may also be given in camelCase or in a mapping, as JavaScript has them.
 
 Example:

@@ -1,7 +1,7 @@
 """Where charts are drawn: figures of our own that show themselves in a notebook, without pyplot and its global state.
 
-``pyplot`` keeps every figure it makes until it is closed and picks a window system; a figure made here is garbage as
-soon as nobody holds it, and may be drawn in any thread.
+``pyplot`` keeps every figure it makes until it is closed and picks a window system; a figure made here is freed as
+soon as nothing refers to it, and may be drawn in any thread.
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ EXACT = 2.0**53  # below, float64 holds every whole number
 
 
 def numbers(value: Any, what: str, rank: int | None = None) -> Array:
-    """An array of bool, whole or floating point numbers; DTypeError, InputError or ShapeError say what it was.
+    """An array of bool, whole or floating point numbers; DTypeError, InputError or ShapeError for anything else.
 
-    A Tensor stays as it is, and what was made to read it is no tensor: ``tf.memory()`` does not change.
+    Reading a Tensor makes no new one: ``tf.memory()`` does not change.
     """
     try:
         array = value.numpy() if isinstance(value, Tensor) else np.asarray(value)

@@ -15,7 +15,7 @@ def grid(
 ) -> Table:
     """Draw bold headers and rows into ``box`` (left, bottom, width, height); columns marked ``right`` hold numbers.
 
-    Columns are as wide as their longest text needs, as far as characters tell. ``table[row, column]`` is a cell; row
+    Columns are as wide as their longest text, counted in characters. ``table[row, column]`` is a cell; row
     0 are the headers.
     """
     texts = [headers, *rows]

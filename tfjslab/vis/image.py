@@ -11,7 +11,7 @@ import threading
 
 from matplotlib.figure import Figure
 
-# Dashboards draw in threads. Figures are apart, but what matplotlib parses and measures texts with is shared.
+# Dashboards draw in threads. Figures are independent, but matplotlib's text parser and font cache are shared.
 _DRAWING = threading.Lock()
 
 

@@ -1,4 +1,4 @@
-"""Summary statistics of a tensor, with what is not a number counted apart."""
+"""Summary statistics of a tensor, with values that are not finite counted separately."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def stats_from(given: Mapping[str, Any]) -> Stats:
 
 
 def stats_row(stats: Stats, names: tuple[str, ...] = tuple(TITLES)) -> tuple[list[str], list[str]]:
-    """Headers and texts of what is known, in the order of ``names``; counts of oddities come with their share."""
+    """Headers and texts of known statistics, in the order of ``names``; counts of special values with their share."""
     known = [n for n in names if getattr(stats, n) is not None]
     return [TITLES[n] for n in known], [_cell(stats, n) for n in known]
 

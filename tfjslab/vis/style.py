@@ -1,4 +1,4 @@
-"""What all charts share: colours that everybody can tell apart, names that fit, and quiet axes.
+"""What all charts share: colours that are safe for colour-blind readers, names that fit, and plain axes.
 
 Nothing here touches matplotlib's global settings; colours of text and paper stay those that the user chose there.
 """
@@ -19,7 +19,7 @@ from tfjslab.base.errors import UsageError, did_you_mean
 # Okabe and Ito, "Color Universal Design" (2008), the darker ones first: they also differ when printed in grey.
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000")
 BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW, BLACK = OKABE_ITO
-GREY = "#9A9A9A"  # what is not the subject: rests, hosts, unattributed time
+GREY = "#9A9A9A"  # sums of the rest, kernels on the host, unattributed time
 HATCH = "////"  # marks fallbacks, so that they show without colour
 SMALL, NORMAL, TITLE = 8.5, 9.5, 11.0  # points
 LIGHT = 0.18  # the relative luminance above which black has more contrast than white
@@ -67,7 +67,7 @@ def colour_map(chosen: str | Sequence[str]) -> Colormap:
 
 
 def elide(name: str, width: int = 34) -> str:
-    """A name of at most ``width`` characters, shortened in the middle: both ends tell it from its neighbours."""
+    """A name of at most ``width`` characters, shortened in the middle: names mostly differ at their ends."""
     if len(name) <= width:
         return name
     tail = (width - 1) * 3 // 5
@@ -86,7 +86,7 @@ def legend_label(name: object, width: int = 40) -> str:
 
 
 def quiet(ax: Axes, grid: str = "", size: float = SMALL) -> None:
-    """Remove the frame where it says nothing; ``grid`` is ``x``, ``y`` or ``both`` for thin lines behind the data."""
+    """Remove the top and right frame; ``grid`` is ``x``, ``y`` or ``both`` for thin lines behind the data."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=size)
     ax.set_axisbelow(True)

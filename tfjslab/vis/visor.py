@@ -70,7 +70,7 @@ class Visor:
     def surface(
         self, name: str | Mapping[str, Any], tab: str | None = None, styles: Mapping[str, Any] | None = None,
     ) -> Surface:
-        """The surface of that name on that tab, made if need be; a new tab becomes the active one.
+        """The surface of that name on that tab, created if needed; a new tab becomes the active one.
 
         Args:
             name: a name, or ``{"name": ..., "tab": ..., "styles": {...}}``.
@@ -78,8 +78,8 @@ class Visor:
             styles: see ``Surface``.
 
         """
-        apart = {"name": name, "tab": tab, "styles": styles}
-        given: dict[str, Any] = dict(name) if isinstance(name, Mapping) else apart
+        separate = {"name": name, "tab": tab, "styles": styles}
+        given: dict[str, Any] = dict(name) if isinstance(name, Mapping) else separate
         unknown = [k for k in given if k not in {"name", "tab", "styles"}]
         title, where = given.get("name"), given.get("tab") or DEFAULT_TAB
         if unknown or not isinstance(title, str) or not title or not isinstance(where, str):
@@ -133,7 +133,7 @@ class Visor:
         self._fullscreen = not self._fullscreen
 
     def clear(self) -> None:
-        """Let go of all surfaces and their figures."""
+        """Drop all surfaces and their figures."""
         self.surfaces.clear()
         self.active_tab = None
 

@@ -3,8 +3,8 @@
 ``digits`` is small enough to ship with real weights.
 """
 
-from tfjslab.zoo.entry import Entry
+from tfjslab.zoo.entry import ZooEntry
 from tfjslab.zoo.opening import open_model
 from tfjslab.zoo.registry import ENTRIES, build, get, load
 
-__all__ = ["ENTRIES", "Entry", "build", "get", "load", "open_model"]
+__all__ = ["ENTRIES", "ZooEntry", "build", "get", "load", "open_model"]

@@ -6,7 +6,7 @@ It scores 896 anchors: two at each of 16 x 16 places and six at each of 8 x 8.
 from __future__ import annotations
 
 from tfjslab.graph.ir import Graph
-from tfjslab.zoo.entry import Entry
+from tfjslab.zoo.entry import ZooEntry
 from tfjslab.zoo.random_net import RandomNet
 
 SIZE = 128
@@ -59,7 +59,7 @@ def _block(net: RandomNet, number: int, x: str, channels: tuple[int, int], strid
     return net.add(f"re_lu_{number}", "Relu", net.add(f"add_{number}", "AddV2", y, x))
 
 
-ENTRY = Entry(
+ENTRY = ZooEntry(
     "blazeface", "BlazeFace front 128, face detection", build,
     "https://tfhub.dev/tensorflow/tfjs-model/blazeface/1/default/1",
 )

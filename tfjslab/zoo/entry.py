@@ -1,4 +1,4 @@
-"""What the zoo knows of one model."""
+"""The entry of one model in the zoo."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tfjslab.graph.ir import Graph
 
 
 @dataclass(frozen=True)
-class Entry:
+class ZooEntry:
     """One model: ``build`` makes its graph from a seed.
 
     ``url`` is where its publisher keeps the real weights; empty where ``build`` gives real weights itself.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfjslab.graph.ir import Graph
-from tfjslab.zoo.entry import Entry
+from tfjslab.zoo.entry import ZooEntry
 from tfjslab.zoo.random_net import RandomNet
 
 SIZE = 224
@@ -54,7 +54,7 @@ def _block(net: RandomNet, name: str, x: str, channels: tuple[int, int], expansi
     return net.add(f"{name}_add", "AddV2", x, y) if stride == 1 and narrow == out else y
 
 
-ENTRY = Entry(
+ENTRY = ZooEntry(
     "mobilenet_v2", "MobileNetV2 1.0 224, image classification into 1000 classes", build,
     "https://storage.googleapis.com/tfjs-models/savedmodel/mobilenet_v2_1.0_224/model.json",
 )

@@ -1,4 +1,4 @@
-"""What people call a model when they name one: a name of the zoo, or else a path or an address."""
+"""Opening a model by what a user typed: a name of the zoo, or else a path or an address."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def open_model(
 ) -> Model:
     """Load a model. A name of the zoo is always that, with its published weights if ``real``; ``./name`` is a path.
 
-    Raises ModelError; for a plain name that is nothing at all it lists the zoo.
+    Raises ModelError; for a plain name that is neither a file nor in the zoo it lists the zoo.
     """
     if name in registry.ENTRIES:
         return registry.load(name, real=real, backend=backend, threads=threads, progress=progress)

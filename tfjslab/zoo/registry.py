@@ -8,12 +8,12 @@ from tfjslab.formats.sources import Progress, no_progress
 from tfjslab.graph.ir import Graph
 from tfjslab.model.model import Model
 from tfjslab.zoo import blazeface, digits, mobilenet_v2
-from tfjslab.zoo.entry import Entry
+from tfjslab.zoo.entry import ZooEntry
 
-ENTRIES: dict[str, Entry] = {e.name: e for e in (blazeface.ENTRY, digits.ENTRY, mobilenet_v2.ENTRY)}
+ENTRIES: dict[str, ZooEntry] = {e.name: e for e in (blazeface.ENTRY, digits.ENTRY, mobilenet_v2.ENTRY)}
 
 
-def get(name: str) -> Entry:
+def get(name: str) -> ZooEntry:
     """The entry called ``name``; ModelError lists the names."""
     if name not in ENTRIES:
         raise ModelError(

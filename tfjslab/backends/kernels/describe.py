@@ -3,70 +3,29 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
 from tfjslab.backends.base import BufferLife, CommandInfo
-from tfjslab.backends.host import lives
+from tfjslab.backends.host import Live, command, lives
+from tfjslab.backends.kernels.builder import Builder, Record
 from tfjslab.backends.kernels.memory_plan import Lifetime
-from tfjslab.ops.registry import Spec, bytes_moved
-from tfjslab.passes.fusion import Group
+
+AnyBuilder = Builder[Any, Any, Any]
 
 
-class Described(Protocol):
-    """What one line of a profile covers: a group that runs as ``kernel_name``, from ``first_step`` on.
+def describe_records(b: AnyBuilder, arena: Sequence[Lifetime]) -> tuple[CommandInfo, ...]:
+    """One CommandInfo for each record of the builder: the arena's buffers and the outputs made so far are live.
 
-    ``host`` is None unless numpy runs it, for ``reason``.
+    The arena's buffers are named ``value@layout``, or like no value.
     """
-
-    group: Group
-    kernel_name: str
-    reason: str
-    first_step: int
-
-    @property
-    def host(self) -> Any:
-        """What the host runs, if it does."""
-        ...
-
-
-class Lowered(Protocol):
-    """A finished lowering. Buffers are named ``value@layout`` or like no value."""
-
-    @property
-    def specs(self) -> Mapping[str, Spec]:
-        """What is known of each value."""
-        ...
-
-    @property
-    def outputs(self) -> Collection[str]:
-        """Values that the plan gives out."""
-        ...
-
-    @property
-    def records(self) -> Sequence[Described]:
-        """What runs, in order."""
-        ...
-
-    @property
-    def num_steps(self) -> int:
-        """Calls and host steps."""
-        ...
-
-    def output_lifetimes(self) -> list[Lifetime]:
-        """The outputs that lie outside of the arena."""
-        ...
-
-
-def describe_records(b: Lowered, arena: Sequence[Lifetime]) -> tuple[CommandInfo, ...]:
-    """One CommandInfo for each record of the builder: the arena's buffers and the outputs made so far are live."""
     outs = b.output_lifetimes()
     ends = [*(r.first_step for r in b.records[1:]), b.num_steps][: len(b.records)]
     begun = _begun(b, arena, outs)
     return tuple(_describe(b, r, end, [*arena, *outs], new) for r, end, new in zip(b.records, ends, begun, strict=True))
 
 
-def _begun(b: Lowered, arena: Sequence[Lifetime], outs: Sequence[Lifetime]) -> list[tuple[BufferLife, ...]]:
+def _begun(b: AnyBuilder, arena: Sequence[Lifetime], outs: Sequence[Lifetime]) -> list[tuple[BufferLife, ...]]:
     """The buffers that begin at each record."""
     starts, nodes = [r.first_step for r in b.records], [r.group.nodes[-1].name for r in b.records]
 
@@ -82,33 +41,22 @@ def _begun(b: Lowered, arena: Sequence[Lifetime], outs: Sequence[Lifetime]) -> l
     return [(*x, *y) for x, y in zip(lives(by_record(inner), nodes, b.specs, ()), held, strict=True)]
 
 
-def _value(b: Lowered, buffer: str) -> str:
+def _value(b: AnyBuilder, buffer: str) -> str:
     """The value that a buffer of the arena holds in some layout."""
     value = buffer.rpartition("@")[0]
     return value if value in b.specs else "temporary"
 
 
 def _describe(
-    b: Lowered, r: Described, end: int, buffers: Sequence[Lifetime], begun: tuple[BufferLife, ...],
+    b: AnyBuilder, r: Record[Any, Any], end: int, buffers: Sequence[Lifetime], begun: tuple[BufferLife, ...],
 ) -> CommandInfo:
-    ins, outs = _specs(b, r)
+    nodes, specs = r.group.nodes, b.specs
     # A record without calls (a reshape that shares bytes) ends before its first step: only what spans it is live.
     live = [x for x in buffers if x.first_use < end and x.last_use >= r.first_step]
-    node = r.group.nodes[-1]
-    return CommandInfo(
-        kernel=r.kernel_name, node=node.name, nodes=tuple(n.name for n in r.group.nodes), layer=node.layer,
-        input_shapes=tuple(s.known_shape for s in ins), output_shapes=tuple(s.known_shape for s in outs),
-        flops=sum(_flops(b, r, i) for i in range(len(r.group.nodes))), bytes_moved=bytes_moved(ins, outs),
-        bytes_added=sum(s.num_bytes for s in outs), bytes_live=sum(x.size_bytes for x in live),
-        tensors_added=len(outs), tensors_live=len(live), fallback=r.host is not None, reason=r.reason, buffers=begun,
+    flops = sum(
+        n.definition.flops([specs[v] for v in n.inputs if v], [specs[v] for v in n.outputs], n.attrs) for n in nodes
     )
-
-
-def _specs(b: Lowered, r: Described) -> tuple[list[Spec], list[Spec]]:
-    return [b.specs[v] for v in r.group.inputs if v], [b.specs[v] for v in r.group.nodes[-1].outputs]
-
-
-def _flops(b: Lowered, r: Described, index: int) -> int:
-    node = r.group.nodes[index]
-    ins = [b.specs[v] for v in node.inputs if v]
-    return node.definition.flops(ins, [b.specs[v] for v in node.outputs], node.attrs)
+    return command(
+        r.kernel_name, nodes, [specs[v] for v in r.group.inputs if v], [specs[v] for v in nodes[-1].outputs], flops,
+        Live(sum(x.size_bytes for x in live), len(live)), r.reason, begun,
+    )

@@ -5,27 +5,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 
+from tfjslab.backends.kernels.builder import Builder
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import Shape, size_of
 from tfjslab.ops.expr import Expr, evaluate, is_boolean
 from tfjslab.ops.registry import Spec
 from tfjslab.passes.fusion import Group
-
-
-class Values(Protocol):
-    """What lowering knows of the values of a graph."""
-
-    def shape(self, value: str) -> Shape:
-        """Shape of a value."""
-        ...
-
-    def constant_array(self, value: str) -> Array | None:
-        """The array of a constant value, else None."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -58,7 +47,7 @@ def epilogue_reads(operand: Spec, out: Spec) -> bool:
     return kind == "channel" or (kind == "full" and same_rank) or (bool(kind) and operand.value is not None)
 
 
-def prepare(b: Values, group: Group) -> tuple[Expr, list[Operand]]:
+def prepare(b: Builder[Any, Any, Any], group: Group) -> tuple[Expr, list[Operand]]:
     """Fold constant sub-expressions and single constants into the expression.
 
     Leaves of the result count from 1 when the group has a core (whose result is leaf 0), else from 0.

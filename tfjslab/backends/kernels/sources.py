@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _BACKENDS = Path(__file__).parents[1]
 
 
-def digest(kind: str) -> str:
+@lru_cache
+def sources_digest(kind: str) -> str:
     """Digest of all that decides the text of the kernels under ``kernels/KIND``, for cache keys.
 
     These are the sources, the code of the backend and what backends share, at any depth, and the expressions.

@@ -5,7 +5,9 @@ A backend with generated kernels has one ``KernelTable``; its lowerings register
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -15,6 +17,7 @@ from tfjslab.ops.registry import Spec
 from tfjslab.passes.fusion import Group, Rules
 
 B = TypeVar("B")
+CHAIN = ""  # stands for the core op of groups that have none
 Specs = Mapping[str, Spec]
 # Why there is no kernel for this node, or "" when there is one.
 Refuses = Callable[[Node, Specs], str]
@@ -39,12 +42,13 @@ class KernelTable(Generic[B]):
     rows: dict[str, Lowering[B]] = field(default_factory=dict)
 
     def lowering(
-        self, *ops: str, refuses: Refuses, takes_epilogue: bool = False, takes_padding: bool = False,
+        self, *ops: str, refuses: Refuses | None = None, takes_epilogue: bool = False, takes_padding: bool = False,
     ) -> Callable[[Lower[B]], Lower[B]]:
-        """Register a lowering for core ops."""
+        """Register a lowering for core ops, or for ``CHAIN``; float32 with data unless ``refuses`` says otherwise."""
 
         def decorate(lower: Lower[B]) -> Lower[B]:
-            self.rows.update(dict.fromkeys(ops, Lowering(lower, refuses, takes_epilogue, takes_padding)))
+            row = Lowering(lower, refuses or self.filled_floats, takes_epilogue, takes_padding)
+            self.rows.update(dict.fromkeys(ops, row))
             return lower
 
         return decorate
@@ -65,9 +69,35 @@ class KernelTable(Generic[B]):
         found = {specs[v].dtype for v in (*node.inputs, *node.outputs) if v} - set(dtypes)
         return self.none_for(", ".join(sorted(found)))
 
+    def floats(self, node: Node, specs: Specs) -> str:
+        """Refuse anything but float32."""
+        return self.only(node, specs, "float32")
+
+    def filled_floats(self, node: Node, specs: Specs) -> str:
+        """Refuse anything but float32, and tensors without elements."""
+        return empty(node, specs) or self.floats(node, specs)
+
+    def images(self, node: Node, specs: Specs) -> str:
+        """Refuse what is not float32 NHWC with data in it."""
+        data_format = node.attrs.get("data_format", "NHWC")
+        other = "" if data_format == "NHWC" else f"data_format {data_format}"
+        return self.none_for(other) or self.filled_floats(node, specs)
+
+    def convolutions(self, node: Node, specs: Specs) -> str:
+        """Refuse grouped convolutions, and as ``images`` does."""
+        x, w = (specs[v].known_shape for v in node.inputs[:2])
+        grouped = f"grouped convolution ({x[3]} channels, filter of {w[2]})" if x[3] != w[2] else ""
+        return self.none_for(grouped) or self.images(node, specs)
+
     def unless(self, case: Refuses, otherwise: Refuses) -> Refuses:
         """Refuse what ``case`` names, then what ``otherwise`` refuses."""
         return lambda node, specs: self.none_for(case(node, specs)) or otherwise(node, specs)
+
+
+def load(package: str, path: Iterable[str]) -> None:
+    """Import all modules of a package of lowerings, which register themselves."""
+    for module in pkgutil.iter_modules(path):
+        importlib.import_module(f"{package}.{module.name}")
 
 
 def empty(node: Node, specs: Specs) -> str:

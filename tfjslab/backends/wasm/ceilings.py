@@ -21,8 +21,8 @@ from tfjslab.backends.ceilings import Ceilings, thread_clock
 from tfjslab.backends.wasm.run.engine import Instance
 from tfjslab.backends.wasm.run.heap import Heap
 from tfjslab.backends.wasm.text.emit import SIMD, Lanes
-from tfjslab.backends.wasm.text.templates import Kernel, kernel
-from tfjslab.backends.wasm.tuning import Tile, single_module
+from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
+from tfjslab.backends.wasm.tuning import WasmTile, single_module
 from tfjslab.base.errors import BackendError
 from tfjslab.base.machine import cache_sizes
 
@@ -36,9 +36,10 @@ _VALUES = (8, 10, 12, 14)  # all fit the 16 vector registers of x86 together wit
 _AFTER_X_AND_Y = 64  # bytes
 _PRODUCT_STEPS = 64  # inputs and weights of a product loop: at most 15 vectors a step, so 15 KiB
 _TILES = (
-    Tile(2, 2, 1), Tile(2, 3, 1), Tile(2, 3, 2, cut=1), Tile(2, 4, 1), Tile(2, 6, 2, cut=1), Tile(3, 3, 2, cut=1),
+    WasmTile(2, 2, 1), WasmTile(2, 3, 1), WasmTile(2, 3, 2, cut=1), WasmTile(2, 4, 1),
+    WasmTile(2, 6, 2, cut=1), WasmTile(3, 3, 2, cut=1),
 )
-_FUSED_TILES = (Tile(2, 4, 3, relaxed=True, cut=1), Tile(1, 8, 3, relaxed=True, cut=2))
+_FUSED_TILES = (WasmTile(2, 4, 3, relaxed=True, cut=1), WasmTile(1, 8, 3, relaxed=True, cut=2))
 _READING_SUMS = 8
 _MOVED = 1 << 26  # bytes of one measurement in a cache
 _KIB, _MIB = 1 << 10, 1 << 20
@@ -51,7 +52,7 @@ _MEMORY_LEAST, _MEMORY_MOST, _TIMES_CACHE = 64 * _MIB, 256 * _MIB, 4
 class _Loop:
     """A kernel, its rounds, how much work they are for one thread, and where in a buffer it writes."""
 
-    kernel: Kernel
+    kernel: WasmKernel
     rounds: int
     amount: int
     target: int
@@ -85,7 +86,7 @@ def _computing(lanes: Lanes, *, fused: bool) -> list[_Loop]:
     return [*(_flops(lanes, n, fused=fused) for n in _VALUES), *(_product(lanes, t) for t in tiles)]
 
 
-def _product(lanes: Lanes, tile: Tile) -> _Loop:
+def _product(lanes: Lanes, tile: WasmTile) -> _Loop:
     """The innermost loop of products, with inputs and weights at the beginning of a buffer and its sums behind them."""
     made = kernel(
         "ceiling", ("a", "c"), work="product", tile=tile, vectors=tile.vectors, outputs=tile.outputs, k=_PRODUCT_STEPS,

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 
 from tfjslab.backends.base import CommandInfo
 from tfjslab.backends.kernels.describe import describe_records
+from tfjslab.backends.kernels.lowering import lower_program
 from tfjslab.backends.kernels.memory_plan import plan_memory
-from tfjslab.backends.wasm.builder import Builder, Constant
-from tfjslab.backends.wasm.lowering import lower_program
+from tfjslab.backends.wasm import lower as _families  # noqa: F401 - fills the table
+from tfjslab.backends.wasm.builder import WasmBuilder, WasmConstant
+from tfjslab.backends.wasm.lower.expand import in_pairs
+from tfjslab.backends.wasm.lower.movement import reserve_channels
+from tfjslab.backends.wasm.lower.registry import TABLE
 from tfjslab.backends.wasm.run.heap import align
 from tfjslab.backends.wasm.text.program import Segment, assemble
-from tfjslab.backends.wasm.tuning import Tile
+from tfjslab.backends.wasm.tuning import WasmTile
 from tfjslab.graph.specialize import Specialized
 
 if TYPE_CHECKING:
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Lowered:
+class Executable:
     """``module_key`` names the compiled module, ``slots`` are its table entries behind the fixed ones.
 
     ``offsets`` place the arena's buffers by name, ``scratch_bytes`` are for one thread. ``keeps`` tells whether the
@@ -40,23 +44,29 @@ class Lowered:
     offsets: Mapping[str, int]
     peak_bytes: int
     lower_bound_bytes: int
-    constants: Mapping[str, Constant]
-    tiles: Mapping[str, Tile]
+    constants: Mapping[str, WasmConstant]
+    tiles: Mapping[str, WasmTile]
     describe: Callable[[], tuple[CommandInfo, ...]]
     text: Callable[[], str]
     keeps: bool
 
 
-def lower(backend: WasmBackend, program: Specialized, outputs: Sequence[str]) -> Lowered:
+def collect_calls(builder: WasmBuilder, program: Specialized) -> WasmBuilder:
+    """The builder, with all calls and host steps of ``program`` added."""
+    reserve_channels(builder, program.graph.nodes)
+    lower_program(builder, program, TABLE, fuse=in_pairs)
+    return builder
+
+
+def lower(backend: WasmBackend, program: Specialized, outputs: Sequence[str]) -> Executable:
     """Lower ``program``, lay its buffers out and write its functions."""
-    builder = Builder(program, outputs, backend.lanes)
-    lower_program(builder, program)
+    builder = collect_calls(WasmBuilder(program, outputs, backend.lanes), program)
     buffers = builder.finish()
     memory = plan_memory(buffers)
     scratch = align(builder.scratch_bytes)
     threads = backend.threads if any(c.parallel for r in builder.records for c in r.calls) else 1
     made = assemble(builder.records, memory.offsets, backend.lanes, threads, scratch)
-    return Lowered(
+    return Executable(
         made.key, made.slots, made.segments, len(builder.records), threads, scratch, memory.offsets,
         memory.peak_bytes, memory.lower_bound_bytes, builder.constants, builder.tiles,
         lambda: describe_records(builder, buffers), made.text, not builder.reads_weights,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,12 @@ import numpy as np
 
 from tfjslab.backends.base import Buffer, Described, PlanInfo
 from tfjslab.backends.host import run_node
+from tfjslab.backends.kernels.plan import Feeds, KernelPlan
 from tfjslab.backends.wasm import plan_cache
-from tfjslab.backends.wasm.builder import HostStep, Place
-from tfjslab.backends.wasm.executable import Lowered, lower
+from tfjslab.backends.wasm.builder import WasmHostStep, WasmPlace
+from tfjslab.backends.wasm.executable import Executable, lower
 from tfjslab.backends.wasm.run.engine import Instance, Module, cached_module, find_module
-from tfjslab.backends.wasm.text.program import ARENA, BARRIER, SCRATCH, STAMPS, WAKE, Segment, first_slot
+from tfjslab.backends.wasm.text.program import ARENA, BARRIER, FIRST_SLOT, SCRATCH, STAMPS, WAKE
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.specialize import Specialized
@@ -31,7 +31,7 @@ CLOCK_NAME = "WASI monotonic clock, read inside WebAssembly"
 
 def _lowered(
     backend: WasmBackend, program: Specialized, outputs: Sequence[str],
-) -> tuple[Lowered, Module, bool, bool]:
+) -> tuple[Executable, Module, bool, bool]:
     """The lowered graph and its module, and whether the module and the lowering came from the disk."""
     if len(program.graph.nodes) < plan_cache.MIN_NODES:
         lowered = lower(backend, program, outputs)
@@ -47,42 +47,31 @@ def _lowered(
     return lowered, module, cached, False
 
 
-class WasmPlan:
+class WasmPlan(KernelPlan):
     """Owns an arena, scratch for each thread, tables and instances; weights belong to the session."""
 
-    def __init__(self, session: WasmSession, specialized: Specialized, outputs: Sequence[str]) -> None:
-        start = time.perf_counter()
-        self._session = session
+    _session: WasmSession
+
+    def __init__(self, session: WasmSession, program: Specialized, outputs: Sequence[str]) -> None:
         self._heap = session.heap
-        self._inputs = tuple(p.value for p in specialized.graph.inputs)
-        self._outputs = tuple(outputs)
-        self._specs = specialized.specs
-        self._lock = threading.Lock()
-        self._disposed = False
         self._blocks: list[int] = []
-        self._constants: list[Hashable] = []
         self._instances: list[Instance] = []
         self._addresses: dict[str, int] = {}
         self._views: dict[str, Array] = {}
         self._pointed: dict[str, int] = {}
-        try:
-            self.info = self._build(specialized, start)
-        except BaseException:
-            self._release()
-            raise
+        super().__init__(session, session.constants, program, outputs)
 
-    def _build(self, specialized: Specialized, start: float) -> PlanInfo:
+    def _build(self, program: Specialized, start: float) -> PlanInfo:
         """Lower, compile, lay out, instantiate."""
-        lowered, module, cached, kept = _lowered(self._session.backend, specialized, self._outputs)
+        lowered, module, cached, kept = _lowered(self._session.backend, program, self._outputs)
         self._program, self._threads, scratch = lowered, lowered.threads, lowered.scratch_bytes * lowered.threads
-        self._place(lowered)
+        weight_bytes = self._place(lowered)
         self._table = self._make_table(scratch, lowered.num_records)
         self._instances += [Instance(module, self._heap.memory) for _ in range(self._threads)]
         for instance in self._instances:
             for s in lowered.segments:
                 if s.export:
                     instance.prepare(s.export, 3)
-        weight_bytes = sum(map(self._session.constant_bytes, self._constants))
         compile_ms = (time.perf_counter() - start) * 1e3
         tiles = {kind: str(t) for kind, t in lowered.tiles.items()}
         details = {"scratch_bytes": scratch, "tiles": tiles, "lowering_cached": kept}
@@ -95,17 +84,20 @@ class WasmPlan:
 
     def _alloc(self, num_bytes: int) -> int:
         # Padding lanes are computed along; zeros there cannot turn into slow denormals.
-        block = self._heap.alloc_zeroed(num_bytes)
+        with self._session.lock:
+            block = self._heap.alloc_zeroed(num_bytes)
         self._blocks.append(block)
         return block
 
-    def _place(self, lowered: Lowered) -> None:
-        """Find addresses for the arena's buffers and the constants."""
+    def _place(self, lowered: Executable) -> int:
+        """Find addresses for the arena's buffers and the constants; gives the bytes of the latter."""
         arena = self._addresses["arena"] = self._alloc(lowered.peak_bytes)
         self._addresses.update({f"arena:{n}": arena + o for n, o in lowered.offsets.items()})
+        weight_bytes = 0
         for slot, constant in lowered.constants.items():
-            self._addresses[slot] = self._session.hold_constant(constant)
-            self._constants.append(constant.key)
+            self._addresses[slot], num_bytes = self._hold(constant)
+            weight_bytes += num_bytes
+        return weight_bytes
 
     def _make_table(self, scratch: int, records: int) -> int:
         self._stamps = self._alloc(16 * (records + 1))
@@ -115,47 +107,29 @@ class WasmPlan:
             BARRIER: self._barrier, WAKE: self._session.workers().word if self._threads > 1 else 0,
         }
         slots = self._program.slots
-        entries = [fixed[i] for i in range(first_slot())] + [self._addresses.get(s, 0) for s in slots]
+        entries = [fixed[i] for i in range(FIRST_SLOT)] + [self._addresses.get(s, 0) for s in slots]
         table = self._alloc(4 * len(entries))
         self._table_view = self._heap.view(table, (len(entries),), np.dtype(np.uint32))
         self._table_view[...] = entries
-        self._entries = {s: i for i, s in enumerate(slots, start=first_slot())}
+        self._entries = {s: i for i, s in enumerate(slots, start=FIRST_SLOT)}
         return table
 
     # ---- running -----------------------------------------------------------------------------------------------
 
-    def run(
-        self, feeds: Mapping[str, Array | Buffer], *, stamps: list[float] | None = None, keep: bool = False,
-    ) -> dict[str, Array | Buffer]:
-        """Compute the outputs by value name; see ``tfjslab.backends.base.Plan``."""
-        with self._lock:
-            if self._disposed:
-                raise BackendError("this WebAssembly plan has been disposed")
-            for name in self._inputs:
-                self._feed(name, feeds[name])
-            if not keep:
-                views = [self._own(f"out:{name}") for name in self._outputs]
-                self._run_segments(stamps)
-                return {name: view.copy() for name, view in zip(self._outputs, views, strict=True)}
-            return self._run_kept(stamps)
+    def _run(self, feeds: Feeds, stamps: list[float] | None) -> dict[str, Array | Buffer]:
+        views = [self._own(f"out:{name}") for name in self._outputs]
+        self._run_segments(feeds, stamps)
+        return {name: view.copy() for name, view in zip(self._outputs, views, strict=True)}
 
-    def _run_kept(self, stamps: list[float] | None) -> dict[str, Array | Buffer]:
-        """Run with new buffers as outputs; they are given back when it fails."""
-        kept = {name: self._session.new_buffer(self._specs[name]) for name in self._outputs}
-        try:
-            for name, buffer in kept.items():
-                self._point(f"out:{name}", buffer.native)
-            self._run_segments(stamps)
-        except BaseException:
-            for buffer in kept.values():
-                self._session.free(buffer)
-            raise
-        return dict(kept)
+    def _run_into(self, kept: Mapping[str, Buffer], feeds: Feeds, stamps: list[float] | None) -> None:
+        for name, buffer in kept.items():
+            self._point(f"out:{name}", buffer.native)
+        self._run_segments(feeds, stamps)
 
     def _feed(self, name: str, feed: Array | Buffer) -> None:
         slot = f"in:{name}"
         if isinstance(feed, Buffer):
-            self._point(slot, self._session.address(feed))
+            self._point(slot, self._session.native(feed))
             return
         self._own(slot)[...] = feed
 
@@ -178,39 +152,37 @@ class WasmPlan:
             if slot in self._entries:
                 self._table_view[self._entries[slot]] = address
 
-    def _run_segments(self, stamps: list[float] | None) -> None:
-        host_ms: dict[int, float] = {}
+    def _run_segments(self, feeds: Feeds, stamps: list[float] | None) -> None:
+        for name in self._inputs:
+            self._feed(name, feeds[name])
+        stamped, alone, host_ms = int(stamps is not None), self._threads == 1, {}
         for segment in self._program.segments:
             if segment.host is not None:
                 start = time.perf_counter()
                 self._host(segment.host)
                 host_ms[segment.records[0]] = (time.perf_counter() - start) * 1e3
+            elif alone:
+                self._instances[0].call(segment.export, self._table, 0, stamped)
             else:
-                self._call(segment, stamped=stamps is not None)
+                with self._session.run_lock:
+                    self._session.workers().run(partial(self._share, segment.export, stamped))
         if stamps is not None:
             stamps += self._read_stamps(host_ms)
 
-    def _call(self, segment: Segment, *, stamped: bool) -> None:
-        if self._threads == 1:
-            self._instances[0].call(segment.export, self._table, 0, int(stamped))
-            return
-        with self._session.run_lock:
-            self._session.workers().run(partial(self._share, segment.export, stamped=stamped))
-
-    def _share(self, export: str, tid: int, *, stamped: bool = False) -> None:
+    def _share(self, export: str, stamped: int, tid: int) -> None:
         try:
-            self._instances[tid].call(export, self._table, tid, int(stamped and tid == 0))
+            self._instances[tid].call(export, self._table, tid, stamped if tid == 0 else 0)
         except BackendError:
             # Nobody must wait for this thread at a barrier.
             self._heap.view(self._barrier, (3,), np.dtype(np.int32))[2] = 1
             raise
 
-    def _host(self, step: HostStep) -> None:
-        inputs = [None if i is None else self._at(*i) for i in step.inputs]
+    def _host(self, step: WasmHostStep) -> None:
+        inputs = [self._at(*i) if isinstance(i, tuple) else i for i in step.inputs]
         for (place, spec), value in zip(step.outputs, run_node(step.node, inputs, step.node.attrs), strict=True):
             self._at(place, spec)[...] = value
 
-    def _at(self, p: Place, spec: Spec) -> Array:
+    def _at(self, p: WasmPlace, spec: Spec) -> Array:
         base = self._pointed.get(p.slot) or self._addresses[p.slot]
         return self._heap.view(base + p.offset, spec.known_shape, numpy_dtype(spec.dtype))
 
@@ -226,21 +198,11 @@ class WasmPlan:
                     ms[i] += raw[2 * i + 1] - raw[2 * i if i == first else 2 * i - 1]
         return ms
 
-    def dispose(self) -> None:
-        """Free the plan's blocks, instances and its hold on weights."""
-        with self._lock:
-            if self._disposed:
-                return
-            self._disposed = True
-            self._release()
-            self._session.forget(self)
-
     def _release(self) -> None:
         if len(self._instances) > 1:
             self._session.workers().settle()
         for instance in self._instances:
             instance.close()
-        for block in self._blocks:
-            self._heap.free(block)
-        for key in self._constants:
-            self._session.release_constant(key)
+        with self._session.lock:
+            for block in self._blocks:
+                self._heap.free(block)

@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfjslab.backends.base import BufferLife, CommandInfo
-from tfjslab.backends.registry import env
-from tfjslab.backends.wasm.builder import Constant, HostStep, Place
-from tfjslab.backends.wasm.executable import Lowered
+from tfjslab.backends.flags import env
+from tfjslab.backends.kernels.sources import sources_digest
+from tfjslab.backends.wasm.builder import WasmConstant, WasmHostStep, WasmPlace
+from tfjslab.backends.wasm.executable import Executable
 from tfjslab.backends.wasm.run.engine import ENGINE_NAME
 from tfjslab.backends.wasm.run.module_cache import read_entry, write_entry
 from tfjslab.backends.wasm.text.packing import PACKERS, Packing
 from tfjslab.backends.wasm.text.program import Segment
-from tfjslab.backends.wasm.text.templates import sources_digest
-from tfjslab.backends.wasm.tuning import Tile, tuner
+from tfjslab.backends.wasm.tuning import WasmTile, tuner
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
 from tfjslab.base.version import __version__
@@ -44,6 +44,8 @@ _FLAGS = ("WASM_CALIBRATE", "WASM_STRASSEN")  # those that lowering asks
 # Lowering a few nodes takes less time than looking for them, and eager ops would fill the folder.
 MIN_NODES = 8
 _INLINE_BYTES = 1 << 16
+# What of an executable is JSON as it is.
+_PLAIN = ("module_key", "num_records", "threads", "scratch_bytes", "offsets", "peak_bytes", "lower_bound_bytes")
 _ROOT = Path(__file__).parents[2]
 _LOWER_FLOORS = ("base", "ops", "graph", "passes", "backends")
 
@@ -51,7 +53,7 @@ _LOWER_FLOORS = ("base", "ops", "graph", "passes", "backends")
 @lru_cache(maxsize=1)
 def _code_digest() -> str:
     """Digest of the code on whose account a graph is lowered one way or another."""
-    digest = hashlib.sha256(f"{__version__} {sources_digest()}".encode())
+    digest = hashlib.sha256(f"{__version__} {sources_digest('wasm')}".encode())
     for path in sorted(p for floor in _LOWER_FLOORS for p in (_ROOT / floor).rglob("*.py")):
         digest.update(path.relative_to(_ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
@@ -90,14 +92,14 @@ def _attribute(value: Any) -> Any:
     return (value.dtype.str, value.shape, value.tolist()) if isinstance(value, np.ndarray) else value
 
 
-def load(key: str, backend: WasmBackend, program: Specialized) -> Lowered | None:
+def load(key: str, backend: WasmBackend, program: Specialized) -> Executable | None:
     """The entry for ``key``; None when there is none, it is damaged, or another tile would be chosen today."""
     data = read_entry(f"plan-{key}")
     if data is None:
         return None
     try:
         found = json.loads(data)
-        tiles = {kind: Tile(**t) for kind, t in found["tiles"].items()}
+        tiles = {kind: WasmTile(**t) for kind, t in found["tiles"].items()}
         if not tuner(backend.lanes).agrees(tiles):
             return None
         return _decode(found, tiles, program)
@@ -105,45 +107,40 @@ def load(key: str, backend: WasmBackend, program: Specialized) -> Lowered | None
         return None
 
 
-def save(key: str, lowered: Lowered) -> None:
+def save(key: str, lowered: Executable) -> None:
     """Keep what was lowered, if it can be told as data."""
     constants = {slot: _encode_constant(c) for slot, c in lowered.constants.items()}
     if not lowered.keeps or None in constants.values():
         return
-    commands = [astuple(c) for c in lowered.describe()]
-    entry = {
-        "module_key": lowered.module_key, "slots": lowered.slots, "num_records": lowered.num_records,
-        "segments": [_encode_segment(s) for s in lowered.segments], "threads": lowered.threads,
-        "scratch_bytes": lowered.scratch_bytes, "offsets": lowered.offsets, "peak_bytes": lowered.peak_bytes,
-        "lower_bound_bytes": lowered.lower_bound_bytes, "constants": constants,
+    entry = {name: getattr(lowered, name) for name in (*_PLAIN, "slots")} | {
+        "segments": [_encode_segment(s) for s in lowered.segments], "constants": constants,
         "tiles": {kind: asdict(t) for kind, t in lowered.tiles.items()},
         # Text inside of text: it is parsed when somebody asks what the commands are.
-        "commands": json.dumps(commands),
+        "commands": json.dumps([astuple(c) for c in lowered.describe()]),
     }
     write_entry(f"plan-{key}", json.dumps(entry).encode())
 
 
-def _decode(found: Mapping[str, Any], tiles: Mapping[str, Tile], program: Specialized) -> Lowered:
+def _decode(found: Mapping[str, Any], tiles: Mapping[str, WasmTile], program: Specialized) -> Executable:
     nodes = {n.name: n for n in program.graph.nodes}
 
-    def place(p: list[Any] | None, value: str) -> tuple[Place, Spec] | None:
-        return None if p is None else (Place(p[0], p[1]), program.specs[value])
+    def place(p: list[Any] | None, value: str) -> tuple[WasmPlace, Spec] | None:
+        return None if p is None else (WasmPlace(p[0], p[1]), program.specs[value])
 
-    def host(h: Mapping[str, Any] | None) -> HostStep | None:
+    def host(h: Mapping[str, Any] | None) -> WasmHostStep | None:
         if h is None:
             return None
         node = nodes[h["node"]]
         ins = tuple(place(p, v) for p, v in zip(h["inputs"], node.inputs, strict=True))
         outs = tuple(place(p, v) for p, v in zip(h["outputs"], node.outputs, strict=True))
-        return HostStep(node, ins, tuple(o for o in outs if o))
+        return WasmHostStep(node, ins, tuple(o for o in outs if o))
 
     commands = found["commands"]
-    return Lowered(
-        found["module_key"], tuple(found["slots"]),
-        tuple(Segment(s["export"], (s["first"], s["last"]), host(s["host"])) for s in found["segments"]),
-        found["num_records"], found["threads"], found["scratch_bytes"], found["offsets"], found["peak_bytes"],
-        found["lower_bound_bytes"], {s: _decode_constant(c, program) for s, c in found["constants"].items()}, tiles,
-        lambda: _decode_commands(commands), _no_text, keeps=True,
+    return Executable(
+        **{name: found[name] for name in _PLAIN}, slots=tuple(found["slots"]), tiles=tiles,
+        segments=tuple(Segment(s["export"], (s["first"], s["last"]), host(s["host"])) for s in found["segments"]),
+        constants={s: _decode_constant(c, program) for s, c in found["constants"].items()},
+        describe=lambda: _decode_commands(commands), text=_no_text, keeps=True,
     )
 
 
@@ -154,13 +151,13 @@ def _no_text() -> str:
 def _encode_segment(s: Segment) -> dict[str, Any]:
     host = None if s.host is None else {
         "node": s.host.node.name,
-        "inputs": [None if i is None else astuple(i[0]) for i in s.host.inputs],
+        "inputs": [astuple(i[0]) if isinstance(i, tuple) else None for i in s.host.inputs],
         "outputs": [astuple(place) for place, _ in s.host.outputs],
     }
     return {"export": s.export, "first": s.records[0], "last": s.records[1], "host": host}
 
 
-def _encode_constant(c: Constant) -> dict[str, Any] | None:
+def _encode_constant(c: WasmConstant) -> dict[str, Any] | None:
     """The recipe, or the bytes of small ones, which the key decides; None when it is neither."""
     if c.recipe is not None:
         value, how, packing = c.recipe
@@ -172,17 +169,17 @@ def _encode_constant(c: Constant) -> dict[str, Any] | None:
     return {"data": data, "dtype": block.dtype.str, "shape": block.shape}
 
 
-def _decode_constant(c: Mapping[str, Any], program: Specialized) -> Constant:
+def _decode_constant(c: Mapping[str, Any], program: Specialized) -> WasmConstant:
     if "data" in c:
         raw = base64.b64decode(c["data"], validate=True)
         block = np.frombuffer(raw, np.dtype(c["dtype"])).reshape(c["shape"])
-        return Constant(("inline", c["dtype"], tuple(c["shape"]), raw), lambda: block, None)
+        return WasmConstant(("inline", c["dtype"], tuple(c["shape"]), raw), lambda: block, None)
     array, how = program.graph.constants[c["value"]], _tuples(c["how"])
     packing = Packing(c["packer"], _tuples(c["params"]))
     if packing.packer not in PACKERS:
         raise KeyError(packing.packer)
     make = _maker(packing, array)
-    return Constant(((c["value"], how), id(array)), make, array, (c["value"], how, packing))
+    return WasmConstant(((c["value"], how), id(array)), make, array, (c["value"], how, packing))
 
 
 def _maker(packing: Packing, array: Array) -> Callable[[], Any]:

@@ -11,27 +11,23 @@ the first candidate is taken.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
 import math
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from tfjslab.backends.registry import env
+from tfjslab.backends.flags import env
+from tfjslab.backends.kernels.choices import Choices, choices_path
+from tfjslab.backends.kernels.sources import sources_digest
 from tfjslab.backends.wasm.run.engine import ENGINE_NAME, Instance, compile_text
 from tfjslab.backends.wasm.run.heap import Heap
 from tfjslab.backends.wasm.text.emit import Lanes
-from tfjslab.backends.wasm.text.templates import Kernel, functions, name_function, sources_digest
+from tfjslab.backends.wasm.text.templates import WasmKernel, functions, name_function
 from tfjslab.base.machine import cpu_identity
-from tfjslab.base.user_cache import cache_root, write_atomically
 
 _CLEARLY_SLOWER = 1.15
 _LEAST_ROUNDS, _MOST_ROUNDS = 3, 10  # the first finds cold caches, and in each a candidate may be interrupted
@@ -40,11 +36,11 @@ _HEAD = '(module (import "env" "memory" (memory 1 65536 shared)) (export "memory
 
 
 @dataclass(frozen=True)
-class Tile:
+class WasmTile:
     """``outputs`` by ``vectors`` accumulators, steps in one round of the product loop, and fused multiply-add or not.
 
     ``cut`` ends a basic block after so many vectors of a step (0: not at all), so that the compiler loads them late.
-    ``columns`` turns the product round: ``outputs`` vectors of outputs by ``vectors`` pixels, which are multiplied out.
+    ``columns`` transposes the product: ``outputs`` vectors of outputs by ``vectors`` pixels, which are splat.
     """
 
     outputs: int
@@ -61,10 +57,10 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Trial:
+class WasmTrial:
     """A kernel to be measured: how much memory each pointer needs, its scratch, and its units of work."""
 
-    kernel: Kernel
+    kernel: WasmKernel
     pointer_bytes: tuple[int, ...]
     scratch_bytes: int
     units: int
@@ -73,40 +69,36 @@ class Trial:
 class TileChoice(Protocol):
     """Who chooses tiles."""
 
-    def choose(self, kind: str, tiles: tuple[Tile, ...], trial: Callable[[Tile], Trial]) -> Tile:
+    def choose(
+        self, kind: str, tiles: tuple[WasmTile, ...], trial: Callable[[WasmTile], WasmTrial],
+    ) -> WasmTile:
         """The tile for kernels of a class. ``trial`` builds the kernel with a candidate, on a real size."""
         ...
 
 
-class Tuner:
+class WasmTuner:
     """Choices for one kind of vector, from disk and by measuring. Safe to use from several threads."""
 
     def __init__(self, lanes: Lanes) -> None:
         self._lanes = lanes
-        self._lock = threading.RLock()
-        self._path = _choices_path(lanes)
-        self._choices: dict[str, dict[str, Any]] = _read(self._path)
+        # Choices hold for one processor, one engine and one state of the kernel sources.
+        path = choices_path("wasm-tiles", cpu_identity(), ENGINE_NAME, sources_digest("wasm"), lanes.name)
+        self._choices = Choices[dict[str, Any]](path, lambda tile: asdict(WasmTile(**tile)))
 
-    def choose(self, kind: str, tiles: tuple[Tile, ...], trial: Callable[[Tile], Trial]) -> Tile:
+    def choose(self, kind: str, tiles: tuple[WasmTile, ...], trial: Callable[[WasmTile], WasmTrial]) -> WasmTile:
         """The tile for kernels of a class. ``trial`` builds the kernel with a candidate, on a real size."""
         if not env().get("WASM_CALIBRATE"):
             return tiles[0]
-        with self._lock:
-            if kind not in self._choices:
-                self._choices[kind] = asdict(self._measure(tiles, trial))
-                with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
-                    write_atomically(self._path, json.dumps(self._choices, indent=1).encode())
-            return Tile(**self._choices[kind])
+        return WasmTile(**self._choices.find(kind, lambda: asdict(self._measure(tiles, trial))))
 
-    def agrees(self, chosen: Mapping[str, Tile]) -> bool:
+    def agrees(self, chosen: Mapping[str, WasmTile]) -> bool:
         """Whether all these tiles are what ``choose`` would answer without measuring.
 
         Without calibration it answers the first candidates, which are known only to who asks.
         """
-        with self._lock:
-            return not env().get("WASM_CALIBRATE") or all(self._choices.get(k) == asdict(t) for k, t in chosen.items())
+        return not env().get("WASM_CALIBRATE") or all(self._choices.get(k) == asdict(t) for k, t in chosen.items())
 
-    def _measure(self, tiles: tuple[Tile, ...], trial: Callable[[Tile], Trial]) -> Tile:
+    def _measure(self, tiles: tuple[WasmTile, ...], trial: Callable[[WasmTile], WasmTrial]) -> WasmTile:
         """The candidate that runs fastest."""
         trials = [trial(t) for t in tiles]
         heap = Heap()
@@ -142,24 +134,24 @@ def fastest(runs: Sequence[Callable[[], None]], clock: Callable[[], float] = tim
 
 
 @lru_cache(maxsize=4)
-def tuner(lanes: Lanes) -> Tuner:
+def tuner(lanes: Lanes) -> WasmTuner:
     """The tuner of a kind of vector; choices are read from disk once."""
-    return Tuner(lanes)
+    return WasmTuner(lanes)
 
 
-def single_module(k: Kernel, lanes: Lanes) -> Any:
+def single_module(k: WasmKernel, lanes: Lanes) -> Any:
     """A module with nothing but one kernel, exported as ``run``."""
     return _module({"run": k}, lanes)
 
 
-def _module(exports: Mapping[str, Kernel], lanes: Lanes) -> Any:
+def _module(exports: Mapping[str, WasmKernel], lanes: Lanes) -> Any:
     """A module of kernels by the names they are exported as: parts that they share are compiled once."""
-    names: dict[Kernel, str] = {}
+    names: dict[WasmKernel, str] = {}
     exported = [f'(export "{name}" (func ${name_function(names, k)}))' for name, k in exports.items()]
     return compile_text("\n".join([_HEAD, *functions(names, lanes), *exported, ")"]))
 
 
-def _prepare(trials: Sequence[Trial], instance: Instance, heap: Heap) -> list[Callable[[], None]]:
+def _prepare(trials: Sequence[WasmTrial], instance: Instance, heap: Heap) -> list[Callable[[], None]]:
     """Calls of ``run0`` and on, on the same memory but for scratch's size and weights, which each has for itself."""
     pointers = trials[0].kernel.pointers
     scratch = _filled(heap, max(t.scratch_bytes for t in trials))
@@ -178,18 +170,3 @@ def _filled(heap: Heap, num_bytes: int, *, zero: bool = False) -> int:
     address = heap.alloc(num_bytes)
     heap.view(address, (num_bytes // 4,), np.dtype(np.float32))[...] = 0.0 if zero else 0.01
     return address
-
-
-def _choices_path(lanes: Lanes) -> Path:
-    """Choices hold for one processor, one engine and one state of the kernel sources."""
-    parts = (cpu_identity(), ENGINE_NAME, sources_digest(), lanes.name)
-    return cache_root() / "wasm-tiles" / f"{hashlib.sha256(repr(parts).encode()).hexdigest()}.json"
-
-
-def _read(path: Path) -> dict[str, dict[str, Any]]:
-    """The choices on disk; whatever is not readable is measured again."""
-    try:
-        found = json.loads(path.read_bytes())
-        return {k: asdict(Tile(**v)) for k, v in found.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}

@@ -5,24 +5,19 @@ wgpu is an optional extra: nothing here imports it before a backend is asked abo
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from tfjslab.backends.base import Availability, Session
+from tfjslab.backends.base import Availability
+from tfjslab.backends.kernels.backend import KernelBackend
 from tfjslab.base.errors import TfjslabError
 
 if TYPE_CHECKING:
     from tfjslab.backends.webgpu.run.device import Device
     from tfjslab.backends.webgpu.session import GpuSession
 
-_COUNTERS = (
-    "gpu_buffers", "num_bytes_in_gpu", "num_bytes_allocated", "num_bytes_free", "pipelines", "query_sets", "devices",
-)
-
-
-HALVES = "-f16"  # how the variants end that store float16
+FLOAT16 = "-f16"  # how the variants end that store float16
 
 
 def availability(variant: str) -> Availability:
@@ -62,60 +57,49 @@ def create(variant: str, _threads: int) -> GpuBackend:
     return GpuBackend(variant)
 
 
-class GpuBackend:
+class GpuBackend(KernelBackend["GpuSession"]):
     """Kernels from ``kernels/webgpu`` on one adapter.
 
-    A device lives as long as it has sessions. When it is lost, the next session opens another one.
+    A device lives as long as it has sessions. When it is lost, the next session opens another one. ``memory()`` counts
+    what sessions hold, and the devices' own counters: bytes in use, allocated, pooled.
     """
+
+    counters = (
+        "plans", "buffers", "gpu_buffers", "num_bytes_in_gpu", "num_bytes_allocated", "num_bytes_free", "pipelines",
+        "query_sets", "devices",
+    )
 
     def __init__(self, variant: str) -> None:
         from tfjslab.backends.webgpu.run.adapters import choose  # noqa: PLC0415 - imports the optional wgpu
 
-        self.name = variant
-        self.threads = 1
-        self.halves = variant.endswith(HALVES)
+        self.float16 = variant.endswith(FLOAT16)
         self.adapter = choose(variant)
         self.adapter_type = self.adapter.kind
         self.kernel_clock = ""  # known with the first device
-        storage = ", float16 storage" if self.halves else ""
-        self.engine = f"wgpu {version('wgpu')}, {self.adapter}{storage}"
+        storage = ", float16 storage" if self.float16 else ""
+        super().__init__(variant, f"wgpu {version('wgpu')}, {self.adapter}{storage}")
         self._devices: list[Device] = []  # the last one is in use; lost ones wait for their sessions to end
-        self._sessions: set[GpuSession] = set()
-        self._lock = threading.RLock()
 
-    def open_session(self) -> Session:
-        """A new session on the shared device."""
+    def _open(self) -> GpuSession:
+        """A session on the shared device."""
         from tfjslab.backends.webgpu.run.device import Device  # noqa: PLC0415 - imports the optional wgpu
         from tfjslab.backends.webgpu.run.recording import Stamps  # noqa: PLC0415 - imports the optional wgpu
         from tfjslab.backends.webgpu.session import GpuSession  # noqa: PLC0415 - imports the optional wgpu
         from tfjslab.backends.webgpu.storage import Storage  # noqa: PLC0415 - only with the above
 
-        with self._lock:
-            if not self._devices or self._devices[-1].lost:
-                self._devices.append(Device(self.adapter))
-                self.kernel_clock = Stamps.clock(self._devices[-1])
-            session = GpuSession(self, self._devices[-1], Storage(self.halves))
-            self._sessions.add(session)
-            return session
+        if not self._devices or self._devices[-1].lost:
+            self._devices.append(Device(self.adapter))
+            self.kernel_clock = Stamps.clock(self._devices[-1])
+        return GpuSession(self, self._devices[-1], Storage(self.float16))
 
     def forget(self, session: GpuSession) -> None:
         """A session was disposed; with its last one a device goes too."""
         with self._lock:
-            self._sessions.discard(session)
+            super().forget(session)
             device = session.device
             if device in self._devices and all(s.device is not device for s in self._sessions):
                 self._devices.remove(device)
                 device.destroy()
 
-    def memory(self) -> dict[str, int]:
-        """Open sessions, their plans and buffers, and the devices' own counters (bytes in use, allocated, pooled)."""
-        with self._lock:
-            total: Counter[str] = Counter(dict.fromkeys(("plans", "buffers", *_COUNTERS), 0))
-            for counters in (*(s.counters for s in self._sessions), *(d.counters for d in self._devices)):
-                total.update(counters)
-            return {"sessions": len(self._sessions), **total}
-
-    def dispose(self) -> None:
-        """Close all sessions; the devices go with them."""
-        for session in tuple(self._sessions):
-            session.dispose()
+    def _counted(self) -> Iterable[Mapping[str, int]]:
+        return (*super()._counted(), *(d.counters for d in self._devices))

@@ -11,14 +11,14 @@ from tfjslab.backends.webgpu.run.device import SUBGROUPS, Device
 from tfjslab.backends.webgpu.run.recording import dispatch_all
 
 _GROUP = 64
-HANDS = 8  # invocations that read for their subgroup
+READERS = 8  # invocations that read for their subgroup
 # Every invocation asks each of the first eight of its subgroup which it is. In a smaller subgroup some do not answer.
 _PROBE = f"""
 @group(0) @binding(0) var<storage, read_write> c: array<u32>;
 @compute @workgroup_size({_GROUP})
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(subgroup_invocation_id) place: u32) {{
   var right = 0u;
-  {" ".join(f"right += select(0u, 1u, subgroupBroadcast(place, {i}u) == {i}u);" for i in range(HANDS))}
+  {" ".join(f"right += select(0u, 1u, subgroupBroadcast(place, {i}u) == {i}u);" for i in range(READERS))}
   c[lane] = right;
 }}
 """
@@ -29,7 +29,7 @@ _FOUND: WeakKeyDictionary[Device, bool] = WeakKeyDictionary()
 
 @dataclass(frozen=True)
 class Capabilities:
-    """Whether a device's adapter is software, and whether eight invocations of a subgroup can hand values round."""
+    """Whether a device's adapter is software, and whether eight of a subgroup can broadcast to each other."""
 
     device: Device
 
@@ -42,11 +42,11 @@ class Capabilities:
     def subgroups(self) -> bool:
         """Tried on the device when first asked for: the sizes of subgroups that drivers state are ranges."""
         if self.device not in _FOUND:
-            _FOUND[self.device] = SUBGROUPS in self.device.features and _hands_round(self.device)
+            _FOUND[self.device] = SUBGROUPS in self.device.features and _broadcasts(self.device)
         return _FOUND[self.device]
 
 
-def _hands_round(device: Device) -> bool:
+def _broadcasts(device: Device) -> bool:
     answers = device.buffer(4 * _GROUP, what="a look at subgroups")
     try:
         pipeline = device.pipeline(_PROBE, "subgroups")
@@ -57,4 +57,4 @@ def _hands_round(device: Device) -> bool:
     finally:
         device.drop_pipeline(_PROBE)
         device.release(answers)
-    return bool(np.all(found == HANDS))
+    return bool(np.all(found == READERS))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,15 +11,18 @@ import numpy as np
 from tfjslab.backends.base import Buffer, PlanInfo
 from tfjslab.backends.host import run_node
 from tfjslab.backends.kernels.describe import describe_records
+from tfjslab.backends.kernels.lowering import lower_program
 from tfjslab.backends.kernels.memory_plan import plan_memory
-from tfjslab.backends.webgpu.builder import Builder, Call, HostStep, Record
+from tfjslab.backends.kernels.plan import Feeds, KernelPlan
+from tfjslab.backends.webgpu import lower as _families  # noqa: F401 - fills the table
+from tfjslab.backends.webgpu.builder import GpuBuilder, GpuCall, GpuHostStep, GpuRecord
 from tfjslab.backends.webgpu.capabilities import Capabilities
-from tfjslab.backends.webgpu.lowering import lower_program
+from tfjslab.backends.webgpu.lower.registry import TABLE
 from tfjslab.backends.webgpu.run.device import ALIGNMENT, Range
 from tfjslab.backends.webgpu.run.recording import Dispatch, Stamps, dispatch_all
 from tfjslab.backends.webgpu.splitting import Limit, split_large
 from tfjslab.backends.webgpu.text.templates import render
-from tfjslab.backends.webgpu.tuning import Tuner
+from tfjslab.backends.webgpu.tuning import GpuTuner
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.specialize import Specialized
@@ -30,47 +32,37 @@ if TYPE_CHECKING:
     from tfjslab.backends.webgpu.session import GpuSession
 
 
-class GpuPlan:
+class GpuPlan(KernelPlan):
     """Owns an arena, a buffer for inputs and outputs, and one of uniforms; weights belong to the session."""
 
-    def __init__(self, session: GpuSession, specialized: Specialized, outputs: Sequence[str]) -> None:
-        start = time.perf_counter()
-        self._session = session
+    _session: GpuSession
+
+    def __init__(self, session: GpuSession, program: Specialized, outputs: Sequence[str]) -> None:
         self._device = session.device
         self._storage = session.storage
-        self._inputs = tuple(p.value for p in specialized.graph.inputs)
-        self._outputs = tuple(outputs)
-        self._specs = specialized.specs
-        self._lock = threading.Lock()
-        self._disposed = False
         self._owned: list[tuple[Any, str]] = []
-        self._constants: list[Hashable] = []
         self._slots: dict[str, Range] = {}
         self._stamps: Stamps | None = None
         self._passes: dict[range, list[Dispatch]] = {}  # of commands that are dispatched in one pass
-        try:
-            self.info = self._build(specialized, start)
-        except BaseException:
-            self._release()
-            raise
+        super().__init__(session, session.constants, program, outputs)
 
-    def _build(self, specialized: Specialized, start: float) -> PlanInfo:
+    def _build(self, program: Specialized, start: float) -> PlanInfo:
         """Lower, lay out, make pipelines and bind groups."""
         device = self._device
         before = device.counters["pipelines"], device.compile_ms
         limit = Limit(device.max_binding, str(device.adapter), self._storage)
-        specialized = split_large(specialized, limit, self._session.slices)
-        self._specs = specialized.specs
-        builder = Builder(specialized, self._outputs, Tuner(device), Capabilities(device), self._storage)
-        lower_program(builder, specialized, limit)
+        program = split_large(program, limit, self._session.slices)
+        self._specs = program.specs
+        builder = GpuBuilder(program, self._outputs, GpuTuner(device), Capabilities(device), self._storage)
+        lower_program(builder, program, TABLE, also_refuses=limit.refusal)
         buffers = builder.finish()
         memory = plan_memory(buffers, ALIGNMENT)
         arena = self._own(memory.peak_bytes, "the arena of a plan") if memory.peak_bytes else None
         self._slots.update({f"arena:{b.name}": (arena, memory.offsets[b.name], b.size_bytes) for b in buffers})
         self._place_ports(builder)
         weight_bytes = self._place_constants(builder)
-        self._places = {v: builder.place(v) for v in self._outputs}
-        self._records = builder.records
+        self._results = [self._words(builder, v) for v in self._outputs]
+        self.records = builder.records
         self._dispatches = self._bind(builder.records)
         made, compile_ms = device.counters["pipelines"] - before[0], device.compile_ms - before[1]
         return PlanInfo(
@@ -90,7 +82,7 @@ class GpuPlan:
         self._owned.append((made, usage))
         return made
 
-    def _place_ports(self, builder: Builder) -> None:
+    def _place_ports(self, builder: GpuBuilder) -> None:
         """Inputs, and outputs that a kernel or the host makes, lie one after the other in one buffer."""
         ports = [*(builder.place(v) for v in self._inputs), *(builder.place(v) for v in self._outputs)]
         wanted = {p.slot: p.num_bytes for p in ports if p.slot.partition(":")[0] in ("in", "out")}
@@ -103,16 +95,15 @@ class GpuPlan:
             buffer = self._own(total, "the inputs and outputs of a plan")
             self._slots.update({s: (buffer, offsets[s], n) for s, n in wanted.items()})
 
-    def _place_constants(self, builder: Builder) -> int:
+    def _place_constants(self, builder: GpuBuilder) -> int:
         total = 0
         for slot, constant in builder.constants.items():
-            buffer, num_bytes = self._session.hold_constant(constant)
-            self._constants.append(constant.key)
+            buffer, num_bytes = self._hold(constant)
             self._slots[slot] = (buffer, 0, num_bytes)
             total += num_bytes
         return total
 
-    def _bind(self, records: Sequence[Record]) -> list[list[Dispatch]]:
+    def _bind(self, records: Sequence[GpuRecord]) -> list[list[Dispatch]]:
         """For each record what it dispatches; equal sizes share a slice of the uniform buffer."""
         calls = [c for r in records for c in r.calls]
         distinct = {sizes: i * ALIGNMENT for i, sizes in enumerate(dict.fromkeys(c.sizes for c in calls))}
@@ -125,7 +116,7 @@ class GpuPlan:
         self._device.write(uniforms, 0, table)
         return [[self._dispatch(c, (uniforms, distinct[c.sizes], ALIGNMENT), r) for c in r.calls] for r in records]
 
-    def _dispatch(self, c: Call, sizes: Range, r: Record) -> Dispatch:
+    def _dispatch(self, c: GpuCall, sizes: Range, r: GpuRecord) -> Dispatch:
         device, name = self._device, r.group.nodes[-1].name
         ranges = [*(self._slots[p.slot] for p in c.args), sizes]
         largest = max(n for _, _, n in ranges)
@@ -139,48 +130,30 @@ class GpuPlan:
                 f"node '{name}' needs {' x '.join(map(str, c.groups))} workgroups; "
                 f"{device.adapter} starts at most {device.max_groups} along a dimension", code="backend.limit",
             )
-        pipeline = device.pipeline(render(c.kernel, halves=self._storage.halves), c.kernel.source)
+        pipeline = device.pipeline(render(c.kernel, float16=self._storage.float16), c.kernel.source)
         return pipeline, device.bind(pipeline, ranges, f"node '{name}'"), c.groups
+
+    def _words(self, builder: GpuBuilder, value: str) -> Range:
+        """Where an output's words lie, without the rest of the last vector."""
+        buffer, offset, _ = self._slots[builder.place(value).slot]
+        return buffer, offset, self._bytes(self._specs[value])
 
     # ---- running -----------------------------------------------------------------------------------------------
 
-    def run(
-        self, feeds: Mapping[str, Array | Buffer], *, stamps: list[float] | None = None, keep: bool = False,
-    ) -> dict[str, Array | Buffer]:
-        """Compute the outputs by value name; see ``tfjslab.backends.base.Plan``."""
-        with self._lock:
-            if self._disposed:
-                raise BackendError("this GPU plan has been disposed")
-            if keep:
-                return self._run_kept(feeds, stamps)
-            ranges = [self._words(v) for v in self._outputs]
-            found = zip(self._outputs, self._run(feeds, stamps, ranges), strict=True)
-            specs, unpack = self._specs, self._storage.unpack
-            return {v: unpack(w, specs[v].known_shape, specs[v].dtype) for v, w in found}
+    def _run(self, feeds: Feeds, stamps: list[float] | None) -> dict[str, Array | Buffer]:
+        found = zip(self._outputs, self._execute(feeds, stamps, self._results), strict=True)
+        specs, unpack = self._specs, self._storage.unpack
+        return {v: unpack(w, specs[v].known_shape, specs[v].dtype) for v, w in found}
 
-    def _run_kept(
-        self, feeds: Mapping[str, Array | Buffer], stamps: list[float] | None,
-    ) -> dict[str, Array | Buffer]:
-        """Run with new buffers as outputs; they are given back when it fails."""
-        kept = {v: self._session.new_buffer(self._specs[v]) for v in self._outputs}
-        try:
-            self._run(feeds, stamps, [], [(self._words(v), kept[v].native) for v in self._outputs])
-        except BaseException:
-            for buffer in kept.values():
-                self._session.free(buffer)
-            raise
-        return dict(kept)
-
-    def _words(self, value: str) -> Range:
-        """Where an output's words lie, without the rest of the last vector."""
-        buffer, offset, _ = self._slots[self._places[value].slot]
-        return buffer, offset, self._bytes(self._specs[value])
+    def _run_into(self, kept: Mapping[str, Buffer], feeds: Feeds, stamps: list[float] | None) -> None:
+        found = zip(self._outputs, self._results, strict=True)
+        self._execute(feeds, stamps, [], [(where, kept[v].native) for v, where in found])
 
     def _bytes(self, spec: Spec) -> int:
         return self._storage.copied_bytes(spec.size, spec.dtype)
 
-    def _run(
-        self, feeds: Mapping[str, Array | Buffer], stamps: list[float] | None, ranges: Sequence[Range],
+    def _execute(
+        self, feeds: Feeds, stamps: list[float] | None, ranges: Sequence[Range],
         copies: Sequence[tuple[Range, Any]] = (),
     ) -> list[Array]:
         """Run everything, copy outputs into buffers, and give the words of ``ranges``."""
@@ -192,11 +165,11 @@ class GpuPlan:
         for name in self._inputs:
             self._feed(encoder, name, feeds[name])
         first = 0
-        for i, r in enumerate(self._records):
+        for i, r in enumerate(self.records):
             if r.host is not None:
                 self._record(encoder, range(first, i), recorder)
                 encoder, first = self._host(encoder, r.host, i, recorder), i + 1
-        self._record(encoder, range(first, len(self._records)), recorder)
+        self._record(encoder, range(first, len(self.records)), recorder)
         for (source, offset, count), target in copies:
             if count:
                 encoder.copy_buffer_to_buffer(source, offset, target, 0, count)
@@ -224,7 +197,7 @@ class GpuPlan:
                 self._passes[records] = [d for i in records for d in self._dispatches[i]]
             dispatch_all(encoder, self._passes[records])
 
-    def _host(self, encoder: Any, step: HostStep, index: int, stamps: Stamps | None) -> Any:
+    def _host(self, encoder: Any, step: GpuHostStep, index: int, stamps: Stamps | None) -> Any:
         """Finish what was recorded, run a node with numpy, and start recording again."""
         present = [i for i in step.inputs if isinstance(i, tuple)]
         read = [(*self._slots[p.slot][:2], self._bytes(s)) for p, s in present]
@@ -241,21 +214,10 @@ class GpuPlan:
             stamps.on_host(index, (time.perf_counter() - before) * 1e3)
         return self._device.encoder()
 
-    def dispose(self) -> None:
-        """Free the plan's buffers and its hold on weights."""
-        with self._lock:
-            if self._disposed:
-                return
-            self._disposed = True
-            self._release()
-            self._session.forget(self)
-
     def _release(self) -> None:
         if self._stamps is not None:
             self._stamps.dispose()
         for buffer, usage in self._owned:
             self._device.release(buffer, usage)
-        for key in self._constants:
-            self._session.release_constant(key)
         self._dispatches = []
         self._passes.clear()

@@ -15,10 +15,10 @@ from tfjslab.base.dtypes import Array
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
 from tfjslab.ops import registry
+from tfjslab.ops.decompose import unfused
 from tfjslab.ops.registry import Spec
 
-_PRODUCTS, _CONVOLUTIONS = ("BatchMatMul", "_FusedMatMul"), ("Conv2D", "FusedConv2D")
-_ALIASES = ("Reshape", "Identity", "ExpandDims", "Squeeze", "StopGradient")
+_PRODUCT, _CONVOLUTION = "BatchMatMul", "Conv2D"  # alone or with something fused to them
 _COLUMNS = 64  # parts are multiples of this, so that every tile fits
 Slices = MutableMapping[Hashable, Array]
 
@@ -37,7 +37,7 @@ class Limit:
 
     def refusal(self, node: Node, specs: Mapping[str, Spec]) -> str:
         """Why a kernel could not be given the values of a node; empty when it could."""
-        if node.op in _ALIASES:
+        if node.definition.facts.shares_bytes:
             return ""
         for value in (*node.inputs, *node.outputs):
             if value and not self.holds(specs[value]):
@@ -73,7 +73,7 @@ class _Cutter:
     def cut(self, node: Node) -> list[Node]:
         """The node, or its parts and their concatenation."""
         spec = self._program.specs
-        if node.op not in (*_PRODUCTS, *_CONVOLUTIONS) or self._limit.holds(spec[node.inputs[1]]):
+        if unfused(node.op) not in (_PRODUCT, _CONVOLUTION) or self._limit.holds(spec[node.inputs[1]]):
             return [node]
         width = self._width(node)
         n = spec[node.name].known_shape[-1]
@@ -91,7 +91,7 @@ class _Cutter:
     def _width(self, node: Node) -> int:
         """Columns of a part; 0 when the weights cannot be cut."""
         shape = self._program.specs[node.inputs[1]].known_shape
-        if node.op in _PRODUCTS and len(shape) != 2:  # noqa: PLR2004 - a batch of matrices is another matter
+        if unfused(node.op) == _PRODUCT and len(shape) != 2:  # noqa: PLR2004 - a batch of matrices is another matter
             return 0
         columns = shape[self._axis(node)]
         column_bytes = self._limit.storage.stored_bytes(-(-self._program.specs[node.inputs[1]].size // columns))

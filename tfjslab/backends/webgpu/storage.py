@@ -1,6 +1,6 @@
 """Values as the device holds them: row-major, in elements of whole words where there is no reason for less.
 
-Truth values are words, 0 and 1. The bytes of quantized models are packed, four to a word. With ``halves`` floats are
+Truth values are words, 0 and 1. The bytes of quantized models are packed, four to a word. With ``float16`` floats are
 stored in two bytes; what is computed with them stays float32.
 """
 
@@ -31,11 +31,11 @@ def _up(num_bytes: int, step: int) -> int:
 class Storage:
     """How the values of a session are stored."""
 
-    halves: bool = False
+    float16: bool = False
 
     def element(self, dtype: str) -> np.dtype[Any]:
         """The element type of a value's bytes."""
-        return np.dtype(np.float16) if self.halves and dtype == "float32" else np.dtype(_STORED[dtype])
+        return np.dtype(np.float16) if self.float16 and dtype == "float32" else np.dtype(_STORED[dtype])
 
     def copied_bytes(self, size: int, dtype: str) -> int:
         """Bytes that go in or out for ``size`` elements: whole words."""
@@ -59,7 +59,7 @@ class Storage:
     def constant(self, array: Array, *, exact: bool) -> tuple[Array, int]:
         """The words of a constant and the bytes that are bound; ``exact`` floats keep their four bytes."""
         kind = array.dtype.kind
-        if kind == "f" and self.halves and not exact:
+        if kind == "f" and self.float16 and not exact:
             return self.pack(array, "float32"), self.stored_bytes(array.size)
         dtype = np.int8 if array.dtype == np.int8 else _KINDS[kind]
         data = _whole_words(np.ascontiguousarray(array, dtype).reshape(-1))

@@ -1,46 +1,44 @@
 """Which form and tile of a kernel is fastest on an adapter: measured once for each class, kept on disk, reported.
 
 A tile that suits one GPU halves another's speed, and on a software adapter workgroup memory costs more than it saves.
-So candidates run on a layer's real size, in turns, by the device's time stamps where it has them, and the smallest of
-several times wins. Losers' pipelines are dropped. ``env().set("WEBGPU_CALIBRATE", False)`` turns measuring off; then,
-and for layers too small to be worth it, the first candidate is taken, which suits the adapter's kind.
+So candidates run on a layer's real size, interleaved, by the device's time stamps where it has them, and the smallest
+of several times wins. Losers' pipelines are dropped. ``env().set("WEBGPU_CALIBRATE", False)`` turns measuring off;
+then, and for layers too small to be worth it, the first candidate is taken, which suits the adapter's kind.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
-from tfjslab.backends.registry import env
+from tfjslab.backends.flags import env
+from tfjslab.backends.kernels.choices import Choices, choices_path
+from tfjslab.backends.kernels.sources import sources_digest
 from tfjslab.backends.webgpu.run.device import Device
 from tfjslab.backends.webgpu.run.recording import Dispatch, Stamps
-from tfjslab.backends.webgpu.text.templates import Kernel, render, sources_digest
+from tfjslab.backends.webgpu.text.templates import GpuKernel, render
 from tfjslab.base.dtypes import Array
 from tfjslab.base.machine import cpu_identity
-from tfjslab.base.user_cache import cache_root, write_atomically
 
 _ROUNDS = 4  # the first compiles in many drivers
 _LEAST_WORK = 1 << 17  # products of vectors: below a millisecond nothing is gained that the measuring would pay for
 _SMALL = 0.01  # keeps sums finite and away from denormals
 
 T = TypeVar("T")
-Choose = Callable[[str, Sequence[T], Callable[[T], "Trial"], int], T]
+Choose = Callable[[str, Sequence[T], Callable[[T], "GpuTrial"], int], T]
 
 
 @dataclass(frozen=True)
-class Trial:
+class GpuTrial:
     """A kernel to be measured: the vectors of four floats that each binding needs, its sizes, and its workgroups."""
 
-    kernel: Kernel
+    kernel: GpuKernel
     lengths: tuple[int, ...]
     sizes: tuple[int, ...]
     groups: tuple[int, int, int]
@@ -51,14 +49,14 @@ def volume(*extents: int) -> str:
     return "x".join(str(1 << max(0, n - 1).bit_length()) for n in extents)
 
 
-class Tuner:
+class GpuTuner:
     """Choices for one adapter, from disk and by measuring on its device. Safe to use from several threads."""
 
     def __init__(self, device: Device) -> None:
         self._device = device
         self._choices = _choices(_path(device))
 
-    def choose(self, kind: str, candidates: Sequence[T], trial: Callable[[T], Trial], work: int) -> T:
+    def choose(self, kind: str, candidates: Sequence[T], trial: Callable[[T], GpuTrial], work: int) -> T:
         """The candidate for kernels of a class; ``work`` is in products of vectors."""
         if len(candidates) == 1 or work < _LEAST_WORK or not env().get("WEBGPU_CALIBRATE"):
             return candidates[0]
@@ -66,7 +64,7 @@ class Tuner:
         found = self._choices.find(kind, lambda: str(candidates[self._fastest([trial(c) for c in candidates])]))
         return named.get(found, candidates[0])  # the class may hold sizes that this candidate does not fit
 
-    def _fastest(self, trials: Sequence[Trial]) -> int:
+    def _fastest(self, trials: Sequence[GpuTrial]) -> int:
         """The index of the fastest: all run in turn, several rounds, each alone in a submission."""
         with contextlib.ExitStack() as stack:
             dispatches = [self._prepare(t, stack) for t in trials]
@@ -74,7 +72,7 @@ class Tuner:
             rounds = [[self._time(s, d) for s, d in zip(stamps, dispatches, strict=True)] for _ in range(_ROUNDS)]
         return int(np.argmin(np.min(rounds, axis=0)))
 
-    def _prepare(self, t: Trial, stack: contextlib.ExitStack) -> Dispatch:
+    def _prepare(self, t: GpuTrial, stack: contextlib.ExitStack) -> Dispatch:
         """A dispatch on buffers of its own, which are given back with ``stack``; so is its pipeline."""
         device, text = self._device, render(t.kernel)
         buffers = []
@@ -104,41 +102,13 @@ class Tuner:
         return stamps.take(words)[0]
 
 
-class _Choices:
-    """The file of one adapter: candidates by class, as text. One thread at a time measures."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._found: dict[str, str] = _read(path)
-
-    def find(self, kind: str, measure: Callable[[], str]) -> str:
-        """What was found for a class, measured and written down when nothing was."""
-        with self._lock:
-            if kind not in self._found:
-                self._found[kind] = measure()
-                with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
-                    write_atomically(self._path, json.dumps(self._found, indent=1).encode())
-            return self._found[kind]
-
-
-@lru_cache(maxsize=8)
-def _choices(path: Path) -> _Choices:
-    return _Choices(path)
-
-
 def _path(device: Device) -> Path:
     """Choices hold for one adapter and driver and one state of the sources; for software ones, for one processor."""
     adapter = device.adapter
     where = cpu_identity() if adapter.software else ""
-    parts = (adapter.name, adapter.api, adapter.driver, where, sources_digest())
-    return cache_root() / "gpu-tiles" / f"{hashlib.sha256(repr(parts).encode()).hexdigest()}.json"
+    return choices_path("gpu-tiles", adapter.name, adapter.api, adapter.driver, where, sources_digest("webgpu"))
 
 
-def _read(path: Path) -> dict[str, str]:
-    """The choices on disk; whatever is not readable is measured again."""
-    try:
-        found: Any = json.loads(path.read_bytes())
-        return {k: v for k, v in found.items() if isinstance(k, str) and isinstance(v, str)}
-    except (OSError, ValueError, AttributeError):
-        return {}
+@lru_cache(maxsize=8)
+def _choices(path: Path) -> Choices[str]:
+    return Choices(path, str)

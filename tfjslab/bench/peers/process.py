@@ -1,7 +1,7 @@
 """Another program that measures, driven line by line so that its runs can alternate with ours.
 
 The program answers each line of JSON on its stdin with one line of JSON on its stdout. It is a child of this process
-and never outlives the ``with`` block it was started in. Every wait for it has an end.
+and never outlives the ``with`` block it was started in. Every wait for it has a timeout.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import IO, Any, Self
 
 from tfjslab.base.errors import TfjslabError
 
-_STDERR_LINES = 3  # of what it said last: enough for an error with its place, short enough for one line
+_STDERR_LINES = 3  # the end of its output: enough for an error with its place, short enough for one line
 _LINE_CHARACTERS = 200
 
 
 class PeerError(TfjslabError):
-    """The other program refused, died, did not answer in time, or said what nobody can read."""
+    """The other program refused, died, did not answer in time, or sent what is no JSON."""
 
     default_code = "peer.failed"
     exit_code = 4
@@ -39,7 +39,7 @@ class Peer:
         self.name = name
         self._timeout_s = timeout_s
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        # A file and not a pipe: nobody has to read it while the program runs, and it cannot fill up.
+        # A file and not a pipe: it need not be read while the program runs, and it cannot fill up.
         self._stderr = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         # What it leaves behind when it is killed goes with this folder.
         self._folder = tempfile.TemporaryDirectory(prefix="tfjslab-peer-", ignore_cleanup_errors=True)
@@ -69,19 +69,19 @@ class Peer:
         try:
             stdin.write(f"{line}\n")
             stdin.flush()
-        except (OSError, ValueError):  # it is gone; what it said last tells why
+        except (OSError, ValueError):  # it has ended; its last output says why
             raise self._failure(f"ended when asked to {command}") from None
         return self._answer(f"to {command}", timeout_s or self._timeout_s)
 
     def close(self) -> None:
-        """End the program and free what watched it. Doing it again changes nothing."""
+        """End the program and its reader. A second call does nothing."""
         self._process.kill()
         self._process.wait()
         self._reader.join()
         for pipe in (self._process.stdin, self._process.stdout):
             try:
                 self._pipe(pipe).close()
-            except OSError:  # something was left to be written, which nobody will read
+            except OSError:  # unsent data; the program is gone
                 continue
         self._stderr.close()
         self._folder.cleanup()
@@ -123,10 +123,10 @@ class Peer:
         return found
 
     def _failure(self, what: str) -> PeerError:
-        """The error for a program that can be used no more: it is stopped, and its last words are told."""
+        """The error for a program that can be used no more: it is stopped, and its last output is quoted."""
         self._process.kill()
         code = self._process.wait()
         self._stderr.seek(0)
         said = [line.strip()[:_LINE_CHARACTERS] for line in self._stderr if line.strip()][-_STDERR_LINES:]
-        words = f"; it said: {' / '.join(said)}" if said else f"; it said nothing (exit status {code})"
-        return PeerError(f"{self.name} {what}{words}")
+        output = f"; it said: {' / '.join(said)}" if said else f"; it said nothing (exit status {code})"
+        return PeerError(f"{self.name} {what}{output}")

@@ -1,4 +1,4 @@
-"""TensorFlow.js in Node, as the peer to compare with: finding it, starting it, and what it is asked."""
+"""TensorFlow.js in Node, as the peer to compare with: finding it, starting it, and the requests to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VERSION = "4.22.0"
 PACKAGES = ("@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm")
 PROGRAM = Path(__file__).with_name("tfjs.mjs")
 TIMEOUT_S = 120.0
-# Which backend and which of its binaries one of ours is held against: the same instructions, the same threads.
+# The peer's backend and binary that each of ours is compared with: the same instructions, the same threads.
 VARIANTS = {
     "cpu": ("cpu", "plain"), "wasm-plain": ("wasm", "plain"), "wasm-simd": ("wasm", "simd"),
     "wasm-threads": ("wasm", "threads"),
@@ -66,7 +66,7 @@ def start_tfjs(folder: Path, backend: str, threads: int, timeout_s: float = TIME
 
 
 def load(peer: Peer, model: Path, feeds: Mapping[str, Array], folder: Path) -> dict[str, Any]:
-    """Load ``model`` (a model.json) and run it once on ``feeds``, which are handed over in ``folder``."""
+    """Load ``model`` (a model.json) and run it once on ``feeds``, which are passed as files in ``folder``."""
     inputs = []
     for i, (name, value) in enumerate(feeds.items()):
         dtype, path = of_array(value), folder / f"input{i}.bin"

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from tfjslab.backends import registry
-from tfjslab.cli.command import Command, Report
+from tfjslab.cli.command import Command, Outcome
 from tfjslab.cli.output import print_table
 
 
@@ -17,9 +17,9 @@ def _configure(_parser: argparse.ArgumentParser) -> None:
     """No options of its own."""
 
 
-def _run(_args: argparse.Namespace) -> Report:
+def _run(_args: argparse.Namespace) -> Outcome:
     rows = [_row(status) for status in registry.backends()]
-    return Report(rows, lambda console: _show(console, rows))
+    return Outcome(rows, lambda console: _show(console, rows))
 
 
 def _row(status: registry.BackendStatus) -> dict[str, Any]:

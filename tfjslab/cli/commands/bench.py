@@ -14,7 +14,7 @@ from tfjslab.bench.bench import bench_models
 from tfjslab.bench.result import BenchResult, ratios
 from tfjslab.bench.settings import Settings
 from tfjslab.cli import compare, roofline
-from tfjslab.cli.command import INTERRUPTED, OK, Command, Report
+from tfjslab.cli.command import INTERRUPTED, OK, Command, Outcome
 from tfjslab.cli.feeds import add_shape, sampled_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table
@@ -39,7 +39,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     roofline.configure(parser)
 
 
-def _run(args: argparse.Namespace) -> Report:
+def _run(args: argparse.Namespace) -> Outcome:
     compare.check(args)
     budget_s = DEFAULT_BUDGET_S if args.runs is None else None
     settings = Settings(args.runs or DEFAULT_RUNS, args.warmup, budget_s)
@@ -47,12 +47,12 @@ def _run(args: argparse.Namespace) -> Report:
     return report if not args.roofline or report.exit_code == INTERRUPTED else roofline.extend(report, args)
 
 
-def _alone(args: argparse.Namespace, settings: Settings) -> Report:
+def _alone(args: argparse.Namespace, settings: Settings) -> Outcome:
     """Our backends, side by side."""
     backends = options.chosen_backends(args.backend)
     results = measure(args.models, backends, args.threads, args.shape, settings, real=args.real_weights)
     note = weights_note(args.models, real=args.real_weights)
-    return Report([r.to_json() for r in results], lambda console: show(console, results, note), exit_code(results))
+    return Outcome([r.to_json() for r in results], lambda console: show(console, results, note), exit_code(results))
 
 
 def measure(

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from tfjslab import arguments as options
 from tfjslab.base.errors import UsageError
-from tfjslab.cli.command import Command, Report
+from tfjslab.cli.command import Command, Outcome
 from tfjslab.cli.labelled import BATCH, add_data, report_of, samples
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.progress import progress
@@ -27,7 +27,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     options.add_threads(parser)
 
 
-def _run(args: argparse.Namespace) -> Report:
+def _run(args: argparse.Namespace) -> Outcome:
     if not args.labels and not args.reference:
         raise UsageError("give --labels, to count right answers, or --reference, to measure errors against a model")
     ranks = _ranks(args.top_k)

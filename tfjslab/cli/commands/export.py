@@ -18,7 +18,7 @@ from tfjslab.base.errors import UsageError
 from tfjslab.base.shapes import Shape
 from tfjslab.base.text import ms, scaled
 from tfjslab.bench.peers.tfjs import PEERS_VARIABLE
-from tfjslab.cli.command import INTERRUPTED, OK, Command, Report
+from tfjslab.cli.command import INTERRUPTED, OK, Command, Outcome
 from tfjslab.cli.feeds import add_shape, sampled, shaped, split_name
 from tfjslab.cli.models import add_model, model_file, open_model, weights_note
 from tfjslab.cli.output import print_table
@@ -36,7 +36,7 @@ from tfjslab.model.inputs import check_array
 from tfjslab.model.model import Model
 from tfjslab.quantization.calibrate import METHODS
 from tfjslab.quantization.generate import generated_inputs
-from tfjslab.quantizer.quantize import DYNAMIC, INT8, quantize
+from tfjslab.quantizer import DYNAMIC, INT8, quantize
 
 LIMIT_BROKEN = 1  # the folder does not answer as the model does
 _STRETCH, _CROP = FITS
@@ -94,7 +94,7 @@ class _Wanted:
         return {name: array.shape for name, array in self.values.items()}
 
 
-def _run(args: argparse.Namespace) -> Report:
+def _run(args: argparse.Namespace) -> Outcome:
     _check(args)
     found = None
     with progress() as tell, open_model(args.model, "cpu", None, tell, real=args.real_weights) as model:
@@ -114,7 +114,7 @@ def _run(args: argparse.Namespace) -> Report:
         "variants": list(made.variants), "tiles": made.tiles, "files": dict(made.files),
         "report": found and found.data(),
     }
-    return Report(data, lambda console: _show(console, args, made, found, note), _exit_code(found))
+    return Outcome(data, lambda console: _show(console, args, made, found, note), _exit_code(found))
 
 
 def _check(args: argparse.Namespace) -> None:

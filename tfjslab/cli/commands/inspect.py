@@ -1,18 +1,19 @@
-"""``tfjslab inspect``: what a model is made of, and which of its ops each backend leaves to the host."""
+"""``tfjslab inspect``: what a model is made of, which of its ops each backend leaves to the host, and its kernels."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
 
 from tfjslab import arguments as options
-from tfjslab.backends import registry
-from tfjslab.base.errors import BackendError, BackendUnavailableError, InputError
+from tfjslab.backends import registry, rows
+from tfjslab.base.errors import BackendError, BackendUnavailableError, InputError, UsageError
 from tfjslab.base.text import NOTHING, count, scaled, shape
-from tfjslab.cli.command import Command, Report
+from tfjslab.cli.command import Command, Outcome
 from tfjslab.cli.feeds import add_shape, sampled, shaped
 from tfjslab.cli.models import add_model, open_model
 from tfjslab.cli.output import print_table
@@ -20,7 +21,10 @@ from tfjslab.cli.progress import progress
 from tfjslab.graph.ir import Port
 from tfjslab.model.coverage import coverage
 from tfjslab.model.model import Model
+from tfjslab.model.node_kernel import NodeKernel, node_kernel
 from tfjslab.model.summary import overview
+
+_COMMENTS = {"wat": ";;", "wgsl": "//"}  # how a line of comment begins, by the suffix of a kernel's source
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -28,10 +32,16 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     options.add_backend(parser, many=True)
     options.add_adapter(parser)
     add_shape(parser)
+    parser.add_argument("--kernel", metavar="NODE",
+                        help="show the generated text of the kernels that compute this node on one backend instead")
 
 
-def _run(args: argparse.Namespace) -> Report:
-    names = [r.name for r in registry.ROWS if not r.alias_of] if args.backend is None else (
+def _run(args: argparse.Namespace) -> Outcome:
+    return _overview(args) if args.kernel is None else _kernel(args)
+
+
+def _overview(args: argparse.Namespace) -> Outcome:
+    names = [r.name for r in rows.ROWS if not r.alias_of] if args.backend is None else (
         options.chosen_backends(args.backend))
     with progress() as report, open_model(args.model, "cpu", None, report, real=args.real_weights) as model:
         ports = shaped(model.inputs, args.shape)
@@ -47,7 +57,34 @@ def _run(args: argparse.Namespace) -> Report:
             "weight_bytes": facts.weight_bytes,
             "backends": [_coverage(model, name, ports) for name in names],
         }
-    return Report(data, lambda console: _show(console, data))
+    return Outcome(data, lambda console: _show(console, data))
+
+
+def _kernel(args: argparse.Namespace) -> Outcome:
+    names = [registry.get_backend()] if args.backend is None else options.chosen_backends(args.backend)
+    if len(names) > 1:
+        raise UsageError(f"--kernel shows one backend; --backend names {len(names)}: {', '.join(names)}")
+    with progress() as report, open_model(args.model, names[0], None, report, real=args.real_weights) as model:
+        found = node_kernel(model, sampled(shaped(model.inputs, args.shape)), args.kernel)
+    data = {"node": found.node, "kernel": found.kernel, "backend": found.backend,
+            "functions": [asdict(f) for f in found.functions]}
+    return Outcome(data, lambda console: _show_kernel(console, found))
+
+
+def _show_kernel(console: Console, found: NodeKernel) -> None:
+    """The text as a compiler takes it; all that is said about it stands in comments."""
+    if not found.functions:
+        console.print(f"{found.node} on {found.backend}: {found.kernel} shares the bytes of its input, nothing runs")
+        return
+    mark = _COMMENTS[found.functions[0].source.rpartition(".")[2]]
+    title = f"{found.node} on {found.backend}: {found.kernel} as {len(found.functions)} function(s)"
+    lines = [title, f"computes {', '.join(found.nodes)}"]
+    for f in found.functions:
+        lines += [f"{f.name}, rendered from kernels/{f.source}", *(f"  {k} = {v}" for k, v in f.parameters.items())]
+        for line in lines:
+            console.print(f"{mark} {line}", soft_wrap=True)
+        console.print(f.text, soft_wrap=True)
+        lines.clear()
 
 
 def _ports(ports: Sequence[Port]) -> list[dict[str, Any]]:
@@ -100,6 +137,7 @@ def _explanations(rows: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
 
 COMMAND = Command(
     "inspect", "Show what a model is made of, and which of its ops each backend leaves to the host.",
-    ("tfjslab inspect mobilenet_v2", "tfjslab inspect path/to/model.json --backend wasm-simd --json facts.json"),
+    ("tfjslab inspect mobilenet_v2", "tfjslab inspect path/to/model.json --backend wasm-simd --json facts.json",
+     "tfjslab inspect mobilenet_v2 --kernel Conv1/Relu6 --backend wasm-simd"),
     _configure, _run,
 )

@@ -13,7 +13,7 @@ from tfjslab import arguments as options
 from tfjslab.base.errors import UsageError
 from tfjslab.base.resources import REPOSITORY, notebooks_root
 from tfjslab.base.user_cache import documents_root
-from tfjslab.cli.command import INTERRUPTED, OK, Command, Report
+from tfjslab.cli.command import INTERRUPTED, OK, Command, Outcome
 
 _LARGEST_PORT = 65535
 
@@ -29,7 +29,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-root", action="store_true", help="start even for the user root, as in a container")
 
 
-def _run(args: argparse.Namespace) -> Report:
+def _run(args: argparse.Namespace) -> Outcome:
     folder = prepare_folder(args.folder)
     command = launch_command(folder, args.port, browser=not args.no_browser, allow_root=args.allow_root)
     try:
@@ -38,7 +38,7 @@ def _run(args: argparse.Namespace) -> Report:
         code = INTERRUPTED
     if code not in (OK, INTERRUPTED):
         raise UsageError(f"JupyterLab ended with exit code {code}; it was started by {shlex.join(command)}")
-    return Report({"folder": str(folder)}, lambda console: console.print(f"the notebooks are in {folder}"), code)
+    return Outcome({"folder": str(folder)}, lambda console: console.print(f"the notebooks are in {folder}"), code)
 
 
 def prepare_folder(given: str | None) -> Path:

@@ -11,7 +11,7 @@ from tfjslab import arguments as options
 from tfjslab.base.machine import cpu_model, usable_cores
 from tfjslab.bench.result import BenchResult
 from tfjslab.bench.settings import Settings
-from tfjslab.cli.command import OK, Command, Report
+from tfjslab.cli.command import OK, Command, Outcome
 from tfjslab.cli.commands import bench
 from tfjslab.cli.commands.profile import show_kernels, show_totals
 from tfjslab.cli.models import loader, weights_note
@@ -28,7 +28,7 @@ def _configure(_parser: argparse.ArgumentParser) -> None:
     """No options of its own."""
 
 
-def _run(_args: argparse.Namespace) -> Report:
+def _run(_args: argparse.Namespace) -> Outcome:
     backends = options.chosen_backends(None)
     settings = Settings(bench.DEFAULT_RUNS, bench.DEFAULT_WARMUP, BUDGET_S)
     results = bench.measure(MODELS, backends, None, (), settings, real=False)
@@ -39,7 +39,7 @@ def _run(_args: argparse.Namespace) -> Report:
         "bench": [r.to_json() for r in results],
         "profiles": [to_json(p) for p in profiles],
     }
-    return Report(data, lambda console: _show(console, results, profiles), code)
+    return Outcome(data, lambda console: _show(console, results, profiles), code)
 
 
 def _profile_fastest(results: Sequence[BenchResult], model: str) -> Profile:

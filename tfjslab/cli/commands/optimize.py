@@ -14,22 +14,24 @@ from rich.console import Console
 from tfjslab import arguments as options
 from tfjslab.base.errors import UsageError
 from tfjslab.base.text import count, ms, percent, scaled
-from tfjslab.bench.before_after import ROUNDS, BeforeAfter, before_after
+from tfjslab.bench.before_after import BeforeAfter, before_after
+from tfjslab.bench.interleaved import ROUNDS
 from tfjslab.bench.peers.tfjs import check_backend, find_peers, start_tfjs
 from tfjslab.bench.settings import Settings
 from tfjslab.cli import compare as beside
-from tfjslab.cli.command import INTERRUPTED, OK, Command, Report
+from tfjslab.cli.command import INTERRUPTED, OK, Command, Outcome
 from tfjslab.cli.feeds import add_shape, sampled, shaped
 from tfjslab.cli.models import add_model, model_file, open_model, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
+from tfjslab.formats.sources import MODEL_FILE
 from tfjslab.model.model import Model
 from tfjslab.optimizer.optimize import BUDGET_S, RUNS, WARMUP, optimize
 from tfjslab.optimizer.report import OptimizeReport
 from tfjslab.passes.base import TARGETS
 from tfjslab.passes.registry import PASSES, chosen, target_called
 
-TFJS, MODEL_FILE = "tfjs", "model.json"
+TFJS = "tfjs"
 RUNS_COMPARED = 49
 
 
@@ -50,7 +52,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     beside.configure(parser)
 
 
-def _run(args: argparse.Namespace) -> Report:
+def _run(args: argparse.Namespace) -> Outcome:
     chosen(args.only or None, args.skip)  # a wrong name is better known before a model is loaded
     target_called(args.target)
     folder = _peers(args)
@@ -72,7 +74,7 @@ def _run(args: argparse.Namespace) -> Report:
     data = {**report.to_json(), "out": str(path), "note": note, "compared": compared and compared.to_json()}
     # Ctrl-C while measuring: the model is written all the same, and the report says what is missing.
     code = INTERRUPTED if "interrupted" in (report.reason, compared and compared.reason) else OK
-    return Report(data, lambda console: _show(console, report, str(path), note, compared), code)
+    return Outcome(data, lambda console: _show(console, report, str(path), note, compared), code)
 
 
 def _peers(args: argparse.Namespace) -> Path | None:
@@ -116,7 +118,7 @@ def _show_compared(console: Console, found: BeforeAfter) -> None:
     rows = [(r.program, r.model, ms(r.median_ms), ms(r.iqr_ms), r.runs, scaled(r.peak_bytes, "B"), count(r.kernels))
             for r in found.runners]
     columns = ("program", "model", "median ms", "spread", "runs", "peak memory", "kernels")
-    print_table(console, "Beside TensorFlow.js, in turns", columns, rows, left=2)
+    print_table(console, "Beside TensorFlow.js, alternating", columns, rows, left=2)
     for what, ratio in (("TensorFlow.js, original over optimized", found.peer_ratio),
                         ("TensorFlow.js on the original over ours on the optimized", found.ratio),
                         ("ours, original over optimized", found.own_ratio)):

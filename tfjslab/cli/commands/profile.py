@@ -9,7 +9,7 @@ from rich.console import Console
 from tfjslab import arguments as options
 from tfjslab.base.text import ms, percent, rate, scaled, tail
 from tfjslab.cli import roofline
-from tfjslab.cli.command import Command, Report
+from tfjslab.cli.command import Command, Outcome
 from tfjslab.cli.feeds import add_shape, sampled_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table, write_json
@@ -46,7 +46,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     roofline.configure(parser)
 
 
-def _run(args: argparse.Namespace) -> Report:
+def _run(args: argparse.Namespace) -> Outcome:
     before = load(args.diff) if args.diff is not None else None  # a damaged file is better known at once
     with progress() as report:
         source = loader(args.model, report, real=args.real_weights)
@@ -68,7 +68,7 @@ def _run(args: argparse.Namespace) -> Report:
             roofline.show(console, held)
 
     beside = {"diff": found, "roofline": held}
-    return Report({**to_json(profile), **{key: part.to_json() for key, part in beside.items() if part}}, show)
+    return Outcome({**to_json(profile), **{key: part.to_json() for key, part in beside.items() if part}}, show)
 
 
 def _show(console: Console, profile: Profile, top: int, note: str) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
 
 from tfjslab import arguments as options
 from tfjslab.base.errors import UsageError
-from tfjslab.base.text import NOTHING, scaled
 from tfjslab.bench.peers.process import PeerError
 from tfjslab.cli import compare, quantize_speed
-from tfjslab.cli.command import OK, Command, Report
+from tfjslab.cli.command import OK, Command, Outcome
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
@@ -20,7 +20,8 @@ from tfjslab.cli.samples import samples, value_range
 from tfjslab.formats.weight_writer import QUANTIZATIONS
 from tfjslab.quantization.calibrate import METHODS
 from tfjslab.quantization.generate import generated_inputs
-from tfjslab.quantizer.quantize import INT8, KINDS, quantize
+from tfjslab.quantization.report import QuantizationReport
+from tfjslab.quantizer import INT8, KINDS, quantize
 
 _JUDGED = 256  # generated inputs on which answers are compared; their seed is not that of the calibration
 
@@ -67,7 +68,7 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--generate makes what --calibration and --evaluation would read; give one or the other")
 
 
-def _run(args: argparse.Namespace) -> Report:
+def _run(args: argparse.Namespace) -> Outcome:
     _check(args)
     low, high = value_range(args.range)
     with progress() as report, open_model(args.model, args.backend, None, report, real=args.real_weights) as model:
@@ -88,48 +89,25 @@ def _run(args: argparse.Namespace) -> Report:
                 x = (evaluation or calibration or [model.sample()])[0]
                 speed = quantize_speed.speed(model, new, x, args, report)
             note = weights_note([args.model], real=args.real_weights)
-            told = f"{_JUDGED} generated inputs" if args.generate else made.report.evaluated_on
+            told = made.report
+            if args.generate:
+                told = replace(told, evaluated_on=f"{_JUDGED} generated inputs")
             data = {"model": args.model, "backend": model.backend.name, "out": args.out, "note": note,
-                    **made.report.data(), "evaluated_on": told, "speed": speed}
+                    **told.to_json(), "speed": speed}
     failed = any(c["peer"]["reason"] for c in (speed or {}).get("compared", ()))
-    return Report(data, lambda console: _show(console, data), PeerError.exit_code if failed else OK)
+    return Outcome(data, lambda console: _show(console, data, told), PeerError.exit_code if failed else OK)
 
 
-def _show(console: Console, data: dict[str, Any]) -> None:
-    console.print(f"{data['model']}, {data['kind']}: {data['execution']}")
+def _show(console: Console, data: dict[str, Any], report: QuantizationReport) -> None:
+    console.print(f"{data['model']}, {report.kind}: {report.execution}")
     if data["note"]:
         console.print(data["note"])
-    console.print(f"size: weights {scaled(data['weight_bytes_before'], 'B')} -> "
-                  f"{scaled(data['weight_bytes_after'], 'B')}, {data['size_ratio']:.2f}x smaller")
+    console.print(f"size: weights {report.size()}")
     quantize_speed.show(console, data)
-    rows = [(o["name"], o["samples"], _number(o["max_error"]), _number(o["sqnr_db"]), _number(o["cosine"]),
-             _number(o["top1_agreement"]), NOTHING if o["classes"] is None else o["classes"]) for o in data["outputs"]]
-    columns = ("output", "rows", "largest error", "SQNR dB", "cosine", "top-1 agreement", "classes seen")
-    print_table(console, f"Accuracy against float32, on {data['evaluated_on']}", columns, rows)
-    if data["kind"] in QUANTIZATIONS:
-        _show_weights(console, data)
-    else:
-        _show_nodes(console, data)
+    for table in (report.output_table(), report.detail_table()):
+        print_table(console, table.title, table.columns, table.rows, left=table.left)
     if data["out"]:
         console.print(f"written to {data['out']}")
-
-
-def _show_weights(console: Console, data: dict[str, Any]) -> None:
-    rows = [(w["name"], w["stored"], scaled(w["bytes_before"], "B"), scaled(w["bytes_after"], "B"),
-             _number(w["max_error"]), w["reason"]) for w in data["weights"]]
-    columns = ("weight", "stored as", "before", "after", "largest error", "why not")
-    print_table(console, "Weights", columns, rows, left=2)
-
-
-def _show_nodes(console: Console, data: dict[str, Any]) -> None:
-    rows = [(n["name"], n["op"], n["precision"], _number(n["alone_db"]), _number(n["accumulated_db"]), n["reason"])
-            for n in data["nodes"]]
-    columns = ("node", "op", "runs in", "alone dB", "accumulated dB", "remark")
-    print_table(console, "Nodes, signal to noise of each output", columns, rows, left=3)
-
-
-def _number(value: float | str | None) -> str:
-    return NOTHING if value is None else value if isinstance(value, str) else f"{value:.4g}"
 
 
 COMMAND = Command(

@@ -11,7 +11,7 @@ from rich.console import Console
 from tfjslab import arguments as options
 from tfjslab.base.dtypes import Array
 from tfjslab.base.text import NOTHING, shape
-from tfjslab.cli.command import Command, Report
+from tfjslab.cli.command import Command, Outcome
 from tfjslab.cli.feeds import add_shape, sampled, shaped
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.output import print_table
@@ -37,7 +37,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     options.add_seed(parser)
 
 
-def _run(args: argparse.Namespace) -> Report:
+def _run(args: argparse.Namespace) -> Outcome:
     with progress() as report:
         model = open_model(args.model, args.backend, args.threads, report, real=args.real_weights)
     with model:
@@ -55,7 +55,7 @@ def _run(args: argparse.Namespace) -> Report:
         }
     if args.output:
         write_outputs(args.output, outputs)
-    return Report(data, lambda console: _show(console, data))
+    return Outcome(data, lambda console: _show(console, data))
 
 
 def _feeds(ports: Sequence[Port], given: list[str], seed: int) -> tuple[dict[str, Array], dict[str, str]]:

@@ -9,7 +9,7 @@ from tfjslab.base.errors import UsageError
 from tfjslab.bench.settings import Settings
 from tfjslab.bench.sweep import RUNS, SETTINGS, WARMUP, sweep
 from tfjslab.bench.sweep_result import GOALS, Sweep
-from tfjslab.cli.command import INTERRUPTED, OK, Command, Report
+from tfjslab.cli.command import INTERRUPTED, OK, Command, Outcome
 from tfjslab.cli.labelled import add_data, in_batches, report_of, samples
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.progress import progress
@@ -33,7 +33,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                         warmup_help=f"runs before them (default {WARMUP})")
 
 
-def _run(args: argparse.Namespace) -> Report:
+def _run(args: argparse.Namespace) -> Outcome:
     labels = read_array(args.labels) if args.labels else None
     with progress() as tell, open_model(args.model, args.backend, args.threads, tell, real=args.real_weights) as model:
         data = samples("--input", args.input, model.inputs)
@@ -46,7 +46,7 @@ def _run(args: argparse.Namespace) -> Report:
     if args.chart:
         _draw(found, args.chart)
     made = report_of(found, weights_note([args.model], real=args.real_weights), chart=args.chart)
-    return Report(made.data, made.show, INTERRUPTED if "interrupted" in found.conditions else OK)
+    return Outcome(made.data, made.show, INTERRUPTED if "interrupted" in found.conditions else OK)
 
 
 def _draw(found: Sweep, target: str) -> None:
@@ -60,7 +60,7 @@ def _draw(found: Sweep, target: str) -> None:
 
 COMMAND = Command(
     "sweep", "Optimize and quantize a model in every way, and choose by accuracy, speed, size and memory.",
-    ("tfjslab sweep digits --input test.npy --labels test_labels.npy --calibration train.npy --chart trade.png",
+    ("tfjslab sweep digits --input test.npy --labels test_labels.npy --calibration train.npy --chart sweep.png",
      "tfjslab sweep path/to/model.json --input images.npy --kind uint8 --kind float16 --goal size --json -"),
     _configure, _run,
 )

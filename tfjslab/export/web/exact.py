@@ -54,7 +54,8 @@ def _replaced(text: str, instruction: str, by: Callable[..., str]) -> str:
 
 def _operands(text: str) -> tuple[list[str], int]:
     """The operands at the start of ``text``, and where the instruction that they belong to ends."""
-    found, depth, start = [], 0, 0
+    found: list[str] = []
+    depth = start = 0
     for at, c in enumerate(text):
         if c == "(":
             start = at if depth == 0 else start

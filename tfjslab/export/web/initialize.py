@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tfjslab.backends.kernels.strides import collapse
-from tfjslab.backends.wasm.text.templates import Kernel, kernel
+from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
 from tfjslab.export.web.copies import Copy
 from tfjslab.export.web.lowered import Packed
 from tfjslab.export.web.weights import WeightFile
@@ -31,9 +31,9 @@ _WIDEN = """(func $widen (param $from i32) (param $to i32) (param $count i32) (l
 
 def init_text(
     constants: Mapping[str, Packed], slots: Mapping[str, int], file: int, wide: int, weights: WeightFile,
-) -> tuple[str, dict[Kernel, str]]:
+) -> tuple[str, dict[WasmKernel, str]]:
     """The function, and the kernels that it calls by name. ``file`` and ``wide`` are addresses; see ``Layout``."""
-    names: dict[Kernel, str] = {}
+    names: dict[WasmKernel, str] = {}
     lines = []
     for slot, c in constants.items():
         stored = c.stored
@@ -49,7 +49,7 @@ def init_text(
     return "\n".join([*([_WIDEN] if halves else []), f'(func (export "init")\n{body})']), names
 
 
-def _call(names: dict[Kernel, str], copy: Copy, item_bytes: int, source: int, target: int) -> str:
+def _call(names: dict[WasmKernel, str], copy: Copy, item_bytes: int, source: int, target: int) -> str:
     dims, src, dst = collapse(copy.counts, (copy.source_steps, copy.target_steps))
     if item_bytes == 1:
         run = 1

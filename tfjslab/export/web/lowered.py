@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfjslab.backends.kernels.memory_plan import Lifetime, MemoryPlan, plan_memory
-from tfjslab.backends.wasm.builder import Builder, Constant
-from tfjslab.backends.wasm.lowering import lower_program
+from tfjslab.backends.wasm.builder import WasmBuilder, WasmConstant
+from tfjslab.backends.wasm.executable import collect_calls
 from tfjslab.backends.wasm.text.packing import Padded
 from tfjslab.base.dtypes import Array
 from tfjslab.export.web.copies import Copy, strided_copies
@@ -37,7 +37,7 @@ class Lowered:
     """What writing a variant needs. ``threads`` is the most that its program is made for."""
 
     variant: Variant
-    builder: Builder
+    builder: WasmBuilder
     memory: MemoryPlan
     buffers: tuple[Lifetime, ...]
     threads: int
@@ -51,8 +51,8 @@ class Lowered:
 
 def lower(web: WebProgram, variant: Variant, weights: WeightFile, tuner: WebTuner) -> Lowered:
     """Choose kernels for a variant and add what its constants are made from to the file of weights."""
-    builder = Builder(web.program, [p.value for p in web.outputs], variant.lanes, tuner, sums_weights=False)
-    lower_program(builder, web.program)
+    outputs = [p.value for p in web.outputs]
+    builder = collect_calls(WasmBuilder(web.program, outputs, variant.lanes, tuner, sums_weights=False), web.program)
     buffers = builder.finish()
     parallel = any(c.parallel for r in builder.records for c in r.calls)
     threads = MOST_THREADS if variant.threaded and parallel else 1
@@ -60,7 +60,7 @@ def lower(web: WebProgram, variant: Variant, weights: WeightFile, tuner: WebTune
     return Lowered(variant, builder, plan_memory(buffers), tuple(buffers), threads, constants)
 
 
-def _pack(constant: Constant, weights: WeightFile) -> Packed:
+def _pack(constant: WasmConstant, weights: WeightFile) -> Packed:
     """A constant as the model's weight with copies, or as what it is made to."""
     if constant.recipe is not None and constant.source is not None:
         packing, source = constant.recipe[2], constant.source
@@ -71,10 +71,10 @@ def _pack(constant: Constant, weights: WeightFile) -> Packed:
     return Packed(weights.block(block), block.nbytes, None, block.itemsize)
 
 
-def _filled(constant: Constant) -> Array:
+def _filled(constant: WasmConstant) -> Array:
     block = constant.make()
     if not isinstance(block, Padded):
-        return block
+        return np.asarray(block)
     whole = np.zeros(block.shape, block.dtype)
     for index, values in block.parts:
         whole[index] = values

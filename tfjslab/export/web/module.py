@@ -14,8 +14,8 @@ from functools import reduce
 
 from tfjslab.backends.wasm.run.engine import PAGE_BYTES
 from tfjslab.backends.wasm.run.heap import align
-from tfjslab.backends.wasm.text.program import ARENA, BARRIER, SCRATCH, STAMPS, WAKE, Program, assemble, first_slot
-from tfjslab.backends.wasm.text.templates import Kernel, functions
+from tfjslab.backends.wasm.text.program import ARENA, BARRIER, FIRST_SLOT, SCRATCH, STAMPS, WAKE, Program, assemble
+from tfjslab.backends.wasm.text.templates import WasmKernel, functions
 from tfjslab.export.web.exact import exact
 from tfjslab.export.web.initialize import init_text
 from tfjslab.export.web.lowered import Lowered
@@ -77,8 +77,9 @@ def web_module(
     layout = _layout(web, lowered, made, weights, scratch)
     names = {p.kernel(port): f"picture{i}" for i, port in enumerate(web.inputs) if (p := pictures.get(port.name))}
     init, copies = init_text(lowered.constants, layout.slots, layout.file, layout.wide, weights)
+    body = made.body() if lowered.variant.relaxed else exact(made.body())
     text = "\n".join([
-        _head(layout, threaded=threaded), made.body() if lowered.variant.relaxed else exact(made.body()), *functions({**copies, **names}, lowered.variant.lanes), init,
+        _head(layout, threaded=threaded), body, *functions({**copies, **names}, lowered.variant.lanes), init,
         *_picture_texts(web, layout, names), _run_text(made), *([_SERVE] if threaded else []), ")",
     ])
     return WebModule(_filled(text, layout), layout, len(lowered.builder.records), threaded)
@@ -87,7 +88,7 @@ def web_module(
 def _layout(web: WebProgram, lowered: Lowered, made: Program, weights: WeightFile, scratch: int) -> Layout:
     """Addresses: what stays first, then the file of weights over what is used later."""
     places = _Bump(_TABLE)
-    places.take(_WORD * (first_slot() + len(made.slots)))
+    places.take(_WORD * (FIRST_SLOT + len(made.slots)))
     stamps = places.take(_STAMP_BYTES * (len(lowered.builder.records) + 1))
     barrier, wake = places.take(64), places.take(64)
     slots = {slot: places.take(c.num_bytes) for slot, c in lowered.constants.items()}
@@ -97,7 +98,7 @@ def _layout(web: WebProgram, lowered: Lowered, made: Program, weights: WeightFil
         slots |= {f"{kind}:{p.value}": places.take(web.program.specs[p.value].num_bytes) for p in ports}
     arena = places.take(lowered.memory.peak_bytes)
     fixed = {ARENA: arena, SCRATCH: places.top, STAMPS: stamps, BARRIER: barrier, WAKE: wake}
-    table = (*(fixed[i] for i in range(first_slot())), *(slots[s] for s in made.slots))
+    table = (*(fixed[i] for i in range(FIRST_SLOT)), *(slots[s] for s in made.slots))
     end = max(places.top + scratch, wide + 2 * weights.float16_bytes)
     return Layout(table, slots, stamps, wake, file, wide, places.top, scratch, end)
 
@@ -132,7 +133,7 @@ def _run_text(made: Program) -> str:
     return f'(func (export "run") (param $stamped i32) {call})'
 
 
-def _picture_texts(web: WebProgram, layout: Layout, names: Mapping[Kernel, str]) -> Iterator[str]:
+def _picture_texts(web: WebProgram, layout: Layout, names: Mapping[WasmKernel, str]) -> Iterator[str]:
     for k, name in names.items():
         port = web.inputs[int(name.removeprefix("picture"))]
         rows = dict(k.params)["rows"]

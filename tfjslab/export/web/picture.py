@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tfjslab.backends.wasm.text.templates import Kernel, kernel
+from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
 from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.graph.ir import Port
 
@@ -33,7 +33,7 @@ class Picture:
             if value not in known:
                 raise UsageError(f"{what} {value!r}; expected one of {', '.join(known)}{did_you_mean(value, known)}")
 
-    def kernel(self, port: Port) -> Kernel:
+    def kernel(self, port: Port) -> WasmKernel:
         """The kernel that fills an input; UsageError when the input is no single image."""
         shape = port.shape or ()
         if len(shape) != _RANK or shape[0] != 1 or shape[3] not in _CHANNELS:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tfjslab.backends.wasm.lowering import refusal
+from tfjslab.backends.kernels.lowering import refusal
+from tfjslab.backends.wasm.lower.registry import TABLE
 from tfjslab.base.errors import ModelError
 from tfjslab.base.text import counted
 from tfjslab.graph.ir import Graph, Port
 from tfjslab.graph.specialize import Specialized
-from tfjslab.model.schedule import Group, Schedule, Single, schedule
+from tfjslab.model.schedule import NodeStep, PlanStep, Schedule, schedule
 from tfjslab.ops.registry import Spec
 
 DTYPES = ("float32", "int32", "bool", "int8")  # those that a typed array can hold
@@ -39,7 +40,7 @@ def web_program(graph: Graph, shapes: Mapping[str, tuple[int, ...]], name: str) 
     for kind, ports in (("input", graph.inputs), ("output", graph.outputs)):
         reasons += [f"{kind} '{p.name}' is of dtype {specs[p.value].dtype or 'unknown'}" for p in ports
                     if specs[p.value].dtype not in DTYPES]
-    groups = [s for s in steps.steps if isinstance(s, Group)]
+    groups = [s for s in steps.steps if isinstance(s, PlanStep)]
     missing = set(wanted) - {v for g in groups for v in g.outputs}
     reasons += [f"output '{v}' does not depend on the inputs" for v in sorted(missing)]
     if reasons or len(groups) != 1:
@@ -52,10 +53,10 @@ def _reasons(steps: Schedule) -> list[str]:
     """Why nodes cannot be in a module, in the model's order."""
     found = []
     for step in steps.steps:
-        if isinstance(step, Single):
+        if isinstance(step, NodeStep):
             found.append(f"'{step.node.name}' ({step.node.op}): its shape depends on data, or it is control flow")
         else:
-            named = ((n, refusal(n, step.program.specs)) for n in step.program.graph.nodes)
+            named = ((n, refusal(TABLE, n, step.program.specs)) for n in step.program.graph.nodes)
             found += [f"'{n.name}' ({n.op}): {reason}" for n, reason in named if reason]
     return found
 

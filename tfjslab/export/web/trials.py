@@ -8,8 +8,8 @@ from typing import Any
 
 from tfjslab.backends.wasm.run.engine import PAGE_BYTES, module_bytes
 from tfjslab.backends.wasm.run.heap import align
-from tfjslab.backends.wasm.text.templates import Kernel, functions, name_function
-from tfjslab.backends.wasm.tuning import Trial
+from tfjslab.backends.wasm.text.templates import WasmKernel, functions, name_function
+from tfjslab.backends.wasm.tuning import WasmTrial
 from tfjslab.export.web.variants import Variant
 
 _FIRST = 1024
@@ -41,9 +41,9 @@ _SCRIPT = """async ({ code, pages, zero, calls, rounds }) => {
 Evaluate = Callable[[str, Mapping[str, Any]], Any]  # a page's evaluate: script, argument
 
 
-def measured(evaluate: Evaluate, variant: Variant, trials: Sequence[Trial], rounds: int = 20) -> list[float]:
+def measured(evaluate: Evaluate, variant: Variant, trials: Sequence[WasmTrial], rounds: int = 20) -> list[float]:
     """Milliseconds of each candidate, the least of its samples."""
-    names: dict[Kernel, str] = {}
+    names: dict[WasmKernel, str] = {}
     exports = [f'(export "run{i}" (func ${name_function(names, t.kernel)}))' for i, t in enumerate(trials)]
     head = '(module (import "env" "memory" (memory 1 65536))'
     code = module_bytes("\n".join([head, *functions(names, variant.lanes), *exports, ")"]))
@@ -55,7 +55,7 @@ def measured(evaluate: Evaluate, variant: Variant, trials: Sequence[Trial], roun
     return [float(ms) for ms in found]
 
 
-def _calls(trials: Sequence[Trial]) -> tuple[list[list[int]], list[list[int]], int]:
+def _calls(trials: Sequence[WasmTrial]) -> tuple[list[list[int]], list[list[int]], int]:
     """Arguments of each candidate, what holds zeros (tables), and the end of memory.
 
     What is read and written is shared; weights each candidate has for itself, as they are not in the caches when a

@@ -12,10 +12,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tfjslab.backends.wasm.tuning import Tile, Trial
+from tfjslab.backends.wasm.tuning import WasmTile, WasmTrial
 from tfjslab.export.web.variants import Variant
 
-Measure = Callable[[Variant, Sequence[Trial]], int]  # the index of the fastest
+Measure = Callable[[Variant, Sequence[WasmTrial]], int]  # the index of the fastest
 _PIXELS = re.compile(r"pixels=<?(\d+)")
 _FEW_PIXELS = 64
 _WIDE, _NARROW = (2, 6), (2, 5)  # outputs and vectors, with relaxed multiply-add and without
@@ -26,11 +26,11 @@ class WebTuner:
     """Choices for one variant. ``known`` are those of earlier measurements by class, ``measure`` makes new ones."""
 
     variant: Variant
-    known: Mapping[str, Tile] = field(default_factory=dict)
+    known: Mapping[str, WasmTile] = field(default_factory=dict)
     measure: Measure | None = None
-    chosen: dict[str, Tile] = field(default_factory=dict)
+    chosen: dict[str, WasmTile] = field(default_factory=dict)
 
-    def choose(self, kind: str, tiles: tuple[Tile, ...], trial: Callable[[Tile], Trial]) -> Tile:
+    def choose(self, kind: str, tiles: tuple[WasmTile, ...], trial: Callable[[WasmTile], WasmTrial]) -> WasmTile:
         """The tile for a class of kernels."""
         allowed = candidates(self.variant, tiles)
         found = self.chosen.get(kind) or self.known.get(kind)
@@ -42,20 +42,20 @@ class WebTuner:
         return found
 
 
-def candidates(variant: Variant, tiles: Sequence[Tile]) -> tuple[Tile, ...]:
+def candidates(variant: Variant, tiles: Sequence[WasmTile]) -> tuple[WasmTile, ...]:
     """The tiles that a variant may take: with and without relaxed multiply-add, where it has that."""
     plain = tuple(replace(t, relaxed=False) for t in tiles)
     return tuple(dict.fromkeys((*tiles, *(replace(t, relaxed=True) for t in tiles)) if variant.relaxed else plain))
 
 
-def default(kind: str, tiles: Sequence[Tile]) -> Tile:
+def default(kind: str, tiles: Sequence[WasmTile]) -> WasmTile:
     """The tile to take where nothing is measured; see above for what the rule rests on."""
     relaxed = any(t.relaxed for t in tiles)
     pixels = _PIXELS.search(kind)
     columns = pixels is not None and int(pixels[1]) <= _FEW_PIXELS
     wanted = _WIDE if relaxed else _NARROW
 
-    def rank(t: Tile) -> tuple[bool, bool, bool]:
+    def rank(t: WasmTile) -> tuple[bool, bool, bool]:
         return (t.columns != columns, t.relaxed != relaxed, (t.outputs, t.vectors) != wanted)
 
     return min(tiles, key=rank)  # the first of equals

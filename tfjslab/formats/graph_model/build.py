@@ -25,7 +25,7 @@ _SCOPES_OF_EXPORT = ("StatefulPartitionedCall/", "PartitionedCall/")
 
 
 @dataclass
-class Builder:
+class NodeBuilder:
     """Builds graphs of one file; functions are built once each, when a node first calls them."""
 
     functions: Mapping[str, RawFunction]

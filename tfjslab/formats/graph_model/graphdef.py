@@ -21,8 +21,6 @@ from tfjslab.graph.ir import Dims
 
 Ref = tuple[str, int]
 NODE_NAME = re.compile(r"[^\s:^][^\s:]*")
-# Attributes whose value is the name of a function.
-FUNCTION_ATTRS = ("cond", "body", "then_branch", "else_branch", "f")
 _INTEGER = re.compile(r"[+-]?\d{1,20}")
 _FLOAT_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 # Functions name a node's outputs ("top:indices:0"); ops with several of them, in order.

@@ -12,10 +12,11 @@ import numpy as np
 from tfjslab.base import dtypes
 from tfjslab.base.dtypes import Array, of_array
 from tfjslab.base.errors import ModelError
-from tfjslab.formats.graph_model.graphdef import FUNCTION_ATTRS, NODE_NAME
+from tfjslab.formats.graph_model.graphdef import NODE_NAME
 from tfjslab.formats.strict_json import show
 from tfjslab.graph.ir import Dims, Graph, Node, Port, value_name
 from tfjslab.ops.attrs import Attr
+from tfjslab.ops.control import FUNCTION_ATTRS
 from tfjslab.ops.registry import OpDef, Tf
 
 _WINDOWS = ("strides", "dilations", "ksize")

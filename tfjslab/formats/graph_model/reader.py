@@ -7,14 +7,15 @@ from typing import Any
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import GraphError, ModelError
-from tfjslab.formats.document import TOLD, Document
+from tfjslab.formats.document import Document
 from tfjslab.formats.graph_model import graphdef
-from tfjslab.formats.graph_model.build import Builder
+from tfjslab.formats.graph_model.build import NodeBuilder
 from tfjslab.formats.graph_model.frames import convert_frames
 from tfjslab.formats.graph_model.graphdef import RawFunction, RawNode, Ref
 from tfjslab.formats.graph_model.signature import Interface, find_interface, with_unsigned_inputs
+from tfjslab.formats.model_json import told, topology, weight_groups
 from tfjslab.formats.strict_json import optional, show
-from tfjslab.formats.weights import parse_manifest, read_weights
+from tfjslab.formats.weights import read_weights
 from tfjslab.graph.ir import Graph
 from tfjslab.graph.verify import verify
 from tfjslab.ops import registry
@@ -24,7 +25,7 @@ FORMAT = "tfjs-graph-model"
 
 def sniff(document: Document) -> bool:
     """Whether the file is a graph model: its topology is a list of nodes."""
-    return "node" in document.topology
+    return "node" in topology(document)
 
 
 def read(document: Document) -> Graph:
@@ -33,12 +34,12 @@ def read(document: Document) -> Graph:
     Only what the outputs need is kept. Raises ModelError for damaged files, UnknownOpError with all unknown ops.
     """
     where = document.name
-    topology = document.topology
-    everything = graphdef.parse_nodes(topology.get("node"), f"{where}: node")
-    functions = graphdef.parse_functions(optional(topology, "library", dict, {}, where), f"{where}: library")
-    producer = _producer(topology, where)
+    described = topology(document)
+    everything = graphdef.parse_nodes(described.get("node"), f"{where}: node")
+    functions = graphdef.parse_functions(optional(described, "library", dict, {}, where), f"{where}: library")
+    producer = _producer(described, where)
     interface = find_interface(document.json, everything, producer, where)
-    groups = parse_manifest(document.json.get("weightsManifest") or [], where)
+    groups = weight_groups(document)
     nodes = _needed(everything, interface, where)
     interface = with_unsigned_inputs(interface, nodes, producer, where)
     converted = convert_frames(nodes, functions, where)
@@ -58,9 +59,9 @@ def read(document: Document) -> Graph:
     return graph
 
 
-def _producer(topology: dict[str, Any], where: str) -> int:
+def _producer(described: dict[str, Any], where: str) -> int:
     """Version of the GraphDef; a file that does not say is taken to be new."""
-    versions = optional(topology, "versions", dict, {}, where)
+    versions = optional(described, "versions", dict, {}, where)
     return graphdef.integer(versions.get("producer", 2**31 - 1), f"{where}: versions.producer")
 
 
@@ -115,20 +116,18 @@ def _build(
     nodes: Mapping[str, RawNode], functions: Mapping[str, RawFunction], interface: Interface,
     outputs: Mapping[Ref, Ref], weights: Mapping[str, Array], where: str,
 ) -> Graph:
-    builder = Builder(functions, weights, where)
+    builder = NodeBuilder(functions, weights, where)
     ends = [(e.name, outputs[e.ref], e.shape, e.dtype) for e in interface.outputs]
     return builder.graph(nodes, [(e.name, e.ref, e.shape, e.dtype) for e in interface.inputs], ends)
 
 
 def _metadata(document: Document, interface: Interface, producer: int, nodes: int) -> dict[str, Any]:
-    model = document.json
     signature = {
         side: {e.key: e.name for e in ends if e.key}
         for side, ends in (("inputs", interface.inputs), ("outputs", interface.outputs))
     }
     signed = {e.name: list(e.signed) for e in interface.inputs if e.signed is not None and e.signed != e.shape}
-    told: dict[str, Any] = {k: model[k] for k in TOLD if k in model}
     return {
         "format": FORMAT, "source": document.name, "producer": producer, "nodes_in_file": nodes, "signature": signature,
-        "absent": list(interface.absent), "signature_shapes": signed, **told,
+        "absent": list(interface.absent), "signature_shapes": signed, **told(document),
     }

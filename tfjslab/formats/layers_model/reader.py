@@ -10,12 +10,13 @@ from typing import Any
 import tfjslab.formats.layers_model.layers  # noqa: F401 - registers the layers
 from tfjslab.base import dtypes
 from tfjslab.base.errors import DTypeError, ModelError, UnknownOpError, did_you_mean
-from tfjslab.formats.document import TOLD, Document
+from tfjslab.formats.document import Document
 from tfjslab.formats.layers_model.layer_weights import WeightIndex
 from tfjslab.formats.layers_model.layers.call import Call, Workbench, all_layers
 from tfjslab.formats.layers_model.topology import INPUT, LayerConfig, ModelConfig, Reference, parse_topology
+from tfjslab.formats.model_json import told, topology, weight_groups
 from tfjslab.formats.strict_json import show, typed
-from tfjslab.formats.weights import parse_manifest, read_weights
+from tfjslab.formats.weights import read_weights
 from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import Dims, Graph, Port
 from tfjslab.graph.order import CycleError, depth_first
@@ -26,7 +27,7 @@ _Key = tuple[str, int]
 
 def sniff(document: Document) -> bool:
     """Whether the file is a layers model: its topology is a Keras configuration."""
-    return "model_config" in document.topology or "class_name" in document.topology
+    return "model_config" in topology(document) or "class_name" in topology(document)
 
 
 def read(document: Document) -> Graph:
@@ -35,9 +36,9 @@ def read(document: Document) -> Graph:
     Raises ModelError for damaged files, UnknownOpError with all unknown layers and their counts.
     """
     where = document.name
-    model = parse_topology(document.topology, where)
+    model = parse_topology(topology(document), where)
     _refuse_unknown_layers(model, where)
-    groups = parse_manifest(document.json.get("weightsManifest") or [], where)
+    groups = weight_groups(document)
     weights = WeightIndex(read_weights(groups, document.source.files))
     masked = any(x.config.get("mask_zero") for x in model.all_layers())
     reader = _Reader(Workbench(GraphBuilder(), masked=masked), weights, where)
@@ -169,9 +170,8 @@ def input_spec(layer: LayerConfig, where: str) -> tuple[Dims, str]:
 
 
 def _metadata(document: Document, model: ModelConfig) -> dict[str, Any]:
-    told: dict[str, Any] = {k: document.json[k] for k in TOLD if k in document.json}
     return {
         "format": FORMAT, "source": document.name, "name": model.name,
-        "keras_version": document.topology.get("keras_version"), "layers": [x.name for x in model.all_layers()],
-        "signature": {"inputs": {r.layer: r.layer for r in model.inputs}, "outputs": {}}, **told,
+        "keras_version": topology(document).get("keras_version"), "layers": [x.name for x in model.all_layers()],
+        "signature": {"inputs": {r.layer: r.layer for r in model.inputs}, "outputs": {}}, **told(document),
     }

@@ -1,4 +1,4 @@
-"""What tfjs-vis never had: where time and memory go. One chart a file; each takes inert data and ``ax=None``."""
+"""Charts that tfjs-vis does not have: where time and memory go. One chart a file, of inert data, with ``ax=None``."""
 
 from tfjslab.vis.charts.backend_comparison import backend_comparison as backend_comparison
 from tfjslab.vis.charts.graph_view import graph_view as graph_view

@@ -1,6 +1,6 @@
-"""Making a graph small enough to look at: nodes become layers, layers become blocks, chains become one box.
+"""Making a graph small enough to look at: nodes become layers, layers become blocks, a chain becomes one box.
 
-Whatever is put together, the result stays without cycles, so that it can be drawn from top to bottom.
+Grouping never makes a cycle, so that the result can be drawn from top to bottom.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _FIRST_NUMBER = re.compile(r"^(.*?\d)(?=[_/.]|$)")
 
 
 @dataclass(frozen=True)
-class Group:
+class NodeGroup:
     """Nodes that are drawn as one box, in order."""
 
     name: str
@@ -26,27 +26,27 @@ class Group:
 
 
 @dataclass(frozen=True)
-class View:
+class Grouping:
     """Boxes in an order in which every one follows those it reads from, and the pairs that are connected."""
 
-    groups: tuple[Group, ...]
+    groups: tuple[NodeGroup, ...]
     edges: tuple[tuple[int, int], ...]
     by: str
 
 
-def view_of(graph: Graph, limit: int) -> View:
+def grouping_of(graph: Graph, limit: int) -> Grouping:
     """The finest grouping with at most ``limit`` boxes: nodes, layers, blocks by name, chains, or equal parts."""
-    view = View(tuple(Group(n.name, (n,)) for n in graph.nodes), (), "node")
-    view = _with_edges(view, graph)
+    grouping = Grouping(tuple(NodeGroup(n.name, (n,)) for n in graph.nodes), (), "node")
+    grouping = _with_edges(grouping, graph)
     for by, key in _KEYS.items():
-        if len(view.groups) <= limit:
-            return view
-        view = _with_edges(_keyed(graph, key, by), graph)
-    if len(view.groups) > limit:
-        view = _with_edges(_chains(view), graph)
-    if len(view.groups) > limit:
-        view = _with_edges(_parts(view, limit), graph)
-    return view
+        if len(grouping.groups) <= limit:
+            return grouping
+        grouping = _with_edges(_keyed(graph, key, by), graph)
+    if len(grouping.groups) > limit:
+        grouping = _with_edges(_chains(grouping), graph)
+    if len(grouping.groups) > limit:
+        grouping = _with_edges(_parts(grouping, limit), graph)
+    return grouping
 
 
 def _layer(node: Node) -> str:
@@ -66,23 +66,23 @@ _KEYS: dict[str, Callable[[Node], str]] = {
 }
 
 
-def _keyed(graph: Graph, key: Callable[[Node], str], by: str) -> View:
+def _keyed(graph: Graph, key: Callable[[Node], str], by: str) -> Grouping:
     """Nodes with one key together; where that makes a cycle, only those that follow each other directly."""
     together: dict[str, list[Node]] = {}
     for node in graph.nodes:
         together.setdefault(key(node), []).append(node)
-    ordered = _sorted([Group(name, tuple(nodes)) for name, nodes in together.items()], graph)
+    ordered = _sorted([NodeGroup(name, tuple(nodes)) for name, nodes in together.items()], graph)
     if ordered is None:
         runs: list[tuple[str, list[Node]]] = []
         for node in graph.nodes:
             if not runs or runs[-1][0] != key(node):
                 runs.append((key(node), []))
             runs[-1][1].append(node)
-        ordered = [Group(name, tuple(nodes)) for name, nodes in runs]  # runs of an ordered list cannot make a cycle
-    return View(tuple(ordered), (), by)
+        ordered = [NodeGroup(name, tuple(nodes)) for name, nodes in runs]  # runs of an ordered list cannot make a cycle
+    return Grouping(tuple(ordered), (), by)
 
 
-def _sorted(groups: Sequence[Group], graph: Graph) -> list[Group] | None:
+def _sorted(groups: Sequence[NodeGroup], graph: Graph) -> list[NodeGroup] | None:
     """The groups in an order that their edges allow, or None."""
     edges = _edges(groups, graph)
     waits = {i: {a for a, b in edges if b == i} for i in range(len(groups))}
@@ -98,7 +98,7 @@ def _sorted(groups: Sequence[Group], graph: Graph) -> list[Group] | None:
     return [groups[i] for i in order]
 
 
-def _edges(groups: Sequence[Group], graph: Graph) -> tuple[tuple[int, int], ...]:
+def _edges(groups: Sequence[NodeGroup], graph: Graph) -> tuple[tuple[int, int], ...]:
     owner = {n.name: i for i, g in enumerate(groups) for n in g.nodes}
     makers = graph.producers()
     pairs = {
@@ -108,20 +108,20 @@ def _edges(groups: Sequence[Group], graph: Graph) -> tuple[tuple[int, int], ...]
     return tuple((a, b) for a, b in pairs if a != b)
 
 
-def _with_edges(view: View, graph: Graph) -> View:
-    return View(view.groups, _edges(view.groups, graph), view.by)
+def _with_edges(grouping: Grouping, graph: Graph) -> Grouping:
+    return Grouping(grouping.groups, _edges(grouping.groups, graph), grouping.by)
 
 
-def _chains(view: View) -> View:
+def _chains(grouping: Grouping) -> Grouping:
     """Boxes that follow each other with nothing else in between become one."""
-    before: dict[int, list[int]] = {i: [] for i in range(len(view.groups))}
-    after: dict[int, list[int]] = {i: [] for i in range(len(view.groups))}
-    for a, b in view.edges:
+    before: dict[int, list[int]] = {i: [] for i in range(len(grouping.groups))}
+    after: dict[int, list[int]] = {i: [] for i in range(len(grouping.groups))}
+    for a, b in grouping.edges:
         before[b].append(a)
         after[a].append(b)
     chains: list[list[int]] = []
     place: dict[int, list[int]] = {}
-    for i in range(len(view.groups)):
+    for i in range(len(grouping.groups)):
         feeds = before[i]
         if len(feeds) == 1 and len(after[feeds[0]]) == 1:
             place[i] = place[feeds[0]]
@@ -131,19 +131,19 @@ def _chains(view: View) -> View:
         place[i].append(i)
     # By their ends: whatever feeds a chain feeds its first box, and that came earlier than the chain's last one.
     chains.sort(key=lambda c: c[0])
-    return View(tuple(_merged([view.groups[i] for i in c]) for c in chains), (), "chain")
+    return Grouping(tuple(_merged([grouping.groups[i] for i in c]) for c in chains), (), "chain")
 
 
-def _parts(view: View, limit: int) -> View:
+def _parts(grouping: Grouping, limit: int) -> Grouping:
     """At most ``limit`` runs of boxes of nearly equal length: the last resort, for graphs of thousands of nodes."""
-    n = len(view.groups)
+    n = len(grouping.groups)
     cuts = [n * i // limit for i in range(limit + 1)]
-    runs = [view.groups[a:b] for a, b in itertools.pairwise(cuts)]
-    return View(tuple(_merged(r) for r in runs if r), (), "part")
+    runs = [grouping.groups[a:b] for a, b in itertools.pairwise(cuts)]
+    return Grouping(tuple(_merged(r) for r in runs if r), (), "part")
 
 
-def _merged(groups: Sequence[Group]) -> Group:
+def _merged(groups: Sequence[NodeGroup]) -> NodeGroup:
     if len(groups) == 1:
         return groups[0]
     names = (groups[0].name.partition(" → ")[0], groups[-1].name.rpartition(" → ")[2])
-    return Group(" → ".join(names), tuple(n for g in groups for n in g.nodes))
+    return NodeGroup(" → ".join(names), tuple(n for g in groups for n in g.nodes))

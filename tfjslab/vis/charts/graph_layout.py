@@ -17,7 +17,7 @@ STEP_X, STEP_Y, GAP = 1.12, 1.0, 0.45  # a box is 1 wide; GAP separates columns
 
 
 @dataclass(frozen=True)
-class Layout:
+class GraphLayout:
     """The centre of each box, its column and level, where columns begin, and how large the whole is.
 
     All in widths and heights of boxes; y grows upwards from the first level at 0.
@@ -31,7 +31,7 @@ class Layout:
     height: float
 
 
-def place(count: int, edges: Sequence[tuple[int, int]]) -> Layout:
+def place(count: int, edges: Sequence[tuple[int, int]]) -> GraphLayout:
     """Place ``count`` boxes; each edge goes from a lower number to a higher one."""
     levels = _levels(count, edges)
     rows = [[i for i in range(count) if levels[i] == level] for level in range(max(levels, default=0) + 1)]
@@ -39,7 +39,9 @@ def place(count: int, edges: Sequence[tuple[int, int]]) -> Layout:
     return min(candidates, key=lambda found: abs(math.log(BOX_ASPECT * found.width / found.height / ASPECT)))
 
 
-def _placed(rows: list[list[int]], levels: list[int], edges: Sequence[tuple[int, int]], column_count: int) -> Layout:
+def _placed(
+    rows: list[list[int]], levels: list[int], edges: Sequence[tuple[int, int]], column_count: int,
+) -> GraphLayout:
     """The layout with that many columns of equal height (the last may be shorter)."""
     per_column = math.ceil(len(rows) / column_count)
     before: dict[int, list[int]] = {}
@@ -57,7 +59,7 @@ def _placed(rows: list[list[int]], levels: list[int], edges: Sequence[tuple[int,
             _spread(row, before, xs, centres, levels, per_column)
     places = tuple((xs[i], -STEP_Y * (level % per_column)) for i, level in enumerate(levels))
     columns = tuple(level // per_column for level in levels)
-    return Layout(places, columns, tuple(levels), tuple(lefts), left - GAP, per_column * STEP_Y)
+    return GraphLayout(places, columns, tuple(levels), tuple(lefts), left - GAP, per_column * STEP_Y)
 
 
 def _levels(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
@@ -73,10 +75,10 @@ def _spread(
 ) -> None:
     """Put a level's boxes side by side, ordered by where the boxes they read from lie within their own columns."""
 
-    def wish(i: int) -> float:
+    def preferred(i: int) -> float:
         offsets = [xs[a] - centres[levels[a] // per_column] for a in before.get(i, []) if a in xs]
         return sum(offsets) / len(offsets) if offsets else 0.0
 
-    row.sort(key=wish)
+    row.sort(key=preferred)
     for position, i in enumerate(row):
         xs[i] = centres[-1] + (position - (len(row) - 1) / 2) * STEP_X

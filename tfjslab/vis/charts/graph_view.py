@@ -20,8 +20,8 @@ from tfjslab.model.model import Model
 from tfjslab.records.profile import Profile
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
-from tfjslab.vis.charts.graph_groups import Group, View, view_of
-from tfjslab.vis.charts.graph_layout import GAP, Layout, place
+from tfjslab.vis.charts.graph_groups import Grouping, NodeGroup, grouping_of
+from tfjslab.vis.charts.graph_layout import GAP, GraphLayout, place
 from tfjslab.vis.charts.subject import AnyProfile, as_profile, title_of
 
 BOX_PX = (184, 62)  # what one box and the room around it take
@@ -33,7 +33,7 @@ SMALL = 8.0
 
 @dataclass(frozen=True)
 class Heat:
-    """Milliseconds by group, groups whose work another one's kernel did, and what no box stands for."""
+    """Milliseconds by group, groups whose work another one's kernel did, and the time of kernels in no box."""
 
     times: dict[int, float]
     absorbed: dict[int, str]
@@ -66,16 +66,16 @@ def graph_view(
     if max_boxes < 1:
         raise UsageError(f"max_boxes is {max_boxes}; expected at least 1")
     shown = graph.graph if isinstance(graph, Model) else graph
-    view = view_of(shown, max_boxes)
-    layout = place(len(view.groups), view.edges)
+    grouping = grouping_of(shown, max_boxes)
+    layout = place(len(grouping.groups), grouping.edges)
     data = None if profile is None else as_profile(profile)
-    heat = None if data is None else _heat(view, data)
+    heat = None if data is None else _heat(grouping, data)
     width, height = layout.width * BOX_PX[0] + 40, layout.height * BOX_PX[1] + 70
     figure, axes = canvas(ax, width if heat is None else width + 100, max(height, 200))
     norm = Normalize(0, max([*heat.times.values(), 1e-9]) if heat else 1)
-    for edge in view.edges:
+    for edge in grouping.edges:
         axes.add_patch(_arrow(layout, *edge))
-    for i, group in enumerate(view.groups):
+    for i, group in enumerate(grouping.groups):
         _box(axes, group, layout.places[i], _second_line(group, i, heat, data), _fill(i, heat, norm))
     axes.set_xlim(-0.1, layout.width + 0.1)
     axes.set_ylim(-layout.height + 0.45, 0.55)
@@ -83,7 +83,7 @@ def graph_view(
     if heat is not None:
         bar = figure.colorbar(ScalarMappable(norm, HEAT), ax=axes, label="time (ms)", shrink=0.6, pad=0.01)
         bar.ax.tick_params(labelsize=style.SMALL)
-    text = f"Graph by {view.by}: {len(shown.nodes)} nodes in {len(view.groups)} boxes"
+    text = f"Graph by {grouping.by}: {len(shown.nodes)} nodes in {len(grouping.groups)} boxes"
     if heat is not None and data is not None:
         lost = f", {ms(heat.elsewhere_ms)} ms in no box" if heat.elsewhere_ms > 0 else ""
         text = title_of(data, text, f"{ms(data.kernel_ms)} ms in kernels{lost}")
@@ -92,9 +92,9 @@ def graph_view(
 
 
 
-def _heat(view: View, profile: Profile) -> Heat:
+def _heat(grouping: Grouping, profile: Profile) -> Heat:
     """Each kernel's time to the box of its node; the boxes of other nodes fused into it name that box."""
-    owner = {n.name: i for i, g in enumerate(view.groups) for n in g.nodes}
+    owner = {n.name: i for i, g in enumerate(grouping.groups) for n in g.nodes}
     times: dict[int, list[float]] = {}
     absorbed: dict[int, str] = {}
     elsewhere: list[float] = []
@@ -107,7 +107,7 @@ def _heat(view: View, profile: Profile) -> Heat:
         for name in k.nodes:
             other = owner.get(name, box)
             if other != box:
-                absorbed[other] = view.groups[box].name
+                absorbed[other] = grouping.groups[box].name
     sums = {i: math.fsum(t) for i, t in times.items()}
     return Heat(sums, {i: name for i, name in absorbed.items() if i not in sums}, math.fsum(elsewhere))
 
@@ -118,7 +118,7 @@ def _fill(box: int, heat: Heat | None, norm: Normalize) -> object:
     return mpl.colormaps[HEAT](norm(heat.times[box]))
 
 
-def _second_line(group: Group, box: int, heat: Heat | None, profile: Profile | None) -> str:
+def _second_line(group: NodeGroup, box: int, heat: Heat | None, profile: Profile | None) -> str:
     """Time and share where known, else what the box holds."""
     if heat is not None and profile is not None:
         if box in heat.times:
@@ -131,7 +131,7 @@ def _second_line(group: Group, box: int, heat: Heat | None, profile: Profile | N
     return style.label(f"{len(group.nodes)} nodes, {count} {op}", 26)
 
 
-def _box(ax: Axes, group: Group, at: tuple[float, float], second: str, fill: object) -> None:
+def _box(ax: Axes, group: NodeGroup, at: tuple[float, float], second: str, fill: object) -> None:
     x, y = at
     ax.add_patch(FancyBboxPatch(
         (x - HALF_W, y - HALF_H), 2 * HALF_W, 2 * HALF_H, boxstyle="round,pad=0,rounding_size=0.06",
@@ -142,7 +142,7 @@ def _box(ax: Axes, group: Group, at: tuple[float, float], second: str, fill: obj
     ax.text(x, y - 0.14, second, ha="center", va="center", fontsize=SMALL - 0.5, color=text, alpha=0.85, zorder=4)
 
 
-def _arrow(layout: Layout, a: int, b: int) -> FancyArrowPatch:
+def _arrow(layout: GraphLayout, a: int, b: int) -> FancyArrowPatch:
     """Down to the next level, past what lies between, or through the gap before the next column."""
     (xa, ya), (xb, yb) = layout.places[a], layout.places[b]
     move, line, curve = Path.MOVETO, Path.LINETO, Path.CURVE3

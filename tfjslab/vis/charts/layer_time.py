@@ -14,11 +14,11 @@ from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
 from tfjslab.vis.charts.subject import AnyProfile, as_profile, title_of
 
-MAX_KINDS = 6  # as many colours as can be told apart beside grey
+MAX_KINDS = 6  # as many colours as can be distinguished beside grey
 
 
 @dataclass
-class Layer:
+class LayerTime:
     """A layer's time by kind of kernel."""
 
     name: str
@@ -71,11 +71,11 @@ def layer_time(profile: AnyProfile, ax: Axes | None = None, *, top: int = 40) ->
     return Chart(figure, axes)
 
 
-def _layers(profile: Profile) -> list[Layer]:
-    found: dict[str, Layer] = {}
+def _layers(profile: Profile) -> list[LayerTime]:
+    found: dict[str, LayerTime] = {}
     for k in profile.kernels:
         name = k.layer or k.node or k.name
-        times = found.setdefault(name, Layer(name, {})).times
+        times = found.setdefault(name, LayerTime(name, {})).times
         times[kind_of(k)] = times.get(kind_of(k), 0.0) + k.kernel_time_ms
     return list(found.values())
 
@@ -85,7 +85,7 @@ def kind_of(kernel: KernelRecord) -> str:
     return "on the host (fallback)" if kernel.fallback else kernel.name
 
 
-def _shown(layers: list[Layer], top: int) -> list[Layer]:
+def _shown(layers: list[LayerTime], top: int) -> list[LayerTime]:
     if len(layers) <= top:
         return layers
     slow = {layer.name for layer in sorted(layers, key=lambda layer: -layer.total)[:top]}
@@ -94,7 +94,7 @@ def _shown(layers: list[Layer], top: int) -> list[Layer]:
     for layer in rest:
         for kind, time_ms in layer.times.items():
             times[kind] = times.get(kind, 0.0) + time_ms
-    return [*(layer for layer in layers if layer.name in slow), Layer(f"{len(rest)} quicker layers", times)]
+    return [*(layer for layer in layers if layer.name in slow), LayerTime(f"{len(rest)} quicker layers", times)]
 
 
 def _kinds(profile: Profile) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Which tensors quantization has damaged: each node's signal to noise, alone and with all before it."""
+"""Which tensors quantization has changed most: each node's signal to noise, alone and with all before it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accuracy against what it costs: each setting of a sweep, the front that no other beats, and the recommendation."""
+"""Accuracy over cost: each setting of a sweep, the Pareto front, and the recommendation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError
 from tfjslab.base.text import ms, scaled
-from tfjslab.bench.sweep_result import LEAST_DB, Sweep, SweepRow, cost_field
+from tfjslab.bench.sweep_result import MIN_DB, Sweep, SweepRow, cost_field
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
 
@@ -69,7 +69,7 @@ def _qualities(rows: Sequence[SweepRow], measure: str) -> tuple[Array, float | N
     if measure != "sqnr_db":
         return values * 100, None
     finite = values[np.isfinite(values)]
-    top = float(finite.max(initial=LEAST_DB)) * 1.15
+    top = float(finite.max(initial=MIN_DB)) * 1.15
     return np.where(np.isfinite(values), values, top), top if np.isinf(values).any() else None
 
 
@@ -102,7 +102,7 @@ def _limit(ax: Axes, sweep: Sweep) -> None:
     """The least accuracy that passes."""
     first = sweep.rows[0]
     least = {"top1": None if first.top1 is None else 100 * (first.top1 - sweep.max_accuracy_drop),
-             "agreement": 100 * (1 - sweep.max_accuracy_drop), "sqnr_db": LEAST_DB}[sweep.measure]
+             "agreement": 100 * (1 - sweep.max_accuracy_drop), "sqnr_db": MIN_DB}[sweep.measure]
     if least is not None:
         ax.axhline(least, color=style.ink(), linestyle=":", linewidth=1.1, label="least that passes")
 
@@ -139,7 +139,7 @@ def _name_points(ax: Axes, x: Array, y: Array) -> None:
 
 
 def _list(ax: Axes, rows: Sequence[SweepRow], sweep: Sweep, goal: str, front: set[int]) -> None:
-    """What the numbers stand for, beside the axes, where no point can be."""
+    """The legend of the numbers, beside the axes, where no point can be."""
     lines = []
     for i, r in enumerate(rows):
         cost = f"{ms(r.median_ms)} ms" if goal == "speed" else scaled(getattr(r, cost_field(goal)), "B")

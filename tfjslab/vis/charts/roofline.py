@@ -1,4 +1,4 @@
-"""The roofline: what each layer reaches of what the machine can do (Williams, Waterman and Patterson, 2009)."""
+"""The roofline: the speed of each layer beside the limits of the machine (Williams, Waterman and Patterson, 2009)."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _roof(ax: Axes, ceilings: Ceilings, x: Array, y: Array) -> None:
 
 
 def _draw_points(ax: Axes, points: Sequence[RooflinePoint], x: Array, y: Array) -> None:
-    """Markers with numbers, and what the numbers stand for beside the axes, where no point can be."""
+    """Markers with numbers, and a legend of the numbers beside the axes, where no point can be."""
     times = np.array([p.time_ms for p in points])
     ax.scatter(x, y, 20 + AREA * times / times.sum(), color=style.BLUE, alpha=0.55, edgecolor="white", zorder=3)
     named = sorted(range(len(points)), key=lambda i: -points[i].time_ms)[: len(ASIDE)]

@@ -1,4 +1,4 @@
-"""What charts of a profile share: taking either kind of profile, and saying what it is of."""
+"""What charts of a profile share: taking either kind of profile, and naming the model, backend and threads."""
 
 from __future__ import annotations
 

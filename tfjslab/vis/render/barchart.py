@@ -14,13 +14,13 @@ from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart
 from tfjslab.vis.data import drawable, field, has_objects
 from tfjslab.vis.options import BarOptions, chosen
-from tfjslab.vis.place import Place, begin, finish
+from tfjslab.vis.surfaces import SurfaceLike, begin, finish
 
-CROWDED = 60  # characters of labels side by side; with more they are turned
+CROWDED = 60  # characters of labels side by side; with more they are rotated
 
 
 def barchart(
-    surface: Place, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
+    surface: SurfaceLike, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
 ) -> Chart:
     """Draw a bar for each ``{index, value}``, from left to right in the given order (tfjs-vis sorts them).
 
@@ -69,5 +69,5 @@ def _read(data: Any) -> tuple[list[Any], Array]:
 
 def _step(at: Array) -> float:
     """The least distance between bars, so that none covers its neighbour."""
-    apart = np.diff(np.unique(at))
-    return float(apart.min()) if apart.size else 1.0
+    distances = np.diff(np.unique(at))
+    return float(distances.min()) if distances.size else 1.0

@@ -1,4 +1,4 @@
-"""Which classes are taken for which."""
+"""A confusion matrix: which classes are predicted for which labels."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart
 from tfjslab.vis.data import drawable, field, labels, optional
 from tfjslab.vis.options import ConfusionMatrixOptions, chosen
-from tfjslab.vis.place import Place, begin, finish
 from tfjslab.vis.render.heatmap import name_cells
 from tfjslab.vis.stats import number
+from tfjslab.vis.surfaces import SurfaceLike, begin, finish
 
 CELL, LARGEST = 34, 1600  # pixels of a cell that holds its number, and of the whole
 
 
 def confusion_matrix(
-    surface: Place, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
+    surface: SurfaceLike, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
 ) -> Chart:
     """Draw ``values[label][prediction]`` with labels from top to bottom and predictions from left to right.
 

@@ -13,13 +13,13 @@ from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart
 from tfjslab.vis.data import drawable, field, labels, optional
 from tfjslab.vis.options import HeatmapOptions, chosen
-from tfjslab.vis.place import Place, begin, finish
+from tfjslab.vis.surfaces import SurfaceLike, begin, finish
 
 MANY = 40  # ticks on an axis; of more, only some are labelled
 
 
 def heatmap(
-    surface: Place, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
+    surface: SurfaceLike, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
 ) -> Chart:
     """Draw a coloured cell for each value, with a scale. As in tfjs-vis, ``values[x][y]`` is in column x and row y.
 
@@ -58,7 +58,7 @@ def heatmap(
 
 
 def name_cells(ax: Axes, x: list[str] | None, y: list[str] | None, points: float) -> None:
-    """Tick labels in order, turned where they would run into each other."""
+    """Tick labels in order, rotated where they would overlap."""
     ax.tick_params(labelsize=points, length=2)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))  # columns and rows are counted
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))

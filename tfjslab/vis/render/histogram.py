@@ -17,14 +17,14 @@ from tfjslab.vis.canvas import Chart
 from tfjslab.vis.data import field, has_objects, measurable
 from tfjslab.vis.grid import grid
 from tfjslab.vis.options import HistogramOptions, chosen
-from tfjslab.vis.place import Place, begin, finish
 from tfjslab.vis.stats import Stats, stats_from, stats_of, stats_row
+from tfjslab.vis.surfaces import SurfaceLike, begin, finish
 
 MOST_POINTS = 64.0  # of the font times the number of columns that fit side by side
 
 
 def histogram(
-    surface: Place, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
+    surface: SurfaceLike, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
 ) -> Chart:
     """Draw how many values fall into each bin, and a table of statistics above unless ``stats`` is False.
 

@@ -12,15 +12,15 @@ from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart
 from tfjslab.vis.data import series
 from tfjslab.vis.options import XYOptions, chosen
-from tfjslab.vis.place import Place, begin, finish
-from tfjslab.vis.render.xy import colours, dress, positions
+from tfjslab.vis.render.xy import colours, label_axes, positions
+from tfjslab.vis.surfaces import SurfaceLike, begin, finish
 
 DASHES = ("-", "--", "-.", ":")  # colours repeat after eight, and print is grey
 FEW = 30  # points that are worth a marker each
 
 
 def linechart(
-    surface: Place, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
+    surface: SurfaceLike, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
 ) -> Chart:
     """Draw a line for each series, at the points' own x (tfjs-vis counts them instead).
 
@@ -54,5 +54,5 @@ def linechart(
         )
     if not x_names and all(x.dtype.kind in "iu" for x in xs):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))  # epochs, steps, years: nothing lies between them
-    dress(axes, chose, (x_names, y_names), len(points), zero="y")
+    label_axes(axes, chose, (x_names, y_names), len(points), zero="y")
     return finish(surface, figure, axes)

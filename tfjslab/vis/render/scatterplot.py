@@ -11,14 +11,14 @@ from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart
 from tfjslab.vis.data import series
 from tfjslab.vis.options import XYOptions, chosen
-from tfjslab.vis.place import Place, begin, finish
-from tfjslab.vis.render.xy import colours, dress, positions
+from tfjslab.vis.render.xy import colours, label_axes, positions
+from tfjslab.vis.surfaces import SurfaceLike, begin, finish
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # series can be told apart without colour
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # series differ without colour, too
 
 
 def scatterplot(
-    surface: Place, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
+    surface: SurfaceLike, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
 ) -> Chart:
     """Draw a marker for each point.
 
@@ -46,5 +46,5 @@ def scatterplot(
             x, y, 26, color=shades[i], marker=MARKERS[i % len(MARKERS)], alpha=0.8, edgecolor="white", linewidth=0.4,
             label=style.legend_label(name),
         )
-    dress(axes, chose, (x_names, y_names), len(points), zero="xy")
+    label_axes(axes, chose, (x_names, y_names), len(points), zero="xy")
     return finish(surface, figure, axes)

@@ -1,4 +1,4 @@
-"""A table: text in the visor and in notebooks, a picture wherever only pictures go."""
+"""A table: text in the visor and in notebooks, a picture where only pictures can be shown."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tfjslab.vis.canvas import Chart, ChartFigure
 from tfjslab.vis.data import field, is_list
 from tfjslab.vis.grid import grid
 from tfjslab.vis.options import ChartOptions, chosen
-from tfjslab.vis.place import Place, begin, finish
 from tfjslab.vis.stats import number
+from tfjslab.vis.surfaces import SurfaceLike, begin, finish
 
 MAX_ROWS, MAX_CELL = 60, 36  # what a picture shows; the text has all
 
 
 def table(
-    surface: Place, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
+    surface: SurfaceLike, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
 ) -> Chart:
     """Show rows of texts and numbers below headers. Numbers have at most four decimals; HTML in cells stays text.
 

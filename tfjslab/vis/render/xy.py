@@ -36,7 +36,7 @@ def positions(axis: Sequence[Array], kind: str | None, what: str) -> tuple[list[
     return [np.array([order[v] for v in a.tolist()]) for a in axis], [style.label(v, 24) for v in order]
 
 
-def dress(ax: Axes, options: XYOptions, names: tuple[list[str], list[str]], series: int, *, zero: str) -> None:
+def label_axes(ax: Axes, options: XYOptions, names: tuple[list[str], list[str]], series: int, *, zero: str) -> None:
     """Ticks, domains, labels and legend. Axes in ``zero`` start at 0 unless a domain or zooming says otherwise."""
     if names[0]:
         ax.set_xticks(range(len(names[0])), names[0])

@@ -1,4 +1,4 @@
-"""Trainings: metrics over epochs or batches, whoever did the training."""
+"""Trainings: metrics over epochs or batches, from any framework."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tfjslab.base.errors import InputError, UsageError
 from tfjslab.vis.canvas import Charts, blank
 from tfjslab.vis.data import is_list, numbers
 from tfjslab.vis.options import HistoryOptions, XYOptions, chosen, snake_case
-from tfjslab.vis.place import Place, size
 from tfjslab.vis.render.linechart import linechart
+from tfjslab.vis.surfaces import SurfaceLike, size
 from tfjslab.vis.visor import surface_of
 
 Callback = Callable[[int, Mapping[str, Any]], Charts]
@@ -22,8 +22,8 @@ UNIT = (0.0, 1.0)
 
 
 def history(
-    surface: Place, history: Any, metrics: Sequence[str], opts: Mapping[str, Any] | None = None, *, part: str = "",
-    **options: Any,
+    surface: SurfaceLike, history: Any, metrics: Sequence[str], opts: Mapping[str, Any] | None = None, *,
+    part: str = "", **options: Any,
 ) -> Charts:
     """Draw a line chart for each metric; ``val_loss`` joins ``loss``. Accuracies have a y axis from 0 to 1.
 
@@ -63,7 +63,7 @@ def history(
 
 
 def fit_callbacks(
-    surface: Place, metrics: Sequence[str], opts: Mapping[str, Any] | None = None, **options: Any,
+    surface: SurfaceLike, metrics: Sequence[str], opts: Mapping[str, Any] | None = None, **options: Any,
 ) -> dict[str, Callback]:
     """Callbacks for a training loop: ``on_epoch_end(epoch, logs)`` and ``on_batch_end(batch, logs)``.
 
@@ -91,7 +91,7 @@ def fit_callbacks(
     return {name: _callback(place, metrics, chose, name) for name in names}
 
 
-def _callback(place: Place, metrics: Sequence[str], options: HistoryOptions, name: str) -> Callback:
+def _callback(place: SurfaceLike, metrics: Sequence[str], options: HistoryOptions, name: str) -> Callback:
     seen: dict[str, list[float]] = {}
     label = "Batch" if "batch" in name.lower() else "Epoch"
     given = {k: v for k, v in dataclasses.asdict(options).items() if k != "callbacks"} | {"x_label": label}

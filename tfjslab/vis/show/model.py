@@ -13,12 +13,12 @@ from tfjslab.graph.ir import Graph
 from tfjslab.model.model import Model
 from tfjslab.model.summary import dims_text
 from tfjslab.vis.canvas import Chart, Charts, blank
-from tfjslab.vis.place import Place
 from tfjslab.vis.render.histogram import histogram
 from tfjslab.vis.render.table import table
 from tfjslab.vis.show.layers import Layer, find_layer, layers_of
 from tfjslab.vis.stats import stats_of
 from tfjslab.vis.style import label
+from tfjslab.vis.surfaces import SurfaceLike
 from tfjslab.vis.visor import surface_of
 
 SUMMARY = ("Layer Name", "Ops", "Output Shape", "# Of Params")
@@ -26,10 +26,10 @@ WEIGHTS = ("Weight Name", "Shape", "Min", "Max", "# Params", "# Zeros", "# NaNs"
 MAX_HISTOGRAMS = 6
 
 
-def model_summary(surface: Place, model: Model | Graph, *, ax: Axes | None = None) -> Chart:
+def model_summary(surface: SurfaceLike, model: Model | Graph, *, ax: Axes | None = None) -> Chart:
     """Show each layer with its ops, output shape (``?`` for the batch) and number of parameters, and their sum.
 
-    A graph does not tell what is trainable, so that column of tfjs-vis is not here; the ops are.
+    A graph does not say which weights are trainable, so that column of tfjs-vis is missing; the ops are shown instead.
 
     Args:
         surface: ``{"name", "tab"}``, a Surface, or None.
@@ -50,7 +50,7 @@ def model_summary(surface: Place, model: Model | Graph, *, ax: Axes | None = Non
     return table(surface, {"headers": SUMMARY, "values": [*values, total]}, ax=ax)
 
 
-def layer(surface: Place, model: Model | Graph, which: str | int) -> Charts:
+def layer(surface: SurfaceLike, model: Model | Graph, which: str | int) -> Charts:
     """Show the weights of one layer: a table with shape and statistics, and a histogram of each.
 
     Args:

@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from tfjslab.base.errors import InputError
 from tfjslab.vis.canvas import Chart
 from tfjslab.vis.data import field, is_list, labels
-from tfjslab.vis.place import Place
 from tfjslab.vis.render.table import table
+from tfjslab.vis.surfaces import SurfaceLike
 
 
 def per_class_accuracy(
-    surface: Place, class_accuracy: Any, class_labels: Sequence[str] | None = None, *, ax: Axes | None = None,
+    surface: SurfaceLike, class_accuracy: Any, class_labels: Sequence[str] | None = None, *, ax: Axes | None = None,
 ) -> Chart:
     """Show class, accuracy (from 0 to 1) and number of samples, in the order of the classes.
 

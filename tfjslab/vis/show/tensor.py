@@ -7,11 +7,11 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from tfjslab.vis.canvas import Chart
-from tfjslab.vis.place import Place
 from tfjslab.vis.render.histogram import histogram
+from tfjslab.vis.surfaces import SurfaceLike
 
 
-def values_distribution(surface: Place, tensor: Any, *, ax: Axes | None = None, **options: Any) -> Chart:
+def values_distribution(surface: SurfaceLike, tensor: Any, *, ax: Axes | None = None, **options: Any) -> Chart:
     """Draw a histogram of all values below a table: number, min, max, mean, stddev, zeros, NaNs, infinities.
 
     Args:

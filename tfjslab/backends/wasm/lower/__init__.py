@@ -1,19 +1,5 @@
 """From ops to kernel calls, one file per family. Importing this registers all of them."""
 
-from tfjslab.backends.wasm.lower import (
-    convolution,
-    elementwise,
-    image,
-    matmul,
-    movement,
-    normalization,
-    quantized,
-    reduction,
-    slicing,
-    window,
-)
+from tfjslab.backends.kernels.table import load
 
-__all__ = [
-    "convolution", "elementwise", "image", "matmul", "movement", "normalization", "quantized", "reduction",
-    "slicing", "window",
-]
+load(__name__, __path__)

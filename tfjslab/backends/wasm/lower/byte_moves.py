@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfjslab.backends.kernels.strides import collapse, row_strides
-from tfjslab.backends.wasm.builder import Builder, Place
+from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.shapes import Shape, size_of
 
@@ -11,7 +11,7 @@ from tfjslab.base.shapes import Shape, size_of
 _FLOPS_OF_A_RUN = 8
 
 
-def pad_bytes(b: Builder, x: str, output: str, before: Shape, value: int) -> None:
+def pad_bytes(b: WasmBuilder, x: str, output: str, before: Shape, value: int) -> None:
     """Fill, then copy the inside."""
     source, place = b.rows(x), b.new(output)
     shape, out = b.shape(x), b.shape(output)
@@ -22,7 +22,7 @@ def pad_bytes(b: Builder, x: str, output: str, before: Shape, value: int) -> Non
     _move(b, source, place + start, (shape, row_strides(shape), strides))
 
 
-def concat_bytes(b: Builder, inputs: tuple[str, ...], output: str, axis: int) -> None:
+def concat_bytes(b: WasmBuilder, inputs: tuple[str, ...], output: str, axis: int) -> None:
     """Each input to its place along the axis."""
     place, out = b.new(output), b.shape(output)
     outer, inner = size_of(out[:axis]), size_of(out[axis:])
@@ -32,7 +32,7 @@ def concat_bytes(b: Builder, inputs: tuple[str, ...], output: str, axis: int) ->
         place += own
 
 
-def _move(b: Builder, source: Place, out: Place, walk: tuple[Shape, Shape, Shape]) -> None:
+def _move(b: WasmBuilder, source: WasmPlace, out: WasmPlace, walk: tuple[Shape, Shape, Shape]) -> None:
     """Copy along (dims, source strides, out strides) in bytes."""
     if 0 in walk[0]:
         return

@@ -6,40 +6,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfjslab.backends.kernels.table import Specs
-from tfjslab.backends.wasm.builder import Builder, Place
+from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.matmul import lower_rows
-from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
+from tfjslab.backends.wasm.lower.operands import WasmEpilogue, epilogue
 from tfjslab.backends.wasm.lower.product import Made, Pointwise, group_size, size_class, splat_round, tiles
-from tfjslab.backends.wasm.lower.registry import filled_floats_only, lowering
+from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.lower.strassen import lower_strassen, takes_strassen
 from tfjslab.backends.wasm.text.layouts import Layout, image_tiles, pitch, plane_geometry, tap_offsets
 from tfjslab.backends.wasm.text.packing import packer
 from tfjslab.backends.wasm.text.templates import kernel
-from tfjslab.backends.wasm.tuning import Tile, Trial
+from tfjslab.backends.wasm.tuning import WasmTile, WasmTrial
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import size_of
-from tfjslab.graph.ir import Node
 from tfjslab.ops.window import Window, window
 from tfjslab.passes.fusion import Group
 
 
-def refuses_window(node: Node, specs: Specs) -> str:
-    """Refuse what is not float32 NHWC with data in it."""
-    if node.attrs.get("data_format", "NHWC") != "NHWC":
-        return f"no WebAssembly kernel for data_format {node.attrs['data_format']}"
-    return filled_floats_only(node, specs)
-
-
-def _refuses_conv(node: Node, specs: Specs) -> str:
-    x, w = (specs[v].known_shape for v in node.inputs[:2])
-    if x[3] != w[2]:
-        return f"no WebAssembly kernel for grouped convolution ({x[3]} channels, filter of {w[2]})"
-    return refuses_window(node, specs)
-
-
-@lowering("Conv2D", refuses=_refuses_conv, takes_epilogue=True, takes_padding=True)
-def lower_conv(b: Builder, group: Group) -> None:
+@lowering("Conv2D", refuses=TABLE.convolutions, takes_epilogue=True, takes_padding=True)
+def lower_conv(b: WasmBuilder, group: Group) -> None:
     """Choose between the two forms; each image of a batch is a call of its own."""
     x, w = group.core_node.inputs[:2]
     win = _window(b, group)
@@ -53,24 +37,24 @@ def lower_conv(b: Builder, group: Group) -> None:
         _general(b, group, x, w, win)
 
 
-def _window(b: Builder, group: Group) -> Window:
+def _window(b: WasmBuilder, group: Group) -> Window:
     core = group.core_node
     kh, kw = b.shape(core.inputs[1])[:2]
     return window(b.shape(core.inputs[0]), (kh, kw), core.attrs, "Conv2D")
 
 
-def is_pointwise(b: Builder, group: Group) -> bool:
+def is_pointwise(b: WasmBuilder, group: Group) -> bool:
     """Whether a convolution is a matrix product over pixels."""
     win = _window(b, group)
     return win.size == win.stride == (1, 1) and win.in_size == win.out_size
 
 
-def biased_epilogue(b: Builder, group: Group) -> Epilogue:
+def biased_epilogue(b: WasmBuilder, group: Group) -> WasmEpilogue:
     """The epilogue on planes, for tiles that start from the bias."""
     return epilogue(b, group, Layout.PLANES, starts=True)
 
 
-def filters(b: Builder, w: str, nr: int) -> Place:
+def filters(b: WasmBuilder, w: str, nr: int) -> WasmPlace:
     """Filters as [outputs / nr][inputs, ky, kx][nr]: packed once if constant, else by a copy in the plan."""
     kh, kw, cin, n = b.shape(w)
     constant = b.packed(w, ("conv", nr), pack_filters(nr))
@@ -95,13 +79,13 @@ def pack_filters(w: Array, nr: int) -> Array:
 # ---- 1x1 -------------------------------------------------------------------------------------------------------------
 
 
-def pointwise_shape(b: Builder, x: str, output: str) -> Pointwise:
+def pointwise_shape(b: WasmBuilder, x: str, output: str) -> Pointwise:
     """The shape of the 1x1 convolution from ``x`` to ``output``."""
     _, h, w, k = b.shape(x)
     return Pointwise(4 * pitch(h * w, w), h * w, k, b.shape(output)[3])
 
 
-def _pointwise(b: Builder, group: Group, x: str, w: str) -> None:
+def _pointwise(b: WasmBuilder, group: Group, x: str, w: str) -> None:
     batch, h, wd, k = b.shape(x)
     shape = pointwise_shape(b, x, group.output)
     n, step = shape.n, shape.step
@@ -133,7 +117,7 @@ class General:
     pitch_in: int
     pitch_out: int
 
-    def kernel(self, tile: Tile, tail: Epilogue, lanes: int) -> Made:
+    def kernel(self, tile: WasmTile, tail: WasmEpilogue, lanes: int) -> Made:
         """The kernel for a tile."""
         k = self.cin * self.win.size[0] * self.win.size[1]
         walk = image_tiles(self.win, plane_geometry(self.win, lanes), lanes, (1, tile.vectors), self.pitch_out)
@@ -150,17 +134,17 @@ class General:
         g = plane_geometry(self.win, lanes)
         return [c * g.plane_bytes + t for c in range(self.cin) for t in tap_offsets(self.win, g)]
 
-    def trial(self, tile: Tile, tail: Epilogue, lanes: int) -> Trial:
+    def trial(self, tile: WasmTile, tail: WasmEpilogue, lanes: int) -> WasmTrial:
         """A trial on the real size."""
         made = self.kernel(tile, tail, lanes)
         taps, out = len(self.table(lanes)), self.n * self.pitch_out
         operand = {"channel": 4 * self.n, "full": out, "pixel": self.pitch_out}
         padded = self.cin * plane_geometry(self.win, lanes).plane_bytes
         sizes = (padded, 4 * taps * self.n, 4 * taps, out, *(operand[kind] for kind in tail.kinds))
-        return Trial(made.kernel, sizes, made.scratch_bytes, made.units)
+        return WasmTrial(made.kernel, sizes, made.scratch_bytes, made.units)
 
 
-def _general(b: Builder, group: Group, x: str, w: str, win: Window) -> None:
+def _general(b: WasmBuilder, group: Group, x: str, w: str, win: Window) -> None:
     batch, h, wd, cin = b.shape(x)
     _, oh, ow, n = b.shape(group.output)
     shape = General(win, cin, n, 4 * pitch(h * wd, wd), 4 * pitch(oh * ow, ow))

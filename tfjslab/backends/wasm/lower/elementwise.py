@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from tfjslab.backends.kernels.operands import Operand, prepare
 from tfjslab.backends.kernels.strides import broadcast_strides, collapse, row_strides
-from tfjslab.backends.wasm.builder import Builder, Place
+from tfjslab.backends.kernels.table import CHAIN
+from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.operands import place_planes, place_rows
+from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import Layout, pitch
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.shapes import Shape, size_of
@@ -18,7 +20,8 @@ _BLOCK = 1024  # elements a share of a one-dimensional loop is counted in
 _IMAGE_RANK = 4
 
 
-def lower_chain(b: Builder, group: Group) -> None:
+@lowering(CHAIN, refuses=TABLE.floats)
+def lower_chain(b: WasmBuilder, group: Group) -> None:
     """Add the loop for ``group``, which has no core."""
     expr, operands = prepare(b, group)
     out = b.shape(group.output)
@@ -33,7 +36,7 @@ def lower_chain(b: Builder, group: Group) -> None:
         _emit(b, b.new(group.output), out, row_strides(out), expr, places, strides)
 
 
-def _suits_planes(b: Builder, operands: list[Operand], out: Shape) -> bool:
+def _suits_planes(b: WasmBuilder, operands: list[Operand], out: Shape) -> bool:
     """Whether some operand lies as planes already and the others can be read beside it."""
     if len(out) != _IMAGE_RANK or not any(b.has_planes(o.name) and o.shape == out for o in operands):
         return False
@@ -46,7 +49,7 @@ def _fits_planes(o: Operand, out: Shape) -> bool:
     return pixels == (1, 1) or (pixels == out[1:3] and (len(o.shape) == _IMAGE_RANK or o.array is not None))
 
 
-def _on_planes(b: Builder, output: str, expr: Expr, operands: list[Operand]) -> None:
+def _on_planes(b: WasmBuilder, output: str, expr: Expr, operands: list[Operand]) -> None:
     out = b.shape(output)
     n, h, w, c = out
     step = pitch(h * w, w)
@@ -73,7 +76,7 @@ def _padded(shape: Shape) -> tuple[int, int, int, int]:
 
 
 def _emit(
-    b: Builder, place: Place, dims: Shape, out_strides: tuple[int, ...], expr: Expr, places: list[Place],
+    b: WasmBuilder, place: WasmPlace, dims: Shape, out_strides: tuple[int, ...], expr: Expr, places: list[WasmPlace],
     strides: Sequence[tuple[int, ...]],
 ) -> None:
     merged, *steps = collapse(dims, (out_strides, *strides))

@@ -6,29 +6,40 @@ scratch, convolved at once, and forgotten. It saves the largest tensors of Mobil
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-from tfjslab.backends.wasm.builder import Builder
+from tfjslab.backends.kernels.lowering import Step
+from tfjslab.backends.wasm.builder import WasmBuilder
 from tfjslab.backends.wasm.lower.convolution import biased_epilogue, filters, is_pointwise, pointwise_shape
-from tfjslab.backends.wasm.lower.operands import Epilogue
+from tfjslab.backends.wasm.lower.operands import WasmEpilogue
 from tfjslab.backends.wasm.lower.product import Made, Pointwise, group_size
 from tfjslab.backends.wasm.lower.strassen import takes_strassen
 from tfjslab.backends.wasm.lower.window import Windowed, depthwise_shape, depthwise_tile, depthwise_weights
 from tfjslab.backends.wasm.text.layouts import Layout
 from tfjslab.backends.wasm.text.templates import kernel
-from tfjslab.backends.wasm.tuning import Tile, Trial
+from tfjslab.backends.wasm.tuning import WasmTile, WasmTrial
 from tfjslab.passes.fusion import Group
 
 _SECOND = "f"  # prefix of the second epilogue's names
-_GROUP_BYTES = 48 * 1024  # of planes and weights multiplied out at once: about what a first-level cache holds
+_GROUP_BYTES = 48 * 1024  # of planes and weights splat at once: about what a first-level cache holds
 
 
-def find_pairs(b: Builder, groups: Sequence[Group], kernels: Collection[str]) -> dict[str, Group]:
-    """Expansions that can be computed inside the depthwise convolution behind them, by the output of the latter.
+def in_pairs(b: WasmBuilder, groups: Sequence[Group], kernels: Collection[str]) -> Iterable[Step[WasmBuilder]]:
+    """Steps in which expansions are computed inside the depthwise convolution behind them; see ``lower_program``."""
+    pairs = _find_pairs(b, groups, kernels)
+    inside = {g.output for g in pairs.values()}
+    for group in groups:
+        first = pairs.get(group.output)
+        if first:
+            yield _merged(first, group), partial(_lower_pair, first, group)
+        elif group.output not in inside:
+            yield group, None
 
-    ``kernels`` are the outputs of groups that have kernels.
-    """
+
+def _find_pairs(b: WasmBuilder, groups: Sequence[Group], kernels: Collection[str]) -> dict[str, Group]:
+    """Expansions by the output of the convolution that they can be computed in; both must have kernels."""
     made = {g.output: g for g in groups if g.output in kernels}
     readers: dict[str, int] = {}
     for g in groups:
@@ -43,7 +54,7 @@ def find_pairs(b: Builder, groups: Sequence[Group], kernels: Collection[str]) ->
     return found
 
 
-def _fits(b: Builder, first: Group, second: Group) -> bool:
+def _fits(b: WasmBuilder, first: Group, second: Group) -> bool:
     core = first.core
     if core is None or core.op != "Conv2D" or first.output in b.outputs or not is_pointwise(b, first):
         return False
@@ -55,12 +66,15 @@ def _fits(b: Builder, first: Group, second: Group) -> bool:
     return b.shape(second.core_node.inputs[1])[3] == 1 and all(b.spec(v).size == channels for v in first.operands)
 
 
+_Tails = tuple[WasmEpilogue, WasmEpilogue]
+
+
 @dataclass(frozen=True)
 class _Pair:
     first: Pointwise
     second: Windowed
 
-    def kernel(self, tile: Tile, tap_tile: Tile, tails: tuple[Epilogue, Epilogue], lanes: int) -> Made:
+    def kernel(self, tile: WasmTile, tap_tile: WasmTile, tails: _Tails, lanes: int) -> Made:
         """Both as one kernel; its units are groups of channels."""
         p, s, (e, f) = self.first, self.second, tails
         nr = p.kernel(tile, e, lanes).nr
@@ -77,7 +91,7 @@ class _Pair:
         scratch = planes + channels * p.step + s.scratch_bytes(lanes)
         return Made(made, p.n // channels, scratch, nr)
 
-    def trial(self, tile: Tile, tap_tile: Tile, tails: tuple[Epilogue, Epilogue], lanes: int) -> Trial:
+    def trial(self, tile: WasmTile, tap_tile: WasmTile, tails: _Tails, lanes: int) -> WasmTrial:
         """A trial on the real size."""
         made = self.kernel(tile, tap_tile, tails, lanes)
         p, s = self.first, self.second
@@ -85,10 +99,10 @@ class _Pair:
         operand = {"channel": 4 * p.n, "full": out, "pixel": s.pitch_out}
         kinds = (*tails[0].kinds, *tails[1].kinds)
         sizes = (p.k * p.step, 4 * p.k * p.n, 4 * p.n * s.taps, 4 * s.taps, out, *(operand[kind] for kind in kinds))
-        return Trial(made.kernel, sizes, made.scratch_bytes, made.units)
+        return WasmTrial(made.kernel, sizes, made.scratch_bytes, made.units)
 
 
-def merged(first: Group, second: Group) -> Group:
+def _merged(first: Group, second: Group) -> Group:
     """Both as one group, for the report."""
     core = second.core_node
     inputs = (*first.core_node.inputs, *core.inputs[1:])
@@ -98,7 +112,7 @@ def merged(first: Group, second: Group) -> Group:
     )
 
 
-def lower_pair(b: Builder, first: Group, second: Group) -> None:
+def _lower_pair(first: Group, second: Group, b: WasmBuilder, _merged: Group) -> None:
     """Add the one kernel for both; each image of a batch is a call of its own."""
     x, w = first.core_node.inputs[:2]
     batch = b.shape(x)[0]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfjslab.backends.wasm.builder import Builder, Place
-from tfjslab.backends.wasm.lower.convolution import refuses_window
-from tfjslab.backends.wasm.lower.registry import lowering
+from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
+from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import Layout, pitch
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.dtypes import Array
@@ -15,8 +14,8 @@ from tfjslab.ops.image import bilinear_taps, nearest_taps
 from tfjslab.passes.fusion import Group
 
 
-@lowering("ResizeBilinear", "ResizeNearestNeighbor", refuses=refuses_window)
-def lower_resize(b: Builder, group: Group) -> None:
+@lowering("ResizeBilinear", "ResizeNearestNeighbor", refuses=TABLE.images)
+def lower_resize(b: WasmBuilder, group: Group) -> None:
     """Where each new row and column comes from is a table, made while planning."""
     core = group.core_node
     x, nearest = core.inputs[0], core.op == "ResizeNearestNeighbor"
@@ -35,7 +34,7 @@ def lower_resize(b: Builder, group: Group) -> None:
     b.call(k, (b.planes(x), *tables, out), batch * c, flops=flops, scratch_bytes=4 * (w + b.lanes))
 
 
-def _table(b: Builder, old: int, new: int, step: int, attrs: Attrs, *, nearest: bool) -> Place:
+def _table(b: WasmBuilder, old: int, new: int, step: int, attrs: Attrs, *, nearest: bool) -> WasmPlace:
     """Rows of (first offset, second offset, fraction), or of the one offset; ``step`` is the bytes between old ones."""
     if nearest:
         table: Array = (nearest_taps(old, new, attrs) * step).astype(np.int32)

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from tfjslab.backends.kernels.table import Specs, empty
-from tfjslab.backends.wasm.builder import Builder, Place
-from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
+from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
+from tfjslab.backends.wasm.lower.operands import WasmEpilogue, epilogue
 from tfjslab.backends.wasm.lower.product import Pointwise, size_class
-from tfjslab.backends.wasm.lower.registry import filled_floats_only, lowering
+from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import Layout, pitch
 from tfjslab.backends.wasm.text.packing import Padded, Part, packer
-from tfjslab.backends.wasm.text.templates import Kernel, kernel
+from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import Shape, size_of
 from tfjslab.graph.ir import Node
@@ -30,11 +30,11 @@ def _refuses(node: Node, specs: Specs) -> str:
     batch = size_of(specs[node.outputs[0]].known_shape[:-2])
     if batch > _MAX_BATCH and size_of(specs[node.inputs[1]].known_shape[:-2]) > 1:
         return empty(node, specs) or f"no WebAssembly kernel for a batch of {batch} products"
-    return filled_floats_only(node, specs)
+    return TABLE.filled_floats(node, specs)
 
 
 @lowering("BatchMatMul", refuses=_refuses, takes_epilogue=True)
-def lower_matmul(b: Builder, group: Group) -> None:
+def lower_matmul(b: WasmBuilder, group: Group) -> None:
     """One call when the right operand is one matrix, else one for each product of the batch."""
     core = group.core_node
     left, right = core.inputs[:2]
@@ -64,7 +64,7 @@ def lower_matmul(b: Builder, group: Group) -> None:
 
 
 def lower_rows(
-    b: Builder, group: Group, a: Place, right: str, extent: tuple[int, int, int], *, transposed: bool = False,
+    b: WasmBuilder, group: Group, a: WasmPlace, right: str, extent: tuple[int, int, int], *, transposed: bool = False,
 ) -> None:
     """The product of rows at ``a`` with one matrix; ``extent`` is rows, inner length, columns."""
     rows, k, n = extent
@@ -75,7 +75,7 @@ def lower_rows(
     b.call(_dense(tail, extent, row_tile, panel), args, -(-n // panel), flops=2 * rows * k * n)
 
 
-def _dense(tail: Epilogue, extent: tuple[int, int, int], row_tile: int, panel: int) -> Kernel:
+def _dense(tail: WasmEpilogue, extent: tuple[int, int, int], row_tile: int, panel: int) -> WasmKernel:
     rows, k, n = extent
     return kernel(
         "dense", ("a", "w", "c", *tail.pointers()), expressions=(tail.expr,), rows=rows, k=k, n=n, panel=panel,
@@ -83,10 +83,10 @@ def _dense(tail: Epilogue, extent: tuple[int, int, int], row_tile: int, panel: i
     )
 
 
-def _lower_wide(b: Builder, group: Group, extent: tuple[int, int, int]) -> None:
+def _lower_wide(b: WasmBuilder, group: Group, extent: tuple[int, int, int]) -> None:
     """Many rows: the kernel of 1x1 convolutions, with columns in place of pixels and rows in place of outputs.
 
-    There the operand that is broadcast is multiplied out once for a whole row of tiles, which takes the shuffles out
+    There the operand that is broadcast is splat once for a whole row of tiles, which takes the shuffles out
     of the product loop. The right operand is copied to rows whose distance is no power of two (see ``pitch``).
     """
     m, k, n = extent
@@ -105,7 +105,7 @@ def _lower_wide(b: Builder, group: Group, extent: tuple[int, int, int]) -> None:
     b.call(made.kernel, args, made.units, flops=2 * m * k * n, scratch_bytes=made.scratch_bytes)
 
 
-def _rows_with_pitch(b: Builder, value: str, k: int, n: int, *, transposed: bool) -> Place:
+def _rows_with_pitch(b: WasmBuilder, value: str, k: int, n: int, *, transposed: bool) -> WasmPlace:
     """The right operand as k rows of n floats, ``pitch`` apart."""
     step = pitch(n, n)
     constant = b.packed(value, ("rows with pitch", transposed), pack_rows(k, n, transposed))
@@ -130,7 +130,7 @@ def _index(batch: Shape, index: tuple[int, ...]) -> int:
     return flat
 
 
-def _left(b: Builder, value: str, m: int, k: int, *, transposed: bool) -> Place:
+def _left(b: WasmBuilder, value: str, m: int, k: int, *, transposed: bool) -> WasmPlace:
     if not transposed:
         return b.rows(value)
     batch = size_of(b.shape(value)[:-2])
@@ -139,7 +139,7 @@ def _left(b: Builder, value: str, m: int, k: int, *, transposed: bool) -> Place:
     return out
 
 
-def _right(b: Builder, value: str, extent: tuple[int, int, int, int], *, transposed: bool) -> tuple[Place, int]:
+def _right(b: WasmBuilder, value: str, extent: tuple[int, int, int, int], *, transposed: bool) -> tuple[WasmPlace, int]:
     """The weights as [batch][n / panel][k][panel] and the bytes of one matrix; ``extent`` is batch, k, n, panel."""
     batch, k, n, panel = extent
     panels = -(-n // panel)

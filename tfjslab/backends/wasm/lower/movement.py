@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from tfjslab.backends.kernels.reads import READS, reads
 from tfjslab.backends.kernels.strides import row_strides
 from tfjslab.backends.kernels.table import Specs
-from tfjslab.backends.wasm.builder import Builder, Place
+from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.byte_moves import concat_bytes, pad_bytes
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import Layout, pitch, plane_floats
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
 from tfjslab.graph.ir import Node
+from tfjslab.ops.registry import having
 from tfjslab.passes.fusion import Group
 
 _IMAGE_RANK = 4
@@ -20,18 +22,18 @@ _WORD_DTYPES = ("float32", "int32")
 _BYTES = "int8"
 
 
-def refuses_words(node: Node, specs: Specs) -> str:
+def _refuses_words(node: Node, specs: Specs) -> str:
     """Copies move 4-byte words."""
     return TABLE.only(node, specs, *_WORD_DTYPES)
 
 
 def _refuses_but_bytes(node: Node, specs: Specs) -> str:
-    """As ``refuses_words``, but activations of one byte are moved as well."""
-    return "" if {specs[v].dtype for v in (*node.inputs, *node.outputs)} == {_BYTES} else refuses_words(node, specs)
+    """As ``_refuses_words``, but activations of one byte are moved as well."""
+    return "" if {specs[v].dtype for v in (*node.inputs, *node.outputs)} == {_BYTES} else _refuses_words(node, specs)
 
 
-@lowering("Reshape", "Identity", "ExpandDims", "Squeeze", refuses=_refuses_but_bytes)
-def lower_alias(b: Builder, group: Group) -> None:
+@lowering(*having(lambda facts: facts.shares_bytes), refuses=_refuses_but_bytes)
+def lower_alias(b: WasmBuilder, group: Group) -> None:
     """The same bytes under another shape. Planes stay planes when the shape stays."""
     source = group.core_node.inputs[0]
     if b.shape(source) == b.shape(group.output) and b.has_planes(source) and group.output not in b.outputs:
@@ -40,30 +42,25 @@ def lower_alias(b: Builder, group: Group) -> None:
         b.alias(group.output, source)
 
 
-@lowering("Transpose", refuses=refuses_words)
-def lower_transpose(b: Builder, group: Group) -> None:
-    """A copy that reads along the permuted axes."""
-    core = group.core_node
-    x, perm = core.inputs[0], core.attrs["perm"]
-    shape = b.shape(x)
-    perm = perm if perm is not None else tuple(reversed(range(len(shape))))
-    strides, out = row_strides(shape), b.shape(group.output)
-    b.copy(b.rows(x), b.new(group.output), out, tuple(strides[p] for p in perm), row_strides(out))
+def _refuses_reads(node: Node, specs: Specs) -> str:
+    if node.attrs.get("data_format", "NHWC") != "NHWC":
+        return TABLE.none_for(f"data_format {node.attrs['data_format']}")
+    return _refuses_words(node, specs)
 
 
-@lowering("Slice", refuses=refuses_words)
-def lower_slice(b: Builder, group: Group) -> None:
-    """A copy of a box."""
+@lowering(*READS, refuses=_refuses_reads)
+def lower_reads(b: WasmBuilder, group: Group) -> None:
+    """A strided copy for each output."""
     core = group.core_node
-    x, out = core.inputs[0], b.shape(group.output)
-    strides = row_strides(b.shape(x))
-    start = sum(i * s for i, s in zip(core.attrs["begin"], strides, strict=True))
-    b.copy(b.rows(x) + 4 * start, b.new(group.output), out, strides, row_strides(out))
+    source, shape = b.rows(core.inputs[0]), b.shape(core.inputs[0])
+    for value, read in reads(core, shape, b.shape(core.outputs[0])):
+        b.copy(source + 4 * read.first, b.new(value), read.dims, read.strides, row_strides(read.dims))
 
 
 @lowering("Concat", refuses=_refuses_but_bytes)
-def lower_concat(b: Builder, group: Group) -> None:
-    """Each input goes to its place; along channels of planes that is whole planes."""
+@lowering("Pack", refuses=_refuses_words)
+def lower_concat(b: WasmBuilder, group: Group) -> None:
+    """Each input goes to its place; along channels of planes that is whole planes. For Pack no input has the axis."""
     core = group.core_node
     out = b.shape(group.output)
     axis = normalize_axis(core.attrs["axis"], len(out))
@@ -95,10 +92,10 @@ def _refuses_pad(node: Node, specs: Specs) -> str:
         return "no WebAssembly kernel for padding integers with other than 0"
     if math.isnan(value):
         return "no WebAssembly kernel for padding with NaN"
-    return refuses_words(node, specs)
+    return _refuses_words(node, specs)
 
 
-def reserve_channels(b: Builder, nodes: Sequence[Node]) -> None:
+def reserve_channels(b: WasmBuilder, nodes: Sequence[Node]) -> None:
     """Where a value's only padding adds channels behind its own, make room for them, so that nothing need be copied.
 
     Residual blocks whose number of channels grows do that.
@@ -117,7 +114,7 @@ def _adds_channels(pad: Node, shape: Shape) -> bool:
 
 
 @lowering("PadV2", refuses=_refuses_pad)
-def lower_pad(b: Builder, group: Group) -> None:
+def lower_pad(b: WasmBuilder, group: Group) -> None:
     """Fill, then copy the inside, on rows or planes; or only fill, where room was made behind the inside."""
     core = group.core_node
     x, value = core.inputs[0], core.attrs["constant_value"]
@@ -149,7 +146,8 @@ def _plane_strides(shape: Shape) -> tuple[int, ...]:
 
 
 def _copy_inside(
-    b: Builder, places: tuple[Place, Place], dims: Shape, source: tuple[int, ...], out: tuple[int, ...], before: Shape,
+    b: WasmBuilder, places: tuple[WasmPlace, WasmPlace], dims: Shape, source: tuple[int, ...], out: tuple[int, ...],
+    before: Shape,
 ) -> None:
     start = sum(p * s for p, s in zip(before, out, strict=True))
     b.copy(places[0], places[1] + 4 * start, dims, source, out)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from tfjslab.backends.kernels.table import not_last_axis
-from tfjslab.backends.wasm.builder import Builder
-from tfjslab.backends.wasm.lower.registry import TABLE, float_only, lowering
+from tfjslab.backends.wasm.builder import WasmBuilder
+from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.ops.expr import X, Y, prim
 from tfjslab.passes.fusion import Group
 
 
-@lowering("Softmax", "LogSoftmax", refuses=TABLE.unless(not_last_axis, float_only))
-def lower_softmax(b: Builder, group: Group) -> None:
+@lowering("Softmax", "LogSoftmax", refuses=TABLE.unless(not_last_axis, TABLE.floats))
+def lower_softmax(b: WasmBuilder, group: Group) -> None:
     """Three passes over each row: maximum, exponentials and their sum, result."""
     core = group.core_node
     x = core.inputs[0]

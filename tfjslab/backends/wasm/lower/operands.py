@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tfjslab.backends.kernels.operands import Operand, kind_of, prepare
-from tfjslab.backends.wasm.builder import Builder, Place
+from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.text.layouts import Layout, pitch
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import Shape
@@ -15,7 +15,7 @@ from tfjslab.ops.expr import Expr, X, replace_expr
 from tfjslab.passes.fusion import Group
 
 
-def place_rows(b: Builder, o: Operand) -> Place:
+def place_rows(b: WasmBuilder, o: Operand) -> WasmPlace:
     """The operand row-major."""
     array = o.array
     if array is None or o.name in b.graph.constants:
@@ -23,7 +23,7 @@ def place_rows(b: Builder, o: Operand) -> Place:
     return b.constant((o.name, "rows"), lambda: array)  # computed: the name is a digest of the content
 
 
-def place_planes(b: Builder, o: Operand, out: Shape) -> Place:
+def place_planes(b: WasmBuilder, o: Operand, out: Shape) -> WasmPlace:
     """The operand as channel planes of the output's geometry; it has the output's size."""
     array = o.array
     if array is None:
@@ -50,7 +50,7 @@ class EpilogueText:
 
 
 @dataclass(frozen=True)
-class Epilogue:
+class WasmEpilogue:
     """What a core's kernel does with its sums: expression, kinds and places of the operands.
 
     ``initial`` is the operand that the sums start from instead of being added (a bias), -1 for none.
@@ -58,7 +58,7 @@ class Epilogue:
 
     expr: Expr
     kinds: tuple[str, ...]
-    places: tuple[Place, ...]
+    places: tuple[WasmPlace, ...]
     initial: int = -1
 
     def __str__(self) -> str:
@@ -72,22 +72,22 @@ class Epilogue:
         """Names of the kernel's operand parameters."""
         return tuple(f"{prefix}op{i}" for i in range(len(self.kinds)))
 
-    def at(self, num_bytes: int) -> list[Place]:
+    def at(self, num_bytes: int) -> list[WasmPlace]:
         """The places for an image further on in a batch: operands that lie like the output move along."""
         return [p + num_bytes if k == "full" else p for p, k in zip(self.places, self.kinds, strict=True)]
 
 
-def epilogue(b: Builder, group: Group, layout: Layout, *, starts: bool = False) -> Epilogue:
+def epilogue(b: WasmBuilder, group: Group, layout: Layout, *, starts: bool = False) -> WasmEpilogue:
     """The epilogue of a group with a core. ``starts`` says that the kernel can start its sums from an operand."""
     expr, operands = prepare(b, group)
     out = b.shape(group.output)
     kinds = tuple(kind_of(o.shape, out) for o in operands)
     places = tuple(_place(b, o, k, layout, out) for o, k in zip(operands, kinds, strict=True))
-    found = Epilogue(expr, kinds, places)
+    found = WasmEpilogue(expr, kinds, places)
     return _start_from_bias(found) if starts else found
 
 
-def _start_from_bias(e: Epilogue) -> Epilogue:
+def _start_from_bias(e: WasmEpilogue) -> WasmEpilogue:
     """Drop the addition of a channel operand to the bare sums, when the sums are read nowhere else."""
     sums = _count(e.expr, X)
     for i, kind in enumerate(e.kinds):
@@ -102,7 +102,7 @@ def _count(e: Expr, part: Expr) -> int:
     return 1 if e is part else sum(_count(a, part) for a in e.args)
 
 
-def _place(b: Builder, o: Operand, kind: str, layout: Layout, out: Shape) -> Place:
+def _place(b: WasmBuilder, o: Operand, kind: str, layout: Layout, out: Shape) -> WasmPlace:
     if kind == "full" and layout is Layout.PLANES:
         return place_planes(b, o, out)
     return place_rows(b, o)

@@ -1,19 +1,19 @@
 """The matrix product that 1x1 convolutions and large dense layers share, in two forms.
 
-*Pixels*: vectors over pixels, weights multiplied out. *Columns*: vectors over outputs, pixels multiplied out, results
-turned round when they are stored. Small images have few pixels for which to multiply out weights, and no whole vectors.
+*Pixels*: vectors over pixels, weights splat. *Columns*: vectors over outputs, pixels splat, results
+transposed when they are stored. Small images have few pixels to splat weights for, and no whole vectors.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tfjslab.backends.wasm.lower.operands import Epilogue
+from tfjslab.backends.wasm.lower.operands import WasmEpilogue
 from tfjslab.backends.wasm.text.layouts import cut, flat_tiles
-from tfjslab.backends.wasm.text.templates import Kernel, kernel
-from tfjslab.backends.wasm.tuning import Tile, Trial
+from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
+from tfjslab.backends.wasm.tuning import WasmTile, WasmTrial
 
-_PANEL_BYTES = 96 * 1024  # weights multiplied out at once: a good part of a second-level cache
+_PANEL_BYTES = 96 * 1024  # weights splat at once: a good part of a second-level cache
 _PIXEL_BYTES = 256 * 1024  # the same of pixels
 # Longer sums are cut: 256 lines of inputs and the weights of a group are what a first-level cache of 32 KiB holds.
 _LONGEST_SUM = 256
@@ -22,18 +22,19 @@ _LANES = 4
 
 # The first is taken when nothing is measured: it needs no relaxed SIMD and was never seen to spill.
 SIMD_TILES = (
-    Tile(2, 4, 1), Tile(2, 6, 2, cut=1), Tile(3, 3, 2, cut=1), Tile(2, 5, 2, cut=1), Tile(2, 4, 3, relaxed=True, cut=1),
-    Tile(2, 4, 4, relaxed=True),
+    WasmTile(2, 4, 1), WasmTile(2, 6, 2, cut=1), WasmTile(3, 3, 2, cut=1), WasmTile(2, 5, 2, cut=1),
+    WasmTile(2, 4, 3, relaxed=True, cut=1), WasmTile(2, 4, 4, relaxed=True),
 )
 # For images of at most 14 vectors, which are one tile.
-SMALL_TILES = (Tile(1, 14, 2, cut=1),)
+SMALL_TILES = (WasmTile(1, 14, 2, cut=1),)
 COLUMN_TILES = tuple(replace(t, columns=True) for t in (
-    Tile(2, 6, 2, cut=1), Tile(2, 5, 2, cut=1), Tile(3, 3, 2, cut=1), Tile(2, 4, 3, relaxed=True, cut=1),
+    WasmTile(2, 6, 2, cut=1), WasmTile(2, 5, 2, cut=1), WasmTile(3, 3, 2, cut=1),
+    WasmTile(2, 4, 3, relaxed=True, cut=1),
 ))
-SCALAR_TILES = (Tile(2, 4, 1), Tile(2, 6, 2, cut=1), Tile(3, 3, 2, cut=1), Tile(2, 5, 1, cut=1))
+SCALAR_TILES = (WasmTile(2, 4, 1), WasmTile(2, 6, 2, cut=1), WasmTile(3, 3, 2, cut=1), WasmTile(2, 5, 1, cut=1))
 
 
-def tiles(lanes: int) -> tuple[Tile, ...]:
+def tiles(lanes: int) -> tuple[WasmTile, ...]:
     """The candidates for product loops."""
     return SIMD_TILES if lanes > 1 else SCALAR_TILES
 
@@ -49,7 +50,7 @@ def size_class(n: int) -> str:
 
 
 def splat_round(n: int) -> int:
-    """Weights multiplied out in one round of the loop that does it."""
+    """Weights splat in one round of the loop that does it."""
     return next(u for u in (16, 8, 4, 2, 1) if n % u == 0)
 
 
@@ -57,7 +58,7 @@ def splat_round(n: int) -> int:
 class Made:
     """A kernel, the extent of its work, its scratch, and the outputs in a group of weights."""
 
-    kernel: Kernel
+    kernel: WasmKernel
     units: int
     scratch_bytes: int
     nr: int
@@ -86,7 +87,7 @@ class Pointwise:
     def _takes_columns(self) -> bool:
         return self.pixels <= _MOST_COLUMN_PIXELS and self.n % _LANES == 0 and not self.by_rows
 
-    def tiles(self, lanes: int) -> tuple[Tile, ...]:
+    def tiles(self, lanes: int) -> tuple[WasmTile, ...]:
         """The candidates for this size."""
         if lanes == 1:
             return SCALAR_TILES
@@ -102,7 +103,7 @@ class Pointwise:
         pixels = str(self.pixels) if few else size_class(-(-self.pixels // _LANES))
         return f"pixels={pixels} inner={size_class(self.k)}{' columns' if self._takes_columns else ''}"
 
-    def kernel(self, tile: Tile, tail: Epilogue, lanes: int, *, part: int = 0) -> Made:
+    def kernel(self, tile: WasmTile, tail: WasmEpilogue, lanes: int, *, part: int = 0) -> Made:
         """The kernel for a tile. As part of another it is called for groups of outputs, ``part`` outputs at a time."""
         if tile.columns:
             return self._columns(tile, tail, part=part > 0)
@@ -122,8 +123,8 @@ class Pointwise:
         )
         return Made(made, count if by_pixels else groups, block * kb * nr * 4 * lanes, nr)
 
-    def _columns(self, tile: Tile, tail: Epilogue, *, part: bool) -> Made:
-        """As a part it finds all pixels multiplied out already (see ``pieces``)."""
+    def _columns(self, tile: WasmTile, tail: WasmEpilogue, *, part: bool) -> Made:
+        """As a part it finds all pixels splat already (see ``pieces``)."""
         vectors = group_size(self.n // _LANES, tile.outputs)
         pieces = self.pieces(tile)
         tile_bytes = 16 * self.k * pieces[0][0]
@@ -137,15 +138,15 @@ class Pointwise:
         scratch = 16 * self.k * self.pixels if part else min(block, sum(count for _, count in pieces)) * tile_bytes
         return Made(made, self.n // nr, scratch, nr)
 
-    def pieces(self, tile: Tile) -> tuple[tuple[int, int], ...]:
+    def pieces(self, tile: WasmTile) -> tuple[tuple[int, int], ...]:
         """The pixels as tiles for columns: (pixels of a tile, tiles), in order."""
         return tuple(cut(self.pixels, tile.vectors))
 
-    def trial(self, tile: Tile, tail: Epilogue, lanes: int) -> Trial:
+    def trial(self, tile: WasmTile, tail: WasmEpilogue, lanes: int) -> WasmTrial:
         """A trial on the real size."""
         made = self.kernel(tile, tail, lanes)
         row = self.step_out or self.step
         out = self.n * row
         operand = {"channel": 4 * self.n, "full": out, "pixel": row}
         sizes = (self.k * self.step, 4 * self.k * self.n, out, *(operand[kind] for kind in tail.kinds))
-        return Trial(made.kernel, sizes, made.scratch_bytes, made.units)
+        return WasmTrial(made.kernel, sizes, made.scratch_bytes, made.units)

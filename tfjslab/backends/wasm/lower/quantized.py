@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from tfjslab.backends.kernels.quantized import (
+    Arrange,
+    Packed,
+    conv_window,
+    depthwise_window,
+    is_plain,
+    not_constant,
+    pack,
+    rounded,
+    rounding,
+)
 from tfjslab.backends.kernels.table import Specs, empty
-from tfjslab.backends.wasm.builder import Builder, Place
+from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.registry import lowering
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
-from tfjslab.ops.conv import conv_of, depthwise_of
 from tfjslab.ops.quantized import SHORT_LIMIT, inverse, quantized_pool_window, short_sums
 from tfjslab.ops.window import Pair, Window
 from tfjslab.passes.fusion import Group
@@ -33,7 +42,6 @@ _MAX_POOL = 258
 _VECTOR = 16
 _MIDDLE = 64  # what stands for 0 in a DynamicQuantizedDense
 _DYNAMIC_CHANNELS = 8
-_NHWC = {"data_format": "NHWC"}
 
 
 def _refuses_depthwise(node: Node, specs: Specs) -> str:
@@ -52,16 +60,6 @@ def _refuses_pool(node: Node, specs: Specs) -> str:
 # ---- weights ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Packed:
-    """Places of weights, biases and multipliers."""
-
-    weights: Place
-    bias: Place
-    multiplier: Place
-    short: bool  # sums of four products fit 16 bits
-
-
 def _starts(n: int, width: int) -> list[int]:
     """First channels of groups of ``width``; the last group overlaps when n is no multiple."""
     return [min(i, max(n - width, 0)) for i in range(0, n, width)]
@@ -74,30 +72,9 @@ def _grouped(values: Array, width: int) -> Array:
     return np.stack([wide[..., s : s + width] for s in _starts(n, width)])
 
 
-def _pack(
-    b: Builder, node: Node, how: str, width: int, arrange: Callable[[Array], Array],
-) -> _Packed | None:
-    """Pack a node's constants; None when they are not constant.
-
-    The zero of the input and the rounding of the shift go into the bias: sum (x - zero) * w = sum x * w - zero * sum w.
-    """
-    arrays = [b.constant_array(v) for v in node.inputs[1:]]
-    if any(a is None for a in arrays):
-        return None
-    filters, bias, multiplier = (a for a in arrays if a is not None)
-    zero, shift = node.attrs["zero"], node.attrs["shift"]
-
-    def biases() -> Array:
-        sums = filters.astype(np.int64).reshape(-1, bias.size).sum(axis=0)
-        return _grouped((bias - zero * sums + (1 << shift >> 1)).astype(np.int32), width)
-
-    key = (node.name, how, width, zero, shift)
-    return _Packed(
-        b.constant((*key, "weights"), lambda: arrange(filters), filters),
-        b.constant((*key, "bias"), biases, bias),
-        b.constant((*key, "multiplier"), lambda: _grouped(multiplier.astype(np.uint16), width), multiplier),
-        bool(short_sums(filters).max(initial=0) <= SHORT_LIMIT),
-    )
+def _pack(b: WasmBuilder, node: Node, how: str, width: int, arrange: Arrange) -> Packed[WasmPlace] | None:
+    """Pack a node's constants with channels in groups of ``width``."""
+    return pack(b, node, (how, width), arrange, lambda values: _grouped(values, width), np.uint16)
 
 
 def _pack_product(filters: Array, nr: int) -> Array:
@@ -115,66 +92,39 @@ def _pack_columns(filters: Array) -> Array:
     return np.ascontiguousarray(_grouped(tall.transpose(2, 0, 1, 3), _VECTOR).transpose(0, 1, 2, 4, 3))
 
 
-def _on_host(b: Builder, node: Node) -> None:
-    """Let numpy run a node whose weights turn out not to be constant."""
-    b.records[-1].reason = "no WebAssembly kernel for weights that are not constant"
-    b.host(node)
-
-
 # ---- products --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Gather:
-    """How windows are collected into rows of a matrix."""
-
-    h: int
-    w: int
-    c: int
-    kh: int
-    kw: int
-    out_h: int
-    out_w: int
-    top: int
-    left: int
-    stride: Pair
-    dilation: Pair
-
-
 @lowering("QuantizedConv2D", refuses=empty)
-def lower_conv(b: Builder, group: Group) -> None:
+def lower_conv(b: WasmBuilder, group: Group) -> None:
     """A product over pixels; windows larger than one pixel are collected into rows first."""
     node = group.core_node
-    x, kernel_shape = b.shape(node.inputs[0]), b.shape(node.inputs[1])
-    conv = conv_of(node.op, x, kernel_shape, {**node.attrs, **_NHWC})
-    w = conv.window
-    if conv.groups > 1:
-        b.records[-1].reason = "no WebAssembly kernel for grouped convolution"
-        b.host(node)
-        return
-    rows = w.batch * w.out_size[0] * w.out_size[1]
-    plain = w.size == w.stride == (1, 1) and w.in_size == w.out_size
-    gather = None if plain else _Gather(
-        *w.in_size, x[3], *w.size, *w.out_size, w.pad[0][0], w.pad[1][0], w.stride, w.dilation,
-    )
-    _product(b, node, rows, size_of(kernel_shape[:3]), gather)
+    w = conv_window(b, node)
+    if w is not None:
+        rows, k = w.batch * size_of(w.out_size), size_of(b.shape(node.inputs[1])[:3])
+        _product(b, node, rows, k, None if is_plain(w) else _rows_of(w))
 
 
 @lowering("QuantizedDense", refuses=empty)
-def lower_dense(b: Builder, group: Group) -> None:
+def lower_dense(b: WasmBuilder, group: Group) -> None:
     """A product over rows."""
     node = group.core_node
     rows, k = b.shape(node.inputs[0])
     _product(b, node, rows, k, None)
 
 
-def _product(b: Builder, node: Node, rows: int, k: int, gather: _Gather | None) -> None:
+def _sums_are_short(b: WasmBuilder, node: Node) -> bool:
+    """Whether sums of four products fit 16 bits."""
+    filters = b.constant_array(node.inputs[1])
+    return filters is not None and bool(short_sums(filters).max(initial=0) <= SHORT_LIMIT)
+
+
+def _product(b: WasmBuilder, node: Node, rows: int, k: int, gather: _Rows | None) -> None:
     n = b.shape(node.name)[-1]
     tile_rows = _TILES if b.lanes > 1 else _SCALAR_TILES
     nr = next((r for r in tile_rows if -(-n // r) * r <= _WASTE * n), min(tile_rows))
     packed = _pack(b, node, "product", nr, lambda filters: _pack_product(filters, nr))
     if packed is None:
-        _on_host(b, node)
         return
     k4, mv = -(-k // 4), min(tile_rows[nr], rows)
     pitch = 4 * k4 if gather else k
@@ -183,9 +133,9 @@ def _product(b: Builder, node: Node, rows: int, k: int, gather: _Gather | None) 
     split = "tiles" if tiles >= groups or gather else "groups"
     made = kernel(
         "product_int8", ("a", "w", "bias", "multiplier", "c"), k4=k4, n=n, nr=nr, mv=mv, rows=rows, pitch=pitch,
-        tiles=tiles, groups=groups, block=block, split=split, gather=gather, width=min(n, nr),
-        unroll=min(_UNROLL, k4), pairs=packed.short, zero=node.attrs["zero"], out_zero=node.attrs["out_zero"],
-        shift=node.attrs["shift"],
+        tiles=tiles, groups=groups, block=block, split=split, gather=gather, ch=b.shape(node.inputs[0])[-1],
+        width=min(n, nr), unroll=min(_UNROLL, k4), pairs=_sums_are_short(b, node), zero=node.attrs["zero"],
+        out_zero=node.attrs["out_zero"], shift=node.attrs["shift"],
     )
     scratch = (block + 1) * mv * pitch + 64 if gather else 0
     args = (b.rows(node.inputs[0]), packed.weights, packed.bias, packed.multiplier, b.new(node.name))
@@ -193,13 +143,13 @@ def _product(b: Builder, node: Node, rows: int, k: int, gather: _Gather | None) 
 
 
 @lowering("DynamicQuantizedDense", refuses=empty)
-def lower_dynamic(b: Builder, group: Group) -> None:
+def lower_dynamic(b: WasmBuilder, group: Group) -> None:
     """A product that quantizes its own activations."""
     node = group.core_node
     x, w, s = node.inputs
     filters, scales = b.constant_array(w), b.constant_array(s)
     if filters is None or scales is None:
-        _on_host(b, node)
+        not_constant(b, node)
         return
     (rows, k), n = b.shape(x), filters.shape[1]
     key = (node.name, "dynamic")
@@ -254,16 +204,15 @@ def _rows_of(w: Window) -> _Rows:
 
 
 @lowering("QuantizedDepthwiseConv2D", refuses=_refuses_depthwise)
-def lower_depthwise(b: Builder, group: Group) -> None:
+def lower_depthwise(b: WasmBuilder, group: Group) -> None:
     """Each channel by itself."""
     node = group.core_node
     x = b.shape(node.inputs[0])
-    w = depthwise_of(node.op, x, b.shape(node.inputs[1]), {**node.attrs, **_NHWC}).window
+    w = depthwise_window(b, node)
     simd = b.lanes > 1
     arrange = _pack_columns if simd else (lambda f: f.reshape(-1, f.shape[2]))
     packed = _pack(b, node, "window", _VECTOR if simd else 1, arrange)
     if packed is None:
-        _on_host(b, node)
         return
     numbers = {k: node.attrs[k] for k in ("zero", "out_zero", "shift")}
     pointers = ("x", "w", "bias", "multiplier", "c")
@@ -279,14 +228,13 @@ def lower_depthwise(b: Builder, group: Group) -> None:
 
 
 @lowering("QuantizedPool", refuses=_refuses_pool)
-def lower_pool(b: Builder, group: Group) -> None:
+def lower_pool(b: WasmBuilder, group: Group) -> None:
     """Largest or mean of each window."""
     node = group.core_node
     x = b.shape(node.inputs[0])
     w = quantized_pool_window([b.spec(node.inputs[0])], node.attrs)
-    numbers = {k: node.attrs[k] for k in ("multiplier", "offset", "shift")}
-    rounded = {**numbers, "offset": numbers["offset"] + (1 << numbers["shift"] >> 1)}
-    made = kernel("window_int8", ("x", "c"), w=_rows_of(w), ch=x[3], mode=node.attrs["mode"], zero=0, **rounded)
+    numbers = {k: node.attrs[k] for k in ("multiplier", "shift")} | {"offset": rounding(node.attrs)}
+    made = kernel("window_int8", ("x", "c"), w=_rows_of(w), ch=x[3], mode=node.attrs["mode"], zero=0, **numbers)
     work = size_of(b.shape(node.name)) * w.size[0] * w.size[1]
     args = (b.rows(node.inputs[0]), b.new(node.name))
     b.call(made, args, w.batch * w.out_size[0], flops=work, scratch_bytes=_rows_of(w).scratch_bytes(x[3]))
@@ -295,7 +243,7 @@ def lower_pool(b: Builder, group: Group) -> None:
 # ---- elementwise -----------------------------------------------------------------------------------------------------
 
 
-def _chain(b: Builder, node: Node, mode: str, **params: Any) -> None:
+def _chain(b: WasmBuilder, node: Node, mode: str, **params: Any) -> None:
     size = size_of(b.shape(node.name))
     pointers = ("a", "b", "c") if mode == "add" else ("a", "c")
     made = kernel("chain_int8", pointers, mode=mode, n=size, block=_CHAIN_BLOCK, **params)
@@ -304,23 +252,22 @@ def _chain(b: Builder, node: Node, mode: str, **params: Any) -> None:
 
 
 @lowering("QuantizedAdd", refuses=empty)
-def lower_add(b: Builder, group: Group) -> None:
+def lower_add(b: WasmBuilder, group: Group) -> None:
     """Sum of tensors with different scales."""
     node = group.core_node
     a = node.attrs
-    rounded = a["offset"] + (1 << a["shift"] >> 1)
-    _chain(b, node, "add", a_multiplier=a["a_multiplier"], b_multiplier=a["b_multiplier"], offset=rounded,
+    _chain(b, node, "add", a_multiplier=a["a_multiplier"], b_multiplier=a["b_multiplier"], offset=rounding(a),
            shift=a["shift"])
 
 
 @lowering("QuantizedPrelu", refuses=empty)
-def lower_prelu(b: Builder, group: Group) -> None:
+def lower_prelu(b: WasmBuilder, group: Group) -> None:
     """A sum whose negative side has a slope for each channel."""
     node = group.core_node
     x, y, slope = node.inputs
     slopes = b.constant_array(slope)
     if slopes is None:
-        _on_host(b, node)
+        not_constant(b, node)
         return
     a, size, channels = node.attrs, size_of(b.shape(node.name)), slopes.size
     period = math.lcm(channels, _VECTOR)
@@ -334,21 +281,21 @@ def lower_prelu(b: Builder, group: Group) -> None:
     made = kernel(
         "chain_int8", ("a", "b", "slopes", "c"), mode="prelu", n=size, block=block, period=period,
         a_multiplier=a["a_multiplier"], b_multiplier=a["b_multiplier"], shift=a["shift"],
-        offset=a["offset"] + (1 << a["shift"] >> 1), out_shift=a["out_shift"],
-        out_offset=(a["out_zero"] << a["out_shift"]) + (1 << a["out_shift"] >> 1),
+        offset=rounding(a), out_shift=a["out_shift"],
+        out_offset=rounded(a["out_zero"] << a["out_shift"], a["out_shift"]),
     )
     b.call(made, (b.rows(x), b.rows(y), place, b.new(node.name)), -(-size // block), flops=4 * size)
 
 
 @lowering("Quantize", refuses=empty)
-def lower_quantize(b: Builder, group: Group) -> None:
+def lower_quantize(b: WasmBuilder, group: Group) -> None:
     """From float32 to activations."""
     node = group.core_node
     _chain(b, node, "quantize", factor=float(inverse(node.attrs["scale"])), zero=node.attrs["zero"])
 
 
 @lowering("Dequantize", refuses=empty)
-def lower_dequantize(b: Builder, group: Group) -> None:
+def lower_dequantize(b: WasmBuilder, group: Group) -> None:
     """From activations to float32."""
     node = group.core_node
     _chain(b, node, "dequantize", factor=node.attrs["scale"], zero=node.attrs["zero"])

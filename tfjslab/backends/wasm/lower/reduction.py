@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from tfjslab.backends.kernels.table import reduced_axes, scattered_axes
-from tfjslab.backends.wasm.builder import Builder
-from tfjslab.backends.wasm.lower.registry import TABLE, filled_floats_only, lowering
+from tfjslab.backends.wasm.builder import WasmBuilder
+from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import pitch
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.shapes import size_of
@@ -21,8 +21,8 @@ _FOLDS = {
 _SPATIAL = (1, 2)
 
 
-@lowering(*_FOLDS, refuses=TABLE.unless(scattered_axes, filled_floats_only))
-def lower_reduction(b: Builder, group: Group) -> None:
+@lowering(*_FOLDS, refuses=TABLE.unless(scattered_axes, TABLE.filled_floats))
+def lower_reduction(b: WasmBuilder, group: Group) -> None:
     """[outer][n][inner]; over the pixels of channel planes without changing the layout."""
     core = group.core_node
     x = core.inputs[0]

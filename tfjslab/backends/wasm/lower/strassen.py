@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tfjslab.backends.registry import env
-from tfjslab.backends.wasm.builder import Builder, Place
-from tfjslab.backends.wasm.lower.operands import Epilogue
+from tfjslab.backends.flags import env
+from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
+from tfjslab.backends.wasm.lower.operands import WasmEpilogue
 from tfjslab.backends.wasm.lower.product import Pointwise, group_size
 from tfjslab.backends.wasm.text.packing import packer
 from tfjslab.backends.wasm.text.templates import kernel
-from tfjslab.backends.wasm.tuning import Tile
+from tfjslab.backends.wasm.tuning import WasmTile
 from tfjslab.base.dtypes import Array
 from tfjslab.ops.expr import Expr, X, replace_expr
 
@@ -28,11 +28,11 @@ _LEAST_INPUTS, _LEAST_OUTPUTS, _LEAST_PIXELS = 64, 64, 24
 _CHUNK = 4
 
 
-def takes_strassen(b: Builder, w: str, shape: Pointwise) -> bool:
+def takes_strassen(b: WasmBuilder, w: str, shape: Pointwise) -> bool:
     """Whether a 1x1 convolution with filters ``w`` gains by it."""
     large = shape.k >= _LEAST_INPUTS and shape.n >= _LEAST_OUTPUTS and shape.pixels >= _LEAST_PIXELS
-    halves = shape.k % 2 == shape.n % 2 == 0
-    if not (b.lanes == 1 and b.sums_weights and large and halves and w in b.graph.constants):
+    even = shape.k % 2 == shape.n % 2 == 0
+    if not (b.lanes == 1 and b.sums_weights and large and even and w in b.graph.constants):
         return False
     return bool(env().get("WASM_STRASSEN"))
 
@@ -79,14 +79,14 @@ class Quarters:
         """To the lower half of the outputs."""
         return self.part.n * self.whole.step
 
-    def quarter(self, tail: Epilogue, *, lower: bool, right: bool, image: int) -> tuple[Place, ...]:
+    def quarter(self, tail: WasmEpilogue, *, lower: bool, right: bool, image: int) -> tuple[WasmPlace, ...]:
         """The operands of an epilogue for a quarter of the output of an image."""
         rows, columns = lower * self.lower_out, right * self.right
         step = {"channel": lower * 4 * self.part.n, "full": rows + columns, "pixel": columns}
         return tuple(p + step[kind] for p, kind in zip(tail.at(image), tail.kinds, strict=True))
 
 
-def _plus(tail: Epilogue, terms: int) -> Epilogue:
+def _plus(tail: WasmEpilogue, terms: int) -> WasmEpilogue:
     """The epilogue with more operands that are added to the sums first; they are kept without places."""
     first = len(tail.kinds) + 1
     total = X
@@ -95,10 +95,12 @@ def _plus(tail: Epilogue, terms: int) -> Epilogue:
     return replace(tail, expr=replace_expr(tail.expr, X, total), kinds=(*tail.kinds, *("full",) * terms), places=())
 
 
-def lower_strassen(b: Builder, shape: Pointwise, w: str, ends: tuple[Place, Place], tail: Epilogue, batch: int) -> None:
+def lower_strassen(
+    b: WasmBuilder, shape: Pointwise, w: str, ends: tuple[WasmPlace, WasmPlace], tail: WasmEpilogue, batch: int,
+) -> None:
     """Add the calls: ``ends`` are the planes of inputs and outputs. Ask ``takes_strassen`` before."""
     q = Quarters(shape)
-    part, bare = q.part, Epilogue(X, (), ())
+    part, bare = q.part, WasmEpilogue(X, (), ())
     tile = b.choose(f"pointwise {part.kind()} {bare}", part.tiles(b.lanes), lambda t: part.trial(t, bare, b.lanes))
     nr = part.kernel(tile, bare, b.lanes).nr
     weights = b.packed(w, ("strassen", nr), pack_strassen(nr))
@@ -112,13 +114,15 @@ def lower_strassen(b: Builder, shape: Pointwise, w: str, ends: tuple[Place, Plac
 
 @dataclass(frozen=True)
 class _Step:
-    b: Builder
+    b: WasmBuilder
     q: Quarters
-    tile: Tile
-    tail: Epilogue
-    weights: Place
+    tile: WasmTile
+    tail: WasmEpilogue
+    weights: WasmPlace
 
-    def product(self, number: int, a: Place, c: Place, tail: Epilogue, operands: tuple[Place, ...]) -> None:
+    def product(
+        self, number: int, a: WasmPlace, c: WasmPlace, tail: WasmEpilogue, operands: tuple[WasmPlace, ...],
+    ) -> None:
         """The product with the filters of this number."""
         part = self.q.part
         made = part.kernel(self.tile, tail, self.b.lanes)
@@ -129,14 +133,14 @@ class _Step:
         )
 
 
-def _image(s: _Step, a: Place, c: Place, t: Place, kept: Place, image: int) -> None:
+def _image(s: _Step, a: WasmPlace, c: WasmPlace, t: WasmPlace, kept: WasmPlace, image: int) -> None:
     b, q, tail = s.b, s.q, s.tail
-    bare = Epilogue(X, (), ())
+    bare = WasmEpilogue(X, (), ())
     _inputs(b, q, a, t)
     # p1, u2, u3, p5 are Winograd's names; each has a quarter of its own, since long sums wait in the output.
     p1, u2, u3, p5 = kept, kept + q.right, kept + q.lower_out, kept + q.lower_out + q.right
 
-    def ends(*, lower: bool, right: bool) -> tuple[Place, ...]:
+    def ends(*, lower: bool, right: bool) -> tuple[WasmPlace, ...]:
         return q.quarter(tail, lower=lower, right=right, image=image)
 
     s.product(0, a, p1, bare, ())
@@ -159,7 +163,7 @@ def _image(s: _Step, a: Place, c: Place, t: Place, kept: Place, image: int) -> N
     b.call(made, (c + q.lower_out + q.right, *ends(lower=True, right=True), u3, p5), q.part.n)
 
 
-def _inputs(b: Builder, q: Quarters, a: Place, t: Place) -> None:
+def _inputs(b: WasmBuilder, q: Quarters, a: WasmPlace, t: WasmPlace) -> None:
     half = q.part.pixels
     right = q.whole.pixels - half
     made = kernel(

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfjslab.backends.wasm.builder import Builder, Place
-from tfjslab.backends.wasm.lower.convolution import biased_epilogue, refuses_window
-from tfjslab.backends.wasm.lower.operands import Epilogue, epilogue
-from tfjslab.backends.wasm.lower.registry import lowering
+from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
+from tfjslab.backends.wasm.lower.convolution import biased_epilogue
+from tfjslab.backends.wasm.lower.operands import WasmEpilogue, epilogue
+from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import (
     ImageTiles,
     Layout,
@@ -21,8 +21,8 @@ from tfjslab.backends.wasm.text.layouts import (
     tap_offsets,
 )
 from tfjslab.backends.wasm.text.packing import packer
-from tfjslab.backends.wasm.text.templates import Kernel, kernel
-from tfjslab.backends.wasm.tuning import Tile, Trial
+from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
+from tfjslab.backends.wasm.tuning import WasmTile, WasmTrial
 from tfjslab.base.dtypes import Array
 from tfjslab.ops.expr import X, Y
 from tfjslab.ops.pool import pool_window
@@ -31,10 +31,11 @@ from tfjslab.passes.fusion import Group
 
 # Rows by vectors: rows share what they load. The first is taken when nothing is measured.
 SIMD_TILES = (
-    Tile(4, 2, 1, cut=1), Tile(3, 3, 1, cut=1), Tile(4, 2, 1, relaxed=True, cut=1), Tile(4, 1, 1, cut=1),
+    WasmTile(4, 2, 1, cut=1), WasmTile(3, 3, 1, cut=1), WasmTile(4, 2, 1, relaxed=True, cut=1),
+    WasmTile(4, 1, 1, cut=1),
 )
-SCALAR_TILES = (Tile(4, 2, 1, cut=1), Tile(3, 3, 1, cut=1), Tile(4, 1, 1, cut=1))
-_POOL_TILE = Tile(4, 2, 1, cut=1)
+SCALAR_TILES = (WasmTile(4, 2, 1, cut=1), WasmTile(3, 3, 1, cut=1), WasmTile(4, 1, 1, cut=1))
+_POOL_TILE = WasmTile(4, 2, 1, cut=1)
 _MOST_TAPS = 25  # written out one by one; more are found through a table
 
 
@@ -52,7 +53,7 @@ class WindowText:
     combine: str
     value: float
     start: float
-    tile: Tile
+    tile: WasmTile
     columns: tuple[int, ...]
     kh: int
     row_bytes: int
@@ -66,8 +67,8 @@ class WindowText:
         return sorted(users.items())
 
 
-@lowering("DepthwiseConv2dNative", refuses=refuses_window, takes_epilogue=True, takes_padding=True)
-def lower_depthwise(b: Builder, group: Group) -> None:
+@lowering("DepthwiseConv2dNative", refuses=TABLE.images, takes_epilogue=True, takes_padding=True)
+def lower_depthwise(b: WasmBuilder, group: Group) -> None:
     """Each output channel has its own window of weights."""
     shape, weights = depthwise_shape(b, group), depthwise_weights(b, group)
     tail = biased_epilogue(b, group)
@@ -75,7 +76,7 @@ def lower_depthwise(b: Builder, group: Group) -> None:
     _lower(b, group, group.core_node.inputs[0], shape, tile, weights, tail)
 
 
-def depthwise_shape(b: Builder, group: Group) -> Windowed:
+def depthwise_shape(b: WasmBuilder, group: Group) -> Windowed:
     """The shape of a depthwise convolution."""
     core = group.core_node
     x, w = core.inputs[:2]
@@ -84,7 +85,7 @@ def depthwise_shape(b: Builder, group: Group) -> Windowed:
     return windowed(b, group, win, "madd", 0.0, multiplier=m)
 
 
-def depthwise_tile(b: Builder, shape: Windowed, tail: Epilogue) -> Tile:
+def depthwise_tile(b: WasmBuilder, shape: Windowed, tail: WasmEpilogue) -> WasmTile:
     """The fastest tile."""
     win = shape.win
     kind = f"depthwise {win.size} stride={win.stride} columns={win.out_size[1]} {tail}"
@@ -92,7 +93,7 @@ def depthwise_tile(b: Builder, shape: Windowed, tail: Epilogue) -> Tile:
     return b.choose(kind, tiles, lambda t: shape.trial(t, tail, b.lanes))
 
 
-def depthwise_weights(b: Builder, group: Group) -> Place:
+def depthwise_weights(b: WasmBuilder, group: Group) -> WasmPlace:
     """Filters as [channel][tap]: packed once if constant, else by a copy in the plan."""
     w = group.core_node.inputs[1]
     kh, kw, c, m = b.shape(w)
@@ -111,8 +112,8 @@ def pack_depthwise(w: Array) -> Array:
     return w.transpose(2, 3, 0, 1).reshape(c * m, kh * kw)
 
 
-@lowering("MaxPool", refuses=refuses_window, takes_epilogue=True)
-def lower_max_pool(b: Builder, group: Group) -> None:
+@lowering("MaxPool", refuses=TABLE.images, takes_epilogue=True)
+def lower_max_pool(b: WasmBuilder, group: Group) -> None:
     """Padding never wins."""
     core = group.core_node
     win = pool_window("MaxPool", b.shape(core.inputs[0]), core.attrs)
@@ -120,19 +121,19 @@ def lower_max_pool(b: Builder, group: Group) -> None:
     _lower(b, group, core.inputs[0], shape, _POOL_TILE, None, epilogue(b, group, Layout.PLANES))
 
 
-@lowering("AvgPool", refuses=refuses_window)
-def lower_avg_pool(b: Builder, group: Group) -> None:
+@lowering("AvgPool", refuses=TABLE.images)
+def lower_avg_pool(b: WasmBuilder, group: Group) -> None:
     """Sum, then divide by how many taps are inside the image."""
     core = group.core_node
     win = pool_window("AvgPool", b.shape(core.inputs[0]), core.attrs)
     counts = _counts(win)
     oh, ow = win.out_size
     if counts.min() == counts.max():
-        tail = Epilogue(X * (1.0 / float(counts[0, 0])), (), ())
+        tail = WasmEpilogue(X * (1.0 / float(counts[0, 0])), (), ())
     else:
         plane = np.zeros(pitch(oh * ow, ow), np.float32)
         plane[: oh * ow] = (1.0 / counts).reshape(-1)
-        tail = Epilogue(X * Y, ("pixel",), (b.constant(("pool counts", win), lambda: plane),))
+        tail = WasmEpilogue(X * Y, ("pixel",), (b.constant(("pool counts", win), lambda: plane),))
     _lower(b, group, core.inputs[0], windowed(b, group, win, "add", 0.0), _POOL_TILE, None, tail)
 
 
@@ -165,7 +166,7 @@ class Windowed:
         """Elements of the window."""
         return self.win.size[0] * self.win.size[1]
 
-    def text(self, tile: Tile, lanes: int) -> WindowText:
+    def text(self, tile: WasmTile, lanes: int) -> WindowText:
         """For a kernel source."""
         g = plane_geometry(self.win, lanes)
         walk = image_tiles(self.win, g, lanes, (tile.outputs, tile.vectors), self.pitch_out)
@@ -175,7 +176,7 @@ class Windowed:
             self.win.dilation[0] * g.row_bytes,
         )
 
-    def kernel(self, tile: Tile, tail: Epilogue, lanes: int, *, part: bool = False) -> Kernel:
+    def kernel(self, tile: WasmTile, tail: WasmEpilogue, lanes: int, *, part: bool = False) -> WasmKernel:
         """The kernel; its units are the output channels. A ``part`` of another finds its padding in scratch."""
         weights = ("w",) if self.combine == "madd" else ()
         return kernel(
@@ -188,25 +189,26 @@ class Windowed:
         return plane_geometry(self.win, lanes).plane_bytes
 
     def scratch_bytes(self, lanes: int) -> int:
-        """A padded plane and the weights of one channel, multiplied out."""
+        """A padded plane and the weights of one channel, splat."""
         return self.plane_bytes(lanes) + self.taps * 4 * lanes
 
-    def trial(self, tile: Tile, tail: Epilogue, lanes: int) -> Trial:
+    def trial(self, tile: WasmTile, tail: WasmEpilogue, lanes: int) -> WasmTrial:
         """A trial on the real size."""
         out = self.n * self.pitch_out
         operand = {"channel": 4 * self.n, "full": out, "pixel": self.pitch_out}
         first = (self.n // self.multiplier * self.pitch_in, 4 * self.n * self.taps, 4 * self.taps, out)
         sizes = (*first, *(operand[kind] for kind in tail.kinds))
-        return Trial(self.kernel(tile, tail, lanes), sizes, self.scratch_bytes(lanes), self.n)
+        return WasmTrial(self.kernel(tile, tail, lanes), sizes, self.scratch_bytes(lanes), self.n)
 
-    def table(self, b: Builder) -> Place:
+    def table(self, b: WasmBuilder) -> WasmPlace:
         """The constant with the byte offset of each tap."""
         offsets = tap_offsets(self.win, plane_geometry(self.win, b.lanes))
         return b.constant(("taps", tuple(offsets)), lambda: np.array(offsets, np.int32))
 
 
 def _lower(
-    b: Builder, group: Group, x: str, shape: Windowed, tile: Tile, weights: Place | None, tail: Epilogue,
+    b: WasmBuilder, group: Group, x: str, shape: Windowed, tile: WasmTile, weights: WasmPlace | None,
+    tail: WasmEpilogue,
 ) -> None:
     batch, _, _, c = b.shape(x)
     n, (oh, ow) = shape.n, shape.win.out_size
@@ -219,7 +221,7 @@ def _lower(
 
 
 def windowed(
-    b: Builder, group: Group, win: Window, combine: str, value: float, *, multiplier: int = 1,
+    b: WasmBuilder, group: Group, win: Window, combine: str, value: float, *, multiplier: int = 1,
 ) -> Windowed:
     """The shape of a group whose core is a window. Sums start at 0, folds at the padding."""
     (h, w), (oh, ow) = win.in_size, win.out_size

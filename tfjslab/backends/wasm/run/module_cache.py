@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from tfjslab.base.machine import cpu_identity
@@ -21,26 +19,9 @@ _MAX_ENTRIES = 1024
 _MAX_BYTES = 256 << 20
 
 
-@dataclass(frozen=True)
-class Found:
-    """Bytes of an entry, and whether they came from disk."""
-
-    data: bytes
-    cached: bool
-
-
 def cache_folder() -> Path:
     """Where entries live."""
     return cache_root() / "wasm"
-
-
-def cached_bytes(key: str, build: Callable[[], bytes], *, refresh: bool = False) -> Found:
-    """The entry for ``key``, built and stored when absent. A cache that cannot be written is only slower."""
-    if not refresh and (data := read_entry(key)) is not None:
-        return Found(data, cached=True)
-    data = build()
-    write_entry(key, data)
-    return Found(data, cached=False)
 
 
 def read_entry(key: str) -> bytes | None:

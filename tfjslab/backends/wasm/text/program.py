@@ -10,12 +10,12 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tfjslab.backends.wasm.builder import Call, HostStep, Place, Record
+from tfjslab.backends.kernels.sources import sources_digest
+from tfjslab.backends.wasm.builder import WasmCall, WasmHostStep, WasmPlace, WasmRecord
 from tfjslab.backends.wasm.text.emit import Lanes
-from tfjslab.backends.wasm.text.templates import Kernel, functions, name_function, sources_digest
+from tfjslab.backends.wasm.text.templates import WasmKernel, functions, name_function
 
-ARENA, SCRATCH, STAMPS, BARRIER, WAKE = range(5)
-_FIRST_SLOT = 5
+ARENA, SCRATCH, STAMPS, BARRIER, WAKE, FIRST_SLOT = range(6)  # entries of the table
 _SPINS = 200000
 
 # WASI wants the memory exported to write the time into it.
@@ -51,7 +51,7 @@ class Segment:
 
     export: str
     records: tuple[int, int]
-    host: HostStep | None = None
+    host: WasmHostStep | None = None
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,14 @@ class Program:
 
 
 def assemble(
-    records: Sequence[Record], offsets: Mapping[str, int], lanes: Lanes, threads: int, scratch_bytes: int, *,
+    records: Sequence[WasmRecord], offsets: Mapping[str, int], lanes: Lanes, threads: int, scratch_bytes: int, *,
     count: str = "",
 ) -> Program:
     """Make the module; ``offsets`` are the arena's, by slot name.
 
     ``count`` is the text of the number of threads where that is known only when the module is loaded.
     """
-    names: dict[Kernel, str] = {}
+    names: dict[WasmKernel, str] = {}
     slots: dict[str, int] = {}
     writer = _Writer(names, slots, offsets, threads, scratch_bytes, count or f"(i32.const {threads})")
     segments, bodies = _segments(records, writer)
@@ -86,12 +86,12 @@ def assemble(
     def body() -> str:
         return "\n".join([*functions(names, lanes), *bodies])
 
-    parts = (sources_digest(), lanes.name, barrier, list(names), bodies)
+    parts = (sources_digest("wasm"), lanes.name, barrier, list(names), bodies)
     key = hashlib.sha256(repr(parts).encode()).hexdigest()
     return Program(lambda: f"{_HEAD}\n{barrier}\n{body()}\n)", body, key, tuple(slots), tuple(segments))
 
 
-def _segments(records: Sequence[Record], writer: _Writer) -> tuple[list[Segment], list[str]]:
+def _segments(records: Sequence[WasmRecord], writer: _Writer) -> tuple[list[Segment], list[str]]:
     segments: list[Segment] = []
     bodies: list[str] = []
     start = 0
@@ -118,20 +118,20 @@ def _segments(records: Sequence[Record], writer: _Writer) -> tuple[list[Segment]
 class _Writer:
     """Writes the functions that call kernels."""
 
-    names: dict[Kernel, str]
+    names: dict[WasmKernel, str]
     slots: dict[str, int]
     offsets: Mapping[str, int]
     threads: int
     scratch_bytes: int
     count: str
 
-    def function(self, export: str, records: Sequence[Record], first: int, last: int) -> str:
+    def function(self, export: str, records: Sequence[WasmRecord], first: int, last: int) -> str:
         """Run records first..last - 1 for thread ``$tid``; with ``$stamped`` note the time.
 
         Of the 16 bytes of a record the first 8 take the start, where it opens a segment, the others the end.
         """
         body = [_stamp(16 * first)]
-        before: Call | None = None
+        before: WasmCall | None = None
         for i in range(first, last):
             for c in records[i].calls:
                 body += [self._barrier(before, c), self._call(c)]
@@ -149,7 +149,7 @@ class _Writer:
             *([_WAKE_TEXT] if self.threads > 1 else []), *body, ")",
         ])
 
-    def _call(self, c: Call) -> str:
+    def _call(self, c: WasmCall) -> str:
         name = name_function(self.names, c.kernel)
         args = " ".join(map(self._address, c.args))
         if self.threads == 1:
@@ -162,7 +162,7 @@ class _Writer:
         hi = share.format("(i32.add (local.get $tid) (i32.const 1))")
         return f"(call ${name} {lo} {hi} (local.get $scratch) {args})"
 
-    def _barrier(self, before: Call | None, c: Call) -> str:
+    def _barrier(self, before: WasmCall | None, c: WasmCall) -> str:
         """Wait for all threads where one may read what another wrote: not between two calls of the first thread."""
         if before is None or self.threads == 1 or not (before.parallel or c.parallel):
             return ""
@@ -171,10 +171,10 @@ class _Writer:
     def _barrier_text(self) -> str:
         return f"(call $barrier {_entry(BARRIER)} {self.count})"
 
-    def _address(self, p: Place) -> str:
+    def _address(self, p: WasmPlace) -> str:
         if p.slot.startswith("arena:"):
             return f"(i32.add (local.get $arena) (i32.const {self.offsets[p.slot.removeprefix('arena:')] + p.offset}))"
-        index = self.slots.setdefault(p.slot, _FIRST_SLOT + len(self.slots))
+        index = self.slots.setdefault(p.slot, FIRST_SLOT + len(self.slots))
         load = _entry(index)
         return f"(i32.add {load} (i32.const {p.offset}))" if p.offset else load
 
@@ -194,8 +194,3 @@ def _stamp(offset: int) -> str:
 _WAKE_TEXT = f"""(if (i32.eqz (local.get $tid)) (then
 (drop (i32.atomic.rmw.add {_entry(WAKE)} (i32.const 1)))
 (drop (memory.atomic.notify {_entry(WAKE)} (i32.const -1)))))"""
-
-
-def first_slot() -> int:
-    """Index of the first entry of ``Program.slots`` in the table."""
-    return _FIRST_SLOT

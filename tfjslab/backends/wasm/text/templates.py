@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from tfjslab.backends.kernels.sources import digest, template
+from tfjslab.backends.kernels.sources import template
 from tfjslab.backends.wasm.text.emit import SCALAR, SIMD, Emitter, Lanes, const
 from tfjslab.ops.expr import Expr
 
 
 @dataclass(frozen=True)
-class Kernel:
+class WasmKernel:
     """A kernel source with its parameters; equal kernels become one function.
 
     ``pointers`` names the address parameters, after ``lo`` and ``hi``, the share of the work to do, and ``scratch``.
@@ -37,15 +37,15 @@ class Kernel:
     params: tuple[tuple[str, Any], ...]
     pointers: tuple[str, ...]
     expressions: tuple[Expr, ...] = ()
-    parts: tuple[Kernel, ...] = ()
+    parts: tuple[WasmKernel, ...] = ()
 
 
 def kernel(
-    source: str, pointers: tuple[str, ...], *, expressions: tuple[Expr, ...] = (), parts: tuple[Kernel, ...] = (),
+    source: str, pointers: tuple[str, ...], *, expressions: tuple[Expr, ...] = (), parts: tuple[WasmKernel, ...] = (),
     **params: Any,
-) -> Kernel:
-    """Build a Kernel; parameters must be hashable."""
-    return Kernel(source, tuple(sorted(params.items())), pointers, expressions, parts)
+) -> WasmKernel:
+    """Build a kernel; parameters must be hashable."""
+    return WasmKernel(source, tuple(sorted(params.items())), pointers, expressions, parts)
 
 
 _VECTOR = {
@@ -62,20 +62,14 @@ _PART = re.compile(r"\$part(\d+)")
 _MOST_PIECES = 1 << 16
 
 
-@lru_cache(maxsize=1)
-def sources_digest() -> str:
-    """Digest of all that decides the text of kernels; see ``tfjslab.backends.kernels.sources``."""
-    return digest("wasm")
-
-
-def name_function(names: dict[Kernel, str], k: Kernel) -> str:
+def name_function(names: dict[WasmKernel, str], k: WasmKernel) -> str:
     """The name of a kernel's function in a module; it and its parts get one when they are new."""
     for part in k.parts:
         name_function(names, part)
     return names.setdefault(k, f"k{len(names)}")
 
 
-def functions(names: Mapping[Kernel, str], lanes: Lanes) -> list[str]:
+def functions(names: Mapping[WasmKernel, str], lanes: Lanes) -> list[str]:
     """The text of all named functions."""
     return [
         f"(func ${name} {_PART.sub(lambda m, k=k: '$' + names[k.parts[int(m[1])]], render(k, lanes))})"  # type: ignore[misc]
@@ -84,7 +78,7 @@ def functions(names: Mapping[Kernel, str], lanes: Lanes) -> list[str]:
 
 
 @lru_cache(maxsize=4096)
-def render(k: Kernel, lanes: Lanes) -> str:
+def render(k: WasmKernel, lanes: Lanes) -> str:
     """The function's text without its name: parameters, locals, body."""
     emitter = Emitter(lanes)
     scalar = Emitter(SCALAR)
@@ -135,7 +129,7 @@ def _spellings(lanes: Lanes) -> _Spellings:
     return _Spellings(lanes)
 
 
-def _finish(body: str, k: Kernel, lanes: Lanes) -> str:
+def _finish(body: str, k: WasmKernel, lanes: Lanes) -> str:
     pieces = _PIECE.split(body)
     found = pieces[1::2]
     pieces[1::2] = map(_spellings(lanes).__getitem__, found)

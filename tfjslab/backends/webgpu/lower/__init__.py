@@ -1,16 +1,5 @@
 """From ops to dispatches, one file per family. Importing this registers all of them."""
 
-from tfjslab.backends.webgpu.lower import (
-    convolution,
-    elementwise,
-    image,
-    matmul,
-    movement,
-    normalization,
-    quantized,
-    reduction,
-    window,
-)
+from tfjslab.backends.kernels.table import load
 
-__all__ = ["convolution", "elementwise", "image", "matmul", "movement", "normalization", "quantized", "reduction",
-           "window"]
+load(__name__, __path__)

@@ -5,38 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tfjslab.backends.kernels.table import Specs
-from tfjslab.backends.webgpu.builder import Builder
+from tfjslab.backends.webgpu.builder import GpuBuilder
 from tfjslab.backends.webgpu.lower.matmul import Panels, Product, constant_panels, lower_product, weight_panels
-from tfjslab.backends.webgpu.lower.operands import NOTHING, Epilogue, epilogue
-from tfjslab.backends.webgpu.lower.registry import float_only, lowering
-from tfjslab.backends.webgpu.lower.tiles import Tile, conv_tiles
-from tfjslab.backends.webgpu.text.templates import Binding, Kernel, kernel
-from tfjslab.backends.webgpu.tuning import Trial, volume
+from tfjslab.backends.webgpu.lower.operands import NOTHING, GpuEpilogue, epilogue
+from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
+from tfjslab.backends.webgpu.lower.tiles import GpuTile, conv_tiles
+from tfjslab.backends.webgpu.text.templates import Binding, GpuKernel, kernel
+from tfjslab.backends.webgpu.tuning import GpuTrial, volume
 from tfjslab.base.shapes import size_of
-from tfjslab.graph.ir import Node
 from tfjslab.ops.window import Window, window
 from tfjslab.passes.fusion import Group
 
 _UNROLLED = 16  # steps of a loop that are written out: a loop's own work is as large as a step
 
 
-def refuses_window(node: Node, specs: Specs) -> str:
-    """Refuse what is not float32 NHWC with data in it."""
-    if node.attrs.get("data_format", "NHWC") != "NHWC":
-        return f"no GPU kernel for data_format {node.attrs['data_format']}"
-    return float_only(node, specs)
-
-
-def _refuses_conv(node: Node, specs: Specs) -> str:
-    x, w = (specs[v].known_shape for v in node.inputs[:2])
-    if x[3] != w[2]:
-        return f"no GPU kernel for grouped convolution ({x[3]} channels, filter of {w[2]})"
-    return refuses_window(node, specs)
-
-
-@lowering("Conv2D", refuses=_refuses_conv, takes_epilogue=True, takes_padding=True)
-def lower_conv(b: Builder, group: Group) -> None:
+@lowering("Conv2D", refuses=TABLE.convolutions, takes_epilogue=True, takes_padding=True)
+def lower_conv(b: GpuBuilder, group: Group) -> None:
     """Choose between the two forms; images of a batch are pixels like any other."""
     core = group.core_node
     x, w = core.inputs[:2]
@@ -91,7 +75,7 @@ class _Conv:
             "w_batch": 0, "w_panel": panels.panel, "w_k": panels.row,
         }
 
-    def kernel(self, tile: Tile, tail: Epilogue, sizes: Sequence[str], constant: tuple[bool, bool]) -> Kernel:
+    def kernel(self, tile: GpuTile, tail: GpuEpilogue, sizes: Sequence[str], constant: tuple[bool, bool]) -> GpuKernel:
         """The kernel; ``constant`` says which of image and filters only the session writes."""
         whole, channels, width = self.n % 4 == 0, self.cin // self.step, self.win.size[1]
         bindings = (
@@ -106,17 +90,17 @@ class _Conv:
             **tile.params(),
         )
 
-    def trial(self, tile: Tile) -> Trial:
+    def trial(self, tile: GpuTile) -> GpuTrial:
         """The convolution alone."""
         n4, panels = -(-self.n // 4), constant_panels(self.depth, self.n, tile)
         sizes = self.sizes(panels)
         image = self.images * size_of(self.win.in_size) * self.cin
         lengths = (-(-image // 4), 4 * -(-self.depth // 4) * (n4 + tile.wide), self.pixels * n4)
         k = self.kernel(tile, NOTHING, tuple(sizes), (False, True))
-        return Trial(k, lengths, tuple(v & 0xFFFFFFFF for v in sizes.values()), (*tile.groups(self.pixels, n4), 1))
+        return GpuTrial(k, lengths, tuple(v & 0xFFFFFFFF for v in sizes.values()), (*tile.groups(self.pixels, n4), 1))
 
 
-def _general(b: Builder, group: Group, win: Window) -> None:
+def _general(b: GpuBuilder, group: Group, win: Window) -> None:
     x, w = group.core_node.inputs[:2]
     _, _, cin, n = b.shape(w)
     conv, n4 = _Conv(win, win.batch, cin, n), -(-n // 4)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tfjslab.backends.kernels.operands import Operand, kind_of, prepare
 from tfjslab.backends.kernels.strides import broadcast_strides, collapse, row_strides
-from tfjslab.backends.kernels.table import Specs
-from tfjslab.backends.webgpu.builder import Builder
+from tfjslab.backends.kernels.table import CHAIN, Specs
+from tfjslab.backends.webgpu.builder import GpuBuilder
 from tfjslab.backends.webgpu.lower.operands import place_operand
-from tfjslab.backends.webgpu.lower.registry import lowering, only
+from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
 from tfjslab.backends.webgpu.text.emit import Function
 from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.base.shapes import size_of
@@ -19,19 +19,20 @@ _GROUP = 64
 _MAX_DIMS = 6
 
 
-def refuses_chain(node: Node, specs: Specs) -> str:
+def _refuses_chain(node: Node, specs: Specs) -> str:
     """Floats and truth values have kernels; wrapping and dividing integers is left to the host."""
     chooses = node.op == "SelectV2" and specs[node.outputs[0]].dtype == "bool"
-    return f"no GPU kernel for {node.op} of truth values" if chooses else only(node, specs, "float32", "bool")
+    return f"no GPU kernel for {node.op} of truth values" if chooses else TABLE.only(node, specs, "float32", "bool")
 
 
-def lower_chain(b: Builder, group: Group) -> None:
+@lowering(CHAIN, refuses=_refuses_chain)
+def lower_chain(b: GpuBuilder, group: Group) -> None:
     """Add the dispatch for ``group``, which has no core."""
     expr, operands = prepare(b, group)
     _emit(b, group.output, expr, operands)
 
 
-def _emit(b: Builder, output: str, expr: Expr, operands: list[Operand], source: str = "") -> None:
+def _emit(b: GpuBuilder, output: str, expr: Expr, operands: list[Operand], source: str = "") -> None:
     """``source`` is the dtype of the operands where it is neither float nor bool."""
     out, place = b.shape(output), b.new(output)
     if size_of(out) == 0:
@@ -60,7 +61,7 @@ def _emit(b: Builder, output: str, expr: Expr, operands: list[Operand], source: 
     b.call(k, (place, *places), sizes, grid(-(-count // _GROUP)))
 
 
-def _is_bool(b: Builder, o: Operand) -> bool:
+def _is_bool(b: GpuBuilder, o: Operand) -> bool:
     return (o.array is None and b.spec(o.name).dtype == "bool") or (o.array is not None and o.array.dtype == bool)
 
 
@@ -73,11 +74,11 @@ def _refuses_cast(node: Node, specs: Specs) -> str:
     source, target = specs[node.inputs[0]].dtype, specs[node.outputs[0]].dtype
     if target == "int32" and source != "int32":
         return f"no GPU kernel for Cast from {source} to int32"
-    return only(node, specs, "float32", "int32", "bool")
+    return TABLE.only(node, specs, "float32", "int32", "bool")
 
 
 @lowering("Cast", refuses=_refuses_cast)
-def lower_cast(b: Builder, group: Group) -> None:
+def lower_cast(b: GpuBuilder, group: Group) -> None:
     """To float; to bool everything but 0 is true; to the same dtype nothing happens."""
     x = group.core_node.inputs[0]
     spec, target = b.spec(x), b.spec(group.output).dtype

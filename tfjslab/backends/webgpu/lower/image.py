@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfjslab.backends.webgpu.builder import Builder, Place
+from tfjslab.backends.webgpu.builder import GpuBuilder, GpuPlace
 from tfjslab.backends.webgpu.lower.registry import lowering
 from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.base.dtypes import Array
@@ -17,7 +17,7 @@ _GROUP = 64
 
 
 @lowering("ResizeBilinear", "ResizeNearestNeighbor")
-def lower_resize(b: Builder, group: Group) -> None:
+def lower_resize(b: GpuBuilder, group: Group) -> None:
     """Where each new row and column comes from is a table, made while planning."""
     core = group.core_node
     x, nearest = core.inputs[0], core.op == "ResizeNearestNeighbor"
@@ -37,7 +37,7 @@ def lower_resize(b: Builder, group: Group) -> None:
     b.call(k, (b.place(x), *tables, b.new(group.output)), sizes, grid(-(-count // _GROUP)))
 
 
-def _table(b: Builder, old: int, new: int, attrs: Attrs, *, nearest: bool) -> Place:
+def _table(b: GpuBuilder, old: int, new: int, attrs: Attrs, *, nearest: bool) -> GpuPlace:
     """A vector for each new row: the two old ones it lies between, and how far it is from the first.
 
     Whole numbers of this size are exact as floats.

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfjslab.backends.kernels.table import Specs
-from tfjslab.backends.webgpu.builder import Builder, Place
+from tfjslab.backends.webgpu.builder import GpuBuilder, GpuPlace
 from tfjslab.backends.webgpu.lower.movement import Copy, copy
-from tfjslab.backends.webgpu.lower.operands import NOTHING, Epilogue, epilogue
-from tfjslab.backends.webgpu.lower.registry import float_only, lowering
-from tfjslab.backends.webgpu.lower.tiles import STAGED_VECTORS, Tile, product_tiles
-from tfjslab.backends.webgpu.text.templates import MAX_GROUPS, Binding, Kernel, kernel
-from tfjslab.backends.webgpu.tuning import Trial, volume
+from tfjslab.backends.webgpu.lower.operands import NOTHING, GpuEpilogue, epilogue
+from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
+from tfjslab.backends.webgpu.lower.tiles import STAGED_VECTORS, GpuTile, product_tiles
+from tfjslab.backends.webgpu.text.templates import MAX_GROUPS, Binding, GpuKernel, kernel
+from tfjslab.backends.webgpu.tuning import GpuTrial, volume
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
@@ -52,11 +52,11 @@ def _refuses(node: Node, specs: Specs) -> str:
         return "no GPU kernel for products whose batches are broadcast along some axes only"
     if size_of(out[:-2]) > MAX_GROUPS:
         return f"no GPU kernel for a batch of {size_of(out[:-2])} products"
-    return float_only(node, specs)
+    return TABLE.filled_floats(node, specs)
 
 
 @lowering("BatchMatMul", refuses=_refuses, takes_epilogue=True)
-def lower_matmul(b: Builder, group: Group) -> None:
+def lower_matmul(b: GpuBuilder, group: Group) -> None:
     """A right operand without a batch makes one product of all rows."""
     core = group.core_node
     left, right = core.inputs[:2]
@@ -71,7 +71,7 @@ def lower_matmul(b: Builder, group: Group) -> None:
         lower_product(b, group, Product(left, right, m, k, n, batch, lefts, rights, *flags))
 
 
-def lower_product(b: Builder, group: Group, p: Product) -> None:
+def lower_product(b: GpuBuilder, group: Group, p: Product) -> None:
     """Lay both operands out as rows of whole vectors, where they are not, and multiply."""
     k4, n4 = -(-p.k // 4), -(-p.n // 4)
     a = _left(b, p, k4)
@@ -94,7 +94,9 @@ def _sizes(p: Product, panels: Panels) -> dict[str, int]:
     }
 
 
-def _kernel(p: Product, tile: Tile, tail: Epilogue, sizes: tuple[str, ...], constant: tuple[bool, bool]) -> Kernel:
+def _kernel(
+    p: Product, tile: GpuTile, tail: GpuEpilogue, sizes: tuple[str, ...], constant: tuple[bool, bool],
+) -> GpuKernel:
     whole = p.n % 4 == 0
     bindings = (
         Binding("a", "vec4<f32>", constant[0]), Binding("w", "vec4<f32>", constant[1]),
@@ -106,16 +108,16 @@ def _kernel(p: Product, tile: Tile, tail: Epilogue, sizes: tuple[str, ...], cons
     )
 
 
-def _trial(p: Product, tile: Tile) -> Trial:
+def _trial(p: Product, tile: GpuTile) -> GpuTrial:
     """The product alone, with constant weights in panels."""
     k4, n4 = -(-p.k // 4), -(-p.n // 4)
     sizes = _sizes(p, constant_panels(p.k, p.n, tile))
     k = _kernel(p, tile, NOTHING, tuple(sizes), (False, True))
     lengths = (p.left_batch * p.m * k4, p.right_batch * 4 * k4 * (n4 + tile.wide), -(-p.batch * p.m * p.n // 4))
-    return Trial(k, lengths, tuple(sizes.values()), (*tile.groups(p.m, n4), p.batch))
+    return GpuTrial(k, lengths, tuple(sizes.values()), (*tile.groups(p.m, n4), p.batch))
 
 
-def _left(b: Builder, p: Product, k4: int) -> Place:
+def _left(b: GpuBuilder, p: Product, k4: int) -> GpuPlace:
     """The left operand as rows of whole vectors; what is added to the rows is 0."""
     if p.k % 4 == 0 and not p.transpose_left:
         return b.place(p.left)
@@ -126,7 +128,7 @@ def _left(b: Builder, p: Product, k4: int) -> Place:
     return out
 
 
-def _right(b: Builder, p: Product, tile: Tile, n4: int) -> tuple[Place, Panels]:
+def _right(b: GpuBuilder, p: Product, tile: GpuTile, n4: int) -> tuple[GpuPlace, Panels]:
     """The right operand: constant ones in panels of a workgroup's columns, others as rows."""
     if p.right_batch == 1 and b.constant_array(p.right) is not None:
         return weight_panels(b, p.right, p.k, p.n, tile, transposed=p.transpose_right)
@@ -141,8 +143,8 @@ def _right(b: Builder, p: Product, tile: Tile, n4: int) -> tuple[Place, Panels]:
 
 
 def weight_panels(
-    b: Builder, value: str, k: int, n: int, tile: Tile, *, transposed: bool = False,
-) -> tuple[Place, Panels]:
+    b: GpuBuilder, value: str, k: int, n: int, tile: GpuTile, *, transposed: bool = False,
+) -> tuple[GpuPlace, Panels]:
     """Weights [k, n] as [panel][k][columns] vectors, packed once if constant, else as they come."""
     k4, n4 = -(-k // 4), -(-n // 4)
     panels = constant_panels(k, n, tile)
@@ -157,7 +159,7 @@ def weight_panels(
     return out, Panels(tile.wide, n4)
 
 
-def constant_panels(k: int, n: int, tile: Tile) -> Panels:
+def constant_panels(k: int, n: int, tile: GpuTile) -> Panels:
     """Panels as wide as a workgroup; a single one has no more columns than there are."""
     row = min(tile.wide, -(-n // 4))
     return Panels(4 * -(-k // 4) * row, row)

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfjslab.backends.kernels.reads import reads
 from tfjslab.backends.kernels.strides import row_strides
 from tfjslab.backends.kernels.table import Specs
-from tfjslab.backends.webgpu.builder import Builder, Place
-from tfjslab.backends.webgpu.lower.registry import lowering, only
+from tfjslab.backends.webgpu.builder import GpuBuilder, GpuPlace
+from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
 from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
 from tfjslab.graph.ir import Node
-from tfjslab.ops.slicing import reversed_axes, slice_of, split_sizes, strided_of
+from tfjslab.ops.registry import having
 from tfjslab.passes.fusion import Group
 
 _GROUP = 64
@@ -38,7 +39,7 @@ class Copy:
     fill: int | None = 0
 
 
-def copy(b: Builder, source: Place, target: Place, c: Copy) -> None:
+def copy(b: GpuBuilder, source: GpuPlace, target: GpuPlace, c: Copy) -> None:
     """Add the copy: an invocation for each element that is written, four at once where whole vectors move."""
     c = _merged(c)
     before = c.before
@@ -54,8 +55,8 @@ def copy(b: Builder, source: Place, target: Place, c: Copy) -> None:
     sizes["start"] = sum(p * s for p, s in zip(starts, steps, strict=True)) if inside else 0
     for i in range(len(walk)):
         sizes |= {f"d{i}": walk[i], f"n{i}": dims[i], f"p{i}": starts[i], f"r{i}": reads[i], f"o{i}": steps[i]}
-    # Halves are moved as the floats that they stand for, everything else as the words that it is.
-    floats = b.storage.halves and target.dtype == "float32"
+    # Float16 are moved as the floats that they stand for, everything else as the words that it is.
+    floats = b.storage.float16 and target.dtype == "float32"
     element = "f32" if floats else "u32"
     word = f"vec4<{element}>" if lanes > 1 else element
     k = kernel(
@@ -83,76 +84,29 @@ def _in_vectors(shape: Shape, lanes: int) -> Shape:
 
 
 def _words(node: Node, specs: Specs) -> str:
-    return only(node, specs, "float32", "int32", "bool")
+    return TABLE.only(node, specs, "float32", "int32", "bool")
 
 
 def _anything(_node: Node, _specs: Specs) -> str:
     return ""
 
 
-@lowering("Reshape", "Identity", "ExpandDims", "Squeeze", "StopGradient", refuses=_anything)
-def lower_alias(b: Builder, group: Group) -> None:
+@lowering(*having(lambda facts: facts.shares_bytes), refuses=_anything)
+def lower_alias(b: GpuBuilder, group: Group) -> None:
     """The same bytes under another shape."""
     b.alias(group.output, group.core_node.inputs[0])
 
 
-@lowering("Transpose", refuses=_words)
-def lower_transpose(b: Builder, group: Group) -> None:
-    """A copy that reads along the permuted axes."""
+@lowering("Transpose", "Slice", "StridedSlice", "Reverse", "SplitV", "Unpack", "BroadcastTo", refuses=_words)
+def lower_reads(b: GpuBuilder, group: Group) -> None:
+    """A copy for each output."""
     core = group.core_node
-    x, perm = core.inputs[0], core.attrs["perm"]
-    shape, out = b.shape(x), b.shape(group.output)
-    perm = perm if perm is not None else tuple(reversed(range(len(shape))))
-    strides = row_strides(shape)
-    copy(b, b.place(x), b.new(group.output), Copy(out, tuple(strides[p] for p in perm), out))
+    source, shape = b.place(core.inputs[0]), b.shape(core.inputs[0])
+    for value, read in reads(core, shape, b.shape(core.outputs[0])):
+        copy(b, source, b.new(value), Copy(read.dims, read.strides, read.dims, first=read.first))
 
 
-def _cut(b: Builder, x: str, output: str, begin: Shape, step: Shape, length: Shape) -> None:
-    strides = row_strides(b.shape(x))
-    first = sum(i * s for i, s in zip(begin, strides, strict=True))
-    steps = tuple(n * s for n, s in zip(step, strides, strict=True))
-    copy(b, b.place(x), b.new(output), Copy(length, steps, length, first=first))
-
-
-@lowering("Slice", "StridedSlice", refuses=_words)
-def lower_slice(b: Builder, group: Group) -> None:
-    """A copy of a box, with steps that may be negative."""
-    core = group.core_node
-    x = core.inputs[0]
-    cut = (slice_of if core.op == "Slice" else strided_of)(b.shape(x), core.attrs)
-    _cut(b, x, group.output, cut.begin, cut.step, cut.length)
-
-
-@lowering("Reverse", refuses=_words)
-def lower_reverse(b: Builder, group: Group) -> None:
-    """A copy that walks some axes backwards."""
-    core = group.core_node
-    x = core.inputs[0]
-    shape = b.shape(x)
-    axes = reversed_axes(shape, core.attrs)
-    begin = tuple(d - 1 if i in axes else 0 for i, d in enumerate(shape))
-    _cut(b, x, group.output, begin, tuple(-1 if i in axes else 1 for i in range(len(shape))), shape)
-
-
-@lowering("SplitV", "Unpack", refuses=_words)
-def lower_split(b: Builder, group: Group) -> None:
-    """A box for each output."""
-    core = group.core_node
-    x = core.inputs[0]
-    shape = b.shape(x)
-    if core.op == "SplitV":
-        axis, parts = split_sizes(shape, core.attrs)
-    else:
-        axis = normalize_axis(core.attrs["axis"], len(shape))
-        parts = (1,) * shape[axis]
-    at = 0
-    for value, part in zip(core.outputs, parts, strict=True):
-        begin = tuple(at if i == axis else 0 for i in range(len(shape)))
-        _cut(b, x, value, begin, (1,) * len(shape), (*shape[:axis], part, *shape[axis + 1 :]))
-        at += part
-
-
-def _rows(b: Builder, value: str) -> Shape:
+def _rows(b: GpuBuilder, value: str) -> Shape:
     """A value's shape in what is moved: bytes four at a time."""
     shape = b.shape(value)
     return (*shape[:-1], shape[-1] // _BYTES) if b.spec(value).dtype == "int8" else shape
@@ -168,7 +122,7 @@ def _refuses_rows(node: Node, specs: Specs) -> str:
 
 
 @lowering("Concat", "Pack", refuses=_refuses_rows)
-def lower_concat(b: Builder, group: Group) -> None:
+def lower_concat(b: GpuBuilder, group: Group) -> None:
     """Each input goes to its place."""
     core = group.core_node
     out = _rows(b, group.output)
@@ -181,15 +135,6 @@ def lower_concat(b: Builder, group: Group) -> None:
         at += shape[axis]
 
 
-@lowering("BroadcastTo", refuses=_words)
-def lower_broadcast(b: Builder, group: Group) -> None:
-    """A copy that stands still along the axes that are repeated."""
-    x, out = group.core_node.inputs[0], b.shape(group.output)
-    shape = (1,) * (len(out) - len(b.shape(x))) + b.shape(x)
-    strides = tuple(0 if d == 1 else s for d, s in zip(shape, row_strides(shape), strict=True))
-    copy(b, b.place(x), b.new(group.output), Copy(out, strides, out))
-
-
 def _refuses_pad(node: Node, specs: Specs) -> str:
     value = node.attrs["constant_value"]
     if specs[node.inputs[0]].dtype != "float32" and (math.isnan(value) or value != int(value)):
@@ -200,7 +145,7 @@ def _refuses_pad(node: Node, specs: Specs) -> str:
 
 
 @lowering("PadV2", refuses=_refuses_pad)
-def lower_pad(b: Builder, group: Group) -> None:
+def lower_pad(b: GpuBuilder, group: Group) -> None:
     """A box inside of the output, and the value around it."""
     core = group.core_node
     x, value = core.inputs[0], core.attrs["constant_value"]

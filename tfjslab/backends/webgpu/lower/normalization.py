@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tfjslab.backends.kernels.table import not_last_axis
-from tfjslab.backends.webgpu.builder import Builder
-from tfjslab.backends.webgpu.lower.registry import TABLE, float_only, lowering
+from tfjslab.backends.webgpu.builder import GpuBuilder
+from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
 from tfjslab.backends.webgpu.text.emit import Function
 from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.ops.expr import X, Y, prim
@@ -13,8 +13,8 @@ from tfjslab.passes.fusion import Group
 _GROUP = 32
 
 
-@lowering("Softmax", "LogSoftmax", refuses=TABLE.unless(not_last_axis, float_only))
-def lower_softmax(b: Builder, group: Group) -> None:
+@lowering("Softmax", "LogSoftmax", refuses=TABLE.unless(not_last_axis, TABLE.filled_floats))
+def lower_softmax(b: GpuBuilder, group: Group) -> None:
     """A workgroup for each row: maximum, sum of exponentials, result."""
     core = group.core_node
     x = core.inputs[0]

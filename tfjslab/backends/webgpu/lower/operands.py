@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfjslab.backends.kernels.operands import Operand, kind_of, prepare
-from tfjslab.backends.webgpu.builder import Builder, Place
+from tfjslab.backends.webgpu.builder import GpuBuilder, GpuPlace
 from tfjslab.backends.webgpu.text.emit import Function
 from tfjslab.backends.webgpu.text.templates import Binding
 from tfjslab.base.dtypes import Array
@@ -15,7 +15,7 @@ from tfjslab.ops.expr import X
 from tfjslab.passes.fusion import Group
 
 
-def place_operand(b: Builder, o: Operand) -> Place:
+def place_operand(b: GpuBuilder, o: Operand) -> GpuPlace:
     """The operand row-major."""
     array = o.array
     if array is None or o.name in b.graph.constants:
@@ -24,12 +24,12 @@ def place_operand(b: Builder, o: Operand) -> Place:
 
 
 @dataclass(frozen=True)
-class Epilogue:
+class GpuEpilogue:
     """What a core's kernel does with its results: a function of them and of operands of these kinds."""
 
     function: Function
     kinds: tuple[str, ...]
-    places: tuple[Place, ...]
+    places: tuple[GpuPlace, ...]
 
     def bindings(self, lanes: int) -> tuple[Binding, ...]:
         """Storage bindings ``e0``, ``e1``, ... of vectors where rows are, or were made, whole vectors."""
@@ -39,10 +39,10 @@ class Epilogue:
         )
 
 
-NOTHING = Epilogue(Function(X, (False,), 4), (), ())
+NOTHING = GpuEpilogue(Function(X, (False,), 4), (), ())
 
 
-def epilogue(b: Builder, group: Group, lanes: int) -> Epilogue:
+def epilogue(b: GpuBuilder, group: Group, lanes: int) -> GpuEpilogue:
     """The epilogue of a group with a core, on values of ``lanes``.
 
     Constants with one value a channel are ``padded`` where channels are no whole vectors.
@@ -54,10 +54,10 @@ def epilogue(b: Builder, group: Group, lanes: int) -> Epilogue:
         found = [_padded(b, o) if o.array is not None and kind == "channel" else (kind, p)
                  for o, (kind, p) in zip(operands, found, strict=True)]
     function = Function(expr, (False,) * (1 + len(operands)), lanes)
-    return Epilogue(function, tuple(k for k, _ in found), tuple(p for _, p in found))
+    return GpuEpilogue(function, tuple(k for k, _ in found), tuple(p for _, p in found))
 
 
-def _padded(b: Builder, o: Operand) -> tuple[str, Place]:
+def _padded(b: GpuBuilder, o: Operand) -> tuple[str, GpuPlace]:
     def make() -> Array:
         flat = np.asarray(o.array, np.float32).reshape(-1)
         return np.pad(flat, (0, -flat.size % 4))

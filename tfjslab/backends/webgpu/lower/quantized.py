@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from tfjslab.backends.kernels.quantized import (
+    Arrange,
+    Packed,
+    conv_window,
+    depthwise_window,
+    is_plain,
+    pack,
+    rounded,
+    rounding,
+)
 from tfjslab.backends.kernels.table import empty
-from tfjslab.backends.webgpu.builder import Builder, Place
+from tfjslab.backends.webgpu.builder import GpuBuilder, GpuPlace
 from tfjslab.backends.webgpu.lower.convolution import window_sizes
 from tfjslab.backends.webgpu.lower.registry import lowering
 from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
-from tfjslab.ops.conv import conv_of, depthwise_of
 from tfjslab.ops.quantized import inverse, quantized_pool_window
 from tfjslab.ops.window import Window
 from tfjslab.passes.fusion import Group
@@ -24,12 +31,12 @@ from tfjslab.passes.fusion import Group
 _BYTES = 4  # of a word
 _GROUP, _SOFTWARE_GROUP = 64, 8  # invocations of a workgroup; 8 are a register of llvmpipe
 _ROWS = 4  # of an invocation, which share what they read of the weights
-_NHWC = {"data_format": "NHWC"}
 _REPEATED = 0x01010101  # a byte times this is a word of it
 _WORDS = Binding("c", "u32")
+_PER_CHANNEL = tuple(Binding(name, "vec4<i32>", constant=True) for name in ("bias", "multiplier"))
 
 
-def _group(b: Builder) -> int:
+def _group(b: GpuBuilder) -> int:
     return _SOFTWARE_GROUP if b.capabilities.software else _GROUP
 
 
@@ -40,42 +47,8 @@ def _words(elements: int) -> int:
 # ---- weights ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Packed:
-    """Places of weights, biases and multipliers."""
-
-    weights: Place
-    bias: Place
-    multiplier: Place
-
-    @property
-    def bindings(self) -> tuple[Binding, ...]:
-        """What stands behind ``a`` and the weights."""
-        return Binding("bias", "vec4<i32>", constant=True), Binding("multiplier", "vec4<i32>", constant=True)
-
-
-def _pack(b: Builder, node: Node, how: str, arrange: Callable[[Array], Array]) -> _Packed | None:
-    """Pack a node's constants; None, and a step on the host, when they are not constant.
-
-    The zero of the input and the rounding of the shift go into the bias: sum (x - zero) * w = sum x * w - zero * sum w.
-    """
-    arrays = [a for a in map(b.constant_array, node.inputs[1:]) if a is not None]
-    if len(arrays) + 1 < len(node.inputs):
-        b.records[-1].reason = "no GPU kernel for weights that are not constant"
-        b.host(node)
-        return None
-    filters, bias, multiplier = arrays
-    zero, shift = node.attrs["zero"], node.attrs["shift"]
-
-    def biases() -> Array:
-        sums = filters.astype(np.int64).reshape(-1, bias.size).sum(axis=0)
-        return _padded((bias - zero * sums + (1 << shift >> 1)).astype(np.int32))
-
-    key = (node.name, how, zero, shift)
-    return _Packed(
-        b.constant((*key, "weights"), lambda: arrange(filters), filters), b.constant((*key, "bias"), biases, bias),
-        b.constant((*key, "multiplier"), lambda: _padded(multiplier.astype(np.int32)), multiplier),
-    )
+def _pack(b: GpuBuilder, node: Node, how: str, arrange: Arrange) -> Packed[GpuPlace] | None:
+    return pack(b, node, (how,), arrange, _padded, np.int32)
 
 
 def _padded(values: Array) -> Array:
@@ -95,29 +68,24 @@ def _panels(filters: Array, taps: int) -> Array:
 
 
 @lowering("QuantizedConv2D", refuses=empty)
-def lower_conv(b: Builder, group: Group) -> None:
+def lower_conv(b: GpuBuilder, group: Group) -> None:
     """A product over pixels, tap by tap where there are several."""
     node = group.core_node
-    x, filters = b.shape(node.inputs[0]), b.shape(node.inputs[1])
-    conv = conv_of(node.op, x, filters, {**node.attrs, **_NHWC})
-    w = conv.window
-    if conv.groups > 1:
-        b.records[-1].reason = "no GPU kernel for grouped convolution"
-        b.host(node)
-        return
-    plain = w.size == w.stride == (1, 1) and w.in_size == w.out_size
-    _product(b, node, size_of(b.shape(node.name)[:-1]), x[3], None if plain else w)
+    w = conv_window(b, node)
+    if w is not None:
+        rows, k = size_of(b.shape(node.name)[:-1]), b.shape(node.inputs[0])[3]
+        _product(b, node, rows, k, None if is_plain(w) else w)
 
 
 @lowering("QuantizedDense", refuses=empty)
-def lower_dense(b: Builder, group: Group) -> None:
+def lower_dense(b: GpuBuilder, group: Group) -> None:
     """A product over rows."""
     node = group.core_node
     rows, k = b.shape(node.inputs[0])
     _product(b, node, rows, k, None)
 
 
-def _product(b: Builder, node: Node, m: int, k: int, window: Window | None) -> None:
+def _product(b: GpuBuilder, node: Node, m: int, k: int, window: Window | None) -> None:
     """``k`` are the bytes that are summed for each of m rows, or for each tap of the window."""
     taps = window.size[0] * window.size[1] if window else 1
     packed = _pack(b, node, "product", lambda filters: _panels(filters, taps))
@@ -132,7 +100,7 @@ def _product(b: Builder, node: Node, m: int, k: int, window: Window | None) -> N
     }
     x = b.place(node.inputs[0])
     bindings = (
-        Binding("a", "u32", x.constant), Binding("w", "vec4<u32>", constant=True), *packed.bindings, _WORDS,
+        Binding("a", "u32", x.constant), Binding("w", "vec4<u32>", constant=True), *_PER_CHANNEL, _WORDS,
     )
     made = kernel(
         "quantized_product", bindings, tuple(sizes), group=group, rows=rows if whole else 1, whole=whole,
@@ -146,32 +114,30 @@ def _product(b: Builder, node: Node, m: int, k: int, window: Window | None) -> N
 
 
 @lowering("QuantizedDepthwiseConv2D", refuses=empty)
-def lower_depthwise(b: Builder, group: Group) -> None:
+def lower_depthwise(b: GpuBuilder, group: Group) -> None:
     """Each channel by itself."""
     node = group.core_node
-    filters = b.shape(node.inputs[1])
-    w = depthwise_of(node.op, b.shape(node.inputs[0]), filters, {**node.attrs, **_NHWC}).window
     packed = _pack(b, node, "window", lambda f: np.ascontiguousarray(f, np.int8).reshape(-1))
     if packed is not None:
         numbers = {
             "nothing": node.attrs["zero"], "shift": node.attrs["shift"], "out_zero": node.attrs["out_zero"],
         }
-        _window(b, node, w, "dot", numbers, packed, filters[3])
+        _window(b, node, depthwise_window(b, node), "dot", numbers, packed, b.shape(node.inputs[1])[3])
 
 
 @lowering("QuantizedPool", refuses=empty)
-def lower_pool(b: Builder, group: Group) -> None:
+def lower_pool(b: GpuBuilder, group: Group) -> None:
     """Largest or mean of each window."""
     node = group.core_node
     a = node.attrs
     w = quantized_pool_window([b.spec(node.inputs[0])], a)
-    rounded = a["offset"] + (1 << a["shift"] >> 1)
-    numbers = {"nothing": 0, "multiplier": a["multiplier"], "offset": rounded, "shift": a["shift"]}
+    numbers = {"nothing": 0, "multiplier": a["multiplier"], "offset": rounding(a), "shift": a["shift"]}
     _window(b, node, w, a["mode"], numbers, None, 1)
 
 
 def _window(
-    b: Builder, node: Node, w: Window, mode: str, numbers: dict[str, int], packed: _Packed | None, multiplier: int,
+    b: GpuBuilder, node: Node, w: Window, mode: str, numbers: dict[str, int], packed: Packed[GpuPlace] | None,
+    multiplier: int,
 ) -> None:
     x, elements = b.place(node.inputs[0]), size_of(b.shape(node.name))
     channels, group = b.shape(node.name)[-1], _group(b)
@@ -184,7 +150,7 @@ def _window(
     bindings = [Binding("a", "u32", x.constant)]
     places = [x]
     if packed is not None:
-        bindings += [Binding("w", "u32", constant=True), *packed.bindings]
+        bindings += [Binding("w", "u32", constant=True), *_PER_CHANNEL]
         places += [packed.weights, packed.bias, packed.multiplier]
     made = kernel("quantized_window", (*bindings, _WORDS), tuple(sizes), group=group, mode=mode, whole=whole)
     b.call(made, (*places, b.new(node.name)), sizes, grid(-(-sizes["count"] // group)))
@@ -194,7 +160,7 @@ def _window(
 
 
 def _chain(
-    b: Builder, node: Node, mode: str, sources: tuple[str, ...], result: str, *, whole: bool = True, **numbers: int,
+    b: GpuBuilder, node: Node, mode: str, sources: tuple[str, ...], result: str, *, whole: bool = True, **numbers: int,
 ) -> None:
     count, group = _words(size_of(b.shape(node.name))), _group(b)
     places = [b.place(v) for v in node.inputs]
@@ -213,30 +179,29 @@ def _bits(value: Any) -> int:
 
 
 @lowering("QuantizedAdd", refuses=empty)
-def lower_add(b: Builder, group: Group) -> None:
+def lower_add(b: GpuBuilder, group: Group) -> None:
     """Sum of tensors with different scales."""
     node = group.core_node
     a = node.attrs
-    rounded = a["offset"] + (1 << a["shift"] >> 1)
     _chain(b, node, "add", ("u32", "u32"), "u32", a_multiplier=a["a_multiplier"], b_multiplier=a["b_multiplier"],
-           offset=rounded, shift=a["shift"])
+           offset=rounding(a), shift=a["shift"])
 
 
 @lowering("QuantizedPrelu", refuses=empty)
-def lower_prelu(b: Builder, group: Group) -> None:
+def lower_prelu(b: GpuBuilder, group: Group) -> None:
     """A sum whose two sides of 0 have slopes of their own; see the op for why none of it leaves 32 bits."""
     node = group.core_node
     a, channels = node.attrs, b.shape(node.name)[-1]
     _chain(
         b, node, "prelu", ("u32", "u32", "vec4<i32>"), "u32", whole=channels % _BYTES == 0,
-        a_multiplier=a["a_multiplier"], b_multiplier=a["b_multiplier"], offset=a["offset"] + (1 << a["shift"] >> 1),
+        a_multiplier=a["a_multiplier"], b_multiplier=a["b_multiplier"], offset=rounding(a),
         shift=a["shift"], positive=a["positive"], out_zero=a["out_zero"], out_shift=a["out_shift"],
-        rounding=1 << a["out_shift"] >> 1, channels=channels,
+        rounding=rounded(0, a["out_shift"]), channels=channels,
     )
 
 
 @lowering("Quantize", refuses=empty)
-def lower_quantize(b: Builder, group: Group) -> None:
+def lower_quantize(b: GpuBuilder, group: Group) -> None:
     """From float32 to activations."""
     node = group.core_node
     factor = _bits(inverse(node.attrs["scale"]))
@@ -244,7 +209,7 @@ def lower_quantize(b: Builder, group: Group) -> None:
 
 
 @lowering("Dequantize", refuses=empty)
-def lower_dequantize(b: Builder, group: Group) -> None:
+def lower_dequantize(b: GpuBuilder, group: Group) -> None:
     """From activations to float32."""
     node = group.core_node
     _chain(b, node, "dequantize", ("u32",), "vec4<f32>", factor=_bits(node.attrs["scale"]), zero=node.attrs["zero"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from tfjslab.backends.kernels.table import reduced_axes, scattered_axes
-from tfjslab.backends.webgpu.builder import Builder
-from tfjslab.backends.webgpu.lower.registry import TABLE, float_only, lowering
+from tfjslab.backends.webgpu.builder import GpuBuilder
+from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
 from tfjslab.backends.webgpu.text.emit import Function
 from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.base.shapes import size_of
@@ -21,8 +21,8 @@ _FOLDS: dict[str, tuple[Expr, float]] = {
 _GROUP = 32
 
 
-@lowering(*_FOLDS, refuses=TABLE.unless(scattered_axes, float_only))
-def lower_reduction(b: Builder, group: Group) -> None:
+@lowering(*_FOLDS, refuses=TABLE.unless(scattered_axes, TABLE.filled_floats))
+def lower_reduction(b: GpuBuilder, group: Group) -> None:
     """[outer][n][inner]: an invocation for each result, or a workgroup where what is summed lies together."""
     core = group.core_node
     x = core.inputs[0]

@@ -2,23 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from tfjslab.backends.kernels.table import KernelTable
+from tfjslab.backends.webgpu.builder import GpuBuilder
 
-from tfjslab.backends.kernels.table import KernelTable, Lower, Refuses, Specs, empty
-from tfjslab.backends.webgpu.builder import Builder
-from tfjslab.graph.ir import Node
-
-TABLE: KernelTable[Builder] = KernelTable("GPU")
-only = TABLE.only
-
-
-def float_only(node: Node, specs: Specs) -> str:
-    """Refuse anything but float32, and tensors without elements."""
-    return empty(node, specs) or only(node, specs, "float32")
-
-
-def lowering(
-    *ops: str, refuses: Refuses = float_only, takes_epilogue: bool = False, takes_padding: bool = False,
-) -> Callable[[Lower[Builder]], Lower[Builder]]:
-    """Register a lowering for core ops; float32 only unless ``refuses`` says otherwise."""
-    return TABLE.lowering(*ops, refuses=refuses, takes_epilogue=takes_epilogue, takes_padding=takes_padding)
+TABLE: KernelTable[GpuBuilder] = KernelTable(GpuBuilder.kind)
+lowering = TABLE.lowering

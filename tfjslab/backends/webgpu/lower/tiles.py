@@ -9,17 +9,17 @@ from typing import Any, Literal
 from tfjslab.backends.webgpu.capabilities import Capabilities
 from tfjslab.backends.webgpu.text.templates import MAX_GROUPS
 
-Form = Literal["rows", "columns", "staged", "handed"]
+Form = Literal["rows", "columns", "staged", "broadcast"]
 SIDE = 8  # of the square of invocations of a staged workgroup
 STAGED_VECTORS = 4  # of each row that are in workgroup memory at a time
 
 
 @dataclass(frozen=True)
-class Tile:
+class GpuTile:
     """An invocation computes ``rows`` rows of ``columns`` vectors of four; ``group`` invocations work together.
 
-    They are neighbours along the ``rows`` and share weights, which each reads for itself or the subgroup hands round
-    (``handed``), or along the ``columns`` and share rows, or they stand in a square and share both through workgroup
+    They are neighbours along the ``rows`` and share weights, which each reads for itself or by subgroup
+    ``broadcast``, or along the ``columns`` and share rows, or they stand in a square and share both through workgroup
     memory, where they are ``staged``.
     """
 
@@ -36,12 +36,12 @@ class Tile:
     @property
     def high(self) -> int:
         """Rows of a workgroup."""
-        return self.rows * (self.group if self.form in ("rows", "handed") else 1 if self.form == "columns" else SIDE)
+        return self.rows * {"columns": 1, "staged": SIDE}.get(self.form, self.group)
 
     @property
     def wide(self) -> int:
         """Vectors of columns of a workgroup."""
-        return self.columns * (1 if self.form in ("rows", "handed") else self.group if self.form == "columns" else SIDE)
+        return self.columns * {"columns": self.group, "staged": SIDE}.get(self.form, 1)
 
     def groups(self, m: int, vectors: int) -> tuple[int, int]:
         """Workgroups for m rows: across and down."""
@@ -67,44 +67,45 @@ _FEW_ROWS = 8  # fewer than this leave lanes idle: columns take their place
 # What one step of four multiplications deep costs on llvmpipe, fitted to products of 512 in ten tiles: nanoseconds of
 # a vector that is read, for which it loops over the invocations, also where all read the same, and of a product.
 _READ, _PRODUCT = 15.0, 3.6
-_HANDED = tuple(Tile("handed", rows, columns, _VECTOR) for rows, columns in ((4, 8), (4, 4), (2, 4)))
+_BROADCAST = tuple(GpuTile("broadcast", rows, columns, _VECTOR) for rows, columns in ((4, 8), (4, 4), (2, 4)))
 _SOFTWARE = (
-    *(Tile("rows", rows, columns, _VECTOR) for rows in (8, 7, 5, 4, 2) for columns in (4, 2, 1)),
-    Tile("columns", 8, 2, _VECTOR), Tile("columns", 16, 1, _VECTOR),
+    *(GpuTile("rows", rows, columns, _VECTOR) for rows in (8, 7, 5, 4, 2) for columns in (4, 2, 1)),
+    GpuTile("columns", 8, 2, _VECTOR), GpuTile("columns", 16, 1, _VECTOR),
 )
 _STAGED = (
-    Tile("staged", 4, 2, SIDE * SIDE), Tile("staged", 4, 1, SIDE * SIDE), Tile("staged", 8, 2, SIDE * SIDE),
+    GpuTile("staged", 4, 2, SIDE * SIDE), GpuTile("staged", 4, 1, SIDE * SIDE), GpuTile("staged", 8, 2, SIDE * SIDE),
 )
 _HARDWARE = (
-    Tile("rows", 4, 2, _WAVE), Tile("rows", 4, 1, _WAVE), Tile("columns", 4, 1, _WAVE), Tile("columns", 8, 1, _WAVE),
+    GpuTile("rows", 4, 2, _WAVE), GpuTile("rows", 4, 1, _WAVE), GpuTile("columns", 4, 1, _WAVE),
+    GpuTile("columns", 8, 1, _WAVE),
 )
 _MOST_RAGGED = 8  # vectors of an invocation where rows are no whole ones: single floats make llvmpipe's code too long
 _SOFTWARE_TRIALS = 3  # a driver that compiles for the processor takes a tenth of a second for each
 
 
-def product_tiles(m: int, n: int, capabilities: Capabilities) -> tuple[Tile, ...]:
+def product_tiles(m: int, n: int, capabilities: Capabilities) -> tuple[GpuTile, ...]:
     """Tiles for a product of m rows and n columns; the first suits adapters of this kind."""
     if m < _FEW_ROWS:
-        return (Tile("columns", m, 1, 32),)
+        return (GpuTile("columns", m, 1, 32),)
     return _fitting(_STAGED, m, n, capabilities)
 
 
-def conv_tiles(pixels: int, n: int, capabilities: Capabilities) -> tuple[Tile, ...]:
+def conv_tiles(pixels: int, n: int, capabilities: Capabilities) -> tuple[GpuTile, ...]:
     """Tiles for a convolution: never staged."""
     return _fitting((), pixels, n, capabilities)
 
 
-def _fitting(first: tuple[Tile, ...], m: int, n: int, capabilities: Capabilities) -> tuple[Tile, ...]:
+def _fitting(first: tuple[GpuTile, ...], m: int, n: int, capabilities: Capabilities) -> tuple[GpuTile, ...]:
     vectors, most = -(-n // 4), _MOST_RAGGED if n % 4 else math.inf
     if capabilities.software:
-        tiles = (*(_HANDED if capabilities.subgroups else ()), *_SOFTWARE)
+        tiles = (*(_BROADCAST if capabilities.subgroups else ()), *_SOFTWARE)
         fitting = sorted((t for t in tiles if t.fits(m, vectors)), key=lambda t: _cost(t, m, vectors))
         return tuple([t for t in fitting if t.rows * t.columns <= most][:_SOFTWARE_TRIALS])
-    handed = (Tile("handed", 4, 4, _WAVE),) if capabilities.subgroups else ()
-    return tuple(t for t in (*first, *_HARDWARE, *handed) if t.fits(m, vectors))
+    broadcast = (GpuTile("broadcast", 4, 4, _WAVE),) if capabilities.subgroups else ()
+    return tuple(t for t in (*first, *_HARDWARE, *broadcast) if t.fits(m, vectors))
 
 
-def _cost(t: Tile, m: int, vectors: int) -> float:
+def _cost(t: GpuTile, m: int, vectors: int) -> float:
     across, down = t.groups(m, vectors)
-    shared = {"rows": 4 * t.columns, "handed": -(-4 * t.columns // _VECTOR), "columns": 4 * t.columns}[t.form]
+    shared = {"rows": 4 * t.columns, "broadcast": -(-4 * t.columns // _VECTOR), "columns": 4 * t.columns}[t.form]
     return across * down * ((t.rows + shared) * _READ + t.rows * t.columns * _PRODUCT)

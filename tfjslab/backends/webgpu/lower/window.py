@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tfjslab.backends.webgpu.builder import Builder, Place
-from tfjslab.backends.webgpu.lower.convolution import refuses_window, window_sizes
+from tfjslab.backends.webgpu.builder import GpuBuilder, GpuPlace
+from tfjslab.backends.webgpu.lower.convolution import window_sizes
 from tfjslab.backends.webgpu.lower.operands import epilogue
-from tfjslab.backends.webgpu.lower.registry import lowering
+from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
 from tfjslab.backends.webgpu.text.templates import Binding, kernel
 from tfjslab.ops.pool import pool_window
 from tfjslab.ops.window import Window, window
@@ -16,8 +16,8 @@ _SOFTWARE_TILES, _SOFTWARE_GROUP = (4, 3, 2, 1), 8
 _HARDWARE_TILES, _HARDWARE_GROUP = (4, 2, 1), 64
 
 
-@lowering("DepthwiseConv2dNative", refuses=refuses_window, takes_epilogue=True, takes_padding=True)
-def lower_depthwise(b: Builder, group: Group) -> None:
+@lowering("DepthwiseConv2dNative", refuses=TABLE.images, takes_epilogue=True, takes_padding=True)
+def lower_depthwise(b: GpuBuilder, group: Group) -> None:
     """Each output channel has its own window of weights; TensorFlow's layout of them is right as it is."""
     core = group.core_node
     x, w = core.inputs[:2]
@@ -26,15 +26,15 @@ def lower_depthwise(b: Builder, group: Group) -> None:
     _lower(b, group, win, "madd", b.place(w), multiplier)
 
 
-@lowering("MaxPool", "AvgPool", refuses=refuses_window, takes_epilogue=True)
-def lower_pool(b: Builder, group: Group) -> None:
+@lowering("MaxPool", "AvgPool", refuses=TABLE.images, takes_epilogue=True)
+def lower_pool(b: GpuBuilder, group: Group) -> None:
     """Padding never wins, and is not counted in a mean."""
     core = group.core_node
     win = pool_window(core.op, b.shape(core.inputs[0]), core.attrs)
     _lower(b, group, win, "max" if core.op == "MaxPool" else "mean", None, 1)
 
 
-def _lower(b: Builder, group: Group, win: Window, combine: str, weights: Place | None, multiplier: int) -> None:
+def _lower(b: GpuBuilder, group: Group, win: Window, combine: str, weights: GpuPlace | None, multiplier: int) -> None:
     x, (n, oh, ow, channels) = b.place(group.core_node.inputs[0]), b.shape(group.output)
     lanes = 4 if channels % 4 == 0 and multiplier == 1 else 1
     tail = epilogue(b, group, lanes)
@@ -61,7 +61,7 @@ def _lower(b: Builder, group: Group, win: Window, combine: str, weights: Place |
     b.call(k, (x, b.new(group.output), *((weights,) if weights else ()), *tail.places), sizes, groups)
 
 
-def _tile(b: Builder, width: int, kernel_width: int) -> int:
+def _tile(b: GpuBuilder, width: int, kernel_width: int) -> int:
     """Outputs of an invocation: those that leave the fewest over, the larger the better."""
     if kernel_width == 1:
         return 1

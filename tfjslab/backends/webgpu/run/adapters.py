@@ -17,7 +17,7 @@ import wgpu
 from tfjslab.backends.registry import ADAPTER_VARIABLE
 from tfjslab.base.errors import BackendUnavailableError
 
-HALVES, TIMESTAMPS = "shader-f16", "timestamp-query"
+FLOAT16, TIMESTAMPS = "shader-f16", "timestamp-query"
 _APIS = {"webgpu": ("Vulkan", "Metal", "D3D12"), "webgl": ("OpenGL", "OpenGLES")}
 _KINDS = {"DiscreteGPU": "discrete", "IntegratedGPU": "integrated", "CPU": "software"}
 _BEST_FIRST = ("discrete", "integrated", "unknown", "software")
@@ -47,7 +47,7 @@ class Adapter:
         """What decides how kernels run and are timed there, and how large values may be."""
         features, limits = self.handle.features, self.handle.limits
         return {
-            "time_stamps": TIMESTAMPS in features, "float16": HALVES in features,
+            "time_stamps": TIMESTAMPS in features, "float16": FLOAT16 in features,
             "max_binding_bytes": limits["max-storage-buffer-binding-size"],
             "max_buffer_bytes": limits["max-buffer-size"],
         }
@@ -90,10 +90,10 @@ def choose(variant: str) -> Adapter:
     Variants that end in ``-f16`` store float16, for which the adapter needs the feature ``shader-f16``. Raises
     BackendUnavailableError with what helps.
     """
-    api, _, halves = variant.partition("-")
+    api, _, float16 = variant.partition("-")
     found = _choose(api)
-    if halves and HALVES not in found.handle.features:
-        raise BackendUnavailableError(f"{found} has no float16: its driver does not offer '{HALVES}'")
+    if float16 and FLOAT16 not in found.handle.features:
+        raise BackendUnavailableError(f"{found} has no float16: its driver does not offer '{FLOAT16}'")
     return found
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import wgpu
 
-from tfjslab.backends.webgpu.run.adapters import HALVES, TIMESTAMPS, Adapter
+from tfjslab.backends.webgpu.run.adapters import FLOAT16, TIMESTAMPS, Adapter
 from tfjslab.backends.webgpu.run.failures import check_nesting, typed_errors
 from tfjslab.backends.webgpu.run.ticks import Tick, tick_of
 from tfjslab.base.dtypes import Array
@@ -51,7 +51,7 @@ class Device:
         self._pool: dict[tuple[str, int], list[Any]] = defaultdict(list)
         self._pipelines: dict[str, Any] = {}
         with typed_errors(str(adapter)):
-            self.features = frozenset({TIMESTAMPS, HALVES, SUBGROUPS} & set(adapter.handle.features))
+            self.features = frozenset({TIMESTAMPS, FLOAT16, SUBGROUPS} & set(adapter.handle.features))
             limits = {name: adapter.handle.limits[name] for name in _LIMITS}
             self.handle = adapter.handle.request_device_sync(
                 required_features=sorted(self.features), required_limits=limits,

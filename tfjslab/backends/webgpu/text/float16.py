@@ -1,8 +1,8 @@
-"""Storage in float16 as a rewriting of a kernel's text: bindings hold halves, reads widen, writes round.
+"""Storage in float16 as a rewriting of a kernel's text: bindings hold float16, reads widen, writes round.
 
 No kernel source knows of it. ``a[i]`` of a binding declared as floats becomes ``vec4<f32>(a[i])``, and
 ``c[i] = x;`` becomes ``c[i] = vec4<f16>(x);``. So arithmetic, sums above all, stays in float32, and half of the bytes
-are moved. Adapters that multiply halves faster would gain more; none was at hand to measure it.
+are moved. Adapters that multiply float16 faster would gain more; none was at hand to measure it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ASSIGNS = re.compile(r"\s*=(?!=)")
 _COMPOUND = re.compile(r"\s*(?:[-+*/%&|^]|<<|>>)=")
 
 
-def half_type(type_: str) -> str:
+def float16_type(type_: str) -> str:
     """The stored type for a WGSL type of floats; others as they are."""
     return type_.replace("f32", "f16")
 
@@ -40,11 +40,11 @@ def _rewrite(text: str, access: re.Pattern[str], types: Mapping[str, str]) -> st
         parts.append(text[at : found.start()])
         at = end + 1
         if _COMPOUND.match(text, at):
-            raise BackendError(f"kernel text changes '{name}' in place, which halves cannot be", code="backend.shader")
+            raise BackendError(f"kernel text changes '{name}' in place, which float16 cannot be", code="backend.shader")
         if assigns := _ASSIGNS.match(text, at):
             stop = text.index(";", assigns.end())
             value = _rewrite(text[assigns.end() : stop].strip(), access, types)
-            parts.append(f"{place} = {half_type(types[name])}({value})")
+            parts.append(f"{place} = {float16_type(types[name])}({value})")
             at = stop
         else:
             parts.append(f"{types[name]}({place})")

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from tfjslab.backends.kernels.sources import digest, template
+from tfjslab.backends.kernels.sources import template
 from tfjslab.backends.webgpu.text.emit import Function, emit, prelude
-from tfjslab.backends.webgpu.text.float16 import ENABLE, half_type, widened
+from tfjslab.backends.webgpu.text.float16 import ENABLE, float16_type, widened
 
 MAX_GROUPS = 65535  # in one dimension, by the standard
 
@@ -31,13 +31,13 @@ class Binding:
     constant: bool = False
     exact: bool = False
 
-    def stored(self, *, halves: bool) -> str:
+    def stored(self, *, float16: bool) -> str:
         """The type of what lies in the buffer."""
-        return half_type(self.type) if halves and not self.exact else self.type
+        return float16_type(self.type) if float16 and not self.exact else self.type
 
 
 @dataclass(frozen=True)
-class Kernel:
+class GpuKernel:
     """A kernel source with its parameters; equal kernels share a pipeline. ``sizes`` names the uniform's fields."""
 
     source: str
@@ -52,22 +52,16 @@ class Kernel:
 def kernel(
     source: str, bindings: Sequence[Binding], sizes: Sequence[str], *, functions: Sequence[Function] = (),
     lanes: int = 4, group: int = 64, **params: Any,
-) -> Kernel:
-    """Build a Kernel; parameters must be hashable. ``group`` is the number of invocations of a workgroup."""
+) -> GpuKernel:
+    """Build a kernel; parameters must be hashable. ``group`` is the number of invocations of a workgroup."""
     ordered = tuple(sorted(params.items()))
-    return Kernel(source, ordered, tuple(bindings), tuple(sizes), tuple(functions), lanes, group)
-
-
-@lru_cache(maxsize=1)
-def sources_digest() -> str:
-    """Digest of all that decides the text of kernels; see ``tfjslab.backends.kernels.sources``."""
-    return digest("webgpu")
+    return GpuKernel(source, ordered, tuple(bindings), tuple(sizes), tuple(functions), lanes, group)
 
 
 @lru_cache(maxsize=1024)
-def render(k: Kernel, *, halves: bool = False) -> str:
-    """The whole shader; with ``halves`` its buffers of floats hold float16."""
-    stored = {b.name: b.stored(halves=halves) for b in k.bindings}
+def render(k: GpuKernel, *, float16: bool = False) -> str:
+    """The whole shader; with ``float16`` its buffers of floats hold float16."""
+    stored = {b.name: b.stored(float16=float16) for b in k.bindings}
     declared = [
         f"@group(0) @binding({i}) var<storage, {'read' if b.constant else 'read_write'}> {b.name}: "
         f"array<{stored[b.name]}>;" for i, b in enumerate(k.bindings)

@@ -21,7 +21,7 @@ from tfjslab.ops.conformance import cases
 
 NAME = "webgpu-f16"
 _OPS = sorted({c.op.name for c in cases() if all(isinstance(x, np.ndarray) for x in c.inputs)})
-halves = pytest.importorskip("tfjslab.backends.webgpu.text.float16")
+rewriting = pytest.importorskip("tfjslab.backends.webgpu.text.float16")
 
 
 @pytest.fixture(name="there", scope="module")
@@ -45,17 +45,17 @@ def test_reads_widen_and_writes_round():
     """Whatever stands in the brackets and behind the sign, and only for bindings that hold floats."""
     types = {"a": "vec4<f32>", "c": "f32", "e0": "f32"}
     text = "let x = a[i + b[j]] * a[a0[k]].x; c[at(i)] = f0(x, e0[min(n, u32(c[0]))]); if (a[i] == y) { aa[i] = 1; }"
-    assert halves.widened(text, types) == (
+    assert rewriting.widened(text, types) == (
         "let x = vec4<f32>(a[i + b[j]]) * vec4<f32>(a[a0[k]]).x; "
         "c[at(i)] = f16(f0(x, f32(e0[min(n, u32(f32(c[0])))]))); if (vec4<f32>(a[i]) == y) { aa[i] = 1; }"
     )
-    assert halves.widened(text, {}) == text
+    assert rewriting.widened(text, {}) == text
     with pytest.raises(BackendError, match="kernel text changes 'c' in place"):
-        halves.widened("c[i] += 1.0;", types)
+        rewriting.widened("c[i] += 1.0;", types)
 
 
 @pytest.mark.parametrize("name", _OPS)
-def test_cases_agree_with_the_reference_on_numbers_that_halves_hold(session, name):
+def test_cases_agree_with_the_reference_on_numbers_that_float16_holds(session, name):
     """Inputs are rounded first: what is left is one rounding of the results, and what ops do in float32."""
     op = registry.get(name)
     for check in cases({name}):
@@ -90,7 +90,7 @@ def assert_near(check, found):
 ])
 def test_sizes_of_values(dtype, size, stored, copied):
     """Whole vectors are stored, whole words are copied."""
-    storage = Storage(halves=True)
+    storage = Storage(float16=True)
     assert (storage.stored_bytes(size, dtype), storage.copied_bytes(size, dtype)) == (stored, copied)
 
 

@@ -1,0 +1,187 @@
+"""Writes the reference: a hook of MkDocs that makes its pages from docstrings and registries while the site is built.
+
+No list of names is kept here. Public names come from ``dir``, commands, backends, flags, passes, charts and ops from
+their registries.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import io
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+import tfjslab as tf
+from tfjslab.backends import registry as backend_registry
+from tfjslab.backends.wasm import lowering as _wasm  # noqa: F401 - fills the table
+from tfjslab.backends.wasm.lower.registry import TABLE as WASM_TABLE
+from tfjslab.backends.webgpu import lowering as _gpu  # noqa: F401 - fills the table
+from tfjslab.backends.webgpu.lower.registry import TABLE as GPU_TABLE
+from tfjslab.base.text import NOTHING
+from tfjslab.cli.app import COMMANDS, main
+from tfjslab.formats.registry import FORMATS
+from tfjslab.ops.attrs import REQUIRED
+from tfjslab.ops.decompose import FUSED, decompose
+from tfjslab.ops.registry import OpDef, all_ops
+from tfjslab.passes.base import TARGETS
+from tfjslab.passes.registry import PASSES
+from tfjslab.vis import metrics, registry, visor
+
+_HELP_COLUMNS = "90"
+_ROOM = 3  # parts of a module's name that make a heading: tfjslab.vis.charts
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages."""
+    for name, page in PAGES.items():
+        files.append(File.generated(config, f"reference/{name}.md", content=page()))
+    return files
+
+
+# ---- text ------------------------------------------------------------------------------------------------------
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [columns, ["---"] * len(columns), *([_cell(c) for c in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def code(words: Iterable[str]) -> str:
+    """Words as code, with commas."""
+    return ", ".join(f"`{w}`" for w in words)
+
+
+def documented(objects: Iterable[Any]) -> str:
+    """What the docstrings of functions and classes say, below a heading for each room."""
+    rooms: dict[str, list[str]] = {}
+    for o in objects:
+        rooms.setdefault(".".join(o.__module__.split(".")[:_ROOM]), []).append(f"::: {o.__module__}.{o.__qualname__}")
+    return "\n\n".join(
+        "\n\n".join((f"## {module.removeprefix('tfjslab.')}", _summary(importlib.import_module(module)), *names))
+        for module, names in sorted(rooms.items())
+    )
+
+
+def _summary(o: Any) -> str:
+    return _first_paragraph(inspect.getdoc(o) or "")
+
+
+def _first_paragraph(doc: str) -> str:
+    """In one line, with Markdown's marks for code."""
+    return " ".join(doc.partition("\n\n")[0].split()).replace("``", "`")
+
+
+# ---- pages -----------------------------------------------------------------------------------------------------
+
+
+def python() -> str:
+    """Public names, without those that the other pages have."""
+    found = [getattr(tf, name) for name in dir(tf)]
+    ours = [o for o in found if (inspect.isfunction(o) or inspect.isclass(o)) and o.__module__ != tf.__name__]
+    return (
+        "# Python\n\n`import tfjslab as tf`: the names below are `tf.NAME`, grouped by the module that defines them. "
+        "Functions that run one op (`tf.add`, `tf.conv2d`) are on the page [Ops](ops.md), `tf.profiling` is on "
+        f"[Profiles](profiling.md), `tf.vis` on [Charts](vis.md).\n\n{documented(ours)}"
+    )
+
+
+def profiling() -> str:
+    """What ``tf.profiling`` has."""
+    return f"# Profiles\n\n`tf.profiling`: profiles as data.\n\n{documented(_members(tf.profiling))}"
+
+
+def _members(module: Any) -> list[Any]:
+    return [getattr(module, name) for name in dir(module)]
+
+
+def vis() -> str:
+    """All charts, by their registry, and what collects them."""
+    rows = [(f"`tf.vis.{c.name}`", c.doc, c.takes) for c in registry.CHARTS]
+    of_metrics = [o for o in vars(metrics).values() if inspect.isfunction(o) and o.__module__ == metrics.__name__
+                  and not o.__name__.startswith("_")]
+    functions = [*(c.function for c in registry.CHARTS), *of_metrics, tf.vis.Surface, tf.vis.Visor, visor]
+    return (f"# Charts\n\n{_summary(tf.vis)}\n\n{table(('chart', 'what it shows', 'data'), rows)}\n\n"
+            f"{documented(functions)}")
+
+
+def command_line() -> str:
+    """What ``--help`` prints, of every command."""
+    parts = [f"## tfjslab {c.name}\n\n{c.summary}\n\n```text\n{_help(c.name)}```" for c in COMMANDS]
+    return f"# Command line\n\n```text\n{_help()}```\n\n" + "\n\n".join(parts)
+
+
+def _help(*command: str) -> str:
+    shown = io.StringIO()
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = _HELP_COLUMNS
+    try:
+        with contextlib.redirect_stdout(shown):
+            main([*command, "--help"])
+    finally:
+        os.environ.pop("COLUMNS")
+        os.environ.update({} if before is None else {"COLUMNS": before})
+    return shown.getvalue()
+
+
+def backends() -> str:
+    """Backends, flags and formats."""
+    told = ("The highest priority that can run is chosen where nobody names a backend. Priority 0 is never chosen by "
+            "itself. `tfjslab backends` tells which of them this machine has.")
+    rows = [(f"`{b.name}`", b.doc, b.stands_for, str(b.priority)) for b in backend_registry.backends()]
+    flags = [(f"`{f.name}`", f.doc) for f in tf.env()._flags.values()]  # noqa: SLF001 - their texts, not their values
+    formats = [(f"`{f.name}`", f.doc, "yes" if f.write else "no") for f in FORMATS]
+    return "\n\n".join((
+        "# Backends and flags", told, table(("backend", "what runs", "stands for", "priority"), rows),
+        "## Flags", "`tf.env().get(NAME)` and `tf.env().set(NAME, True)`.", table(("flag", "what it decides"), flags),
+        "## Model formats", "A format that is recognised and cannot be read says so when a model is opened.",
+        table(("format", "what it is", "can be written"), formats),
+    ))
+
+
+def passes() -> str:
+    """Graph passes in their order."""
+    told = ("In the order in which they run. An exact pass keeps every bit of the outputs; the others round weights "
+            "once more.")
+    rows = [(f"`{p.name}`", p.doc, "yes" if p.exact else "no") for p in PASSES.values()]
+    targets = [(f"`{t.name}`", t.doc, code(sorted(t.activations))) for t in TARGETS.values()]
+    return "\n\n".join((
+        "# Graph passes", told, table(("pass", "what it does", "exact"), rows),
+        "## Targets", table(("target", "who runs the result", "activations in fused ops"), targets),
+    ))
+
+
+def ops() -> str:
+    """All ops with what computes them."""
+    told = ("Every op runs on every backend: where it has no kernel, numpy runs it on the host and profiles mark it. "
+            "*Kernels* says where there is one; it may still refuse a dtype or a shape, and then gives the reason.")
+    rows = [(_call(o), _first_paragraph(o.doc), code(f.op for f in o.tf) or NOTHING, _kernels(o))
+            for o in all_ops().values()]
+    return f"# Ops\n\n{told}\n\n{table(('op', 'what it computes', 'TensorFlow ops', 'kernels'), rows)}"
+
+
+def _call(o: OpDef) -> str:
+    """The op's name and, where it has an eager function, how that is called."""
+    given = [*o.inputs, *(a.name if a.default is REQUIRED else f"{a.name}={a.default!r}" for a in o.attrs)]
+    return f"**{o.name}**" + (f" `tf.{o.api}({', '.join(given)})`" if o.api else "")
+
+
+def _kernels(o: OpDef) -> str:
+    """An elementwise op has kernels wherever expressions become code, a fused one where its core has them."""
+    core = FUSED[o.name][0] if o.name in FUSED else None if o.expr else decompose(o.name, o.inputs, {}).core_op
+    return ", ".join(t.kind for t in (WASM_TABLE, GPU_TABLE) if core is None or core in t.rows) or "host"
+
+
+PAGES: dict[str, Callable[[], str]] = {p.__name__: p for p in (
+    python, profiling, vis, command_line, backends, passes, ops,
+)}

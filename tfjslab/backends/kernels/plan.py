@@ -1,0 +1,106 @@
+"""A compiled graph: one run at a time, kept outputs that a failure gives back, and one end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+from tfjslab.backends.base import Buffer, PlanInfo
+from tfjslab.backends.kernels.builder import Constant
+from tfjslab.backends.kernels.session import CountedConstants, KernelSession
+from tfjslab.base.dtypes import Array
+from tfjslab.base.errors import BackendError
+from tfjslab.graph.specialize import Specialized
+
+Feeds = Mapping[str, Array | Buffer]
+
+
+class KernelPlan(ABC):
+    """What a backend adds makes the plan, runs it and gives its memory back.
+
+    It sets what ``_release`` needs before it calls this ``__init__``, which gives everything back when making fails.
+    """
+
+    def __init__(
+        self, session: KernelSession[Any], constants: CountedConstants[Any, Any], program: Specialized,
+        outputs: Sequence[str],
+    ) -> None:
+        start = time.perf_counter()
+        self._session = session
+        self._constants = constants
+        self._held: list[Hashable] = []  # keys of constants
+        self._inputs = tuple(p.value for p in program.graph.inputs)
+        self._outputs = tuple(outputs)
+        self._specs = program.specs
+        self._lock = threading.Lock()
+        self._disposed = False
+        try:
+            self.info = self._build(program, start)
+        except BaseException:
+            self._give_back()
+            raise
+
+    # ---- what a backend adds -----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _build(self, program: Specialized, start: float) -> PlanInfo:
+        """Lower and lay out; ``start`` is when making began."""
+
+    @abstractmethod
+    def _run(self, feeds: Feeds, stamps: list[float] | None) -> dict[str, Array | Buffer]:
+        """Compute fresh arrays."""
+
+    @abstractmethod
+    def _run_into(self, kept: Mapping[str, Buffer], feeds: Feeds, stamps: list[float] | None) -> None:
+        """Compute the outputs into buffers."""
+
+    @abstractmethod
+    def _release(self) -> None:
+        """Give back what was made so far, but for constants."""
+
+    # ---- running -----------------------------------------------------------------------------------------------
+
+    def run(
+        self, feeds: Feeds, *, stamps: list[float] | None = None, keep: bool = False,
+    ) -> dict[str, Array | Buffer]:
+        """Compute the outputs by value name; see ``tfjslab.backends.base.Plan``."""
+        with self._lock:
+            if self._disposed:
+                raise BackendError(f"this {self._session.backend.name} plan has been disposed")
+            return self._run_kept(feeds, stamps) if keep else self._run(feeds, stamps)
+
+    def _run_kept(self, feeds: Feeds, stamps: list[float] | None) -> dict[str, Array | Buffer]:
+        """Run with new buffers as outputs; they are given back when it fails."""
+        kept: dict[str, Buffer] = {}
+        try:
+            for v in self._outputs:
+                kept[v] = self._session.new_buffer(self._specs[v])
+            self._run_into(kept, feeds, stamps)
+        except BaseException:
+            for buffer in kept.values():
+                self._session.free(buffer)
+            raise
+        return dict(kept)
+
+    def _hold(self, constant: Constant) -> tuple[Any, int]:
+        """Where a constant is, and its bytes; the plan holds it to its end."""
+        found = self._constants.hold(constant)
+        self._held.append(constant.key)
+        return found
+
+    def dispose(self) -> None:
+        """Free the plan's memory and its hold on weights."""
+        with self._lock:
+            if self._disposed:
+                return
+            self._disposed = True
+            self._give_back()
+            self._session.forget(self)
+
+    def _give_back(self) -> None:
+        self._release()
+        for key in self._held:
+            self._constants.let_go(key)

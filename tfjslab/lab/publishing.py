@@ -1,0 +1,132 @@
+"""Publishing what a run has measured so far, as snapshots: how often, and what is in them.
+
+Snapshots are published between runs, never during one, on the thread of the run: what the reader takes is in no figure.
+At most ten are published a second, so that showing a fast model does not slow it down.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from tfjslab.bench.benchmark_run import BenchmarkRun, result_of
+from tfjslab.bench.result import BenchResult
+from tfjslab.engine.measure import Clock
+from tfjslab.graph.ir import Graph
+from tfjslab.lab.rewriting import Rewrite
+from tfjslab.lab.session import BUSY, RunSettings, Snapshot
+from tfjslab.profiling.collect import median_run
+from tfjslab.records.profile import Phases, Profile
+
+UPDATES_PER_S = 10
+MOST_SHARE = 0.04  # of the time goes into showing; on a machine that is slow at it, updates come less often
+MOST_PROFILES = 99
+STOPPED = "stopped"
+Publish = Callable[[Snapshot], None]
+
+
+@dataclass
+class Throttle:
+    """Limits how often something is done: at most ``per_second``, by ``clock``, which gives seconds.
+
+    Where doing it takes time, pass that to ``record_cost``: it then stays below ``MOST_SHARE`` of the whole time.
+    """
+
+    clock: Clock
+    per_second: float = UPDATES_PER_S
+    _last: float | None = None
+    _cost_s: float = 0.0
+
+    def due(self) -> bool:
+        """Whether it may be done now; if so, the interval starts again."""
+        now = self.clock()
+        if self._last is not None and now - self._last < max(1 / self.per_second, self._cost_s / MOST_SHARE):
+            return False
+        self._last = now
+        return True
+
+    def record_cost(self, cost_s: float) -> None:
+        """How long it took the last time."""
+        self._cost_s = cost_s
+
+
+@dataclass
+class Measured:
+    """What a run has measured so far."""
+
+    bench_run: BenchmarkRun | None = None  # while its model is loaded
+    ended: BenchResult | None = None  # once the model is gone
+    profiles: deque[Profile] = field(default_factory=lambda: deque(maxlen=MOST_PROFILES))
+    median_profile: Profile | None = None
+    graph: Graph | None = None
+    rewrite: Rewrite | None = None
+
+    def add_profile(self, profile: Profile) -> None:
+        """Take in one more profile."""
+        self.profiles.append(profile)
+        self.median_profile = median_run(list(self.profiles))
+
+    def result(self, reason: str) -> BenchResult | None:
+        """The times so far, ``reason`` saying why some are missing; None before there are any."""
+        found = self.ended if self.bench_run is None else result_of(self.bench_run)
+        return replace(found, reason=reason) if found is not None else None
+
+    def profile(self, result: BenchResult | None) -> Profile | None:
+        """The profile whose wall is the median, with the phases of the whole run.
+
+        Its plain runs are those that alternated with the profiled ones, not the steady runs of the result: profiling
+        costs the difference of runs that were taken side by side.
+        """
+        if self.median_profile is None or result is None:
+            return None
+        plain = tuple(t for p in list(self.profiles) for t in p.phases.steady_ms)
+        phases = Phases(result.load_ms, result.compile_ms, result.first_ms, plain)
+        return replace(self.median_profile, phases=phases)
+
+
+class Publisher:
+    """Publishes snapshots of one run. After the last one, see ``end``, it publishes nothing."""
+
+    def __init__(self, settings: RunSettings, publish: Publish, clock: Clock) -> None:
+        self.measured = Measured()
+        self.lock = threading.RLock()
+        self.throttle = Throttle(clock)
+        self._settings = settings
+        self._publish = publish
+        self._clock = clock
+        self._ended = False
+        self._began, self._shown_s = 0.0, 0.0
+
+    def begin(self) -> None:
+        """The run starts now."""
+        self._began = self._clock()
+        self.show("loading", "", 0, self._settings.runs)
+
+    def show(self, phase: str, message: str, done: int, total: int) -> None:
+        """Publish a snapshot, unless the run has ended for its reader."""
+        with self.lock:
+            if self._ended:
+                return
+            snapshot = self._snapshot(phase, message, done, total)
+            before = self._clock()
+            self._publish(snapshot)
+            cost_s = self._clock() - before
+            self._shown_s += cost_s
+            self.throttle.record_cost(cost_s)
+
+    def end(self, phase: str, message: str = "") -> None:
+        """Publish the last snapshot, once."""
+        with self.lock:
+            if not self._ended:
+                self._ended = True
+                self._publish(self._snapshot(phase, message, 0, self._settings.runs))
+
+    def _snapshot(self, phase: str, message: str, done: int, total: int) -> Snapshot:
+        result = self.measured.result(STOPPED if phase == STOPPED else "")
+        if phase not in BUSY and result is not None:
+            done = result.runs
+        passed = self._clock() - self._began
+        share = self._shown_s / passed if passed > 0 else None
+        return Snapshot(phase, message, done, total, self._settings, result, self.measured.profile(result), share)
