@@ -120,6 +120,11 @@ class Builder(ABC, Generic[P, C, K]):
         """The array of a constant value, else None; for what looks into it while planning."""
         return self.graph.constants.get(value)
 
+    def packed(self, value: str, how: Hashable, make: Callable[[Array], Any]) -> P | None:
+        """A constant value laid out by ``make``, once per session; None when the value is not constant."""
+        array = self.constant_array(value)
+        return None if array is None else self.constant((value, how), lambda: make(array), array)
+
     def lifetimes(self) -> list[Lifetime]:
         """The arena's buffers."""
         return [Lifetime(n, size, first, self._last_uses[n]) for n, (size, first) in self._buffers.items()]

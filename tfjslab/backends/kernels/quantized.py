@@ -40,7 +40,7 @@ def rounding(attrs: Mapping[str, Any]) -> int:
 
 
 def pack(
-    b: Builder[P, Any, Any], node: Node, how: tuple[Any, ...], arrange: Arrange, per_channel: Arrange,
+    b: Builder[P, Any, Any], node: Node, how: tuple[Any, ...], arrange: Callable[[Array], Any], per_channel: Arrange,
     multipliers: DTypeLike,
 ) -> Packed[P] | None:
     """Pack a node's constants; None, and a step on the host, when they are not constant.
@@ -48,7 +48,8 @@ def pack(
     The zero of the input and the rounding of the shift go into the bias: sum (x - zero) * w = sum x * w - zero * sum w.
     """
     arrays = [a for a in map(b.constant_array, node.inputs[1:]) if a is not None]
-    if len(arrays) + 1 < len(node.inputs):
+    weights = b.packed(node.inputs[1], how, arrange)
+    if weights is None or len(arrays) + 1 < len(node.inputs):
         not_constant(b, node)
         return None
     filters, bias, multiplier = arrays
@@ -60,7 +61,7 @@ def pack(
 
     key = (node.name, *how, zero, shift)
     return Packed(
-        b.constant((*key, "weights"), lambda: arrange(filters), filters),
+        weights,
         b.constant((*key, "bias"), biases, bias),
         b.constant((*key, "multiplier"), lambda: per_channel(multiplier.astype(multipliers)), multiplier),
     )

@@ -168,10 +168,7 @@ class WasmBuilder(Builder[WasmPlace, WasmCall, WasmConstant]):
         return WasmPlace(self._constant_slot(WasmConstant(whole, make, source)))
 
     def packed(self, value: str, how: Hashable, make: Callable[[Array], Block]) -> WasmPlace | None:
-        """A constant value laid out by ``make``, once per session; None when the value is not constant.
-
-        Where ``make`` is a ``Packing``, the plan can be kept on disk.
-        """
+        """See ``Builder``; a ``Packing`` is data, which plans on disk and web modules need."""
         array = self.graph.constants.get(value)
         if array is None:
             return None

@@ -102,11 +102,6 @@ class GpuBuilder(Builder[GpuPlace, GpuCall, GpuConstant]):
         whole = (key, None if source is None else id(source))
         return GpuPlace(self._constant_slot(GpuConstant(whole, make, source, exact)), 0)
 
-    def packed(self, value: str, how: Hashable, make: Callable[[Array], Array]) -> GpuPlace | None:
-        """A constant value laid out by ``make``, once per session; None when the value is not constant."""
-        array = self.constant_array(value)
-        return None if array is None else self.constant((value, how), lambda: make(array), array)
-
     def finish(self) -> list[Lifetime]:
         """Keep what outputs share until the end, and return the arena's buffers."""
         for value in self.outputs:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from tfjslab.backends.kernels.quantized import (
-    Arrange,
     Packed,
     conv_window,
     depthwise_window,
@@ -22,6 +21,7 @@ from tfjslab.backends.kernels.quantized import (
 from tfjslab.backends.kernels.table import Specs, empty
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.registry import lowering
+from tfjslab.backends.wasm.text.packing import Packing, packer
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import size_of
@@ -72,12 +72,13 @@ def _grouped(values: Array, width: int) -> Array:
     return np.stack([wide[..., s : s + width] for s in _starts(n, width)])
 
 
-def _pack(b: WasmBuilder, node: Node, how: str, width: int, arrange: Arrange) -> Packed[WasmPlace] | None:
+def _pack(b: WasmBuilder, node: Node, how: str, width: int, arrange: Packing) -> Packed[WasmPlace] | None:
     """Pack a node's constants with channels in groups of ``width``."""
     return pack(b, node, (how, width), arrange, lambda values: _grouped(values, width), np.uint16)
 
 
-def _pack_product(filters: Array, nr: int) -> Array:
+@packer
+def pack_product(filters: Array, nr: int) -> Array:
     """Filters [..., n] as [groups][k / 4][nr][4]."""
     flat = filters.reshape(-1, filters.shape[-1])
     k, n = flat.shape
@@ -85,7 +86,14 @@ def _pack_product(filters: Array, nr: int) -> Array:
     return np.ascontiguousarray(_grouped(wide, nr).transpose(0, 1, 3, 2))
 
 
-def _pack_columns(filters: Array) -> Array:
+@packer
+def pack_channels(filters: Array) -> Array:
+    """Depthwise filters [h, w, channels, 1] as [h * w][channels]."""
+    return filters.reshape(-1, filters.shape[2])
+
+
+@packer
+def pack_columns(filters: Array) -> Array:
     """Depthwise filters [h, w, channels, 1] as [groups][w][h / 4][16][4]."""
     h, w, n = filters.shape[:3]
     tall = np.pad(filters[..., 0], ((0, -h % 4), (0, 0), (0, 0))).reshape(-1, 4, w, n)
@@ -123,7 +131,7 @@ def _product(b: WasmBuilder, node: Node, rows: int, k: int, gather: _Rows | None
     n = b.shape(node.name)[-1]
     tile_rows = _TILES if b.lanes > 1 else _SCALAR_TILES
     nr = next((r for r in tile_rows if -(-n // r) * r <= _WASTE * n), min(tile_rows))
-    packed = _pack(b, node, "product", nr, lambda filters: _pack_product(filters, nr))
+    packed = _pack(b, node, "product", nr, pack_product(nr))
     if packed is None:
         return
     k4, mv = -(-k // 4), min(tile_rows[nr], rows)
@@ -148,7 +156,8 @@ def lower_dynamic(b: WasmBuilder, group: Group) -> None:
     node = group.core_node
     x, w, s = node.inputs
     filters, scales = b.constant_array(w), b.constant_array(s)
-    if filters is None or scales is None:
+    weights = b.packed(w, "dynamic", pack_product(_DYNAMIC_CHANNELS))
+    if filters is None or scales is None or weights is None:
         not_constant(b, node)
         return
     (rows, k), n = b.shape(x), filters.shape[1]
@@ -158,7 +167,7 @@ def lower_dynamic(b: WasmBuilder, group: Group) -> None:
         return _grouped((filters.astype(np.int64).sum(axis=0) * -_MIDDLE).astype(np.int32), _DYNAMIC_CHANNELS)
 
     places = (
-        b.constant((*key, "weights"), lambda: _pack_product(filters, _DYNAMIC_CHANNELS), filters),
+        weights,
         b.constant((*key, "bias"), bias, filters),
         b.constant((*key, "scales"), lambda: _grouped(scales, _DYNAMIC_CHANNELS), scales),
     )
@@ -210,8 +219,7 @@ def lower_depthwise(b: WasmBuilder, group: Group) -> None:
     x = b.shape(node.inputs[0])
     w = depthwise_window(b, node)
     simd = b.lanes > 1
-    arrange = _pack_columns if simd else (lambda f: f.reshape(-1, f.shape[2]))
-    packed = _pack(b, node, "window", _VECTOR if simd else 1, arrange)
+    packed = _pack(b, node, "window", _VECTOR if simd else 1, pack_columns() if simd else pack_channels())
     if packed is None:
         return
     numbers = {k: node.attrs[k] for k in ("zero", "out_zero", "shift")}
