@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,12 @@ from tfjslab.cli.progress import progress
 from tfjslab.cli.samples import samples, value_range
 from tfjslab.cli.values import read_inputs
 from tfjslab.export.web.export import WebExport, export_web
+from tfjslab.export.web.in_chromium import chromium_tuners
 from tfjslab.export.web.picture import FITS, ORDERS, Picture
 from tfjslab.export.web.proof import INTERRUPTED as STOPPED
 from tfjslab.export.web.proof import prove
 from tfjslab.export.web.report import WebReport
+from tfjslab.export.web.tuning import default_tuners
 from tfjslab.export.web.variants import VARIANTS
 from tfjslab.export.web.weights import ENCODINGS, FLOAT32
 from tfjslab.model.inputs import check_array
@@ -40,7 +42,7 @@ from tfjslab.quantizer import DYNAMIC, INT8, quantize
 
 LIMIT_BROKEN = 1  # the folder does not answer as the model does
 _STRETCH, _CROP = FITS
-_IMAGE = "image"
+_IMAGE, _CHROMIUM = "image", "chromium"
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +57,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_shape(parser)
     _configure_inputs(parser)
     _configure_int8(parser)
+    parser.add_argument("--tune", choices=(_CHROMIUM,), help="measure tiles in the system's Chromium; what is found is "
+                        "kept for its version (default: rules that were measured there before)")
     parser.add_argument("--no-proof", action="store_true", help="write the folder and do not try it out")
     parser.add_argument("--peers", metavar="FOLDER", help="where npm installed TensorFlow.js, which is then asked too "
                         f"(default ${PEERS_VARIABLE}, else the current folder)")
@@ -100,10 +104,11 @@ def _run(args: argparse.Namespace) -> Outcome:
     with progress() as tell, open_model(args.model, "cpu", None, tell, real=args.real_weights) as model:
         wanted = _wanted(args, model)
         with _exported(args, model) as exported:
-            made = export_web(
-                exported, args.out, only=args.only or None, weights=args.weights, optimize=not args.no_optimize,
-                image=wanted.pictures, shapes=wanted.shapes, progress=tell,
-            )
+            with chromium_tuners() if args.tune else nullcontext(default_tuners) as tuners:
+                made = export_web(
+                    exported, args.out, only=args.only or None, weights=args.weights, optimize=not args.no_optimize,
+                    image=wanted.pictures, shapes=wanted.shapes, tuners=tuners, progress=tell,
+                )
             if not args.no_proof:
                 with _source(args, model) as source:
                     found = prove(exported, made, inputs=[wanted.values] if wanted.given else (), source=source,

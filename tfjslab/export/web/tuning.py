@@ -9,37 +9,31 @@ vectors over outputs, which is up to twice as fast there. Other engines were not
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from tfjslab.backends.wasm.tuning import WasmTile, WasmTrial
 from tfjslab.export.web.variants import Variant
 
-Measure = Callable[[Variant, Sequence[WasmTrial]], int]  # the index of the fastest
+Make = Callable[[WasmTile], WasmTrial]  # a candidate's kernel, on a real size
+# Of a class of kernels, the fastest of these candidates.
+Measured = Callable[[str, Sequence[WasmTile], Make], WasmTile]
 _PIXELS = re.compile(r"pixels=<?(\d+)")
 _FEW_PIXELS = 64
 _WIDE, _NARROW = (2, 6), (2, 5)  # outputs and vectors, with relaxed multiply-add and without
 
 
-@dataclass
+@dataclass(frozen=True)
 class WebTuner:
-    """Choices for one variant. ``known`` are those of earlier measurements by class, ``measure`` makes new ones."""
+    """Choices for one variant: by ``measured``, or by rule."""
 
     variant: Variant
-    known: Mapping[str, WasmTile] = field(default_factory=dict)
-    measure: Measure | None = None
-    chosen: dict[str, WasmTile] = field(default_factory=dict)
+    measured: Measured | None = None
 
-    def choose(self, kind: str, tiles: tuple[WasmTile, ...], trial: Callable[[WasmTile], WasmTrial]) -> WasmTile:
+    def choose(self, kind: str, tiles: tuple[WasmTile, ...], trial: Make) -> WasmTile:
         """The tile for a class of kernels."""
         allowed = candidates(self.variant, tiles)
-        found = self.chosen.get(kind) or self.known.get(kind)
-        if found not in allowed:
-            found = default(kind, allowed) if self.measure is None else allowed[
-                self.measure(self.variant, [trial(t) for t in allowed])
-            ]
-        self.chosen[kind] = found
-        return found
+        return default(kind, allowed) if self.measured is None else self.measured(kind, allowed, trial)
 
 
 def candidates(variant: Variant, tiles: Sequence[WasmTile]) -> tuple[WasmTile, ...]:
