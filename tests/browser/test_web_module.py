@@ -310,11 +310,11 @@ def test_wrong_inputs_and_models_that_are_gone_are_typed_errors(page, server):
           model.dispose(); model.dispose();
           found.push(await tried(model.predict(new Float32Array(64)))); }
         const over = AbortSignal.abort();
-        for (const worker of [false, true]) found.push(await load({ worker, signal: over }).catch((e) => e.name));
+        for (const worker of [false, true]) found.push(await load({ worker, signal: over }).catch((e) => e.code));
         return found; }""",
     )
     each = ["input.shape", "input.dtype", "input.name", "input.dtype", "fine", "disposed"]
-    assert found == [*each, *each, "AbortError", "AbortError"]
+    assert found == [*each, *each, "load.aborted", "load.aborted"]
     workers(page, 0)
 
 

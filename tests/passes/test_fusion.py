@@ -62,6 +62,14 @@ def test_what_others_read_or_what_is_an_output_is_not_swallowed():
     assert _names(_groups(nodes, ("out", "r"))) == [["c", "r"], ["out"]]
 
 
+def test_what_the_core_reads_itself_is_not_swallowed_by_the_chain_behind_it():
+    nodes = [
+        Node("norm", "Relu", ("x",)), Node("c", "Conv2D", ("norm", "w")), Node("b", "Add", ("c", "bias")),
+        Node("out", "Add", ("norm", "b")),
+    ]
+    assert _names(_groups(nodes, bias=_CHANNELS)) == [["norm"], ["c", "b", "out"]]
+
+
 def test_two_convolutions_added_stay_two_kernels():
     nodes = [Node("a", "Conv2D", ("x", "w")), Node("b", "Conv2D", ("x", "w")), Node("out", "Add", ("a", "b"))]
     groups = _groups(nodes)

@@ -97,10 +97,14 @@ def group_nodes(
 def _next_merge(
     group: Group, open_groups: Mapping[str, Group], uses: Mapping[str, int], specs: Mapping[str, Spec], rules: Rules,
 ) -> tuple[Group, str] | None:
-    """The group with one of its producers merged in, and which, or None. Only what nobody else reads is merged."""
+    """The group with one of its producers merged in, and which, or None.
+
+    Only what nobody else reads is merged. The core counts: it reads its inputs, whatever the chain behind it does.
+    """
+    read_by_core = group.core.inputs if group.core is not None else ()
     for v in group.operands:
         producer = open_groups.get(v)
-        if producer is None or sum(n.uses.count(v) for n in group.nodes) != uses[v]:
+        if producer is None or v in read_by_core or sum(n.uses.count(v) for n in group.nodes) != uses[v]:
             continue
         merged = _merge(group, producer)
         if merged is not None and _allowed(merged, producer, specs, rules):

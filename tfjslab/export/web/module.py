@@ -36,7 +36,8 @@ class Layout:
     """Byte addresses in the module's memory.
 
     The loader puts the file of weights at ``file``; ``wide`` is where its float16 section is widened to. Both lie where
-    inputs, outputs, the arena and scratch are later. ``end`` is the last byte for one thread without its scratch.
+    inputs, outputs, the arena and scratch are later. ``end`` is the last byte without the scratch of threads, each of
+    ``scratch_bytes``.
     """
 
     table: tuple[int, ...]
@@ -45,13 +46,8 @@ class Layout:
     wake: int
     file: int
     wide: int
-    scratch: int
     scratch_bytes: int
     end: int
-
-    def pages(self, threads: int = 1) -> int:
-        """Pages of memory that the module needs."""
-        return -(-(max(self.end, self.scratch + threads * self.scratch_bytes) + _GUARD) // PAGE_BYTES)
 
 
 @dataclass(frozen=True)
@@ -99,8 +95,8 @@ def _layout(web: WebProgram, lowered: Lowered, made: Program, weights: WeightFil
     arena = places.take(lowered.memory.peak_bytes)
     fixed = {ARENA: arena, SCRATCH: places.top, STAMPS: stamps, BARRIER: barrier, WAKE: wake}
     table = (*(fixed[i] for i in range(FIRST_SLOT)), *(slots[s] for s in made.slots))
-    end = max(places.top + scratch, wide + 2 * weights.float16_bytes)
-    return Layout(table, slots, stamps, wake, file, wide, places.top, scratch, end)
+    end = max(places.top, wide + 2 * weights.float16_bytes) + _GUARD
+    return Layout(table, slots, stamps, wake, file, wide, scratch, end)
 
 
 class _Bump:
@@ -121,7 +117,7 @@ def _head(layout: Layout, *, threaded: bool) -> str:
     return "\n".join([
         "(module",
         '(import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))',
-        f'(import "env" "memory" (memory 1 {shared}))',
+        f'(import "env" "memory" (memory {-(-(layout.end + layout.scratch_bytes) // PAGE_BYTES)} {shared}))',
         *(['(import "env" "threads" (global $threads i32))',
            '(import "env" "sleeps" (global $sleeps i32))', _BARRIER] if threaded else []),
         f'(data (i32.const {_TABLE}) "{data}")', _HASH,

@@ -68,8 +68,8 @@ export interface Model {
 }
 
 /**
- * `code` is one of load.http, load.size, load.hash, load.module, load.variant, memory, input.name, input.dtype,
- * input.shape, input.picture, worker, disposed.
+ * `code` is one of load.http, load.read, load.aborted, load.size, load.hash, load.module, load.variant, memory,
+ * input.name, input.dtype, input.shape, input.picture, run, worker, disposed.
  */
 export class ModelError extends Error {
   readonly code: string;

@@ -33,16 +33,30 @@ function works(bytes) {
   }
 }
 
-/** One file of the folder as bytes: from `buffers`, the disk (Node, Deno, Bun), or the network. */
-async function read(name, size, { url, buffers, signal, onProgress }) {
-  if (buffers?.[name]) return sized(name, new Uint8Array(buffers[name]), size);
-  const at = url ? new URL(name, new URL(url, globalThis.location?.href)) : FILES[name];
-  if (at.protocol === 'data:') return sized(name, bytesOf(at.pathname.split(',')[1]), size); // bundlers inline small files
+/** One file of the folder as bytes: from `buffers`, or from where it lies. */
+async function read(name, size, options) {
+  const { url, buffers, signal } = options;
+  const at = buffers?.[name] ? name : url ? new URL(name, new URL(url, globalThis.location?.href)) : FILES[name];
+  let bytes, why;
+  try {
+    bytes = buffers?.[name] ? new Uint8Array(buffers[name]) : await download(name, at, size, options);
+  } catch (e) {
+    why = e;
+  }
+  if (signal?.aborted) fail('load.aborted', `${at}: the download was stopped`);
+  if (why) throw why instanceof ModelError ? why : new ModelError('load.read', `${at}: cannot be read: ${why.message}`);
+  return bytes.length === size ? bytes :
+    fail('load.size', `${at}: found ${bytes.length} bytes, expected ${size}; download it again`);
+}
+
+/** From the disk (Node, Deno, Bun) or the network. */
+async function download(name, at, size, { signal, onProgress }) {
   if (at.protocol === 'file:') {
     const fs = 'node:fs/promises';
-    return sized(at, await (await import(/* @vite-ignore */ fs)).readFile(at, { signal }), size);
+    return (await import(/* @vite-ignore */ fs)).readFile(at, { signal });
   }
-  const lost = (e) => signal?.aborted ? Promise.reject(e) : fail('load.http', `${at}: the download broke off: ${e.message}`);
+  if (at.protocol === 'data:') return bytesOf(at.pathname.split(',')[1]); // bundlers inline small files
+  const lost = (e) => fail('load.http', `${at}: the download broke off: ${e.message}`);
   const response = await fetch(at, { signal }).catch(lost);
   if (!response.ok) fail('load.http', `${at}: found HTTP ${response.status}, expected 200`);
   const parts = [];
@@ -53,11 +67,8 @@ async function read(name, size, { url, buffers, signal, onProgress }) {
     if (loaded > size) break;
     onProgress?.({ file: name, loaded, total: size });
   }
-  return sized(at, new Uint8Array(await new Blob(parts).arrayBuffer()), size);
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
-
-const sized = (at, bytes, size) => bytes.length === size ? bytes :
-  fail('load.size', `${at}: found ${bytes.length} bytes, expected ${size}; download it again`);
 
 /** Load the model; see model.d.ts. With `worker` it lives in a Web Worker, and pages stay responsive. */
 export async function load(options = {}) {
@@ -79,15 +90,25 @@ export async function load(options = {}) {
   });
   const initial = Math.ceil((variant.end + threads * variant.scratchBytes) / PAGE);
   const memory = room(initial, () => new WebAssembly.Memory({ initial, maximum: PAGE, shared: variant.threaded }));
-  const instance = await WebAssembly.instantiate(module, imports(memory, threads));
-  const { exports } = instance;
-  new Uint8Array(memory.buffer).set(weights, variant.weightsAt);
-  const found = BigInt.asUintN(64, exports.hash(variant.weightsAt, weights.length)).toString(16);
-  const { hash } = MODEL.weights;
-  if (found !== hash) fail('load.hash', `weights: found checksum ${found}, expected ${hash}; download them again`);
-  exports.init();
+  const exports = await started(module, imports(memory, threads), weights, variant);
   const helpers = threads > 1 ? await (await import('./worker.js')).helpers(module, memory, threads) : [];
   return new Model(name, options, exports, memory, helpers);
+}
+
+/** The exports of a module whose weights are laid out. */
+async function started(module, given, weights, { file, weightsAt }) {
+  try {
+    const { exports } = await WebAssembly.instantiate(module, given);
+    new Uint8Array(given.env.memory.buffer).set(weights, weightsAt);
+    const found = BigInt.asUintN(64, exports.hash(weightsAt, weights.length)).toString(16);
+    const { hash } = MODEL.weights;
+    if (found !== hash) fail('load.hash', `weights: found checksum ${found}, expected ${hash}; download them again`);
+    exports.init();
+    return exports;
+  } catch (e) {
+    if (e instanceof ModelError) throw e;
+    return fail('load.module', `${file} does not fit to model.js: ${e.message}`);
+  }
 }
 
 function room(pages, take) {
@@ -132,7 +153,11 @@ class Model {
   predictSync(x, { views = false } = {}) {
     const { run } = this.#live();
     this.#feed(x);
-    run(0);
+    try {
+      run(0);
+    } catch (e) {
+      fail('run', `the module stopped: ${e.message}`);
+    }
     return Object.fromEntries(MODEL.outputs.map((port, i) => {
       const view = this.#view(port, this.#variant.outputs[i]);
       return [port.name, views ? view : view.slice()];

@@ -16,28 +16,34 @@ async function spawn(first) {
   const worker = new (await import(/* @vite-ignore */ threads)).Worker(new URL(import.meta.url));
   worker.postMessage(first);
   worker.unref();
-  return { worker, end: () => worker.terminate(), on: (f, fail) => worker.on('message', f).on('error', fail) };
+  return { worker, end: () => worker.terminate(), on: (f, fail) => worker.on('message', f).on('error', (e) => {
+    fail(new ModelError('worker', `a worker failed: ${e.message}`));
+  }) };
 }
 
 /** The threads beside the caller, as functions that end them; they serve by then. */
 export async function helpers(module, memory, threads) {
+  const ends = [];
   const start = async (_, i) => {
     const { end, on } = await spawn({ tfjslab: 'serve', module, memory, threads, tid: i + 1 });
-    return new Promise((resolve, reject) => on(() => resolve(end), (e) => (end(), reject(e))));
+    ends.push(end);
+    return new Promise(on);
   };
-  return Promise.all(Array.from({ length: threads - 1 }, start));
+  await Promise.all(Array.from({ length: threads - 1 }, start)).catch((e) => {
+    ends.forEach((end) => end());
+    throw e;
+  });
+  return ends;
 }
 
 /** A model in a worker: the same calls, by messages; inputs that can be are transferred. */
 export async function inWorker({ signal, onProgress, worker: _, ...options }) {
-  signal?.throwIfAborted();
   const { worker, end, on } = await spawn({ tfjslab: 'host' });
   const waiting = new Map();
-  let last = 0, over;
-  /** End the worker; who waits or asks later hears why. */
-  const close = (reason) => {
-    over ??= reason;
-    waiting.forEach(({ reject }) => reject(over));
+  let last = 0, ended;
+  const fail = (error) => {
+    ended ??= error;
+    waiting.forEach(({ reject }) => reject(error));
     waiting.clear();
     end();
   };
@@ -46,17 +52,18 @@ export async function inWorker({ signal, onProgress, worker: _, ...options }) {
     const asked = waiting.get(id);
     waiting.delete(id);
     return error ? asked?.reject(new ModelError(error.code, error.message)) : asked?.resolve(value);
-  }, close);
+  }, fail);
   const ask = (call, args, transfer = []) => new Promise((resolve, reject) => {
-    if (over) throw over;
+    if (ended) throw ended;
     worker.postMessage({ id: ++last, call, args }, transfer);
     waiting.set(last, { resolve, reject });
   });
-  const aborted = () => close(signal.reason);
-  signal?.addEventListener('abort', aborted);
+  const dispose = () => fail(new ModelError('disposed', 'this model has been disposed'));
+  const stop = () => fail(new ModelError('load.aborted', 'the download was stopped'));
+  if (signal?.aborted) stop();
+  signal?.addEventListener('abort', stop);
   try {
     const told = await ask('load', [{ ...options, url: options.url && new URL(options.url, globalThis.location?.href).href }]);
-    const dispose = () => close(new ModelError('disposed', 'this model has been disposed'));
     return { ...told, dispose, profile: (o) => ask('profile', [o]), memory: () => ask('memory', []),
       predict: async (x) => {
         const given = await pixels(x);
@@ -65,10 +72,10 @@ export async function inWorker({ signal, onProgress, worker: _, ...options }) {
         return ask('predict', [given], [...new Set(buffers)]);
       } };
   } catch (e) {
-    close(e);
+    fail(e);
     throw e;
   } finally {
-    signal?.removeEventListener('abort', aborted);
+    signal?.removeEventListener('abort', stop);
   }
 }
 
