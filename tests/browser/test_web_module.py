@@ -275,11 +275,11 @@ def test_a_policy_that_forbids_webassembly_is_named(blank, server):
     ("missing", WEIGHTS, "load.http", "found HTTP 404, expected 200"),
     ("short", WEIGHTS, "load.size", "bytes, expected"),
     ("long", WEIGHTS, "load.size", "bytes, expected"),
-    ("broken-off", WEIGHTS, "load.http", "the download broke off"),
+    ("broken-off", WEIGHTS, "load.read", "cannot be read"),
     ("changed", WEIGHTS, "load.hash", "weights: found checksum"),
     ("missing", CODE, "load.http", "found HTTP 404, expected 200"),
     ("short", CODE, "load.size", "bytes, expected"),
-    ("broken-off", CODE, "load.http", "the download broke off"),
+    ("broken-off", CODE, "load.read", "cannot be read"),
     ("replaced", CODE, "load.module", f"{CODE} is damaged"),
 ])
 def test_damaged_files_are_typed_errors_and_nothing_hangs(blank, server, fault, file, code, message, worker):

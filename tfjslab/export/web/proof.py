@@ -39,7 +39,8 @@ SEEDS = 3
 TFJS = "TensorFlow.js"
 INTERRUPTED = "interrupted"
 _TFJS_BACKEND, _TFJS_FALLBACK = "wasm-simd", "cpu"  # the second one has kernels that the first has not
-_BESIDE = {"threads": ("worker.js", "picture.js")}  # what a variant loads besides model.js and itself
+_ALWAYS = ("model.js", "read.js")
+_BESIDE = {"threads": ("worker.js", "picture.js")}  # what a variant loads besides those and itself
 
 Feeds = Mapping[str, Array]
 Named = Sequence[tuple[str, Array]]
@@ -261,7 +262,7 @@ def _downloads(variants: Sequence[str], files: Sequence[Size], theirs: Sequence[
     by_name = {s.name: s for s in files}
     if by_name:
         for variant in variants:
-            names = ("model.js", f"model-{variant}.wasm", *_BESIDE.get(variant, ()))
+            names = (*_ALWAYS, f"model-{variant}.wasm", *_BESIDE.get(variant, ()))
             yield together(f"code, {variant}", (by_name[n] for n in names))
         yield replace(by_name[WEIGHTS], name="weights")
     if theirs:

@@ -1,21 +1,13 @@
+import { ModelError, bytesOf, fail, read as readFrom } from './read.js';
+
 const TYPES = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, int8: Int8Array };
 const PAGE = 65536;
+const read = (name, size, options) => readFrom(name, FILES[name], size, options);
 const isPicture = (x) => x?.data instanceof Uint8ClampedArray;
 
-/** Everything that can go wrong, with a `code` for programs and a message for people. */
-export class ModelError extends Error {
-  constructor(code, message) {
-    super(message);
-    this.name = 'ModelError';
-    this.code = code;
-  }
-}
-
-const fail = (code, message) => {
-  throw new ModelError(code, message);
-};
-const bytesOf = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 const isolated = () => typeof SharedArrayBuffer !== 'undefined' && (globalThis.crossOriginIsolated ?? true);
+
+export { ModelError };
 
 /** The variants that this engine can run, the fastest last. */
 export const variants = () => Object.keys(MODEL.variants).filter((name) => {
@@ -33,43 +25,6 @@ function works(bytes) {
   }
 }
 
-/** One file of the folder as bytes: from `buffers`, or from where it lies. */
-async function read(name, size, options) {
-  const { url, buffers, signal } = options;
-  const at = buffers?.[name] ? name : url ? new URL(name, new URL(url, globalThis.location?.href)) : FILES[name];
-  let bytes, why;
-  try {
-    bytes = buffers?.[name] ? new Uint8Array(buffers[name]) : await download(name, at, size, options);
-  } catch (e) {
-    why = e;
-  }
-  if (signal?.aborted) fail('load.aborted', `${at}: the download was stopped`);
-  if (why) throw why instanceof ModelError ? why : new ModelError('load.read', `${at}: cannot be read: ${why.message}`);
-  return bytes.length === size ? bytes :
-    fail('load.size', `${at}: found ${bytes.length} bytes, expected ${size}; download it again`);
-}
-
-/** From the disk (Node, Deno, Bun) or the network. */
-async function download(name, at, size, { signal, onProgress }) {
-  if (at.protocol === 'file:') {
-    const fs = 'node:fs/promises';
-    return (await import(/* @vite-ignore */ fs)).readFile(at, { signal });
-  }
-  if (at.protocol === 'data:') return bytesOf(at.pathname.split(',')[1]); // bundlers inline small files
-  const lost = (e) => fail('load.http', `${at}: the download broke off: ${e.message}`);
-  const response = await fetch(at, { signal }).catch(lost);
-  if (!response.ok) fail('load.http', `${at}: found HTTP ${response.status}, expected 200`);
-  const parts = [];
-  let loaded = 0;
-  for (let reader = response.body.getReader(), r; !(r = await reader.read().catch(lost)).done;) {
-    parts.push(r.value);
-    loaded += r.value.length;
-    if (loaded > size) break;
-    onProgress?.({ file: name, loaded, total: size });
-  }
-  return new Uint8Array(await new Blob(parts).arrayBuffer());
-}
-
 /** Load the model; see model.d.ts. With `worker` it lives in a Web Worker, and pages stay responsive. */
 export async function load(options = {}) {
   if (options.worker) return (await import('./worker.js')).inWorker(options);
@@ -77,7 +32,7 @@ export async function load(options = {}) {
   const name = options.variant ?? able.at(-1);
   const variant = MODEL.variants[name];
   if (!able.includes(name)) {
-    const why = !variant ? 'unknown' : variant.threaded && !isolated() ? 'the page is not cross-origin isolated' : 'no support';
+    const why = variant?.threaded && !isolated() ? 'the page is not cross-origin isolated' : variant ? 'no support' : 'unknown';
     fail('load.variant', `variant ${name} cannot run here (${why}); can run: ${able.join(', ') || 'none'}`);
   }
   const cores = globalThis.navigator?.hardwareConcurrency ?? 1;
@@ -106,8 +61,7 @@ async function started(module, given, weights, { file, weightsAt }) {
     exports.init();
     return exports;
   } catch (e) {
-    if (e instanceof ModelError) throw e;
-    return fail('load.module', `${file} does not fit to model.js: ${e.message}`);
+    throw e.code ? e : new ModelError('load.module', `${file} does not fit to model.js: ${e.message}`);
   }
 }
 
@@ -132,16 +86,10 @@ export const imports = (memory, threads) => ({
 class Model {
   #options; #exports; #memory; #variant; #helpers; #room;
 
-  constructor(name, options, exports, memory, helpers) {
-    this.variant = name;
-    this.threads = helpers.length + 1;
-    this.inputs = MODEL.inputs;
-    this.outputs = MODEL.outputs;
-    this.#exports = exports;
-    this.#memory = memory;
-    this.#options = options;
-    this.#variant = MODEL.variants[name];
-    this.#helpers = helpers;
+  constructor(variant, options, exports, memory, helpers) {
+    Object.assign(this, { variant, threads: helpers.length + 1, inputs: MODEL.inputs, outputs: MODEL.outputs });
+    [this.#options, this.#exports, this.#memory, this.#helpers] = [options, exports, memory, helpers];
+    this.#variant = MODEL.variants[variant];
   }
 
   /** One inference. Outputs are copies; with `views` they are parts of the model's memory until the next call. */
@@ -181,14 +129,10 @@ class Model {
     MODEL.inputs.forEach((port, i) => {
       const value = named[port.name];
       if (isPicture(value)) return this.#picture(port, i, value);
-      const type = TYPES[port.dtype].name;
-      if (!ArrayBuffer.isView(value) || value.constructor.name !== type) {
-        const found = value?.constructor?.name ?? String(value);
-        fail('input.dtype', `input '${port.name}': found ${found}, expected ${type} (${port.dtype})`);
-      }
+      const type = TYPES[port.dtype].name, found = value?.constructor?.name ?? value, what = `input '${port.name}': found`;
+      if (found !== type) fail('input.dtype', `${what} ${found}, expected ${type} (${port.dtype})`);
       if (value.length !== port.size) {
-        fail('input.shape',
-          `input '${port.name}': found ${value.length} values, expected ${port.size} (${port.shape.join(' x ')})`);
+        fail('input.shape', `${what} ${value.length} values, expected ${port.size} (${port.shape.join(' x ')})`);
       }
       this.#view(port, this.#variant.inputs[i]).set(value);
     });
