@@ -144,7 +144,7 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
 
 def is_ours(name: str) -> bool:
     """Whether an export of any version of this format writes a file of this name."""
-    fixed = (*_SCRIPTS, "README.md", "NOTICE", "model.js", "package.json", WEIGHTS, KERNELS, *REPORTS)
+    fixed = (*_SCRIPTS, "index.html", "README.md", "NOTICE", "model.js", "package.json", WEIGHTS, KERNELS, *REPORTS)
     return name in fixed or (name.startswith("model-") and name.endswith(".wasm"))
 
 
