@@ -16,6 +16,7 @@ _HOME = {
     "base.errors": "TfjslabError",
     "bench": "bench_model bench_models",
     "bench.sweep": "sweep",
+    "export.web": "export_web",
     "engine.create": "eye fill linspace ones random_normal random_uniform range scalar tensor tensor1d "
     "tensor2d tensor3d tensor4d tensor5d tensor6d zeros",
     "engine.measure": "memory profile time",

@@ -123,8 +123,9 @@ def test_the_button_writes_and_shows_what_is_in_the_folder(lab, tmp_path):
     told = tab(lab).told.value
     for wanted in ("3 variants: plain, simd, relaxed", "the model as it was loaded", "weights.bin", "http.server"):
         assert wanted in told
-    assert 'data-phase="written"' in tab(lab).progress.value
-    assert (tab(lab).export.disabled, tab(lab).stop.disabled) == (False, True)
+    header = lab._view.header
+    assert 'data-phase="written"' in header.progress.value
+    assert (tab(lab).export.disabled, header.run.disabled, header.stop.disabled) == (False, False, True)
 
 
 @pytest.mark.usefixtures("no_widgets_left")
@@ -158,8 +159,10 @@ def test_a_run_and_an_export_exclude_each_other_and_closing_ends_both(tmp_path):
             lab.run()
         with pytest.raises(UsageError, match="a web module is being written"):
             lab.export_web(tmp_path / "other")
-        tab(lab).stop.click()
-        assert 'data-phase="stopping"' in tab(lab).progress.value
+        header = lab._view.header
+        assert (tab(lab).export.disabled, header.run.disabled, header.stop.disabled) == (True, True, False)
+        header.stop.click()
+        assert 'data-phase="stopping"' in header.progress.value
         gate.set()
     assert list(tmp_path.iterdir()) == []
 

@@ -149,18 +149,23 @@ class Lab:
             job.wait()
 
     def _show_web(self, snapshot: Snapshot) -> None:
-        """Bring the tab Export up to date. Called on the export's thread, or on the caller's."""
+        """Bring the header and the tab Export up to date. Called on the export's thread, or on the caller's."""
         with self._lock:
             if not self._closed:
+                self._show_progress(snapshot)
                 self._view.web.show(snapshot, self._web.written if self._web is not None else None)
 
-    def _stop_web(self) -> None:
-        if self._web is not None:
-            self._web.stop()
+    def _show_progress(self, snapshot: Snapshot) -> None:
+        header = self._view.header
+        header.progress.value = markup.progress(snapshot)
+        header.run.disabled = self._view.web.export.disabled = snapshot.busy
+        header.stop.disabled = not snapshot.busy
 
     def stop(self) -> None:
-        """End the run; what was measured is kept."""
+        """End the run, whose measurements are kept, or the export."""
         self._controller.stop()
+        if self._web is not None:
+            self._web.stop()
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until the run has ended and given everything back; whether it did in time."""
@@ -192,8 +197,7 @@ class Lab:
     def close(self) -> None:
         """Free everything: run, thread, model, uploaded files, widgets. Doing it again changes nothing."""
         if not self._closed:
-            self._controller.stop()
-            self._stop_web()
+            self.stop()
             self._closed = True
             self._controller.close()
             if self._web is not None:
@@ -236,7 +240,6 @@ class Lab:
         for name in ("HTML", "CSV", "JSON"):
             side.buttons[name].on_click(self._guarded(partial(self._export_beside, name)))
         self._view.web.export.on_click(self._guarded(lambda _: self.export_web()))
-        self._view.web.stop.on_click(self._guarded(lambda _: self._stop_web()))
         side.close.on_click(lambda _: self.close())
         self._view.tabs.observe(self._guarded(lambda _: self._refresh()), "selected_index")
         self._view.notes.observe(lambda change: self._controller.take_notes(change["new"]), "value")
@@ -312,8 +315,7 @@ class Lab:
             if self._closed:
                 return
             view = self._view
-            view.header.progress.value = markup.progress(snapshot)
-            view.header.run.disabled, view.header.stop.disabled = snapshot.busy, not snapshot.busy
+            self._show_progress(snapshot)
             view.strip.value = markup.strip(snapshot.result, snapshot.profile)
             if view.tab == "Live" or not snapshot.busy:
                 self._draw_live(snapshot)

@@ -12,8 +12,8 @@ from tfjslab.lab.panels import Column, note, table
 from tfjslab.lab.session import Snapshot
 from tfjslab.lab.web_job import INPUTS, Written
 
-ABOUT = """The model that is chosen, with the passes and the precision of the switches above, as WebAssembly that runs in
-any browser without TensorFlow.js."""
+ABOUT = """The model that is chosen, with the passes and the precision of the switches above, as WebAssembly that runs
+in any browser without TensorFlow.js."""
 AS_LOADED = ("the model as it was loaded, without graph passes and quantizing",)
 DOWNLOAD = "a visitor downloads, gzipped: {} or more of code (model.js and one variant) and {} of weights"
 SERVE = 'try it: <code>python -m http.server --directory "{}"</code>, then open the address that it tells'
@@ -36,16 +36,11 @@ class WebTab:
         self.input = widgets.Dropdown(options=list(INPUTS), description="input", layout=widgets.Layout(width=_WIDE),
                                       tooltip="numbers, or pictures whose pixels go to this range")
         self.export = widgets.Button(description="Export", icon="download", button_style="primary")
-        self.stop = widgets.Button(description="Stop", icon="stop", disabled=True)
-        self.progress = widgets.HTML(markup.progress(Snapshot())).add_class("tfl-progress")
         self.told = widgets.HTML()
-        row = widgets.HBox([self.export, self.stop, self.progress]).add_class("tfl-header")
-        self.box = widgets.VBox([widgets.HTML(note(ABOUT)), self.folder, self.input, row, self.told])
+        self.box = widgets.VBox([widgets.HTML(note(ABOUT)), self.folder, self.input, self.export, self.told])
 
     def show(self, snapshot: Snapshot, written: Written | None) -> None:
-        """Where the export is, and what came of it."""
-        self.progress.value = markup.progress(snapshot)
-        self.export.disabled, self.stop.disabled = snapshot.busy, not snapshot.busy
+        """What came of an export."""
         if snapshot.phase == "failed":
             self.told.value = markup.message(snapshot.message, error=True)
         else:
