@@ -100,7 +100,8 @@ export function kernels({ kernels: found, runs, resolution }) {
     element('td', { text: k.kernel, title: k.kernel }), element('td', { text: k.node, title: k.node }),
     element('td', { text: k.ms ? ms(k.ms) : `< ${ms(resolution)}` }), element('td', { text: share(k) }),
     element('td', {}, bar(k.ms / (slowest || 1)))));
-  const head = element('tr', {}, ...['kernel', 'node', 'ms', 'share', ''].map((text) => element('th', { text, scope: 'col' })));
+  const head = element('tr', {},
+    ...['kernel', 'node', 'ms', 'share', ''].map((text) => element('th', { text, scope: 'col' })));
   const left = found.length - rows.length;
   const fine = globalThis.crossOriginIsolated ? '' : ' A cross-origin isolated page has a finer clock.';
   return [

@@ -244,8 +244,8 @@ function draw() {
   $('chart').setAttribute('aria-label', `${shown.length} runs, median ${ms(found.median)} ms`);
   const each = state.together > 1
     ? `Each bar is the mean of ${state.together} runs, as the clock here moves in steps of ${ms(step)} ms. ` : '';
-  $('about-times').textContent = `${each}Milliseconds of predict(), pixels to answer; ${WARM_UP} runs of warm-up before `
-    + `them are not counted. Median, min and p95 are of the last ${MOST} at most.`;
+  $('about-times').textContent = `${each}Milliseconds of predict(), pixels to answer; ${WARM_UP} runs of warm-up `
+    + `before them are not counted. Median, min and p95 are of the last ${MOST} at most.`;
 }
 
 // ---- the page
