@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.firefox import firefox
 
 import tfjslab as tf
 from tfjslab import zoo
@@ -254,6 +255,25 @@ def test_threads_on_an_isolated_page_and_their_end(page, server, picture):
     workers(page, 0)
 
 
+def test_threads_of_a_model_in_a_worker_end_with_it(page, server):
+    open_page(page, f"{server}/strict")
+    page.goto(f"{server}/isolated/digits/README.md")
+    session = page.context.browser.new_browser_cdp_session()
+
+    def alive():
+        found = session.send("Target.getTargets")["targetInfos"]
+        return sum(t["type"] == "worker" and t["url"].startswith(f"{server}/isolated") for t in found)
+
+    page.evaluate("""async () => { const { load } = await import('./model.js');
+      globalThis.model = await load({ worker: true, variant: 'threads', threads: 2 }); }""")
+    assert alive() == 2
+    page.evaluate("model.dispose()")
+    deadline = time.monotonic() + STEP_MS / 1000
+    while alive():
+        assert time.monotonic() < deadline
+        page.evaluate("0")
+
+
 def test_threads_on_another_page_are_refused_with_the_reason(page, server):
     open_page(page, f"{server}/strict")
     assert page.is_disabled("[name=variant][value=threads]")
@@ -399,3 +419,25 @@ def test_it_fits_a_phone(page, server, picture, shots, scheme):
     page.wait_for_selector("#kernels tbody tr")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.screenshot(path=shots / f"web-module-390-{scheme}.png", full_page=True)
+
+
+def test_firefox_answers_as_python_does_in_all_modes(server, tmp_path):
+    """The same folder in another engine; predictions of 0.1 everywhere, one output."""
+    x = np.full((1, 128, 128, 3), 0.1, np.float32)
+    wanted = expected("blazeface", x)["regressors_1"]
+    with firefox(tmp_path) as tab:
+        for site, variants in (("strict", ["plain", "simd", "relaxed"]),
+                               ("isolated", ["plain", "simd", "relaxed", "threads"])):
+            tab.open(f"{server}/{site}/blazeface/index.html")
+            assert tab.evaluate("import('./model.js').then((m) => m.variants())") == variants
+            for variant in variants:
+                for worker in ("false", "true"):
+                    found = tab.evaluate(
+                        f"""import('./model.js').then(async ({{ load }}) => {{
+                        const model = await load({{ variant: '{variant}', threads: 2, worker: {worker} }});
+                        const outputs = await model.predict(new Float32Array({x.size}).fill(0.1));
+                        model.dispose(); return Array.from(outputs.regressors_1); }})""",
+                    )
+                    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
+        assert tab.evaluate("document.getElementById('error').hidden")
+        assert tab.evaluate("load.textContent.endsWith('ms')")

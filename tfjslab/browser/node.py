@@ -20,7 +20,7 @@ _ASK_S = 30.0  # for its version, on a machine that has other things to do
 
 
 @dataclass(frozen=True)
-class Node:
+class NodeProgram:
     """A Node.js: its program, its version such as ``20.20.2``, and that of V8."""
 
     program: str
@@ -78,7 +78,7 @@ def _end(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
-def find_node() -> Node:
+def find_node() -> NodeProgram:
     """Node on the PATH. BackendUnavailableError (``node.unavailable``) where there is none, or one that is too old."""
     program = shutil.which("node")
     if program is None:
@@ -89,7 +89,7 @@ def find_node() -> Node:
             [program, "-p", ask], capture_output=True, text=True, timeout=_ASK_S, check=True,
         ).stdout
         versions = json.loads(shown)
-        node = Node(program, versions["node"], versions["v8"])
+        node = NodeProgram(program, versions["node"], versions["v8"])
     except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as e:
         raise BackendUnavailableError(f"{program} does not tell its version: {e}", code="node.unavailable") from None
     if int(node.version.partition(".")[0]) < OLDEST:

@@ -16,12 +16,14 @@ from tfjslab.backends import registry, rows
 from tfjslab.backends.registry import BackendStatus
 from tfjslab.base.errors import BackendUnavailableError, TfjslabError, UsageError
 from tfjslab.engine.measure import Clock
+from tfjslab.export.web.picture import Picture
 from tfjslab.lab import export, markup, session
-from tfjslab.lab.controller import Controller
+from tfjslab.lab.controller import CLOSE_S, Controller
 from tfjslab.lab.session import LabSession, RunSettings, Snapshot
 from tfjslab.lab.tabs import Tabs
 from tfjslab.lab.uploads import Uploads
 from tfjslab.lab.view import PATH, UPLOAD, View
+from tfjslab.lab.web_job import INPUTS, WebJob
 from tfjslab.model.model import Model
 from tfjslab.model.subject import ModelSource
 from tfjslab.quantizer import KINDS
@@ -39,7 +41,7 @@ class Lab:
             inputs without it, which say nothing about accuracy.
         clock: gives seconds.
 
-    Everything that the buttons do is a method, too: ``run``, ``stop``, ``save``, ``load``, ``export``,
+    Everything that the buttons do is a method, too: ``run``, ``stop``, ``save``, ``load``, ``export``, ``export_web``,
     ``report_html``, ``close``. ``session`` has all results as inert data. Use it in a ``with`` block or call ``close``
     to free models, threads and widgets.
 
@@ -59,6 +61,8 @@ class Lab:
         self._uploaded: Path | None = None
         self._closed = False
         self._controller = Controller(self._show, clock)
+        self._clock = clock
+        self._web: WebJob | None = None
         self._view = View([*self._own, *zoo.ENTRIES], statuses, lambda column: self._tabs.sort(column))  # noqa: PLW0108 - made below
         self._tabs = Tabs(self._view, self._controller, self._lock, self._guarded)
         self._choose_model(model)
@@ -101,15 +105,63 @@ class Lab:
         chosen = self.settings
         if not chosen.backend:
             raise UsageError("no backend is chosen; press one of those that are available")
-        source: ModelSource | None = self._own.get(chosen.model)
-        data, belongs_to = self._calibration
-        self._controller.run(chosen, source, data if chosen.model == belongs_to else None)
+        self._idle()
+        self._controller.run(chosen, *self._source(chosen.model))
         if wait:
             self.wait()
 
+    def _source(self, name: str) -> tuple[ModelSource | None, Any]:
+        """Where a model comes from, if it is no file, and the data that belong to it."""
+        data, belongs_to = self._calibration
+        return self._own.get(name), data if name == belongs_to else None
+
+    def _idle(self) -> None:
+        """UsageError while something is under way: two at once would measure each other."""
+        if self.snapshot.busy:
+            raise UsageError("a run is under way; stop it first, or wait for its end")
+        if self._web is not None and self._web.busy:
+            raise UsageError("a web module is being written; stop it first, or wait for its end")
+
+    def export_web(
+        self, folder: str | os.PathLike[str] | None = None, image: Picture | None = None, *, wait: bool = False,
+    ) -> None:
+        """Write what is chosen, as the switches make it, to a folder as a web module, in the background.
+
+        Without ``folder`` and ``image``, which is how pictures become the input, those of the tab Export are taken.
+        Raises UsageError; what else goes wrong the tab says.
+        """
+        tab = self._view.web
+        self._idle()
+        chosen = self.settings
+        if folder is None and not tab.folder.value.strip():
+            raise UsageError("no folder is given; expected one that is made anew, such as web-module")
+        source, data = self._source(chosen.model)
+        job = WebJob(chosen, Path(tab.folder.value.strip() if folder is None else folder),
+                     INPUTS[tab.input.value] if image is None else image, self._show_web, source=source,
+                     clock=self._clock, calibration=data)
+        self._web = job
+        job.start()
+        if wait:
+            job.wait()
+
+    def _show_web(self, snapshot: Snapshot) -> None:
+        """Bring the header and the tab Export up to date. Called on the export's thread, or on the caller's."""
+        with self._lock:
+            if not self._closed:
+                self._show_progress(snapshot)
+                self._view.web.show(snapshot, self._web.written if self._web is not None else None)
+
+    def _show_progress(self, snapshot: Snapshot) -> None:
+        header = self._view.header
+        header.progress.value = markup.progress(snapshot)
+        header.run.disabled = self._view.web.export.disabled = snapshot.busy
+        header.stop.disabled = not snapshot.busy
+
     def stop(self) -> None:
-        """End the run; what was measured is kept."""
+        """End the run, whose measurements are kept, or the export."""
         self._controller.stop()
+        if self._web is not None:
+            self._web.stop()
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until the run has ended and freed everything; whether it did in time."""
@@ -141,9 +193,11 @@ class Lab:
     def close(self) -> None:
         """Free everything: run, thread, model, uploaded files, widgets. A second call does nothing."""
         if not self._closed:
-            self._controller.stop()
+            self.stop()
             self._closed = True
             self._controller.close()
+            if self._web is not None:
+                self._web.wait(CLOSE_S)
             self._view.close()
             self._tabs.close()
             self._own.clear()
@@ -181,6 +235,7 @@ class Lab:
         side.buttons["Load"].on_click(self._guarded(lambda _: self.load(side.path.value)))
         for name in ("HTML", "CSV", "JSON"):
             side.buttons[name].on_click(self._guarded(partial(self._export_next_to_session, name)))
+        self._view.web.export.on_click(self._guarded(lambda _: self.export_web()))
         side.close.on_click(lambda _: self.close())
         self._view.tabs.observe(self._guarded(lambda _: self._tabs.refresh()), "selected_index")
         self._view.notes.observe(lambda change: self._controller.set_notes(change["new"]), "value")
@@ -249,8 +304,7 @@ class Lab:
             if self._closed:
                 return
             view = self._view
-            view.header.progress.value = markup.progress(snapshot)
-            view.header.run.disabled, view.header.stop.disabled = snapshot.busy, not snapshot.busy
+            self._show_progress(snapshot)
             view.strip.value = markup.strip(snapshot.result, snapshot.profile)
             if view.tab == "Live" or not snapshot.busy:
                 self._tabs.draw_live(snapshot)

@@ -210,5 +210,7 @@ PHASES: dict[str, Callable[[Snapshot], str]] = {
     "stopped": _ended,
     "done": _ended,
     "failed": lambda _s: "failed",
+    "exporting": lambda s: s.message,
+    "written": lambda s: s.message,
 }
-BUSY = frozenset({"loading", "rewriting", "compiling", "warming", "running", "stopping"})
+BUSY = frozenset({"loading", "rewriting", "compiling", "warming", "running", "stopping", "exporting"})

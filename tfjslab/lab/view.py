@@ -13,13 +13,14 @@ from tfjslab.lab import markup
 from tfjslab.lab.live import TITLES
 from tfjslab.lab.panels import PANELS, Column, kernel_columns
 from tfjslab.lab.style import CSS
+from tfjslab.lab.web_tab import WebTab
 from tfjslab.passes.registry import PASSES
 from tfjslab.quantizer import KINDS
 
 NO_KIND = "no quantizing"
 PATH, UPLOAD = "path or URL ...", "upload ..."
 # Live comes first and is drawn during a run; Compare and Notes are about all runs.
-TABS = ("Live", *(p.name for p in PANELS), "Compare", "Notes")
+TABS = ("Live", *(p.name for p in PANELS), "Compare", "Export", "Notes")
 
 
 def backend_buttons(statuses: Iterable[BackendStatus]) -> dict[str, widgets.ToggleButton]:
@@ -143,12 +144,14 @@ class View:
         self.panels = {p.name: widgets.HTML().add_class("tfl-panel") for p in PANELS if p.name != "Kernels"}
         self.choices = widgets.VBox().add_class("tfl-choice")
         self.compared = widgets.HTML()
+        self.web = WebTab()
         self.notes = widgets.Textarea(placeholder="What you want to remember; it is saved with the session.",
                                       continuous_update=False, layout=_wide("100%")).add_class("tfl-notes")
         pages = {
             "Live": widgets.Box(self.live).add_class("tfl-live"), "Kernels": self.sorter.box,
             **{n: widgets.VBox([w]).add_class("tfl-scroll") for n, w in self.panels.items()},
-            "Compare": widgets.VBox([self.choices, self.compared]).add_class("tfl-scroll"), "Notes": self.notes,
+            "Compare": widgets.VBox([self.choices, self.compared]).add_class("tfl-scroll"),
+            "Export": self.web.box, "Notes": self.notes,
         }
         self.tabs = widgets.Tab([pages[n] for n in TABS], titles=TABS).add_class("tfl-tabs")
         body = widgets.HBox([self.tabs, self.side.box]).add_class("tfl-body")

@@ -22,7 +22,7 @@ _MOST_COPIES = 64  # a packing that falls into more pieces is stored as it is
 
 
 @dataclass(frozen=True)
-class Copy:
+class StridedCopy:
     """Nested loops over elements: their counts, outermost first, with steps and starts of source and target."""
 
     counts: tuple[int, ...]
@@ -36,7 +36,7 @@ class Copy:
 _Loops = tuple[int, int, tuple[tuple[int, int, int], ...]]
 
 
-def strided_copies(packing: Packing, shape: Shape) -> tuple[Copy, ...] | None:
+def strided_copies(packing: Packing, shape: Shape) -> tuple[StridedCopy, ...] | None:
     """The copies that lay an array of ``shape`` out as ``packing`` does, into zeros; None where copies cannot."""
     positions = np.arange(1, size_of(shape) + 1, dtype=np.int64).reshape(shape)
     try:
@@ -45,7 +45,7 @@ def strided_copies(packing: Packing, shape: Shape) -> tuple[Copy, ...] | None:
         return None
     targets = np.arange(size_of(block.shape), dtype=np.int64).reshape(block.shape)
     parts = block.parts if isinstance(block, Padded) else ((..., block),)
-    found: list[Copy] = []
+    found: list[StridedCopy] = []
     for index, values in parts:
         copies = _copies(np.asarray(values), np.broadcast_to(targets[index], values.shape))
         if copies is None:
@@ -54,7 +54,7 @@ def strided_copies(packing: Packing, shape: Shape) -> tuple[Copy, ...] | None:
     return tuple(found) if len(found) <= _MOST_COPIES else None
 
 
-def _copies(sources: Array, targets: Array) -> list[Copy] | None:
+def _copies(sources: Array, targets: Array) -> list[StridedCopy] | None:
     """Copies for positions (counted from 1, 0 is padding) that go to ``targets``, an array of the same shape."""
     if not sources.size or not sources.any():
         return []
@@ -113,10 +113,10 @@ def _distance(a: _Loops, b: _Loops) -> tuple[int, int] | None:
     return (b[0] - a[0], b[1] - a[1]) if a[2] == b[2] else None
 
 
-def _joined(starts: tuple[int, int], axes: Sequence[_Loops]) -> Copy:
+def _joined(starts: tuple[int, int], axes: Sequence[_Loops]) -> StridedCopy:
     """One nest of loops from those of each axis."""
     loops = [loop for _, _, inner in axes for loop in inner] or [(1, 0, 0)]
     counts, source_steps, target_steps = zip(*loops, strict=True)
-    return Copy(
+    return StridedCopy(
         counts, source_steps, target_steps, starts[0] + sum(a[0] for a in axes), starts[1] + sum(a[1] for a in axes),
     )

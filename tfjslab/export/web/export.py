@@ -12,7 +12,7 @@ from tfjslab.base.errors import UsageError
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.base.shapes import Shape
 from tfjslab.export.web.folder import build, folder_files
-from tfjslab.export.web.lowered import Lowered, lower
+from tfjslab.export.web.lowered import LoweredVariant, lower
 from tfjslab.export.web.module import web_module
 from tfjslab.export.web.picture import Picture
 from tfjslab.export.web.plan import WebProgram, web_program
@@ -79,7 +79,7 @@ def export_web(
     web = web_program(graph, full_shapes, model.name)
     pictures = {name: p for name, p in pictures.items() if p.kernel(_port(web, name))}
     stored = WeightFile(weights)
-    lowered: list[Lowered] = []
+    lowered: list[LoweredVariant] = []
     for i, variant in enumerate(chosen):
         progress(f"choosing kernels for {variant.name}", i, len(chosen))
         found = lower(web, variant, stored, tuners(variant))
@@ -94,7 +94,7 @@ def export_web(
                      graph if weights == FLOAT16 else model.graph)
 
 
-def _kernels(found: Lowered) -> list[tuple[str, str]]:
+def _kernels(found: LoweredVariant) -> list[tuple[str, str]]:
     return [(r.kernel_name, r.group.nodes[-1].name) for r in found.builder.records]
 
 

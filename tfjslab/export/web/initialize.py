@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from tfjslab.backends.kernels.strides import collapse
 from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
-from tfjslab.export.web.copies import Copy
-from tfjslab.export.web.lowered import Packed
+from tfjslab.export.web.copies import StridedCopy
+from tfjslab.export.web.lowered import PackedConstant
 from tfjslab.export.web.weights import WeightFile
 
 _HALF, _FULL = 2, 4  # bytes of a float16 and of a float32
@@ -30,9 +30,9 @@ _WIDEN = """(func $widen (param $from i32) (param $to i32) (param $count i32) (l
 
 
 def init_text(
-    constants: Mapping[str, Packed], slots: Mapping[str, int], file: int, wide: int, weights: WeightFile,
+    constants: Mapping[str, PackedConstant], slots: Mapping[str, int], file: int, wide: int, weights: WeightFile,
 ) -> tuple[str, dict[WasmKernel, str]]:
-    """The function, and the kernels that it calls by name. ``file`` and ``wide`` are addresses; see ``Layout``."""
+    """The function, and the kernels that it calls by name. ``file`` and ``wide`` are addresses; see ``ModuleLayout``."""
     names: dict[WasmKernel, str] = {}
     lines = []
     for slot, c in constants.items():
@@ -49,7 +49,7 @@ def init_text(
     return "\n".join([*([_WIDEN] if halves else []), f'(func (export "init")\n{body})']), names
 
 
-def _call(names: dict[WasmKernel, str], copy: Copy, item_bytes: int, source: int, target: int) -> str:
+def _call(names: dict[WasmKernel, str], copy: StridedCopy, item_bytes: int, source: int, target: int) -> str:
     dims, src, dst = collapse(copy.counts, (copy.source_steps, copy.target_steps))
     if item_bytes == 1:
         run = 1

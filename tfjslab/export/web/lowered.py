@@ -12,7 +12,7 @@ from tfjslab.backends.wasm.builder import WasmBuilder, WasmConstant
 from tfjslab.backends.wasm.executable import collect_calls
 from tfjslab.backends.wasm.text.packing import Padded
 from tfjslab.base.dtypes import Array
-from tfjslab.export.web.copies import Copy, strided_copies
+from tfjslab.export.web.copies import StridedCopy, strided_copies
 from tfjslab.export.web.plan import WebProgram
 from tfjslab.export.web.tuning import WebTuner
 from tfjslab.export.web.variants import Variant
@@ -23,17 +23,17 @@ _ITEMS = (1, 4)  # bytes of elements that there are kernels to copy
 
 
 @dataclass(frozen=True)
-class Packed:
+class PackedConstant:
     """A constant: its bytes, where they stand in the file, and the copies that lay them out (None: as they are)."""
 
     stored: Stored
     num_bytes: int
-    copies: tuple[Copy, ...] | None
+    copies: tuple[StridedCopy, ...] | None
     item_bytes: int
 
 
 @dataclass(frozen=True, eq=False)
-class Lowered:
+class LoweredVariant:
     """What writing a variant needs. ``threads`` is the most that its program is made for."""
 
     variant: Variant
@@ -41,7 +41,7 @@ class Lowered:
     memory: MemoryPlan
     buffers: tuple[Lifetime, ...]
     threads: int
-    constants: Mapping[str, Packed]
+    constants: Mapping[str, PackedConstant]
 
     @property
     def tiles(self) -> dict[str, str]:
@@ -49,7 +49,7 @@ class Lowered:
         return {kind: str(t) for kind, t in self.builder.tiles.items()}
 
 
-def lower(web: WebProgram, variant: Variant, weights: WeightFile, tuner: WebTuner) -> Lowered:
+def lower(web: WebProgram, variant: Variant, weights: WeightFile, tuner: WebTuner) -> LoweredVariant:
     """Choose kernels for a variant and add what its constants are made from to the file of weights."""
     outputs = [p.value for p in web.outputs]
     builder = collect_calls(WasmBuilder(web.program, outputs, variant.lanes, tuner, sums_weights=False), web.program)
@@ -57,18 +57,18 @@ def lower(web: WebProgram, variant: Variant, weights: WeightFile, tuner: WebTune
     parallel = any(c.parallel for r in builder.records for c in r.calls)
     threads = MOST_THREADS if variant.threaded and parallel else 1
     constants = {slot: _pack(c, weights) for slot, c in builder.constants.items()}
-    return Lowered(variant, builder, plan_memory(buffers), tuple(buffers), threads, constants)
+    return LoweredVariant(variant, builder, plan_memory(buffers), tuple(buffers), threads, constants)
 
 
-def _pack(constant: WasmConstant, weights: WeightFile) -> Packed:
+def _pack(constant: WasmConstant, weights: WeightFile) -> PackedConstant:
     """A constant as the model's weight with copies, or as what it is made to."""
     if constant.recipe is not None and constant.source is not None:
         packing, source = constant.recipe[2], constant.source
         copies = strided_copies(packing, source.shape) if source.itemsize in _ITEMS else None
         if copies is not None:
-            return Packed(weights.weight(source), packing(source).nbytes, copies, source.itemsize)
+            return PackedConstant(weights.weight(source), packing(source).nbytes, copies, source.itemsize)
     block = _filled(constant)
-    return Packed(weights.block(block), block.nbytes, None, block.itemsize)
+    return PackedConstant(weights.block(block), block.nbytes, None, block.itemsize)
 
 
 def _filled(constant: WasmConstant) -> Array:

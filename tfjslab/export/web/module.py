@@ -18,7 +18,7 @@ from tfjslab.backends.wasm.text.program import ARENA, BARRIER, FIRST_SLOT, SCRAT
 from tfjslab.backends.wasm.text.templates import WasmKernel, functions
 from tfjslab.export.web.exact import exact
 from tfjslab.export.web.initialize import init_text
-from tfjslab.export.web.lowered import Lowered
+from tfjslab.export.web.lowered import LoweredVariant
 from tfjslab.export.web.picture import Picture
 from tfjslab.export.web.plan import WebProgram
 from tfjslab.export.web.weights import WeightFile
@@ -32,7 +32,7 @@ _PLAN = "run0"
 
 
 @dataclass(frozen=True)
-class Layout:
+class ModuleLayout:
     """Byte addresses in the module's memory.
 
     The loader puts the file of weights at ``file``; ``wide`` is where its float16 section is widened to. Both lie where
@@ -55,13 +55,13 @@ class WebModule:
     """The text of a variant, with what a loader has to know of it."""
 
     text: str
-    layout: Layout
+    layout: ModuleLayout
     records: int
     threaded: bool
 
 
 def web_module(
-    web: WebProgram, lowered: Lowered, weights: WeightFile, pictures: Mapping[str, Picture],
+    web: WebProgram, lowered: LoweredVariant, weights: WeightFile, pictures: Mapping[str, Picture],
 ) -> WebModule:
     """Write a variant, whose constants stand in ``weights`` already."""
     scratch = align(lowered.builder.scratch_bytes)
@@ -81,7 +81,7 @@ def web_module(
     return WebModule(_filled(text, layout), layout, len(lowered.builder.records), threaded)
 
 
-def _layout(web: WebProgram, lowered: Lowered, made: Program, weights: WeightFile, scratch: int) -> Layout:
+def _layout(web: WebProgram, lowered: LoweredVariant, made: Program, weights: WeightFile, scratch: int) -> ModuleLayout:
     """Addresses: what stays first, then the file of weights over what is used later."""
     places = _Bump(_TABLE)
     places.take(_WORD * (FIRST_SLOT + len(made.slots)))
@@ -96,7 +96,7 @@ def _layout(web: WebProgram, lowered: Lowered, made: Program, weights: WeightFil
     fixed = {ARENA: arena, SCRATCH: places.top, STAMPS: stamps, BARRIER: barrier, WAKE: wake}
     table = (*(fixed[i] for i in range(FIRST_SLOT)), *(slots[s] for s in made.slots))
     end = max(places.top, wide + 2 * weights.float16_bytes) + _GUARD
-    return Layout(table, slots, stamps, wake, file, wide, scratch, end)
+    return ModuleLayout(table, slots, stamps, wake, file, wide, scratch, end)
 
 
 class _Bump:
@@ -111,7 +111,7 @@ class _Bump:
         return address
 
 
-def _head(layout: Layout, *, threaded: bool) -> str:
+def _head(layout: ModuleLayout, *, threaded: bool) -> str:
     shared = f"{MAX_PAGES} shared" if threaded else str(MAX_PAGES)
     data = "".join(f"\\{b:02x}" for b in struct.pack(f"<{len(layout.table)}I", *layout.table))
     return "\n".join([
@@ -129,7 +129,7 @@ def _run_text(made: Program) -> str:
     return f'(func (export "run") (param $stamped i32) {call})'
 
 
-def _picture_texts(web: WebProgram, layout: Layout, names: Mapping[WasmKernel, str]) -> Iterator[str]:
+def _picture_texts(web: WebProgram, layout: ModuleLayout, names: Mapping[WasmKernel, str]) -> Iterator[str]:
     for k, name in names.items():
         port = web.inputs[int(name.removeprefix("picture"))]
         rows = dict(k.params)["rows"]
@@ -140,7 +140,7 @@ def _picture_texts(web: WebProgram, layout: Layout, names: Mapping[WasmKernel, s
         )
 
 
-def _filled(text: str, layout: Layout) -> str:
+def _filled(text: str, layout: ModuleLayout) -> str:
     values = {"wake": layout.wake, "table": _TABLE, "spins": _SPINS}
     return reduce(lambda t, name: t.replace(f"{{{name}}}", str(values[name])), values, text)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tfjslab.base.errors import BackendError
 from tfjslab.base.progress import Progress, no_progress
-from tfjslab.browser.node import Node
+from tfjslab.browser.node import NodeProgram
 
 BROTLI = Path(__file__).with_name("files") / "brotli.mjs"
 BROTLI_QUALITY, GZIP_LEVEL = 9, 9
@@ -32,7 +32,7 @@ class Size:
     brotli_bytes: int | None
 
 
-def sizes(files: Sequence[Path], node: Node | None, progress: Progress = no_progress) -> tuple[Size, ...]:
+def sizes(files: Sequence[Path], node: NodeProgram | None, progress: Progress = no_progress) -> tuple[Size, ...]:
     """Measure files. Brotli is Node's; without one, or where it fails, there are no such figures."""
     found = []
     for i, file in enumerate(files):
@@ -44,7 +44,7 @@ def sizes(files: Sequence[Path], node: Node | None, progress: Progress = no_prog
     return tuple(Size(*f, b) for f, b in zip(found, small, strict=True))
 
 
-def _brotli(files: Sequence[Path], node: Node | None) -> list[int] | list[None]:
+def _brotli(files: Sequence[Path], node: NodeProgram | None) -> list[int] | list[None]:
     if node is None:
         return [None] * len(files)
     try:

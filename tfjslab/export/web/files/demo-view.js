@@ -45,13 +45,15 @@ function scores(values, labels) {
   const least = values.reduce((a, b) => Math.min(a, b));
   const shares = least >= 0 && Math.abs(values.reduce((a, b) => a + b) - 1) < 1e-2;
   const length = shares ? (x) => x : (x) => (x - least) / ((values[best[0]] - least) || 1);
+  const figure = (x) => shares ? `${(x * 100).toFixed(1)} %` : number(x);
   const row = (i) => element('li', {}, element('span', { text: labels[i] ?? `class ${i}` }),
-    element('span', { text: shares ? `${(values[i] * 100).toFixed(1)} %` : number(values[i]) }), bar(length(values[i])));
+    element('span', { text: figure(values[i]) }), bar(length(values[i])));
   return element('ol', { class: 'bars' }, ...best.map(row));
 }
 
 /** [1, height, width, channels] or [height, width], of a size that shows something. */
-const sides = ({ shape }) => shape.length === 4 && shape[0] === 1 ? shape.slice(1) : shape.length === 2 ? [...shape, 1] : [];
+const sides = ({ shape }) =>
+  shape.length === 4 && shape[0] === 1 ? shape.slice(1) : shape.length === 2 ? [...shape, 1] : [];
 const isImage = (port) => {
   const [height, width, channels] = sides(port);
   return height >= LEAST_SIDE && width >= LEAST_SIDE && [1, 3, 4].includes(channels);
@@ -98,7 +100,8 @@ export function kernels({ kernels: found, runs, resolution }) {
     element('td', { text: k.kernel, title: k.kernel }), element('td', { text: k.node, title: k.node }),
     element('td', { text: k.ms ? ms(k.ms) : `< ${ms(resolution)}` }), element('td', { text: share(k) }),
     element('td', {}, bar(k.ms / (slowest || 1)))));
-  const head = element('tr', {}, ...['kernel', 'node', 'ms', 'share', ''].map((text) => element('th', { text, scope: 'col' })));
+  const head = element('tr', {},
+    ...['kernel', 'node', 'ms', 'share', ''].map((text) => element('th', { text, scope: 'col' })));
   const left = found.length - rows.length;
   const fine = globalThis.crossOriginIsolated ? '' : ' A cross-origin isolated page has a finer clock.';
   return [
@@ -149,9 +152,11 @@ export function chart(canvas, times, most, { median, p95 } = {}) {
   times.forEach((t, i) => pen.fillRect(x(i) - thick / 2, y(t), thick, Math.max(1, bottom - y(t))));
   pen.textAlign = 'left';
   const apart = Math.max(0, 14 - (y(median) - y(p95))) / 2;
-  for (const [name, at, color_, dash, shift] of [['p95', p95, '--third', [4, 3], -apart], ['median', median, '--second', [], apart]]) {
-    line(at, color_, dash);
-    pen.fillStyle = color(color_);
+  const mark = (name, at, tone, dash, shift) => {
+    line(at, tone, dash);
+    pen.fillStyle = color(tone);
     pen.fillText(name, right + 8, y(at) + shift);
-  }
+  };
+  mark('p95', p95, '--third', [4, 3], -apart);
+  mark('median', median, '--second', [], apart);
 }

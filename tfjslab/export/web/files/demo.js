@@ -95,8 +95,12 @@ function figure(id, value) {
 function generated(ports) {
   let seed = 1;
   const next = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
-  const fill = { float32: (n) => Float32Array.from({ length: n }, next), bool: (n) => new Uint8Array(n).fill(1),
-    int32: (n) => Int32Array.from({ length: n }, () => next() * 8), int8: (n) => Int8Array.from({ length: n }, () => next() * 100) };
+  const fill = {
+    float32: (length) => Float32Array.from({ length }, next),
+    int32: (length) => Int32Array.from({ length }, () => next() * 8),
+    int8: (length) => Int8Array.from({ length }, () => next() * 100),
+    bool: (length) => new Uint8Array(length).fill(1),
+  };
   return Object.fromEntries(ports.map(({ name, dtype, size }) => [name, fill[dtype](size)]));
 }
 
@@ -116,7 +120,8 @@ function see(source, width, height) {
   canvas.hidden = false;
   $('invite').hidden = true;
   const pixels = pen.getImageData(0, 0, canvas.width, canvas.height), { inputs } = state.model;
-  state.input = { ...generated(inputs), ...Object.fromEntries(inputs.filter((p) => p.picture).map((p) => [p.name, pixels])) };
+  const seen = inputs.filter((p) => p.picture).map((p) => [p.name, pixels]);
+  state.input = { ...generated(inputs), ...Object.fromEntries(seen) };
   const taken = `${width} × ${height} pixels`;
   $('about-input').textContent = shrink < 1 ? `${taken}, used at ${canvas.width} × ${canvas.height}` : taken;
 }
@@ -237,9 +242,10 @@ function draw() {
   for (const [id, value] of Object.entries(found)) figure(id, value);
   $('n').textContent = state.times.length;
   $('chart').setAttribute('aria-label', `${shown.length} runs, median ${ms(found.median)} ms`);
-  const each = state.together > 1 ? `Each bar is the mean of ${state.together} runs, as the clock here moves in steps of ${ms(step)} ms. ` : '';
-  $('about-times').textContent = `${each}Milliseconds of predict(), pixels to answer; ${WARM_UP} runs of warm-up before them `
-    + `are not counted. Median, min and p95 are of the last ${MOST} at most.`;
+  const each = state.together > 1
+    ? `Each bar is the mean of ${state.together} runs, as the clock here moves in steps of ${ms(step)} ms. ` : '';
+  $('about-times').textContent = `${each}Milliseconds of predict(), pixels to answer; ${WARM_UP} runs of warm-up `
+    + `before them are not counted. Median, min and p95 are of the last ${MOST} at most.`;
 }
 
 // ---- the page
@@ -271,7 +277,11 @@ function listen() {
   });
   on('camera', 'click', camera);
   on('random', 'click', random);
-  on('keep', 'click', () => state.left === Infinity ? rest() : state.input ? run(Infinity) : random().then(() => run(Infinity)));
+  on('keep', 'click', async () => {
+    if (state.left === Infinity) return rest();
+    if (!state.input) await random();
+    return run(Infinity);
+  });
   on('profile', 'click', async () => {
     ready();
     await rest();
