@@ -30,7 +30,8 @@ _WIDEN = """(func $widen (param $from i32) (param $to i32) (param $count i32) (l
 
 
 def init_text(
-    constants: Mapping[str, PackedConstant], slots: Mapping[str, int], file: int, wide: int, weights: WeightFile,
+    constants: Mapping[str, PackedConstant], slots: Mapping[str, int], file: int, wide: int,
+    weights: WeightFile,
 ) -> tuple[str, dict[WasmKernel, str]]:
     """The function, and the kernels that it calls by name. ``file`` and ``wide`` are addresses; see ``ModuleLayout``."""
     names: dict[WasmKernel, str] = {}
