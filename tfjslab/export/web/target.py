@@ -46,7 +46,8 @@ def _signed(mark: Path) -> bool:
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write all files or none: into a folder beside, which then takes the place of the old one."""
-    made = old = None
+    old: Path | None = None
+    made: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -65,5 +66,5 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     except OSError as e:
         raise InputError(f"{folder} cannot be written: {e}", code="export.folder") from e
     finally:
-        for left in filter(None, (made, old)):
+        for left in filter(None, (made, old if folder.exists() else None)):
             shutil.rmtree(left, ignore_errors=True)
