@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfjslab.backends.wasm import lowering  # noqa: F401 - registers all packers
+import tfjslab.export.web  # noqa: F401 - registers all packers
 from tfjslab.backends.wasm.text.packing import PACKERS, Packing, Padded
 from tfjslab.export.web.copies import strided_copies
 
@@ -65,11 +65,25 @@ def panels(draw):
     return ((batch, k, n, draw(st.sampled_from([1, 4, 8]))), transposed), (batch, *((n, k) if transposed else (k, n)))
 
 
+@st.composite
+def products(draw):
+    shape = (draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(LENGTHS), draw(st.integers(1, 20)))
+    return (draw(st.sampled_from([1, 4, 8])),), shape[2 * draw(st.booleans()) :]
+
+
+@st.composite
+def columns(draw):
+    return (), (draw(st.integers(1, 5)), draw(st.integers(1, 5)), draw(st.integers(1, 40)), 1)
+
+
 # How to call each packer, and for what shapes; None where it computes, so that copies cannot stand for it.
 CALLS = {
     "as_it_is": as_it_is(), "pack_filters": filters(), "pack_depthwise": depthwise(), "pack_rows": rows(),
-    "pack_panels": panels(), "pack_strassen": None,
+    "pack_panels": panels(), "pack_strassen": None, "pack_product": products(), "pack_channels": columns(),
+    "pack_columns": columns(),
 }
+# A last group that overlaps the one before it is laid out in more pieces than are worth it, for some shapes.
+MAY_GIVE_UP = ("pack_product", "pack_columns")
 
 
 def test_every_packer_is_tried():
@@ -85,7 +99,9 @@ def test_copies_lay_weights_out_as_the_packer_does(name, data):
     source = np.random.default_rng(0).integers(-100, 100, shape).astype(np.float32)
     wanted = filled(packing(source))
     copies = strided_copies(packing, shape)
-    assert copies is not None
+    assert copies is not None or name in MAY_GIVE_UP
+    if copies is None:
+        return
     assert np.array_equal(copied(copies, source, wanted.shape), wanted)
 
 

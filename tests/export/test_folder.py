@@ -58,9 +58,11 @@ def test_the_texts_have_no_gaps(tmp_path):
 def test_an_earlier_export_is_replaced_with_its_reports(tmp_path):
     folder, _ = exported(tmp_path / "web")
     (folder / "report.json").write_text("{}")
-    (folder / "model-other.wasm").write_text("of another version")
+    package = json.loads((folder / "package.json").read_text())
+    (folder / "package.json").write_text(json.dumps({**package, "files": [*package["files"], "of_another_version"]}))
+    (folder / "of_another_version").write_text("")
     exported(folder, only=["plain"])
-    assert {n for n in content(folder) if n.endswith(".wasm")} == {"model-plain.wasm"}
+    assert {n for n in content(folder) if n.endswith((".wasm", "version"))} == {"model-plain.wasm"}
     assert not (folder / "report.json").exists()
 
 
@@ -86,6 +88,14 @@ def test_a_foreign_file_in_an_earlier_export_is_kept(tmp_path):
     with pytest.raises(InputError, match=r"holds what no export writes \(mine\.html\)"):
         exported(folder)
     assert (folder / "mine.html").read_text() == "mine"
+
+
+@pytest.mark.parametrize("package", ["", "[]", '{"files": 5}', '{"files": [5]}'])
+def test_without_its_list_nothing_is_taken_for_an_export(tmp_path, package):
+    folder, _ = exported(tmp_path / "web", only=["plain"])
+    (folder / "package.json").write_text(package)
+    with pytest.raises(InputError, match="holds what no export writes"):
+        exported(folder)
 
 
 def test_a_file_is_no_folder(tmp_path):
