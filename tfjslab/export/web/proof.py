@@ -28,7 +28,7 @@ from tfjslab.browser.node import Node, find_node
 from tfjslab.export.web.engines import ENGINES, Engine
 from tfjslab.export.web.export import WebExport
 from tfjslab.export.web.folder import WEIGHTS
-from tfjslab.export.web.report import WasmTrial, WebReport
+from tfjslab.export.web.report import VariantTrial, WebReport
 from tfjslab.export.web.sizes import Size, sizes, tfjs_files, together
 from tfjslab.graph.ir import Graph, Port
 from tfjslab.model.inputs import by_name, check_array, require_known
@@ -113,7 +113,7 @@ class _Proof:
     progress: Progress
     expected: list[Named] = field(default_factory=list)
     rounding: float | None = None
-    trials: list[WasmTrial] = field(default_factory=list)
+    trials: list[VariantTrial] = field(default_factory=list)
     answers: list[list[Named] | None] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
     tfjs: str = ""
@@ -146,7 +146,7 @@ class _Proof:
         effort = self.effort
         job = {"variant": variant, "threads": usable_cores(), "feeds": [_encoded(f) for f in self.feeds],
                "runs": effort.runs, "warmMs": effort.warm_ms, "budgetMs": effort.budget_ms}
-        answers, trial = None, WasmTrial(variant, engine.name)
+        answers, trial = None, VariantTrial(variant, engine.name)
         try:
             found = engine.ask(job)
             if "able" in found:
@@ -221,7 +221,7 @@ def _joined(answers: Sequence[Named]) -> Named:
             for outputs in zip(*answers, strict=True)]
 
 
-def _trial(trial: WasmTrial, found: Mapping[str, Any], differences: Mapping[str, float | None]) -> WasmTrial:
+def _trial(trial: VariantTrial, found: Mapping[str, Any], differences: Mapping[str, float | None]) -> VariantTrial:
     times = spread(found["times_ms"])
     return replace(
         trial, threads=found["threads"], load_ms=found["load_ms"], first_ms=found["first_ms"],

@@ -20,7 +20,7 @@ LIMIT = 1e-5  # of differences, relative to the largest value of an output
 
 
 @dataclass(frozen=True)
-class WasmTrial:
+class VariantTrial:
     """One variant in one engine. Milliseconds; None is what was not measured, with ``reason``.
 
     ``load_ms`` is until the model can be used, with files from this machine and nothing cached; ``first_ms`` the first
@@ -80,7 +80,7 @@ class WebReport(Report):
     weights: str
     inputs: str
     reference: str
-    trials: tuple[WasmTrial, ...]
+    trials: tuple[VariantTrial, ...]
     files: tuple[Size, ...]
     downloads: tuple[Size, ...]
     tfjs_files: tuple[Size, ...]
@@ -157,7 +157,7 @@ class WebReport(Report):
         return f"WebReport({self.model}: {len(self.trials)} trials, agrees={self.agrees})"
 
 
-def _clock(trial: WasmTrial) -> str:
+def _clock(trial: VariantTrial) -> str:
     return NOTHING if trial.clock_ms is None else f"{1000 * trial.clock_ms:.2g}"  # microseconds
 
 
