@@ -37,10 +37,10 @@ def run_script(name, *arguments, stdin="", relaxed=True):
     return json.loads(found.run(SCRIPTS / name, *map(str, arguments), stdin=stdin, flags=flags, timeout_s=TIMEOUT_S))
 
 
-def answers(folder, feeds, **options):
+def answers(folder, feeds, *, relaxed=True, **options):
     """Outputs by variant and name, flat, of each variant that this Node can run."""
     given = {name: {"dtype": of_array(a), "data": base64.b64encode(a.tobytes()).decode()} for name, a in feeds.items()}
-    found = run_script("answers.mjs", folder, stdin=json.dumps({"feeds": given, **options}))
+    found = run_script("answers.mjs", folder, stdin=json.dumps({"feeds": given, **options}), relaxed=relaxed)
     return {v: {n: np.frombuffer(base64.b64decode(a["data"]), TYPES[a["dtype"]]) for n, a in outputs.items()}
             for v, outputs in found.items()}
 

@@ -92,7 +92,10 @@ class Chromium:
         """A page with no cache, no cookies and no storage of others, at ``url`` where one is given."""
         made = self._loop.run(lambda: self._browser.new_context(**context), "a new page", STEP_S)
         try:
-            page = Page(self._loop, self._loop.run(made.new_page, "a new page", STEP_S))
+            async def opened() -> Page:
+                return Page(self._loop, await made.new_page())
+
+            page = self._loop.run(opened, "a new page", STEP_S)
             if url:
                 page.goto(url)
             yield page

@@ -16,6 +16,7 @@ from tfjslab.base.errors import BackendError, BackendUnavailableError
 
 OLDEST = 20  # the first one with all that exported folders use
 _STDERR_LINES, _LINE_CHARACTERS = 3, 200
+_PLACES = ("at ", "node:", "Node.js v")
 _ASK_S = 30.0  # for its version, on a machine that has other things to do
 
 
@@ -62,11 +63,15 @@ class NodeProgram:
         finally:
             _end(process)
         if process.returncode:
-            said = [line.strip()[:_LINE_CHARACTERS] for line in err.splitlines() if line.strip()][-_STDERR_LINES:]
-            words = " / ".join(said) or "it said nothing"
             raise BackendError(f"{script.name} failed in Node.js {self.version} (exit status {process.returncode}): "
-                               f"{words}", code="node.failed")
+                               f"{_words(err)}", code="node.failed")
         return out
+
+
+def _words(err: str) -> str:
+    """The end of what was said on stderr, without the places in code and the version that Node adds."""
+    lines = (line.strip()[:_LINE_CHARACTERS] for line in err.splitlines())
+    return " / ".join([s for s in lines if s and not s.startswith(_PLACES)][-_STDERR_LINES:]) or "it said nothing"
 
 
 def _end(process: subprocess.Popen[str]) -> None:

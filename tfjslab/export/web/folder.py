@@ -142,12 +142,6 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
     return text
 
 
-def is_ours(name: str) -> bool:
-    """Whether an export of any version of this format writes a file of this name."""
-    fixed = (*_SCRIPTS, "index.html", "README.md", "NOTICE", "model.js", "package.json", WEIGHTS, KERNELS, *REPORTS)
-    return name in fixed or (name.startswith("model-") and name.endswith(".wasm"))
-
-
 @lru_cache
 def _text(name: str) -> str:
     return (files("tfjslab.export.web") / "files" / name).read_text(encoding="utf-8")

@@ -33,7 +33,7 @@ def init_text(
     constants: Mapping[str, PackedConstant], slots: Mapping[str, int], file: int, wide: int,
     weights: WeightFile,
 ) -> tuple[str, dict[WasmKernel, str]]:
-    """The function, and the kernels that it calls by name. ``file`` and ``wide`` are addresses; see ``ModuleLayout``."""
+    """The function, and the kernels that it calls by name. ``file`` and ``wide`` are addresses (``ModuleLayout``)."""
     names: dict[WasmKernel, str] = {}
     lines = []
     for slot, c in constants.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -9,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tfjslab.base.errors import InputError
-from tfjslab.export.web.folder import SIGNATURE, is_ours
+from tfjslab.export.web.folder import REPORTS, SIGNATURE
 
-_MARK = "model.js"
+_MARK, _LIST = "model.js", "package.json"
 _MODE = 0o755  # any server may read it; temporary folders are private
 _MOST_NAMED = 5
 
@@ -31,10 +32,18 @@ def target_folder(given: str | os.PathLike[str]) -> Path:
 
 
 def _foreign(folder: Path) -> list[str]:
-    """Names in the folder that an export did not write; without its signature that is all of them."""
+    """Names in the folder that an export did not write: all but those that it lists itself, if it is signed."""
     names = sorted(p.name for p in folder.iterdir())
-    signed = _signed(folder / _MARK)
-    return [n for n in names if not (signed and is_ours(n))]
+    ours = {*_listed(folder / _LIST), *REPORTS} if _signed(folder / _MARK) else set()
+    return [n for n in names if n not in ours]
+
+
+def _listed(package: Path) -> list[str]:
+    try:
+        found = json.loads(package.read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [n for n in found if isinstance(n, str)] if isinstance(found, list) else []
 
 
 def _signed(mark: Path) -> bool:
@@ -46,7 +55,8 @@ def _signed(mark: Path) -> bool:
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write all files or none: into a folder beside, which then takes the place of the old one."""
-    made = old = None
+    old: Path | None = None
+    made: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -65,5 +75,5 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     except OSError as e:
         raise InputError(f"{folder} cannot be written: {e}", code="export.folder") from e
     finally:
-        for left in filter(None, (made, old)):
+        for left in filter(None, (made, old if folder.exists() else None)):
             shutil.rmtree(left, ignore_errors=True)

@@ -15,19 +15,22 @@ async function spawn(first) {
   const threads = 'node:worker_threads';
   const worker = new (await import(/* @vite-ignore */ threads)).Worker(new URL(import.meta.url));
   worker.postMessage(first);
-  worker.unref();
   return { worker, end: () => worker.terminate(), on: (f, fail) => worker.on('message', f).on('error', (e) => {
     fail(new ModelError('worker', `a worker failed: ${e.message}`));
   }) };
 }
 
+/** Whether a worker keeps the process alive: only while somebody waits for it. Browsers have no such thing. */
+const keep = (worker, alive) => alive ? worker.ref?.() : worker.unref?.();
+
 /** The threads beside the caller, as functions that end them; they serve by then. */
 export async function helpers(module, memory, threads) {
   const ends = [];
   const start = async (_, i) => {
-    const { end, on } = await spawn({ tfjslab: 'serve', module, memory, threads, tid: i + 1 });
+    const { worker, end, on } = await spawn({ tfjslab: 'serve', module, memory, threads, tid: i + 1 });
     ends.push(end);
-    return new Promise(on);
+    await new Promise(on);
+    keep(worker, false);
   };
   await Promise.all(Array.from({ length: threads - 1 }, start)).catch((e) => {
     ends.forEach((end) => end());
@@ -51,12 +54,14 @@ export async function inWorker({ signal, onProgress, worker: _, ...options }) {
     if (progress) return onProgress?.(progress);
     const asked = waiting.get(id);
     waiting.delete(id);
+    keep(worker, waiting.size > 0);
     return error ? asked?.reject(new ModelError(error.code, error.message)) : asked?.resolve(value);
   }, fail);
   const ask = (call, args, transfer = []) => new Promise((resolve, reject) => {
     if (ended) throw ended;
     worker.postMessage({ id: ++last, call, args }, transfer);
     waiting.set(last, { resolve, reject });
+    keep(worker, true);
   });
   const dispose = () => fail(new ModelError('disposed', 'this model has been disposed'));
   const stop = () => fail(new ModelError('load.aborted', 'the download was stopped'));

@@ -1,0 +1,109 @@
+"""Strided copies lay weights out as the packers do, for every packer and random shapes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tfjslab.export.web  # noqa: F401 - registers all packers
+from tfjslab.backends.wasm.text.packing import PACKERS, Packing, Padded
+from tfjslab.export.web.copies import strided_copies
+
+LENGTHS = st.integers(1, 9)
+
+
+def filled(block):
+    """The block as one array."""
+    if not isinstance(block, Padded):
+        return np.asarray(block)
+    whole = np.zeros(block.shape, block.dtype)
+    for index, values in block.parts:
+        whole[index] = values
+    return whole
+
+
+def copied(copies, source, shape):
+    """What the nested loops of a module do."""
+    found = np.zeros(int(np.prod(shape, dtype=np.int64)), source.dtype)
+    flat = source.ravel()
+    for c in copies:
+        for index in np.ndindex(*c.counts):
+            at = sum(i * s for i, s in zip(index, c.source_steps, strict=True))
+            to = sum(i * s for i, s in zip(index, c.target_steps, strict=True))
+            found[c.target + to] = flat[c.source + at]
+    return found.reshape(shape)
+
+
+@st.composite
+def as_it_is(draw):
+    return (), tuple(draw(st.lists(LENGTHS, max_size=4)))
+
+
+@st.composite
+def filters(draw):
+    nr = draw(st.sampled_from([1, 2, 4]))
+    return (nr,), (draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(LENGTHS), nr * draw(LENGTHS))
+
+
+@st.composite
+def depthwise(draw):
+    return (), (draw(st.integers(1, 5)), draw(st.integers(1, 5)), draw(LENGTHS), draw(st.integers(1, 3)))
+
+
+@st.composite
+def rows(draw):
+    k, n, transposed = draw(LENGTHS), draw(LENGTHS), draw(st.booleans())
+    return (k, n, transposed), (n, k) if transposed else (k, n)
+
+
+@st.composite
+def panels(draw):
+    batch, k, n = draw(st.integers(1, 3)), draw(LENGTHS), draw(st.integers(1, 20))
+    transposed = draw(st.booleans())
+    return ((batch, k, n, draw(st.sampled_from([1, 4, 8]))), transposed), (batch, *((n, k) if transposed else (k, n)))
+
+
+@st.composite
+def products(draw):
+    shape = (draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(LENGTHS), draw(st.integers(1, 20)))
+    return (draw(st.sampled_from([1, 4, 8])),), shape[2 * draw(st.booleans()) :]
+
+
+@st.composite
+def columns(draw):
+    return (), (draw(st.integers(1, 5)), draw(st.integers(1, 5)), draw(st.integers(1, 40)), 1)
+
+
+# How to call each packer, and for what shapes; None where it computes, so that copies cannot stand for it.
+CALLS = {
+    "as_it_is": as_it_is(), "pack_filters": filters(), "pack_depthwise": depthwise(), "pack_rows": rows(),
+    "pack_panels": panels(), "pack_strassen": None, "pack_product": products(), "pack_channels": columns(),
+    "pack_columns": columns(),
+}
+# A last group that overlaps the one before it is laid out in more pieces than are worth it, for some shapes.
+MAY_GIVE_UP = ("pack_product", "pack_columns")
+
+
+def test_every_packer_is_tried():
+    assert set(PACKERS) == set(CALLS)
+
+
+@pytest.mark.parametrize("name", [n for n, call in CALLS.items() if call is not None])
+@given(data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_copies_lay_weights_out_as_the_packer_does(name, data):
+    params, shape = data.draw(CALLS[name])
+    packing = Packing(name, params)
+    source = np.random.default_rng(0).integers(-100, 100, shape).astype(np.float32)
+    wanted = filled(packing(source))
+    copies = strided_copies(packing, shape)
+    assert copies is not None or name in MAY_GIVE_UP
+    if copies is None:
+        return
+    assert np.array_equal(copied(copies, source, wanted.shape), wanted)
+
+
+def test_a_packer_that_computes_gets_no_copies():
+    assert strided_copies(Packing("pack_strassen", (2,)), (1, 1, 8, 8)) is None

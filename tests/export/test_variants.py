@@ -1,0 +1,131 @@
+"""Every variant of random networks answers as ``cpu`` does, in Node."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from support.nets import nets
+from support.web import answers, exported, node, small_graph
+
+from tfjslab.base.errors import ModelError
+from tfjslab.export.web.tuning import WebTuner
+from tfjslab.graph.builder import GraphBuilder
+from tfjslab.graph.ir import Port
+from tfjslab.model.model import Model
+from tfjslab.quantizer.quantize import quantize
+
+NAMES = ["plain", "simd", "relaxed", "threads"]
+
+
+def wanted(graph, feeds):
+    with Model(graph, "cpu") as model:
+        names = [p.name for p in model.outputs]
+        return dict(zip(names, model.execute(feeds, names), strict=True))
+
+
+def agree(found, right, limit=1e-5):
+    """All outputs of all variants, relative to the largest value."""
+    for variant, outputs in found.items():
+        for name, array in right.items():
+            a, b = outputs[name].astype(np.float64), array.ravel().astype(np.float64)
+            finite = np.isfinite(b)
+            assert np.array_equal(a[~finite], b[~finite], equal_nan=True), (variant, name)
+            largest = np.abs(b[finite]).max(initial=0) or 1
+            assert np.abs(a[finite] - b[finite]).max(initial=0) <= limit * largest, (variant, name)
+
+
+@pytest.fixture(autouse=True)
+def _needs_node():
+    node()
+
+
+@given(net=nets())
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow,
+                                                                 HealthCheck.function_scoped_fixture])
+def test_random_networks_answer_as_cpu_does(tmp_path_factory, net):
+    graph, feeds = net
+    try:
+        folder, _ = exported(tmp_path_factory.mktemp("net") / "web", graph, shapes={"x": feeds["x"].shape})
+    except ModelError as e:
+        assert e.code == "export.host"  # noqa: PT017 - an output that is constant, for one
+        return
+    agree(answers(folder, feeds), wanted(graph, feeds), 2e-5)
+
+
+def test_all_variants_run_and_relaxed_ones_are_left_out_where_the_engine_lacks_them(tmp_path):
+    graph = small_graph(64)
+    feeds = {"x": np.random.default_rng(2).uniform(-1, 1, (1, 64, 64, 3)).astype(np.float32)}
+    folder, made = exported(tmp_path / "web", graph, tuners=RelaxedTuner)
+    assert made.variants == tuple(NAMES)
+    assert "fma" in str(made.tiles["relaxed"])
+    assert "fma" not in str(made.tiles["simd"])
+    found = answers(folder, feeds)
+    assert list(found) == NAMES
+    agree(found, wanted(graph, feeds))
+    if node().relaxed_simd_flags:
+        able = list(answers(folder, feeds, relaxed=False))
+        assert able == [n for n in NAMES if not needs_relaxed(folder, n)] == ["plain", "simd"]
+
+
+class RelaxedTuner(WebTuner):
+    """Takes the first tile with relaxed multiply-add, where the variant has that."""
+
+    def choose(self, kind, tiles, trial):
+        """As it says."""
+        self.known = {kind: next((t for t in tiles if t.relaxed), tiles[0])}
+        return super().choose(kind, tiles, trial)
+
+
+def needs_relaxed(folder, variant):
+    """Whether its code holds f32x4.relaxed_madd."""
+    return b"\xfd\x85\x02" in (folder / f"model-{variant}.wasm").read_bytes()
+
+
+def test_models_without_weights_or_kernels_for_threads_have_fewer_variants(tmp_path):
+    b = GraphBuilder()
+    x = b.input("x", (1, 5))
+    graph = b.build([Port("y", b.value("y", "Relu", x), None, "float32")], {})
+    folder, made = exported(tmp_path / "web", graph)
+    assert made.variants == ("plain", "simd", "relaxed")
+    assert made.files["weights.bin"] == 0
+    feeds = {"x": np.array([[-1, 2, np.nan, np.inf, -0.0]], np.float32)}
+    agree(answers(folder, feeds), wanted(graph, feeds))
+
+
+def test_several_inputs_and_outputs_of_several_dtypes(tmp_path):
+    b = GraphBuilder()
+    x, k = b.input("x", (2, 3)), b.input("k", (2, 3), "int32")
+    outputs = [
+        Port("flat", b.value("flat", "Reshape", k, shape=[6]), None, "int32"),
+        Port("twice", b.value("twice", "AddV2", x, x), None, "float32"),
+    ]
+    graph = b.build(outputs, {})
+    folder, _ = exported(tmp_path / "web", graph)
+    feeds = {"x": np.array([[1, -2, 3], [0, 5, -6]], np.float32),
+             "k": np.array([[1, 2, 3], [-4, 5, 2**31 - 1]], np.int32)}
+    right = wanted(graph, feeds)
+    for variant, found in answers(folder, feeds).items():
+        for name, array in right.items():
+            assert np.array_equal(found[name], array.ravel()), (variant, name)
+
+
+def test_an_int8_model_runs_in_integers(tmp_path):
+    graph = small_graph(8)
+    rng = np.random.default_rng(3)
+    samples = [{"x": rng.uniform(-1, 1, (1, 8, 8, 3)).astype(np.float32)} for _ in range(8)]
+    with Model(graph, "cpu", name="small") as model, quantize(model, "int8", samples).model as made:
+        folder, _ = exported(tmp_path / "web", made.graph)
+        right = wanted(made.graph, samples[0])
+    found = answers(folder, samples[0])
+    assert "plain" in found
+    agree(found, right)
+
+
+def test_a_worker_gives_the_same(tmp_path):
+    graph = small_graph(8)
+    feeds = {"x": np.random.default_rng(2).uniform(-1, 1, (1, 8, 8, 3)).astype(np.float32)}
+    folder, _ = exported(tmp_path / "web", graph)
+    here, there = answers(folder, feeds), answers(folder, feeds, worker=True)
+    assert here.keys() == there.keys()
+    assert all(np.array_equal(here[v]["y"], there[v]["y"]) for v in here)
