@@ -19,15 +19,16 @@ from mkdocs.structure.files import File, Files
 
 import tfjslab as tf
 from tfjslab.backends import registry as backend_registry
-from tfjslab.backends.wasm import lowering as _wasm  # noqa: F401 - fills the table
+from tfjslab.backends.kernels.table import CHAIN
+from tfjslab.backends.wasm import lower as _wasm  # noqa: F401 - fills the table
 from tfjslab.backends.wasm.lower.registry import TABLE as WASM_TABLE
-from tfjslab.backends.webgpu import lowering as _gpu  # noqa: F401 - fills the table
+from tfjslab.backends.webgpu import lower as _gpu  # noqa: F401 - fills the table
 from tfjslab.backends.webgpu.lower.registry import TABLE as GPU_TABLE
 from tfjslab.base.text import NOTHING
 from tfjslab.cli.app import COMMANDS, main
 from tfjslab.formats.registry import FORMATS
 from tfjslab.ops.attrs import REQUIRED
-from tfjslab.ops.decompose import FUSED, decompose
+from tfjslab.ops.decompose import unfused
 from tfjslab.ops.registry import OpDef, all_ops
 from tfjslab.passes.base import TARGETS
 from tfjslab.passes.registry import PASSES
@@ -178,8 +179,8 @@ def _call(o: OpDef) -> str:
 
 def _kernels(o: OpDef) -> str:
     """An elementwise op has kernels wherever expressions become code, a fused one where its core has them."""
-    core = FUSED[o.name][0] if o.name in FUSED else None if o.expr else decompose(o.name, o.inputs, {}).core_op
-    return ", ".join(t.kind for t in (WASM_TABLE, GPU_TABLE) if core is None or core in t.rows) or "host"
+    core = CHAIN if o.expr else unfused(o.name)
+    return ", ".join(t.kind for t in (WASM_TABLE, GPU_TABLE) if core in t.rows) or "host"
 
 
 PAGES: dict[str, Callable[[], str]] = {p.__name__: p for p in (
