@@ -131,6 +131,23 @@ def test_a_failure_midway_leaves_the_old_folder(tmp_path, monkeypatch, broken):
     assert [p.name for p in tmp_path.iterdir()] == ["web"]
 
 
+def test_ctrl_c_between_the_renames_leaves_the_old_folder(tmp_path, monkeypatch):
+    folder, _ = exported(tmp_path / "web", only=["plain"])
+    before, rename = content(folder), Path.rename
+
+    def interrupted(path, to):
+        if "-old" in f"{path} {to}":
+            return rename(path, to)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as m:
+        m.setattr(target.Path, "rename", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            exported(folder)
+    assert content(folder) == before
+    assert [p.name for p in tmp_path.iterdir()] == ["web"]
+
+
 def unrunnable():
     """Two nodes without a WebAssembly form: one has no kernel, of the other the shape depends on data."""
     b = GraphBuilder()

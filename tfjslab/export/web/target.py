@@ -66,14 +66,11 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         if folder.exists():
             old = made.with_name(f"{made.name}-old")
             folder.rename(old)
-        try:
-            made.rename(folder)
-        except OSError:
-            if old is not None:
-                old.rename(folder)
-            raise
+        made.rename(folder)
     except OSError as e:
         raise InputError(f"{folder} cannot be written: {e}", code="export.folder") from e
     finally:
-        for left in filter(None, (made, old if folder.exists() else None)):
+        if old is not None and not folder.exists():  # it failed, or Ctrl-C came, between the two renames
+            old.rename(folder)
+        for left in filter(None, (made, old)):
             shutil.rmtree(left, ignore_errors=True)

@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
@@ -233,7 +234,8 @@ def test_chromium_works_inside_a_running_loop_as_in_jupyter(site):
         with served(site) as url, chromium() as browser, browser.page(url) as page:
             return page.evaluate("() => document.title")
 
-    assert asyncio.run(cell()) == "page"
+    with ThreadPoolExecutor(1) as pool:  # this thread may have a loop already, of other tests
+        assert pool.submit(asyncio.run, cell()).result() == "page"
 
 
 def test_an_error_inside_gives_the_browser_back(site):
