@@ -15,7 +15,7 @@ from tfjslab.model.schedule import NodeStep, PlanStep, Schedule, schedule
 from tfjslab.ops.registry import Spec
 
 DTYPES = ("float32", "int32", "bool", "int8")  # those that a typed array can hold
-_MOST_NAMED = 40
+_BY_DATA = "its shape depends on data, or it is control flow"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,38 +35,40 @@ def web_program(graph: Graph, shapes: Mapping[str, tuple[int, ...]], name: str) 
     feeds = {p.value: Spec(shapes[p.name], p.dtype or "float32") for p in graph.inputs}
     wanted = tuple(dict.fromkeys(p.value for p in graph.outputs))
     steps = schedule(graph, feeds, wanted)
-    reasons = _reasons(steps)
-    specs = steps.specs
+    refused, specs = _refused(steps), steps.specs
     for kind, ports in (("input", graph.inputs), ("output", graph.outputs)):
-        reasons += [f"{kind} '{p.name}' is of dtype {specs[p.value].dtype or 'unknown'}" for p in ports
+        refused += [(f"{kind}: dtype {specs[p.value].dtype or 'unknown'}", p.name) for p in ports
                     if specs[p.value].dtype not in DTYPES]
     groups = [s for s in steps.steps if isinstance(s, PlanStep)]
     missing = set(wanted) - {v for g in groups for v in g.outputs}
-    reasons += [f"output '{v}' does not depend on the inputs" for v in sorted(missing)]
-    if reasons or len(groups) != 1:
-        raise ModelError(_message(name, reasons or ["it falls into several parts"]), code="export.host")
+    refused += [("output: does not depend on the inputs", v) for v in sorted(missing)]
+    if refused or len(groups) != 1:
+        raise ModelError(_message(name, refused or [("the model falls into several parts", name)]), code="export.host")
     program = groups[0].program
     return WebProgram(program, _known(graph.inputs, program, specs), _known(graph.outputs, program, specs))
 
 
-def _reasons(steps: Schedule) -> list[str]:
-    """Why nodes cannot be in a module, in the model's order."""
+def _refused(steps: Schedule) -> list[tuple[str, str]]:
+    """Why nodes cannot be in a module, and their names, in the model's order."""
     found = []
     for step in steps.steps:
         if isinstance(step, NodeStep):
-            found.append(f"'{step.node.name}' ({step.node.op}): its shape depends on data, or it is control flow")
+            found.append((f"{step.node.op}: {_BY_DATA}", step.node.name))
         else:
             named = ((n, refusal(TABLE, n, step.program.specs)) for n in step.program.graph.nodes)
-            found += [f"'{n.name}' ({n.op}): {reason}" for n, reason in named if reason]
+            found += [(f"{n.op}: {reason}", n.name) for n, reason in named if reason]
     return found
 
 
-def _message(name: str, reasons: list[str]) -> str:
-    shown = "\n  ".join(reasons[:_MOST_NAMED])
-    more = f"\n  and {len(reasons) - _MOST_NAMED} more" if len(reasons) > _MOST_NAMED else ""
+def _message(model: str, refused: list[tuple[str, str]]) -> str:
+    """All names, those with one reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for reason, name in refused:
+        by_reason.setdefault(reason, []).append(f"'{name}'")
+    lines = [f"\n  {reason} ({len(names)}): {', '.join(names)}" for reason, names in by_reason.items()]
     return (
-        f"model '{name}' cannot be a web module: a browser has no host to run what has no "
-        f"WebAssembly kernel; found {counted(len(reasons), 'reason')}:\n  {shown}{more}"
+        f"model '{model}' cannot be a web module: a browser has no host for what has no WebAssembly kernel; found "
+        f"{counted(len(refused), 'node')}:{''.join(lines)}"
     )
 
 

@@ -40,7 +40,7 @@ TFJS = "TensorFlow.js"
 INTERRUPTED = "interrupted"
 _TFJS_BACKEND, _TFJS_FALLBACK = "wasm-simd", "cpu"  # the second one has kernels that the first has not
 _ALWAYS = ("model.js", "read.js")
-_BESIDE = {"threads": ("worker.js", "picture.js")}  # what a variant loads besides those and itself
+_BESIDE = {"threads": ("worker.js",)}  # what a variant loads besides those and itself
 
 Feeds = Mapping[str, Array]
 Named = Sequence[tuple[str, Array]]

@@ -1,6 +1,5 @@
 /** Threads beside the caller, and a model in a Web Worker. This file is also what those workers run. */
 import { ModelError, imports, load } from './model.js';
-import { pixels } from './picture.js';
 
 /** A new worker that runs this file, in browsers, Deno, Bun and Node; `on(handler)` hears its messages. */
 async function spawn(first) {
@@ -71,7 +70,7 @@ export async function inWorker({ signal, onProgress, worker: _, ...options }) {
     const told = await ask('load', [{ ...options, url: options.url && new URL(options.url, globalThis.location?.href).href }]);
     return { ...told, dispose, profile: (o) => ask('profile', [o]), memory: () => ask('memory', []),
       predict: async (x) => {
-        const given = await pixels(x);
+        const given = ArrayBuffer.isView(x) ? x : await (await import('./picture.js')).pixels(x);
         const sent = ArrayBuffer.isView(given?.data ?? given) ? [given] : Object.values(given ?? {});
         const buffers = sent.map((v) => (v?.data ?? v)?.buffer).filter((b) => b instanceof ArrayBuffer);
         return ask('predict', [given], [...new Set(buffers)]);
