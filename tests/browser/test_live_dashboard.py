@@ -213,3 +213,15 @@ def test_notebook_06_runs_stops_compares_and_fits_in_both_themes(page, server, s
     assert page.locator(f"{LAB} .tfl-choice input[type=checkbox]").count() == 3
     compared = page.locator(f"{LAB} .tfl-choice").inner_text()
     assert "#3 digits, optimized (12 of 13), int8 on wasm-simd" in compared
+    export(page, shots)
+
+
+def export(page, shots):
+    """Write what is chosen as a web module, and look at what the tab says."""
+    switch(page, optimize=True, quantize="int8")
+    tab(page, "Export")
+    page.locator(f"{LAB} .tfl-tabs button", has_text="Export").click()
+    assert "wrote " in phase(page, "written")
+    assert "weights.bin" in page.locator(f"{LAB} .tfl-tabs .tfl-table:visible").inner_text()
+    assert too_wide(page) == [], "what was exported"
+    page.screenshot(path=shots / "exported.png")

@@ -17,6 +17,7 @@ import tfjslab as tf
 from tfjslab import zoo
 from tfjslab.export.web import export_web
 from tfjslab.export.web.picture import Picture
+from tfjslab.graph.ir import Graph, Node, Port
 
 STEP_MS = 60_000  # on a machine that has other things to do
 CSP = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; img-src 'self' blob: data:"
@@ -84,6 +85,11 @@ def folders(tmp_path_factory):
                                 ("blazeface", "blazeface", Picture(-1, 1))):
         with zoo.load(name) as model:
             export_web(model, root / folder, image=image)
+    shape = (1, 32, 40, 3)
+    ports = tuple(Port(name, name, shape, "float32") for name in ("first", "second"))
+    mixed = Graph(ports, (Port("mixed", "sum", None, ""),), (Node("sum", "Add", ("first", "second")),), {})
+    with tf.Model(mixed, "cpu", name='two <pictures> & "more"') as model:
+        export_web(model, root / "mixed", image=dict.fromkeys(("first", "second"), Picture()))
     return root
 
 
@@ -361,6 +367,20 @@ def test_a_model_of_numbers_offers_random_input_only(page, server):
     page.click("#random")
     done(page)
     assert len(bars(page)) == 5
+
+
+def test_an_output_that_looks_like_a_picture_is_drawn_and_any_name_is_shown_as_it_is(page, server, picture, shots):
+    """Two inputs take the same picture in the same way: their sum looks like it."""
+    open_page(page, f"{server}/strict", model="mixed")
+    assert page.inner_text("h1") == 'two <pictures> & "more"'
+    page.set_input_files("#file", picture(32, 40))
+    page.wait_for_selector("#answer canvas")
+    drawn = page.evaluate("""() => { const c = document.querySelector('#answer canvas');
+      return Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data); }""")
+    seen = pixels(32, 40).astype(np.float32)
+    most, least = seen.max(), seen.min()
+    np.testing.assert_allclose(np.reshape(drawn, (32, 40, 4))[..., :3], (seen - least) / (most - least) * 255, atol=1)
+    page.screenshot(path=shots / "web-module-picture.png", full_page=True)
 
 
 def test_the_camera_is_seen_until_it_is_switched_off(page, server):

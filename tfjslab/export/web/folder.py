@@ -24,7 +24,7 @@ FORMAT = 1  # of the folder: raised when a loader of one version could not read 
 WEIGHTS, KERNELS = "weights.bin", "kernels.json"
 SIGNATURE = "as WebAssembly, by tfjslab "  # in the first line of model.js
 REPORTS = ("report.json", "report.html")  # added when the folder is tried out; they hold times, which differ each time
-_SCRIPTS = ("read.js", "worker.js", "picture.js", "profile.js", "model.d.ts", "demo.js", "demo-view.js", "demo.css")
+_SCRIPTS = ("worker.js", "picture.js", "profile.js", "model.d.ts", "demo.js", "demo-view.js", "demo.css")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ the number of threads, whether this one may sleep, and a clock in the form of WA
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 
@@ -71,12 +71,14 @@ def web_module(
         count="(global.get $threads)" if threaded else "",
     )
     layout = _layout(web, lowered, made, weights, scratch)
-    names = {p.kernel(port): f"picture{i}" for i, port in enumerate(web.inputs) if (p := pictures.get(port.name))}
+    seen = {i: p.kernel(port) for i, port in enumerate(web.inputs) if (p := pictures.get(port.name))}
+    names = {k: f"picture{i}" for i, k in seen.items()}  # inputs that see alike share a kernel
     init, copies = init_text(lowered.constants, layout.slots, layout.file, layout.wide, weights)
     body = made.body() if lowered.variant.relaxed else exact(made.body())
     text = "\n".join([
         _head(layout, threaded=threaded), body, *functions({**copies, **names}, lowered.variant.lanes), init,
-        *_picture_texts(web, layout, names), _run_text(made), *([_SERVE] if threaded else []), ")",
+        *(_picture_text(layout.slots[f"in:{web.inputs[i].value}"], i, k, names[k]) for i, k in seen.items()),
+        _run_text(made), *([_SERVE] if threaded else []), ")",
     ])
     return WebModule(_filled(text, layout), layout, len(lowered.builder.records), threaded)
 
@@ -129,15 +131,14 @@ def _run_text(made: Program) -> str:
     return f'(func (export "run") (param $stamped i32) {call})'
 
 
-def _picture_texts(web: WebProgram, layout: ModuleLayout, names: Mapping[WasmKernel, str]) -> Iterator[str]:
-    for k, name in names.items():
-        port = web.inputs[int(name.removeprefix("picture"))]
-        rows = dict(k.params)["rows"]
-        yield (
-            f'(func (export "{name}") (param $pixels i32) (param $width i32) (param $height i32)'
-            f" (call ${name} (i32.const 0) (i32.const {rows}) (i32.const 0) (local.get $pixels) (local.get $width)"
-            f" (local.get $height) (i32.const {layout.slots[f'in:{port.value}']})))"
-        )
+def _picture_text(to: int, i: int, kernel: WasmKernel, name: str) -> str:
+    """The function that fills input ``i``, which stands at ``to``."""
+    rows = dict(kernel.params)["rows"]
+    return (
+        f'(func (export "picture{i}") (param $pixels i32) (param $width i32) (param $height i32)'
+        f" (call ${name} (i32.const 0) (i32.const {rows}) (i32.const 0) (local.get $pixels) (local.get $width)"
+        f" (local.get $height) (i32.const {to})))"
+    )
 
 
 def _filled(text: str, layout: ModuleLayout) -> str:

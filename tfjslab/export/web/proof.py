@@ -39,7 +39,7 @@ SEEDS = 3
 TFJS = "TensorFlow.js"
 INTERRUPTED = "interrupted"
 _TFJS_BACKEND, _TFJS_FALLBACK = "wasm-simd", "cpu"  # the second one has kernels that the first has not
-_ALWAYS = ("model.js", "read.js")
+_ALWAYS = ("model.js",)
 _BESIDE = {"threads": ("worker.js",)}  # what a variant loads besides those and itself
 
 Feeds = Mapping[str, Array]

@@ -1,172 +1,172 @@
-import { ModelError, bytesOf, fail, read as readFrom } from './read.js';
-
 const TYPES = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, int8: Int8Array };
-const PAGE = 65536;
-const read = (name, size, options) => readFrom(name, FILES[name], size, options);
+export const PAGE = 65536;
 const isPicture = (x) => x?.data instanceof Uint8ClampedArray;
 
-const isolated = () => typeof SharedArrayBuffer !== 'undefined' && (globalThis.crossOriginIsolated ?? true);
-
-export { ModelError };
-
-/** The variants that this engine can run, the fastest last. */
-export const variants = () => Object.keys(MODEL.variants).filter((name) => {
-  const v = MODEL.variants[name];
-  return v.probes.every((p) => works(bytesOf(p))) && (!v.threaded || isolated());
-});
-
-/** Whether a module of a few bytes is valid, and starts where modules may be compiled at all. */
-function works(bytes) {
-  if (!WebAssembly.validate(bytes)) return false;
-  try {
-    return !!new WebAssembly.Instance(new WebAssembly.Module(bytes));
-  } catch (e) {
-    return !(e instanceof WebAssembly.RuntimeError);
+export class ModelError extends Error {
+  constructor(code, message) {
+    super(message);
+    Object.assign(this, { name: 'ModelError', code });
   }
 }
 
-/** Load the model; see model.d.ts. With `worker` it lives in a Web Worker, and pages stay responsive. */
+const fail = (code, message) => {
+  throw new ModelError(code, message);
+};
+/** What `work` gives; errors that are not ours get a code. */
+const typed = async (code, what, work) => {
+  try {
+    return await work();
+  } catch (e) {
+    throw e instanceof ModelError ? e : new ModelError(code, `${what}: ${e.message}`);
+  }
+};
+const bytesOf = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+const isolated = () => typeof SharedArrayBuffer !== 'undefined' && (globalThis.crossOriginIsolated ?? true);
+
+/** The variants that this engine can run, the fastest last. */
+export const variants = () => Object.keys(MODEL.variants).filter((name) => {
+  const { probes, threaded } = MODEL.variants[name];
+  return probes.every((p) => works(bytesOf(p))) && (!threaded || isolated());
+});
+
+/** Whether a small module is valid, and starts. */
+function works(bytes) {
+  try {
+    return !!new WebAssembly.Instance(new WebAssembly.Module(bytes));
+  } catch (e) {
+    return !(e instanceof WebAssembly.RuntimeError) && WebAssembly.validate(bytes);
+  }
+}
+
+/** One file of the folder as bytes. */
+export async function read(name, size, options) {
+  const { url, signal } = options, given = options.buffers?.[name];
+  const at = given ? name : url ? new URL(name, new URL(url, globalThis.location?.href)) : FILES[name];
+  const work = () => given ? new Uint8Array(given) : download(name, at, size, options);
+  const bytes = await typed('load.read', `${at}: cannot be read`, work).catch((e) => e);
+  if (signal?.aborted) fail('load.aborted', `${at}: the download was stopped`);
+  if (bytes instanceof ModelError) throw bytes;
+  const { length } = bytes;
+  return length === size ? bytes : fail('load.size', `${at}: found ${length} bytes, expected ${size}; download it again`);
+}
+
+async function download(file, at, total, { signal, onProgress }) {
+  if (at.protocol === 'data:') return bytesOf(at.pathname.split(',')[1]); // by a bundler
+  if (at.protocol === 'file:') {
+    const fs = 'node:fs/promises';
+    return (await import(/* @vite-ignore */ fs)).readFile(at, { signal });
+  }
+  const response = await fetch(at, { signal });
+  if (!response.ok) fail('load.http', `${at}: found HTTP ${response.status}, expected 200`);
+  const parts = [];
+  let loaded = 0;
+  for (let reader = response.body.getReader(), r; loaded <= total && !(r = await reader.read()).done;) {
+    parts.push(r.value);
+    loaded += r.value.length;
+    onProgress?.({ file, loaded, total });
+  }
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
+}
+
+/** See model.d.ts for this and for the model that it gives. */
 export async function load(options = {}) {
   if (options.worker) return (await import('./worker.js')).inWorker(options);
   const able = variants();
   const name = options.variant ?? able.at(-1);
   const variant = MODEL.variants[name];
   if (!able.includes(name)) {
-    const why = variant?.threaded && !isolated() ? 'the page is not cross-origin isolated' : variant ? 'no support' : 'unknown';
+    const why = !variant ? 'unknown' : isolated() || !variant.threaded ? 'no support' :
+      'the page is not cross-origin isolated';
     fail('load.variant', `variant ${name} cannot run here (${why}); can run: ${able.join(', ') || 'none'}`);
   }
-  const cores = globalThis.navigator?.hardwareConcurrency ?? 1;
-  const threads = variant.threaded ? Math.max(1, Math.min(options.threads ?? cores, MODEL.maxThreads)) : 1;
-  const [code, weights] = await Promise.all([
-    read(variant.file, variant.bytes, options), read(MODEL.weights.file, MODEL.weights.bytes, options),
+  const wanted = options.threads ?? globalThis.navigator?.hardwareConcurrency ?? 1;
+  const threads = variant.threaded ? Math.max(1, Math.min(wanted, MODEL.maxThreads)) : 1;
+  const { weights: { file, bytes, hash }, inputs } = MODEL;
+  const [code, weights, pictures] = await Promise.all([
+    read(variant.file, variant.bytes, options), read(file, bytes, options),
+    inputs.some((p) => p.picture) && import('./picture.js'),
   ]);
-  const module = await WebAssembly.compile(code).catch((e) => {
-    fail('load.module', `${variant.file} is damaged or not allowed here (CSP wasm-unsafe-eval): ${e.message}`);
-  });
+  const module = await typed('load.module', `${variant.file} is damaged or not allowed here (CSP wasm-unsafe-eval)`,
+    () => WebAssembly.compile(code));
   const initial = Math.ceil((variant.end + threads * variant.scratchBytes) / PAGE);
-  const memory = room(initial, () => new WebAssembly.Memory({ initial, maximum: PAGE, shared: variant.threaded }));
-  const exports = await started(module, imports(memory, threads), weights, variant);
-  const helpers = threads > 1 ? await (await import('./worker.js')).helpers(module, memory, threads) : [];
-  return new Model(name, options, exports, memory, helpers);
-}
-
-/** The exports of a module whose weights are laid out. */
-async function started(module, given, weights, { file, weightsAt }) {
-  try {
-    const { exports } = await WebAssembly.instantiate(module, given);
-    new Uint8Array(given.env.memory.buffer).set(weights, weightsAt);
-    const found = BigInt.asUintN(64, exports.hash(weightsAt, weights.length)).toString(16);
-    const { hash } = MODEL.weights;
+  const memory = await typed('memory', `no memory for ${initial * PAGE} bytes`,
+    () => new WebAssembly.Memory({ initial, maximum: PAGE, shared: variant.threaded }));
+  const exports = await typed('load.module', `${variant.file} does not fit to model.js`, async () => {
+    const instance = await WebAssembly.instantiate(module, imports(memory, threads));
+    new Uint8Array(memory.buffer).set(weights, variant.weightsAt);
+    const found = BigInt.asUintN(64, instance.exports.hash(variant.weightsAt, bytes)).toString(16);
     if (found !== hash) fail('load.hash', `weights: found checksum ${found}, expected ${hash}; download them again`);
-    exports.init();
-    return exports;
-  } catch (e) {
-    throw e.code ? e : new ModelError('load.module', `${file} does not fit to model.js: ${e.message}`);
-  }
-}
-
-function room(pages, take) {
-  try {
-    return take();
-  } catch (e) {
-    return fail('memory', `no memory for ${pages * PAGE} bytes: ${e.message}`);
-  }
+    instance.exports.init();
+    return instance.exports;
+  });
+  const helpers = threads > 1 ? await (await import('./worker.js')).helpers(module, memory, threads) : [];
+  return loaded(name, options, exports, memory, helpers, pictures);
 }
 
 export const imports = (memory, threads) => ({
-  env: { memory, threads, sleeps: typeof document === 'undefined' ? 1 : 0 },
+  env: { memory, threads, sleeps: Number(!globalThis.document) },
   wasi_snapshot_preview1: {
     clock_time_get(_clock, _precision, at) {
-      new DataView(memory.buffer).setBigUint64(at, BigInt(Math.round(performance.now() * 1e6)), true);
+      new BigUint64Array(memory.buffer, at)[0] = BigInt(Math.round(performance.now() * 1e6));
       return 0;
     },
   },
 });
 
-class Model {
-  #options; #exports; #memory; #variant; #helpers; #room;
+function loaded(name, options, exports, memory, helpers, pictures) {
+  const { inputs, outputs, variants: { [name]: variant } } = MODEL;
+  const put = pictures && pictures.putter(memory);
+  const live = () => exports ?? fail('disposed', 'this model has been disposed');
+  const view = ({ dtype, size }, at) => new TYPES[dtype](memory.buffer, at, size);
 
-  constructor(variant, options, exports, memory, helpers) {
-    Object.assign(this, { variant, threads: helpers.length + 1, inputs: MODEL.inputs, outputs: MODEL.outputs });
-    [this.#options, this.#exports, this.#memory, this.#helpers] = [options, exports, memory, helpers];
-    this.#variant = MODEL.variants[variant];
-  }
+  const feed = (x) => {
+    const named = ArrayBuffer.isView(x) || isPicture(x) ? { [inputs[0].name]: x } : x ?? {};
+    const known = inputs.map((p) => p.name);
+    for (const key in named) {
+      if (!known.includes(key)) fail('input.name', `input '${key}' is unknown; expected ${known.join(', ')}`);
+    }
+    inputs.forEach((port, i) => {
+      const value = named[port.name];
+      const wrong = (what, text) => fail(`input.${what}`, `input '${port.name}'${text}`);
+      if (isPicture(value)) {
+        if (!port.picture) wrong('picture', ' takes numbers; export it with --input image');
+        return exports[`picture${i}`](put(value.data), value.width, value.height);
+      }
+      const found = value?.constructor?.name ?? value, type = TYPES[port.dtype].name;
+      if (found !== type) wrong('dtype', `: found ${found}, expected ${type} (${port.dtype})`);
+      if (value.length !== port.size) {
+        wrong('shape', `: found ${value.length} values, expected ${port.size} (${port.shape.join(' x ')})`);
+      }
+      view(port, variant.inputs[i]).set(value);
+    });
+  };
 
-  /** One inference. Outputs are copies; with `views` they are parts of the model's memory until the next call. */
-  async predict(x, { views = false } = {}) {
-    return this.predictSync(ArrayBuffer.isView(x) ? x : await (await import('./picture.js')).pixels(x), { views });
-  }
-
-  /** The same without waiting, for inputs that are numbers or ImageData. */
-  predictSync(x, { views = false } = {}) {
-    const { run } = this.#live();
-    this.#feed(x);
+  const predictSync = (x, { views } = {}) => {
+    const { run } = live();
+    feed(x);
     try {
       run(0);
     } catch (e) {
       fail('run', `the module stopped: ${e.message}`);
     }
-    return Object.fromEntries(MODEL.outputs.map((port, i) => {
-      const view = this.#view(port, this.#variant.outputs[i]);
-      return [port.name, views ? view : view.slice()];
+    return Object.fromEntries(outputs.map((port, i) => {
+      const value = view(port, variant.outputs[i]);
+      return [port.name, views ? value : value.slice()];
     }));
-  }
+  };
 
-  #live() {
-    if (!this.#exports) fail('disposed', 'this model has been disposed');
-    return this.#exports;
-  }
-
-  #view(port, at) {
-    return new TYPES[port.dtype](this.#memory.buffer, at, port.size);
-  }
-
-  #feed(x) {
-    const named = ArrayBuffer.isView(x) || isPicture(x) ? { [MODEL.inputs[0].name]: x } : x ?? {};
-    const known = MODEL.inputs.map((p) => p.name);
-    const odd = Object.keys(named).find((name) => !known.includes(name));
-    if (odd !== undefined) fail('input.name', `input '${odd}' is unknown; expected ${known.join(', ')}`);
-    MODEL.inputs.forEach((port, i) => {
-      const value = named[port.name];
-      if (isPicture(value)) return this.#picture(port, i, value);
-      const type = TYPES[port.dtype].name, found = value?.constructor?.name ?? value, what = `input '${port.name}': found`;
-      if (found !== type) fail('input.dtype', `${what} ${found}, expected ${type} (${port.dtype})`);
-      if (value.length !== port.size) {
-        fail('input.shape', `${what} ${value.length} values, expected ${port.size} (${port.shape.join(' x ')})`);
-      }
-      this.#view(port, this.#variant.inputs[i]).set(value);
-    });
-  }
-
-  #picture(port, i, { data, width, height }) {
-    const run = this.#exports[`picture${i}`];
-    if (!run) fail('input.picture', `input '${port.name}' takes numbers; export it with --input image`);
-    const mine = this.#room ??= { at: this.#memory.buffer.byteLength, bytes: 0 };
-    if (data.length > mine.bytes) {
-      const more = Math.ceil((data.length - mine.bytes) / PAGE);
-      room(more, () => this.#memory.grow(more));
-      mine.bytes += more * PAGE;
-    }
-    new Uint8Array(this.#memory.buffer).set(data, mine.at);
-    run(mine.at, width, height);
-  }
-
-  /** Milliseconds of each kernel: medians of `runs` stamped runs on the last inputs; see model.d.ts. */
-  async profile({ runs = 20 } = {}) {
-    const { profile } = await import('./profile.js');
-    const names = JSON.parse(new TextDecoder().decode(await read('kernels.json', MODEL.kernels, this.#options)));
-    return profile(this.#live().run, this.#memory, this.#variant, names[this.variant], runs);
-  }
-
-  /** Bytes of the WebAssembly memory and of the weights. */
-  memory() {
-    return { bytes: this.#memory?.buffer.byteLength ?? 0, weights: this.#exports ? MODEL.weights.bytes : 0 };
-  }
-
-  /** End the threads and let the memory go. Doing it again changes nothing. */
-  dispose() {
-    if (this.#helpers?.length) this.#exports.stop();
-    this.#helpers?.forEach((end) => end());
-    this.#exports = this.#memory = this.#helpers = null;
-  }
+  return {
+    variant: name, threads: helpers.length + 1, inputs, outputs, predictSync,
+    predict: async (x, how) => predictSync(pictures && !ArrayBuffer.isView(x) ? await pictures.pixels(x) : x, how),
+    async profile({ runs = 20 } = {}) {
+      const { profile, kernelsOf } = await import('./profile.js');
+      return profile(live().run, memory, variant, await kernelsOf(name, MODEL.kernels, options), runs);
+    },
+    memory: () => ({ bytes: memory?.buffer.byteLength ?? 0, weights: memory ? MODEL.weights.bytes : 0 }),
+    dispose() {
+      if (helpers.length) exports.stop();
+      helpers.splice(0).forEach((end) => end());
+      exports = memory = null;
+    },
+  };
 }

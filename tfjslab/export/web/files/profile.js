@@ -1,3 +1,10 @@
+import { read } from './model.js';
+
+/** The kernels of a variant, in the order of its run. */
+export async function kernelsOf(name, size, options) {
+  return JSON.parse(new TextDecoder().decode(await read('kernels.json', size, options)))[name];
+}
+
 /** What `profile` of a model does: stamped runs, and medians of what each kernel took. */
 export function profile(run, memory, { records, stamps }, names, runs) {
   const times = names.map(() => []);
