@@ -144,8 +144,8 @@ def test_above_the_bound_it_is_refused_unless_one_insists(there):
             model.predict(X)
         assert caught.value.code == "backend.precision"
         assert str(caught.value).endswith(
-            "the bound is 0.01; tf.env().set('WEBGPU_ANY_PRECISION', True) or TFJSLAB_ANY_PRECISION=1 runs it all the "
-            "same",
+            "the bound is 0.01; tf.env().set('WEBGPU_ANY_PRECISION', True) or TFJSLAB_ANY_PRECISION=1 runs it "
+            "nevertheless",
         )
         tf.env().set("WEBGPU_ANY_PRECISION", value=True)
         try:

@@ -215,7 +215,7 @@ def choose(page, *, variant=None, worker=None):
     settled(page)
 
 
-@pytest.mark.parametrize("variant", ["plain", "simd", "relaxed", "threads"])
+@pytest.mark.parametrize("variant", ["plain", "simd", "relaxed", "threads", "threads-relaxed"])
 def test_every_variant_answers_as_python_does(page, server, variant):
     open_page(page, f"{server}/isolated", model="blazeface")
     x = np.random.default_rng(3).uniform(-1, 1, (1, 128, 128, 3)).astype(np.float32)
@@ -245,7 +245,7 @@ def test_a_picture_answers_the_same_in_every_mode_and_a_worker_ends_with_its_mod
 
 def test_threads_on_an_isolated_page_and_their_end(page, server, picture):
     open_page(page, f"{server}/isolated", model="blazeface")
-    assert page.is_checked("[name=variant][value=threads]")
+    assert page.is_checked("[name=variant][value=threads-relaxed]")
     page.fill("#threads", "2")
     page.press("#threads", "Tab")
     settled(page)
@@ -447,7 +447,7 @@ def test_firefox_answers_as_python_does_in_all_modes(server, tmp_path):
     wanted = expected("blazeface", x)["regressors_1"]
     with firefox(tmp_path) as tab:
         for site, variants in (("strict", ["plain", "simd", "relaxed"]),
-                               ("isolated", ["plain", "simd", "relaxed", "threads"])):
+                               ("isolated", ["plain", "simd", "relaxed", "threads", "threads-relaxed"])):
             tab.open(f"{server}/{site}/blazeface/index.html")
             assert tab.evaluate("import('./model.js').then((m) => m.variants())") == variants
             for variant in variants:

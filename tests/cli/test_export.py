@@ -86,7 +86,8 @@ def test_int8_is_quantized_first(capsys, tmp_path):
 
 
 @pytest.mark.parametrize(("options", "line"), [
-    (["--only", "smid"], "variant 'smid' is unknown; known: plain, simd, relaxed, threads; did you mean 'simd'?"),
+    (["--only", "smid"],
+     "variant 'smid' is unknown; known: plain, simd, relaxed, threads, threads-relaxed; did you mean 'simd'?"),
     (["--crop"], "--crop is for pictures; add --input image"),
     (["--order", "bgr"], "--order is for pictures; add --input image"),
     (["--range=-1,1"], "--range is for pictures; add --input image"),

@@ -168,8 +168,9 @@ def test_a_refusal_names_every_node_and_writes_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"only": ["smid"]}, "variant 'smid' is unknown; known: plain, simd, relaxed, threads; did you mean 'simd'?"),
-    ({"only": []}, "no variant is named; known: plain, simd, relaxed, threads"),
+    ({"only": ["smid"]},
+     "variant 'smid' is unknown; known: plain, simd, relaxed, threads, threads-relaxed; did you mean 'simd'?"),
+    ({"only": []}, "no variant is named; known: plain, simd, relaxed, threads, threads-relaxed"),
     ({"image": {"y": Picture()}}, "image: 'y' is no input; known: x"),
     ({"shapes": {"y": (1,)}}, "shapes: 'y' is no input; known: x"),
 ])

@@ -17,7 +17,8 @@ CASES = {
     "short weights": ("load.size", "weights.bin: found 100 bytes, expected {weights}; download it again"),
     "short code": ("load.size", "model-simd.wasm: found 100 bytes, expected {code}; download it again"),
     "an unknown variant": (
-        "load.variant", "variant fast cannot run here (unknown); can run: plain, simd, relaxed, threads"),
+        "load.variant",
+        "variant fast cannot run here (unknown); can run: plain, simd, relaxed, threads, threads-relaxed"),
     "wrong length": ("input.shape", "input 'x': found 12287 values, expected 12288 (1 x 64 x 64 x 3)"),
     "wrong dtype": ("input.dtype", "input 'x': found Int32Array, expected Float32Array (float32)"),
     "an array of numbers": ("input.dtype", "input 'x': found Array, expected Float32Array (float32)"),

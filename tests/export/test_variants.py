@@ -15,7 +15,7 @@ from tfjslab.graph.ir import Port
 from tfjslab.model.model import Model
 from tfjslab.quantizer.quantize import quantize
 
-NAMES = ["plain", "simd", "relaxed", "threads"]
+NAMES = ["plain", "simd", "relaxed", "threads", "threads-relaxed"]
 
 
 def wanted(graph, feeds):
@@ -65,7 +65,7 @@ def test_all_variants_run_and_relaxed_ones_are_left_out_where_the_engine_lacks_t
     agree(found, wanted(graph, feeds))
     if node().relaxed_simd_flags:
         able = list(answers(folder, feeds, relaxed=False))
-        assert able == [n for n in NAMES if not needs_relaxed(folder, n)] == ["plain", "simd"]
+        assert able == [n for n in NAMES if not needs_relaxed(folder, n)] == ["plain", "simd", "threads"]
 
 
 class RelaxedTuner(WebTuner):

@@ -30,6 +30,7 @@ from tfjslab.export.web.export import WebExport
 from tfjslab.export.web.folder import WEIGHTS
 from tfjslab.export.web.report import VariantTrial, WebReport
 from tfjslab.export.web.sizes import Size, sizes, tfjs_files, together
+from tfjslab.export.web.variants import VARIANTS
 from tfjslab.graph.ir import Graph, Port
 from tfjslab.model.inputs import by_name, check_array, require_known
 from tfjslab.model.model import Model
@@ -40,7 +41,7 @@ TFJS = "TensorFlow.js"
 INTERRUPTED = "interrupted"
 _TFJS_BACKEND, _TFJS_FALLBACK = "wasm-simd", "cpu"  # the second one has kernels that the first has not
 _ALWAYS = ("model.js",)
-_BESIDE = {"threads": ("worker.js",)}  # what a variant loads besides those and itself
+_BESIDE = {v.name: ("worker.js",) for v in VARIANTS if v.threaded}  # what a variant loads besides those and itself
 
 Feeds = Mapping[str, Array]
 Named = Sequence[tuple[str, Array]]

@@ -37,7 +37,9 @@ VARIANTS = (
     Variant("simd", "SIMD128", SIMD, (_SIMD,)),
     Variant("relaxed", "SIMD128 with relaxed multiply-add", SIMD, (_SIMD,), relaxed=True),
     Variant("threads", "SIMD128 on several threads, on cross-origin isolated pages", SIMD, (_SIMD, _THREADS),
-            relaxed=True, threaded=True),
+            threaded=True),
+    Variant("threads-relaxed", "the same with relaxed multiply-add", SIMD, (_SIMD, _THREADS), relaxed=True,
+            threaded=True),
 )
 _BY_NAME = {v.name: v for v in VARIANTS}
 

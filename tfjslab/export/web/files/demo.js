@@ -67,7 +67,7 @@ async function exchange(mine) {
   }
   state.model = model;
   figure('load', loaded);
-  if (variant === 'threads') $('threads').value = model.threads;
+  if (variant.startsWith('threads')) $('threads').value = model.threads;
   const start = performance.now();
   await model.predict(fresh(state.input ?? generated(model.inputs)));
   figure('first', performance.now() - start);
@@ -264,8 +264,7 @@ async function offer() {
 }
 
 function threads() {
-  const radio = document.querySelector('[name=variant][value=threads]');
-  $('threads').disabled = !radio?.checked;
+  $('threads').disabled = !document.querySelector('[name=variant][value^=threads]:checked');
   $('threads').value ||= Math.min(navigator.hardwareConcurrency ?? 1, $('threads').max);
 }
 

@@ -5,7 +5,7 @@ export type Picture =
   | ImageData | ImageBitmap | HTMLImageElement | HTMLVideoElement | HTMLCanvasElement | OffscreenCanvas | VideoFrame;
 /** One value for a model with one input, or values by input name. */
 export type Input = Numbers | Picture | { [name: string]: Numbers | Picture };
-export type Variant = 'plain' | 'simd' | 'relaxed' | 'threads';
+export type Variant = 'plain' | 'simd' | 'relaxed' | 'threads' | 'threads-relaxed';
 
 export interface Port {
   name: string;
