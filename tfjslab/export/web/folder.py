@@ -53,7 +53,8 @@ def folder_files(name: str, web: WebProgram, built: Sequence[Built], weights: by
     described = _described(web, built, weights, len(kernels))
     texts = {"model": name, "version": __version__, "format": str(FORMAT), "inputs": _ports(described["inputs"]),
              "outputs": _ports(described["outputs"])}
-    found = {f: _filled(_text(f), texts).encode() for f in _SCRIPTS}
+    in_comments = {**texts, "model": name.replace("*/", "* /")}
+    found = {f: _filled(_text(f), in_comments).encode() for f in _SCRIPTS}
     found["index.html"] = _page(name, built).encode()
     found["README.md"] = _filled(_text("readme.md"), texts).encode()
     found["NOTICE"] = _filled(_text("notice.txt"), texts).encode()

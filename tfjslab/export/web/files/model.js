@@ -12,7 +12,7 @@ export class ModelError extends Error {
 const fail = (code, message) => {
   throw new ModelError(code, message);
 };
-/** What `work` gives; errors that are not ours get a code. */
+/** What `work` gives; other errors get a code. */
 const typed = async (code, what, work) => {
   try {
     return await work();
@@ -29,7 +29,7 @@ export const variants = () => Object.keys(MODEL.variants).filter((name) => {
   return probes.every((p) => works(bytesOf(p))) && (!threaded || isolated());
 });
 
-/** Whether a small module is valid, and starts. */
+/** Whether a small module starts. */
 function works(bytes) {
   try {
     return !!new WebAssembly.Instance(new WebAssembly.Module(bytes));
@@ -68,7 +68,7 @@ async function download(file, at, total, { signal, onProgress }) {
   return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
-/** See model.d.ts for this and for the model that it gives. */
+/** See model.d.ts for this and the model that it gives. */
 export async function load(options = {}) {
   if (options.worker) return (await import('./worker.js')).inWorker(options);
   const able = variants();
@@ -90,7 +90,7 @@ export async function load(options = {}) {
     () => WebAssembly.compile(code));
   const initial = Math.ceil((variant.end + threads * variant.scratchBytes) / PAGE);
   const memory = await typed('memory', `no memory for ${initial * PAGE} bytes`,
-    () => new WebAssembly.Memory({ initial, maximum: PAGE, shared: variant.threaded }));
+    () => new WebAssembly.Memory({ initial, maximum: initial + 4096, shared: variant.threaded }));
   const exports = await typed('load.module', `${variant.file} does not fit to model.js`, async () => {
     const instance = await WebAssembly.instantiate(module, imports(memory, threads));
     new Uint8Array(memory.buffer).set(weights, variant.weightsAt);
