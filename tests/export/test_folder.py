@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -197,3 +198,8 @@ def test_shapes_settle_open_lengths(tmp_path):
     assert made.shapes == {"x": (3, 8, 8, 3)}
     assert '"shape":[3,8,8,3],"dtype":"float32","size":576' in (tmp_path / "web" / "model.js").read_text()
     assert np.prod(made.shapes["x"]) == 576
+
+
+def test_what_was_written_by_hand_in_model_js_stays_below_3_kb_gzipped():
+    written = Path(target.__file__).with_name("files").joinpath("model.js").read_bytes()
+    assert len(gzip.compress(written, 9)) < 3000

@@ -29,7 +29,7 @@ CASES = {
     "a picture": ("input.picture", "input 'x' takes numbers; export it with --input image"),
     "disposed": ("disposed", "this model has been disposed"),
     "profile of a disposed one": ("disposed", "this model has been disposed"),
-    "stopped before": ("load.aborted", "model-simd.wasm: the download was stopped"),
+    "stopped before": ("load.aborted", "weights.bin: the download was stopped"),
     "stopped before, in a worker": ("load.aborted", "the download was stopped"),
     "in a worker, short weights": (
         "load.size", "weights.bin: found 100 bytes, expected {weights}; download it again"),

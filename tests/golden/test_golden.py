@@ -20,7 +20,7 @@ NAMES = ("blazeface-front", "facemesh", "handtrack", "mobilenet_v2_graph", "mobi
 BACKENDS = ("cpu", "wasm-plain", "wasm-simd", "wasm-threads", "webgpu", "webgl", "webgpu-f16")
 TOLERANCE = 1e-4  # of the largest absolute value of each output
 # Every value between two kernels is rounded to 11 bits, 5e-4 of itself; worst seen 1.2e-3, on BlazeFace.
-HALVES_TOLERANCE = 2e-3
+FLOAT16_TOLERANCE = 2e-3
 
 needs_shared = pytest.mark.skipif(not (SHARED / "golden").is_dir(), reason=f"no models and answers in {SHARED}")
 
@@ -55,15 +55,15 @@ def assert_golden(name, results, tolerance=TOLERANCE):
 @pytest.mark.parametrize("name", NAMES)
 def test_outputs_are_those_of_tensorflowjs(name, backend):
     outputs = list(arrays(name, "outputs"))
-    halves = backend == "webgpu-f16"
+    float16 = backend == "webgpu-f16"
     with tf.load_model(SHARED / "models" / name, backend=backend) as model:
-        if halves and name == "handtrack":
+        if float16 and name == "handtrack":
             # It keeps the best of nearly equal boxes: rounded scores put others in their places.
             with pytest.raises(BackendError, match=r"webgpu-f16 is off by up to .* the bound is 0.01"):
                 model.execute(arrays(name, "inputs"), outputs)
             return
         results = model.execute(arrays(name, "inputs"), outputs)
-    assert_golden(name, dict(zip(outputs, results, strict=True)), HALVES_TOLERANCE if halves else TOLERANCE)
+    assert_golden(name, dict(zip(outputs, results, strict=True)), FLOAT16_TOLERANCE if float16 else TOLERANCE)
 
 
 @needs_shared

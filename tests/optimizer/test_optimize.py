@@ -200,7 +200,7 @@ def test_tfjs_loads_the_result_and_computes_the_same(name, tmp_path):
 
 
 def test_tfjs_runs_the_optimized_mobilenet_almost_twice_as_fast(tmp_path, capsys):
-    """In one process, in turns; the machine is shared, so the best of three counts."""
+    """In one process, alternating; the machine is shared, so the best of three counts."""
     folder = optimized("mobilenet_v2_layers", tmp_path)
     ratios = []
     for _ in range(3):

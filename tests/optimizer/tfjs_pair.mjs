@@ -1,5 +1,5 @@
 // node tfjs_pair.mjs PEERS ROUNDS A B: loads the models in the folders A and B into one TensorFlow.js (backend wasm,
-// SIMD, one thread), feeds both the same values, and runs them in turns. Prints medians, spreads and how far the outputs
+// SIMD, one thread), feeds both the same values, and runs them alternating. Prints medians, spreads and how far the outputs
 // are apart as JSON. PEERS holds node_modules.
 import fs from 'fs';
 import path from 'path';

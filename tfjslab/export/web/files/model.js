@@ -23,13 +23,12 @@ const typed = async (code, what, work) => {
 const bytesOf = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 const isolated = () => typeof SharedArrayBuffer !== 'undefined' && (globalThis.crossOriginIsolated ?? true);
 
-/** The variants that this engine can run, the fastest last. */
+/** The fastest last. */
 export const variants = () => Object.keys(MODEL.variants).filter((name) => {
   const { probes, threaded } = MODEL.variants[name];
   return probes.every((p) => works(bytesOf(p))) && (!threaded || isolated());
 });
 
-/** Whether a small module starts. */
 function works(bytes) {
   try {
     return !!new WebAssembly.Instance(new WebAssembly.Module(bytes));
@@ -38,7 +37,6 @@ function works(bytes) {
   }
 }
 
-/** One file of the folder as bytes. */
 export async function read(name, size, options) {
   const { url, signal } = options, given = options.buffers?.[name];
   const at = given ? name : url ? new URL(name, new URL(url, globalThis.location?.href)) : FILES[name];
@@ -51,21 +49,22 @@ export async function read(name, size, options) {
 }
 
 async function download(file, at, total, { signal, onProgress }) {
-  if (at.protocol === 'data:') return bytesOf(at.pathname.split(',')[1]); // by a bundler
+  if (at.protocol === 'data:') return bytesOf(at.pathname.split(',')[1]);
   if (at.protocol === 'file:') {
     const fs = 'node:fs/promises';
     return (await import(/* @vite-ignore */ fs)).readFile(at, { signal });
   }
   const response = await fetch(at, { signal });
   if (!response.ok) fail('load.http', `${at}: found HTTP ${response.status}, expected 200`);
-  const parts = [];
+  const bytes = new Uint8Array(total);
   let loaded = 0;
-  for (let reader = response.body.getReader(), r; loaded <= total && !(r = await reader.read()).done;) {
-    parts.push(r.value);
+  for (let reader = response.body.getReader(), r; !(r = await reader.read()).done;) {
+    if (loaded + r.value.length > total) return { length: 'more' };
+    bytes.set(r.value, loaded);
     loaded += r.value.length;
     onProgress?.({ file, loaded, total });
   }
-  return new Uint8Array(await new Blob(parts).arrayBuffer());
+  return bytes.subarray(0, loaded);
 }
 
 /** See model.d.ts for this and the model that it gives. */
@@ -82,12 +81,12 @@ export async function load(options = {}) {
   const wanted = options.threads ?? globalThis.navigator?.hardwareConcurrency ?? 1;
   const threads = variant.threaded ? Math.max(1, Math.min(wanted, MODEL.maxThreads)) : 1;
   const { weights: { file, bytes, hash }, inputs } = MODEL;
-  const [code, weights, pictures] = await Promise.all([
-    read(variant.file, variant.bytes, options), read(file, bytes, options),
+  const compiled = (code) => typed('load.module', `${variant.file} is damaged or not allowed here (CSP wasm-unsafe-eval)`,
+    () => WebAssembly.compile(code));
+  const [module, weights, pictures] = await Promise.all([
+    read(variant.file, variant.bytes, options).then(compiled), read(file, bytes, options),
     inputs.some((p) => p.picture) && import('./picture.js'),
   ]);
-  const module = await typed('load.module', `${variant.file} is damaged or not allowed here (CSP wasm-unsafe-eval)`,
-    () => WebAssembly.compile(code));
   const initial = Math.ceil((variant.end + threads * variant.scratchBytes) / PAGE);
   const memory = await typed('memory', `no memory for ${initial * PAGE} bytes`,
     () => new WebAssembly.Memory({ initial, maximum: initial + 4096, shared: variant.threaded }));
@@ -158,10 +157,7 @@ function loaded(name, options, exports, memory, helpers, pictures) {
   return {
     variant: name, threads: helpers.length + 1, inputs, outputs, predictSync,
     predict: async (x, how) => predictSync(pictures && !ArrayBuffer.isView(x) ? await pictures.pixels(x) : x, how),
-    async profile({ runs = 20 } = {}) {
-      const { profile, kernelsOf } = await import('./profile.js');
-      return profile(live().run, memory, variant, await kernelsOf(name, MODEL.kernels, options), runs);
-    },
+    profile: async (how) => (await import('./profile.js')).profile(how, live, name, variant, memory, MODEL.kernels, options),
     memory: () => ({ bytes: memory?.buffer.byteLength ?? 0, weights: memory ? MODEL.weights.bytes : 0 }),
     dispose() {
       if (helpers.length) exports.stop();
