@@ -28,7 +28,7 @@ CSS = """
 .tfl-backends .jupyter-button:last-child { border-radius: 0 3px 3px 0; }
 .tfl-backends .jupyter-button.mod-active { background: var(--jp-brand-color1, #1976d2);
   color: var(--jp-ui-inverse-font-color1, #fff); box-shadow: none; }
-.tfl-progress { flex: 1 1 250px; min-width: 250px; }
+.tfl-progress { flex: 1 1 200px; min-width: 200px; }
 .tfl-progress-bar { position: relative; height: 28px; border-radius: 3px; overflow: hidden;
   background: var(--tfl-panel); border: 1px solid var(--tfl-line); box-sizing: border-box; }
 .tfl-progress-bar b { position: absolute; inset: 0 auto 0 0; background: var(--tfl-a); opacity: .28; }
