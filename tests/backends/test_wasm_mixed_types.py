@@ -30,7 +30,7 @@ _OPS = [
     *[(op, ("int32",)) for op in ("Neg", "Abs", "Square", "Sign", "Relu", "Relu6", "ClipByValue")],
     *[(op, ("float32",)) for op in ("Neg", "Abs", "IsNan", "IsInf", "IsFinite")],
     *[(op, ("bool", "bool")) for op in ("LogicalAnd", "LogicalOr", "LogicalXor", "Equal", "NotEqual")],
-    ("LogicalNot", ("bool",)),
+    ("LogicalNot", ("bool",)), ("AddN", ("int32", "int32", "int32")),
     *[("SelectV2", ("bool", t, t)) for t in _ALL],
     *[(op, (t,)) for t in _ALL for op in ("ZerosLike", "OnesLike", "Identity", "Reshape")],
 ]
@@ -103,7 +103,7 @@ def test_each_op_over_random_shapes(session, op, dtypes):
     rng = np.random.default_rng(len(op))
     for turn in range(6):
         out = _some_shape(rng)
-        shapes = [_broadcast_to(rng, out) if turn % 2 else out for _ in dtypes]
+        shapes = [_broadcast_to(rng, out) if turn % 2 and op != "AddN" else out for _ in dtypes]
         values = {f"x{i}": _random(rng, s, t) for i, (s, t) in enumerate(zip(shapes, dtypes, strict=True))}
         constants = {k: v for k, v in values.items() if turn >= 4 and k != "x1"} if len(values) > 1 else {}
         feeds = {k: v for k, v in values.items() if k not in constants}
@@ -179,6 +179,17 @@ def test_fill(session, source, target, dims):
 def test_large_constants_of_every_type(session, op, dtype):
     """Small ones are folded."""
     _check(session, [_node("y", op, (), shape=(301, 303), dtype=dtype)], {}, ["y"])
+
+
+@pytest.mark.parametrize("value", [0, 1, 0.5, 300, np.nan])
+def test_truth_values_are_padded_and_joined(session, value):
+    """Everything but 0 is true."""
+    feeds = {"x": np.arange(35).reshape(5, 7) % 3 == 0, "z": np.ones((5, 1), np.bool_)}
+    nodes = [
+        _node("p", "PadV2", ("x",), paddings=((1, 2), (0, 3)), constant_value=value),
+        _node("j", "Concat", ("z", "x", "z"), axis=1), _node("e", "ExpandDims", ("j",), axis=0),
+    ]
+    _check(session, nodes, feeds, ["p", "j", "e"])
 
 
 @pytest.mark.parametrize(("op", "attrs", "reason"), [

@@ -122,7 +122,7 @@ def lower_pad(b: WasmBuilder, group: Group) -> None:
     shape, out = b.shape(x), b.shape(group.output)
     before = tuple(p[0] for p in core.attrs["paddings"])
     if b.spec(x).dtype in _BYTE_DTYPES:
-        pad_bytes(b, x, group.output, before, int(value))
+        pad_bytes(b, x, group.output, before, int(bool(value) if b.spec(x).dtype == "bool" else value))
         return
     room = b.grow_planes(x, group.output) if _adds_channels(core, shape) else None
     if room:
