@@ -1,16 +1,19 @@
-{# An elementwise expression over `dims`, outermost first, with float strides for every operand and the output. The
-   innermost stride of an operand is 1 (vector load) or 0 (one value for the row). lo..hi are indices of the outermost
-   dimension; with one dimension only, they are blocks of `block` elements. #}
+{# An elementwise expression over `dims`, outermost first, with strides in elements for every operand and the output,
+   whose dtypes are `dtypes`, the output's first, and whose elements take `sizes` bytes. The innermost stride of an
+   operand is 1 (vector load) or 0 (one value for the row). lo..hi are indices of the outermost dimension; with one
+   dimension only, they are blocks of `block` elements. #}
 {% import "macros.wat" as m with context %}
-{% set VB = 4 * L %}
 {% set names = ("c",) + pointers %}
+{# Beside vectors, single elements have locals of their own. #}
+{% set letter = {"v": "f", "m": "i"} %}
 {% macro row(n_text, known) %}
 {# One innermost row of n elements (`known` is n, or -1 when only the run tells), pointers $i_d<name>. #}
 {% for p in pointers %}
+{% set wide, one = vector(dtypes[loop.index]), single(dtypes[loop.index]) %}
 (local.set $i_r{{ p }} @i_d{{ p }})
 {% if inner[loop.index0] == 0 %}
-(local.set $v_s{{ p }} (V.splat_load @i_d{{ p }}))
-(local.set $f_s{{ p }} (f32.load @i_d{{ p }}))
+(local.set ${{ wide.local }}_s{{ p }} {{ wide.splat.format("@i_d" ~ p) }})
+(local.set ${{ letter[one.local] }}_s{{ p }} {{ one.load.format("@i_d" ~ p) }})
 {% endif %}
 {% endfor %}
 (local.set $i_rc @i_dc)
@@ -18,12 +21,13 @@
 (if @i_v (then (loop $L_v
 {% set leaves = [] %}
 {% for p in pointers %}
-{% do leaves.append("(V.load @i_r%s)" % p if inner[loop.index0] else "@v_s%s" % p) %}
+{% set wide = vector(dtypes[loop.index]) %}
+{% do leaves.append(wide.load.format("@i_r" ~ p) if inner[loop.index0] else "@%s_s%s" % (wide.local, p)) %}
 {% endfor %}
-(V.store @i_rc {{ expr(0, *leaves) }})
+{{ vector(dtypes[0]).store.format("@i_rc", expr(0, *leaves)) }}
 {% for p in names %}
 {% if p == "c" or inner[loop.index0 - 1] %}
-{{ m.bump("i_r" ~ p, VB) }}
+{{ m.bump("i_r" ~ p, sizes[loop.index0] * L) }}
 {% endif %}
 {% endfor %}
 (br_if $L_v (local.tee $i_v (i32.sub @i_v #1))))))
@@ -32,12 +36,13 @@
 (if @i_v (then (loop $L_s
 {% set leaves = [] %}
 {% for p in pointers %}
-{% do leaves.append("(f32.load @i_r%s)" % p if inner[loop.index0] else "@f_s%s" % p) %}
+{% set one = single(dtypes[loop.index]) %}
+{% do leaves.append(one.load.format("@i_r" ~ p) if inner[loop.index0] else "@%s_s%s" % (letter[one.local], p)) %}
 {% endfor %}
-(f32.store @i_rc {{ scalar_expr(0, *leaves) }})
+{{ single(dtypes[0]).store.format("@i_rc", scalar_expr(0, *leaves)) }}
 {% for p in names %}
 {% if p == "c" or inner[loop.index0 - 1] %}
-{{ m.bump("i_r" ~ p, 4) }}
+{{ m.bump("i_r" ~ p, sizes[loop.index0]) }}
 {% endif %}
 {% endfor %}
 (br_if $L_s (local.tee $i_v (i32.sub @i_v #1))))))
@@ -56,7 +61,7 @@
 {% endfor %}
 {{ nest(depth + 1) }}
 {% for p in names %}
-{{ m.bump("i_k%d%s" % (depth, p), 4 * strides[loop.index0][depth]) }}
+{{ m.bump("i_k%d%s" % (depth, p), sizes[loop.index0] * strides[loop.index0][depth]) }}
 {% endfor %}
 {% endcall %}
 {% endif %}
@@ -67,14 +72,14 @@
 (if (i32.gt_u @i_n #{{ dims[0] }}) (then (local.set $i_n #{{ dims[0] }})))
 (local.set $i_n (i32.sub @i_n (i32.mul @lo #{{ block }})))
 {% for p in names %}
-(local.set $i_d{{ p }} (i32.add @{{ p }} (i32.mul @lo #{{ 4 * block * strides[loop.index0][0] }})))
+(local.set $i_d{{ p }} (i32.add @{{ p }} (i32.mul @lo #{{ sizes[loop.index0] * block * strides[loop.index0][0] }})))
 {% endfor %}
 {{ row("@i_n", dims[0]) }}
 ))
 {% else %}
 {% call m.for("u", "@lo", "@hi") %}
 {% for p in names %}
-(local.set $i_d{{ p }} (i32.add @{{ p }} (i32.mul @i_u #{{ 4 * strides[loop.index0][0] }})))
+(local.set $i_d{{ p }} (i32.add @{{ p }} (i32.mul @i_u #{{ sizes[loop.index0] * strides[loop.index0][0] }})))
 {% endfor %}
 {{ nest(1) }}
 {% endcall %}

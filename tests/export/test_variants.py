@@ -95,15 +95,19 @@ def test_models_without_weights_or_kernels_for_threads_have_fewer_variants(tmp_p
 
 def test_several_inputs_and_outputs_of_several_dtypes(tmp_path):
     b = GraphBuilder()
-    x, k = b.input("x", (2, 3)), b.input("k", (2, 3), "int32")
+    x, k, t = b.input("x", (2, 3)), b.input("k", (2, 3), "int32"), b.input("t", (3,), "bool")
+    less = b.value("less", "Less", x, b.value("float", "Cast", k, DstT="float32"))
     outputs = [
         Port("flat", b.value("flat", "Reshape", k, shape=[6]), None, "int32"),
         Port("twice", b.value("twice", "AddV2", x, x), None, "float32"),
+        Port("wrapped", b.value("wrapped", "AddV2", k, k), None, "int32"),
+        Port("both", b.value("both", "LogicalAnd", less, t), None, "bool"),
+        Port("chosen", b.value("chosen", "SelectV2", t, k, b.value("cut", "Cast", x, DstT="int32")), None, "int32"),
     ]
     graph = b.build(outputs, {})
     folder, _ = exported(tmp_path / "web", graph)
     feeds = {"x": np.array([[1, -2, 3], [0, 5, -6]], np.float32),
-             "k": np.array([[1, 2, 3], [-4, 5, 2**31 - 1]], np.int32)}
+             "k": np.array([[1, 2, 3], [-4, 5, 2**31 - 1]], np.int32), "t": np.array([True, False, True])}
     right = wanted(graph, feeds)
     for variant, found in answers(folder, feeds).items():
         for name, array in right.items():

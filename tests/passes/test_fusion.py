@@ -55,6 +55,16 @@ def test_hard_swish_written_out_reads_the_convolution_twice_and_is_still_one_gro
     assert _names(_groups(nodes)) == [["c", "a", "r", "out"]]
 
 
+def test_truth_values_stay_outside_of_what_a_convolution_writes():
+    """A condition that is made of floats inside the group is no harm."""
+    truths = {"m": Spec(_IMAGE.shape, "bool")}
+    conv, choice = Node("c", "Conv2D", ("x", "w")), Node("out", "SelectV2", ("m", "x", "bias"))
+    assert _names(_groups([conv, Node("m", "IsNan", ("c",))], ("m",), **truths)) == [["c"], ["m"]]
+    assert _names(_groups([conv, Node("out", "SelectV2", ("m", "c", "x"))], **truths)) == [["c"], ["out"]]
+    nodes = [conv, Node("m", "Less", ("c", "bias")), choice]
+    assert _names(_groups(nodes, bias=_CHANNELS, **truths)) == [["c", "m", "out"]]
+
+
 def test_what_others_read_or_what_is_an_output_is_not_swallowed():
     nodes = [Node("c", "Conv2D", ("x", "w")), Node("r", "Relu", ("c",)), Node("out", "Neg", ("r",))]
     other = Node("other", "Neg", ("c",))

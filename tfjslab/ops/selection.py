@@ -14,8 +14,8 @@ from tfjslab.ops.elementwise import ANY, BOOL, NUMBER, check_dtypes
 from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, op
 
 
-def _condition_shape(condition: Shape, rank: int) -> Shape:
-    """A condition of rank 1 chooses whole rows when the values have a higher rank."""
+def condition_shape(condition: Shape, rank: int) -> Shape:
+    """The shape to broadcast a condition from: one of rank 1 chooses whole rows when the values have a higher rank."""
     return (*condition, *(1,) * (rank - 1)) if len(condition) == 1 and rank > 1 else condition
 
 
@@ -23,7 +23,7 @@ def _infer_select(ins: Specs, _attrs: Attrs) -> list[Spec]:
     check_dtypes("Select", ins[:1], BOOL)
     check_dtypes("Select", ins[1:], ANY)
     condition, x, y = (s.known_shape for s in ins)
-    if x != y or broadcast(_condition_shape(condition, len(x)), x) != x:
+    if x != y or broadcast(condition_shape(condition, len(x)), x) != x:
         raise ShapeError(f"Select: condition {list(condition)} does not choose between {list(x)} and {list(y)}")
     return [Spec(x, ins[1].dtype)]
 
@@ -36,7 +36,7 @@ def _infer_select(ins: Specs, _attrs: Attrs) -> list[Spec]:
 ))
 def select(condition: Array, x: Array, y: Array) -> Array:
     """X where the condition holds, else y; a condition of rank 1 chooses whole rows."""
-    return np.where(condition.reshape(_condition_shape(condition.shape, x.ndim)), x, y)
+    return np.where(condition.reshape(condition_shape(condition.shape, x.ndim)), x, y)
 
 
 def _infer_where(_ins: Specs, _attrs: Attrs) -> list[Spec]:

@@ -168,4 +168,5 @@ def _allowed(merged: Group, producer: Group, specs: Mapping[str, Spec], rules: R
         return False
     if merged.core is None:
         return True
-    return rules.takes_epilogue(merged.core) and all(rules.reads(specs[v], out) for v in merged.operands)
+    floats = all(specs[v].dtype == "float32" for v in (merged.output, *merged.operands))
+    return floats and rules.takes_epilogue(merged.core) and all(rules.reads(specs[v], out) for v in merged.operands)

@@ -24,6 +24,7 @@ class Operand:
     name: str
     shape: Shape
     array: Array | None = field(default=None, compare=False)
+    dtype: str = "float32"
 
 
 def kind_of(shape: Shape, out: Shape) -> str:
@@ -53,12 +54,13 @@ def prepare(b: Builder[Any, Any, Any], group: Group) -> tuple[Expr, list[Operand
     Leaves of the result count from 1 when the group has a core (whose result is leaf 0), else from 0.
     """
     first = int(group.core is not None)
-    operands = [Operand(v, b.shape(v), b.constant_array(v)) for v in group.operands]
+    operands = [Operand(v, b.shape(v), b.constant_array(v), b.spec(v).dtype) for v in group.operands]
+    whole = [o.dtype == "int32" for o in operands]
     found: list[Operand] = []
 
     def known(e: Expr) -> bool:
-        if e.op == "in":
-            return e.leaf >= first and operands[e.leaf - first].array is not None
+        if e.op == "in":  # integers wrap, which is not computed here
+            return e.leaf >= first and operands[e.leaf - first].array is not None and not whole[e.leaf - first]
         return all(known(a) for a in e.args)
 
     def leaf(o: Operand) -> Expr:

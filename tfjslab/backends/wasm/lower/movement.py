@@ -19,7 +19,7 @@ from tfjslab.passes.fusion import Group
 
 _IMAGE_RANK = 4
 _WORD_DTYPES = ("float32", "int32")
-_BYTES = "int8"
+_BYTE_DTYPES = ("int8", "bool")
 
 
 def _refuses_words(node: Node, specs: Specs) -> str:
@@ -28,8 +28,9 @@ def _refuses_words(node: Node, specs: Specs) -> str:
 
 
 def _refuses_but_bytes(node: Node, specs: Specs) -> str:
-    """As ``_refuses_words``, but activations of one byte are moved as well."""
-    return "" if {specs[v].dtype for v in (*node.inputs, *node.outputs)} == {_BYTES} else _refuses_words(node, specs)
+    """As ``_refuses_words``, but activations of one byte and truth values are moved as well."""
+    (dtype, *others) = {specs[v].dtype for v in (*node.inputs, *node.outputs)}
+    return "" if dtype in _BYTE_DTYPES and not others else _refuses_words(node, specs)
 
 
 @lowering(*having(lambda facts: facts.shares_bytes), refuses=_refuses_but_bytes)
@@ -64,7 +65,7 @@ def lower_concat(b: WasmBuilder, group: Group) -> None:
     core = group.core_node
     out = b.shape(group.output)
     axis = normalize_axis(core.attrs["axis"], len(out))
-    if b.spec(group.output).dtype == _BYTES:
+    if b.spec(group.output).dtype in _BYTE_DTYPES:
         concat_bytes(b, core.inputs, group.output, axis)
         return
     if len(out) == _IMAGE_RANK and axis == _IMAGE_RANK - 1 and all(map(b.has_planes, core.inputs)):
@@ -86,7 +87,7 @@ def lower_concat(b: WasmBuilder, group: Group) -> None:
 
 def _refuses_pad(node: Node, specs: Specs) -> str:
     value, dtype = node.attrs["constant_value"], specs[node.inputs[0]].dtype
-    if dtype == _BYTES:
+    if dtype in _BYTE_DTYPES:
         return ""
     if dtype != "float32" and value:
         return "no WebAssembly kernel for padding integers with other than 0"
@@ -120,8 +121,8 @@ def lower_pad(b: WasmBuilder, group: Group) -> None:
     x, value = core.inputs[0], core.attrs["constant_value"]
     shape, out = b.shape(x), b.shape(group.output)
     before = tuple(p[0] for p in core.attrs["paddings"])
-    if b.spec(x).dtype == _BYTES:
-        pad_bytes(b, x, group.output, before, int(value))
+    if b.spec(x).dtype in _BYTE_DTYPES:
+        pad_bytes(b, x, group.output, before, int(bool(value) if b.spec(x).dtype == "bool" else value))
         return
     room = b.grow_planes(x, group.output) if _adds_channels(core, shape) else None
     if room:

@@ -31,12 +31,18 @@ class Lanes:
 
 _COMMON = ("add", "sub", "mul", "div", "neg", "abs", "sqrt", "floor", "ceil", "nearest", "trunc", "eq", "ne", "lt",
            "le", "gt", "ge", "min", "max")
+# On integers and masks, which are compared as integers; see ``tfjslab.backends.wasm.text.typed``.
+_TYPED = {f"int.{p}": p for p in ("add", "sub", "mul", "eq", "ne")} | {f"bool.{p}": p for p in ("eq", "ne")} | {
+    f"int.{p}": f"{p}_s" for p in ("lt", "le", "gt", "ge")
+}
 
 # scale2(x, n) builds the float 2**n: adding 1.5 * 2**23 + 127 to a whole n leaves n + 127 in the low bits.
 SIMD = Lanes("simd", 4, "v128", "v128", {p: f"f32x4.{p}" for p in _COMMON} | {
-    "and": "v128.and", "or": "v128.or", "not": "v128.not",
-}, {
-    "select": "(v128.bitselect {1} {2} {0})",
+    p: f"i32x4.{instruction}" for p, instruction in _TYPED.items()
+} | {
+    "and": "v128.and", "or": "v128.or", "not": "v128.not", "from_int": "f32x4.convert_i32x4_s",
+    "int.trunc": "i32x4.trunc_sat_f32x4_s", "int.trunc_unsigned": "i32x4.trunc_sat_f32x4_u",
+}, dict.fromkeys(("select", "int.select", "bool.select"), "(v128.bitselect {1} {2} {0})") | {
     "scale2": "(f32x4.mul {0} (i32x4.shl (f32x4.add {1} (v128.const f32x4 12583039 12583039 12583039 12583039))"
               " (i32.const 23)))",
     "exponent": "(f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (v128.and {0} (i32x4.splat (i32.const 0x7fffffff)))"
@@ -47,8 +53,11 @@ SIMD = Lanes("simd", 4, "v128", "v128", {p: f"f32x4.{p}" for p in _COMMON} | {
     "max_const": "(f32x4.pmax {0} {1})",
 })
 SCALAR = Lanes("scalar", 1, "f32", "i32", {p: f"f32.{p}" for p in _COMMON} | {
-    "and": "i32.and", "or": "i32.or", "not": "i32.eqz",
-}, {
+    p: f"i32.{instruction}" for p, instruction in _TYPED.items()
+} | {
+    "and": "i32.and", "or": "i32.or", "not": "i32.eqz", "from_int": "f32.convert_i32_s",
+    "int.trunc": "i32.trunc_sat_f32_s", "int.trunc_unsigned": "i32.trunc_sat_f32_u",
+}, dict.fromkeys(("int.select", "bool.select"), "(select {1} {2} {0})") | {
     # Cranelift branches on a float select, and data decide the branch; an integer select is a conditional move.
     "select": "(f32.reinterpret_i32 (select (i32.reinterpret_f32 {1}) (i32.reinterpret_f32 {2}) {0}))",
     "scale2": "(f32.mul {0} (f32.reinterpret_i32 (i32.shl (i32.reinterpret_f32 (f32.add {1} (f32.const 12583039)))"
@@ -61,7 +70,8 @@ SCALAR = Lanes("scalar", 1, "f32", "i32", {p: f"f32.{p}" for p in _COMMON} | {
     "min_const": "(select {1} (local.tee $v_p {0}) (f32.lt {1} (local.get $v_p)))",
     "max_const": "(select {1} (local.tee $v_p {0}) (f32.lt (local.get $v_p) {1}))",
 })
-NATIVE = frozenset(SIMD.simple) | frozenset(SIMD.patterns)
+_INPUTS, _CONSTANTS = (tuple(f"{prefix}{leaf}" for prefix in ("", "int.", "bool.")) for leaf in ("in", "const"))
+NATIVE = frozenset((*SIMD.simple, *SIMD.patterns, *_INPUTS, *_CONSTANTS))
 
 
 def const(value: float, lanes: Lanes) -> str:
@@ -70,6 +80,14 @@ def const(value: float, lanes: Lanes) -> str:
         v = float(np.float32(value))
     text = "nan" if v != v else ("-inf" if v < 0 else "inf") if v in (np.inf, -np.inf) else v.hex()  # noqa: PLR0124
     return f"(f32.const {text})" if lanes.count == 1 else f"(v128.const f32x4 {' '.join([text] * 4)})"
+
+
+def _typed_const(e: Expr, lanes: Lanes) -> str:
+    """An integer or a mask, in every lane."""
+    value = int(e.args[0].leaf)
+    if lanes.count == 1:
+        return f"(i32.const {value})"
+    return f"(v128.const i32x4 {' '.join([str(-value if e.op == 'bool.const' else value)] * 4)})"
 
 
 class Emitter:
@@ -89,7 +107,8 @@ class Emitter:
 
     def _node(self, e: Expr, leaves: Sequence[str], shared: dict[Expr, int], done: set[Expr]) -> str:
         if e in shared and not (e.op == "in" and leaves[e.leaf].startswith("(local.get")):
-            local = f"${'m' if is_boolean(e) else 'v'}_t{shared[e]}"
+            # What is no float has the type of a mask: i32 where that is one lane.
+            local = f"${'m' if is_boolean(e) or '.' in e.op else 'v'}_t{shared[e]}"
             if e in done:
                 return f"(local.get {local})"
             text = self._plain(e, leaves, shared, done)
@@ -98,15 +117,16 @@ class Emitter:
         return self._plain(e, leaves, shared, done)
 
     def _plain(self, e: Expr, leaves: Sequence[str], shared: dict[Expr, int], done: set[Expr]) -> str:
-        if e.op == "in":
-            return str(leaves[e.leaf])
-        if e.op == "const":
-            return const(e.leaf, self.lanes)
+        if e.op in _INPUTS:
+            return str(leaves[e.leaf if e.op == "in" else e.args[0].leaf])
+        if e.op in _CONSTANTS:
+            return const(e.leaf, self.lanes) if e.op == "const" else _typed_const(e, self.lanes)
         bounded = f"{e.op}_const"  # min or max with a constant, where the variant has a better way
         name = bounded if bounded in self.lanes.patterns and e.args[1].op == "const" else e.op
-        if name == "select":  # evaluation order of the text must be that of the instruction: values, then condition
+        # Evaluation order of the text must be that of the instruction: values, then condition.
+        if name.endswith("select"):
             yes, no, cond = (self._node(a, leaves, shared, done) for a in (e.args[1], e.args[2], e.args[0]))
-            return self.lanes.patterns["select"].format(cond, yes, no)
+            return self.lanes.patterns[name].format(cond, yes, no)
         args = [self._node(a, leaves, shared, done) for a in e.args]
         if name in self.lanes.patterns:
             return self.lanes.patterns[name].format(*args)
@@ -119,7 +139,7 @@ def _prepared(expression: Expr) -> tuple[Expr, dict[Expr, int]]:
     tree = expand(expression, NATIVE)
     counts: Counter[Expr] = Counter()
     _count(tree, counts)
-    return tree, {e: i for i, e in enumerate(e for e, n in counts.items() if n > 1 and e.op != "const")}
+    return tree, {e: i for i, e in enumerate(e for e, n in counts.items() if n > 1 and e.op not in _CONSTANTS)}
 
 
 def _count(e: Expr, counts: Counter[Expr]) -> None:

@@ -8,6 +8,7 @@ The sources are Jinja templates of WebAssembly text with four shorthands that ke
 * locals need no declaration: the first letters of a name tell the type (``$i_`` i32, ``$f_`` f32, ``$v_`` vector,
   ``$m_`` mask);
 * ``{{ expr(i, leaves...) }}`` is the text of the kernel's i-th expression;
+* ``vector(dtype)`` and ``single(dtype)`` tell how the lanes of a vector, or one element, are loaded and stored;
 * ``(call $part0 ...)`` calls the first of the kernels that this one is composed of. A part is a function of its own:
   the compiler allots registers function by function, so one part's loops cannot spoil those of another.
 """
@@ -21,6 +22,7 @@ from functools import lru_cache
 from typing import Any
 
 from tfjslab.backends.kernels.sources import template
+from tfjslab.backends.wasm.text.elements import Elements, elements
 from tfjslab.backends.wasm.text.emit import SCALAR, SIMD, Emitter, Lanes, const
 from tfjslab.ops.expr import Expr
 
@@ -91,10 +93,16 @@ def render(k: WasmKernel, lanes: Lanes) -> str:
         text = scalar.emit(k.expressions[index], leaves)
         return text if lanes is SCALAR else text.replace("$v_", "$f_").replace("$m_", "$i_m")
 
+    def vector(dtype: str) -> Elements:
+        return elements(dtype, lanes)
+
+    def single(dtype: str) -> Elements:
+        return elements(dtype, SCALAR)
+
     body = template(f"wasm/{k.source}.wat").render(
         {"relaxed": False, **dict(k.params)},
         pointers=k.pointers[1:], L=lanes.count, vconst=lambda v: const(float(v), lanes), expr=expr,
-        scalar_expr=scalar_expr,
+        scalar_expr=scalar_expr, vector=vector, single=single,
     )
     return _finish(body, k, lanes)
 
