@@ -79,7 +79,8 @@ _HAVE_KERNELS = [
     if (op.expr is not None and _all_floats(op)) or all(unfused(name) in rows for rows in _ROWS) or op.facts.quantized
 ]
 _ONLY_ON = {
-    WASM: ("AddN", "Tile", "DepthToSpace", "SpaceToDepth", "DynamicQuantizedDense", "Conv2DBackpropInput"),
+    WASM: ("AddN", "Tile", "DepthToSpace", "SpaceToDepth", "DynamicQuantizedDense", "Conv2DBackpropInput", "GatherV2",
+           "OneHot", "ArgMax", "ArgMin"),
     GPU: ("LogicalAnd", "Equal", "SelectV2", "Cast"),
 }
 
