@@ -80,7 +80,7 @@ _HAVE_KERNELS = [
 ]
 _ONLY_ON = {
     WASM: ("AddN", "Tile", "DepthToSpace", "SpaceToDepth", "DynamicQuantizedDense", "Conv2DBackpropInput", "GatherV2",
-           "OneHot", "ArgMax", "ArgMin"),
+           "OneHot", "ArgMax", "ArgMin", "MirrorPad", "SpaceToBatchND", "BatchToSpaceND"),
     GPU: ("LogicalAnd", "Equal", "SelectV2", "Cast"),
 }
 
