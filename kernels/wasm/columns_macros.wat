@@ -47,6 +47,15 @@
 {% endcall %}
 {% endmacro %}
 
+{# All pixels at once into scratch, for a kernel that is called as a part of another. #}
+{% macro splat_all(pieces, k, pitch) %}
+(local.set $i_at @a)
+(local.set $i_p @scratch)
+{% for px, count in pieces %}
+{{ splat_pixels("#%d" % count, px, k, pitch) }}
+{% endfor %}
+{% endmacro %}
+
 {# Starts the sums $v_c<pixel>_<vector>: at zero, or at the channel operand that is the epilogue's `initial`. #}
 {% macro start_columns(px, vectors, e) %}
 {% for j in range(vectors) %}

@@ -6,11 +6,7 @@
 {% import "macros.wat" as m with context %}
 {% if pieces %}
 {% import "columns_macros.wat" as c with context %}
-(local.set $i_at @a)
-(local.set $i_p @scratch)
-{% for px, count in pieces %}
-{{ c.splat_pixels("#%d" % count, px, k, pitch_in) }}
-{% endfor %}
+{{ c.splat_all(pieces, k, pitch_in) }}
 {% endif %}
 (local.set $i_planes (i32.add @scratch #{{ planes }}))
 (local.set $i_padded (i32.add @i_planes #{{ channels * pitch_in }}))

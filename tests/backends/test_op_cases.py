@@ -71,7 +71,8 @@ _ROWS = WASM_KERNELS.rows.keys(), GPU_KERNELS.rows.keys()
 _ONLY_ON = {
     WASM: (
         "AddN", "Tile", "DepthToSpace", "SpaceToDepth", "DynamicQuantizedDense", "Select", "Fill", "Zeros", "Ones",
-        "ZerosLike", "OnesLike", "Cast",
+        "ZerosLike", "OnesLike", "Cast", "Conv2DBackpropInput", "GatherV2", "OneHot", "ArgMax", "ArgMin", "MirrorPad",
+        "SpaceToBatchND", "BatchToSpaceND",
     ),
     GPU: ("Cast",),
 }

@@ -55,7 +55,8 @@ def test_both_sides_are_in_the_json_and_in_the_tables(capsys, fitting, peer):
     assert row["peer"]["ratio_min"] <= row["peer"]["ratio"] <= row["peer"]["ratio_max"]
     assert main(arguments_for(fitting)) == 0
     text = capsys.readouterr().out
-    for piece in ("tfjs/ours", "steady runs", "start, milliseconds, and memory", "TensorFlow.js 1.2.3", "in 2 alternating rounds"):
+    for piece in ("tfjs/ours", "steady runs", "start, milliseconds, and memory", "TensorFlow.js 1.2.3",
+                  "in 2 alternating rounds"):
         assert piece in text
 
 

@@ -76,11 +76,17 @@ def columns(draw):
     return (), (draw(st.integers(1, 5)), draw(st.integers(1, 5)), draw(st.integers(1, 40)), 1)
 
 
+@st.composite
+def transposed(draw):
+    nr, (kh, kw) = draw(st.sampled_from([1, 2, 4])), (draw(st.integers(1, 4)), draw(st.integers(1, 4)))
+    return (nr,), (kh, kw, nr * draw(LENGTHS), draw(LENGTHS))
+
+
 # How to call each packer, and for what shapes; None where it computes, so that copies cannot stand for it.
 CALLS = {
     "as_it_is": as_it_is(), "pack_filters": filters(), "pack_depthwise": depthwise(), "pack_rows": rows(),
     "pack_panels": panels(), "pack_strassen": None, "pack_product": products(), "pack_channels": columns(),
-    "pack_columns": columns(),
+    "pack_columns": columns(), "pack_transposed": transposed(),
 }
 # A last group that overlaps the one before it is laid out in more pieces than are worth it, for some shapes.
 MAY_GIVE_UP = ("pack_product", "pack_columns")

@@ -133,3 +133,22 @@ def test_a_worker_gives_the_same(tmp_path):
     here, there = answers(folder, feeds), answers(folder, feeds, worker=True)
     assert here.keys() == there.keys()
     assert all(np.array_equal(here[v]["y"], there[v]["y"]) for v in here)
+
+
+def test_a_decoder_with_a_head_of_indices_runs_without_a_host(tmp_path):
+    """A transposed convolution, mirrored edges, softmax along rows, and classes that are looked up."""
+    b, rng = GraphBuilder(), np.random.default_rng(4)
+    weights = b.constant("w", rng.uniform(-1, 1, (3, 3, 6, 4)).astype(np.float32))
+    x = b.value("mirrored", "MirrorPad", b.input("x", (1, 5, 6, 4)), paddings=[[0, 0], [1, 1], [2, 0], [0, 0]])
+    image = b.value(
+        "up", "Conv2DBackpropInput", weights, x, output_shape=[1, 14, 16, 6], strides=[2], padding="SAME")
+    scores = b.value("scores", "Mean", b.value("relu", "Relu", image), axis=[0, 1, 3])
+    classes = b.value("classes", "ArgMax", image, axis=3)
+    names = b.constant("names", np.arange(60, dtype=np.float32).reshape(6, 10))
+    found = b.value("found", "GatherV2", names, classes)
+    hot = b.value("hot", "OneHot", classes, depth=6)
+    soft = b.value("soft", "Softmax", image, axis=1)
+    graph = b.build([Port(v, v, None, "float32") for v in (scores, found, hot, soft)], {})
+    feeds = {"x": rng.uniform(-1, 1, (1, 5, 6, 4)).astype(np.float32)}
+    folder, _ = exported(tmp_path / "web", graph)
+    agree(answers(folder, feeds), wanted(graph, feeds))

@@ -10,6 +10,7 @@ from tfjslab.base.shapes import Shape, normalize_axis
 from tfjslab.graph.ir import Node
 from tfjslab.ops.attrs import Attrs
 from tfjslab.ops.slicing import Cut, reversed_axes, slice_of, split_sizes, strided_of
+from tfjslab.ops.window import image_parts
 
 
 @dataclass(frozen=True)
@@ -75,15 +76,23 @@ def _tile(attrs: Attrs, shape: Shape, _out: Shape) -> list[Read]:
 
 
 def _depth_to_space(attrs: Attrs, shape: Shape, _out: Shape) -> list[Read]:
-    """[n, h, w, by, bx, c] is read as [n, h, by, w, bx, c]."""
-    (n, h, w, c), block = shape, attrs["block_size"]
-    return _permuted((n, h, w, block, block, c // block**2), (0, 1, 3, 2, 4, 5))
+    """[n, h, w, by, bx, c] is read as [n, h, by, w, bx, c]; with channels first [n, by, bx, c, h, w] likewise."""
+    n, (h, w), c = image_parts(shape, attrs["data_format"], "DepthToSpace")
+    block = attrs["block_size"]
+    depth = (block, block, c // block**2)
+    if attrs["data_format"] == "NHWC":
+        return _permuted((n, h, w, *depth), (0, 1, 3, 2, 4, 5))
+    return _permuted((n, *depth, h, w), (0, 3, 4, 1, 5, 2))
 
 
 def _space_to_depth(attrs: Attrs, shape: Shape, _out: Shape) -> list[Read]:
-    """[n, h, by, w, bx, c] is read as [n, h, w, by, bx, c]."""
-    (n, h, w, c), block = shape, attrs["block_size"]
-    return _permuted((n, h // block, block, w // block, block, c), (0, 1, 3, 2, 4, 5))
+    """[n, h, by, w, bx, c] is read as [n, h, w, by, bx, c]; with channels first [n, c, h, by, w, bx] likewise."""
+    n, (h, w), c = image_parts(shape, attrs["data_format"], "SpaceToDepth")
+    block = attrs["block_size"]
+    space = (h // block, block, w // block, block)
+    if attrs["data_format"] == "NHWC":
+        return _permuted((n, *space, c), (0, 1, 3, 2, 4, 5))
+    return _permuted((n, c, *space), (0, 3, 5, 1, 2, 4))
 
 
 READS: dict[str, Callable[[Attrs, Shape, Shape], list[Read]]] = {

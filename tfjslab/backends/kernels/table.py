@@ -56,9 +56,13 @@ class KernelTable(Generic[B]):
     def rules(self, reasons: Mapping[str, str], epilogue_reads: Callable[[Spec, Spec], bool]) -> Rules:
         """How nodes are grouped; ``reasons`` tells for each node why it has no kernel."""
         return Rules(
-            lambda n: not reasons[n.name], lambda core: self.rows[core.op].takes_epilogue, epilogue_reads,
+            lambda n: not reasons[n.name], self._takes_epilogue, epilogue_reads,
             lambda core: self.rows[core.op].takes_padding,
         )
+
+    def _takes_epilogue(self, core: Node) -> bool:
+        """Epilogues know channels as the last axis."""
+        return self.rows[core.op].takes_epilogue and core.attrs.get("data_format", "NHWC") == "NHWC"
 
     def none_for(self, what: str) -> str:
         """The reason for a host step where ``what`` has no kernel; "" for ""."""

@@ -20,12 +20,14 @@ from tfjslab.backends.wasm.text.program import ARENA, BARRIER, FIRST_SLOT, SCRAT
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.specialize import Specialized
+from tfjslab.ops.gathering import check_indices
 from tfjslab.ops.registry import Spec
 
 if TYPE_CHECKING:
     from tfjslab.backends.wasm.backend import WasmBackend
     from tfjslab.backends.wasm.session import WasmSession
 
+_WRONG_INDEX = 4  # the address where gather.wat leaves the length plus 1 and the index
 CLOCK_NAME = "WASI monotonic clock, read inside WebAssembly"
 
 
@@ -153,6 +155,22 @@ class WasmPlan(KernelPlan):
                 self._table_view[self._entries[slot]] = address
 
     def _run_segments(self, feeds: Feeds, stamps: list[float] | None) -> None:
+        try:
+            self._run_all(feeds, stamps)
+        except BackendError:
+            self._check_index()
+            raise
+
+    def _check_index(self) -> None:
+        """InputError where a gather has ended the run; the next one is as if it had not been."""
+        left = self._heap.view(_WRONG_INDEX, (2,), np.dtype(np.int32))
+        length, index = int(left[0]) - 1, left[1:].copy()
+        if length >= 0:
+            left[...] = 0
+            self._heap.view(self._barrier, (3,), np.dtype(np.int32))[...] = 0
+            check_indices("GatherV2", index, length)
+
+    def _run_all(self, feeds: Feeds, stamps: list[float] | None) -> None:
         for name in self._inputs:
             self._feed(name, feeds[name])
         stamped, alone, host_ms = int(stamps is not None), self._threads == 1, {}

@@ -14,7 +14,7 @@ from tfjslab.backends.kernels.lowering import Step
 from tfjslab.backends.wasm.builder import WasmBuilder
 from tfjslab.backends.wasm.lower.convolution import biased_epilogue, filters, is_pointwise, pointwise_shape
 from tfjslab.backends.wasm.lower.operands import WasmEpilogue
-from tfjslab.backends.wasm.lower.product import Made, Pointwise, group_size
+from tfjslab.backends.wasm.lower.product import GROUP_BYTES, Made, Pointwise, group_size
 from tfjslab.backends.wasm.lower.strassen import takes_strassen
 from tfjslab.backends.wasm.lower.window import Windowed, depthwise_shape, depthwise_tile, depthwise_weights
 from tfjslab.backends.wasm.text.layouts import Layout
@@ -23,7 +23,6 @@ from tfjslab.backends.wasm.tuning import WasmTile, WasmTrial
 from tfjslab.passes.fusion import Group
 
 _SECOND = "f"  # prefix of the second epilogue's names
-_GROUP_BYTES = 48 * 1024  # of planes and weights splat at once: about what a first-level cache holds
 
 
 def in_pairs(b: WasmBuilder, groups: Sequence[Group], kernels: Collection[str]) -> Iterable[Step[WasmBuilder]]:
@@ -79,7 +78,7 @@ class _Pair:
         p, s, (e, f) = self.first, self.second, tails
         nr = p.kernel(tile, e, lanes).nr
         channel_bytes = p.step + (0 if tile.columns else 4 * lanes * p.k)
-        channels = nr * group_size(p.n // nr, max(1, _GROUP_BYTES // (nr * channel_bytes)))
+        channels = nr * group_size(p.n // nr, max(1, GROUP_BYTES // (nr * channel_bytes)))
         product = p.kernel(tile, e, lanes, part=channels)
         planes = -(-product.scratch_bytes // 64) * 64
         made = kernel(

@@ -22,15 +22,15 @@ _WORD_DTYPES = ("float32", "int32")
 _BYTE_DTYPES = ("int8", "bool")
 
 
-def _refuses_words(node: Node, specs: Specs) -> str:
+def refuses_words(node: Node, specs: Specs) -> str:
     """Copies move 4-byte words."""
     return TABLE.only(node, specs, *_WORD_DTYPES)
 
 
 def _refuses_but_bytes(node: Node, specs: Specs) -> str:
-    """As ``_refuses_words``, but activations of one byte and truth values are moved as well."""
+    """As ``refuses_words``, but activations of one byte and truth values are moved as well."""
     (dtype, *others) = {specs[v].dtype for v in (*node.inputs, *node.outputs)}
-    return "" if dtype in _BYTE_DTYPES and not others else _refuses_words(node, specs)
+    return "" if dtype in _BYTE_DTYPES and not others else refuses_words(node, specs)
 
 
 @lowering(*having(lambda facts: facts.shares_bytes), refuses=_refuses_but_bytes)
@@ -43,13 +43,7 @@ def lower_alias(b: WasmBuilder, group: Group) -> None:
         b.alias(group.output, source)
 
 
-def _refuses_reads(node: Node, specs: Specs) -> str:
-    if node.attrs.get("data_format", "NHWC") != "NHWC":
-        return TABLE.none_for(f"data_format {node.attrs['data_format']}")
-    return _refuses_words(node, specs)
-
-
-@lowering(*READS, refuses=_refuses_reads)
+@lowering(*READS, refuses=refuses_words)
 def lower_reads(b: WasmBuilder, group: Group) -> None:
     """A strided copy for each output."""
     core = group.core_node
@@ -59,7 +53,7 @@ def lower_reads(b: WasmBuilder, group: Group) -> None:
 
 
 @lowering("Concat", refuses=_refuses_but_bytes)
-@lowering("Pack", refuses=_refuses_words)
+@lowering("Pack", refuses=refuses_words)
 def lower_concat(b: WasmBuilder, group: Group) -> None:
     """Each input goes to its place; along channels of planes that is whole planes. For Pack no input has the axis."""
     core = group.core_node
@@ -93,7 +87,7 @@ def _refuses_pad(node: Node, specs: Specs) -> str:
         return "no WebAssembly kernel for padding integers with other than 0"
     if math.isnan(value):
         return "no WebAssembly kernel for padding with NaN"
-    return _refuses_words(node, specs)
+    return refuses_words(node, specs)
 
 
 def reserve_channels(b: WasmBuilder, nodes: Sequence[Node]) -> None:
@@ -131,24 +125,25 @@ def lower_pad(b: WasmBuilder, group: Group) -> None:
     if len(shape) == _IMAGE_RANK and b.has_planes(x):
         source, place = b.planes(x), b.new(group.output, Layout.PLANES)
         b.fill(place, size_of((out[0], out[3])) * pitch(out[1] * out[2], out[2]), value)
-        _copy_inside(b, (source, place), tuple(shape[i] for i in (0, 3, 1, 2)), _plane_strides(shape),
-                     _plane_strides(out), tuple(before[i] for i in (0, 3, 1, 2)))
+        copy_inside(b, (source, place), tuple(shape[i] for i in (0, 3, 1, 2)), plane_strides(shape),
+                     plane_strides(out), tuple(before[i] for i in (0, 3, 1, 2)))
     else:
         source, place = b.rows(x), b.new(group.output)
         b.fill(place, size_of(out), value)
-        _copy_inside(b, (source, place), shape, row_strides(shape), row_strides(out), before)
+        copy_inside(b, (source, place), shape, row_strides(shape), row_strides(out), before)
 
 
-def _plane_strides(shape: Shape) -> tuple[int, ...]:
+def plane_strides(shape: Shape) -> tuple[int, ...]:
     """Strides along (image, channel, row, column) of channel planes."""
     _, h, w, c = shape
     step = pitch(h * w, w)
     return c * step, step, w, 1
 
 
-def _copy_inside(
+def copy_inside(
     b: WasmBuilder, places: tuple[WasmPlace, WasmPlace], dims: Shape, source: tuple[int, ...], out: tuple[int, ...],
     before: Shape,
 ) -> None:
+    """Copy a box to its place behind the padding."""
     start = sum(p * s for p, s in zip(before, out, strict=True))
     b.copy(places[0], places[1] + 4 * start, dims, source, out)

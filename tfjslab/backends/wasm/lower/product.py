@@ -15,6 +15,8 @@ from tfjslab.backends.wasm.tuning import WasmTile, WasmTrial
 
 _PANEL_BYTES = 96 * 1024  # weights splat at once: a good part of a second-level cache
 _PIXEL_BYTES = 256 * 1024  # the same of pixels
+# Planes and weights splat at once where a product is part of another kernel: about what a first-level cache holds.
+GROUP_BYTES = 48 * 1024
 # Longer sums are cut: 256 lines of inputs and the weights of a group are what a first-level cache of 32 KiB holds.
 _LONGEST_SUM = 256
 _MOST_COLUMN_PIXELS = 256  # from here on the other form always won

@@ -1,15 +1,16 @@
-"""Sums, means and extremes over neighbouring axes."""
+"""Sums, means and extremes."""
 
 from __future__ import annotations
 
 import math
 
-from tfjslab.backends.kernels.table import reduced_axes, scattered_axes
-from tfjslab.backends.wasm.builder import WasmBuilder
+from tfjslab.backends.kernels.strides import row_strides
+from tfjslab.backends.kernels.table import reduced_axes
+from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import pitch
 from tfjslab.backends.wasm.text.templates import kernel
-from tfjslab.base.shapes import size_of
+from tfjslab.base.shapes import Shape, size_of
 from tfjslab.ops.expr import X
 from tfjslab.passes.fusion import Group
 
@@ -21,7 +22,7 @@ _FOLDS = {
 _SPATIAL = (1, 2)
 
 
-@lowering(*_FOLDS, refuses=TABLE.unless(scattered_axes, TABLE.filled_floats))
+@lowering(*_FOLDS, refuses=TABLE.filled_floats)
 def lower_reduction(b: WasmBuilder, group: Group) -> None:
     """[outer][n][inner]; over the pixels of channel planes without changing the layout."""
     core = group.core_node
@@ -32,9 +33,8 @@ def lower_reduction(b: WasmBuilder, group: Group) -> None:
         outer, inner, step = shape[0] * shape[3], 1, pitch(n, shape[2])
         source = b.planes(x)
     else:
-        outer, inner = size_of(shape[: axes[0]]), size_of(shape[axes[-1] + 1 :])
+        source, outer, inner = _together(b, x, axes)
         step = n * inner
-        source = b.rows(x)
     combine, start = _FOLDS[core.op]
     finish = X * (1.0 / n) if core.op == "Mean" else X
     k = kernel(
@@ -42,3 +42,19 @@ def lower_reduction(b: WasmBuilder, group: Group) -> None:
         start=str(start), start_value=start,
     )
     b.call(k, (source, b.new(group.output)), outer, flops=outer * n * inner)
+
+
+def _together(b: WasmBuilder, x: str, axes: Shape) -> tuple[WasmPlace, int, int]:
+    """The value as [outer][what is reduced][inner], with outer and inner; transposed when kept axes lie between."""
+    shape = b.shape(x)
+    first, last = next(iter(axes), 0), next(reversed(axes), -1)
+    kept = [i for i in range(last + 1) if i not in axes]
+    inner = size_of(shape[last + 1 :])
+    source, outer = b.rows(x), size_of([shape[i] for i in kept])
+    if size_of([shape[i] for i in kept if i > first]) > 1:
+        strides, order = row_strides(shape), (*kept, *axes, *range(last + 1, len(shape)))
+        dims = tuple(shape[i] for i in order)
+        moved = b.temporary(4 * size_of(shape))
+        b.copy(source, moved, dims, tuple(strides[i] for i in order), row_strides(dims))
+        return moved, outer, inner
+    return source, outer, inner

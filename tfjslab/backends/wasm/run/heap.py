@@ -115,6 +115,7 @@ class Heap:
 def _assign(target: Array, source: Array) -> None:
     """Copy. Numpy goes element by element through transposed arrays: up to five times as fast by pairs and fours."""
     wide = _WIDE.get(source.shape[-1] * source.itemsize) if source.ndim else None
-    if wide is not None and source.strides[-1] == source.itemsize and not source.flags.c_contiguous:
+    together = source.ndim and source.strides[-1] == target.strides[-1] == source.itemsize
+    if wide is not None and together and not source.flags.c_contiguous:
         source, target = source.view(wide), target.view(wide)
     target[...] = source
