@@ -7,12 +7,12 @@ import os
 import re
 import shutil
 import subprocess
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import count
 
 import pytest
 
-TIMEOUT_S = 60
+TIMEOUT_S = 180
 
 
 class Firefox:
@@ -58,9 +58,9 @@ def firefox(folder):
             address = next((m[1] for m in found if m), None)
             if address is None:
                 pytest.skip("firefox did not start")
-            socket = websocket.create_connection(f"{address}/session", timeout=TIMEOUT_S, suppress_origin=True)
-            yield Firefox(socket)
-            socket.close()
+            opened = websocket.create_connection(f"{address}/session", timeout=TIMEOUT_S, suppress_origin=True)
+            with closing(opened) as socket:
+                yield Firefox(socket)
         finally:
             process.terminate()
             process.communicate()
