@@ -1,45 +1,11 @@
 /** Threads beside the caller, and a model in a Web Worker. This file is also what those workers run. */
 import { ModelError, imports, load } from './model.js';
 
-const AGAIN_MS = 500, TIMES = 20, TRIES = 3;
-
-/** A new worker that runs this file and has answered to `first`; `on(handler)` hears its other messages. */
+/** A new worker that runs this file, in browsers, Deno, Bun and Node; `on(handler)` hears its messages. */
 async function spawn(first) {
-  for (let tries = 0; tries < TRIES; tries++) {
-    const made = await started();
-    try {
-      if (await answers(made, first)) return made;
-    } catch (e) {
-      made.end();
-      throw e;
-    }
-    made.end();
-  }
-  throw new ModelError('worker', `a worker did not answer, ${TRIES} times for ${AGAIN_MS * TIMES / 1000} s`);
-}
-
-/**
- * Whether a new worker answers in time. On a busy machine Firefox was seen not to start a worker within a worker, about
- * once in some hundred times, and engines may lose what is posted before a module worker listens: it is said again.
- */
-async function answers({ worker, on }, first) {
-  let timer, said = 0;
-  try {
-    return await new Promise((resolve, reject) => {
-      on(() => resolve(true), reject);
-      const say = () => said++ < TIMES ? worker.postMessage(first) : resolve(false);
-      timer = setInterval(say, AGAIN_MS);
-      say();
-    });
-  } finally {
-    clearInterval(timer);
-  }
-}
-
-/** In browsers, Deno, Bun and Node. */
-async function started() {
   if (typeof Worker !== 'undefined') {
     const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+    worker.postMessage(first);
     return { worker, end: () => worker.terminate(), on: (f, fail) => {
       worker.onmessage = (e) => f(e.data);
       worker.onerror = (e) => fail(new ModelError('worker', `a worker failed: ${e.message ?? 'it could not be loaded'}`));
@@ -47,6 +13,7 @@ async function started() {
   }
   const threads = 'node:worker_threads';
   const worker = new (await import(/* @vite-ignore */ threads)).Worker(new URL(import.meta.url));
+  worker.postMessage(first);
   return { worker, end: () => worker.terminate(), on: (f, fail) => worker.on('message', f).on('error', (e) => {
     fail(new ModelError('worker', `a worker failed: ${e.message}`));
   }) };
@@ -55,35 +22,47 @@ async function started() {
 /** Whether a worker keeps the process alive: only while somebody waits for it. Browsers have no such thing. */
 const keep = (worker, alive) => alive ? worker.ref?.() : worker.unref?.();
 
-/** The threads beside the caller, as functions that end them; they serve by then. */
+/** In a worker that holds a model: asks the page for the threads, as `helpers` does. */
+let askPage;
+
+/**
+ * The threads beside the caller, as functions that end them; they serve by then. A worker with a model has its page
+ * start them: on a busy machine Firefox was seen to hang in `new Worker` within a worker.
+ */
 export async function helpers(module, memory, threads) {
+  if (askPage) return askPage(module, memory, threads);
+  const ends = [];
   const start = async (_, i) => {
-    const { worker, end } = await spawn({ tfjslab: 'serve', module, memory, threads, tid: i + 1 });
+    const { worker, end, on } = await spawn({ tfjslab: 'serve', module, memory, threads, tid: i + 1 });
+    ends.push(end);
+    await new Promise(on);
     keep(worker, false);
-    return end;
   };
-  const found = await Promise.allSettled(Array.from({ length: threads - 1 }, start));
-  const failed = found.find((f) => f.reason);
-  if (failed) {
-    found.forEach((f) => f.value?.());
-    throw failed.reason;
-  }
-  return found.map((f) => f.value);
+  await Promise.all(Array.from({ length: threads - 1 }, start)).catch((e) => {
+    ends.forEach((end) => end());
+    throw e;
+  });
+  return ends;
 }
 
 /** A model in a worker: the same calls, by messages; inputs that can be are transferred. */
 export async function inWorker({ signal, onProgress, worker: _, ...options }) {
   const { worker, end, on } = await spawn({ tfjslab: 'host' });
-  const waiting = new Map();
+  const waiting = new Map(), ends = [end];
   let last = 0, ended;
   const fail = (error) => {
     ended ??= error;
     waiting.forEach(({ reject }) => reject(error));
     waiting.clear();
-    end();
+    ends.splice(0).forEach((f) => f());
   };
-  on(({ id, progress, value, error }) => {
+  const startThreads = async (wanted) => {
+    ends.push(...await helpers(...wanted));
+    return ended ? fail(ended) : worker.postMessage({ started: true });
+  };
+  on(({ id, progress, threads, value, error }) => {
     if (progress) return onProgress?.(progress);
+    if (threads) return startThreads(threads).catch(fail);
     const asked = waiting.get(id);
     waiting.delete(id);
     keep(worker, waiting.size > 0);
@@ -122,7 +101,15 @@ async function serve({ module, memory, threads, tid }, post) {
   exports.serve(tid);
 }
 
-let hosted;
+let hosted, started;
+const asker = (post) => async (...wanted) => {
+  await new Promise((resolve) => {
+    started = resolve;
+    post({ threads: wanted });
+  });
+  return Array(wanted[2] - 1).fill(() => {}); // the page ends them
+};
+
 async function answer({ id, call, args }, post) {
   try {
     if (call === 'load') {
@@ -142,8 +129,9 @@ function listen(scope, hear, post) {
   let role;
   hear((message) => {
     role ??= message?.tfjslab;
-    if (message?.tfjslab === 'host') return post('ready');
     if (message?.tfjslab === 'serve') return serve(message, post);
+    if (message?.tfjslab === 'host') askPage = asker(post);
+    if (message?.started) return started();
     return role === 'host' && message.call ? answer(message, post) : undefined;
   });
 }
