@@ -14,6 +14,7 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import UnknownOpError, UsageError
+from tfjslab.base.names import reserve
 from tfjslab.graph.ir import Dims, Graph, Node, Port, value_name
 from tfjslab.graph.verify import verify
 from tfjslab.ops import registry
@@ -51,12 +52,7 @@ class GraphBuilder:
 
     def unique(self, name: str) -> str:
         """``name``, or ``name_1`` and so on when it is taken."""
-        found, count = name, 0
-        while found in self.taken:
-            count += 1
-            found = f"{name}_{count}"
-        self.taken.add(found)
-        return found
+        return reserve(name, self.taken)
 
     def input(self, name: str, shape: Dims | None, dtype: str = "float32") -> str:
         """Add an input of the graph."""

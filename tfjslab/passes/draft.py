@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from tfjslab.base.dtypes import Array
+from tfjslab.base.names import reserve
 from tfjslab.graph.ir import Graph, Node
 from tfjslab.passes.report import Change, Refusal
 
@@ -71,11 +72,7 @@ class Draft:
 
     def constant(self, wanted: str, array: Array) -> str:
         """Add a constant and give its name."""
-        name, count = wanted, 0
-        while name in self._taken:
-            count += 1
-            name = f"{wanted}_{count}"
-        self._taken.add(name)
+        name = reserve(wanted, self._taken)
         self._added[name] = None
         self.constants[name] = array
         return name

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tfjslab.base.dtypes import Array
+from tfjslab.base.names import reserve
 from tfjslab.graph.ir import Graph, Node
 from tfjslab.ops import registry
 from tfjslab.ops.registry import Spec
@@ -37,12 +38,7 @@ class Rewriter:
 
     def name(self, wanted: str) -> str:
         """A name that nothing has yet."""
-        found, count = wanted, 0
-        while found in self.taken:
-            count += 1
-            found = f"{wanted}_{count}"
-        self.taken.add(found)
-        return found
+        return reserve(wanted, self.taken)
 
     def emit(self, name: str, op: str, inputs: Sequence[str], layer: str, attrs: Mapping[str, Any]) -> str:
         """Add a node of one output."""

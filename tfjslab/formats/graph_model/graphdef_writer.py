@@ -12,6 +12,7 @@ import numpy as np
 from tfjslab.base import dtypes
 from tfjslab.base.dtypes import Array, of_array
 from tfjslab.base.errors import ModelError
+from tfjslab.base.names import reserve
 from tfjslab.formats.graph_model.graphdef import NODE_NAME
 from tfjslab.formats.strict_json import show
 from tfjslab.graph.ir import Dims, Graph, Node, Port, value_name
@@ -43,12 +44,7 @@ class GraphDefWriter:
     def unique(self, wanted: str) -> str:
         """A node name as close to ``wanted`` as can be."""
         base = "".join("_" if c in ":^" or c.isspace() else c for c in wanted) or "node"
-        name, count = base, 0
-        while name in self.taken:
-            count += 1
-            name = f"{base}_{count}"
-        self.taken.add(name)
-        return name
+        return reserve(base, self.taken)
 
     def graph(self, graph: Graph) -> None:
         """Constants and nodes. Names of inputs and outputs are reserved first, inputs keep theirs."""
