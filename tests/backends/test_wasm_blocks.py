@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.wasm import run_nodes
 
-from tfjslab.backends.wasm.backend import create
 from tfjslab.graph.ir import Node
 from tfjslab.ops import registry
-
-
-@pytest.fixture(name="open_sessions")
-def _open_sessions():
-    backends = [create(v, 3) for v in ("plain", "simd", "threads")]
-    yield [b.open_session() for b in backends]
-    for b in backends:
-        b.dispose()
 
 
 def assert_runs(sessions, name, attrs, x, *, planes=False):

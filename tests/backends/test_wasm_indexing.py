@@ -8,20 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.wasm import graph_of, run_nodes
 
-from tfjslab.backends.wasm.backend import create
 from tfjslab.base.errors import InputError
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import specialize
 from tfjslab.ops import registry
 from tfjslab.ops.registry import Spec
-
-
-@pytest.fixture(name="open_sessions")
-def _open_sessions():
-    backends = [create(v, 3) for v in ("plain", "simd", "threads")]
-    yield [b.open_session() for b in backends]
-    for b in backends:
-        b.dispose()
 
 
 def assert_runs(sessions, name, attrs, feeds, constants=()):

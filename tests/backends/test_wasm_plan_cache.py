@@ -17,7 +17,7 @@ from tfjslab.backends.wasm import plan_cache, tuning
 from tfjslab.backends.wasm.backend import create
 from tfjslab.backends.wasm.executable import lower
 from tfjslab.backends.wasm.run import module_cache
-from tfjslab.backends.wasm.text.packing import Padded
+from tfjslab.backends.wasm.text.packing import whole
 from tfjslab.graph.ir import Graph, Node
 from tfjslab.graph.specialize import specialize
 from tfjslab.model.sample import sample_inputs
@@ -115,15 +115,6 @@ def _assert_near(found, expected):
         assert np.abs(f - e).max() < 2e-6 * np.abs(e).max()
 
 
-def _laid_out(block):
-    if not isinstance(block, Padded):
-        return np.asarray(block)
-    found = np.zeros(block.shape, block.dtype)
-    for index, values in block.parts:
-        found[index] = values
-    return found
-
-
 def _assert_equal(kept, made):
     """All that a plan takes of a lowering."""
     for name in ("module_key", "slots", "segments", "num_records", "threads", "scratch_bytes", "offsets", "peak_bytes",
@@ -139,7 +130,7 @@ def _assert_equal(kept, made):
         assert constant.recipe == twin.recipe
         if twin.recipe is not None:
             assert (constant.key, constant.source is twin.source) == (twin.key, True)
-        found, expected = _laid_out(constant.make()), _laid_out(twin.make())
+        found, expected = whole(constant.make()), whole(twin.make())
         assert found.dtype == expected.dtype
         np.testing.assert_array_equal(found, expected)
 

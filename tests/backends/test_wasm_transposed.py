@@ -8,21 +8,12 @@ from hypothesis import HealthCheck, assume, given, reject, settings
 from hypothesis import strategies as st
 from support.wasm import run_nodes
 
-from tfjslab.backends.wasm.backend import create
 from tfjslab.base.errors import ShapeError
 from tfjslab.graph.ir import Node
 from tfjslab.ops import registry
 from tfjslab.ops.window import window
 
 _OP = registry.get("Conv2DBackpropInput")
-
-
-@pytest.fixture(name="open_sessions")
-def _open_sessions():
-    backends = [create(v, 3) for v in ("plain", "simd", "threads")]
-    yield [b.open_session() for b in backends]
-    for b in backends:
-        b.dispose()
 
 
 def _run(sessions, nodes, feeds, constants, want):

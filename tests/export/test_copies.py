@@ -8,20 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tfjslab.export.web  # noqa: F401 - registers all packers
-from tfjslab.backends.wasm.text.packing import PACKERS, Packing, Padded
+from tfjslab.backends.wasm.text.packing import PACKERS, Packing, whole
 from tfjslab.export.web.copies import strided_copies
 
 LENGTHS = st.integers(1, 9)
-
-
-def filled(block):
-    """The block as one array."""
-    if not isinstance(block, Padded):
-        return np.asarray(block)
-    whole = np.zeros(block.shape, block.dtype)
-    for index, values in block.parts:
-        whole[index] = values
-    return whole
 
 
 def copied(copies, source, shape):
@@ -103,7 +93,7 @@ def test_copies_lay_weights_out_as_the_packer_does(name, data):
     params, shape = data.draw(CALLS[name])
     packing = Packing(name, params)
     source = np.random.default_rng(0).integers(-100, 100, shape).astype(np.float32)
-    wanted = filled(packing(source))
+    wanted = whole(packing(source))
     copies = strided_copies(packing, shape)
     assert copies is not None or name in MAY_GIVE_UP
     if copies is None:

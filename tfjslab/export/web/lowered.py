@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from tfjslab.backends.kernels.memory_plan import Lifetime, MemoryPlan, plan_memory
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmConstant
 from tfjslab.backends.wasm.executable import collect_calls
-from tfjslab.backends.wasm.text.packing import Padded
-from tfjslab.base.dtypes import Array
+from tfjslab.backends.wasm.text.packing import whole
 from tfjslab.export.web.copies import StridedCopy, strided_copies
 from tfjslab.export.web.plan import WebProgram
 from tfjslab.export.web.tuning import WebTuner
@@ -67,15 +64,5 @@ def _pack(constant: WasmConstant, weights: WeightFile) -> PackedConstant:
         copies = strided_copies(packing, source.shape) if source.itemsize in _ITEMS else None
         if copies is not None:
             return PackedConstant(weights.weight(source), packing(source).nbytes, copies, source.itemsize)
-    block = _filled(constant)
+    block = whole(constant.make())
     return PackedConstant(weights.block(block), block.nbytes, None, block.itemsize)
-
-
-def _filled(constant: WasmConstant) -> Array:
-    block = constant.make()
-    if not isinstance(block, Padded):
-        return np.asarray(block)
-    whole = np.zeros(block.shape, block.dtype)
-    for index, values in block.parts:
-        whole[index] = values
-    return whole

@@ -35,6 +35,18 @@ class Padded:
 
 
 Block = Array | Padded
+
+
+def whole(block: Block) -> Array:
+    """The block as one array, zeros included."""
+    if not isinstance(block, Padded):
+        return np.asarray(block)
+    found = np.zeros(block.shape, block.dtype)
+    for index, values in block.parts:
+        found[index] = values
+    return found
+
+
 PACKERS: dict[str, Callable[..., Block]] = {}
 
 
