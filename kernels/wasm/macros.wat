@@ -107,13 +107,18 @@
    padded column p stands in phase p mod stride at index p div stride, so that a strided window reads contiguously. #}
 {% macro copy_plane(g, L) %}
 {{ bump("i_dst", g.top * g.row_bytes) }}
-{% call repeat("cy", "#%d" % g.h) %}
+{{ copy_rows(g, "#%d" % g.h, L) }}
+{% endmacro %}
+
+{# Copies `rows` (text) rows of it, from $i_src to $i_dst. #}
+{% macro copy_rows(g, rows, L) %}
+{% call repeat("cy", rows) %}
 {% if g.stride == 1 %}
 (local.set $i_cs @i_src)
 (local.set $i_cd (i32.add @i_dst #{{ 4 * g.left }}))
 {{ move_run("cx", "cd", "cs", g.w, L) }}
 {% else %}
-{% set pairs = g.w // (2 * L) if g.stride == 2 else 0 %}
+{% set pairs = g.w // (2 * L) if g.stride == 2 and L > 1 else 0 %}
 {% for t in range(pairs) %}
 {% set even = g.column_bytes(2 * L * t) %}
 {% set odd = g.column_bytes(2 * L * t + 1) %}

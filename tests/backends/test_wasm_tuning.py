@@ -12,7 +12,7 @@ from support.wasm import graph_of
 from tfjslab.backends.flags import env
 from tfjslab.backends.wasm import tuning
 from tfjslab.backends.wasm.backend import create
-from tfjslab.backends.wasm.lower import convolution, product, window
+from tfjslab.backends.wasm.lower import product, window
 from tfjslab.backends.wasm.text.emit import SIMD
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import specialize
@@ -69,7 +69,6 @@ def _only(monkeypatch):
     def leave(product_tile, window_tile=None):
         if product_tile:
             monkeypatch.setattr(product.Pointwise, "tiles", lambda *_: (product_tile,))
-            monkeypatch.setattr(convolution, "tiles", lambda _: (product_tile,))
         if window_tile:
             monkeypatch.setattr(window, "SIMD_TILES", (window_tile,))
             monkeypatch.setattr(window, "SCALAR_TILES", (window_tile,))
@@ -77,9 +76,11 @@ def _only(monkeypatch):
     return leave
 
 
-@pytest.mark.parametrize(("variant", "tile"), [(v, t) for v, t in _ALL if not t.columns], ids=str)
-def test_every_tile_of_a_convolution_computes_the_same(only, variant, tile):
+@pytest.mark.parametrize(("variant", "tile"), _ALL, ids=str)
+@pytest.mark.parametrize("winograd", [False, True])
+def test_every_tile_of_a_convolution_computes_the_same(only, variant, tile, winograd):
     only(tile)
+    env().set("WASM_WINOGRAD", winograd)
     error, _ = _run("Conv2D", (3, 3, 6, 12), variant=variant)
     assert error < 1e-5
 

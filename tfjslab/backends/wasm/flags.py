@@ -16,6 +16,11 @@ FLAGS = (
         from_variable("TFJSLAB_STRASSEN", default=True),
     ),
     Flag(
+        "WASM_WINOGRAD",
+        "whether 3x3 convolutions are computed with two to four times fewer multiplications, at other roundings",
+        from_variable("TFJSLAB_WINOGRAD", default=True),
+    ),
+    Flag(
         "WASM_HAS_SIMD_SUPPORT", "whether 'wasm' may choose SIMD kernels",
         lambda: availability("wasm-simd").available,
     ),

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from tfjslab.backends.wasm.backend import WasmBackend
 
 _FORMAT = 1
-_FLAGS = ("WASM_CALIBRATE", "WASM_STRASSEN")  # those that lowering asks
+_FLAGS = ("WASM_CALIBRATE", "WASM_STRASSEN", "WASM_WINOGRAD")  # those that lowering asks
 # Lowering a few nodes takes less time than looking for them, and eager ops would fill the folder.
 MIN_NODES = 8
 _INLINE_BYTES = 1 << 16

@@ -1,21 +1,19 @@
-"""2-D convolution on channel planes: 1x1 as a matrix product, everything else over padded planes and a tap table."""
+"""2-D convolution on channel planes: 1x1 as a matrix product, everything else as one over patches."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import replace
 
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
+from tfjslab.backends.wasm.lower.im2col import Band, General, Image, lower_band, lower_bands
 from tfjslab.backends.wasm.lower.matmul import lower_rows
 from tfjslab.backends.wasm.lower.operands import WasmEpilogue, epilogue
-from tfjslab.backends.wasm.lower.product import Made, Pointwise, group_size, size_class, splat_round, tiles
+from tfjslab.backends.wasm.lower.product import Made, Pointwise
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.lower.strassen import lower_strassen, takes_strassen
-from tfjslab.backends.wasm.text.layouts import Layout, image_tiles, pitch, plane_geometry, tap_offsets
+from tfjslab.backends.wasm.lower.winograd import find_winograd, lower_winograd
+from tfjslab.backends.wasm.text.layouts import Layout, pitch
 from tfjslab.backends.wasm.text.packing import packer
-from tfjslab.backends.wasm.text.templates import kernel
-from tfjslab.backends.wasm.tuning import WasmTile, WasmTrial
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import size_of
 from tfjslab.ops.window import Window, window
@@ -107,62 +105,34 @@ def _pointwise(b: WasmBuilder, group: Group, x: str, w: str) -> None:
 # ---- any window ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class General:
-    """A convolution over padded planes: the window, channels in and out, and plane pitches in bytes."""
-
-    win: Window
-    cin: int
-    n: int
-    pitch_in: int
-    pitch_out: int
-
-    def kernel(self, tile: WasmTile, tail: WasmEpilogue, lanes: int) -> Made:
-        """The kernel for a tile."""
-        k = self.cin * self.win.size[0] * self.win.size[1]
-        walk = image_tiles(self.win, plane_geometry(self.win, lanes), lanes, (1, tile.vectors), self.pitch_out)
-        largest = max(rt * vt for rt, _, _, parts in walk.sections for vt, _ in parts)
-        nr = group_size(self.n, max(tile.outputs, tile.outputs * tile.vectors // largest))
-        made = kernel(
-            "conv", ("a", "w", "table", "c", *tail.pointers()), expressions=(tail.expr,), k=k, nr=nr,
-            tile=tile, splat=splat_round(k * nr), tiles=walk, e=tail.text(),
-        )
-        return Made(made, self.n // nr, k * nr * 4 * lanes, nr)
-
-    def table(self, lanes: int) -> list[int]:
-        """Byte offset of every tap of every input channel."""
-        g = plane_geometry(self.win, lanes)
-        return [c * g.plane_bytes + t for c in range(self.cin) for t in tap_offsets(self.win, g)]
-
-    def trial(self, tile: WasmTile, tail: WasmEpilogue, lanes: int) -> WasmTrial:
-        """A trial on the real size."""
-        made = self.kernel(tile, tail, lanes)
-        taps, out = len(self.table(lanes)), self.n * self.pitch_out
-        operand = {"channel": 4 * self.n, "full": out, "pixel": self.pitch_out}
-        padded = self.cin * plane_geometry(self.win, lanes).plane_bytes
-        sizes = (padded, 4 * taps * self.n, 4 * taps, out, *(operand[kind] for kind in tail.kinds))
-        return WasmTrial(made.kernel, sizes, made.scratch_bytes, made.units)
-
-
 def _general(b: WasmBuilder, group: Group, x: str, w: str, win: Window) -> None:
     batch, h, wd, cin = b.shape(x)
     _, oh, ow, n = b.shape(group.output)
-    shape = General(win, cin, n, 4 * pitch(h * wd, wd), 4 * pitch(oh * ow, ow))
-    g = plane_geometry(win, b.lanes)
-    source = b.planes(x)
+    conv = General(win, cin, n, 4 * pitch(h * wd, wd), 4 * pitch(oh * ow, ow))
+    source, out = b.planes(x), b.new(group.output, Layout.PLANES)
     tail = biased_epilogue(b, group)
-    kind = f"conv {win.size} columns={ow} inner={size_class(cin)} {tail}"
-    tile = b.choose(kind, tiles(b.lanes), lambda t: shape.trial(t, tail, b.lanes))
-    made = shape.kernel(tile, tail, b.lanes)
-    weights = filters(b, w, made.nr)
-    offsets = shape.table(b.lanes)
-    table = b.constant(("taps", tuple(offsets)), lambda: np.array(offsets, np.int32))
-    padded = b.temporary(cin * g.plane_bytes)
-    out = b.new(group.output, Layout.PLANES)
-    fill = kernel("planes", ("x", "padded"), g=g, pitch_in=shape.pitch_in, value=0.0)
+    scheme = find_winograd(b, w, conv)
+    band = Band(conv, conv.band_rows())
+    whole = oh // band.rows if band.rows < oh else 0
+    rest = Band(conv, oh - whole * band.rows)
     for i in range(batch):
-        b.call(fill, (source + i * cin * shape.pitch_in, padded), cin, flops=8 * cin * h * wd)
-        first = out + i * n * shape.pitch_out
-        args = (padded, weights, table, first, *tail.at(i * n * shape.pitch_out))
-        flops = 2 * oh * ow * len(offsets) * n
-        b.call(made.kernel, args, made.units, flops=flops, scratch_bytes=made.scratch_bytes)
+        at = i * n * conv.pitch_out
+        image = Image(source + i * cin * conv.pitch_in, out + at, replace(tail, places=tuple(tail.at(at))))
+        if scheme:
+            lower_winograd(b, scheme, w, image)
+            continue
+        if whole:
+            made, weights = _product(b, band, w, tail)
+            lower_bands(b, band, made, weights, image)
+        if rest.rows:
+            made, weights = _product(b, rest, w, tail)
+            lower_band(b, rest, oh - rest.rows, made, weights, image)
+
+
+def _product(b: WasmBuilder, band: Band, w: str, tail: WasmEpilogue) -> tuple[Made, WasmPlace]:
+    """The kernel of a band's product, and the filters as it reads them."""
+    shape = band.product
+    kind = f"pointwise {shape.kind()} {tail}"
+    tile = b.choose(kind, shape.tiles(b.lanes), lambda t: shape.trial(t, tail, b.lanes))
+    made = shape.kernel(tile, tail, b.lanes)
+    return made, filters(b, w, made.nr)

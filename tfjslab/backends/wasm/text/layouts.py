@@ -66,7 +66,7 @@ class PlaneGeometry:
     @property
     def plane_bytes(self) -> int:
         """Bytes of a padded plane, rounded up so that planes stay aligned."""
-        return -(-self.rows * self.row_bytes // 64) * 64
+        return (-(-self.rows * self.row_bytes // 64) | 1) * 64
 
     def column_bytes(self, x: int) -> int:
         """Byte offset in a row of source column ``x``."""

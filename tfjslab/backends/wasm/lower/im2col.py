@@ -1,0 +1,151 @@
+"""Convolutions of any window as a matrix product over patches, a band of output rows at a time.
+
+The product is that of 1x1 convolutions: what it reads is laid out in full cache lines, each weight that is splat serves
+many pixels, and long sums are cut. Reading taps where they are in the planes instead reaches two thirds of that:
+vectors cross cache lines, and lines of many planes are live at once. A band is small enough to stay in the second-level
+cache.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import gcd
+
+import numpy as np
+
+from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
+from tfjslab.backends.wasm.lower.operands import WasmEpilogue
+from tfjslab.backends.wasm.lower.product import Made, Pointwise
+from tfjslab.backends.wasm.text.layouts import PlaneGeometry, pitch, plane_geometry, tap_offsets
+from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
+from tfjslab.ops.window import Window
+
+_BAND_BYTES = 512 * 1024  # of patches: about half of a second-level cache
+_LEAST_PIXELS = 96  # of a band: each weight is splat once for so many
+# Of the largest vectors, for all variants: bands are whole ones, so that the tail of one does not spoil the next, and
+# columns are split by phase, so that what a tap meets lies side by side.
+_LANES = 4
+
+
+@dataclass(frozen=True)
+class General:
+    """A convolution on planes: its window, channels in and out, and bytes between planes in and out."""
+
+    win: Window
+    cin: int
+    n: int
+    pitch_in: int
+    pitch_out: int
+
+    @property
+    def k(self) -> int:
+        """Taps of all channels."""
+        return self.cin * self.win.size[0] * self.win.size[1]
+
+    @property
+    def flops(self) -> int:
+        """Two for each product."""
+        return 2 * self.win.out_size[0] * self.win.out_size[1] * self.k * self.n
+
+    def band_rows(self) -> int:
+        """Output rows of a band: all, or so many that two threads get as many bands each."""
+        oh, ow = self.win.out_size
+        most = max(_BAND_BYTES // (4 * self.k * ow), -(-_LEAST_PIXELS // ow))
+        if oh <= most:
+            return oh
+        bands = -(-oh // most)
+        step = _LANES // gcd(ow, _LANES)
+        rows = oh // (bands + bands % 2)
+        return min(max(rows - rows % step, step), oh)
+
+
+@dataclass(frozen=True)
+class Band:
+    """Some rows of the output of a convolution."""
+
+    conv: General
+    rows: int
+
+    @property
+    def product(self) -> Pointwise:
+        """The product of patches and filters."""
+        width = self.conv.win.out_size[1]
+        pixels = self.rows * width
+        return Pointwise(4 * pitch(pixels, width), pixels, self.conv.k, self.conv.n, step_out=self.conv.pitch_out)
+
+    @property
+    def patch_bytes(self) -> int:
+        """Bytes of the patches."""
+        return self.conv.k * self.product.step
+
+    @property
+    def geometry(self) -> PlaneGeometry:
+        """The padded rows that are read."""
+        win = self.conv.win
+        return plane_geometry(replace(win, out_size=(self.rows, win.out_size[1])), _LANES)
+
+    def layout(self, first: int | None = None) -> WasmKernel:
+        """The kernel that lays patches out; its units are channels. As a part it is told the first row."""
+        win = self.conv.win
+        return kernel(
+            "im2col", ("x", "table", "columns", *(("row",) if first is None else ())), g=self.geometry,
+            first=first, rows=self.rows, width=win.out_size[1], top=win.pad[0][0], h=win.in_size[0],
+            stride=win.stride[0], taps=win.size[0] * win.size[1], pitch_in=self.conv.pitch_in,
+            pitch_out=self.product.step,
+        )
+
+    def repeated(self, made: Made, tail: WasmEpilogue) -> Made:
+        """Layout and product of such bands as one kernel, whose units are bands."""
+        product = whole_lines(self.geometry.plane_bytes)
+        patches = product + whole_lines(made.scratch_bytes)
+        found = kernel(
+            "bands", ("x", "table", "w", "c", *tail.pointers()), parts=(self.layout(), made.kernel),
+            rows=self.rows, row_out=4 * self.conv.win.out_size[1], channels=self.conv.cin, units=made.units,
+            product=product, patches=patches, kinds=tail.kinds,
+        )
+        return Made(found, self.conv.win.out_size[0] // self.rows, patches + self.patch_bytes, made.nr)
+
+
+def whole_lines(num_bytes: int) -> int:
+    """Bytes rounded up to cache lines."""
+    return -(-num_bytes // 64) * 64
+
+
+@dataclass(frozen=True)
+class Image:
+    """Where an image of a batch is read and written; ``tail`` has the places of its operands."""
+
+    source: WasmPlace
+    out: WasmPlace
+    tail: WasmEpilogue
+
+
+def lower_bands(b: WasmBuilder, band: Band, made: Made, weights: WasmPlace, image: Image) -> None:
+    """Add the call for all whole bands; ``made`` is the kernel of the band's product."""
+    repeated = band.repeated(made, image.tail)
+    args = (image.source, _table(b, band), weights, image.out, *image.tail.places)
+    b.call(repeated.kernel, args, repeated.units, flops=band.conv.flops, scratch_bytes=repeated.scratch_bytes)
+
+
+def lower_band(b: WasmBuilder, band: Band, first: int, made: Made, weights: WasmPlace, image: Image) -> None:
+    """Add the calls for one band from output row ``first``: threads share its channels, then its product."""
+    conv = band.conv
+    patches = b.temporary(band.patch_bytes)
+    scratch = band.geometry.plane_bytes
+    flops = 8 * conv.k * band.product.pixels
+    b.call(
+        band.layout(first), (image.source, _table(b, band), patches), conv.cin, flops=flops,
+        scratch_bytes=scratch,
+    )
+    at = 4 * first * conv.win.out_size[1]
+    operands = (
+        p if kind == "channel" else p + at for p, kind in zip(image.tail.places, image.tail.kinds, strict=True)
+    )
+    args = (patches, weights, image.out + at, *operands)
+    b.call(made.kernel, args, made.units, flops=conv.flops, scratch_bytes=made.scratch_bytes)
+
+
+def _table(b: WasmBuilder, band: Band) -> WasmPlace:
+    """The constant with the byte offset of every tap in a band."""
+    offsets = tuple(tap_offsets(band.conv.win, band.geometry))
+    return b.constant(("taps", offsets), lambda: np.array(offsets, np.int32))
