@@ -1,4 +1,4 @@
-{# Copies channel planes into the padded, phase-split form that conv.wat reads. lo..hi are channels. #}
+{# Copies channel planes into the padded, phase-split form that taps.wat reads. lo..hi are channels. #}
 {% import "macros.wat" as m with context %}
 {% call m.for("ch", "@lo", "@hi") %}
 (local.set $i_base (i32.add @padded (i32.mul @i_ch #{{ g.plane_bytes }})))

@@ -27,10 +27,10 @@ _sizes = st.integers(1, 19)
     batch=st.integers(1, 2), h=_sizes, w=_sizes, cin=st.sampled_from([1, 2, 3, 8, 17]),
     n=st.sampled_from([1, 2, 3, 5, 8, 16, 33]), window=st.tuples(st.integers(1, 5), st.integers(1, 5)),
     stride=st.integers(1, 3), dilation=st.integers(1, 2), padding=st.sampled_from(["SAME", "VALID"]),
-    depthwise=st.booleans(), seed=st.integers(0, 9999),
+    depthwise=st.booleans(), groups=st.integers(1, 3), seed=st.integers(0, 9999),
 )
-def test_any_geometry(open_sessions, batch, h, w, cin, n, window, stride, dilation, padding, depthwise, seed):
-    """Sizes, strides, dilations and paddings that leave every kind of rest; bias, residual, activation fused."""
+def test_any_geometry(open_sessions, batch, h, w, cin, n, window, stride, dilation, padding, depthwise, groups, seed):
+    """Groups, sizes, strides, dilations and paddings that leave every kind of rest; bias, residual, activation fused."""
     reach = [(k - 1) * dilation + 1 for k in window]
     if padding == "VALID" and (reach[0] > h or reach[1] > w):
         return
@@ -38,8 +38,8 @@ def test_any_geometry(open_sessions, batch, h, w, cin, n, window, stride, dilati
     attrs = {"strides": (1, stride, stride, 1), "dilations": (1, dilation, dilation, 1), "padding": padding}
     op = registry.get("DepthwiseConv2dNative" if depthwise else "Conv2D")
     attrs = op.resolve_attrs(attrs, "test")
-    channels = (cin, 1 + seed % 2) if depthwise else (cin, n)
-    x = rng.uniform(-1, 1, (batch, h, w, cin)).astype(np.float32)
+    channels = (cin, 1 + seed % 2) if depthwise else (cin, n * groups)
+    x = rng.uniform(-1, 1, (batch, h, w, cin if depthwise else cin * groups)).astype(np.float32)
     kernel = rng.uniform(-1, 1, (*window, *channels)).astype(np.float32)
     with np.errstate(all="ignore"):
         (sums,) = op.run([x.astype(np.float64), kernel.astype(np.float64)], attrs)

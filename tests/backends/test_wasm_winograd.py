@@ -60,13 +60,14 @@ _PADDINGS = (
 @given(
     m=st.sampled_from([2, 4]), batch=st.integers(1, 2), h=st.integers(3, 23), w=st.integers(3, 39),
     cin=st.sampled_from([1, 3, 8, 17]), n=st.sampled_from([1, 2, 5, 8, 33]), padding=st.sampled_from(_PADDINGS),
-    small=st.booleans(), seed=st.integers(0, 9999),
+    groups=st.integers(1, 2), small=st.booleans(), seed=st.integers(0, 9999),
 )
-def test_any_geometry(open_sessions, force, m, batch, h, w, cin, n, padding, small, seed):
-    """Rests of tiles, of groups and of vectors; all at once and in chunks; bias, residual and activation fused."""
+def test_any_geometry(open_sessions, force, m, batch, h, w, cin, n, padding, groups, small, seed):
+    """Grouped channels; rests of tiles and of vectors; all at once and in chunks; bias, residual, activation fused."""
     force(m, *((1, 1) if small else ()))
     rng = np.random.default_rng(seed)
-    x, kernel, bias = _values(rng, batch, h, w, cin), _values(rng, 3, 3, cin, n), _values(rng, n)
+    outputs = n * groups
+    x, kernel, bias = _values(rng, batch, h, w, cin * groups), _values(rng, 3, 3, cin, outputs), _values(rng, outputs)
     attrs = registry.get("Conv2D").resolve_attrs({"strides": (1, 1, 1, 1), **padding}, "test")
     shape = registry.get("Conv2D").run([x, kernel], attrs)[0].shape
     residual = _values(rng, *shape)
@@ -112,4 +113,5 @@ def test_filters_are_transformed_exactly():
     products = np.polynomial.polynomial.polyval(points, [1, 2, 3, 4]) * (g[:-1] @ [5, 6, 7])
     # Interpolation through the points gives the product of the polynomials, but for its highest power.
     weights = np.array([np.prod([p - q for q in points if q != p]) for p in points])
-    assert np.allclose(products * weights, np.polynomial.polynomial.polyval(points, np.convolve([1, 2, 3, 4], [5, 6, 7])))
+    want = np.polynomial.polynomial.polyval(points, np.convolve([1, 2, 3, 4], [5, 6, 7]))
+    assert np.allclose(products * weights, want)

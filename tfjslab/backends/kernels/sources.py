@@ -32,7 +32,7 @@ def sources_digest(kind: str) -> str:
 
 
 def template(name: str) -> jinja2.Template:
-    """The template ``wasm/conv.wat``; what it includes and imports is named from its own folder."""
+    """The template ``wasm/copy.wat``; what it includes and imports is named from its own folder."""
     folder, _, file = name.rpartition("/")
     return _environment(folder).get_template(file)
 

@@ -1,38 +1,55 @@
-"""2-D convolution on channel planes: 1x1 as a matrix product, everything else as one over patches."""
+"""2-D convolution on channel planes: which of the ways to compute it is taken.
+
+1x1 is a matrix product over pixels, everything else one over patches, but for 3x3 where Winograd's scheme gains, and
+but for few outputs.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 
-from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
-from tfjslab.backends.wasm.lower.im2col import Band, General, Image, lower_band, lower_bands
+from tfjslab.backends.wasm.builder import WasmBuilder
+from tfjslab.backends.wasm.lower.general import General, Image, images
+from tfjslab.backends.wasm.lower.im2col import by_patches, product_kernel
 from tfjslab.backends.wasm.lower.matmul import lower_rows
 from tfjslab.backends.wasm.lower.operands import WasmEpilogue, epilogue
-from tfjslab.backends.wasm.lower.product import Made, Pointwise
+from tfjslab.backends.wasm.lower.product import Pointwise
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.lower.strassen import lower_strassen, takes_strassen
-from tfjslab.backends.wasm.lower.winograd import find_winograd, lower_winograd
+from tfjslab.backends.wasm.lower.taps import MOST_OUTPUTS, by_taps
+from tfjslab.backends.wasm.lower.winograd import by_winograd, find_winograd
 from tfjslab.backends.wasm.text.layouts import Layout, pitch
-from tfjslab.backends.wasm.text.packing import packer
-from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import size_of
 from tfjslab.ops.window import Window, window
 from tfjslab.passes.fusion import Group
 
 
-@lowering("Conv2D", refuses=TABLE.convolutions, takes_epilogue=True, takes_padding=True)
+@lowering("Conv2D", refuses=TABLE.images, takes_epilogue=True, takes_padding=True)
 def lower_conv(b: WasmBuilder, group: Group) -> None:
-    """Choose between the two forms; each image of a batch is a call of its own."""
+    """Each group of channels of each image of a batch is computed by calls of its own."""
     x, w = group.core_node.inputs[:2]
-    win = _window(b, group)
-    if win.is_whole_image:
+    conv = _general(b, group)
+    if conv.win.is_whole_image and conv.groups == 1:
         # A row of pixels and channels times the filters as a matrix.
-        n, k = b.shape(x)[0], size_of(b.shape(x)[1:])
-        lower_rows(b, group, b.rows(x), w, (n, k, b.shape(w)[3]))
-    elif is_pointwise(b, group):
-        _pointwise(b, group, x, w)
-    else:
-        _general(b, group, x, w, win)
+        lower_rows(b, group, b.rows(x), w, (b.shape(x)[0], size_of(b.shape(x)[1:]), conv.n))
+        return
+    batch, source, tail = b.shape(x)[0], b.planes(x), biased_epilogue(b, group)
+    if is_pointwise(b, group) and takes_strassen(b, w, pointwise_shape(b, x, group.output)):
+        ends = (source, b.new(group.output, Layout.PLANES))
+        lower_strassen(b, pointwise_shape(b, x, group.output), w, ends, tail, batch)
+        return
+    lower = _way(b, conv, w, tail)
+    for image in images(conv, batch, source, b.new(group.output, Layout.PLANES), tail):
+        lower(image)
+
+
+def _general(b: WasmBuilder, group: Group) -> General:
+    x, w = group.core_node.inputs[:2]
+    _, height, width, channels = b.shape(x)
+    cin, n = b.shape(w)[2:]
+    win, groups = _window(b, group), channels // cin
+    oh, ow = win.out_size
+    return General(win, cin, n // groups, 4 * pitch(height * width, width), 4 * pitch(oh * ow, ow), groups)
 
 
 def _window(b: WasmBuilder, group: Group) -> Window:
@@ -41,9 +58,17 @@ def _window(b: WasmBuilder, group: Group) -> Window:
     return window(b.shape(core.inputs[0]), (kh, kw), core.attrs, "Conv2D")
 
 
-def is_pointwise(b: WasmBuilder, group: Group) -> bool:
-    """Whether a convolution is a matrix product over pixels."""
-    win = _window(b, group)
+def _way(b: WasmBuilder, conv: General, w: str, tail: WasmEpilogue) -> Callable[[Image], None]:
+    """What adds the calls for an image, in the way that is fastest."""
+    if _one_by_one(conv.win):
+        return _by_pixels(b, conv, w, tail)
+    scheme = find_winograd(b, w, conv)
+    if scheme:
+        return by_winograd(b, scheme, w, tail)
+    return (by_taps if conv.n <= MOST_OUTPUTS else by_patches)(b, conv, w, tail)
+
+
+def _one_by_one(win: Window) -> bool:
     return win.size == win.stride == (1, 1) and win.in_size == win.out_size
 
 
@@ -52,29 +77,13 @@ def biased_epilogue(b: WasmBuilder, group: Group) -> WasmEpilogue:
     return epilogue(b, group, Layout.PLANES, starts=True)
 
 
-def filters(b: WasmBuilder, w: str, nr: int) -> WasmPlace:
-    """Filters as [outputs / nr][inputs, ky, kx][nr]: packed once if constant, else by a copy in the plan."""
-    kh, kw, cin, n = b.shape(w)
-    constant = b.packed(w, ("conv", nr), pack_filters(nr))
-    if constant is not None:
-        return constant
-    out = b.temporary(4 * kh * kw * cin * n)
-    taps = kh * kw
-    b.copy(
-        b.rows(w), out, (n // nr, cin, kh, kw, nr), (nr, n, kw * cin * n, cin * n, 1),
-        (cin * taps * nr, taps * nr, kw * nr, nr, 1),
-    )
-    return out
-
-
-@packer
-def pack_filters(w: Array, nr: int) -> Array:
-    """HWIO filters as [O / nr][I * H * W][nr]: a view where that can be, since it is copied into the heap anyway."""
-    kh, kw, cin, n = w.shape
-    return w.transpose(2, 0, 1, 3).reshape(cin * kh * kw, n // nr, nr).transpose(1, 0, 2)
-
-
 # ---- 1x1 -------------------------------------------------------------------------------------------------------------
+
+
+def is_pointwise(b: WasmBuilder, group: Group) -> bool:
+    """Whether a convolution is one matrix product over pixels."""
+    x, w = group.core_node.inputs[:2]
+    return b.shape(x)[3] == b.shape(w)[2] and _one_by_one(_window(b, group))
 
 
 def pointwise_shape(b: WasmBuilder, x: str, output: str) -> Pointwise:
@@ -83,56 +92,13 @@ def pointwise_shape(b: WasmBuilder, x: str, output: str) -> Pointwise:
     return Pointwise(4 * pitch(h * w, w), h * w, k, b.shape(output)[3])
 
 
-def _pointwise(b: WasmBuilder, group: Group, x: str, w: str) -> None:
-    batch, h, wd, k = b.shape(x)
-    shape = pointwise_shape(b, x, group.output)
-    n, step = shape.n, shape.step
-    source = b.planes(x)
-    tail = biased_epilogue(b, group)
-    if takes_strassen(b, w, shape):
-        lower_strassen(b, shape, w, (source, b.new(group.output, Layout.PLANES)), tail, batch)
-        return
-    kind = f"pointwise {shape.kind()} {tail}"
-    tile = b.choose(kind, shape.tiles(b.lanes), lambda t: shape.trial(t, tail, b.lanes))
-    made = shape.kernel(tile, tail, b.lanes)
-    weights = filters(b, w, made.nr)
-    out = b.new(group.output, Layout.PLANES)
-    for i in range(batch):
-        args = (source + i * k * step, weights, out + i * n * step, *tail.at(i * n * step))
-        b.call(made.kernel, args, made.units, flops=2 * h * wd * k * n, scratch_bytes=made.scratch_bytes)
+def _by_pixels(b: WasmBuilder, conv: General, w: str, tail: WasmEpilogue) -> Callable[[Image], None]:
+    """What adds the call for an image."""
+    shape = Pointwise(conv.pitch_in, size_of(conv.win.in_size), conv.k, conv.n)
+    made, weights = product_kernel(b, shape, w, tail)
 
+    def lower(image: Image) -> None:
+        args = (image.source, weights + image.group * conv.filter_bytes, image.out, *image.operands)
+        b.call(made.kernel, args, made.units, flops=conv.flops, scratch_bytes=made.scratch_bytes)
 
-# ---- any window ------------------------------------------------------------------------------------------------------
-
-
-def _general(b: WasmBuilder, group: Group, x: str, w: str, win: Window) -> None:
-    batch, h, wd, cin = b.shape(x)
-    _, oh, ow, n = b.shape(group.output)
-    conv = General(win, cin, n, 4 * pitch(h * wd, wd), 4 * pitch(oh * ow, ow))
-    source, out = b.planes(x), b.new(group.output, Layout.PLANES)
-    tail = biased_epilogue(b, group)
-    scheme = find_winograd(b, w, conv)
-    band = Band(conv, conv.band_rows())
-    whole = oh // band.rows if band.rows < oh else 0
-    rest = Band(conv, oh - whole * band.rows)
-    for i in range(batch):
-        at = i * n * conv.pitch_out
-        image = Image(source + i * cin * conv.pitch_in, out + at, replace(tail, places=tuple(tail.at(at))))
-        if scheme:
-            lower_winograd(b, scheme, w, image)
-            continue
-        if whole:
-            made, weights = _product(b, band, w, tail)
-            lower_bands(b, band, made, weights, image)
-        if rest.rows:
-            made, weights = _product(b, rest, w, tail)
-            lower_band(b, rest, oh - rest.rows, made, weights, image)
-
-
-def _product(b: WasmBuilder, band: Band, w: str, tail: WasmEpilogue) -> tuple[Made, WasmPlace]:
-    """The kernel of a band's product, and the filters as it reads them."""
-    shape = band.product
-    kind = f"pointwise {shape.kind()} {tail}"
-    tile = b.choose(kind, shape.tiles(b.lanes), lambda t: shape.trial(t, tail, b.lanes))
-    made = shape.kernel(tile, tail, b.lanes)
-    return made, filters(b, w, made.nr)
+    return lower

@@ -12,7 +12,8 @@ from functools import partial
 
 from tfjslab.backends.kernels.lowering import Step
 from tfjslab.backends.wasm.builder import WasmBuilder
-from tfjslab.backends.wasm.lower.convolution import biased_epilogue, filters, is_pointwise, pointwise_shape
+from tfjslab.backends.wasm.lower.convolution import biased_epilogue, is_pointwise, pointwise_shape
+from tfjslab.backends.wasm.lower.general import filters
 from tfjslab.backends.wasm.lower.operands import WasmEpilogue
 from tfjslab.backends.wasm.lower.product import GROUP_BYTES, Made, Pointwise, group_size
 from tfjslab.backends.wasm.lower.strassen import takes_strassen

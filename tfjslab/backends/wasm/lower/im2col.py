@@ -8,17 +8,18 @@ cache.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import gcd
 
 import numpy as np
 
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
+from tfjslab.backends.wasm.lower.general import General, Image, filters
 from tfjslab.backends.wasm.lower.operands import WasmEpilogue
 from tfjslab.backends.wasm.lower.product import Made, Pointwise
 from tfjslab.backends.wasm.text.layouts import PlaneGeometry, pitch, plane_geometry, tap_offsets
 from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
-from tfjslab.ops.window import Window
 
 _BAND_BYTES = 512 * 1024  # of patches: about half of a second-level cache
 _LEAST_PIXELS = 96  # of a band: each weight is splat once for so many
@@ -27,36 +28,16 @@ _LEAST_PIXELS = 96  # of a band: each weight is splat once for so many
 _LANES = 4
 
 
-@dataclass(frozen=True)
-class General:
-    """A convolution on planes: its window, channels in and out, and bytes between planes in and out."""
-
-    win: Window
-    cin: int
-    n: int
-    pitch_in: int
-    pitch_out: int
-
-    @property
-    def k(self) -> int:
-        """Taps of all channels."""
-        return self.cin * self.win.size[0] * self.win.size[1]
-
-    @property
-    def flops(self) -> int:
-        """Two for each product."""
-        return 2 * self.win.out_size[0] * self.win.out_size[1] * self.k * self.n
-
-    def band_rows(self) -> int:
-        """Output rows of a band: all, or so many that two threads get as many bands each."""
-        oh, ow = self.win.out_size
-        most = max(_BAND_BYTES // (4 * self.k * ow), -(-_LEAST_PIXELS // ow))
-        if oh <= most:
-            return oh
-        bands = -(-oh // most)
-        step = _LANES // gcd(ow, _LANES)
-        rows = oh // (bands + bands % 2)
-        return min(max(rows - rows % step, step), oh)
+def _band_rows(conv: General) -> int:
+    """Output rows of a band: all, or so many that two threads get as many bands each."""
+    oh, ow = conv.win.out_size
+    most = max(_BAND_BYTES // (4 * conv.k * ow), -(-_LEAST_PIXELS // ow))
+    if oh <= most:
+        return oh
+    bands = -(-oh // most)
+    step = _LANES // gcd(ow, _LANES)
+    rows = oh // (bands + bands % 2)
+    return min(max(rows - rows % step, step), oh)
 
 
 @dataclass(frozen=True)
@@ -111,38 +92,60 @@ def whole_lines(num_bytes: int) -> int:
     return -(-num_bytes // 64) * 64
 
 
-@dataclass(frozen=True)
-class Image:
-    """Where an image of a batch is read and written; ``tail`` has the places of its operands."""
+def by_patches(b: WasmBuilder, conv: General, w: str, tail: WasmEpilogue) -> Callable[[Image], None]:
+    """What adds the calls for an image: one for all whole bands, and those for the rest, or for all rows at once."""
+    oh = conv.win.out_size[0]
+    band = Band(conv, _band_rows(conv))
+    whole = oh // band.rows if band.rows < oh else 0
+    steps = [_whole_bands(b, band, w, tail)] if whole else []
+    rest = oh - whole * band.rows
+    if rest:
+        steps.append(_one_band(b, Band(conv, rest), oh - rest, w, tail))
 
-    source: WasmPlace
-    out: WasmPlace
-    tail: WasmEpilogue
+    def lower(image: Image) -> None:
+        for step in steps:
+            step(image)
+
+    return lower
 
 
-def lower_bands(b: WasmBuilder, band: Band, made: Made, weights: WasmPlace, image: Image) -> None:
-    """Add the call for all whole bands; ``made`` is the kernel of the band's product."""
-    repeated = band.repeated(made, image.tail)
-    args = (image.source, _table(b, band), weights, image.out, *image.tail.places)
-    b.call(repeated.kernel, args, repeated.units, flops=band.conv.flops, scratch_bytes=repeated.scratch_bytes)
+def product_kernel(b: WasmBuilder, shape: Pointwise, w: str, tail: WasmEpilogue) -> tuple[Made, WasmPlace]:
+    """The kernel of a product with the fastest tile, and the filters as it reads them."""
+    kind = f"pointwise {shape.kind()} {tail}"
+    tile = b.choose(kind, shape.tiles(b.lanes), lambda t: shape.trial(t, tail, b.lanes))
+    made = shape.kernel(tile, tail, b.lanes)
+    return made, filters(b, w, made.nr)
 
 
-def lower_band(b: WasmBuilder, band: Band, first: int, made: Made, weights: WasmPlace, image: Image) -> None:
-    """Add the calls for one band from output row ``first``: threads share its channels, then its product."""
+def _whole_bands(b: WasmBuilder, band: Band, w: str, tail: WasmEpilogue) -> Callable[[Image], None]:
+    """Threads share the bands."""
     conv = band.conv
-    patches = b.temporary(band.patch_bytes)
-    scratch = band.geometry.plane_bytes
-    flops = 8 * conv.k * band.product.pixels
-    b.call(
-        band.layout(first), (image.source, _table(b, band), patches), conv.cin, flops=flops,
-        scratch_bytes=scratch,
-    )
+    made, weights = product_kernel(b, band.product, w, tail)
+    all_bands, table = band.repeated(made, tail), _table(b, band)
+
+    def lower(image: Image) -> None:
+        args = (image.source, table, weights + image.group * conv.filter_bytes, image.out, *image.operands)
+        b.call(all_bands.kernel, args, all_bands.units, flops=conv.flops, scratch_bytes=all_bands.scratch_bytes)
+
+    return lower
+
+
+def _one_band(b: WasmBuilder, band: Band, first: int, w: str, tail: WasmEpilogue) -> Callable[[Image], None]:
+    """From output row ``first``: threads share its channels, then its product."""
+    conv, layout = band.conv, band.layout(first)
+    made, weights = product_kernel(b, band.product, w, tail)
+    table, patches = _table(b, band), b.temporary(band.patch_bytes)
+    copied = 8 * conv.k * band.product.pixels
     at = 4 * first * conv.win.out_size[1]
-    operands = (
-        p if kind == "channel" else p + at for p, kind in zip(image.tail.places, image.tail.kinds, strict=True)
-    )
-    args = (patches, weights, image.out + at, *operands)
-    b.call(made.kernel, args, made.units, flops=conv.flops, scratch_bytes=made.scratch_bytes)
+
+    def lower(image: Image) -> None:
+        copy = (image.source, table, patches)
+        b.call(layout, copy, conv.cin, flops=copied, scratch_bytes=band.geometry.plane_bytes)
+        operands = (p if k == "channel" else p + at for p, k in zip(image.operands, tail.kinds, strict=True))
+        args = (patches, weights + image.group * conv.filter_bytes, image.out + at, *operands)
+        b.call(made.kernel, args, made.units, flops=conv.flops, scratch_bytes=made.scratch_bytes)
+
+    return lower
 
 
 def _table(b: WasmBuilder, band: Band) -> WasmPlace:

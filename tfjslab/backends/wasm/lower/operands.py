@@ -72,9 +72,10 @@ class WasmEpilogue:
         """Names of the kernel's operand parameters."""
         return tuple(f"{prefix}op{i}" for i in range(len(self.kinds)))
 
-    def at(self, num_bytes: int) -> list[WasmPlace]:
-        """The places for an image further on in a batch: operands that lie like the output move along."""
-        return [p + num_bytes if k == "full" else p for p, k in zip(self.places, self.kinds, strict=True)]
+    def at(self, num_bytes: int, channels: int = 0) -> list[WasmPlace]:
+        """The places for an output further on: for an image of a batch, and for a group of channels of it."""
+        step = {"full": num_bytes, "channel": 4 * channels, "pixel": 0}
+        return [p + step[k] for p, k in zip(self.places, self.kinds, strict=True)]
 
 
 def epilogue(b: WasmBuilder, group: Group, layout: Layout, *, starts: bool = False) -> WasmEpilogue:

@@ -13,13 +13,15 @@ convolution for deep neural networks" (2020).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from tfjslab.backends.flags import env
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
-from tfjslab.backends.wasm.lower.im2col import General, Image, whole_lines
+from tfjslab.backends.wasm.lower.general import General, Image
+from tfjslab.backends.wasm.lower.im2col import whole_lines
 from tfjslab.backends.wasm.lower.operands import WasmEpilogue
 from tfjslab.backends.wasm.lower.product import Made, Pointwise
 from tfjslab.backends.wasm.text.layouts import PlaneGeometry, pitch
@@ -37,6 +39,7 @@ _LEAST_TILES = 96  # of a chunk: each weight is splat once for so many
 # What a group of tiles costs to transform, in products of vectors: measured.
 _INPUT_COST, _OUTPUT_COST = {2: 80, 4: 260}, {2: 60, 4: 200}
 _SPLAT_COST = 3  # of a weight, in the same unit
+_BYTE_COST = 0.4  # of a transformed weight: it comes from memory, and takes it
 _LAYOUT_COST = 3  # of the patches that the other form reads, a vector of them
 
 
@@ -61,13 +64,13 @@ class Transform:
 
 
 @packer
-def pack_winograd(w: Array, m: int, nr: int) -> Array:
-    """HWIO filters of 3x3, transformed: [values][O / nr][I][nr]."""
+def pack_winograd(w: Array, m: int, nr: int, groups: int) -> Array:
+    """HWIO filters of 3x3, transformed: [groups][values][O / nr][I][nr], O and I those of a group."""
     k, n = w.shape[2:]
     g = Transform(m, _PAIRS[m]).filters()
     by_row = np.tensordot(g, w, 1)  # float64, one axis after the other
     found = np.tensordot(g, by_row, (1, 1)).astype(np.float32).swapaxes(0, 1)
-    return found.reshape(-1, k, n // nr, nr).transpose(0, 2, 1, 3)
+    return found.reshape(-1, k, groups, n // groups // nr, nr).transpose(2, 0, 3, 1, 4)
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,8 @@ class Winograd:
         k, n, (down, across) = self.conv.cin, self.conv.n, self.tiles
         vectors = -(-down * across // self.lanes)
         transforms = down * self.groups * (k * _INPUT_COST[self.m] + n * _OUTPUT_COST[self.m])
-        return transforms + self.transform.values * _product_cost(k, n, vectors, -(-n // self.lanes))
+        product = _product_cost(k, n, vectors, -(-n // self.lanes)) + _BYTE_COST * 4 * k * n
+        return transforms + self.transform.values * product
 
 
 def _product_cost(k: int, n: int, vectors: int, columns: int) -> float:
@@ -203,29 +207,49 @@ def _chunked(conv: General, m: int, lanes: int) -> Winograd:
     return Winograd(conv, m, lanes, -(-down // (chunks + chunks % 2)))
 
 
-def lower_winograd(b: WasmBuilder, scheme: Winograd, w: str, image: Image) -> None:
-    """Add the calls for one image. Threads share the chunks, or where all is one chunk each of the three steps."""
-    made, weights = _weights(b, scheme, w)
-    conv, tail = scheme.conv, image.tail
-    if scheme.rows < scheme.tiles[0]:
-        all_steps = scheme.repeated(made, tail)
-        args = (image.source, weights, image.out, *tail.places)
-        b.call(all_steps.kernel, args, all_steps.units, flops=conv.flops, scratch_bytes=all_steps.scratch_bytes)
-        return
-    v, sums = b.temporary(scheme.input_bytes), b.temporary(scheme.sum_bytes)
-    scratch, values = scheme.scratch_bytes, scheme.transform.values
-    flops = conv.flops  # each step is worth sharing where the whole is
-    b.call(scheme.inputs(0), (image.source, v), conv.cin, flops=flops, scratch_bytes=scratch)
-    b.call(scheme.products(made), (v, weights, sums), values, flops=flops, scratch_bytes=made.scratch_bytes)
-    b.call(scheme.outputs(tail, 0), (sums, image.out, *tail.places), conv.n, flops=flops, scratch_bytes=scratch)
+def by_winograd(b: WasmBuilder, scheme: Winograd, w: str, tail: WasmEpilogue) -> Callable[[Image], None]:
+    """What adds the calls for an image. Threads share the chunks, or where all is one chunk each of the three steps."""
+    conv = scheme.conv
+    made, weights = _product(b, scheme, w)
+    group_bytes = scheme.transform.values * 4 * conv.cin * conv.n
+    step = _chunks(b, scheme, made, tail) if scheme.rows < scheme.tiles[0] else _one_chunk(b, scheme, made, tail)
+    return lambda image: step(image, weights + image.group * group_bytes)
 
 
-def _weights(b: WasmBuilder, scheme: Winograd, w: str) -> tuple[Made, WasmPlace]:
+_Step = Callable[[Image, WasmPlace], None]
+
+
+def _product(b: WasmBuilder, scheme: Winograd, w: str) -> tuple[Made, WasmPlace]:
     """The kernel of a product, and the transformed filters as it reads them."""
     shape = scheme.product
     tile = b.choose(f"pointwise {shape.kind()} {_SUMS}", shape.tiles(b.lanes), lambda t: shape.trial(t, _SUMS, b.lanes))
     made = shape.kernel(tile, _SUMS, b.lanes)
-    weights = b.packed(w, ("winograd", scheme.m, made.nr), pack_winograd(scheme.m, made.nr))
+    how = (scheme.m, made.nr, scheme.conv.groups)
+    weights = b.packed(w, ("winograd", *how), pack_winograd(*how))
     if weights is None:
         raise AssertionError(f"{w} is not constant: find_winograd was not asked")
     return made, weights
+
+
+def _chunks(b: WasmBuilder, scheme: Winograd, made: Made, tail: WasmEpilogue) -> _Step:
+    all_steps = scheme.repeated(made, tail)
+
+    def lower(image: Image, weights: WasmPlace) -> None:
+        args = (image.source, weights, image.out, *image.operands)
+        b.call(all_steps.kernel, args, all_steps.units, flops=scheme.conv.flops, scratch_bytes=all_steps.scratch_bytes)
+
+    return lower
+
+
+def _one_chunk(b: WasmBuilder, scheme: Winograd, made: Made, tail: WasmEpilogue) -> _Step:
+    conv, scratch, values = scheme.conv, scheme.scratch_bytes, scheme.transform.values
+    v, sums = b.temporary(scheme.input_bytes), b.temporary(scheme.sum_bytes)
+    flops = conv.flops  # each step is worth sharing where the whole is
+
+    def lower(image: Image, weights: WasmPlace) -> None:
+        b.call(scheme.inputs(0), (image.source, v), conv.cin, flops=flops, scratch_bytes=scratch)
+        b.call(scheme.products(made), (v, weights, sums), values, flops=flops, scratch_bytes=made.scratch_bytes)
+        args = (sums, image.out, *image.operands)
+        b.call(scheme.outputs(tail, 0), args, conv.n, flops=flops, scratch_bytes=scratch)
+
+    return lower

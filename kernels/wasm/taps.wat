@@ -1,4 +1,4 @@
-{# General convolution on padded, phase-split planes (see planes.wat): for a group of nr outputs the weights are
+{# Convolution with few outputs on padded, phase-split planes (see planes.wat): for a group of nr outputs the weights are
    splat into scratch, then tiles run over all taps. `table` holds the byte offset of every tap (input channel,
    ky, kx) from a tile's corner. lo..hi are output groups. #}
 {% import "macros.wat" as m with context %}
