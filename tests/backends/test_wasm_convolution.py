@@ -30,7 +30,7 @@ _sizes = st.integers(1, 19)
     depthwise=st.booleans(), groups=st.integers(1, 3), seed=st.integers(0, 9999),
 )
 def test_any_geometry(open_sessions, batch, h, w, cin, n, window, stride, dilation, padding, depthwise, groups, seed):
-    """Groups, sizes, strides, dilations and paddings that leave every kind of rest; bias, residual, activation fused."""
+    """Groups, sizes, strides, dilations, paddings that leave every kind of rest; bias, residual, activation fused."""
     reach = [(k - 1) * dilation + 1 for k in window]
     if padding == "VALID" and (reach[0] > h or reach[1] > w):
         return
