@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +27,28 @@ VARIANTS = {
 
 
 def find_peers(given: str | None) -> Path:
-    """The folder whose ``node_modules`` is used: ``given``, else ``$TFJSLAB_PEERS``, else the current one.
+    """The folder whose ``node_modules`` is used: ``given``, else ``$TFJSLAB_PEERS``, else the nearest from here upwards.
 
     Raises UsageError that says what is missing, Node or a package, and the command that installs it.
     """
-    folder = Path(given or os.environ.get(PEERS_VARIABLE) or ".")
+    named = given or os.environ.get(PEERS_VARIABLE)
+    folder = Path(named) if named else _nearest(Path.cwd())
     wanted = " ".join(f"{p}@{VERSION}" for p in PACKAGES)
     install = f"npm install --prefix {folder} {wanted}"
     if shutil.which("node") is None:
         raise UsageError(f"node is not found; install Node.js with npm, then run: {install}")
-    missing = [p for p in PACKAGES if not (folder / "node_modules" / p / "package.json").is_file()]
-    if missing:
+    if missing := _missing(folder):
         raise UsageError(f"{' and '.join(missing)} not found in {folder / 'node_modules'}; run: {install}")
     return folder
+
+
+def _nearest(here: Path) -> Path:
+    """The folder with the packages, ``here`` or above it, as Node itself looks for them; "." when there is none."""
+    return next((f for f in (here, *here.parents) if not _missing(f)), Path())
+
+
+def _missing(folder: Path) -> list[str]:
+    return [p for p in PACKAGES if not (folder / "node_modules" / p / "package.json").is_file()]
 
 
 def check_backend(name: str) -> None:
@@ -67,12 +76,22 @@ def start_tfjs(folder: Path, backend: str, threads: int, timeout_s: float = TIME
 
 def load(peer: Peer, model: Path, feeds: Mapping[str, Array], folder: Path) -> dict[str, Any]:
     """Load ``model`` (a model.json) and run it once on ``feeds``, which are passed as files in ``folder``."""
-    inputs = []
-    for i, (name, value) in enumerate(feeds.items()):
+    return peer.ask("load", model=str(model), inputs=_as_files(feeds, folder))
+
+
+def make_op(peer: Peer, steps: Sequence[Mapping[str, Any]], operands: Mapping[str, Array], folder: Path) -> None:
+    """Make tensors of ``operands`` and run the steps once; ``tfjs_ops.mjs`` tells what a step is."""
+    peer.ask("op", steps=list(steps), inputs=_as_files(operands, folder))
+
+
+def _as_files(arrays: Mapping[str, Array], folder: Path) -> list[dict[str, Any]]:
+    """What the peer is told of arrays that are written for it."""
+    told = []
+    for i, (name, value) in enumerate(arrays.items()):
         dtype, path = of_array(value), folder / f"input{i}.bin"
         path.write_bytes(np.asarray(value, numpy_dtype(dtype), order="C").tobytes())
-        inputs.append({"name": name, "shape": list(value.shape), "dtype": dtype, "file": str(path)})
-    return peer.ask("load", model=str(model), inputs=inputs)
+        told.append({"name": name, "shape": list(value.shape), "dtype": dtype, "file": str(path)})
+    return told
 
 
 def outputs(peer: Peer, folder: Path) -> list[tuple[str, Array]]:
