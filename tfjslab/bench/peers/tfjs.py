@@ -19,6 +19,9 @@ VERSION = "4.22.0"
 PACKAGES = ("@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm")
 PROGRAM = Path(__file__).with_name("tfjs.mjs")
 TIMEOUT_S = 120.0
+# V8 first compiles WebAssembly in a hurry, and again for speed once a function has run for long. A single op may never
+# come to that while it is measured; with this every function is compiled for speed when it is first called.
+COMPILE_FOR_SPEED = ("--no-liftoff",)
 # The peer's backend and binary that each of ours is compared with: the same instructions, the same threads.
 VARIANTS = {
     "cpu": ("cpu", "plain"), "wasm-plain": ("wasm", "plain"), "wasm-simd": ("wasm", "simd"),
@@ -58,14 +61,16 @@ def check_backend(name: str) -> None:
                          f"{', '.join(VARIANTS)}")
 
 
-def start_tfjs(folder: Path, backend: str, threads: int, timeout_s: float = TIMEOUT_S) -> Peer:
-    """Start TensorFlow.js as the counterpart of our ``backend``.
+def start_tfjs(
+    folder: Path, backend: str, threads: int, timeout_s: float = TIMEOUT_S, flags: Sequence[str] = (),
+) -> Peer:
+    """Start TensorFlow.js as the counterpart of our ``backend``; ``flags`` are for Node.
 
     PeerError when its threads are not ``threads``. Its ``cpu`` backend always has one, numpy may have more.
     """
     check_backend(backend)
     count = 1 if backend == "cpu" else threads
-    command = [shutil.which("node") or "node", str(PROGRAM), str(folder), *VARIANTS[backend], str(count)]
+    command = [shutil.which("node") or "node", *flags, str(PROGRAM), str(folder), *VARIANTS[backend], str(count)]
     peer = Peer(command, "TensorFlow.js", timeout_s)
     found = peer.hello.get("threads")
     if found != count:
