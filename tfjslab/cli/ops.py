@@ -35,7 +35,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"instead of models, time single ops: a JSON list of them, or '{BUILTIN}' (backend {BACKEND} unless "
              f"another is named; {ROUNDS} rounds)",
     )
-    parser.add_argument("--filter", metavar="TEXT", help="of --ops, only the rows with TEXT in their group, op or shapes")
+    parser.add_argument("--filter", metavar="TEXT",
+                        help="of --ops, only the rows with TEXT in their group, op or shapes")
 
 
 def check(args: argparse.Namespace) -> None:
@@ -92,7 +93,8 @@ def show(console: Console, found: OpReport) -> None:
         "\ntimes are milliseconds of one call: the median over alternating rounds of the fastest undisturbed sample; "
         "inputs lie where they are computed with, results are not read; tfjs/ours: median of the rounds' ratios and "
         "their range, above 1 ours is faster; GFLOP/s of nominal operations; of ceiling: the larger share of computing "
-        "and of moving bytes, above 100% where a kernel needs less than the nominal work; difference: of outputs, over the largest value",
+        "and of moving bytes, above 100% where a kernel needs less than the nominal work; difference: of outputs, over "
+        "the largest value",
     )
     for line in (*found.conditions, found.peer):
         if line:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -20,10 +19,9 @@ from tfjslab.bench.interleaved import INTERRUPTED, StartPeer
 from tfjslab.bench.ops.result import WRONG, OpReport, OpResult, summaries
 from tfjslab.bench.ops.rounds import ROUNDS, Round, run_rounds, summarise
 from tfjslab.bench.ops.row import OpRow
-from tfjslab.bench.ops.samples import Side
+from tfjslab.bench.ops.samples import METER, Meter, Side
 from tfjslab.bench.ops.sides import OwnOp, PeerOp
 from tfjslab.bench.peers.process import Peer, PeerError
-from tfjslab.engine.measure import Clock
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class OpSettings:
 
     rounds: int = ROUNDS
     start: StartPeer | None = None
-    clock: Clock = time.perf_counter
+    meter: Meter = METER
     progress: Progress = no_progress
     ceilings: Callable[[Any], tuple[Ceilings | None, str]] = ceilings_of
 
@@ -108,7 +106,7 @@ def _row(row: OpRow, place: _Place, how: OpSettings) -> OpResult:
     found = OpResult(row.group, row.op, row.text, place.backend, place.threads)
     with tempfile.TemporaryDirectory(prefix="tfjslab-") as folder:
         try:
-            with OwnOp(row, Path(folder), place.backend, place.threads, how.clock) as own:
+            with OwnOp(row, Path(folder), place.backend, place.threads, how.meter) as own:
                 found = _described(found, own)
                 return _measured(row, found, own, place, Path(folder), how)
         except PeerError:

@@ -15,6 +15,8 @@ known before the runs, as a weight is), ``dtype``, and the range ``low`` to ``hi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +160,8 @@ def _steps(given: list[dict[str, Any]], names: list[str], where: str) -> list[St
 
 
 def _step(name: str, op: str, inputs: tuple[str, ...], attrs: dict[str, Any], where: str) -> Step:
-    definition = registry.get(op)
+    with _naming(where):
+        definition = registry.get(op)
     if definition.control or definition.stateful or definition.api is None:
         raise InputError(f"{where}: {op} cannot be measured by itself; expected an op that is a function of tensors")
     least, most = definition.required_inputs, definition.max_inputs
@@ -168,14 +171,22 @@ def _step(name: str, op: str, inputs: tuple[str, ...], attrs: dict[str, Any], wh
     return Step(name, op, inputs, definition.resolve_attrs(attrs, where))
 
 
+@contextmanager
+def _naming(where: str) -> Iterator[None]:
+    """Put the place in front of what an op says, which some ops begin with their name."""
+    try:
+        yield
+    except TfjslabError as e:
+        op = where.rpartition(": ")[2]
+        raise InputError(f"{where}: {str(e).removeprefix(f'{op}: ')}", code=e.code) from None
+
+
 def _check_shapes(operands: tuple[Operand, ...], steps: list[Step], where: str) -> None:
     """Shapes and dtypes fit each op, and results are no larger than tensors may be."""
     specs = {o.name: _spec(o.values) for o in operands}
     for step in steps:
-        try:
+        with _naming(f"{where}: {step.op}"):
             outs = step.definition.infer([specs[n] for n in step.inputs], step.attrs)
-        except TfjslabError as e:
-            raise InputError(f"{where}: {step.op}: {e}", code=e.code) from None
         for spec in outs:
             if spec.shape is not None:
                 check_limit(f"{where}: bytes of the result of {step.op}", spec.num_bytes, _ROW_BYTES)

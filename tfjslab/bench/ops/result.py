@@ -20,8 +20,9 @@ class OpResult:
     ``ms`` and ``peer_ms`` are medians over ``rounds`` of the fastest undisturbed sample, with the range of the rounds.
     ``ratio`` is the peer's time over ours, the median of the rounds, with its range. ``disturbed`` counts those of the
     rounds that were disturbed all the same, ``repeated`` those that were run again. Rates are of nominal ``flops`` and
-    ``bytes_moved``; shares are of what the backend reaches at most, computing and moving bytes in a cache. ``difference`` is that of the outputs, relative to
-    the largest value; ``wrong`` says that they do not agree.
+    of ``bytes_moved``, which are inputs and outputs counted once; shares are of what the backend reaches at most,
+    computing and moving bytes in a cache. ``difference`` is that of the outputs, relative to the largest value;
+    ``wrong`` says that they do not agree.
     """
 
     group: str

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from tfjslab.base.collector import collector_paused
 from tfjslab.engine.measure import Clock
 
 try:
@@ -58,24 +59,37 @@ class Side(Protocol):
         ...
 
 
-def take_samples(
-    call: Callable[[], object], calls: int, count: int, threads: int, clock: Clock = time.perf_counter,
-) -> list[Sample]:
-    """Samples of a function in this process."""
-    call()
-    found = []
-    for _ in range(count):
-        cpu, switches, began = time.thread_time(), _switches(threads), clock()
-        for _ in range(calls):
-            call()
-        wall_ms = (clock() - began) * 1e3
-        found.append(Sample(calls, wall_ms, (time.thread_time() - cpu) * 1e3, _switches(threads) - switches))
-    return found
-
-
 def _switches(threads: int) -> int:
     """How often the system took the processor away from this thread; from any, where there are several."""
     return resource.getrusage(_SCOPES[threads > 1]).ru_nivcsw if _SCOPES else 0
+
+
+@dataclass(frozen=True)
+class Meter:
+    """What samples are measured with: seconds of the wall, of this thread's processor time, and lost turns."""
+
+    wall: Clock = time.perf_counter
+    cpu: Clock = time.thread_time
+    switches: Callable[[int], int] = _switches
+
+
+METER = Meter()
+
+
+def take_samples(
+    call: Callable[[], object], calls: int, count: int, threads: int, meter: Meter = METER,
+) -> list[Sample]:
+    """Samples of a function in this process, during which no garbage is collected."""
+    call()
+    found = []
+    with collector_paused():
+        for _ in range(count):
+            cpu, switches, began = meter.cpu(), meter.switches(threads), meter.wall()
+            for _ in range(calls):
+                call()
+            wall_ms = (meter.wall() - began) * 1e3
+            found.append(Sample(calls, wall_ms, (meter.cpu() - cpu) * 1e3, meter.switches(threads) - switches))
+    return found
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,12 @@
 """The two sides of a row: a compiled plan of ours, and the functions of TensorFlow.js in a program of its own.
 
-Both have their inputs where they compute, run, and give the memory of the result back; neither reads the result.
+Both have their inputs where they compute, run, and give the memory of the result back; neither reads the result, but
+for that of a GPU.
 """
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,22 +16,20 @@ from tfjslab.backends.base import Buffer
 from tfjslab.base.dtypes import Array
 from tfjslab.bench.ops.making import MODEL_FILE, feeds_of, model_of
 from tfjslab.bench.ops.row import OpRow
-from tfjslab.bench.ops.samples import Sample, take_samples
+from tfjslab.bench.ops.samples import METER, Meter, Sample, take_samples
 from tfjslab.bench.peers import tfjs
 from tfjslab.bench.peers.process import Peer
-from tfjslab.engine.measure import Clock
 from tfjslab.model.run import Run
 from tfjslab.model.schedule import NodeStep
+from tfjslab.model.summary import count_flops
 
 
 class OwnOp:
     """A row as a compiled plan of a backend, which holds its inputs. Close it: it is a context manager."""
 
-    def __init__(
-        self, row: OpRow, folder: Path, backend: str, threads: int | None, clock: Clock = time.perf_counter,
-    ) -> None:
+    def __init__(self, row: OpRow, folder: Path, backend: str, threads: int | None, meter: Meter = METER) -> None:
         self.model = model_of(row, folder, backend, threads)
-        self._clock = clock
+        self._meter = meter
         try:
             self.feeds = feeds_of(row, self.model)
             self._executor, self._program = self.model.compiled(self.feeds)
@@ -45,12 +43,12 @@ class OwnOp:
 
     def samples(self, calls: int, count: int) -> list[Sample]:
         """See ``Side``."""
-        return take_samples(self._call, calls, count, self.model.backend.threads, self._clock)
+        return take_samples(self._call, calls, count, self.model.backend.threads, self._meter)
 
     def _call(self) -> None:
         plan = self._program.single_plan
-        if plan is None:
-            # Results whose shape depends on data end on the host.
+        if plan is None or self.model.backend.adapter_type:
+            # What depends on data ends on the host; and a GPU has finished when its results have been read.
             self._executor.run(self._buffers, tuple(p.value for p in self.model.outputs), Run())
             return
         for result in plan.run(self._buffers, keep=True).values():
@@ -70,9 +68,11 @@ class OwnOp:
         return len(commands) + len(steps), sum(c.fallback for c in commands) + alone
 
     def work(self) -> tuple[int, int]:
-        """Nominal operations, and bytes of all inputs and outputs counted once; 0 of what depends on data."""
-        commands = [c for p in self._program.plans if p is not None for c in p.info.commands]
-        return sum(c.flops for c in commands), sum(c.bytes_moved for c in commands)
+        """Nominal operations, and bytes of inputs, weights and outputs, each once; 0 where they depend on data."""
+        specs = [self._program.schedule.specs[p.value] for p in self.model.outputs]
+        written = sum(s.num_bytes for s in specs) if all(s.shape is not None for s in specs) else None
+        read = sum(a.nbytes for a in self.feeds.values()) + self.model.weight_bytes
+        return count_flops(self.model.graph) or 0, 0 if written is None else read + written
 
     def __enter__(self) -> Self:
         return self

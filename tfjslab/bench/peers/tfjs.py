@@ -30,7 +30,7 @@ VARIANTS = {
 
 
 def find_peers(given: str | None) -> Path:
-    """The folder whose ``node_modules`` is used: ``given``, else ``$TFJSLAB_PEERS``, else the nearest from here upwards.
+    """The folder whose ``node_modules`` is used: ``given``, else ``$TFJSLAB_PEERS``, else one here or above.
 
     Raises UsageError that says what is missing, Node or a package, and the command that installs it.
     """
