@@ -124,7 +124,7 @@ def _exp(x: Expr) -> Expr:
 
 
 def exp_of_share(x: Expr) -> Expr:
-    """exp for x <= 0, exact to a few ulp of 1 and not of the result: what a share of a sum needs. Far below it is 0."""
+    """Exp for x <= 0, exact to a few ulp of 1 and not of the result: what a share of a sum needs. Far below it is 0."""
     t = prim("max", x * (1 / _LN2), -127.0)  # 2**-127 is written as 0
     n = prim("nearest", t)
     return prim("scale2", _horner([1.0, *_SHORT_EXP2M1_BY_R], t - n), n)
