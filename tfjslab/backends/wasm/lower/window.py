@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
+from tfjslab.backends.wasm.lower.channels import pool_rows, pools_rows
 from tfjslab.backends.wasm.lower.convolution import biased_epilogue
 from tfjslab.backends.wasm.lower.operands import WasmEpilogue, epilogue
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
@@ -117,6 +118,9 @@ def lower_max_pool(b: WasmBuilder, group: Group) -> None:
     """Padding never wins."""
     core = group.core_node
     win = pool_window("MaxPool", b.shape(core.inputs[0]), core.attrs)
+    if pools_rows(b, core.inputs[0]):
+        pool_rows(b, group, win, ("max", -np.inf), epilogue(b, group, Layout.ROWS))
+        return
     shape = windowed(b, group, win, "max", -np.inf)
     _lower(b, group, core.inputs[0], shape, _POOL_TILE, None, epilogue(b, group, Layout.PLANES))
 
@@ -128,9 +132,13 @@ def lower_avg_pool(b: WasmBuilder, group: Group) -> None:
     win = pool_window("AvgPool", b.shape(core.inputs[0]), core.attrs)
     counts = _counts(win)
     oh, ow = win.out_size
-    if counts.min() == counts.max():
+    same = counts.min() == counts.max()
+    if same:
         tail = WasmEpilogue(X * (1.0 / float(counts[0, 0])), (), ())
-    else:
+    if pools_rows(b, core.inputs[0]):
+        pool_rows(b, group, win, ("add", 0.0), tail if same else WasmEpilogue(X * Y, (), ()), counted=not same)
+        return
+    if not same:
         plane = np.zeros(pitch(oh * ow, ow), np.float32)
         plane[: oh * ow] = (1.0 / counts).reshape(-1)
         tail = WasmEpilogue(X * Y, ("pixel",), (b.constant(("pool counts", win), lambda: plane),))
