@@ -1,11 +1,29 @@
 {# An elementwise expression over `dims`, outermost first, with strides in elements for every operand and the output,
    whose dtypes are `dtypes`, the output's first, and whose elements take `sizes` bytes. The innermost stride of an
    operand is 1 (vector load) or 0 (one value for the row). lo..hi are indices of the outermost dimension; with one
-   dimension only, they are blocks of `block` elements. #}
+   dimension only, they are blocks of `block` elements. One round of the loop takes `unroll` vectors. #}
 {% import "macros.wat" as m with context %}
 {% set names = ("c",) + pointers %}
 {# Beside vectors, single elements have locals of their own. #}
 {% set letter = {"v": "f", "m": "i"} %}
+{% set shift = {1: 0, 2: 1, 4: 2, 8: 3, 16: 4} %}
+{# So many vectors of a row, one after the other, and the pointers behind them. #}
+{% macro vectors_of(count) %}
+{% for u in range(count) %}
+{% set leaves = [] %}
+{% for p in pointers %}
+{% set wide = vector(dtypes[loop.index]) %}
+{% set at = "offset=%d @i_r%s" % (u * L * sizes[loop.index], p) if u else "@i_r" ~ p %}
+{% do leaves.append(wide.load.format(at) if inner[loop.index0] else "@%s_s%s" % (wide.local, p)) %}
+{% endfor %}
+{{ vector(dtypes[0]).store.format("offset=%d @i_rc" % (u * L * sizes[0]) if u else "@i_rc", expr(0, *leaves)) }}
+{% endfor %}
+{% for p in names %}
+{% if p == "c" or inner[loop.index0 - 1] %}
+{{ m.bump("i_r" ~ p, sizes[loop.index0] * L * count) }}
+{% endif %}
+{% endfor %}
+{% endmacro %}
 {% macro row(n_text, known) %}
 {# One innermost row of n elements (`known` is n, or -1 when only the run tells), pointers $i_d<name>. #}
 {% for p in pointers %}
@@ -17,20 +35,19 @@
 {% endif %}
 {% endfor %}
 (local.set $i_rc @i_dc)
-(local.set $i_v (i32.shr_u {{ n_text }} #{{ 2 if L == 4 else 0 }}))
-(if @i_v (then (loop $L_v
-{% set leaves = [] %}
-{% for p in pointers %}
-{% set wide = vector(dtypes[loop.index]) %}
-{% do leaves.append(wide.load.format("@i_r" ~ p) if inner[loop.index0] else "@%s_s%s" % (wide.local, p)) %}
-{% endfor %}
-{{ vector(dtypes[0]).store.format("@i_rc", expr(0, *leaves)) }}
-{% for p in names %}
-{% if p == "c" or inner[loop.index0 - 1] %}
-{{ m.bump("i_r" ~ p, sizes[loop.index0] * L) }}
+{% set vectors = known // L %}
+{% if unroll > 1 and vectors >= unroll %}
+(local.set $i_v (i32.shr_u {{ n_text }} #{{ shift[L * unroll] }}))
+(if @i_v (then (loop $L_u
+{{ vectors_of(unroll) }}
+(br_if $L_u (local.tee $i_v (i32.sub @i_v #1))))))
 {% endif %}
-{% endfor %}
+{% if unroll == 1 or vectors % unroll or dims | length == 1 %}
+(local.set $i_v (i32.and (i32.shr_u {{ n_text }} #{{ shift[L] }}) #{{ unroll - 1 if unroll > 1 else -1 }}))
+(if @i_v (then (loop $L_v
+{{ vectors_of(1) }}
 (br_if $L_v (local.tee $i_v (i32.sub @i_v #1))))))
+{% endif %}
 {% if L > 1 and known % L %}
 (local.set $i_v (i32.and {{ n_text }} #{{ L - 1 }}))
 (if @i_v (then (loop $L_s

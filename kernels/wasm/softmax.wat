@@ -1,58 +1,84 @@
 {# Softmax, or its logarithm with `log`, over rows of n floats. Expressions: 0 is exp(x - y) for value and row maximum,
-   1 is log(x). lo..hi are rows. #}
+   1 is log(x). What fills no vector stands in the last one, which begins inside of the vector before it; rows shorter
+   than a vector are taken float by float. lo..hi are rows. #}
 {% import "macros.wat" as m with context %}
-{% set VB = 4 * L %}
-{% set whole = n // L %}
-{% macro each(name, body_vector, body_scalar) %}
+{% set VB = 4 * L if n >= L else 4 %}
+{% set T, ex = ("V", expr) if n >= L else ("f32", scalar_expr) %}
+{% set v = "v" if n >= L else "f" %}
+{% set whole = n // L if n >= L else n %}
+{% set rest = n % L if n >= L else 0 %}
+{# Byte offset of the last vector, and the lanes of it that are new. #}
+{% set last = 4 * (n - L) %}
+{% set fresh = "(v128.const i32x4%s)" % (" 0" * (L - rest) ~ " -1" * rest) %}
+{# Pointers $i_p and $i_q along the whole vectors of a row. #}
+{% macro each(name) %}
+{% set body = caller %}
 (local.set $i_p @i_x)
 (local.set $i_q @i_c)
-{% if whole %}
 {% call m.repeat(name, "#%d" % whole) %}
-{{ body_vector }}
+{{ body() }}
 {{ m.bump("i_p", VB) }}
 {{ m.bump("i_q", VB) }}
 {% endcall %}
-{% endif %}
-{% if n % L %}
-{% call m.repeat(name ~ "s", "#%d" % (n % L)) %}
-{{ body_scalar }}
-{{ m.bump("i_p", 4) }}
-{{ m.bump("i_q", 4) }}
-{% endcall %}
-{% endif %}
 {% endmacro %}
-{# Folds the lanes of a vector into $f_<into> with a scalar instruction. #}
-{% macro fold(vector, into, instruction) %}
-{% if L == 1 %}
-(local.set $f_{{ into }} ({{ instruction }} @f_{{ into }} @{{ vector }}))
-{% else %}
-{% for lane in range(L) %}
-(local.set $f_{{ into }} ({{ instruction }} @f_{{ into }} (f32x4.extract_lane {{ lane }} @{{ vector }})))
+{% macro larger(a, b) %}
+{% if n >= L > 1 %}
+(f32x4.pmax {{ a }} {{ b }})
+{%- else %}
+(select (local.tee $f_b {{ b }}) (local.tee $f_a {{ a }}) (f32.lt @f_a @f_b))
+{%- endif %}
+{% endmacro %}
+{# Every lane becomes what an instruction makes of all of them. #}
+{% macro all_lanes(name, combine) %}
+{% if n >= L > 1 %}
+{% for lanes in ("8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7", "4 5 6 7 0 1 2 3 12 13 14 15 8 9 10 11") %}
+(local.set $v_{{ name }} (f32x4.{{ combine }} @v_{{ name }} (i8x16.shuffle {{ lanes }} @v_{{ name }} @v_{{ name }})))
 {% endfor %}
 {% endif %}
 {% endmacro %}
+{% macro number(value) %}
+{{ vconst(value) if n >= L else "(f32.const %s)" % value }}
+{%- endmacro %}
+{% set max, sum, e, tail = "@%s_max" % v, "@%s_sum" % v, "@%s_e" % v, "@%s_tail" % v %}
 {% call m.for("row", "@lo", "@hi") %}
 (local.set $i_x (i32.add @x (i32.mul @i_row #{{ 4 * n }})))
 (local.set $i_c (i32.add @c (i32.mul @i_row #{{ 4 * n }})))
-(local.set $f_max (f32.const -inf))
-(local.set $v_max {{ vconst("-inf") }})
-{{ each("a", "(local.set $v_max (V.max @v_max (V.load @i_p)))", "(local.set $f_max (f32.max @f_max (f32.load @i_p)))") }}
-{{ fold("v_max", "max", "f32.max") }}
-(local.set $v_max (V.splat @f_max))
-(local.set $f_sum (f32.const 0))
-(local.set $v_sum {{ vconst(0) }})
-{{ each("b",
-  "(local.set $v_e " ~ expr(0, "(V.load @i_p)", "@v_max") ~ ")(V.store @i_q @v_e)(local.set $v_sum (V.add @v_sum @v_e))",
-  "(local.set $f_e " ~ scalar_expr(0, "(f32.load @i_p)", "@f_max") ~ ")(f32.store @i_q @f_e)(local.set $f_sum (f32.add @f_sum @f_e))") }}
-{{ fold("v_sum", "sum", "f32.add") }}
+(local.set ${{ v }}_max {{ "(V.load offset=%d @i_x)" % last if rest else number("-inf") }})
+{% call each("a") %}
+(local.set ${{ v }}_max {{ larger(max, "(%s.load @i_p)" % T) }})
+{% endcall %}
+{{ all_lanes("max", "pmax") }}
+(local.set ${{ v }}_sum {{ number(0) }})
+{% call each("b") %}
+(local.set ${{ v }}_e {{ ex(0, "(%s.load @i_p)" % T, max) }})
+{% if not log %}
+({{ T }}.store @i_q {{ e }})
+{% endif %}
+(local.set ${{ v }}_sum ({{ T }}.add {{ sum }} {{ e }}))
+{% endcall %}
+{% if rest %}
+(local.set $v_tail {{ expr(0, "(V.load offset=%d @i_x)" % last, max) }})
+(local.set $v_sum (V.add @v_sum (v128.and @v_tail {{ fresh }})))
+{% endif %}
+{{ all_lanes("sum", "add") }}
 {% if log %}
-(local.set $f_sum {{ scalar_expr(1, "@f_sum") }})
-(local.set $v_sum (V.splat @f_sum))
-{{ each("d", "(V.store @i_q (V.sub (V.sub (V.load @i_p) @v_max) @v_sum))",
-            "(f32.store @i_q (f32.sub (f32.sub (f32.load @i_p) @f_max) @f_sum))") }}
+(local.set ${{ v }}_sum {{ ex(1, sum) }})
+{% if rest %}
+(local.set $v_tail (V.sub (V.sub (V.load offset={{ last }} @i_x) @v_max) @v_sum))
+{% endif %}
+{% call each("d") %}
+({{ T }}.store @i_q ({{ T }}.sub ({{ T }}.sub ({{ T }}.load @i_p) {{ max }}) {{ sum }}))
+{% endcall %}
 {% else %}
-(local.set $v_sum (V.splat (f32.div (f32.const 1) @f_sum)))
-{{ each("d", "(V.store @i_q (V.mul (V.load @i_q) @v_sum))",
-            "(f32.store @i_q (f32.div (f32.load @i_q) @f_sum))") }}
+(local.set ${{ v }}_sum ({{ T }}.div {{ number(1) }} {{ sum }}))
+{% if rest %}
+(local.set $v_tail (V.mul @v_tail @v_sum))
+{% endif %}
+{% call each("d") %}
+({{ T }}.store @i_q ({{ T }}.mul ({{ T }}.load @i_q) {{ sum }}))
+{% endcall %}
+{% endif %}
+{% if rest %}
+(V.store offset={{ last }} @i_c @v_tail)
 {% endif %}
 {% endcall %}

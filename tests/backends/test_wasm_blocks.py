@@ -12,15 +12,17 @@ from tfjslab.ops import registry
 
 
 def assert_runs(sessions, name, attrs, x, *, planes=False):
-    """Without a host step, bit for bit; with ``planes`` the input lies as a pooling leaves it."""
-    op, pool = registry.get(name), registry.get("MaxPool")
-    attrs, pool_attrs = op.resolve_attrs(attrs, "test"), pool.resolve_attrs({"ksize": [1]}, "test")
+    """Without a host step, bit for bit; with ``planes`` the input lies as a convolution leaves it."""
+    op, convolution = registry.get(name), registry.get("DepthwiseConv2dNative")
+    attrs, conv_attrs = op.resolve_attrs(attrs, "test"), convolution.resolve_attrs({}, "test")
     (want,) = op.run([x], attrs)
     nodes = [Node("out", name, ("p" if planes else "x",), attrs)]
+    constants = {}
     if planes:
-        nodes.insert(0, Node("p", "MaxPool", ("x",), pool_attrs))
+        nodes.insert(0, Node("p", convolution.name, ("x", "ones"), conv_attrs))
+        constants["ones"] = np.ones((1, 1, x.shape[3], 1), np.float32)
     for session in sessions:
-        found, infos = run_nodes(session, nodes, {"x": x}, {}, ["out"])
+        found, infos = run_nodes(session, nodes, {"x": x}, constants, ["out"])
         assert [i.reason for i in infos if i.fallback] == []
         np.testing.assert_array_equal(found["out"], want)
 

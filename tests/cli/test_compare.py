@@ -106,6 +106,6 @@ def test_options_of_a_comparison_want_a_comparison(capsys, model, option):
 
 
 def test_without_a_choice_all_backends_with_a_counterpart_are_compared():
-    assert set(compare._backends(None)) <= set(tfjs.VARIANTS)
-    (resolved,) = compare._backends("wasm")
+    assert set(compare.compared_backends(None)) <= set(tfjs.VARIANTS)
+    (resolved,) = compare.compared_backends("wasm")
     assert resolved in tfjs.VARIANTS

@@ -1,7 +1,7 @@
 """A program that speaks the protocol of a peer: python fake_peer.py BEHAVIOUR THREADS.
 
 The behaviour says what goes wrong and when, as ``command:how``; without a colon everything goes right. Steady runs take
-2 ms, the first of each burst 9 ms.
+2 ms, the first of each burst 9 ms. An op takes 4 ms a call, and is one that doubles 1.0.
 """
 
 import json
@@ -49,6 +49,10 @@ def answers(request):
         (given,) = request["inputs"]
         known = Path(request["model"]).is_file() and len(Path(given["file"]).read_bytes()) == 16
         return {"load_ms": 3.0, "first_ms": 4.0, "weight_bytes": 16} if known else {"error": "no files"}
+    if command == "op":
+        return {} if all(Path(i["file"]).is_file() for i in request["inputs"]) else {"error": "no files"}
+    if command == "burst":
+        return {"samples": [[4.0 * request["calls"], 4.0 * request["calls"], 0]] * request["count"]}
     if command == "steady":
         return {"times_ms": [9.0] + [2.0] * (request["count"] - 1)}
     if command == "profile":

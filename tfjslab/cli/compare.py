@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--peers", metavar="FOLDER",
-        help=f"where npm installed TensorFlow.js (default ${PEERS_VARIABLE}, else the current folder)",
+        help=f"where npm installed TensorFlow.js (default ${PEERS_VARIABLE}, else the current folder or one above it)",
     )
     parser.add_argument("--rounds", metavar="N", type=options.positive,
                         help=f"how many turns the runs are split into (default {ROUNDS})")
@@ -45,14 +45,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def check(args: argparse.Namespace) -> None:
     """UsageError for options that mean nothing without --compare."""
     for name in ("peers", "rounds"):
-        if getattr(args, name) is not None and not args.compare:
+        if getattr(args, name) is not None and not args.compare and not (args.ops and name == "rounds"):
             raise UsageError(f"--{name} is for --compare; add --compare tfjs")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> command.Outcome:
     """Measure both sides. Exit code 4 when the peer could not do all that was asked, after showing the rest."""
     folder = find_peers(args.peers)
-    backends = _backends(args.backend)
+    backends = compared_backends(args.backend)
     with progress() as report:
         sources = [
             # A path goes as it is, so that both sides read the same file.
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace, settings: Settings) -> command.Outcome:
     return command.Outcome(data, lambda console: show(console, found, note), _exit_code(found))
 
 
-def _backends(given: str | None) -> list[str]:
+def compared_backends(given: str | None) -> list[str]:
     """The chosen backends; without a choice those that have a counterpart. An alias is what it stands for now."""
     names = options.chosen_backends(given)
     if given is None:

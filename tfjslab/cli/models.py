@@ -15,9 +15,9 @@ MODEL_HELP = f"a folder with a model.json, a model file, a URL, or a name of the
 
 
 def add_model(parser: argparse.ArgumentParser, *, many: bool = False) -> None:
-    """The MODEL argument, and whether zoo models are to have their real weights."""
+    """The MODEL argument (``many``: any number), and whether zoo models are to have their real weights."""
     if many:
-        parser.add_argument("models", metavar="MODEL", nargs="+", help=MODEL_HELP)
+        parser.add_argument("models", metavar="MODEL", nargs="*", help=MODEL_HELP)
     else:
         parser.add_argument("model", metavar="MODEL", help=MODEL_HELP)
     parser.add_argument("--real-weights", action="store_true",

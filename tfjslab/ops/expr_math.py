@@ -103,6 +103,7 @@ def _sum(a: Expr, b: Expr) -> tuple[Expr, Expr]:
 _LN2_HIGH, _LN2_LOW = _split(_LN2, 10)
 _EXPM1_BY_R = _fit(lambda r: np.expm1(r) / r, 5, -_LN2 / 2 - 1e-3, _LN2 / 2 + 1e-3)
 _EXP2M1_BY_R = _fit(lambda r: np.expm1(r * _LN2) / r, 5, -0.501, 0.501)
+_SHORT_EXP2M1_BY_R = _fit(lambda r: np.expm1(r * _LN2) / r, 4, -0.501, 0.501)
 _OVERFLOW, _UNDERFLOW = 88.8, math.log(_MIN_NORMAL)
 
 
@@ -122,15 +123,27 @@ def _exp(x: Expr) -> Expr:
     return _select(prim("lt", x, _UNDERFLOW), 0.0, _double_then_scale(_EXPM1_BY_R, r, n))
 
 
+def exp_of_share(x: Expr) -> Expr:
+    """Exp for x <= 0, exact to a few ulp of 1 and not of the result: what a share of a sum needs. Far below it is 0."""
+    t = prim("max", x * (1 / _LN2), -127.0)  # 2**-127 is written as 0
+    n = prim("nearest", t)
+    return prim("scale2", _horner([1.0, *_SHORT_EXP2M1_BY_R], t - n), n)
+
+
+def _expm1_within(x: Expr) -> Expr:
+    """expm1 between -30 and the overflow."""
+    n, r = _reduce_exp(x)
+    # 2**n (p + 1) - 1 as twice half * p + (half - 1/2): exact at n = 0, and no cancellation elsewhere.
+    half = prim("scale2", 1.0, n - 1)
+    return (half * (r * _horner(_EXPM1_BY_R, r)) + (half - 0.5)) * 2
+
+
 def _expm1(x: Expr) -> Expr:
-    n, r = _reduce_exp(prim("max", prim("min", x, _OVERFLOW), -30.0))
-    # 2**n (p + 1) - 1 as 2**n (p + (1 - 2**-n)): exact at n = 0, and no cancellation elsewhere.
-    rest = 1 - prim("scale2", 1.0, prim("max", -n, -126.0))
-    return prim("scale2", (r * _horner(_EXPM1_BY_R, r) + rest) * 2, n - 1)
+    return _expm1_within(prim("max", prim("min", x, _OVERFLOW), -30.0))
 
 
 def _tanh(x: Expr) -> Expr:
-    t = prim("expm1", prim("max", prim("min", x, 10.0), -10.0) * 2)
+    t = _expm1_within(prim("max", prim("min", x, 10.0), -10.0) * 2)
     return t / (t + 2)
 
 

@@ -12,6 +12,7 @@ from tfjslab.backends.wasm.text.emit import Lanes
 from tfjslab.backends.wasm.text.layouts import Layout, pitch, plane_floats
 from tfjslab.backends.wasm.text.packing import Block, Packing, as_it_is
 from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
+from tfjslab.backends.wasm.text.transposition import transposed_blocks
 from tfjslab.backends.wasm.tuning import TileChoice, WasmTile, WasmTrial, tuner
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.shapes import size_of
@@ -224,8 +225,12 @@ class WasmBuilder(Builder[WasmPlace, WasmCall, WasmConstant]):
         if 0 in dims:
             return
         d, s, o = collapse(dims, (source_strides, out_strides))
-        k = kernel("copy", ("x", "c"), dims=d, src=s, dst=o)
-        self.call(k, (source, out), d[0], flops=_FLOPS_OF_A_COPY * size_of(d))
+        flops = _FLOPS_OF_A_COPY * size_of(d)
+        turned = transposed_blocks(d, s, o) if self.lanes > 1 else None
+        if turned:
+            self.call(kernel("transpose", ("x", "c"), **vars(turned)), (source, out), turned.units, flops=flops)
+        else:
+            self.call(kernel("copy", ("x", "c"), dims=d, src=s, dst=o), (source, out), d[0], flops=flops)
 
     def fill(self, out: WasmPlace, floats: int, value: float) -> None:
         """Set ``floats`` floats, rounded up to a vector, to one value."""

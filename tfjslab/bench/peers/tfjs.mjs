@@ -10,6 +10,7 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
+import { stepsRunner } from './tfjs_ops.mjs';
 
 const [folder, backend, variant, threadsText] = process.argv.slice(2);
 const threads = Number(threadsText);
@@ -84,16 +85,16 @@ async function load(tf, file) {
 
 const plain = name => name.replace(/:0$/, '');
 
+function makeTensor(tf, { file, shape, dtype }) {
+  const bytes = fs.readFileSync(file);
+  const values = new ARRAYS[dtype](bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+  return tf.tensor(values, shape, dtype);
+}
+
 // In the order of the model's inputs: by name where the names are known, else as given.
 function makeFeeds(tf, model, given) {
   const names = [...new Set(model.inputs.map(i => i.name))];
-  return names.map((name, n) => {
-    const found = given.find(g => plain(g.name) === plain(name)) ?? given[n];
-    const bytes = fs.readFileSync(found.file);
-    const Kind = ARRAYS[found.dtype];
-    const values = new Kind(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
-    return [name, tf.tensor(values, found.shape, found.dtype)];
-  });
+  return names.map((name, n) => [name, makeTensor(tf, given.find(g => plain(g.name) === plain(name)) ?? given[n])]);
 }
 
 // A function that runs the model once and gives the output tensors.
@@ -126,19 +127,58 @@ class Session {
     }
   }
 
+  // Gives back what was run before.
+  release() {
+    this.model?.dispose();
+    this.tf.dispose(this.tensors ?? []);
+    this.model = this.tensors = undefined;
+  }
+
   async load({ model, inputs }) {
+    this.release();
     this.asynchronous = false;
     const began = now();
     this.model = await load(this.tf, model);
     const loaded = now();
     const weight_bytes = this.tf.memory().numBytes;
     const feeds = makeFeeds(this.tf, this.model, inputs);
+    this.tensors = Object.fromEntries(feeds);
     this.run = runner(this.tf, this.model, feeds);
+    this.names = this.model.outputs.map(o => o.name);
     const before = now();
     const [tensors] = await this.first();
     const first_ms = now() - before;
     this.tf.dispose(tensors);
     return { load_ms: loaded - began, first_ms, weight_bytes };
+  }
+
+  // One op, or a few, on tensors that are made once.
+  async op({ inputs, steps }) {
+    this.release();
+    this.asynchronous = false;
+    this.tensors = Object.fromEntries(inputs.map(i => [i.name, makeTensor(this.tf, i)]));
+    this.run = stepsRunner(this.tf, this.tensors, steps);
+    const found = this.run();
+    this.names = found.map((_, i) => `${i}`);
+    this.tf.dispose(found);
+    return {};
+  }
+
+  // Samples of calls in a row, whose outputs are given back and not read: wall and processor milliseconds, and how
+  // often the system took the processor away from this program.
+  async burst({ calls, count }) {
+    this.tf.dispose(this.run());
+    const samples = [];
+    for (let i = 0; i < count; i++) {
+      const before = process.resourceUsage();
+      const began = now();
+      for (let call = 0; call < calls; call++) this.tf.dispose(this.run());
+      const wall = now() - began;
+      const used = process.resourceUsage();
+      const cpu = used.userCPUTime + used.systemCPUTime - before.userCPUTime - before.systemCPUTime;
+      samples.push([wall, cpu / 1000, used.involuntaryContextSwitches - before.involuntaryContextSwitches]);
+    }
+    return { samples };
   }
 
   async steady({ count }) {
@@ -161,18 +201,17 @@ class Session {
 
   async outputs({ file }) {
     const [tensors, values] = await this.once();
-    const names = this.model.outputs.map(o => o.name);
     // Values do not always come in the array type of the tensor's dtype.
     const arrays = values.map((v, i) => ARRAYS[tensors[i].dtype].from(v));
     fs.writeFileSync(file, Buffer.concat(arrays.map(a => Buffer.from(a.buffer))));
-    const outputs = tensors.map((t, i) => ({ name: names[i], shape: t.shape, dtype: t.dtype }));
+    const outputs = tensors.map((t, i) => ({ name: this.names[i], shape: t.shape, dtype: t.dtype }));
     this.tf.dispose(tensors);
     return { outputs };
   }
 }
 
 const answer = found => process.stdout.write(`${JSON.stringify(found)}\n`);
-const COMMANDS = ['load', 'steady', 'profile', 'outputs'];
+const COMMANDS = ['load', 'op', 'burst', 'steady', 'profile', 'outputs'];
 
 async function obey(session, line) {
   const request = JSON.parse(line);

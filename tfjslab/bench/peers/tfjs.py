@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ VERSION = "4.22.0"
 PACKAGES = ("@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm")
 PROGRAM = Path(__file__).with_name("tfjs.mjs")
 TIMEOUT_S = 120.0
+# V8 first compiles WebAssembly in a hurry, and again for speed once a function has run for long. A single op may never
+# come to that while it is measured; with this every function is compiled for speed when it is first called.
+COMPILE_FOR_SPEED = ("--no-liftoff",)
 # The peer's backend and binary that each of ours is compared with: the same instructions, the same threads.
 VARIANTS = {
     "cpu": ("cpu", "plain"), "wasm-plain": ("wasm", "plain"), "wasm-simd": ("wasm", "simd"),
@@ -27,19 +30,28 @@ VARIANTS = {
 
 
 def find_peers(given: str | None) -> Path:
-    """The folder whose ``node_modules`` is used: ``given``, else ``$TFJSLAB_PEERS``, else the current one.
+    """The folder whose ``node_modules`` is used: ``given``, else ``$TFJSLAB_PEERS``, else one here or above.
 
     Raises UsageError that says what is missing, Node or a package, and the command that installs it.
     """
-    folder = Path(given or os.environ.get(PEERS_VARIABLE) or ".")
+    named = given or os.environ.get(PEERS_VARIABLE)
+    folder = Path(named) if named else _nearest(Path.cwd())
     wanted = " ".join(f"{p}@{VERSION}" for p in PACKAGES)
     install = f"npm install --prefix {folder} {wanted}"
     if shutil.which("node") is None:
         raise UsageError(f"node is not found; install Node.js with npm, then run: {install}")
-    missing = [p for p in PACKAGES if not (folder / "node_modules" / p / "package.json").is_file()]
-    if missing:
+    if missing := _missing(folder):
         raise UsageError(f"{' and '.join(missing)} not found in {folder / 'node_modules'}; run: {install}")
     return folder
+
+
+def _nearest(here: Path) -> Path:
+    """The folder with the packages, ``here`` or above it, as Node itself looks for them; "." when there is none."""
+    return next((f for f in (here, *here.parents) if not _missing(f)), Path())
+
+
+def _missing(folder: Path) -> list[str]:
+    return [p for p in PACKAGES if not (folder / "node_modules" / p / "package.json").is_file()]
 
 
 def check_backend(name: str) -> None:
@@ -49,14 +61,16 @@ def check_backend(name: str) -> None:
                          f"{', '.join(VARIANTS)}")
 
 
-def start_tfjs(folder: Path, backend: str, threads: int, timeout_s: float = TIMEOUT_S) -> Peer:
-    """Start TensorFlow.js as the counterpart of our ``backend``.
+def start_tfjs(
+    folder: Path, backend: str, threads: int, timeout_s: float = TIMEOUT_S, flags: Sequence[str] = (),
+) -> Peer:
+    """Start TensorFlow.js as the counterpart of our ``backend``; ``flags`` are for Node.
 
     PeerError when its threads are not ``threads``. Its ``cpu`` backend always has one, numpy may have more.
     """
     check_backend(backend)
     count = 1 if backend == "cpu" else threads
-    command = [shutil.which("node") or "node", str(PROGRAM), str(folder), *VARIANTS[backend], str(count)]
+    command = [shutil.which("node") or "node", *flags, str(PROGRAM), str(folder), *VARIANTS[backend], str(count)]
     peer = Peer(command, "TensorFlow.js", timeout_s)
     found = peer.hello.get("threads")
     if found != count:
@@ -67,12 +81,22 @@ def start_tfjs(folder: Path, backend: str, threads: int, timeout_s: float = TIME
 
 def load(peer: Peer, model: Path, feeds: Mapping[str, Array], folder: Path) -> dict[str, Any]:
     """Load ``model`` (a model.json) and run it once on ``feeds``, which are passed as files in ``folder``."""
-    inputs = []
-    for i, (name, value) in enumerate(feeds.items()):
+    return peer.ask("load", model=str(model), inputs=_as_files(feeds, folder))
+
+
+def make_op(peer: Peer, steps: Sequence[Mapping[str, Any]], operands: Mapping[str, Array], folder: Path) -> None:
+    """Make tensors of ``operands`` and run the steps once; ``tfjs_ops.mjs`` tells what a step is."""
+    peer.ask("op", steps=list(steps), inputs=_as_files(operands, folder))
+
+
+def _as_files(arrays: Mapping[str, Array], folder: Path) -> list[dict[str, Any]]:
+    """What the peer is told of arrays that are written for it."""
+    told = []
+    for i, (name, value) in enumerate(arrays.items()):
         dtype, path = of_array(value), folder / f"input{i}.bin"
         path.write_bytes(np.asarray(value, numpy_dtype(dtype), order="C").tobytes())
-        inputs.append({"name": name, "shape": list(value.shape), "dtype": dtype, "file": str(path)})
-    return peer.ask("load", model=str(model), inputs=inputs)
+        told.append({"name": name, "shape": list(value.shape), "dtype": dtype, "file": str(path)})
+    return told
 
 
 def outputs(peer: Peer, folder: Path) -> list[tuple[str, Array]]:

@@ -1,4 +1,4 @@
-"""``tfjslab bench``: models on backends, side by side."""
+"""``tfjslab bench``: models on backends, side by side; with ``--ops``, single ops."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tfjslab.base.text import count, counted, ms, scaled, times
 from tfjslab.bench.bench import bench_models
 from tfjslab.bench.result import BenchResult, ratios
 from tfjslab.bench.settings import Settings
-from tfjslab.cli import compare, roofline
+from tfjslab.cli import compare, ops, roofline
 from tfjslab.cli.command import INTERRUPTED, OK, Command, Outcome
 from tfjslab.cli.feeds import add_shape, sampled_for
 from tfjslab.cli.models import add_model, loader, weights_note
@@ -37,10 +37,14 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
     compare.configure(parser)
     roofline.configure(parser)
+    ops.configure(parser)
 
 
 def _run(args: argparse.Namespace) -> Outcome:
+    ops.check(args)
     compare.check(args)
+    if args.ops:
+        return ops.run(args)
     budget_s = DEFAULT_BUDGET_S if args.runs is None else None
     settings = Settings(args.runs or DEFAULT_RUNS, args.warmup, budget_s)
     report = compare.run(args, settings) if args.compare else _alone(args, settings)
@@ -117,13 +121,15 @@ def _warmups(results: Sequence[BenchResult]) -> str:
 
 
 COMMAND = Command(
-    "bench", "Measure models on backends: load, compile, first and steady time, memory.",
+    "bench", "Measure models on backends: load, compile, first and steady time, memory; or single ops.",
     (
         "tfjslab bench mobilenet_v2",
         "tfjslab bench path/to/model.json other/ --backend cpu,wasm-simd --runs 100 --json times.json",
         "tfjslab bench blazeface --backend wasm-threads --threads 2",
         "tfjslab bench path/to/model.json --backend wasm-simd --compare tfjs --peers path/to/npm",
         "tfjslab bench mobilenet_v2 --backend wasm-simd --roofline",
+        "tfjslab bench --ops builtin --compare tfjs --peers path/to/npm",
+        "tfjslab bench --ops builtin --filter Conv2D --backend wasm-plain,wasm-simd --json ops.json",
     ),
     _configure, _run,
 )

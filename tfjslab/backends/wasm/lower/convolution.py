@@ -7,8 +7,9 @@ but for few outputs.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from tfjslab.backends.wasm.builder import WasmBuilder
+from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.general import General, Image, images
 from tfjslab.backends.wasm.lower.im2col import by_patches, product_kernel
 from tfjslab.backends.wasm.lower.matmul import lower_rows
@@ -33,7 +34,11 @@ def lower_conv(b: WasmBuilder, group: Group) -> None:
         # A row of pixels and channels times the filters as a matrix.
         lower_rows(b, group, b.rows(x), w, (b.shape(x)[0], size_of(b.shape(x)[1:]), conv.n))
         return
-    batch, source, tail = b.shape(x)[0], b.planes(x), biased_epilogue(b, group)
+    batch, tail = b.shape(x)[0], biased_epilogue(b, group)
+    if conv.win.size == (1, 1) and conv.win.stride > (1, 1) and not any(map(any, conv.win.pad)):
+        conv, source = _sampled(b, conv, x)
+    else:
+        source = b.planes(x)
     if is_pointwise(b, group) and takes_strassen(b, w, pointwise_shape(b, x, group.output)):
         ends = (source, b.new(group.output, Layout.PLANES))
         lower_strassen(b, pointwise_shape(b, x, group.output), w, ends, tail, batch)
@@ -56,6 +61,23 @@ def _window(b: WasmBuilder, group: Group) -> Window:
     core = group.core_node
     kh, kw = b.shape(core.inputs[1])[:2]
     return window(b.shape(core.inputs[0]), (kh, kw), core.attrs, "Conv2D")
+
+
+def _sampled(b: WasmBuilder, conv: General, x: str) -> tuple[General, WasmPlace]:
+    """A strided 1x1 convolution as one of the pixels that it reads: those, as planes."""
+    (down, across), (oh, ow), (batch, _, w, c) = conv.win.stride, conv.win.out_size, b.shape(x)
+    pixels, step = oh * ow, conv.pitch_out // 4
+    planes = b.temporary(4 * batch * c * step)
+    if b.has_planes(x):
+        step_in = conv.pitch_in // 4
+        b.copy(b.planes(x), planes, (batch * c, oh, ow), (step_in, down * w, across), (step, ow, 1))
+    else:
+        rows = b.temporary(4 * batch * pixels * c)
+        strides = (size_of(b.shape(x)[1:]), down * w * c, across * c, 1)
+        b.copy(b.rows(x), rows, (batch, oh, ow, c), strides, (pixels * c, ow * c, c, 1))
+        b.copy(rows, planes, (batch, c, pixels), (pixels * c, 1, c), (c * step, step, 1))
+    win = replace(conv.win, in_size=conv.win.out_size, stride=(1, 1))
+    return replace(conv, win=win, pitch_in=conv.pitch_out), planes
 
 
 def _way(b: WasmBuilder, conv: General, w: str, tail: WasmEpilogue) -> Callable[[Image], None]:

@@ -1,10 +1,11 @@
-"""Resizing of images on channel planes."""
+"""Resizing of images, on channel planes or on rows."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
+from tfjslab.backends.wasm.lower.channels import resize_rows, resizes_rows
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import Layout, pitch
 from tfjslab.backends.wasm.text.templates import kernel
@@ -22,9 +23,15 @@ def lower_resize(b: WasmBuilder, group: Group) -> None:
     batch, h, w, c = b.shape(x)
     height, width = b.shape(group.output)[1:3]
     pitch_in, pitch_out = 4 * pitch(h * w, w), 4 * pitch(height * width, width)
+    on_rows = resizes_rows(b, x)
+    pixel = 4 * c if on_rows else 4
     tables = [
-        _table(b, old, new, step, core.attrs, nearest=nearest) for old, new, step in ((h, height, 4 * w), (w, width, 4))
+        _table(b, old, new, step, core.attrs, nearest=nearest)
+        for old, new, step in ((h, height, pixel * w), (w, width, pixel))
     ]
+    if on_rows:
+        resize_rows(b, group, tables, nearest=nearest)
+        return
     k = kernel(
         "resize", ("x", "rows", "columns", "c"), nearest=nearest, height=height, width=width, width_in=w,
         pitch_in=pitch_in, pitch_out=pitch_out,

@@ -19,6 +19,7 @@ from tfjslab.base.shapes import Shape, size_of
 from tfjslab.ops.expr import Expr
 
 _BLOCK = 1024  # elements a share of a one-dimensional loop is counted in
+_UNROLL, _CHEAP = 4, 8  # vectors in one round of the loop of an expression of up to so many operations
 _IMAGE_RANK = 4
 _FLOAT = "float32"
 
@@ -90,7 +91,12 @@ def _emit(
     units = merged[0] if len(merged) > 1 else -(-merged[0] // _BLOCK)
     k = kernel(
         "elementwise", ("c", *pointers), expressions=(expr,), dims=merged, strides=tuple(steps),
-        inner=tuple(s[-1] for s in steps[1:]), block=_BLOCK, dtypes=tuple(dtypes),
+        inner=tuple(s[-1] for s in steps[1:]), block=_BLOCK, dtypes=tuple(dtypes), unroll=_unroll(expr, dtypes),
         sizes=tuple(numpy_dtype(d).itemsize for d in dtypes),
     )
     b.call(k, places, units, flops=size_of(dims) * work(expr))
+
+
+def _unroll(expr: Expr, dtypes: Sequence[str]) -> int:
+    """Where little is computed, counting and moving pointers are most of the work. Truth values go one by one."""
+    return _UNROLL if work(expr) <= _CHEAP and "bool" not in dtypes else 1

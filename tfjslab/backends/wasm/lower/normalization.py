@@ -7,6 +7,7 @@ from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.shapes import normalize_axis, size_of
 from tfjslab.ops.expr import X, Y, prim
+from tfjslab.ops.expr_math import exp_of_share
 from tfjslab.passes.fusion import Group
 
 
@@ -33,6 +34,6 @@ def _rows(b: WasmBuilder, op: str, source: WasmPlace, out: WasmPlace, n: int, si
     """Three passes over each row of n: maximum, exponentials and their sum, result."""
     if size:
         k = kernel(
-            "softmax", ("x", "c"), expressions=(prim("exp", X - Y), prim("log", X)), n=n, log=op == "LogSoftmax",
+            "softmax", ("x", "c"), expressions=(exp_of_share(X - Y), prim("log", X)), n=n, log=op == "LogSoftmax",
         )
         b.call(k, (source, out), size // n, flops=12 * size)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
+from tfjslab.backends.wasm.lower.channels import depthwise_rows, stays_rows, window_rows
 from tfjslab.backends.wasm.lower.convolution import biased_epilogue
 from tfjslab.backends.wasm.lower.operands import WasmEpilogue, epilogue
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
@@ -70,7 +71,13 @@ class WindowText:
 @lowering("DepthwiseConv2dNative", refuses=TABLE.images, takes_epilogue=True, takes_padding=True)
 def lower_depthwise(b: WasmBuilder, group: Group) -> None:
     """Each output channel has its own window of weights."""
-    shape, weights = depthwise_shape(b, group), depthwise_weights(b, group)
+    shape = depthwise_shape(b, group)
+    strided = shape.win.stride > (1, 1)  # else what is laid out anew is soon made up for: rows share what they load
+    plain = shape.multiplier == 1 and shape.win.dilation == (1, 1)
+    if strided and plain and stays_rows(b, group.core_node.inputs[0]):
+        depthwise_rows(b, group, shape.win)
+        return
+    weights = depthwise_weights(b, group)
     tail = biased_epilogue(b, group)
     tile = depthwise_tile(b, shape, tail)
     _lower(b, group, group.core_node.inputs[0], shape, tile, weights, tail)
@@ -117,6 +124,9 @@ def lower_max_pool(b: WasmBuilder, group: Group) -> None:
     """Padding never wins."""
     core = group.core_node
     win = pool_window("MaxPool", b.shape(core.inputs[0]), core.attrs)
+    if stays_rows(b, core.inputs[0]):
+        window_rows(b, group, win, ("max", -np.inf), epilogue(b, group, Layout.ROWS))
+        return
     shape = windowed(b, group, win, "max", -np.inf)
     _lower(b, group, core.inputs[0], shape, _POOL_TILE, None, epilogue(b, group, Layout.PLANES))
 
@@ -128,9 +138,13 @@ def lower_avg_pool(b: WasmBuilder, group: Group) -> None:
     win = pool_window("AvgPool", b.shape(core.inputs[0]), core.attrs)
     counts = _counts(win)
     oh, ow = win.out_size
-    if counts.min() == counts.max():
+    same = counts.min() == counts.max()
+    if same:
         tail = WasmEpilogue(X * (1.0 / float(counts[0, 0])), (), ())
-    else:
+    if stays_rows(b, core.inputs[0]):
+        window_rows(b, group, win, ("add", 0.0), tail if same else WasmEpilogue(X * Y, (), ()), counted=not same)
+        return
+    if not same:
         plane = np.zeros(pitch(oh * ow, ow), np.float32)
         plane[: oh * ow] = (1.0 / counts).reshape(-1)
         tail = WasmEpilogue(X * Y, ("pixel",), (b.constant(("pool counts", win), lambda: plane),))

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from tfjslab.ops.expr import Expr, is_boolean
+from tfjslab.ops.expr import Expr, is_boolean, transform
 from tfjslab.ops.expr_math import expand
 
 
@@ -36,15 +36,16 @@ _TYPED = {f"int.{p}": p for p in ("add", "sub", "mul", "eq", "ne")} | {f"bool.{p
     f"int.{p}": f"{p}_s" for p in ("lt", "le", "gt", "ge")
 }
 
-# scale2(x, n) builds the float 2**n: adding 1.5 * 2**23 + 127 to a whole n leaves n + 127 in the low bits.
+# scale2(x, n) builds the float 2**n: adding 1.5 * 2**23 + 127 to a whole n leaves n + 127 in the low bits. What is
+# subtracted from n goes into that constant, {2}.
+_EXPONENT_BIAS = 1.5 * 2**23 + 127
 SIMD = Lanes("simd", 4, "v128", "v128", {p: f"f32x4.{p}" for p in _COMMON} | {
     p: f"i32x4.{instruction}" for p, instruction in _TYPED.items()
 } | {
     "and": "v128.and", "or": "v128.or", "not": "v128.not", "from_int": "f32x4.convert_i32x4_s",
     "int.trunc": "i32x4.trunc_sat_f32x4_s", "int.trunc_unsigned": "i32x4.trunc_sat_f32x4_u",
 }, dict.fromkeys(("select", "int.select", "bool.select"), "(v128.bitselect {1} {2} {0})") | {
-    "scale2": "(f32x4.mul {0} (i32x4.shl (f32x4.add {1} (v128.const f32x4 12583039 12583039 12583039 12583039))"
-              " (i32.const 23)))",
+    "scale2": "(f32x4.mul {0} (i32x4.shl (f32x4.add {1} {2}) (i32.const 23)))",
     "exponent": "(f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (v128.and {0} (i32x4.splat (i32.const 0x7fffffff)))"
                 " (i32.const 23)) (i32x4.splat (i32.const 127))))",
     "mantissa": "(v128.or (v128.and {0} (i32x4.splat (i32.const 0x7fffff))) (i32x4.splat (i32.const 0x3f800000)))",
@@ -60,8 +61,7 @@ SCALAR = Lanes("scalar", 1, "f32", "i32", {p: f"f32.{p}" for p in _COMMON} | {
 }, dict.fromkeys(("int.select", "bool.select"), "(select {1} {2} {0})") | {
     # Cranelift branches on a float select, and data decide the branch; an integer select is a conditional move.
     "select": "(f32.reinterpret_i32 (select (i32.reinterpret_f32 {1}) (i32.reinterpret_f32 {2}) {0}))",
-    "scale2": "(f32.mul {0} (f32.reinterpret_i32 (i32.shl (i32.reinterpret_f32 (f32.add {1} (f32.const 12583039)))"
-              " (i32.const 23))))",
+    "scale2": "(f32.mul {0} (f32.reinterpret_i32 (i32.shl (i32.reinterpret_f32 (f32.add {1} {2})) (i32.const 23))))",
     "exponent": "(f32.convert_i32_s (i32.sub (i32.shr_u (i32.and (i32.reinterpret_f32 {0}) (i32.const 0x7fffffff))"
                 " (i32.const 23)) (i32.const 127)))",
     "mantissa": "(f32.reinterpret_i32 (i32.or (i32.and (i32.reinterpret_f32 {0}) (i32.const 0x7fffff))"
@@ -136,10 +136,19 @@ class Emitter:
 @lru_cache(maxsize=256)
 def _prepared(expression: Expr) -> tuple[Expr, dict[Expr, int]]:
     """The expression in primitives, and numbers for its parts that occur twice: asked for at each vector."""
-    tree = expand(expression, NATIVE)
+    tree = transform(expand(expression, NATIVE), _bias_exponent)
     counts: Counter[Expr] = Counter()
     _count(tree, counts)
     return tree, {e: i for i, e in enumerate(e for e, n in counts.items() if n > 1 and e.op not in _CONSTANTS)}
+
+
+def _bias_exponent(e: Expr, args: tuple[Expr, ...]) -> Expr:
+    """Gives scale2 its third argument, the constant that it adds to the exponent."""
+    if e.op != "scale2":
+        return Expr(e.op, args, e.leaf)
+    x, n = args
+    less, n = (n.args[1].leaf, n.args[0]) if n.op == "sub" and n.args[1].op == "const" else (0.0, n)
+    return Expr(e.op, (x, n, Expr("const", leaf=_EXPONENT_BIAS - less)))
 
 
 def _count(e: Expr, counts: Counter[Expr]) -> None:

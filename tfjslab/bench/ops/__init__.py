@@ -1,0 +1,1 @@
+"""Single ops over a list of shapes, and beside the same ops of TensorFlow.js."""

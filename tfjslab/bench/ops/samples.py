@@ -1,0 +1,142 @@
+"""Short samples of something that is called again and again, and how to tell that one was disturbed.
+
+A sample is the wall time of some calls, long enough for the clock, with the processor time that they got and how often
+the system took the processor away. On a busy machine some samples are disturbed and others are not; the fastest of
+those that are not is what the machine can do.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tfjslab.base.collector import collector_paused
+from tfjslab.engine.measure import Clock
+
+try:
+    import resource
+except ImportError:  # not on Windows; processor time alone has to do there
+    _SCOPES: tuple[int, ...] = ()
+else:
+    _SCOPES = (getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF), resource.RUSAGE_SELF)
+
+SAMPLE_MS, BURST_MS = 1.0, 12.0
+LEAST_SAMPLES, MOST_SAMPLES = 5, 40
+# V8 compiles the peer's kernels a second time, for speed, while they run; our caches fill.
+WARM_MS = 150.0
+_MOST_CALLS = 100_000
+_LEAST_CPU = 0.95  # of the wall time; less means that the thread waited for a processor
+_LEAST_CLEAN = 3
+
+
+@dataclass(frozen=True)
+class Sample:
+    """``calls`` calls in a row: wall time, processor time, and how often the processor was taken away."""
+
+    calls: int
+    wall_ms: float
+    cpu_ms: float
+    switches: int
+
+    @property
+    def ms(self) -> float:
+        """Milliseconds of one call."""
+        return self.wall_ms / self.calls
+
+    def is_clean(self, threads: int) -> bool:
+        """Whether nothing disturbed it. Threads of ours may wait for each other, so only one is held to the wall."""
+        return self.switches == 0 and (threads > 1 or self.cpu_ms >= _LEAST_CPU * self.wall_ms)
+
+
+class Side(Protocol):
+    """One program with one op."""
+
+    def samples(self, calls: int, count: int) -> list[Sample]:
+        """Take ``count`` samples of ``calls`` calls each, after one call that is not counted."""
+        ...
+
+
+def _switches(threads: int) -> int:
+    """How often the system took the processor away from this thread; from any, where there are several."""
+    return resource.getrusage(_SCOPES[threads > 1]).ru_nivcsw if _SCOPES else 0
+
+
+@dataclass(frozen=True)
+class Meter:
+    """What samples are measured with: seconds of the wall, of this thread's processor time, and lost turns."""
+
+    wall: Clock = time.perf_counter
+    cpu: Clock = time.thread_time
+    switches: Callable[[int], int] = _switches
+
+
+METER = Meter()
+
+
+def take_samples(
+    call: Callable[[], object], calls: int, count: int, threads: int, meter: Meter = METER,
+) -> list[Sample]:
+    """Samples of a function in this process, during which no garbage is collected."""
+    call()
+    found = []
+    with collector_paused():
+        for _ in range(count):
+            cpu, switches, began = meter.cpu(), meter.switches(threads), meter.wall()
+            for _ in range(calls):
+                call()
+            wall_ms = (meter.wall() - began) * 1e3
+            found.append(Sample(calls, wall_ms, (meter.cpu() - cpu) * 1e3, meter.switches(threads) - switches))
+    return found
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How many calls a sample is, and how many samples a burst."""
+
+    calls: int
+    count: int
+
+
+def pace(side: Side, warm_ms: float = WARM_MS) -> Pace:
+    """Warm a side up and find how many calls are long enough for a sample."""
+    spent, calls, fastest = 0.0, 1, math.inf
+    while spent < warm_ms:
+        found = side.samples(calls, 1)
+        # A clock that stands still must not keep this going for ever.
+        spent += max(sum(s.wall_ms for s in found), warm_ms / _MOST_CALLS)
+        fastest = min(fastest, *(s.ms for s in found))
+        calls = min(_calls(fastest), 2 * calls)
+    calls = _calls(fastest)
+    most = BURST_MS / max(calls * fastest, BURST_MS / MOST_SAMPLES)
+    return Pace(calls, max(LEAST_SAMPLES, int(most)))
+
+
+def _calls(ms: float) -> int:
+    return _MOST_CALLS if ms <= 0 else min(max(1, math.ceil(SAMPLE_MS / ms)), _MOST_CALLS)
+
+
+@dataclass(frozen=True)
+class Burst:
+    """The fastest of the samples of one side in one round, of the clean ones where there are some."""
+
+    ms: float
+    clean: int
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether too few samples were clean to trust it."""
+        return self.clean < _LEAST_CLEAN
+
+
+def burst_of(samples: Sequence[Sample], threads: int) -> Burst:
+    """Summarise samples."""
+    clean = [s for s in samples if s.is_clean(threads)]
+    return Burst(min(s.ms for s in clean or samples), len(clean))
+
+
+def run_burst(side: Side, at: Pace, threads: int) -> Burst:
+    """Take the samples of one round."""
+    return burst_of(side.samples(at.calls, at.count), threads)
