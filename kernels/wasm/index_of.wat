@@ -1,23 +1,76 @@
 {# The index of the largest (`better` gt, else lt: smallest) of the middle of [outer][n][inner]; the first of equals wins.
-   `type` is f32 or i32. A NaN is better than any number, as in NumPy. lo..hi are results. #}
+   `type` is f32 or i32. A NaN is better than any number, as in NumPy. Where neighbours are compared, four run at once:
+   each lane finds its best, then the lanes are compared. lo..hi are results. #}
 {% import "macros.wat" as m with context %}
 {% set t = type[0] %}
 {% set worse = {"gt": "le", "lt": "ge"}[better] %}
+{% set vectors = n // 4 if L > 1 and inner == 1 else 0 %}
+{# Whether $value is better than $best, which comes before it. #}
+{% macro wins() %}
+{% if type == "f32" %}
+(i32.and (f32.eq @f_best @f_best) (i32.eqz (f32.{{ worse }} @f_value @f_best)))
+{% else %}
+(i32.{{ better }}_s @i_value @i_best)
+{% endif %}
+{% endmacro %}
+{# Whether both are the same to this order. #}
+{% macro ties() %}
+{% if type == "f32" %}
+(i32.or (f32.eq @f_value @f_best) (i32.and (f32.ne @f_value @f_value) (f32.ne @f_best @f_best)))
+{% else %}
+(i32.eq @i_value @i_best)
+{% endif %}
+{% endmacro %}
+{% macro take(index) %}
+(local.set ${{ t }}_best @{{ t }}_value)
+(local.set $i_found {{ index }})
+{% endmacro %}
+{# The best of the first 4 * vectors elements from $i_p on. #}
+{% macro lanes() %}
+(local.set $v_best (v128.load @i_p))
+(local.set $v_index (v128.const i32x4 0 1 2 3))
+(local.set $v_found @v_index)
+{% if vectors > 1 %}
+{% call m.repeat("v", "#%d" % (vectors - 1)) %}
+{{ m.bump("i_p", 16) }}
+(local.set $v_index (i32x4.add @v_index (v128.const i32x4 4 4 4 4)))
+(local.set $v_value (v128.load @i_p))
+{% if type == "f32" %}
+(local.set $v_wins (v128.andnot (f32x4.eq @v_best @v_best) (f32x4.{{ worse }} @v_value @v_best)))
+{% else %}
+(local.set $v_wins (i32x4.{{ better }}_s @v_value @v_best))
+{% endif %}
+(local.set $v_best (v128.bitselect @v_value @v_best @v_wins))
+(local.set $v_found (v128.bitselect @v_index @v_found @v_wins))
+{% endcall %}
+{% endif %}
+{{ m.bump("i_p", 12) }}
+(local.set ${{ t }}_best ({{ type }}x4.extract_lane 0 @v_best))
+(local.set $i_found (i32x4.extract_lane 0 @v_found))
+{% for lane in range(1, 4) %}
+(local.set ${{ t }}_value ({{ type }}x4.extract_lane {{ lane }} @v_best))
+(local.set $i_at (i32x4.extract_lane {{ lane }} @v_found))
+(if (i32.or {{ wins() }} (i32.and {{ ties() }} (i32.lt_s @i_at @i_found))) (then
+{{ take("@i_at") }}
+))
+{% endfor %}
+{% endmacro %}
+{% set first = 4 * vectors or 1 %}
 {% call m.for("u", "@lo", "@hi") %}
 (local.set $i_p (i32.add @x (i32.shl (i32.add (i32.mul (i32.div_u @i_u #{{ inner }}) #{{ n * inner }}) (i32.rem_u @i_u #{{ inner }})) #2)))
+{% if vectors %}
+{{ lanes() }}
+{% else %}
 (local.set ${{ t }}_best ({{ type }}.load @i_p))
 (local.set $i_found #0)
-{% if n > 1 %}
-{% call m.for("k", "#1", "#%d" % n) %}
+{% endif %}
+{% if n > first %}
+{% call m.for("k", "#%d" % first, "#%d" % n) %}
 {{ m.bump("i_p", 4 * inner) }}
 (local.set ${{ t }}_value ({{ type }}.load @i_p))
-{% if type == "f32" %}
-(if (i32.and (f32.eq @f_best @f_best) (i32.eqz (f32.{{ worse }} @f_value @f_best))) (then
-{% else %}
-(if (i32.{{ better }}_s @i_value @i_best) (then
-{% endif %}
-(local.set ${{ t }}_best @{{ t }}_value)
-(local.set $i_found @i_k)))
+(if {{ wins() }} (then
+{{ take("@i_k") }}
+))
 {% endcall %}
 {% endif %}
 (i32.store (i32.add @c (i32.shl @i_u #2)) @i_found)

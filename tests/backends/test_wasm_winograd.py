@@ -1,4 +1,4 @@
-"""3x3 convolutions by Winograd's scheme: every geometry, every variant, and how much accuracy it costs."""
+"""Convolutions by Winograd's scheme: every geometry, every variant, and how much accuracy it costs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _force(monkeypatch):
 
     def only(m, chunk_bytes=winograd._CHUNK_BYTES, least_tiles=winograd._LEAST_TILES):
         monkeypatch.setattr(winograd, "_PAIRS", {m: _PAIRS[m]})
-        monkeypatch.setattr(winograd, "_LAYOUT_COST", 1 << 20)
+        monkeypatch.setattr(winograd, "_WORTH_IT", 1 << 20)
         monkeypatch.setattr(winograd, "_CHUNK_BYTES", chunk_bytes)
         monkeypatch.setattr(winograd, "_LEAST_TILES", least_tiles)
 
@@ -34,9 +34,12 @@ def _force(monkeypatch):
 _PAIRS = winograd._PAIRS
 
 
-def _convolve(session, x, w, bias, residual, padding):
+def _attrs(padding, stride=(1, 1)):
+    return registry.get("Conv2D").resolve_attrs({"strides": (1, *stride, 1), **padding}, "test")
+
+
+def _convolve(session, x, w, bias, residual, attrs):
     op = registry.get("Conv2D")
-    attrs = op.resolve_attrs({"strides": (1, 1, 1, 1), **padding}, "test")
     nodes = [
         Node("conv", "Conv2D", ("x", "w"), attrs), Node("biased", "Add", ("conv", "bias")),
         Node("added", "Add", ("biased", "residual")), Node("out", "Relu", ("added",)),
@@ -60,33 +63,39 @@ _PADDINGS = (
 @given(
     m=st.sampled_from([2, 4]), batch=st.integers(1, 2), h=st.integers(3, 23), w=st.integers(3, 39),
     cin=st.sampled_from([1, 3, 8, 17]), n=st.sampled_from([1, 2, 5, 8, 33]), padding=st.sampled_from(_PADDINGS),
+    window=st.tuples(st.integers(1, 8), st.integers(1, 8)), stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     groups=st.integers(1, 2), small=st.booleans(), seed=st.integers(0, 9999),
 )
-def test_any_geometry(open_sessions, force, m, batch, h, w, cin, n, padding, groups, small, seed):
+def test_any_geometry(open_sessions, force, m, batch, h, w, cin, n, padding, window, stride, groups, small, seed):
     """Grouped channels; rests of tiles and of vectors; all at once and in chunks; bias, residual, activation fused."""
     force(m, *((1, 1) if small else ()))
     rng = np.random.default_rng(seed)
     outputs = n * groups
-    x, kernel, bias = _values(rng, batch, h, w, cin * groups), _values(rng, 3, 3, cin, outputs), _values(rng, outputs)
-    attrs = registry.get("Conv2D").resolve_attrs({"strides": (1, 1, 1, 1), **padding}, "test")
+    x, bias = _values(rng, batch, h, w, cin * groups), _values(rng, outputs)
+    kernel = _values(rng, *window, cin, outputs)
+    attrs = _attrs(padding, stride)
+    if padding["padding"] == "VALID" and (window[0] > h or window[1] > w):
+        return
     shape = registry.get("Conv2D").run([x, kernel], attrs)[0].shape
     residual = _values(rng, *shape)
     for session in open_sessions:
-        found, want = _convolve(session, x, kernel, bias, residual, padding)
+        found, want = _convolve(session, x, kernel, bias, residual, attrs)
         assert np.abs(found - want).max() <= 1e-5 * max(1, np.abs(want).max())
 
 
 @pytest.mark.parametrize("m", [2, 4])
-@pytest.mark.parametrize(("size", "k", "n"), [(28, 16, 16), (28, 64, 64), (14, 256, 32), (14, 512, 32)])
+@pytest.mark.parametrize(("size", "width", "k", "n"), [
+    (28, 3, 16, 16), (28, 3, 64, 64), (14, 3, 256, 32), (14, 3, 512, 32), (14, 5, 64, 32), (14, 7, 128, 32),
+])
 @pytest.mark.parametrize("low", [-1, 0], ids=["of both signs", "positive"])
-def test_error_is_bounded(open_sessions, force, m, size, k, n, low):
+def test_error_is_bounded(open_sessions, force, m, size, width, k, n, low):
     """As stated above, whatever the variant; inputs of one sign are what follows an activation."""
     force(m)
     rng = np.random.default_rng(k)
     x = rng.uniform(low, 1, (1, size, size, k)).astype(np.float32)
-    kernel, nothing = _values(rng, 3, 3, k, n), np.zeros(n, np.float32)
+    kernel, nothing = _values(rng, width, width, k, n), np.zeros((1, size, size, n), np.float32)
     for session in open_sessions:
-        found, want = _convolve(session, x, kernel, nothing, np.zeros((1, size, size, n), np.float32), _PADDINGS[0])
+        found, want = _convolve(session, x, kernel, nothing[0, 0, 0], nothing, _attrs(_PADDINGS[0]))
         assert np.abs(found - want).max() <= _MOST[m] * np.abs(want).max()
 
 
@@ -96,10 +105,10 @@ def test_is_turned_off_by_a_flag(open_sessions, force):
     rng = np.random.default_rng(0)
     x, kernel, bias = _values(rng, 1, 12, 12, 4), _values(rng, 3, 3, 4, 4), _values(rng, 4)
     x[0, 0, 0] = np.nan
-    nans = {}
+    nothing, attrs, nans = np.zeros((1, 12, 12, 4), np.float32), _attrs(_PADDINGS[0]), {}
     for value in (True, False):
         env().set("WASM_WINOGRAD", value)
-        found, _ = _convolve(open_sessions[1], x, kernel, bias, np.zeros((1, 12, 12, 4), np.float32), _PADDINGS[0])
+        found, _ = _convolve(open_sessions[1], x, kernel, bias, nothing, attrs)
         nans[value] = int(np.isnan(found).any(axis=-1).sum())
     env().reset()
     assert nans == {True: 16, False: 4}

@@ -75,8 +75,8 @@ def transposed(draw):
 # How to call each packer, and for what shapes; None where it computes, so that copies cannot stand for it.
 CALLS = {
     "as_it_is": as_it_is(), "pack_filters": filters(), "pack_depthwise": depthwise(), "pack_rows": rows(),
-    "pack_panels": panels(), "pack_strassen": None, "pack_winograd": None, "pack_product": products(), "pack_channels": columns(),
-    "pack_columns": columns(), "pack_transposed": transposed(),
+    "pack_panels": panels(), "pack_strassen": None, "pack_winograd": None, "pack_product": products(),
+    "pack_channels": columns(), "pack_columns": columns(), "pack_transposed": transposed(),
 }
 # A last group that overlaps the one before it is laid out in more pieces than are worth it, for some shapes.
 MAY_GIVE_UP = ("pack_product", "pack_columns")
