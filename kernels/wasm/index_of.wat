@@ -2,6 +2,7 @@
    `type` is f32 or i32. A NaN is better than any number, as in NumPy. Where neighbours are compared, four run at once:
    each lane finds its best, then the lanes are compared. lo..hi are results. #}
 {% import "macros.wat" as m with context %}
+{% import "columns_macros.wat" as columns with context %}
 {% set t = type[0] %}
 {% set worse = {"gt": "le", "lt": "ge"}[better] %}
 {% set vectors = n // 4 if L > 1 and inner == 1 else 0 %}
@@ -13,12 +14,20 @@
 (i32.{{ better }}_s @i_value @i_best)
 {% endif %}
 {% endmacro %}
-{# Whether both are the same to this order. #}
-{% macro ties() %}
+{# The same for four. #}
+{% macro wins_lanes() %}
 {% if type == "f32" %}
-(i32.or (f32.eq @f_value @f_best) (i32.and (f32.ne @f_value @f_value) (f32.ne @f_best @f_best)))
+(v128.andnot (f32x4.eq @v_best @v_best) (f32x4.{{ worse }} @v_value @v_best))
 {% else %}
-(i32.eq @i_value @i_best)
+(i32x4.{{ better }}_s @v_value @v_best)
+{% endif %}
+{% endmacro %}
+{# Where both are the same to this order. #}
+{% macro ties_lanes() %}
+{% if type == "f32" %}
+(v128.or (f32x4.eq @v_value @v_best) (v128.and (f32x4.ne @v_value @v_value) (f32x4.ne @v_best @v_best)))
+{% else %}
+(i32x4.eq @v_value @v_best)
 {% endif %}
 {% endmacro %}
 {% macro take(index) %}
@@ -35,25 +44,21 @@
 {{ m.bump("i_p", 16) }}
 (local.set $v_index (i32x4.add @v_index (v128.const i32x4 4 4 4 4)))
 (local.set $v_value (v128.load @i_p))
-{% if type == "f32" %}
-(local.set $v_wins (v128.andnot (f32x4.eq @v_best @v_best) (f32x4.{{ worse }} @v_value @v_best)))
-{% else %}
-(local.set $v_wins (i32x4.{{ better }}_s @v_value @v_best))
-{% endif %}
+(local.set $v_wins {{ wins_lanes() }})
 (local.set $v_best (v128.bitselect @v_value @v_best @v_wins))
 (local.set $v_found (v128.bitselect @v_index @v_found @v_wins))
 {% endcall %}
 {% endif %}
 {{ m.bump("i_p", 12) }}
+{% for order in [[2, 3, 0, 1], [1, 0, 3, 2]] %}
+(local.set $v_value (i8x16.shuffle{{ columns.lanes(order) }} @v_best @v_best))
+(local.set $v_index (i8x16.shuffle{{ columns.lanes(order) }} @v_found @v_found))
+(local.set $v_wins (v128.or {{ wins_lanes() }} (v128.and {{ ties_lanes() }} (i32x4.lt_s @v_index @v_found))))
+(local.set $v_best (v128.bitselect @v_value @v_best @v_wins))
+(local.set $v_found (v128.bitselect @v_index @v_found @v_wins))
+{% endfor %}
 (local.set ${{ t }}_best ({{ type }}x4.extract_lane 0 @v_best))
 (local.set $i_found (i32x4.extract_lane 0 @v_found))
-{% for lane in range(1, 4) %}
-(local.set ${{ t }}_value ({{ type }}x4.extract_lane {{ lane }} @v_best))
-(local.set $i_at (i32x4.extract_lane {{ lane }} @v_found))
-(if (i32.or {{ wins() }} (i32.and {{ ties() }} (i32.lt_s @i_at @i_found))) (then
-{{ take("@i_at") }}
-))
-{% endfor %}
 {% endmacro %}
 {% set first = 4 * vectors or 1 %}
 {% call m.for("u", "@lo", "@hi") %}

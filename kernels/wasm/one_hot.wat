@@ -6,10 +6,17 @@
 {% if inner == 1 %}
 (local.set $i_to (i32.add @c (i32.mul @lo #{{ depth * item }})))
 (local.set $i_end (i32.add @c (i32.mul @hi #{{ depth * item }})))
+{% set piece = 32 if L > 1 else 16 %}
 (block $E_off (loop $L_off
-(br_if $E_off (i32.gt_u (i32.add @i_to #8) @i_end))
-(i64.store @i_to (i64.const {{ eight }}))
-{{ m.bump("i_to", 8) }}
+(br_if $E_off (i32.gt_u (i32.add @i_to #{{ piece }}) @i_end))
+{% for at in range(0, piece, 4 * L if L > 1 else 8) %}
+{% if L > 1 %}
+(v128.store offset={{ at }} @i_to (v128.const i64x2 {{ eight }} {{ eight }}))
+{% else %}
+(i64.store offset={{ at }} @i_to (i64.const {{ eight }}))
+{% endif %}
+{% endfor %}
+{{ m.bump("i_to", piece) }}
 (br $L_off)))
 (block $E_rest (loop $L_rest
 (br_if $E_rest (i32.ge_u @i_to @i_end))
