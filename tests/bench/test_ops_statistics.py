@@ -28,6 +28,7 @@ class Steady:
         self.ms, self.noise, self.asked, self.taken = ms, noise, [], 0
 
     def samples(self, calls, count):
+        """Samples without a clock."""
         self.asked.append((calls, count))
         found = []
         for _ in range(count):
