@@ -89,8 +89,8 @@ def test_the_page_of_ops_has_a_line_for_each_op_with_its_backends_side_by_side(t
     assert "| `wasm-simd`, 1 | 2 | 1 | 2.00 | 2.00 Relu 1x4 | 0 | 1 | 0 |" in page
     both = "2.00 (1.50 to 2.50) | 2.00 (1.50 to 2.50), wrong"
     assert f"## Maps\n\n{tools.table(tools.columns(['wasm-plain', 'wasm-simd'], 'wasm-simd'), [])}" in page
-    assert f"| Relu | 1x4 | {both} | 2.00 | 4.00 | 12.3 | >100% |\n" in page
-    assert "| Relu | 8 | - | - | 2.00 | - | 12.3 | 50.0% |\n" in page
+    assert f"| Relu | `1x4` | {both} | 2.00 | 4.00 | 12.3 | >100% |\n" in page
+    assert "| Relu | `8` | - | - | 2.00 | - | 12.3 | 50.0% |\n" in page
     assert page.endswith("## Not measured or not compared\n\n- Relu 8: no such function\n")
 
 

@@ -61,7 +61,7 @@ def op_rows(rows: Sequence[Row], backends: Sequence[str], shown: str) -> list[li
         of = {r["backend"]: r for r in same}
         main = of.get(shown, same[0])
         lines.append([
-            op, text, *(_ratio(of.get(b)) for b in backends), ms(main["ms"]), ms(main["peer_ms"]),
+            op, f"`{text}`", *(_ratio(of.get(b)) for b in backends), ms(main["ms"]), ms(main["peer_ms"]),
             NOTHING if main["gflops_per_s"] is None else f"{main['gflops_per_s']:.1f}", _share(main),
         ])
     return lines

@@ -45,7 +45,7 @@ def settings(behaviour=None, **more):
     def start(_backend, threads):
         return Peer([sys.executable, str(FAKE), behaviour, str(threads)], "fake", 60.0)
 
-    meter = Meter(ticking(), ticking(), lambda _threads: 0)
+    meter = Meter(ticking(), ticking(), lambda _alone: 0)
     chosen = {"rounds": 3, "start": start if behaviour else None, "meter": meter,
               "ceilings": lambda _backend: (CEILINGS, ""), **more}
     return OpSettings(**chosen)
