@@ -52,6 +52,7 @@ def check(args: argparse.Namespace) -> None:
     for name, option in _OF_MODELS.items():
         if getattr(args, name):
             raise UsageError(f"{option} is for models; leave it out with --ops")
+    compare.check(args, ("peers",))
 
 
 def run(args: argparse.Namespace) -> command.Outcome:
