@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tfjslab.backends import registry
+from tfjslab.records.profile import KernelRecord, Phases, Profile, stamp_environment
+
 REPO = Path(__file__).parents[1]
 
 
@@ -62,3 +65,68 @@ def test_a_path_needs_a_label_so_that_no_page_names_it(tool):
     assert labelled("digits") == ("digits", "digits")
     with pytest.raises(argparse.ArgumentTypeError, match="give a label"):
         labelled("path/to/it")
+
+
+def op_row(backend, text="1x4", **more):
+    return {
+        "group": "maps", "op": "Relu", "text": text, "backend": backend, "threads": 1, "ms": 2.0, "peer_ms": 4.0,
+        "ratio": 2.0, "ratio_min": 1.5, "ratio_max": 2.5, "gflops_per_s": 12.34, "compute_share": 0.25,
+        "memory_share": 0.5, "wrong": False, "disturbed": 0, "reason": "", **more,
+    }
+
+
+def test_the_page_of_ops_has_a_line_for_each_op_with_its_backends_side_by_side(tool):
+    tools = tool("measure_ops")
+    summary = {"threads": 1, "rows": 2, "compared": 1, "geometric_mean": 2.0, "worst": 2.0, "worst_row": "Relu 1x4",
+               "slower": [], "on_host": ["Relu 8"], "disturbed": 0}
+    refused = {"ratio": None, "peer_ms": None, "reason": "no such function"}
+    found = {
+        "summaries": [{**summary, "backend": "wasm-plain"}, {**summary, "backend": "wasm-simd"}],
+        "rows": [op_row("wasm-plain", ms=9.0), op_row("wasm-plain", "8", **refused),
+                 op_row("wasm-simd", wrong=True, compute_share=1.5), op_row("wasm-simd", "8", **refused)],
+    }
+    page = tools.page("Measured here.", found)
+    assert "| `wasm-simd`, 1 | 2 | 1 | 2.00 | 2.00 Relu 1x4 | 0 | 1 | 0 |" in page
+    both = "2.00 (1.50 to 2.50) | 2.00 (1.50 to 2.50), wrong"
+    assert f"## Maps\n\n{tools.table(tools.columns(['wasm-plain', 'wasm-simd'], 'wasm-simd'), [])}" in page
+    assert f"| Relu | `1x4` | {both} | 2.00 | 4.00 | 12.3 | >100% |\n" in page
+    assert "| Relu | `8` | - | - | 2.00 | - | 12.3 | 50.0% |\n" in page
+    assert page.endswith("## Not measured or not compared\n\n- Relu 8: no such function\n")
+
+
+def kernel(times, flops):
+    shapes = ((1,),)
+    return KernelRecord("Relu", "n", times[0], shapes, shapes, 0, 0, 0, 0, flops, fallback=False, times_ms=times)
+
+
+def test_the_page_of_a_gpu_sums_kernels_run_by_run(tool):
+    tools = tool("measure_gpu")
+    phases = Phases(1.0, 1.0, 1.0, (9.0, 7.0, 8.0))
+    where = stamp_environment("webgpu", "wgpu", 1, "ticks", "discrete")
+    profile = Profile((kernel((1.0, 4.0, 2.0), 3_000_000), kernel((2.0, 1.0, 3.0), 3_000_000)), 9.0, 1.0, 0, 0, 0,
+                      phases=phases, environment=where)
+    found = tools.of_profile("net", "webgpu", profile)
+    assert (found.kernels_ms, found.fastest_ms, found.predict_ms, found.flops) == (5.0, 3.0, 8.0, 6_000_000)
+    failed = tools.Measured("net", "webgpu-f16", reason="no shader-f16")
+    page = tools.page("Here", tools.Adapter("A", "discrete", 20.0, "as given"), [found, failed])
+    assert "Here; discrete adapter A; peak: 20 GFLOP/s, as given; clock of kernels: ticks." in page
+    assert "| net | `webgpu` | 5.00 | 3.00 | 8.00 | 2.0 | 10.0% | 0 of 2 |\n" in page
+    assert page.endswith("| net | `webgpu-f16` | - | - | - | - | - | no shader-f16 |\n")
+    assert tools.IMITATED not in page
+
+
+def test_the_page_of_a_gpu_says_when_it_is_none(tool):
+    tools = tool("measure_gpu")
+    page = tools.page("Here", tools.Adapter("llvmpipe", "software"), [])
+    assert tools.IMITATED in page
+    assert "software adapter llvmpipe; peak: -;" in page
+
+
+def test_the_gpu_tool_measures_products_where_there_is_an_adapter(tool):
+    tools = tool("measure_gpu")
+    if not registry.availability("webgpu").available:
+        pytest.skip(registry.availability("webgpu").reason)
+    found = tools.measure("small", tools.product(16), "webgpu", 2)
+    assert (found.reason, found.flops, found.kernels) == ("", 2 * 16**3, 1)
+    assert 0 < found.fastest_ms <= found.kernels_ms
+    assert tools.measure("small", tools.product(16), "nonesuch", 2).reason.startswith("backend 'nonesuch'")

@@ -66,7 +66,7 @@ def bench_rows(found: Figures) -> list[list[str]]:
     """A line for each backend; model and load stand in the first."""
     return [
         [found.label if i == 0 else "", f"`{c['backend']}`, {c['threads']}", ms(c["median_ms"]),
-         ms(c["peer"]["median_ms"]), _ratio(c["peer"]), ms(_sum(c, "load_ms", "compile_ms", "first_ms")),
+         ms(c["peer"]["median_ms"]), ratio(c["peer"]), ms(_sum(c, "load_ms", "compile_ms", "first_ms")),
          ms(_sum(c["peer"], "load_ms", "first_ms")), _times(c["peer"]["load_first_ratio"]),
          _small(c["peer"]["difference"]), _load(found) if i == 0 else ""]
         for i, c in enumerate(found.data)
@@ -78,7 +78,7 @@ def int8_row(found: Figures) -> list[str]:
     speed = found.data["speed"]
     between = {"ratio": speed["speed_ratio"], "ratio_min": speed["speed_ratio_min"],
                "ratio_max": speed["speed_ratio_max"]}
-    return [found.label, ms(speed["before_ms"]), ms(speed["after_ms"]), _ratio(between),
+    return [found.label, ms(speed["before_ms"]), ms(speed["after_ms"]), ratio(between),
             ms(speed["compared"][0]["peer"]["median_ms"]), _times(found.data["size_ratio"]), _load(found)]
 
 
@@ -87,8 +87,8 @@ def optimized_row(found: Figures) -> list[str]:
     compared = found.data["compared"]
     before, after = (r["median_ms"] for r in compared["runners"] if r["program"] == "TensorFlow.js")
     r = compared["peer_ratio"] or {"median": None, "least": None, "most": None}
-    ratio = {"ratio": r["median"], "ratio_min": r["least"], "ratio_max": r["most"]}
-    return [found.label, ms(before), ms(after), _ratio(ratio), _small(compared["peer_difference"]), _load(found)]
+    between = {"ratio": r["median"], "ratio_min": r["least"], "ratio_max": r["most"]}
+    return [found.label, ms(before), ms(after), ratio(between), _small(compared["peer_difference"]), _load(found)]
 
 
 def _sum(of: Mapping[str, Any], *keys: str) -> float | None:
@@ -96,7 +96,8 @@ def _sum(of: Mapping[str, Any], *keys: str) -> float | None:
     return None if None in parts else sum(parts)
 
 
-def _ratio(of: Mapping[str, Any]) -> str:
+def ratio(of: Mapping[str, Any]) -> str:
+    """A median with the range it lies in."""
     return NOTHING if of["ratio"] is None else f"{of['ratio']:.2f} ({of['ratio_min']:.2f} to {of['ratio_max']:.2f})"
 
 
@@ -122,12 +123,19 @@ def page(where: str, bench: Rows, int8: Rows, optimized: Rows) -> str:
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
+def measured_here() -> str:
+    """When, on which machine, with which version."""
+    return (
+        f"Measured on {dt.datetime.now(dt.UTC).date()} on {usable_cores()} cores of {cpu_model()}, "
+        f"{platform.system()}, Python {platform.python_version()}: tfjslab {__version__}"
+    )
+
+
 def conditions(first: Mapping[str, Any], command: Sequence[str]) -> str:
     """Machine, versions and command."""
-    peer, today = first["peer"], dt.datetime.now(dt.UTC).date()
+    peer = first["peer"]
     return (
-        f"Measured on {today} on {usable_cores()} cores of {cpu_model()}, {platform.system()}, Python "
-        f"{platform.python_version()}: tfjslab {__version__}, {first['engine']}; TensorFlow.js {peer['version']} in "
+        f"{measured_here()}, {first['engine']}; TensorFlow.js {peer['version']} in "
         f"{peer['runtime']}; {len(peer['rounds_ms'])} rounds, {first['runs']} runs each: `{' '.join(command)}`."
     )
 

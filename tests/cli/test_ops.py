@@ -56,7 +56,7 @@ def test_rows_summary_and_conditions_are_in_the_json_and_in_the_table(capsys, li
     assert (found["reason"], found["failed"]) == ("", False)
     assert main([*asked(listed), "--compare", "tfjs"]) == 0
     text = capsys.readouterr().out
-    for piece in ("2 ops on cpu, 1 thread(s)", "tfjs/ours", "of ceiling", "geometric mean", "worst",
+    for piece in ("2 ops on cpu, ", "tfjs/ours", "of ceiling", "geometric mean", "worst",
                   "wrong: not counted", "outputs that differ by more than 0.0001, not counted: Abs 1x4",
                   "fake of TensorFlow.js 1.2.3"):
         assert piece in text
@@ -118,8 +118,8 @@ def test_ctrl_c_is_exit_code_130_with_what_was_measured(capsys, listed, monkeypa
     (["bench", "--ops", "builtin", "--filter", "zzz"],
      "--filter zzz: none of the {n} rows of builtin has that in its group, op or shapes"),
     (["bench", "--ops", "builtin", "--compare", "tfjs", "--backend", "webgpu"],
-     "backend 'webgpu' has no counterpart in TensorFlow.js under Node; those with one: cpu, wasm-plain, wasm-simd, "
-     "wasm-threads"),
+     ("backend 'webgpu' has no counterpart in TensorFlow.js under Node; those with one: cpu, wasm-plain, wasm-simd, "
+      "wasm-threads")),
 ])
 def test_options_that_do_not_go_together_are_named(capsys, peer, words, message):
     peer("well")

@@ -42,10 +42,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help=f"how many turns the runs are split into (default {ROUNDS})")
 
 
-def check(args: argparse.Namespace) -> None:
-    """UsageError for options that mean nothing without --compare."""
-    for name in ("peers", "rounds"):
-        if getattr(args, name) is not None and not args.compare and not (args.ops and name == "rounds"):
+def check(args: argparse.Namespace, names: Sequence[str] = ("peers", "rounds")) -> None:
+    """UsageError for options, those called ``names``, that mean nothing without --compare."""
+    for name in names:
+        if getattr(args, name) is not None and not args.compare:
             raise UsageError(f"--{name} is for --compare; add --compare tfjs")
 
 

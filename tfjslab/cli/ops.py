@@ -52,6 +52,7 @@ def check(args: argparse.Namespace) -> None:
     for name, option in _OF_MODELS.items():
         if getattr(args, name):
             raise UsageError(f"{option} is for models; leave it out with --ops")
+    compare.check(args, ("peers",))
 
 
 def run(args: argparse.Namespace) -> command.Outcome:
@@ -110,7 +111,7 @@ def _show_rows(console: Console, summary: OpSummary, rows: Sequence[OpResult]) -
          "rounds", ""),
         [
             (r.op, r.text, ms(r.ms), ms(r.peer_ms), ratio(r.ratio), ratio(r.ratio_min), ratio(r.ratio_max),
-             NOTHING if r.gflops_per_s is None else f"{r.gflops_per_s:.1f}", _share(r.share), count(r.fallback_kernels),
+             NOTHING if r.gflops_per_s is None else f"{r.gflops_per_s:.1f}", share(r.share), count(r.fallback_kernels),
              NOTHING if r.difference is None else f"{r.difference:.1e}", r.rounds, remark(r))
             for r in rows
         ],
@@ -118,7 +119,7 @@ def _show_rows(console: Console, summary: OpSummary, rows: Sequence[OpResult]) -
     )
 
 
-def _share(value: float | None) -> str:
+def share(value: float | None) -> str:
     """A kernel that does less than the nominal work (Winograd, a gather of a few rows) can seem to pass the ceiling."""
     return ">100%" if value is not None and value > 1 else percent(value)
 

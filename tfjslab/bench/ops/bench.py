@@ -137,7 +137,7 @@ def _measured(
             if e.code != "peer.refused":
                 raise
             found = replace(found, reason=str(e))
-    return _with_times(found, run_rounds(sides, how.rounds, place.threads), how.rounds, place.ceilings)
+    return _with_times(found, run_rounds(sides, how.rounds), how.rounds, place.ceilings)
 
 
 def _with_times(found: OpResult, rounds: Sequence[Round], wanted: int, ceilings: Ceilings | None) -> OpResult:

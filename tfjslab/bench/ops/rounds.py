@@ -25,7 +25,7 @@ class Round:
         return any(b.is_disturbed for b in self.bursts)
 
 
-def run_rounds(sides: Sequence[Side], rounds: int, threads: int) -> list[Round]:
+def run_rounds(sides: Sequence[Side], rounds: int) -> list[Round]:
     """Warm all sides up, then alternate until ``rounds`` are undisturbed, within a limit.
 
     The order of the sides is reversed from round to round.
@@ -33,13 +33,13 @@ def run_rounds(sides: Sequence[Side], rounds: int, threads: int) -> list[Round]:
     paces = [pace(side) for side in sides]
     found: list[Round] = []
     while len(found) < _TIMES * rounds and sum(not r.is_disturbed for r in found) < rounds:
-        found.append(_round(sides, paces, threads, backwards=len(found) % 2 == 1))
+        found.append(_round(sides, paces, backwards=len(found) % 2 == 1))
     return found
 
 
-def _round(sides: Sequence[Side], paces: Sequence[Pace], threads: int, *, backwards: bool) -> Round:
+def _round(sides: Sequence[Side], paces: Sequence[Pace], *, backwards: bool) -> Round:
     order = range(len(sides))
-    bursts = {i: run_burst(sides[i], paces[i], threads) for i in (reversed(order) if backwards else order)}
+    bursts = {i: run_burst(sides[i], paces[i]) for i in (reversed(order) if backwards else order)}
     return Round(tuple(bursts[i] for i in order))
 
 

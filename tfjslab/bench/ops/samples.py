@@ -34,21 +34,26 @@ _LEAST_CLEAN = 3
 
 @dataclass(frozen=True)
 class Sample:
-    """``calls`` calls in a row: wall time, processor time, and how often the processor was taken away."""
+    """``calls`` calls in a row: wall time, processor time, and how often the processor was taken away.
+
+    ``alone`` says that one thread does all the work; else the one that calls may wait for other threads or a device.
+    """
 
     calls: int
     wall_ms: float
     cpu_ms: float
     switches: int
+    alone: bool
 
     @property
     def ms(self) -> float:
         """Milliseconds of one call."""
         return self.wall_ms / self.calls
 
-    def is_clean(self, threads: int) -> bool:
-        """Whether nothing disturbed it. Threads of ours may wait for each other, so only one is held to the wall."""
-        return self.switches == 0 and (threads > 1 or self.cpu_ms >= _LEAST_CPU * self.wall_ms)
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing disturbed it: no turn was lost, and one that works alone did not wait."""
+        return self.switches == 0 and (not self.alone or self.cpu_ms >= _LEAST_CPU * self.wall_ms)
 
 
 class Side(Protocol):
@@ -59,9 +64,9 @@ class Side(Protocol):
         ...
 
 
-def _switches(threads: int) -> int:
-    """How often the system took the processor away from this thread; from any, where there are several."""
-    return resource.getrusage(_SCOPES[threads > 1]).ru_nivcsw if _SCOPES else 0
+def _switches(alone: bool) -> int:  # noqa: FBT001 - see ``Sample``
+    """How often the system took the processor away from this thread, if it is ``alone``, else from any."""
+    return resource.getrusage(_SCOPES[not alone]).ru_nivcsw if _SCOPES else 0
 
 
 @dataclass(frozen=True)
@@ -70,25 +75,26 @@ class Meter:
 
     wall: Clock = time.perf_counter
     cpu: Clock = time.thread_time
-    switches: Callable[[int], int] = _switches
+    switches: Callable[[bool], int] = _switches
 
 
 METER = Meter()
 
 
 def take_samples(
-    call: Callable[[], object], calls: int, count: int, threads: int, meter: Meter = METER,
+    call: Callable[[], object], calls: int, count: int, *, alone: bool, meter: Meter = METER,
 ) -> list[Sample]:
     """Samples of a function in this process, during which no garbage is collected."""
     call()
     found = []
     with collector_paused():
         for _ in range(count):
-            cpu, switches, began = meter.cpu(), meter.switches(threads), meter.wall()
+            cpu, switches, began = meter.cpu(), meter.switches(alone), meter.wall()
             for _ in range(calls):
                 call()
             wall_ms = (meter.wall() - began) * 1e3
-            found.append(Sample(calls, wall_ms, (meter.cpu() - cpu) * 1e3, meter.switches(threads) - switches))
+            cpu_ms, lost = (meter.cpu() - cpu) * 1e3, meter.switches(alone) - switches
+            found.append(Sample(calls, wall_ms, cpu_ms, lost, alone))
     return found
 
 
@@ -120,7 +126,7 @@ def _calls(ms: float) -> int:
 
 @dataclass(frozen=True)
 class Burst:
-    """The fastest of the samples of one side in one round, of the clean ones where there are some."""
+    """The time of one call by the samples of one side in one round, and how many of them were clean."""
 
     ms: float
     clean: int
@@ -131,12 +137,13 @@ class Burst:
         return self.clean < _LEAST_CLEAN
 
 
-def burst_of(samples: Sequence[Sample], threads: int) -> Burst:
-    """Summarise samples."""
-    clean = [s for s in samples if s.is_clean(threads)]
-    return Burst(min(s.ms for s in clean or samples), len(clean))
+def burst_of(samples: Sequence[Sample]) -> Burst:
+    """The fastest clean sample; where none is clean, the least processor time of one thread, or else the fastest."""
+    clean = [s.ms for s in samples if s.is_clean]
+    alone = [s.cpu_ms / s.calls for s in samples if s.alone and s.cpu_ms > 0]
+    return Burst(min(clean or alone or [s.ms for s in samples]), len(clean))
 
 
-def run_burst(side: Side, at: Pace, threads: int) -> Burst:
+def run_burst(side: Side, at: Pace) -> Burst:
     """Take the samples of one round."""
-    return burst_of(side.samples(at.calls, at.count), threads)
+    return burst_of(side.samples(at.calls, at.count))

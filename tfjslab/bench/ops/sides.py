@@ -29,6 +29,7 @@ class OwnOp:
 
     def __init__(self, row: OpRow, folder: Path, backend: str, threads: int | None, meter: Meter = METER) -> None:
         self.model = model_of(row, folder, backend, threads)
+        self._alone = self.model.backend.threads == 1 and not self.model.backend.adapter_type
         self._meter = meter
         try:
             self.feeds = feeds_of(row, self.model)
@@ -43,7 +44,7 @@ class OwnOp:
 
     def samples(self, calls: int, count: int) -> list[Sample]:
         """See ``Side``."""
-        return take_samples(self._call, calls, count, self.model.backend.threads, self._meter)
+        return take_samples(self._call, calls, count, alone=self._alone, meter=self._meter)
 
     def _call(self) -> None:
         plan = self._program.single_plan
@@ -89,6 +90,7 @@ class PeerOp:
     def __init__(self, peer: Peer, row: OpRow, feeds: Mapping[str, Array], folder: Path) -> None:
         """``folder`` is the one that ours was made with: a layer's model lies there."""
         self._peer = peer
+        self._alone = peer.hello.get("threads") == 1
         self._folder = folder
         if row.layer is not None:
             tfjs.load(peer, folder / MODEL_FILE, feeds, folder)
@@ -98,7 +100,7 @@ class PeerOp:
     def samples(self, calls: int, count: int) -> list[Sample]:
         """See ``Side``."""
         found = self._peer.ask("burst", calls=calls, count=count)["samples"]
-        return [Sample(calls, float(wall), float(cpu), int(switches)) for wall, cpu, switches in found]
+        return [Sample(calls, float(wall), float(cpu), int(switches), self._alone) for wall, cpu, switches in found]
 
     def outputs(self) -> Sequence[tuple[str, Array]]:
         """Run once; the outputs in order."""

@@ -42,9 +42,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> Outcome:
     ops.check(args)
-    compare.check(args)
     if args.ops:
         return ops.run(args)
+    compare.check(args)
     budget_s = DEFAULT_BUDGET_S if args.runs is None else None
     settings = Settings(args.runs or DEFAULT_RUNS, args.warmup, budget_s)
     report = compare.run(args, settings) if args.compare else _alone(args, settings)
