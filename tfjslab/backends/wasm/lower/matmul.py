@@ -139,10 +139,26 @@ def _panels(
 ) -> _Product:
     """Some rows: panels of columns, in which the weights stream. ``matrices`` is how many the right operand has."""
     rows, k, n = extent
-    row_tile, panel = _tile(rows, b.lanes)
-    w, w_bytes = _right(b, right, (matrices, k, n, panel), transposed=transposed)
-    kern = _kernel("dense", tail, extent, panel=panel, row_tile=row_tile)
-    return _Product(kern, -(-n // panel), 0, a, w, (4 * rows * k, w_bytes), tail)
+    made = panels_kernel(tail, extent, b.lanes)
+    w, w_bytes = _right(b, right, (matrices, k, n, made.panel), transposed=transposed)
+    return _Product(made.kernel, made.units, 0, a, w, (4 * rows * k, w_bytes), tail)
+
+
+@dataclass(frozen=True)
+class PanelKernel:
+    """A kernel, the panels that are its units, and the columns of one."""
+
+    kernel: WasmKernel
+    units: int
+    panel: int
+
+
+def panels_kernel(tail: WasmEpilogue, extent: tuple[int, int, int], lanes: int) -> PanelKernel:
+    """The kernel of rows by a matrix that is packed in panels; see ``pack_panels``. One row takes wide panels."""
+    rows, _, n = extent
+    row_tile, vectors = (1, _ONE_ROW) if rows == 1 else (_TILE_ROWS, _TILE_VECTORS)
+    panel = vectors * lanes
+    return PanelKernel(_kernel("dense", tail, extent, panel=panel, row_tile=row_tile), -(-n // panel), panel)
 
 
 def _kernel(source: str, tail: WasmEpilogue, extent: tuple[int, int, int], **params: int) -> WasmKernel:
@@ -181,11 +197,6 @@ def _rows_with_pitch(b: WasmBuilder, value: str, k: int, n: int, *, transposed: 
     strides = (1, k) if transposed else (n, 1)
     b.copy(b.rows(value), out, (batch, k, n), (k * n, *strides), (k * step, step, 1))
     return out
-
-
-def _tile(rows: int, lanes: int) -> tuple[int, int]:
-    """Rows of a tile and columns of a panel: one row takes wide panels, so that the weights stream."""
-    return (1, _ONE_ROW * lanes) if rows == 1 else (_TILE_ROWS, _TILE_VECTORS * lanes)
 
 
 def _left(b: WasmBuilder, value: str, m: int, k: int, *, transposed: bool) -> WasmPlace:
