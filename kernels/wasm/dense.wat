@@ -2,7 +2,6 @@
    in panels of `panel` columns, [n / panel][k][panel], zero-padded, so they stream. lo..hi are panels. #}
 {% import "macros.wat" as m with context %}
 {% set VB = 4 * L %}
-{% set nv = panel // L %}
 {% macro store(r, v, valid) %}
 {% set at = v * VB + r * 4 * n %}
 {% set leaves = ["@v_c%d_%d" % (v, r)] %}
@@ -19,6 +18,7 @@
 {% endif %}
 {% endmacro %}
 {% macro tile(mr, columns) %}
+{% set nv = (columns + L - 1) // L %}
 {{ m.start_tile(nv, mr, e) }}
 (local.set $i_ak @i_a)
 (local.set $i_pk @i_w)
@@ -43,7 +43,7 @@
 {% endfor %}
 {% endif %}
 {{ m.bump("i_ak", 4) }}
-{{ m.bump("i_pk", VB * nv) }}
+{{ m.bump("i_pk", 4 * panel) }}
 {% endcall %}
 )
 (local.set $i_cp (i32.add @c @i_co))

@@ -45,7 +45,15 @@ def depthwise(draw):
 @st.composite
 def rows(draw):
     k, n, transposed = draw(LENGTHS), draw(LENGTHS), draw(st.booleans())
-    return (k, n, transposed), (n, k) if transposed else (k, n)
+    batch = draw(st.sampled_from([(), (2,)]))
+    return (k, n, transposed), (*batch, *((n, k) if transposed else (k, n)))
+
+
+@st.composite
+def gates(draw):
+    units, count, panel = draw(LENGTHS), draw(st.integers(1, 4)), draw(st.sampled_from([4, 12, 48]))
+    first = draw(st.integers(0, count - 1))
+    return (first, draw(st.integers(first, count - 1)), panel), (units, count * units)
 
 
 @st.composite
@@ -76,7 +84,7 @@ def transposed(draw):
 CALLS = {
     "as_it_is": as_it_is(), "pack_filters": filters(), "pack_depthwise": depthwise(), "pack_rows": rows(),
     "pack_panels": panels(), "pack_strassen": None, "pack_winograd": None, "pack_product": products(),
-    "pack_channels": columns(), "pack_columns": columns(), "pack_transposed": transposed(),
+    "pack_channels": columns(), "pack_columns": columns(), "pack_transposed": transposed(), "pack_gates": gates(),
 }
 # A last group that overlaps the one before it is laid out in more pieces than are worth it, for some shapes.
 MAY_GIVE_UP = ("pack_product", "pack_columns")

@@ -152,3 +152,24 @@ def test_a_decoder_with_a_head_of_indices_runs_without_a_host(tmp_path):
     feeds = {"x": rng.uniform(-1, 1, (1, 5, 6, 4)).astype(np.float32)}
     folder, _ = exported(tmp_path / "web", graph)
     agree(answers(folder, feeds), wanted(graph, feeds))
+
+
+def test_recurrent_layers_and_batches_of_products_answer_as_cpu_does(tmp_path):
+    """Kernels of parts: steps of a product each, and the products of a batch."""
+    rng = np.random.default_rng(3)
+    b = GraphBuilder()
+
+    def weights(*shape):
+        return b.constant(b.unique("w"), rng.uniform(-0.3, 0.3, shape).astype(np.float32))
+
+    x = b.input("x", (None, 9, 30))
+    gates = b.value("gates", "AddV2", b.value("products", "BatchMatMulV2", x, weights(30, 68)), weights(68))
+    steps = b.value("lstm", "LSTM", gates, weights(17, 68), go_backwards=True, recurrent_activation="hardsigmoid")
+    gates = b.value("more", "BatchMatMulV2", steps, weights(17, 51))
+    steps = b.value("gru", "GRU", gates, weights(17, 51), weights(51), reset_after=True)
+    scores = b.value("scores", "Softmax", b.value("squares", "BatchMatMulV2", steps, steps, adj_y=True))
+    y = b.value("mixed", "Transpose", b.value("sums", "BatchMatMulV2", scores, steps), perm=[0, 2, 1])
+    graph = b.build([Port("y", y, None, "")], {})
+    feeds = {"x": rng.uniform(-1, 1, (5, 9, 30)).astype(np.float32)}
+    folder, _ = exported(tmp_path / "web", graph, shapes={"x": (5, 9, 30)})
+    agree(answers(folder, feeds), wanted(graph, feeds))

@@ -304,15 +304,64 @@ def test_recurrent_layers_return_their_states(tmp_path, run):
     assert memory.shape == (2, 4)
 
 
-def test_recurrent_layers_need_known_steps_and_no_masks(tmp_path):
+def test_recurrent_layers_need_known_features_and_no_masks(tmp_path):
     weights = weights_of({"e/embeddings": (9, 3), "r/kernel": (3, 4), "r/recurrent_kernel": (4, 4), "r/bias": (4,)})
-    embedding = keras_layer("Embedding", "e", "x", mask_zero=False)
-    layers = [keras_input("x", (None, None)), embedding, keras_layer("SimpleRNN", "r", "e", units=4)]
-    message = r"layer 'r' \(SimpleRNN\): input \[None, None, 3\]; expected 1 to 2048 steps and known features"
+    layers = [keras_input("x", (None, None, None)), keras_layer("SimpleRNN", "r", "x", units=4)]
+    message = r"layer 'r' \(SimpleRNN\): input \[None, None, None\]; expected a step at least and known features"
     with pytest.raises(ModelError, match=message):
         read_model(write(tmp_path, functional(layers, ["x"], ["r"]), weights))
-    embedding["config"]["mask_zero"] = True
+    embedding = keras_layer("Embedding", "e", "x", mask_zero=True)
+    layers = [keras_input("x", (None, None)), embedding, keras_layer("SimpleRNN", "r", "e", units=4)]
     with pytest.raises(ModelError, match=r"the model masks steps \(mask_zero\), which is not supported"):
+        read_model(write(tmp_path, functional(layers, ["x"], ["r"]), weights))
+
+
+@pytest.mark.parametrize(("name", "gates", "states"), [("SimpleRNN", 1, 1), ("LSTM", 4, 2), ("GRU", 3, 1)])
+def test_a_recurrent_layer_of_any_number_of_steps_from_given_states(tmp_path, run, name, gates, states):
+    """The second half of the steps, from the states behind the first, gives what all steps give."""
+    weights = weights_of({"r/kernel": (3, 4 * gates), "r/recurrent_kernel": (4, 4 * gates), "r/bias": (4 * gates,)})
+    layer = keras_layer(name, "r", "x", units=4, return_state=True, return_sequences=True)
+    outputs = [("r", 0, i) for i in range(1 + states)]
+    names = [f"s{i}" for i in range(states)]
+    plain = read_model(write(tmp_path, functional([keras_input("x", (None, None, 3)), layer], ["x"], outputs), weights))
+    layer["inbound_nodes"][0] += [[n, 0, 0, {}] for n in names]
+    inputs = [keras_input("x", (None, None, 3)), *(keras_input(n, (None, 4)) for n in names)]
+    given = read_model(write(tmp_path, functional([*inputs, layer], ["x", *names], outputs), weights))
+    x = np.random.default_rng(0).uniform(-1, 1, (2, 7, 3)).astype(np.float32)
+    whole, *ends = run(plain, x)
+    _, *states_between = run(plain, x[:, :4])
+    second, *ends_again = run(given, {"x": x[:, 4:], **dict(zip(names, states_between, strict=True))})
+    np.testing.assert_allclose(second, whole[:, 4:], atol=1e-6)
+    np.testing.assert_allclose(ends_again, ends, atol=1e-6)
+
+
+def test_time_comes_first_where_a_recurrent_layer_says_so(tmp_path, run):
+    weights = weights_of({"r/kernel": (3, 12), "r/recurrent_kernel": (4, 12), "r/bias": (12,)})
+    x = np.random.default_rng(0).uniform(-1, 1, (2, 5, 3)).astype(np.float32)
+    found = []
+    for shape, options in (((2, 5, 3), {}), ((5, 2, 3), {"time_major": True})):
+        layers = [keras_input("x", shape), keras_layer("GRU", "r", "x", units=4, return_sequences=True, **options)]
+        graph = read_model(write(tmp_path, functional(layers, ["x"], ["r"]), weights))
+        found.append(run(graph, x if len(found) == 0 else x.transpose(1, 0, 2))[0])
+    np.testing.assert_allclose(found[1].transpose(1, 0, 2), found[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"activation": "softmax"}, "option 'activation' is softmax, which is no activation of single elements"),
+    ({"stateful": True}, "stateful is not supported"),
+])
+def test_what_recurrent_layers_cannot_do(tmp_path, change, message):
+    weights = weights_of({"r/kernel": (3, 4), "r/recurrent_kernel": (4, 4), "r/bias": (4,)})
+    layers = [keras_input("x", (None, 5, 3)), keras_layer("SimpleRNN", "r", "x", units=4, **change)]
+    with pytest.raises(ModelError) as caught:
+        read_model(write(tmp_path, functional(layers, ["x"], ["r"]), weights))
+    assert str(caught.value).endswith(f"layer 'r' (SimpleRNN): {message}")
+
+
+def test_recurrent_weights_of_another_shape(tmp_path):
+    weights = weights_of({"r/kernel": (3, 16), "r/recurrent_kernel": (4, 12), "r/bias": (16,)})
+    layers = [keras_input("x", (None, 5, 3)), keras_layer("LSTM", "r", "x", units=4)]
+    with pytest.raises(ModelError, match=r"weight 'recurrent_kernel' has shape \[4, 12\], expected \[4, 16\]"):
         read_model(write(tmp_path, functional(layers, ["x"], ["r"]), weights))
 
 

@@ -22,11 +22,14 @@ from tfjslab.ops.registry import OpDef, Tf
 
 
 def spelled(tf_op: str) -> tuple[OpDef, Tf]:
-    """The op that a TensorFlow name means; UnknownOpError when there is none."""
+    """The op that a TensorFlow name means, or the one of that name where TensorFlow has none; else UnknownOpError."""
     found = registry.find_tf(tf_op)
-    if found is None:
+    if found is not None:
+        return found
+    own = registry.all_ops().get(tf_op)
+    if own is None or own.tf:
         raise UnknownOpError(f"TensorFlow op '{tf_op}' is not in the registry")
-    return found
+    return own, Tf(own.name, " ".join(own.inputs))
 
 
 def place_inputs(definition: OpDef, form: Tf, given: Sequence[str]) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from tfjslab.backends.webgpu.tuning import GpuTuner
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.specialize import Specialized
+from tfjslab.graph.unroll import unrolled
 from tfjslab.ops.registry import Spec
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class GpuPlan(KernelPlan):
         device = self._device
         before = device.counters["pipelines"], device.compile_ms
         limit = Limit(device.max_binding, str(device.adapter), self._storage)
-        program = split_large(program, limit, self._session.slices)
+        program = split_large(unrolled(program), limit, self._session.slices)
         self._specs = program.specs
         builder = GpuBuilder(program, self._outputs, GpuTuner(device), Capabilities(device), self._storage)
         lower_program(builder, program, TABLE, also_refuses=limit.refusal)

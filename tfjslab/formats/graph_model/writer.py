@@ -18,6 +18,7 @@ from tfjslab.formats.graph_model.graphdef_writer import GraphDefWriter, library_
 from tfjslab.formats.sources import MODEL_FILE
 from tfjslab.formats.weight_writer import check_quantization, write_weights
 from tfjslab.graph.ir import Graph, Port
+from tfjslab.graph.unroll import unroll
 from tfjslab.graph.verify import verify
 
 SHARD_BYTES = 4 << 20
@@ -34,7 +35,7 @@ def save_graph_model(
     The folder appears, or changes to the new model, at once: everything is written beside it first.
 
     Args:
-        graph: what to write; it is verified first.
+        graph: what to write; it is verified first. Recurrent layers are written out step by step.
         directory: the folder; if it exists it must be empty or hold a model, which is replaced. Other files stay.
         shard_bytes: size of the weight files; the last is shorter.
         quantize: store float weights as ``float16``, ``uint8`` or ``uint16``; None for how ``tf.quantize`` left them.
@@ -55,6 +56,7 @@ def save_graph_model(
     if shard_bytes < 1:
         raise UsageError(f"shard_bytes is {shard_bytes}; expected 1 or more")
     verify(graph)
+    graph = unroll(graph)
     target = Path(directory)
     if target.exists() and not (target / MODEL_FILE).exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{target}: exists and is not a model; expected a new, an empty or a model's folder")

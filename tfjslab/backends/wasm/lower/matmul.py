@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
-from tfjslab.backends.kernels.table import Specs, empty
+from tfjslab.backends.kernels.strides import broadcast_strides
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.operands import WasmEpilogue, epilogue
 from tfjslab.backends.wasm.lower.product import Pointwise, size_class
@@ -16,122 +17,190 @@ from tfjslab.backends.wasm.text.packing import Padded, Part, packer
 from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import Shape, size_of
-from tfjslab.graph.ir import Node
 from tfjslab.passes.fusion import Group
 
-_MAX_BATCH = 1024  # each product of a batch is a call; more would make the module long
-_ACCUMULATORS = 8
+_T = TypeVar("_T")
+_SPLATS = 8  # values of few rows that are splat at once
+_TILE_ROWS, _TILE_VECTORS = 2, 4  # measured: larger tiles spill, as each weight is in a register of its own
 _ONE_ROW = 12  # vectors of a panel for one row, where nothing else needs a register
 # From here on the work of laying the right operand out anew is small beside the product.
 _WIDE_ROWS, _WIDE_COLUMNS = 8, 16
+# Up to here it is not, and a matrix that is no constant is read where it lies.
+_FEW_ROWS, _FEW_DOTS = 4, 3
+_STREAMED = 1024  # columns whose sums stay in a first-level cache
+_FEWEST_TOGETHER = 4  # products of a batch that threads share; fewer are each shared among them
 
 
-def _refuses(node: Node, specs: Specs) -> str:
-    batch = size_of(specs[node.outputs[0]].known_shape[:-2])
-    if batch > _MAX_BATCH and size_of(specs[node.inputs[1]].known_shape[:-2]) > 1:
-        return empty(node, specs) or f"no WebAssembly kernel for a batch of {batch} products"
-    return TABLE.filled_floats(node, specs)
+@dataclass(frozen=True)
+class _Product:
+    """One product of matrices: a kernel of two operands in this order, and where the first matrix of each lies.
+
+    ``steps`` are the bytes from one matrix of a batch to the next: of the left operand, of the right one.
+    """
+
+    kernel: WasmKernel
+    units: int
+    scratch_bytes: int
+    left: WasmPlace
+    right: WasmPlace
+    steps: tuple[int, int]
+    tail: WasmEpilogue
+    right_first: bool = False
+
+    def in_order(self, left: _T, right: _T) -> tuple[_T, _T]:
+        """The two in the order of the kernel's pointers."""
+        return (right, left) if self.right_first else (left, right)
 
 
-@lowering("BatchMatMul", refuses=_refuses, takes_epilogue=True)
+@lowering("BatchMatMul", refuses=TABLE.filled_floats, takes_epilogue=True)
 def lower_matmul(b: WasmBuilder, group: Group) -> None:
-    """One call when the right operand is one matrix, else one for each product of the batch."""
+    """One product when the right operand is one matrix, else one for each matrix of the batch."""
     core = group.core_node
     left, right = core.inputs[:2]
     out = b.shape(group.output)
-    m, n = out[-2:]
     k = b.shape(left)[-2 if core.attrs["transpose_a"] else -1]
-    left_batch, right_batch, out_batch = b.shape(left)[:-2], b.shape(right)[:-2], out[:-2]
-    single = size_of(right_batch) == 1 and size_of(left_batch) == size_of(out_batch)
-    rows = m * size_of(out_batch) if single else m
-    if single and rows >= _WIDE_ROWS and n >= _WIDE_COLUMNS and n % b.lanes == 0:
-        _lower_wide(b, group, (rows, k, n))
-        return
-    a = _left(b, left, m, k, transposed=core.attrs["transpose_a"])
-    if single:
-        lower_rows(b, group, a, right, (rows, k, n), transposed=core.attrs["transpose_b"])
-        return
-    row_tile, panel = _tile(m, b.lanes)
-    w, w_bytes = _right(b, right, (size_of(right_batch), k, n, panel), transposed=core.attrs["transpose_b"])
-    tail, c = epilogue(b, group, Layout.ROWS), b.new(group.output)
-    kern = _dense(tail, (m, k, n), row_tile, panel)
-    for j, i in enumerate(np.ndindex(*out_batch)):
-        args = (
-            a + 4 * m * k * _index(left_batch, i), w + w_bytes * _index(right_batch, i), c + 4 * m * n * j,
-            *tail.at(4 * m * n * j),
-        )
-        b.call(kern, args, -(-n // panel), flops=2 * m * k * n)
+    batches = b.shape(left)[:-2], b.shape(right)[:-2]
+    single = size_of(batches[1]) == 1 and size_of(batches[0]) == size_of(out[:-2])
+    rows = size_of(out[:-1]) if single else out[-2]
+    a = _left(b, left, out[-2], k, transposed=core.attrs["transpose_a"])
+    product = _product(b, group, a, (rows, k, out[-1]), transposed=core.attrs["transpose_b"])
+    _add(b, group, product, () if single else out[:-2], batches, 2 * rows * k * out[-1])
 
 
-def lower_rows(
-    b: WasmBuilder, group: Group, a: WasmPlace, right: str, extent: tuple[int, int, int], *, transposed: bool = False,
-) -> None:
+def lower_rows(b: WasmBuilder, group: Group, a: WasmPlace, right: str, extent: tuple[int, int, int]) -> None:
     """The product of rows at ``a`` with one matrix; ``extent`` is rows, inner length, columns."""
     rows, k, n = extent
-    row_tile, panel = _tile(rows, b.lanes)
-    w, _ = _right(b, right, (1, k, n, panel), transposed=transposed)
+    product = _panels(b, epilogue(b, group, Layout.ROWS), a, right, extent)
+    _add(b, group, product, (), ((), ()), 2 * rows * k * n)
+
+
+def _add(
+    b: WasmBuilder, group: Group, p: _Product, batch: Shape, batches: tuple[Shape, Shape], flops: int,
+) -> None:
+    """Add the calls: one for the whole of a large batch, whose products threads share."""
+    out, count = b.new(group.output), size_of(batch)
+    out_bytes = b.spec(group.output).num_bytes // count
+    steps = [_steps(own, batch, step) for own, step in zip(batches, p.steps, strict=True)] if batch else []
+    if count >= _FEWEST_TOGETHER:
+        axes = tuple(zip(batch, *p.in_order(*steps), strict=True))
+        k = kernel(
+            "batch", ("x", "y", "c", *p.tail.pointers()), parts=(p.kernel,), axes=axes, units=p.units, out=out_bytes,
+            e=p.tail.text(),
+        )
+        args = (*p.in_order(p.left, p.right), out, *p.tail.places)
+        b.call(k, args, count, flops=count * flops, scratch_bytes=p.scratch_bytes)
+        return
+    for j, index in enumerate(np.ndindex(*batch)):
+        left, right = (sum(i * s for i, s in zip(index, of, strict=True)) for of in steps or ((), ()))
+        args = (*p.in_order(p.left + left, p.right + right), out + j * out_bytes, *p.tail.at(j * out_bytes))
+        b.call(p.kernel, args, p.units, flops=flops, scratch_bytes=p.scratch_bytes)
+
+
+def _steps(own: Shape, batch: Shape, num_bytes: int) -> tuple[int, ...]:
+    """Bytes along each axis of the batch, from one matrix of an operand to the next; 0 where it is broadcast."""
+    return tuple(num_bytes * s for s in broadcast_strides(own, batch))
+
+
+def _product(
+    b: WasmBuilder, group: Group, a: WasmPlace, extent: tuple[int, int, int], *, transposed: bool,
+) -> _Product:
+    """The product of rows at ``a`` with the group's right operand, by the kernel that is best for these sizes."""
+    rows, _, n = extent
+    right = group.core_node.inputs[1]
     tail = epilogue(b, group, Layout.ROWS)
-    args = (a, w, b.new(group.output), *tail.places)
-    b.call(_dense(tail, extent, row_tile, panel), args, -(-n // panel), flops=2 * rows * k * n)
+    few = _FEW_DOTS if transposed else _FEW_ROWS
+    if rows <= few and right not in b.graph.constants and (n >= b.lanes or not transposed):
+        return (_dots if transposed else _streams)(b, tail, a, right, extent)
+    if rows >= _WIDE_ROWS and n >= _WIDE_COLUMNS and n % b.lanes == 0:
+        return _wide(b, tail, a, right, extent, transposed=transposed)
+    return _panels(b, tail, a, right, extent, transposed=transposed, matrices=size_of(b.shape(right)[:-2]))
 
 
-def _dense(tail: WasmEpilogue, extent: tuple[int, int, int], row_tile: int, panel: int) -> WasmKernel:
+def _streams(b: WasmBuilder, tail: WasmEpilogue, a: WasmPlace, right: str, extent: tuple[int, int, int]) -> _Product:
+    """Few rows: those of the right operand stream past, and are read once."""
     rows, k, n = extent
-    return kernel(
-        "dense", ("a", "w", "c", *tail.pointers()), expressions=(tail.expr,), rows=rows, k=k, n=n, panel=panel,
-        row_tile=row_tile, e=tail.text(),
+    kern = _kernel(
+        "rows_stream", tail, extent, depth=min(k, _SPLATS // rows), block=_STREAMED // b.lanes * b.lanes,
     )
+    return _Product(kern, -(-n // _STREAMED), 0, a, b.rows(right), (4 * rows * k, 4 * k * n), tail)
 
 
-def _lower_wide(b: WasmBuilder, group: Group, extent: tuple[int, int, int]) -> None:
+def _dots(b: WasmBuilder, tail: WasmEpilogue, a: WasmPlace, right: str, extent: tuple[int, int, int]) -> _Product:
+    """Few rows, and a right operand that is transposed: each result is a product of two rows."""
+    rows, k, n = extent
+    outputs = 2 * b.lanes if rows == 1 and n >= 2 * b.lanes else b.lanes
+    kern = _kernel("rows_dots", tail, extent, outputs=outputs)
+    return _Product(kern, -(-n // outputs), 0, a, b.rows(right), (4 * rows * k, 4 * k * n), tail)
+
+
+def _panels(
+    b: WasmBuilder, tail: WasmEpilogue, a: WasmPlace, right: str, extent: tuple[int, int, int], *,
+    transposed: bool = False, matrices: int = 1,
+) -> _Product:
+    """Some rows: panels of columns, in which the weights stream. ``matrices`` is how many the right operand has."""
+    rows, k, n = extent
+    made = panels_kernel(tail, extent, b.lanes)
+    w, w_bytes = _right(b, right, (matrices, k, n, made.panel), transposed=transposed)
+    return _Product(made.kernel, made.units, 0, a, w, (4 * rows * k, w_bytes), tail)
+
+
+@dataclass(frozen=True)
+class PanelKernel:
+    """A kernel, the panels that are its units, and the columns of one."""
+
+    kernel: WasmKernel
+    units: int
+    panel: int
+
+
+def panels_kernel(tail: WasmEpilogue, extent: tuple[int, int, int], lanes: int) -> PanelKernel:
+    """The kernel of rows by a matrix that is packed in panels; see ``pack_panels``. One row takes wide panels."""
+    rows, _, n = extent
+    row_tile, vectors = (1, _ONE_ROW) if rows == 1 else (_TILE_ROWS, _TILE_VECTORS)
+    panel = vectors * lanes
+    return PanelKernel(_kernel("dense", tail, extent, panel=panel, row_tile=row_tile), -(-n // panel), panel)
+
+
+def _kernel(source: str, tail: WasmEpilogue, extent: tuple[int, int, int], **params: int) -> WasmKernel:
+    rows, k, n = extent
+    pointers = ("a", "w", "c", *tail.pointers())
+    return kernel(source, pointers, expressions=(tail.expr,), parts=(), rows=rows, k=k, n=n, e=tail.text(), **params)
+
+
+def _wide(
+    b: WasmBuilder, tail: WasmEpilogue, a: WasmPlace, right: str, extent: tuple[int, int, int], *, transposed: bool,
+) -> _Product:
     """Many rows: the kernel of 1x1 convolutions, with columns in place of pixels and rows in place of outputs.
 
     There the operand that is broadcast is splat once for a whole row of tiles, which takes the shuffles out
     of the product loop. The right operand is copied to rows whose distance is no power of two (see ``pitch``).
     """
     m, k, n = extent
-    core = group.core_node
-    left, right = core.inputs[:2]
-    a = _left(b, left, m, k, transposed=core.attrs["transpose_a"])
-    w = _rows_with_pitch(b, right, k, n, transposed=core.attrs["transpose_b"])
-    tail = epilogue(b, group, Layout.ROWS)
+    w = _rows_with_pitch(b, right, k, n, transposed=transposed)
     # A bias is one value for each column, which is a pixel here.
     tail = replace(tail, kinds=tuple("pixel" if kind == "channel" else kind for kind in tail.kinds))
-    shape = Pointwise(4 * pitch(n, n), n, k, m, by_rows=True, step_out=4 * n)
+    step = 4 * pitch(n, n)
+    shape = Pointwise(step, n, k, m, by_rows=True, step_out=4 * n)
     kind = f"matmul {shape.kind()} rows={size_class(m)} {tail}"
     tile = b.choose(kind, shape.tiles(b.lanes), lambda t: shape.trial(t, tail, b.lanes))
     made = shape.kernel(tile, tail, b.lanes)
-    args = (w, a, b.new(group.output), *tail.places)
-    b.call(made.kernel, args, made.units, flops=2 * m * k * n, scratch_bytes=made.scratch_bytes)
+    return _Product(made.kernel, made.units, made.scratch_bytes, a, w, (4 * m * k, k * step), tail, right_first=True)
 
 
 def _rows_with_pitch(b: WasmBuilder, value: str, k: int, n: int, *, transposed: bool) -> WasmPlace:
-    """The right operand as k rows of n floats, ``pitch`` apart."""
-    step = pitch(n, n)
+    """The right operand's matrices as k rows of n floats, ``pitch`` apart."""
+    step, batch = pitch(n, n), size_of(b.shape(value)[:-2])
     constant = b.packed(value, ("rows with pitch", transposed), pack_rows(k, n, transposed))
     if constant is not None:
         return constant
-    out = b.temporary(4 * k * step)
-    b.copy(b.rows(value), out, (k, n), (1, k) if transposed else (n, 1), (step, 1))
+    out = b.temporary(4 * batch * k * step)
+    strides = (1, k) if transposed else (n, 1)
+    b.copy(b.rows(value), out, (batch, k, n), (k * n, *strides), (k * step, step, 1))
     return out
 
 
-def _tile(rows: int, lanes: int) -> tuple[int, int]:
-    """Rows of a tile and columns of a panel: few rows take wide panels, so that the weights stream."""
-    row_tile = min(rows, 4)
-    return row_tile, (_ONE_ROW if row_tile == 1 else max(2, _ACCUMULATORS // row_tile)) * lanes
-
-
-def _index(batch: Shape, index: tuple[int, ...]) -> int:
-    """Which matrix of an operand whose batch is broadcast belongs to an output index."""
-    flat = 0
-    for d, i in zip(batch, index[len(index) - len(batch) :], strict=True):
-        flat = flat * d + (i if d > 1 else 0)
-    return flat
-
-
 def _left(b: WasmBuilder, value: str, m: int, k: int, *, transposed: bool) -> WasmPlace:
-    if not transposed:
+    if not transposed or min(m, k) == 1:
         return b.rows(value)
     batch = size_of(b.shape(value)[:-2])
     out = b.temporary(4 * batch * m * k)
@@ -167,9 +236,9 @@ def _right(b: WasmBuilder, value: str, extent: tuple[int, int, int, int], *, tra
 
 @packer
 def pack_rows(w: Array, k: int, n: int, transposed: bool) -> Padded:  # noqa: FBT001 - packers take positions
-    """A matrix [k, n] (or [n, k]) as k rows of n floats, ``pitch`` apart."""
-    m = w.reshape(n, k).T if transposed else w.reshape(k, n)
-    return Padded((k, pitch(n, n)), w.dtype, ((np.s_[:, :n], m),))
+    """Matrices [k, n] (or [n, k]) as k rows of n floats, ``pitch`` apart."""
+    m = w.reshape(-1, n, k).swapaxes(1, 2) if transposed else w.reshape(-1, k, n)
+    return Padded((len(m), k, pitch(n, n)), w.dtype, ((np.s_[:, :, :n], m),))
 
 
 @packer

@@ -43,6 +43,13 @@ def lower_alias(b: WasmBuilder, group: Group) -> None:
         b.alias(group.output, source)
 
 
+@lowering("IdentityN", refuses=refuses_words)
+def lower_several(b: WasmBuilder, group: Group) -> None:
+    """The bytes of each input."""
+    for value, source in zip(group.core_node.outputs, group.core_node.inputs, strict=True):
+        b.alias(value, source)
+
+
 @lowering(*READS, refuses=refuses_words)
 def lower_reads(b: WasmBuilder, group: Group) -> None:
     """A strided copy for each output."""

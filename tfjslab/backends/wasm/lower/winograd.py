@@ -171,8 +171,8 @@ class Winograd:
         """The kernel of all products, ``made`` that of one; its units are products."""
         p = self.product
         return kernel(
-            "batch", ("a", "w", "c"), parts=(made.kernel,), units=made.units, a_step=p.k * p.step,
-            w_step=4 * p.k * p.n, c_step=p.n * p.step,
+            "batch", ("x", "y", "c"), parts=(made.kernel,), units=made.units, out=p.n * p.step,
+            axes=((self.transform.values, p.k * p.step, 4 * p.k * p.n),), e=_SUMS.text(),
         )
 
     def outputs(self, tail: WasmEpilogue, first: int | None = None) -> WasmKernel:

@@ -97,6 +97,13 @@ def lower_alias(b: GpuBuilder, group: Group) -> None:
     b.alias(group.output, group.core_node.inputs[0])
 
 
+@lowering("IdentityN", refuses=_anything)
+def lower_several(b: GpuBuilder, group: Group) -> None:
+    """The bytes of each input."""
+    for value, source in zip(group.core_node.outputs, group.core_node.inputs, strict=True):
+        b.alias(value, source)
+
+
 @lowering("Transpose", "Slice", "StridedSlice", "Reverse", "SplitV", "Unpack", "BroadcastTo", refuses=_words)
 def lower_reads(b: GpuBuilder, group: Group) -> None:
     """A copy for each output."""

@@ -3,57 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from tfjslab.base.errors import did_you_mean
 from tfjslab.formats.layers_model.layers.call import Call, layer
 from tfjslab.formats.strict_json import show
+from tfjslab.ops.cells import ACTIVATIONS
 
-Apply = Callable[[Call, str], str]
-
-
-def _op(tf_op: str) -> Apply:
-    return lambda c, x: c.add(tf_op, x)
-
-
-def _hard_sigmoid(c: Call, x: str) -> str:
-    """Clip(0.2 * x + 0.5, 0, 1), the rule of Keras 2 and TF.js; Keras 3 has another."""
-    slope = c.add("AddV2", c.add("Mul", x, c.constant("slope", 0.2)), c.constant("half", 0.5))
-    return c.add("ClipByValue", slope, clip_value_min=0, clip_value_max=1)
-
-
-def _softsign(c: Call, x: str) -> str:
-    return c.add("RealDiv", x, c.add("AddV2", c.add("Abs", x), c.constant("one", 1)))
-
-
-def _swish(c: Call, x: str) -> str:
-    return c.add("Mul", c.add("Sigmoid", x), x)
-
-
-def _gelu(c: Call, x: str) -> str:
-    phi = c.add("AddV2", c.add("Erf", c.add("Mul", x, c.constant("rsqrt2", math.sqrt(0.5)))), c.constant("one", 1))
-    return c.add("Mul", c.add("Mul", x, c.constant("half", 0.5)), phi)
-
-
-def _gelu_new(c: Call, x: str) -> str:
-    cubic = c.add("Mul", c.add("Mul", c.add("Square", x), x), c.constant("cubic", 0.044715))
-    inner = c.add("Mul", c.add("AddV2", x, cubic), c.constant("root", math.sqrt(2 / math.pi)))
-    phi = c.add("AddV2", c.add("Tanh", inner), c.constant("one", 1))
-    return c.add("Mul", c.add("Mul", x, c.constant("half", 0.5)), phi)
-
-
-def _mish(c: Call, x: str) -> str:
-    return c.add("Mul", x, c.add("Tanh", c.add("Softplus", x)))
-
-
-# Names without case and underscores: TF.js writes hardSigmoid, Keras hard_sigmoid.
-ACTIVATIONS: dict[str, Apply] = {
-    "linear": lambda _c, x: x, "relu": _op("Relu"), "relu6": _op("Relu6"), "elu": _op("Elu"), "selu": _op("Selu"),
-    "sigmoid": _op("Sigmoid"), "hardsigmoid": _hard_sigmoid, "softmax": _op("Softmax"), "logsoftmax": _op("LogSoftmax"),
-    "softplus": _op("Softplus"), "softsign": _softsign, "tanh": _op("Tanh"), "swish": _swish, "silu": _swish,
-    "gelu": _gelu, "gelunew": _gelu_new, "mish": _mish, "exponential": _op("Exp"), "exp": _op("Exp"),
-}
 # What the fused kernels of TF.js's own layers take; others follow as nodes of their own.
 FUSED = {"linear": (), "relu": ("Relu",), "elu": ("Elu",)}
 
@@ -73,7 +29,7 @@ def activation_name(c: Call, value: Any) -> str:
 
 def activate(c: Call, x: str) -> str:
     """Apply the layer's ``activation`` option."""
-    return ACTIVATIONS[activation_name(c, c.config.get("activation"))](c, x)
+    return str(ACTIVATIONS[activation_name(c, c.config.get("activation"))](c, x))
 
 
 @layer("Activation")

@@ -93,9 +93,9 @@ class Call:
         """Add a node, spelled as in TensorFlow files, and give its first value."""
         return self._node(tf_op, values, attrs).name
 
-    def split(self, tf_op: str, value: str, count: int, **attrs: Any) -> list[str]:
+    def several(self, tf_op: str, count: int, *values: str, **attrs: Any) -> list[str]:
         """Add a node of ``count`` outputs and give them."""
-        outputs = self._node(tf_op, (value,), attrs).outputs
+        outputs = self._node(tf_op, values, attrs).outputs
         if len(outputs) != count:
             raise self.fail(f"{tf_op} gives {len(outputs)} values, expected {count}")
         return list(outputs)

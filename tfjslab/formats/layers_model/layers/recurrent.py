@@ -1,149 +1,113 @@
-"""Recurrent layers, written out step by step: the number of steps must be known, and plans stay static.
-
-The products with the inputs are one matrix product for all steps. States start at zero, so the first step leaves out
-what would be multiplied by it.
-"""
+"""Recurrent layers: one matrix product with the inputs of all steps, and one node that takes the steps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from tfjslab.formats.layers_model.layers.activations import ACTIVATIONS, activation_name
+from tfjslab.formats.layers_model.layers.activations import activation_name
 from tfjslab.formats.layers_model.layers.call import Call, layer
+from tfjslab.ops.cells import CELLS
+from tfjslab.ops.recurrent import RECURRENT_ACTIVATIONS
 
-_MAX_STEPS = 2048
-# State before and after a step: output first; "" stands for zeros.
-State = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Cell:
-    """One recurrent layer's weights and activations. ``gates`` is how many blocks of ``units`` its products have."""
-
-    call: Call
-    gates: int
-
-    @property
-    def units(self) -> int:
-        """Length of the state."""
-        return int(self.call.filters("recurrent_kernel", 2).shape[0])
-
-    def inputs(self, bias: str) -> list[str]:
-        """The products with the inputs, for each step in the order in which they are taken."""
-        c = self.call
-        _, steps, features = c.shape(c.x)
-        if steps is None or features is None or not 0 < steps <= _MAX_STEPS:
-            raise c.fail(f"input {list(c.shape(c.x))}; expected 1 to {_MAX_STEPS} steps and known features")
-        flat = c.add("Reshape", c.x, shape=[-1, features])
-        given = (flat, c.weight("kernel"))
-        product = c.add("_FusedMatMul", *given, bias, fused_ops=["BiasAdd"]) if bias else c.add("MatMul", *given)
-        each = c.add("Reshape", product, shape=[-1, steps, self.gates * self.units])
-        found = c.split("Unpack", each, steps, axis=1, num=steps)
-        return found[::-1] if c.flag("go_backwards", default=False) else found
-
-    def bias(self) -> str:
-        """The bias, or "" without one."""
-        return self.call.weight("bias") if self.call.flag("use_bias", default=True) else ""
-
-    def parts(self, value: str, count: int = 0) -> list[str]:
-        """A value's blocks."""
-        return self.call.split("Split", value, count or self.gates, num_split=count or self.gates, axis=1)
-
-    def activate(self, value: str, option: str, default: str) -> str:
-        """Apply one of the layer's activations."""
-        return ACTIVATIONS[activation_name(self.call, self.call.config.get(option) or default)](self.call, value)
+_RANK = 3
+_TIME_MAJOR = (1, 0, 2)
 
 
-def _run(c: Call, gates: int, bias: str, states: int, step: Callable[[_Cell, str, State], State]) -> Sequence[str]:
-    """Take the steps; gives the last output or all of them, and the states if the layer returns them."""
+def _units(c: Call, gates: int) -> int:
+    """Length of the state; the recurrent weights have a block of that many columns for each gate."""
+    shape = c.filters("recurrent_kernel", 2).shape
+    if shape[1] != gates * shape[0]:
+        expected = [shape[0], gates * shape[0]]
+        raise c.fail(f"weight 'recurrent_kernel' has shape {list(shape)}, expected {expected}")
+    return int(shape[0])
+
+
+def _products(c: Call, x: str, width: int, bias: str) -> str:
+    """The products with the inputs of all steps, [batch, steps, width]."""
+    _, steps, features = c.shape(x)
+    if features is None or steps == 0:
+        raise c.fail(f"input {list(c.shape(x))}; expected a step at least and known features")
+    kernel = c.weight("kernel")
+    if steps is None:
+        product = c.add("BatchMatMulV2", x, kernel)
+        return c.add("AddV2", product, bias) if bias else product
+    given = (c.add("Reshape", x, shape=[-1, features]), kernel)
+    product = c.add("_FusedMatMul", *given, bias, fused_ops=["BiasAdd"]) if bias else c.add("MatMul", *given)
+    return c.add("Reshape", product, shape=[-1, steps, width])
+
+
+def _activation(c: Call, option: str, default: str) -> str:
+    """The key of one of the layer's activations."""
+    name = activation_name(c, c.config.get(option) or default)
+    if name not in RECURRENT_ACTIVATIONS:
+        raise c.fail(f"option '{option}' is {name}, which is no activation of single elements")
+    return name
+
+
+def _run(c: Call, op: str, *biases: str, **attrs: str | bool) -> Sequence[str]:
+    """Add the nodes; gives the last output or all of them, and the states if the layer returns them.
+
+    ``biases`` are those of the inputs and of the recurrent products, "" where there is none.
+    """
     if c.bench.masked:
         raise c.fail("the model masks steps (mask_zero), which is not supported")
-    if c.flag("stateful", default=False) or c.flag("time_major", default=False):
-        raise c.fail("stateful and time_major are not supported")
-    cell = _Cell(c, gates)
-    state: State = ("",) * states
-    outputs: list[str] = []
-    for value in cell.inputs(bias):
-        state = step(cell, value, state)
-        outputs.append(state[0])
-    sequences = c.flag("return_sequences", default=False)
-    out = c.add("Pack", *outputs, axis=1) if sequences else outputs[-1]
-    return (out, *state) if c.flag("return_state", default=False) else (out,)
+    if c.flag("stateful", default=False):
+        raise c.fail("stateful is not supported")
+    cell = CELLS[op]
+    units = _units(c, cell.gates)
+    x, *initial = c.inputs
+    if c.rank(x) != _RANK:
+        raise c.fail(f"input {list(c.shape(x))}, expected rank {_RANK}")
+    if len(initial) not in (0, cell.states):
+        raise c.fail(f"{len(initial)} initial states, expected {cell.states} or none")
+    time_major = c.flag("time_major", default=False)
+    if time_major:
+        x = c.add("Transpose", x, perm=_TIME_MAJOR)
+    bias, *more = biases
+    products = _products(c, x, cell.gates * units, bias)
+    given = (*more, *initial) if any((*more, *initial)) else ()
+    outputs, *states = c.several(
+        op, 1 + cell.states, products, c.weight("recurrent_kernel"), *given, steps=c.shape(x)[1] or 0,
+        go_backwards=c.flag("go_backwards", default=False), activation=_activation(c, "activation", "tanh"), **attrs,
+    )
+    if not c.flag("return_sequences", default=False):
+        outputs = states[0]
+    elif time_major:
+        outputs = c.add("Transpose", outputs, perm=_TIME_MAJOR)
+    return (outputs, *states) if c.flag("return_state", default=False) else (outputs,)
 
 
-@layer("SimpleRNN", rank=3)
+def _bias(c: Call) -> str:
+    """The bias, or "" without one."""
+    return c.weight("bias") if c.flag("use_bias", default=True) else ""
+
+
+@layer("SimpleRNN")
 def _simple(c: Call) -> Sequence[str]:
-    recurrent = c.weight("recurrent_kernel")
-
-    def step(cell: _Cell, x: str, state: State) -> State:
-        total = c.add("AddV2", x, c.add("MatMul", state[0], recurrent)) if state[0] else x
-        return (cell.activate(total, "activation", "tanh"),)
-
-    return _run(c, 1, _Cell(c, 1).bias(), 1, step)
+    return _run(c, "SimpleRNN", _bias(c))
 
 
-@layer("LSTM", rank=3)
+@layer("LSTM")
 def _lstm(c: Call) -> Sequence[str]:
-    """Gates in Keras's order: input, forget, cell, output."""
-    recurrent = c.weight("recurrent_kernel")
-
-    def step(cell: _Cell, x: str, state: State) -> State:
-        h, memory = state
-        total = c.add("AddV2", x, c.add("MatMul", h, recurrent)) if h else x
-        into, forget, new, out = cell.parts(total)
-        into, forget, out = (cell.activate(v, "recurrent_activation", "hard_sigmoid") for v in (into, forget, out))
-        added = c.add("Mul", into, cell.activate(new, "activation", "tanh"))
-        memory = c.add("AddV2", c.add("Mul", forget, memory), added) if memory else added
-        return c.add("Mul", out, cell.activate(memory, "activation", "tanh")), memory
-
-    return _run(c, 4, _Cell(c, 4).bias(), 2, step)
+    return _run(c, "LSTM", _bias(c), recurrent_activation=_activation(c, "recurrent_activation", "hard_sigmoid"))
 
 
-@layer("GRU", rank=3)
+@layer("GRU")
 def _gru(c: Call) -> Sequence[str]:
-    """Gates in Keras's order: update, reset, new. ``reset_after`` says whether the reset follows the product."""
+    """``reset_after`` says whether the reset follows the product; then there are two biases."""
     after = c.flag("reset_after", default=False)
-    kernel = c.filters("recurrent_kernel", 2)
-    units = kernel.shape[0]
-    if kernel.shape[1] != 3 * units:
-        raise c.fail(f"weight 'recurrent_kernel' has shape {list(kernel.shape)}, expected [{units}, {3 * units}]")
-    biases = _gru_biases(c, units, after=after)
-    gates, new = (
-        c.bench.constant(f"{c.scope}/recurrent_{n}", part)
-        for n, part in (("gates", kernel[:, : 2 * units]), ("new", kernel[:, 2 * units :]))
+    return _run(
+        c, "GRU", *(_two_biases(c) if after else (_bias(c), "")), reset_after=after,
+        recurrent_activation=_activation(c, "recurrent_activation", "hard_sigmoid"),
     )
 
-    def plus(value: str, bias: str) -> str:
-        return c.add("AddV2", value, bias) if value and bias else value or bias
 
-    def step(cell: _Cell, x: str, state: State) -> State:
-        (h,) = state
-        xz, xr, xn = cell.parts(x)
-        hz, hr = cell.parts(c.add("MatMul", h, gates), 2) if h else ("", "")
-        z = cell.activate(plus(plus(xz, hz), biases[1]), "recurrent_activation", "hard_sigmoid")
-        r = cell.activate(plus(plus(xr, hr), biases[2]), "recurrent_activation", "hard_sigmoid")
-        if after:
-            product = plus(c.add("MatMul", h, new) if h else "", biases[3])
-            product = c.add("Mul", r, product) if product else ""
-        else:
-            product = c.add("MatMul", c.add("Mul", r, h), new) if h else ""
-        fresh = cell.activate(plus(xn, product), "activation", "tanh")
-        share = c.add("Mul", c.add("Sub", c.constant("one", 1), z), fresh)
-        return (c.add("AddV2", c.add("Mul", z, h), share) if h else share,)
-
-    return _run(c, 3, biases[0], 1, step)
-
-
-def _gru_biases(c: Call, units: int, *, after: bool) -> tuple[str, str, str, str]:
-    """The bias of the inputs, then those of the states for update, reset and new ("" where there is none)."""
+def _two_biases(c: Call) -> tuple[str, str]:
     if not c.flag("use_bias", default=True):
-        return ("", "", "", "")
-    if not after:
-        return (c.weight("bias"), "", "", "")
+        return "", ""
+    wide = CELLS["GRU"].gates * _units(c, CELLS["GRU"].gates)
     both = c.filters("bias", 2)
-    if both.shape != (2, 3 * units):
-        raise c.fail(f"weight 'bias' has shape {list(both.shape)}, expected [2, {3 * units}]")
-    parts = (both[1, i * units : (i + 1) * units] for i in range(3))
-    update, reset, new = (c.bench.constant(f"{c.scope}/bias_{n}", p) for n, p in zip("zrh", parts, strict=True))
-    return (c.bench.constant(f"{c.scope}/bias", both[0]), update, reset, new)
+    if both.shape != (2, wide):
+        raise c.fail(f"weight 'bias' has shape {list(both.shape)}, expected [2, {wide}]")
+    inputs, recurrent = (c.bench.constant(f"{c.scope}/{n}", both[i]) for i, n in enumerate(("bias", "recurrent_bias")))
+    return inputs, recurrent

@@ -1,0 +1,129 @@
+"""Recurrent layers behind the product with their inputs, which is one for all steps and a node of its own.
+
+TensorFlow files have no ops for these: what writes files writes the steps out (see ``tfjslab.graph.unroll``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tfjslab.base.dtypes import Array
+from tfjslab.base.errors import ShapeError
+from tfjslab.ops.attrs import Attr, Attrs
+from tfjslab.ops.cells import ACTIVATIONS, CELLS, Cell, NumpyMaker, Step, elementwise_activation
+from tfjslab.ops.elementwise import FLOAT, check_dtypes
+from tfjslab.ops.facts import FIRST, Facts
+from tfjslab.ops.registry import Case, Infer, Spec, Specs, T, op
+
+_FLOPS_OF_A_GATE = 20  # about what the activations and the update of the state take
+
+# Softmax is no activation of a single element.
+RECURRENT_ACTIVATIONS = tuple(name for name in ACTIVATIONS if elementwise_activation(name))
+
+
+def cell_of(name: str, attrs: Attrs) -> Cell:
+    """The cell of an op of this module."""
+    return CELLS["GRUResetAfter" if attrs.get("reset_after") else name]
+
+
+def _infer(name: str) -> Infer:
+    def infer(ins: Specs, attrs: Attrs) -> list[Spec]:
+        check_dtypes(name, ins, FLOAT)
+        cell, (x, kernel, *others) = cell_of(name, attrs), (s.known_shape for s in ins)
+        units = kernel[0] if len(kernel) == 2 else 0  # noqa: PLR2004 - a matrix
+        wide = cell.gates * units
+        if len(x) != 3 or x[2] != wide or kernel != (units, wide) or not x[1] or not units:  # noqa: PLR2004
+            raise ShapeError(
+                f"{name}: products with the inputs of shape {list(x)} and recurrent weights {list(kernel)}; expected "
+                f"[batch, steps, {cell.gates} * units] and [units, {cell.gates} * units], with a step at least",
+            )
+        if attrs["steps"] not in (0, x[1]):
+            raise ShapeError(f"{name}: {x[1]} steps; expected {attrs['steps']}")
+        allowed = {(x[0], units), *([(wide,)] if cell.biased else [])}
+        if wrong := [list(o) for o in others if o not in allowed]:
+            raise ShapeError(f"{name}: a state or bias of shape {wrong[0]}; expected {sorted(map(list, allowed))}")
+        state = Spec((x[0], units), ins[0].dtype)
+        return [Spec((*x[:2], units), ins[0].dtype), *[state] * cell.states]
+
+    return infer
+
+
+def _flops(ins: Specs, outs: Specs, _attrs: Attrs) -> int:
+    units, wide = ins[1].known_shape
+    return outs[0].size // units * wide * (2 * units + _FLOPS_OF_A_GATE)
+
+
+def _run(cell: Cell, x: Array, kernel: Array, bias: Array | None, given: Sequence[Array | None], attrs: Attrs) -> Any:
+    """All outputs, then the last states."""
+    units = len(kernel)
+    blocks, biases = (np.split(v, cell.gates, axis=-1) if v is not None else [] for v in (kernel, bias))
+    states = [np.zeros((len(x), units), x.dtype) if s is None else s for s in given]
+    maker, outputs = NumpyMaker(x.dtype), []
+
+    def product(value: Array, gates: Sequence[int]) -> list[Array]:
+        return [value @ blocks[g] for g in gates]
+
+    for inputs in np.moveaxis(x[:, ::-1] if attrs["go_backwards"] else x, 1, 0):
+        step = Step(
+            maker, np.split(inputs, cell.gates, axis=-1), biases, states, product, ACTIVATIONS[attrs["activation"]],
+            ACTIVATIONS[attrs.get("recurrent_activation", "linear")],
+        )
+        states = list(cell.step(step))
+        outputs.append(states[0])
+    return np.stack(outputs, axis=1), *states
+
+
+def _activation(name: str, default: str) -> Attr:
+    return Attr(name, "str", default, RECURRENT_ACTIVATIONS)
+
+
+_ATTRS = (Attr("go_backwards", "bool", default=False), Attr("steps", "int", 0), _activation("activation", "tanh"))
+_GATED = (*_ATTRS, _activation("recurrent_activation", "sigmoid"))
+_FACTS = Facts(dtype=FIRST, rank=FIRST)
+
+
+def _cases(gates: int, states: int, *more: dict[str, Any], bias: bool = False) -> tuple[Case, ...]:
+    def inputs(batch: int, steps: int, units: int, *, given: bool) -> tuple[T, ...]:
+        first = (T((gates * units,)),) if bias else ()
+        state = tuple(T((batch, units)) for _ in range(states)) if given else ()
+        return (T((batch, steps, gates * units)), T((units, gates * units)), *first, *state)
+
+    return (
+        Case(inputs(1, 5, 4, given=False)), Case(inputs(3, 4, 7, given=True), {"go_backwards": True}),
+        Case(inputs(2, 3, 50, given=True), {"activation": "relu", "steps": 3}),
+        *(Case(inputs(2, 6, 17, given=True), attrs) for attrs in more),
+    )
+
+
+_HARD = {"recurrent_activation": "hardsigmoid", "activation": "softsign"}
+
+
+@op("SimpleRNN", "x recurrent_kernel h?", infer=_infer("SimpleRNN"), attrs=_ATTRS, flops=_flops, facts=_FACTS,
+    num_outputs=2, cases=(*_cases(1, 1), Case((T((1, 2, 1), values=[1, 2]), T((1, 1), values=[3])),
+                                              {"activation": "linear"}, expect=[1, 5])))
+def simple_rnn(x: Array, recurrent_kernel: Array, h: Array | None = None, **attrs: Any) -> Any:
+    """Steps of a simple recurrent layer: all outputs and the last state."""
+    return _run(cell_of("SimpleRNN", attrs), x, recurrent_kernel, None, [h], attrs)
+
+
+@op("LSTM", "x recurrent_kernel h? c?", infer=_infer("LSTM"), attrs=_GATED, flops=_flops, facts=_FACTS,
+    num_outputs=3, cases=_cases(4, 2, _HARD))
+def lstm(
+    x: Array, recurrent_kernel: Array, h: Array | None = None, c: Array | None = None, **attrs: Any,
+) -> Any:
+    """Steps of a long short-term memory: all outputs, the last output and the last memory."""
+    return _run(cell_of("LSTM", attrs), x, recurrent_kernel, None, [h, c], attrs)
+
+
+@op("GRU", "x recurrent_kernel recurrent_bias? h?", infer=_infer("GRU"),
+    attrs=(*_GATED, Attr("reset_after", "bool", default=False)), flops=_flops, facts=_FACTS, num_outputs=2,
+    cases=(*_cases(3, 0, _HARD), *_cases(3, 0, {"reset_after": True}),
+           *(Case(c.inputs, {**c.attrs, "reset_after": True}) for c in _cases(3, 1, _HARD, bias=True))))
+def gru(
+    x: Array, recurrent_kernel: Array, recurrent_bias: Array | None = None, h: Array | None = None, **attrs: Any,
+) -> Any:
+    """Steps of gated recurrent units: all outputs and the last one. Only with ``reset_after`` there is a bias."""
+    return _run(cell_of("GRU", attrs), x, recurrent_kernel, recurrent_bias, [h], attrs)
