@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 
+import numpy as np
+
 from tfjslab.backends.kernels.builder import Builder, Constant, HostStep, Place, Record
 from tfjslab.backends.kernels.memory_plan import Lifetime
 from tfjslab.backends.kernels.strides import collapse
@@ -24,6 +26,8 @@ from tfjslab.passes.fusion import Group
 # Less work than this, some 2 us, is not worth a barrier. Moving an element counts as much as several operations.
 _SHARED_FLOPS = 100_000
 _FLOPS_OF_A_COPY = 8
+_BYTES_OF_A_FLOP = 16  # of a run that stays together
+_WORD = 4  # bytes
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,10 @@ class WasmBuilder(Builder[WasmPlace, WasmCall, WasmConstant]):
             self.reads_weights = True
         return array
 
+    def item(self, value: str) -> int:
+        """Bytes of an element of a value."""
+        return numpy_dtype(self.spec(value).dtype).itemsize
+
     def has_planes(self, value: str) -> bool:
         """Whether the value already lies as channel planes."""
         return (value, Layout.PLANES) in self._places
@@ -128,7 +136,7 @@ class WasmBuilder(Builder[WasmPlace, WasmCall, WasmConstant]):
         else:
             planes = layout is Layout.PLANES
             floats = max(plane_floats(spec.known_shape), self._room.get(value, 0)) if planes else 0
-            size = floats * 4 or spec.size * numpy_dtype(spec.dtype).itemsize
+            size = floats * 4 or spec.size * self.item(value)
             place = WasmPlace(self._arena_slot(f"{value}@{layout.value}", size))
         self._places[value, layout] = place
         return place
@@ -218,16 +226,30 @@ class WasmBuilder(Builder[WasmPlace, WasmCall, WasmConstant]):
 
     def copy(
         self, source: WasmPlace, out: WasmPlace, dims: tuple[int, ...], source_strides: tuple[int, ...],
-        out_strides: tuple[int, ...],
+        out_strides: tuple[int, ...], item: int = _WORD,
     ) -> None:
-        """Strided copy of 4-byte elements, strides in elements."""
+        """Strided copy of elements of ``item`` bytes (4 or 1), strides in elements."""
         if 0 in dims:
             return
         d, s, o = collapse(dims, (source_strides, out_strides))
-        k = kernel("copy", ("x", "c"), dims=d, src=s, dst=o)
-        self.call(k, (source, out), d[0], flops=_FLOPS_OF_A_COPY * size_of(d))
+        if item == _WORD:
+            k, work = kernel("copy", ("x", "c"), dims=d, src=s, dst=o), _FLOPS_OF_A_COPY * size_of(d)
+        else:
+            run = 1
+            if s[-1] == o[-1] == 1:  # bytes that stay together
+                d, s, o, run = d[:-1], s[:-1], o[:-1], d[-1]
+            k = kernel("copy_int8", ("x", "c"), dims=d, src=s, dst=o, n=run)
+            work = size_of(d) * (_FLOPS_OF_A_COPY + run // _BYTES_OF_A_FLOP)
+        self.call(k, (source, out), d[0], flops=work)
 
-    def fill(self, out: WasmPlace, floats: int, value: float) -> None:
-        """Set ``floats`` floats, rounded up to a vector, to one value."""
-        if floats:
-            self.call(kernel("fill", ("c",), n=floats, value=value), (out,), 1)
+    def fill(self, out: WasmPlace, count: int, value: float, dtype: str = "float32") -> None:
+        """Set ``count`` elements, words rounded up to a vector, to one value."""
+        if not count:
+            return
+        with np.errstate(all="ignore"):
+            of_dtype = np.asarray(value).astype(numpy_dtype(dtype))
+        if of_dtype.itemsize == _WORD:
+            k = kernel("fill", ("c",), n=count, bits=int(of_dtype.view(np.int32)))
+        else:
+            k = kernel("fill_int8", ("c",), n=count, value=int(of_dtype.view(np.int8)))
+        self.call(k, (out,), 1)
