@@ -10,12 +10,14 @@ from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import Layout, pitch, plane_floats
+from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
 from tfjslab.graph.ir import Node
 from tfjslab.ops.registry import having
 from tfjslab.passes.fusion import Group
 
 _IMAGE_RANK = 4
+_FLOPS_OF_A_CHOICE = 4
 _MOVED = ("float32", "int32", "bool", "int8")
 
 
@@ -117,6 +119,20 @@ def lower_pad(b: WasmBuilder, group: Group) -> None:
         source, place = b.rows(x), b.new(group.output)
         b.fill(place, size_of(out), value, b.spec(x).dtype)
         copy_inside(b, (source, place), shape, row_strides(shape), row_strides(out), before, item)
+
+
+@lowering("MatrixBandPart", refuses=refuses_moves)
+def lower_band(b: WasmBuilder, group: Group) -> None:
+    """A row after the other; a number of diagonals below 0 keeps all."""
+    core = group.core_node
+    x, attrs = core.inputs[0], core.attrs
+    *outer, height, width = b.shape(x)
+    lower, upper = (
+        n if 0 <= n < most else most for n, most in ((attrs["num_lower"], height), (attrs["num_upper"], width))
+    )
+    places = b.rows(x), b.new(group.output)
+    k = kernel("band", ("x", "c"), height=height, width=width, lower=lower, upper=upper, item=b.item(x))
+    b.call(k, places, size_of(outer) * height, flops=_FLOPS_OF_A_CHOICE * b.spec(x).size)
 
 
 def plane_strides(shape: Shape) -> tuple[int, ...]:

@@ -56,10 +56,10 @@ _VECTOR = {
     },
     "scalar": {"load": "f32.load", "store": "f32.store", "splat_load": "f32.load", "splat": "block (result f32)"},
 }
-_TYPES = {"i": "i32", "f": "f32"}
+_TYPES = {"i": "i32", "l": "i64", "f": "f32", "d": "f64"}
 # The shorthands and the names of locals, one piece of text each.
-_PIECE = re.compile(r"(#-?\d+|@[a-z]\w*|\(V\.\w+|\$[ifvm]_\w+)")
-_LOCAL = re.compile(r"[ifvm]_\w+")
+_PIECE = re.compile(r"(#-?\d+|@[a-z]\w*|\(V\.\w+|\$[ilfdvm]_\w+)")
+_LOCAL = re.compile(r"[ilfdvm]_\w+")
 _PART = re.compile(r"\$part(\d+)")
 _MOST_PIECES = 1 << 16
 
