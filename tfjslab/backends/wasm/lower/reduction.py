@@ -90,7 +90,8 @@ def lower_reduction(b: WasmBuilder, group: Group) -> None:
     )
     dtypes = dtype, how.dtype, b.spec(group.output).dtype
     k = kernel(
-        "reduce", ("x", "c"), expressions=expressions, n=n, inner=inner, step=inner, pitch=step, dtypes=dtypes, sizes=tuple(numpy_dtype(d).itemsize for d in dtypes),
+        "reduce", ("x", "c"), expressions=expressions, n=n, inner=inner, step=inner, pitch=step, dtypes=dtypes,
+        sizes=tuple(numpy_dtype(d).itemsize for d in dtypes),
     )
     b.call(k, (source, b.new(group.output)), outer, flops=outer * n * inner)
 

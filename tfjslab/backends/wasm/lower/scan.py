@@ -29,11 +29,10 @@ def lower_running(b: WasmBuilder, group: Group) -> None:
     axis = normalize_axis(attrs["axis"], len(shape))
     outer, n, inner = size_of(shape[:axis]), shape[axis], size_of(shape[axis + 1 :])
     combined, neutral = _RUNS[core.op]
-    expressions = (
-        typed(combined, [leaf(0, dtype), leaf(1, dtype)], dtype).expr, typed(Expr("const", leaf=neutral), (), dtype).expr,
-    )
+    combines = typed(combined, [leaf(0, dtype), leaf(1, dtype)], dtype).expr
+    first = typed(Expr("const", leaf=neutral), (), dtype).expr
     k = kernel(
-        "scan", ("x", "c"), expressions=expressions, dtype=dtype, n=n, inner=inner, exclusive=attrs["exclusive"],
+        "scan", ("x", "c"), expressions=(combines, first), dtype=dtype, n=n, inner=inner, exclusive=attrs["exclusive"],
         reverse=attrs["reverse"],
     )
     b.call(k, (b.rows(x), b.new(group.output)), outer, flops=size_of(shape))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 
 import numpy as np
 
@@ -19,12 +19,26 @@ ELEMENTS = ("float32", "int32", "bool")
 _PREFIX = {"float32": "", "int32": "int.", "bool": "bool."}
 _LOGIC = ("and", "or", "not")
 _INT32 = np.iinfo(np.int32)
+_UNROLLED = 4  # powers up to this are written as products
 _TWO_31, _TWO_32 = 2.0**31, 2.0**32
+# The floor of a quotient, which is no instruction: not of what is divided by 0, which gives 0, nor by -1, which wraps.
+_FLOORDIV = prim("select", prim("eq", Y, 0), 0, prim("select", prim("eq", Y, -1), 0 - X, Expr("quotient", (X, Y))))
 # What integers lack, by what they have.
 _BY_OTHERS = {
+    "div": _FLOORDIV, "floordiv": _FLOORDIV,
+    "floormod": prim("select", prim("eq", Y, 0), 0, X - prim("floordiv", X, Y) * Y),
     "neg": 0 - X, "abs": prim("select", prim("lt", X, 0), 0 - X, X),
     "min": prim("select", prim("lt", X, Y), X, Y), "max": prim("select", prim("gt", X, Y), X, Y),
 }
+
+
+def _power(x: Expr, y: Expr) -> Expr:
+    """x to the power of y, among integers; a negative one leaves nothing but of 1 and -1."""
+    if y.op == "const" and 0 <= y.leaf <= _UNROLLED:
+        return reduce(Expr.__mul__, [x] * int(y.leaf), Expr("const", leaf=1.0))
+    of_one = prim("or", prim("eq", x, 1), prim("eq", x, -1))
+    power = Expr("power", (x, y))
+    return prim("select", prim("lt", y, 0), prim("select", of_one, power, 0), power)
 
 
 @dataclass(frozen=True)
@@ -67,6 +81,8 @@ def typed(e: Expr, inputs: Sequence[Typed], result: str) -> Typed:
         if is_boolean(x):
             of = "bool" if x.op in _LOGIC else next(filter(None, map(dtype, x.args)), "float32")
             return Expr(x.op if x.op in _LOGIC else f"{_PREFIX[of]}{x.op}", tuple(visit(a, of) for a in x.args))
+        if wanted == "int32" and x.op == "pow":
+            return visit(_power(*x.args), wanted)
         if wanted == "int32" and x.op in _BY_OTHERS:
             return visit(substitute(_BY_OTHERS[x.op], x.args, {}), wanted)
         return Expr(f"{prefix}{x.op}", tuple(visit(a, wanted) for a in x.args))
