@@ -72,9 +72,10 @@ _ONLY_ON = {
     WASM: (
         "AddN", "Tile", "DepthToSpace", "SpaceToDepth", "DynamicQuantizedDense", "Select", "Fill", "Zeros", "Ones",
         "ZerosLike", "OnesLike", "Cast", "Conv2DBackpropInput", "GatherV2", "OneHot", "ArgMax", "ArgMin", "MirrorPad",
-        "SpaceToBatchND", "BatchToSpaceND", "EnsureShape", "FakeQuantWithMinMaxVars", "IdentityN", "Print", "All", "Any",
-        "EuclideanNorm", "Cumsum", "Cumprod", "GatherNd", "ScatterNd", "TensorScatterUpdate", "SparseToDense", "TopK",
-        "LowerBound", "UpperBound", "Bincount", "DenseBincount", "Range", "LinSpace", "MatrixBandPart", "BitwiseAnd",
+        "SpaceToBatchND", "BatchToSpaceND", "EnsureShape", "FakeQuantWithMinMaxVars", "IdentityN", "Print", "All",
+        "Any", "EuclideanNorm", "Cumsum", "Cumprod", "GatherNd", "ScatterNd", "TensorScatterUpdate", "SparseToDense", "TopK",
+        "LowerBound", "UpperBound", "Bincount", "DenseBincount", "Range", "LinSpace", "MatrixBandPart",
+        "BitwiseAnd",
     ),
     GPU: ("Cast",),
 }

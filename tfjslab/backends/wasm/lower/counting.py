@@ -27,8 +27,9 @@ def lower_bincount(b: WasmBuilder, group: Group) -> None:
     out, dtype = b.spec(group.output), b.spec(group.output).dtype
     places = b.rows(x), b.rows(weights), b.new(group.output)
     b.fill(places[-1], out.size, 0, dtype)
+    binary = core.attrs.get("binary_output", False)
     k = kernel(
         "bincount", ("x", "weights", "c"), rows=size_of(rows), n=n, size=core.attrs["size"], type=_TYPES[dtype],
-        weighted=b.spec(weights).size > 0, binary=core.attrs.get("binary_output", False), check=number_of("Bincount"),
+        weighted=b.spec(weights).size > 0 and not binary, binary=binary, check=number_of("Bincount"),
     )
     b.call(k, places, 1 if size_of(rows) * n else 0)

@@ -32,8 +32,15 @@ _BY_OTHERS = {
 }
 
 
+def _by_others(e: Expr) -> Expr | None:
+    """What integers lack, by what they have; None for what they have."""
+    if e.op == "pow":
+        return _power(*e.args)
+    return substitute(_BY_OTHERS[e.op], e.args, {}) if e.op in _BY_OTHERS else None
+
+
 def _power(x: Expr, y: Expr) -> Expr:
-    """x to the power of y, among integers; a negative one leaves nothing but of 1 and -1."""
+    """A power of integers; of a negative exponent nothing is left but with 1 and -1."""
     if y.op == "const" and 0 <= y.leaf <= _UNROLLED:
         return reduce(Expr.__mul__, [x] * int(y.leaf), Expr("const", leaf=1.0))
     of_one = prim("or", prim("eq", x, 1), prim("eq", x, -1))
@@ -71,20 +78,16 @@ def typed(e: Expr, inputs: Sequence[Typed], result: str) -> Typed:
     @cache
     def visit(x: Expr, wanted: str) -> Expr:
         prefix = _PREFIX[wanted]
-        if x.op == "in":
-            found: Expr = inputs[x.leaf].expr
+        if not x.args:
+            found: Expr = inputs[x.leaf].expr if x.op == "in" else _constant(x, wanted)
             return found
-        if x.op == "const":
-            return _constant(x, wanted)
         if x.op == "select":
             return Expr(f"{prefix}select", (visit(x.args[0], "bool"), *(visit(a, wanted) for a in x.args[1:])))
         if is_boolean(x):
             of = "bool" if x.op in _LOGIC else next(filter(None, map(dtype, x.args)), "float32")
             return Expr(x.op if x.op in _LOGIC else f"{_PREFIX[of]}{x.op}", tuple(visit(a, of) for a in x.args))
-        if wanted == "int32" and x.op == "pow":
-            return visit(_power(*x.args), wanted)
-        if wanted == "int32" and x.op in _BY_OTHERS:
-            return visit(substitute(_BY_OTHERS[x.op], x.args, {}), wanted)
+        if wanted == "int32" and (others := _by_others(x)):
+            return visit(others, wanted)
         return Expr(f"{prefix}{x.op}", tuple(visit(a, wanted) for a in x.args))
 
     return Typed(visit(e, result), result)
