@@ -41,7 +41,7 @@ def test_a_negative_number_is_the_error_of_the_reference(open_sessions, name, si
     x, op = np.array([1, 0, -2, 5, -(2**31), 3, -1], np.int32), registry.get(name)
     node = Node("out", name, ("x", "w"), op.resolve_attrs({"size": size}, "test"))
     for session in open_sessions:
-        with pytest.raises(InputError, match="^a value of -2147483648 is counted; expected numbers >= 0"):
+        with pytest.raises(InputError, match="a value of -2147483648 is counted"):
             run_nodes(session, [node], {"x": x, "w": np.zeros(0, np.float32)}, {}, ["out"])
 
 
@@ -57,8 +57,8 @@ def test_a_range(open_sessions, attrs):
 
 
 @pytest.mark.parametrize("attrs", [
-    {"start": 0, "stop": 1, "num": 5000}, {"start": 3.3, "stop": -1e9, "num": 4999}, {"start": 2, "stop": 2, "num": 5000},
-    {"start": -1e38, "stop": 3e38, "num": 150000},
+    {"start": 0, "stop": 1, "num": 5000}, {"start": 3.3, "stop": -1e9, "num": 4999},
+    {"start": 2, "stop": 2, "num": 5000}, {"start": -1e38, "stop": 3e38, "num": 150000},
 ], ids=str)
 def test_numbers_evenly_between_two(open_sessions, attrs):
     """The last one is exactly the second."""

@@ -14,7 +14,6 @@ from tfjslab.graph.specialize import specialize
 from tfjslab.ops import registry
 from tfjslab.ops.registry import Spec
 
-
 _lengths = st.sampled_from([1, 2, 3, 5, 8, 40])
 _many = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 _seeds = st.integers(0, 9999)
