@@ -1,21 +1,16 @@
-{# A band of rows of a plane, padded, in scratch: what some rows of output read. `g` is the geometry of the band. #}
+{# Keeps the diagonals of [height][width] matrices that lie at most `lower` below and `upper` above the main one; other
+   elements, words or bytes (`item` 1), become 0. lo..hi are rows. #}
 {% import "macros.wat" as m with context %}
-
-{# Finds the rows of the band that are inside the image of height `h`, $i_y0 up to $i_y1, and sets all of it to zero:
-   what is outside stays so. `row` is the first row of output, `top` the padding. #}
-{% macro begin(g, row, top, h, stride) %}
-(local.set $i_above (i32.sub (i32.mul {{ row }} #{{ stride }}) #{{ top }}))
-(local.set $i_y0 (select (i32.sub #0 @i_above) #0 (i32.lt_s @i_above #0)))
-(local.set $i_y1 (i32.sub #{{ h }} @i_above))
-(if (i32.gt_s @i_y1 #{{ g.rows }}) (then (local.set $i_y1 #{{ g.rows }})))
-(local.set $i_f @scratch)
-{{ m.fill("f", g.plane_bytes // 4, vconst(0), L) }}
-{% endmacro %}
-
-{# Copies those rows of the plane at `plane` (text). #}
-{% macro copy(g, plane) %}
-(if (i32.lt_s @i_y0 @i_y1) (then
-(local.set $i_src (i32.add {{ plane }} (i32.mul (i32.add @i_above @i_y0) #{{ 4 * g.w }})))
-(local.set $i_dst (i32.add @scratch (i32.mul @i_y0 #{{ g.row_bytes }})))
-{{ m.copy_rows(g, "(i32.sub @i_y1 @i_y0)", L) }}))
-{% endmacro %}
+{% set load, store = ("i32.load8_u", "i32.store8") if item == 1 else ("i32.load", "i32.store") %}
+(local.set $i_from (i32.add @x (i32.mul @lo #{{ item * width }})))
+(local.set $i_to (i32.add @c (i32.mul @lo #{{ item * width }})))
+{% call m.for("u", "@lo", "@hi") %}
+{# An element's column less the first that is kept in its row; the width of what is kept bounds it from above. #}
+(local.set $i_column (i32.sub #{{ lower }} (i32.rem_u @i_u #{{ height }})))
+{% call m.repeat("e", "#%d" % width) %}
+({{ store }} @i_to (select ({{ load }} @i_from) #0 (i32.le_u @i_column #{{ lower + upper }})))
+{{ m.bump("i_column", 1) }}
+{{ m.bump("i_from", item) }}
+{{ m.bump("i_to", item) }}
+{% endcall %}
+{% endcall %}

@@ -3,7 +3,7 @@
    what a tap meets is copied in runs. `table` holds the byte offset of every tap. lo..hi are channels; the
    band's first output row is `row`, or `first` in a kernel that is no part of another. #}
 {% import "macros.wat" as m with context %}
-{% import "band.wat" as band with context %}
+{% import "padded_band.wat" as band with context %}
 {{ band.begin(g, "#%d" % first if first is not none else "@row", top, h, stride) }}
 (local.set $i_to (i32.add @columns (i32.mul @lo #{{ taps * pitch_out }})))
 {% call m.for("ch", "@lo", "@hi") %}

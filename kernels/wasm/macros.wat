@@ -20,6 +20,14 @@
 (local.set ${{ pointer }} (i32.add @{{ pointer }} #{{ bytes }}))
 {% endmacro %}
 
+{# Ends the run because of a value (text), and leaves which check that is, the value and its limit, see faults.py. #}
+{% macro fault(check, value, limit) %}
+(i32.store offset=4 #0 #{{ check }})
+(i32.store offset=8 #0 {{ value }})
+(i32.store offset=12 #0 #{{ limit }})
+unreachable
+{% endmacro %}
+
 {# acc += a * b. Fused multiply-add only where the variant asks for it: it is not faster on every machine. #}
 {% macro madd(acc, a, b, relaxed) %}
 {% if relaxed %}

@@ -1,59 +1,64 @@
-{# Folds the middle of [outer][n][inner] with a vector instruction. Rows of the inner extent lie `step` floats apart,
-   outer slices `pitch` floats. Expression 0 finishes the result (mean, bias, ...). lo..hi are outer slices. #}
+{# Folds the middle of [outer][n][inner]. `dtypes` are those of an element, of a sum and of a result, `sizes` the bytes of
+   each. Expression 0 finishes a sum (mean, root, ...), 1 folds two sums, 2 takes an element into a sum, 3 is where a
+   sum starts. Rows of the inner extent lie `step` elements apart, outer slices `pitch`. lo..hi are outer slices. #}
 {% import "macros.wat" as m with context %}
-{% set VB = 4 * L %}
-{% macro accumulate(type, load, combine, initial) %}
-(local.set ${{ type }}_acc {{ initial }})
+{% set wide, wide_of_sum, wide_out = vector(dtypes[0]), vector(dtypes[1]), vector(dtypes[2]) %}
+{% set one, one_out = single(dtypes[0]), single(dtypes[2]) %}
+{% set wide_sum = wide_of_sum.local %}
+{% set one_sum = {"v": "f", "m": "i"}[wide_sum] %}
+{% set item, item_out = sizes[0], sizes[2] %}
+{# A result: the fold of n elements that lie `step` apart. #}
+{% macro across(lanes, kind, out, acc, text) %}
+(local.set ${{ acc }}_acc {{ text(3) }})
 (local.set $i_p @i_x)
-{% call m.repeat("n" ~ type, "#%d" % n) %}
-(local.set ${{ type }}_acc ({{ combine }} @{{ type }}_acc ({{ load }} @i_p)))
-{{ m.bump("i_p", 4 * step) }}
+{% call m.repeat("n" ~ acc, "#%d" % n) %}
+(local.set ${{ acc }}_acc {{ text(2, "@%s_acc" % acc, kind.load.format("@i_p")) }})
+{{ m.bump("i_p", item * step) }}
 {% endcall %}
+{{ out.store.format("@i_c", text(0, "@%s_acc" % acc)) }}
+{{ m.bump("i_x", item * lanes) }}
+{{ m.bump("i_c", item_out * lanes) }}
 {% endmacro %}
 {% call m.for("o", "@lo", "@hi") %}
-(local.set $i_x (i32.add @x (i32.mul @i_o #{{ 4 * pitch }})))
-(local.set $i_c (i32.add @c (i32.mul @i_o #{{ 4 * inner }})))
+(local.set $i_x (i32.add @x (i32.mul @i_o #{{ item * pitch }})))
+(local.set $i_c (i32.add @c (i32.mul @i_o #{{ item_out * inner }})))
 {% if inner == 1 %}
-{# Contiguous: two vectors at a time, then lanes, then the rest. #}
-(local.set $f_acc (f32.const {{ start }}))
-{% set wide = n // (4 * L) %}
-{% if wide %}
+{# Contiguous: four vectors at a time, then lanes, then the rest. #}
+(local.set ${{ one_sum }}_acc {{ scalar_expr(3) }})
+{% set rounds = n // (4 * L) %}
+{% if rounds %}
 {% for u in range(4) %}
-(local.set $v_a{{ u }} (V.splat (f32.const {{ start }})))
+(local.set ${{ wide_sum }}_a{{ u }} {{ expr(3) }})
 {% endfor %}
-{% call m.repeat("w", "#%d" % wide) %}
+{% call m.repeat("w", "#%d" % rounds) %}
 {% for u in range(4) %}
-(local.set $v_a{{ u }} (V.{{ combine }} @v_a{{ u }} (V.load offset={{ VB * u }} @i_x)))
+(local.set ${{ wide_sum }}_a{{ u }} {{ expr(2, "@%s_a%d" % (wide_sum, u), wide.load.format("offset=%d @i_x" % (item * L * u))) }})
 {% endfor %}
-{{ m.bump("i_x", 4 * VB) }}
+{{ m.bump("i_x", 4 * item * L) }}
 {% endcall %}
-(local.set $v_a0 (V.{{ combine }} (V.{{ combine }} @v_a0 @v_a1) (V.{{ combine }} @v_a2 @v_a3)))
+{% for to, of in ((0, 1), (2, 3), (0, 2)) %}
+(local.set ${{ wide_sum }}_a{{ to }} {{ expr(1, "@%s_a%d" % (wide_sum, to), "@%s_a%d" % (wide_sum, of)) }})
+{% endfor %}
 {% for lane in range(L) %}
-(local.set $f_acc (f32.{{ combine }} @f_acc {{ "@v_a0" if L == 1 else "(f32x4.extract_lane %d @v_a0)" % lane }}))
+(local.set ${{ one_sum }}_acc {{ scalar_expr(1, "@%s_acc" % one_sum, wide_of_sum.lane(lane).format("@%s_a0" % wide_sum)) }})
 {% endfor %}
 {% endif %}
 {% if n % (4 * L) %}
 {% call m.repeat("t", "#%d" % (n % (4 * L))) %}
-(local.set $f_acc (f32.{{ combine }} @f_acc (f32.load @i_x)))
-{{ m.bump("i_x", 4) }}
+(local.set ${{ one_sum }}_acc {{ scalar_expr(2, "@%s_acc" % one_sum, one.load.format("@i_x")) }})
+{{ m.bump("i_x", item) }}
 {% endcall %}
 {% endif %}
-(f32.store @i_c {{ scalar_expr(0, "@f_acc") }})
+{{ one_out.store.format("@i_c", scalar_expr(0, "@%s_acc" % one_sum)) }}
 {% else %}
 {% if inner // L %}
 {% call m.repeat("v", "#%d" % (inner // L)) %}
-{{ accumulate("v", "V.load", "V." ~ combine, vconst(start_value)) }}
-(V.store @i_c {{ expr(0, "@v_acc") }})
-{{ m.bump("i_x", VB) }}
-{{ m.bump("i_c", VB) }}
+{{ across(L, wide, wide_out, wide_sum, expr) }}
 {% endcall %}
 {% endif %}
 {% if inner % L %}
 {% call m.repeat("s", "#%d" % (inner % L)) %}
-{{ accumulate("f", "f32.load", "f32." ~ combine, "(f32.const %s)" % start) }}
-(f32.store @i_c {{ scalar_expr(0, "@f_acc") }})
-{{ m.bump("i_x", 4) }}
-{{ m.bump("i_c", 4) }}
+{{ across(1, one, one_out, one_sum, scalar_expr) }}
 {% endcall %}
 {% endif %}
 {% endif %}

@@ -1,11 +1,11 @@
 {# Winograd's transform of the inputs of some rows of tiles: value (i, j) of all tiles of a channel and a block of
    the filter is row ((m + 2) * i + j) * channels * blocks + channel * blocks + block of `v`, the right operand of that
-   many matrix products. `table` holds where blocks begin in the padded band of rows (band.wat), whose columns
+   many matrix products. `table` holds where blocks begin in the padded band of rows (padded_band.wat), whose columns
    are split by phase. First down the columns, then along the rows; vectors hold neighbouring tiles there. Scratch: the
    band, one tile. lo..hi are channels; the first row of tiles is `row`, or `first` in a kernel that is no part of
    another. #}
 {% import "macros.wat" as m with context %}
-{% import "band.wat" as band with context %}
+{% import "padded_band.wat" as band with context %}
 {% import "winograd_macros.wat" as wino with context %}
 {% import "columns_macros.wat" as c with context %}
 {% set VB, n = 4 * L, t.m + 2 %}

@@ -6,28 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.wasm import graph_of, run_nodes
+from support.wasm import assert_runs, graph_of, run_nodes
 
 from tfjslab.base.errors import InputError
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import specialize
 from tfjslab.ops import registry
 from tfjslab.ops.registry import Spec
-
-
-def assert_runs(sessions, name, attrs, feeds, constants=()):
-    """Without a host step, bit for bit; ``feeds`` in the op's order, some of them constants."""
-    op = registry.get(name)
-    attrs = op.resolve_attrs(attrs, "test")
-    (want,) = op.run(list(feeds.values()), attrs)
-    fixed = {k: feeds[k] for k in constants}
-    given_ = {k: v for k, v in feeds.items() if k not in fixed}
-    for session in sessions:
-        found, infos = run_nodes(session, [Node("out", name, tuple(feeds), attrs)], given_, fixed, ["out"])
-        assert [i.reason for i in infos if i.fallback] == []
-        assert found["out"].dtype == want.dtype
-        np.testing.assert_array_equal(found["out"], want)
-
 
 _lengths = st.sampled_from([1, 2, 3, 5, 8, 40])
 _many = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -47,6 +32,16 @@ def test_a_gather_along_any_axis(open_sessions, shape, counts, data, dtype, cons
     indices = rng.integers(0, shape[axis], (*shape[:batch], *counts)).astype(np.int32)
     attrs = {"axis": axis, "batch_dims": batch}
     assert_runs(open_sessions, "GatherV2", attrs, {"x": x, "i": indices}, ["i"] if constant else [])
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((0, 3), 1), ((3, 0), 0), ((3, 2, 0), 1)])
+def test_a_gather_of_nothing_looks_at_its_indices(open_sessions, shape, axis):
+    x, indices = np.zeros(shape, np.float32), np.array([0, 1, 0], np.int32)
+    assert_runs(open_sessions, "GatherV2", {"axis": axis}, {"x": x, "i": indices})
+    node = Node("out", "GatherV2", ("x", "i"), registry.get("GatherV2").resolve_attrs({"axis": axis}, "test"))
+    for session in open_sessions:
+        with pytest.raises(InputError, match=f"GatherV2: index 7 is out of range for a length of {shape[axis]}"):
+            run_nodes(session, [node], {"x": x, "i": indices + 7}, {}, ["out"])
 
 
 @pytest.mark.parametrize("constant", [False, True])

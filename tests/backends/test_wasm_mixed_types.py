@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from support.wasm import run_nodes
@@ -26,7 +28,9 @@ _OPS = [
         "Equal", "NotEqual", "Less", "LessEqual", "Greater", "GreaterEqual", "Add", "Sub", "Multiply",
         "SquaredDifference",
     )],
-    *[(op, ("int32", "int32")) for op in ("Maximum", "Minimum")],
+    *[(op, ("int32", "int32")) for op in (
+        "Maximum", "Minimum", "RealDiv", "FloorDiv", "Mod", "Pow", "BitwiseAnd",
+    )],
     *[(op, ("int32",)) for op in ("Neg", "Abs", "Square", "Sign", "Relu", "Relu6", "ClipByValue")],
     *[(op, ("float32",)) for op in ("Neg", "Abs", "IsNan", "IsInf", "IsFinite")],
     *[(op, ("bool", "bool")) for op in ("LogicalAnd", "LogicalOr", "LogicalXor", "Equal", "NotEqual")],
@@ -192,17 +196,12 @@ def test_truth_values_are_padded_and_joined(session, value):
     _check(session, nodes, feeds, ["p", "j", "e"])
 
 
-@pytest.mark.parametrize(("op", "attrs", "reason"), [
-    ("RealDiv", {}, "div of int32"), ("FloorDiv", {}, "floordiv of int32"), ("Mod", {}, "floormod of int32"),
-    ("Pow", {}, "pow of int32"), ("ClipByValue", {"clip_value_max": 2.5}, "fraction of int32"),
-])
-def test_integers_that_are_left_to_the_host(session, op, attrs, reason):
-    """Quotients and powers; bounds that are no integers."""
+def test_integers_with_a_bound_that_is_none_are_left_to_the_host(session):
     x = np.arange(1, 7, dtype=np.int32)
-    inputs = ("x",) if attrs else ("x", "x")
-    found, (info,) = run_nodes(session, [_node("y", op, inputs, **attrs)], {"x": x}, {}, ["y"])
-    assert info.reason == f"no WebAssembly kernel for {reason}"
-    _assert_bits(found["y"], _expected([_node("y", op, inputs, **attrs)], {"x": x})["y"], op)
+    node = _node("y", "ClipByValue", ("x",), clip_value_max=2.5)
+    found, (info,) = run_nodes(session, [node], {"x": x}, {}, ["y"])
+    assert info.reason == "no WebAssembly kernel for fraction of int32"
+    _assert_bits(found["y"], _expected([node], {"x": x})["y"], "y")
 
 
 def _convolution():
@@ -261,3 +260,22 @@ def test_large_integer_constants_wrap_too(session):
     big = np.full(3001, 2**31 - 1, np.int32)
     nodes = [_node("s", "Add", ("big", "big")), _node("y", "Sub", ("x", "s"))]
     _check(session, nodes, {"x": np.arange(3001, dtype=np.int32)}, ["y"], {"big": big})
+
+
+@pytest.mark.parametrize(("op", "dtype", "count"), [
+    ("Abs", "int32", 40), ("Mod", "int32", 12), ("FloorDiv", "int32", 12), ("Pow", "int32", 12),
+    ("LeakyRelu", "float32", 40),
+])
+def test_a_long_chain_whose_parts_are_shared_is_one_loop(session, op, dtype, count):
+    """Written out as a tree, its expression would double or more with each op."""
+    names = ("x", *(f"n{i}" for i in range(count)))
+    inputs = len(registry.get(op).inputs)
+    nodes = [_node(b, op, (a, "y")[:inputs]) for a, b in pairwise(names)]
+    feeds = {"x": np.arange(-9, 10).astype(dtype), "y": (np.arange(19) % 7 - 3).astype(dtype)}
+    assert len(_check(session, nodes, {k: feeds[k] for k in ("x", "y")[:inputs]}, [names[-1]])) == 1
+
+
+@pytest.mark.parametrize("exponent", [0, 1, 2, 3, 4, 5, 31, -1, -2, 2**31 - 1, -(2**31)])
+def test_powers_of_integers_with_a_known_exponent(session, exponent):
+    feeds = {"x": np.array([*_SPECIAL["int32"], 3, -3, 7], np.int32)}
+    _check(session, [_node("n", "Pow", ("x", "y"))], feeds, ["n"], {"y": np.array(exponent, np.int32)})

@@ -17,8 +17,9 @@ from tfjslab.export.web.export import export_web
 from tfjslab.export.web.folder import REPORTS
 from tfjslab.export.web.picture import Picture
 from tfjslab.graph.builder import GraphBuilder
-from tfjslab.graph.ir import Port
+from tfjslab.graph.ir import Node, Port
 from tfjslab.model.model import Model
+from tfjslab.ops import registry
 
 
 def content(folder):
@@ -165,6 +166,26 @@ def test_a_refusal_names_every_node_and_writes_nothing(tmp_path):
     for name in ("Where: its shape depends on data, or it is control flow (1): 'words'", "(1): 'sum'"):
         assert name in str(caught.value)
     assert "'relu'" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_node_that_turns_out_to_have_no_kernel_is_refused_by_name(tmp_path):
+    """Weights that are fed: only lowering finds that out."""
+    b = GraphBuilder()
+    x, w = b.input("x", (1, 4)), b.input("w", (4, 2))
+    bias, multiplier = (b.constant(k, np.full(2, v, np.int32)) for k, v in (("bias", 1), ("multiplier", 20000)))
+    b.nodes += [
+        Node(name, op, inputs, registry.get(op).resolve_attrs(attrs, "test")) for name, op, inputs, attrs in (
+            ("qx", "Quantize", (x,), {"scale": 0.1, "zero": 3}), ("qw", "Quantize", (w,), {"scale": 0.1, "zero": 3}),
+            ("y", "QuantizedDense", ("qx", "qw", bias, multiplier), {"zero": 3, "out_zero": 5, "shift": 1}),
+            ("z", "Dequantize", ("y",), {"scale": 0.1, "zero": 3}),
+        )
+    ]
+    graph = b.build([Port("z", "z", None, "float32")], {})
+    with pytest.raises(ModelError) as caught:
+        exported(tmp_path / "web", graph, optimize=False)
+    assert caught.value.code == "export.host"
+    assert "QuantizedDense: no WebAssembly kernel for weights that are not constant (1): 'y'" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 

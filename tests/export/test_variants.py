@@ -173,3 +173,44 @@ def test_recurrent_layers_and_batches_of_products_answer_as_cpu_does(tmp_path):
     feeds = {"x": rng.uniform(-1, 1, (5, 9, 30)).astype(np.float32)}
     folder, _ = exported(tmp_path / "web", graph, shapes={"x": (5, 9, 30)})
     agree(answers(folder, feeds), wanted(graph, feeds))
+
+
+def _head(b):
+    """Outputs of ops on indices, orders, counts, integers and truth values, all of inputs x, k and t."""
+    x, k, t = b.input("x", (3, 40)), b.input("k", (3, 40), "int32"), b.input("t", (3, 40), "bool")
+    top = b.value("top", "TopKV2", x, k=5)
+    rows = b.constant("rows", np.arange(15, dtype=np.int32).reshape(3, 5, 1) // 5)
+    at = b.value("at", "ConcatV2", rows, b.value("places", "ExpandDims", f"{top}:1", axis=2), axis=2)
+    some = b.value("some", "BitwiseAnd", k, b.constant("bits", np.array(15, np.int32)))
+    summed = b.value("summed", "Cumsum", b.value("sizes", "Abs", x), axis=1)
+    pairs = b.value("pairs", "Reshape", at, shape=[15, 2])
+    line = b.value("line", "Reshape", top, shape=[15])
+    steps = b.value("steps", "Range", start=0, limit=5000, delta=1, Tidx="float32")
+    three = b.constant("three", np.array([[7], [-3], [5]], np.int32))
+    none, minus = b.constant("none", np.zeros(0, np.float32)), b.constant("minus", np.array(-1, np.float32))
+    return [
+        b.value("all", "All", t, axis=[1]), b.value("any", "Any", t, axis=[0]), b.value("found", "GatherNd", k, at),
+        b.value("put", "TensorScatterUpdate", x, at, top), b.value("added", "ScatterNd", at, top, shape=[3, 40]),
+        b.value("dense", "SparseToDense", pairs, line, minus, output_shape=[3, 40]), summed,
+        b.value("product", "Cumprod", k, axis=0, exclusive=True, reverse=True),
+        b.value("lower", "LowerBound", summed, x), b.value("upper", "UpperBound", summed, x),
+        b.value("counts", "DenseBincount", some, none, size=12), b.value("quotient", "FloorDiv", k, three),
+        b.value("rest", "FloorMod", k, some), b.value("power", "Pow", k, some),
+        b.value("band", "MatrixBandPart", t, num_lower=2, num_upper=2), b.value("turned", "Transpose", t, perm=[1, 0]),
+        b.value("most", "Max", k, axis=[1]), b.value("middle", "Mean", k, axis=[0]),
+        b.value("long", "AddV2", steps, b.value("least", "Min", x, axis=[0, 1])),
+    ]
+
+
+def test_heads_of_indices_orders_and_integers_run_without_a_host(tmp_path):
+    b, rng = GraphBuilder(), np.random.default_rng(8)
+    names = _head(b)
+    graph = b.build([Port(v, v, None, "") for v in names], {})
+    feeds = {
+        "x": rng.integers(-9, 9, (3, 40)).astype(np.float32), "t": rng.random((3, 40)) < 0.9,
+        "k": rng.integers(-(2**31), 2**31, (3, 40)).astype(np.int32),
+    }
+    folder, _ = exported(tmp_path / "web", graph)
+    found = answers(folder, feeds)
+    assert {"plain", "simd"} <= set(found)
+    agree(found, wanted(graph, feeds))

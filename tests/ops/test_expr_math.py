@@ -15,7 +15,7 @@ from tfjslab.ops.expr_math import DEFINITIONS, exp_of_share, expand
 
 BASIC = {
     *("add", "sub", "mul", "div", "neg", "abs", "sqrt", "min", "max", "floor", "ceil", "nearest", "trunc"),
-    *("eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "select", "scale2", "exponent", "mantissa"),
+    *("eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "select", "scale2", "exponent", "mantissa", "bitand"),
 }
 SPECIAL = np.array([0, np.inf, -np.inf, np.nan, 1, -1, 0.5, 2, -2, -200, 100, 1e-40, 1e30], np.float32)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tfjslab.base.dtypes import of_value
 from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.graph.specialize import specialize
+from tfjslab.ops import registry
 from tfjslab.ops.registry import Spec
 
 
@@ -35,3 +38,19 @@ def run_node(session, op, inputs, attrs, num_outputs, *, constant):
     feeds = {k: v for k, v in values.items() if k not in constants}
     node = Node("n", op.name, tuple(values), op.resolve_attrs(attrs, "test"), num_outputs=num_outputs)
     return run_nodes(session, [node], feeds, constants, node.outputs)
+
+
+def assert_runs(sessions, name, attrs, feeds, constants=()):
+    """One op without a host step, bit for bit the reference; ``feeds`` in the op's order, some of them constants."""
+    op = registry.get(name)
+    attrs = op.resolve_attrs(attrs, "test")
+    want = op.run(list(feeds.values()), attrs)
+    node = Node("out", name, tuple(feeds), attrs, num_outputs=len(want))
+    fixed = {k: feeds[k] for k in constants}
+    given = {k: v for k, v in feeds.items() if k not in fixed}
+    for session in sessions:
+        found, infos = run_nodes(session, [node], given, fixed, node.outputs)
+        assert [i.reason for i in infos if i.fallback] == []
+        for value, right in zip(node.outputs, want, strict=True):
+            assert found[value].dtype == right.dtype
+            np.testing.assert_array_equal(found[value], right)

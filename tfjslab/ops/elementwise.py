@@ -20,7 +20,7 @@ from tfjslab.ops import expr as ex
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.expr import Expr, X, Y, Z, param, prim
 from tfjslab.ops.facts import FIRST, Facts, Like
-from tfjslab.ops.registry import Case, Cost, Infer, OpDef, Reference, Spec, Specs, T, Tf, Tolerance, op, register
+from tfjslab.ops.registry import Case, Cost, Infer, OpDef, Reference, Spec, Specs, T, Tf, Tolerance, register
 
 FLOAT, NUMBER, BOOL, ANY = ("float32",), ("float32", "int32"), ("bool",), ("float32", "int32", "bool")
 
@@ -158,6 +158,7 @@ elementwise(
         Case((T((3, 5), lo=0.1, hi=4), T((5,), lo=-3, hi=3))),
         _case(_f(2, 0, -2, -2), _f(3, 0, 3, 0.5), expect=[8, 1, -8, math.nan]),
         _case(_i(2, -3, 2), _i(10, 3, -1), expect=[1024, -27, 0]),
+        _case(_i(3, 46341, -1, 0, -1), _i(21, 2, -3, -1, 2**31 - 1), expect=[1870418611, -2147479015, -1, 0, -1]),
     ],
     tolerance=Tolerance(relative=4e-6),
 )
@@ -185,6 +186,9 @@ elementwise(
     attrs=[Attr("clip_value_min", "float", -1), Attr("clip_value_max", "float", 1)],
     cases=[_case(_f(-2, 0.25, 9), expect=[-0.5, 0.25, 1], clip_value_min=-0.5)],
 )
+
+elementwise("BitwiseAnd", prim("bitand", X, Y), "The bits that both have.", api="bitwise_and", takes=("int32",),
+            cases=[_case(_i(6, -1), _i(3, 12), expect=[2, 12])])
 
 # ---- functions -------------------------------------------------------------------------------------------------------
 
@@ -258,10 +262,3 @@ elementwise(
     inputs="condition y z", takes=ANY, condition=1,
     cases=[_case(("bool", [1, 0]), _f(1, 2), _f(3, 4), expect=[1, 4])],
 )
-
-
-@op("BitwiseAnd", "x y", infer=_infer("BitwiseAnd", None, ("int32",), 0), api="bitwise_and",
-    tf=[Tf("BitwiseAnd", "x y")], cases=[_case(_i(6, -1), _i(3, 12), expect=[2, 12])])
-def bitwise_and(x: Array, y: Array) -> Array:
-    """The bits that both have. Expressions have no bits, so there is only the reference."""
-    return np.bitwise_and(x, y)

@@ -18,10 +18,11 @@ import numpy as np
 from tfjslab.base.dtypes import Array
 from tfjslab.ops.special import erf
 
+_READABLE = 1000  # nodes of a tree that is written out
 _INTERNED: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Expr:
     """A node: ``op`` is a primitive, ``"in"`` (``leaf`` = index), ``"const"`` or ``"param"`` (``leaf`` = value, name).
 
@@ -42,10 +43,18 @@ class Expr:
         return Expr, (self.op, self.args, self.leaf)
 
     def __str__(self) -> str:
-        """Readable and exact: ``min(max(x0, 0.0), 6.0)``."""
+        """Readable and exact: ``min(max(x0, 0.0), 6.0)``. A large tree is told as ``repr`` tells it."""
         if self.op in ("in", "const", "param"):
             return f"x{self.leaf}" if self.op == "in" else str(self.leaf)
+        if _tree_size(self) > _READABLE:
+            return repr(self)
         return f"{self.op}({', '.join(map(str, self.args))})"
+
+    def __repr__(self) -> str:
+        """Exact, for keys: each distinct part once, by number, as parts that are shared double a tree at each level."""
+        parts = nodes(self)
+        number = {x: i for i, x in enumerate(parts)}
+        return f"Expr[{'; '.join(f'{x.op} {x.leaf!r} {[number[a] for a in x.args]}' for x in parts)}]"
 
     def __add__(self, o: Expr | float) -> Expr:
         return prim("add", self, o)
@@ -119,13 +128,16 @@ def _floor_divide(x: Array, y: Array) -> Any:
 
 
 def _power(x: Array, y: Array) -> Any:
-    """The power; of integers with the fraction cut off, where numpy refuses negative exponents."""
-    return np.power(x, y) if not _whole(x, y) else np.power(np.asarray(x, np.float64), y).astype(np.int64)
+    """The power; of integers modulo 2**32, with the fraction cut off, where numpy refuses negative exponents."""
+    if not _whole(x, y):
+        return np.power(x, y)
+    of_one = np.where((x == 1) | (x == -1), np.where(y % 2 == 0, 1, x), 0)
+    return np.where(y < 0, of_one, np.power(x, np.maximum(y, 0)))
 
 
 PRIMS: dict[str, Prim] = {
     "add": Prim(2, np.add), "sub": Prim(2, np.subtract), "mul": Prim(2, np.multiply), "div": Prim(2, _divide),
-    "neg": Prim(1, np.negative), "abs": Prim(1, np.abs), "sqrt": Prim(1, np.sqrt),
+    "bitand": Prim(2, np.bitwise_and), "neg": Prim(1, np.negative), "abs": Prim(1, np.abs), "sqrt": Prim(1, np.sqrt),
     # tfjs min and max pass NaN on, as numpy's do.
     "min": Prim(2, np.minimum), "max": Prim(2, np.maximum),
     "floor": Prim(1, np.floor), "ceil": Prim(1, np.ceil), "nearest": Prim(1, np.rint), "trunc": Prim(1, np.trunc),
@@ -223,6 +235,14 @@ def nodes(e: Expr) -> list[Expr]:
 
     visit(e)
     return list(found)
+
+
+def _tree_size(e: Expr) -> int:
+    """The number of nodes, shared parts as often as they are used."""
+    sizes: dict[Expr, int] = {}
+    for x in nodes(e):
+        sizes[x] = 1 + sum(sizes[a] for a in x.args)
+    return sizes[e]
 
 
 def num_inputs(e: Expr) -> int:

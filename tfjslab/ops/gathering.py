@@ -85,10 +85,14 @@ def _depth(name: str, target: Shape, indices: Shape) -> int:
     return indices[-1]
 
 
-def _coordinates(name: str, target: Shape, indices: Array) -> tuple[Array, ...]:
-    for axis in range(indices.shape[-1]):
-        check_indices(name, indices[..., axis], target[axis])
-    return tuple(np.moveaxis(indices, -1, 0))
+def _pointed(name: str, target: Array, indices: Array) -> tuple[Array, tuple[Array, ...]]:
+    """A view of ``target`` and what to index it with, checked; without coordinates each index stands for all of it."""
+    depth = indices.shape[-1]
+    if depth == 0:
+        return target[None], (np.zeros(indices.shape[:-1], np.intp),)
+    for axis in range(depth):
+        check_indices(name, indices[..., axis], target.shape[axis])
+    return target, tuple(np.moveaxis(indices, -1, 0))
 
 
 def _infer_gather_nd(ins: Specs, _attrs: Attrs) -> list[Spec]:
@@ -102,12 +106,12 @@ def _infer_gather_nd(ins: Specs, _attrs: Attrs) -> list[Spec]:
     cases=(
         Case((T((2, 2), values=[1, 2, 3, 4]), _index(0, 1, 1, 0, shape=(2, 2))), expect=[2, 3]),
         Case((T((3, 4, 5)), _index(2, 1, 0, 3, shape=(2, 2)))), Case((T((3, 4)), _index(2, shape=(1, 1, 1)))),
-        Case((T((3, 4)), T((0, 2), "int32"))),
+        Case((T((3, 4)), T((0, 2), "int32"))), Case((T((2,), values=[5, 6]), T((2, 0), "int32")), expect=[5, 6, 5, 6]),
     ))
 def gather_nd(x: Array, indices: Array) -> Array:
     """Slices of x by coordinates, which stand in the last axis of ``indices``."""
-    found = np.asarray(x[_coordinates("GatherNd", x.shape, indices)])
-    return found.reshape((*indices.shape[:-1], *x.shape[indices.shape[-1] :]))
+    source, at = _pointed("GatherNd", x, indices)
+    return np.asarray(source[at])
 
 
 def _check_updates(name: str, target: Shape, indices: Spec, updates: Spec) -> None:
@@ -129,11 +133,12 @@ def _infer_scatter(ins: Specs, attrs: Attrs) -> list[Spec]:
         Case((_index(1, 3, 1, shape=(3, 1)), T((3,), values=[1, 2, 4])), {"shape": [4]}, expect=[0, 5, 0, 2]),
         Case((_index(0, 2, shape=(2, 1)), T((2, 3))), {"shape": [4, 3]}),
         Case((_index(0, 1, 1, 0, shape=(2, 2)), T((2,), "int32", -9, 9)), {"shape": [2, 2]}),
+        Case((T((2, 0), "int32"), T((2, 2), values=[1, 2, 4, 8])), {"shape": [2]}, expect=[5, 10]),
     ))
 def scatter_nd(indices: Array, updates: Array, shape: Shape) -> Array:
     """A tensor of zeros with values added at coordinates; where they repeat, the values are summed."""
     out = np.zeros(shape, updates.dtype)
-    np.add.at(out, _coordinates("ScatterNd", shape, indices), updates)
+    np.add.at(*_pointed("ScatterNd", out, indices), updates)
     return out
 
 
@@ -150,7 +155,8 @@ def _infer_update(ins: Specs, _attrs: Attrs) -> list[Spec]:
 def tensor_scatter_update(x: Array, indices: Array, updates: Array) -> Array:
     """X with values put at coordinates."""
     out = x.copy()
-    out[_coordinates("TensorScatterUpdate", x.shape, indices)] = updates
+    target, at = _pointed("TensorScatterUpdate", out, indices)
+    target[at] = updates
     return out
 
 
@@ -167,7 +173,8 @@ def _infer_sparse_to_dense(ins: Specs, attrs: Attrs) -> list[Spec]:
 def sparse_to_dense(indices: Array, values: Array, default: Array, output_shape: Shape) -> Array:
     """A tensor full of ``default`` with values put at coordinates."""
     out = np.full(output_shape, default, values.dtype)
-    out[_coordinates("SparseToDense", output_shape, indices.reshape(-1, len(output_shape)))] = values
+    target, at = _pointed("SparseToDense", out, indices.reshape(-1, len(output_shape)))
+    target[at] = values
     return out
 
 

@@ -38,10 +38,14 @@ def lower_program(
     for group, lower in fuse(b, groups, kernels):
         reason = reasons[group.nodes[-1].name]
         b.open(group, "+".join(n.op for n in group.nodes), reason)
-        if reason:
+        row = table.rows.get(group.core.op if group.core else CHAIN)
+        if reason or row is None:
             b.host(group.nodes[0])
+        elif row.makes_nothing(group.nodes[-1], specs):
+            for value in group.nodes[-1].outputs:
+                b.new(value)
         else:
-            (lower or table.rows[group.core.op if group.core else CHAIN].lower)(b, group)
+            (lower or row.lower)(b, group)
 
 
 def refusal(table: KernelTable[Any], node: Node, specs: Specs) -> str:
@@ -51,6 +55,8 @@ def refusal(table: KernelTable[Any], node: Node, specs: Specs) -> str:
     found = table.rows.get(core.op if core else CHAIN)
     if found is None:
         return table.none_for(node.op)
+    if found.makes_nothing(node, specs):
+        return ""
     if core is None:
         return found.refuses(node, specs)
     reason = table.only(node, specs, "float32") if group.operands else ""

@@ -26,12 +26,20 @@ Lower = Callable[[B, Group], None]
 
 @dataclass(frozen=True)
 class Lowering(Generic[B]):
-    """``lower`` adds a group to a builder; it may rely on ``refuses`` having returned ""."""
+    """``lower`` adds a group to a builder; it may rely on ``refuses`` having returned "".
+
+    One that ``checks`` values is asked also where the outputs have no elements; for others there is nothing to do then.
+    """
 
     lower: Lower[B]
     refuses: Refuses
     takes_epilogue: bool
     takes_padding: bool
+    checks: bool
+
+    def makes_nothing(self, node: Node, specs: Specs) -> bool:
+        """Whether the outputs of a node have no elements, and nothing has to be done to find that."""
+        return not self.checks and all(specs[v].size == 0 for v in node.outputs)
 
 
 @dataclass(frozen=True)
@@ -43,11 +51,12 @@ class KernelTable(Generic[B]):
 
     def lowering(
         self, *ops: str, refuses: Refuses | None = None, takes_epilogue: bool = False, takes_padding: bool = False,
+        checks: bool = False,
     ) -> Callable[[Lower[B]], Lower[B]]:
         """Register a lowering for core ops, or for ``CHAIN``; float32 with data unless ``refuses`` says otherwise."""
 
         def decorate(lower: Lower[B]) -> Lower[B]:
-            row = Lowering(lower, refuses or self.filled_floats, takes_epilogue, takes_padding)
+            row = Lowering(lower, refuses or self.filled_floats, takes_epilogue, takes_padding, checks)
             self.rows.update(dict.fromkeys(ops, row))
             return lower
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 
+import numpy as np
+
 from tfjslab.backends.kernels.builder import Builder, Constant, HostStep, Place, Record
 from tfjslab.backends.kernels.memory_plan import Lifetime
 from tfjslab.backends.kernels.strides import collapse
@@ -15,7 +17,7 @@ from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
 from tfjslab.backends.wasm.text.transposition import transposed_blocks
 from tfjslab.backends.wasm.tuning import TileChoice, WasmTile, WasmTrial, tuner
 from tfjslab.base.dtypes import Array, numpy_dtype
-from tfjslab.base.shapes import size_of
+from tfjslab.base.shapes import Shape, size_of
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import MAX_FOLDED_ELEMENTS, Specialized
 from tfjslab.ops.expr import X
@@ -25,6 +27,8 @@ from tfjslab.passes.fusion import Group
 # Less work than this, some 2 us, is not worth a barrier. Moving an element counts as much as several operations.
 _SHARED_FLOPS = 100_000
 _FLOPS_OF_A_COPY = 8
+_BYTES_OF_A_FLOP = 16  # of a run that stays together
+_WORD = 4  # bytes
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,10 @@ class WasmBuilder(Builder[WasmPlace, WasmCall, WasmConstant]):
             self.reads_weights = True
         return array
 
+    def item(self, value: str) -> int:
+        """Bytes of an element of a value."""
+        return numpy_dtype(self.spec(value).dtype).itemsize
+
     def has_planes(self, value: str) -> bool:
         """Whether the value already lies as channel planes."""
         return (value, Layout.PLANES) in self._places
@@ -129,7 +137,7 @@ class WasmBuilder(Builder[WasmPlace, WasmCall, WasmConstant]):
         else:
             planes = layout is Layout.PLANES
             floats = max(plane_floats(spec.known_shape), self._room.get(value, 0)) if planes else 0
-            size = floats * 4 or spec.size * numpy_dtype(spec.dtype).itemsize
+            size = floats * 4 or spec.size * self.item(value)
             place = WasmPlace(self._arena_slot(f"{value}@{layout.value}", size))
         self._places[value, layout] = place
         return place
@@ -219,20 +227,38 @@ class WasmBuilder(Builder[WasmPlace, WasmCall, WasmConstant]):
 
     def copy(
         self, source: WasmPlace, out: WasmPlace, dims: tuple[int, ...], source_strides: tuple[int, ...],
-        out_strides: tuple[int, ...],
+        out_strides: tuple[int, ...], item: int = _WORD,
     ) -> None:
-        """Strided copy of 4-byte elements, strides in elements."""
+        """Strided copy of elements of ``item`` bytes (4 or 1), strides in elements."""
         if 0 in dims:
             return
         d, s, o = collapse(dims, (source_strides, out_strides))
-        flops = _FLOPS_OF_A_COPY * size_of(d)
-        turned = transposed_blocks(d, s, o) if self.lanes > 1 else None
-        if turned:
-            self.call(kernel("transpose", ("x", "c"), **vars(turned)), (source, out), turned.units, flops=flops)
-        else:
-            self.call(kernel("copy", ("x", "c"), dims=d, src=s, dst=o), (source, out), d[0], flops=flops)
+        k, units, work = (self._copies_words if item == _WORD else self._copies_bytes)(d, s, o)
+        self.call(k, (source, out), units, flops=work)
 
-    def fill(self, out: WasmPlace, floats: int, value: float) -> None:
-        """Set ``floats`` floats, rounded up to a vector, to one value."""
-        if floats:
-            self.call(kernel("fill", ("c",), n=floats, value=value), (out,), 1)
+    def _copies_words(self, dims: Shape, source: Shape, out: Shape) -> tuple[WasmKernel, int, int]:
+        """A kernel, the extent of its work, and how much that is."""
+        work = _FLOPS_OF_A_COPY * size_of(dims)
+        turned = transposed_blocks(dims, source, out) if self.lanes > 1 else None
+        if turned:
+            return kernel("transpose", ("x", "c"), **vars(turned)), turned.units, work
+        return kernel("copy", ("x", "c"), dims=dims, src=source, dst=out), dims[0], work
+
+    def _copies_bytes(self, dims: Shape, source: Shape, out: Shape) -> tuple[WasmKernel, int, int]:
+        run = 1
+        if source[-1] == out[-1] == 1:  # bytes that stay together
+            dims, source, out, run = dims[:-1], source[:-1], out[:-1], dims[-1]
+        work = size_of(dims) * (_FLOPS_OF_A_COPY + run // _BYTES_OF_A_FLOP)
+        return kernel("copy_int8", ("x", "c"), dims=dims, src=source, dst=out, n=run), dims[0], work
+
+    def fill(self, out: WasmPlace, count: int, value: float, dtype: str = "float32") -> None:
+        """Set ``count`` elements, words rounded up to a vector, to one value."""
+        if not count:
+            return
+        with np.errstate(all="ignore"):
+            of_dtype = np.asarray(value).astype(numpy_dtype(dtype))
+        if of_dtype.itemsize == _WORD:
+            k = kernel("fill", ("c",), n=count, bits=int(of_dtype.view(np.int32)))
+        else:
+            k = kernel("fill_int8", ("c",), n=count, value=int(of_dtype.view(np.int8)))
+        self.call(k, (out,), 1)

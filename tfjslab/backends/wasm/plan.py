@@ -12,7 +12,7 @@ import numpy as np
 from tfjslab.backends.base import Buffer, Described, PlanInfo
 from tfjslab.backends.host import run_node
 from tfjslab.backends.kernels.plan import Feeds, KernelPlan
-from tfjslab.backends.wasm import plan_cache
+from tfjslab.backends.wasm import faults, plan_cache
 from tfjslab.backends.wasm.builder import WasmHostStep, WasmPlace
 from tfjslab.backends.wasm.executable import Executable, lower
 from tfjslab.backends.wasm.run.engine import Instance, Module, cached_module, find_module
@@ -20,14 +20,12 @@ from tfjslab.backends.wasm.text.program import ARENA, BARRIER, FIRST_SLOT, SCRAT
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.specialize import Specialized
-from tfjslab.ops.gathering import check_indices
 from tfjslab.ops.registry import Spec
 
 if TYPE_CHECKING:
     from tfjslab.backends.wasm.backend import WasmBackend
     from tfjslab.backends.wasm.session import WasmSession
 
-_WRONG_INDEX = 4  # the address where gather.wat leaves the length plus 1 and the index
 CLOCK_NAME = "WASI monotonic clock, read inside WebAssembly"
 
 
@@ -158,17 +156,15 @@ class WasmPlan(KernelPlan):
         try:
             self._run_all(feeds, stamps)
         except BackendError:
-            self._check_index()
+            self._raise_fault()
             raise
 
-    def _check_index(self) -> None:
-        """InputError where a gather has ended the run; the next one is as if it had not been."""
-        left = self._heap.view(_WRONG_INDEX, (2,), np.dtype(np.int32))
-        length, index = int(left[0]) - 1, left[1:].copy()
-        if length >= 0:
-            left[...] = 0
+    def _raise_fault(self) -> None:
+        """The error of the reference where a kernel has ended the run; the next one is as if it had not been."""
+        words = self._heap.view(faults.ADDRESS, (faults.NUM_WORDS,), np.dtype(np.int32))
+        if words[0]:
             self._heap.view(self._barrier, (3,), np.dtype(np.int32))[...] = 0
-            check_indices("GatherV2", index, length)
+            faults.raise_fault(words)
 
     def _run_all(self, feeds: Feeds, stamps: list[float] | None) -> None:
         for name in self._inputs:

@@ -10,7 +10,7 @@ from tfjslab.backends.wasm.builder import WasmBuilder, WasmConstant
 from tfjslab.backends.wasm.executable import collect_calls
 from tfjslab.backends.wasm.text.packing import whole
 from tfjslab.export.web.copies import StridedCopy, strided_copies
-from tfjslab.export.web.plan import WebProgram
+from tfjslab.export.web.plan import WebProgram, needs_host
 from tfjslab.export.web.tuning import WebTuner
 from tfjslab.export.web.variants import Variant
 from tfjslab.export.web.weights import Stored, WeightFile
@@ -47,9 +47,15 @@ class LoweredVariant:
 
 
 def lower(web: WebProgram, variant: Variant, weights: WeightFile, tuner: WebTuner) -> LoweredVariant:
-    """Choose kernels for a variant and add what its constants are made from to the file of weights."""
+    """Choose kernels for a variant and add what its constants are made from to the file of weights.
+
+    Raises ModelError (``export.host``) for nodes whose lowering found that they have no kernel.
+    """
     outputs = [p.value for p in web.outputs]
     builder = collect_calls(WasmBuilder(web.program, outputs, variant.lanes, tuner, sums_weights=False), web.program)
+    left = [(f"{r.host.node.op}: {r.reason}", r.host.node.name) for r in builder.records if r.host is not None]
+    if left:
+        raise needs_host(web.name, left)
     buffers = builder.finish()
     parallel = any(c.parallel for r in builder.records for c in r.calls)
     threads = MOST_THREADS if variant.threaded and parallel else 1

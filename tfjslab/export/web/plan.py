@@ -20,8 +20,9 @@ _BY_DATA = "its shape depends on data, or it is control flow"
 
 @dataclass(frozen=True, eq=False)
 class WebProgram:
-    """The program and the model's ports, whose shapes are all known now."""
+    """The program of the model called ``name``, and the model's ports, whose shapes are all known now."""
 
+    name: str
     program: Specialized
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -43,9 +44,9 @@ def web_program(graph: Graph, shapes: Mapping[str, tuple[int, ...]], name: str) 
     missing = set(wanted) - {v for g in groups for v in g.outputs}
     refused += [("output: does not depend on the inputs", v) for v in sorted(missing)]
     if refused or len(groups) != 1:
-        raise ModelError(_message(name, refused or [("the model falls into several parts", name)]), code="export.host")
+        raise needs_host(name, refused or [("the model falls into several parts", name)])
     program = groups[0].program
-    return WebProgram(program, _known(graph.inputs, program, specs), _known(graph.outputs, program, specs))
+    return WebProgram(name, program, _known(graph.inputs, program, specs), _known(graph.outputs, program, specs))
 
 
 def _refused(steps: Schedule) -> list[tuple[str, str]]:
@@ -60,15 +61,15 @@ def _refused(steps: Schedule) -> list[tuple[str, str]]:
     return found
 
 
-def _message(model: str, refused: list[tuple[str, str]]) -> str:
-    """All names, those with one reason together."""
+def needs_host(model: str, refused: list[tuple[str, str]]) -> ModelError:
+    """The error that names all nodes in the way, given as (reason, name): those with one reason together."""
     by_reason: dict[str, list[str]] = {}
     for reason, name in refused:
         by_reason.setdefault(reason, []).append(f"'{name}'")
     lines = [f"\n  {reason} ({len(names)}): {', '.join(names)}" for reason, names in by_reason.items()]
-    return (
+    return ModelError(
         f"model '{model}' cannot be a web module: a browser has no host for what has no WebAssembly kernel; found "
-        f"{counted(len(refused), 'node')}:{''.join(lines)}"
+        f"{counted(len(refused), 'node')}:{''.join(lines)}", code="export.host",
     )
 
 

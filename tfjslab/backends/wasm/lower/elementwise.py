@@ -84,8 +84,13 @@ def _fill(b: WasmBuilder, output: str, value: float) -> None:
 @lowering("Fill", refuses=_refuses_others)
 def lower_fill(b: WasmBuilder, group: Group) -> None:
     """One value is read, and may be cast."""
-    operands = [_operand(b, group.core_node.inputs[0])]
-    on_rows(b, group.output, convert(_leaves(operands)[0], b.spec(group.output).dtype).expr, operands)
+    spread(b, group.output, group.core_node.inputs[0])
+
+
+def spread(b: WasmBuilder, output: str, value: str) -> None:
+    """Let ``output`` be a value that is broadcast, and cast to its dtype."""
+    operands = [_operand(b, value)]
+    on_rows(b, output, convert(_leaves(operands)[0], b.spec(output).dtype).expr, operands)
 
 
 def _operand(b: WasmBuilder, value: str) -> Operand:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tfjslab.backends.kernels.table import Specs
-from tfjslab.backends.wasm.builder import WasmBuilder
+from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
+from tfjslab.backends.wasm.faults import number_of
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.dtypes import numpy_dtype
@@ -56,23 +57,35 @@ def lower_one_hot(b: WasmBuilder, group: Group) -> None:
     b.call(k, (source, out), size_of(shape) if size else 0, flops=_FLOPS_OF_A_STEP * size)
 
 
-@lowering("GatherV2", refuses=_refuses)
+@lowering("GatherV2", refuses=_refuses, checks=True)
 def lower_gather(b: WasmBuilder, group: Group) -> None:
-    """Slices are runs of memory. Constant indices are checked here, others when it runs."""
+    """Slices are runs of memory. Constant indices that are right need no check when it runs."""
     core = group.core_node
     x, indices = core.inputs
-    shape = b.shape(x)
+    shape, known = b.shape(x), b.constant_array(indices)
     axis, batch = gather_axes(shape, b.shape(indices), core.attrs)
-    known = b.constant_array(indices)
-    if known is not None and known.size and not 0 <= known.min() <= known.max() < shape[axis]:
-        b.refuse(core, "an index that is out of range")
-        return
-    out, item = b.spec(group.output), numpy_dtype(b.spec(x).dtype).itemsize
-    rows, outer, inner = size_of(shape[:batch]), size_of(shape[batch:axis]), size_of(shape[axis + 1 :])
-    count = size_of(b.shape(indices)[batch:])
-    places = b.rows(x), b.rows(indices), b.new(group.output)
-    k = kernel(
-        "gather", ("x", "indices", "c"), outer=outer, count=count, length=shape[axis], inner=inner, item=item,
-        checked=known is not None,
+    right = known is not None and bool(np.all((known >= 0) & (known < shape[axis])))
+    sizes = (
+        size_of(shape[:batch]), size_of(shape[batch:axis]), size_of(b.shape(indices)[batch:]), shape[axis],
+        size_of(shape[axis + 1 :]),
     )
-    b.call(k, places, rows * outer * count if out.size else 0, flops=_FLOPS_OF_A_STEP * out.size)
+    places = b.rows(x), b.rows(indices), b.new(group.output)
+    slices(b, places, sizes, b.item(x), 0 if right else number_of("GatherV2"))
+
+
+def slices(
+    b: WasmBuilder, places: tuple[WasmPlace, WasmPlace, WasmPlace], sizes: tuple[int, int, int, int, int], item: int,
+    check: int = 0,
+) -> None:
+    """[rows][outer][length][inner] by [rows][count] indices to [rows][outer][count][inner] elements of ``item`` bytes.
+
+    ``sizes`` are rows, outer, count, length, inner; ``check`` is the number of the check of the indices, 0 for none.
+    """
+    rows, outer, count, length, inner = sizes
+    if not outer * inner:  # nothing to move, but all indices are looked at
+        outer, inner = 1, 0
+    k = kernel(
+        "gather", ("x", "indices", "c"), outer=outer, count=count, length=length, inner=inner, item=item, check=check,
+    )
+    units = rows * outer * count if inner or check else 0
+    b.call(k, places, units, flops=_FLOPS_OF_A_STEP * units * inner)

@@ -1,74 +1,69 @@
-"""Ops that only move data: aliases where the bytes stay, strided copies elsewhere."""
+"""Ops that only move data: aliases where the bytes stay, strided copies of words or bytes elsewhere."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from tfjslab.backends.kernels.reads import READS, reads
 from tfjslab.backends.kernels.strides import row_strides
 from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
-from tfjslab.backends.wasm.lower.byte_moves import concat_bytes, pad_bytes
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import Layout, pitch, plane_floats
+from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
 from tfjslab.graph.ir import Node
 from tfjslab.ops.registry import having
 from tfjslab.passes.fusion import Group
 
 _IMAGE_RANK = 4
-_WORD_DTYPES = ("float32", "int32")
-_BYTE_DTYPES = ("int8", "bool")
+_FLOPS_OF_A_CHOICE = 4
+_MOVED = ("float32", "int32", "bool", "int8")
 
 
-def refuses_words(node: Node, specs: Specs) -> str:
-    """Copies move 4-byte words."""
-    return TABLE.only(node, specs, *_WORD_DTYPES)
+def refuses_moves(node: Node, specs: Specs) -> str:
+    """Copies move words and bytes; what comes out is what went in."""
+    return TABLE.only(node, specs, *_MOVED)
 
 
-def _refuses_but_bytes(node: Node, specs: Specs) -> str:
-    """As ``refuses_words``, but activations of one byte and truth values are moved as well."""
-    (dtype, *others) = {specs[v].dtype for v in (*node.inputs, *node.outputs)}
-    return "" if dtype in _BYTE_DTYPES and not others else refuses_words(node, specs)
-
-
-@lowering(*having(lambda facts: facts.shares_bytes), refuses=_refuses_but_bytes)
+@lowering(*having(lambda facts: facts.shares_bytes), refuses=refuses_moves)
 def lower_alias(b: WasmBuilder, group: Group) -> None:
     """The same bytes under another shape. Planes stay planes when the shape stays."""
-    source = group.core_node.inputs[0]
-    if b.shape(source) == b.shape(group.output) and b.has_planes(source) and group.output not in b.outputs:
-        b.alias_planes(group.output, source)
+    _pass_on(b, group.output, group.core_node.inputs[0])
+
+
+@lowering("EnsureShape", *having(lambda facts: facts.passes_on and not facts.shares_bytes), refuses=refuses_moves)
+def lower_passing(b: WasmBuilder, group: Group) -> None:
+    """Each output is the input of the same place; further inputs are not read. Shapes were checked by the op's rule."""
+    core = group.core_node
+    for value, source in zip(core.outputs, core.inputs, strict=False):
+        _pass_on(b, value, source)
+
+
+def _pass_on(b: WasmBuilder, value: str, source: str) -> None:
+    if b.shape(source) == b.shape(value) and b.has_planes(source) and value not in b.outputs:
+        b.alias_planes(value, source)
     else:
-        b.alias(group.output, source)
-
-
-@lowering("IdentityN", refuses=refuses_words)
-def lower_several(b: WasmBuilder, group: Group) -> None:
-    """The bytes of each input."""
-    for value, source in zip(group.core_node.outputs, group.core_node.inputs, strict=True):
         b.alias(value, source)
 
 
-@lowering(*READS, refuses=refuses_words)
+@lowering(*READS, refuses=refuses_moves)
 def lower_reads(b: WasmBuilder, group: Group) -> None:
     """A strided copy for each output."""
     core = group.core_node
-    source, shape = b.rows(core.inputs[0]), b.shape(core.inputs[0])
+    x = core.inputs[0]
+    source, shape, item = b.rows(x), b.shape(x), b.item(x)
     for value, read in reads(core, shape, b.shape(core.outputs[0])):
-        b.copy(source + 4 * read.first, b.new(value), read.dims, read.strides, row_strides(read.dims))
+        b.copy(source + item * read.first, b.new(value), read.dims, read.strides, row_strides(read.dims), item)
 
 
-@lowering("Concat", refuses=_refuses_but_bytes)
-@lowering("Pack", refuses=refuses_words)
+@lowering("Concat", refuses=refuses_moves)
+@lowering("Pack", refuses=refuses_moves)
 def lower_concat(b: WasmBuilder, group: Group) -> None:
     """Each input goes to its place; along channels of planes that is whole planes. For Pack no input has the axis."""
     core = group.core_node
     out = b.shape(group.output)
     axis = normalize_axis(core.attrs["axis"], len(out))
-    if b.spec(group.output).dtype in _BYTE_DTYPES:
-        concat_bytes(b, core.inputs, group.output, axis)
-        return
     if len(out) == _IMAGE_RANK and axis == _IMAGE_RANK - 1 and all(map(b.has_planes, core.inputs)):
         n, h, w, c = out
         step = pitch(h * w, w)
@@ -78,23 +73,12 @@ def lower_concat(b: WasmBuilder, group: Group) -> None:
             b.copy(b.planes(v), place, (n, own * step), (own * step, 1), (c * step, 1))
             place += 4 * own * step
         return
-    place = b.new(group.output)
+    place, item = b.new(group.output), b.item(group.output)
     outer, inner = size_of(out[:axis]), size_of(out[axis:])
     for v in core.inputs:
         own = size_of(b.shape(v)[axis:])
-        b.copy(b.rows(v), place, (outer, own), (own, 1), (inner, 1))
-        place += 4 * own
-
-
-def _refuses_pad(node: Node, specs: Specs) -> str:
-    value, dtype = node.attrs["constant_value"], specs[node.inputs[0]].dtype
-    if dtype in _BYTE_DTYPES:
-        return ""
-    if dtype != "float32" and value:
-        return "no WebAssembly kernel for padding integers with other than 0"
-    if math.isnan(value):
-        return "no WebAssembly kernel for padding with NaN"
-    return refuses_words(node, specs)
+        b.copy(b.rows(v), place, (outer, own), (own, 1), (inner, 1), item)
+        place += item * own
 
 
 def reserve_channels(b: WasmBuilder, nodes: Sequence[Node]) -> None:
@@ -115,16 +99,13 @@ def _adds_channels(pad: Node, shape: Shape) -> bool:
     return len(shape) == _IMAGE_RANK and shape[0] == 1 and not any(before)
 
 
-@lowering("PadV2", refuses=_refuses_pad)
+@lowering("PadV2", refuses=refuses_moves)
 def lower_pad(b: WasmBuilder, group: Group) -> None:
     """Fill, then copy the inside, on rows or planes; or only fill, where room was made behind the inside."""
     core = group.core_node
     x, value = core.inputs[0], core.attrs["constant_value"]
-    shape, out = b.shape(x), b.shape(group.output)
+    shape, out, item = b.shape(x), b.shape(group.output), b.item(x)
     before = tuple(p[0] for p in core.attrs["paddings"])
-    if b.spec(x).dtype in _BYTE_DTYPES:
-        pad_bytes(b, x, group.output, before, int(bool(value) if b.spec(x).dtype == "bool" else value))
-        return
     room = b.grow_planes(x, group.output) if _adds_channels(core, shape) else None
     if room:
         b.fill(room, plane_floats(out) - plane_floats(shape), value)
@@ -133,11 +114,25 @@ def lower_pad(b: WasmBuilder, group: Group) -> None:
         source, place = b.planes(x), b.new(group.output, Layout.PLANES)
         b.fill(place, size_of((out[0], out[3])) * pitch(out[1] * out[2], out[2]), value)
         copy_inside(b, (source, place), tuple(shape[i] for i in (0, 3, 1, 2)), plane_strides(shape),
-                     plane_strides(out), tuple(before[i] for i in (0, 3, 1, 2)))
+                     plane_strides(out), tuple(before[i] for i in (0, 3, 1, 2)), item)
     else:
         source, place = b.rows(x), b.new(group.output)
-        b.fill(place, size_of(out), value)
-        copy_inside(b, (source, place), shape, row_strides(shape), row_strides(out), before)
+        b.fill(place, size_of(out), value, b.spec(x).dtype)
+        copy_inside(b, (source, place), shape, row_strides(shape), row_strides(out), before, item)
+
+
+@lowering("MatrixBandPart", refuses=refuses_moves)
+def lower_band(b: WasmBuilder, group: Group) -> None:
+    """A row after the other; a number of diagonals below 0 keeps all."""
+    core = group.core_node
+    x, attrs = core.inputs[0], core.attrs
+    *outer, height, width = b.shape(x)
+    lower, upper = (
+        n if 0 <= n < most else most for n, most in ((attrs["num_lower"], height), (attrs["num_upper"], width))
+    )
+    places = b.rows(x), b.new(group.output)
+    k = kernel("band", ("x", "c"), height=height, width=width, lower=lower, upper=upper, item=b.item(x))
+    b.call(k, places, size_of(outer) * height, flops=_FLOPS_OF_A_CHOICE * b.spec(x).size)
 
 
 def plane_strides(shape: Shape) -> tuple[int, ...]:
@@ -149,8 +144,8 @@ def plane_strides(shape: Shape) -> tuple[int, ...]:
 
 def copy_inside(
     b: WasmBuilder, places: tuple[WasmPlace, WasmPlace], dims: Shape, source: tuple[int, ...], out: tuple[int, ...],
-    before: Shape,
+    before: Shape, item: int,
 ) -> None:
     """Copy a box to its place behind the padding."""
     start = sum(p * s for p, s in zip(before, out, strict=True))
-    b.copy(places[0], places[1] + 4 * start, dims, source, out)
+    b.copy(places[0], places[1] + item * start, dims, source, out, item)

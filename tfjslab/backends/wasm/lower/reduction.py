@@ -1,45 +1,97 @@
-"""Sums, means and extremes."""
+"""Sums, means, extremes, and whether all or any are true."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+
+import numpy as np
 
 from tfjslab.backends.kernels.strides import row_strides
-from tfjslab.backends.kernels.table import reduced_axes
+from tfjslab.backends.kernels.table import Specs, reduced_axes
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
+from tfjslab.backends.wasm.lower.loops import on_rows
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import pitch
 from tfjslab.backends.wasm.text.templates import kernel
+from tfjslab.backends.wasm.text.typed import ELEMENTS, Typed, convert, leaf, typed
+from tfjslab.base.dtypes import numpy_dtype
 from tfjslab.base.shapes import Shape, size_of
-from tfjslab.ops.expr import X
+from tfjslab.graph.ir import Node
+from tfjslab.ops.expr import Expr, X, Y, prim
 from tfjslab.passes.fusion import Group
 
-# Vector instruction and the value that changes nothing, by op.
-_FOLDS = {
-    "Sum": ("add", 0.0), "Mean": ("add", 0.0), "Prod": ("mul", 1.0),
-    "Max": ("max", -math.inf), "Min": ("min", math.inf),
-}
+_INT32 = np.iinfo(np.int32)
 _SPATIAL = (1, 2)
 
 
-@lowering(*_FOLDS, refuses=TABLE.filled_floats)
+@dataclass(frozen=True)
+class _Fold:
+    """How two sums are folded, of what dtype they are, the value that changes nothing, and what an element gives."""
+
+    fold: Expr
+    dtype: str
+    start: float
+    element: Expr = X
+
+
+def _fold(op: str, dtype: str) -> _Fold:
+    """The fold of an op over elements of ``dtype``. Sums and products of truth values are counts."""
+    number = "int32" if dtype == "bool" else dtype
+    lowest, highest = (-math.inf, math.inf) if number == "float32" else (_INT32.min, _INT32.max)
+    return {
+        "Sum": _Fold(X + Y, number, 0), "Mean": _Fold(X + Y, number, 0), "Prod": _Fold(X * Y, number, 1),
+        "Max": _Fold(prim("max", X, Y), number, lowest), "Min": _Fold(prim("min", X, Y), number, highest),
+        "All": _Fold(prim("and", X, Y), "bool", 1), "Any": _Fold(prim("or", X, Y), "bool", 0),
+        "EuclideanNorm": _Fold(X + Y, number, 0, X * X),
+    }[op]
+
+
+def _finish(op: str, value: Typed, n: int) -> Expr:
+    """The result of a sum of n elements; a mean of nothing is NaN."""
+    if op == "Mean":
+        count = n or math.nan
+        mean = X * (1.0 / count) if value.dtype == "float32" else X / count  # a count is divided exactly
+        return typed(mean, [convert(value, "float32")], "float32").expr
+    return typed(prim("sqrt", X), [value], value.dtype).expr if op == "EuclideanNorm" else value.expr
+
+
+def _refuses(node: Node, specs: Specs) -> str:
+    return TABLE.only(node, specs, *ELEMENTS)
+
+
+@lowering("Sum", "Mean", "Prod", "Max", "Min", "All", "Any", "EuclideanNorm", refuses=_refuses)
 def lower_reduction(b: WasmBuilder, group: Group) -> None:
     """[outer][n][inner]; over the pixels of channel planes without changing the layout."""
     core = group.core_node
-    x = core.inputs[0]
+    x, dtype = core.inputs[0], b.spec(core.inputs[0]).dtype
     shape, axes = b.shape(x), reduced_axes(core, b.specs)
     n = size_of([shape[a] for a in axes])
+    how = _fold(core.op, dtype)
+    start = typed(Expr("const", leaf=how.start), (), how.dtype)
+    if n == 0:
+        on_rows(b, group.output, _finish(core.op, start, n), [])
+        return
     if axes == _SPATIAL and b.has_planes(x):
         outer, inner, step = shape[0] * shape[3], 1, pitch(n, shape[2])
         source = b.planes(x)
     else:
         source, outer, inner = _together(b, x, axes)
         step = n * inner
-    combine, start = _FOLDS[core.op]
-    finish = X * (1.0 / n) if core.op == "Mean" else X
+    if core.op == "Mean" and dtype == "int32":
+        k = kernel("mean_int32", ("x", "c"), n=n, inner=inner)
+        b.call(k, (source, b.new(group.output)), outer * inner, flops=outer * n * inner)
+        return
+    total, other = leaf(0, how.dtype), leaf(1, how.dtype)
+    element = convert(typed(how.element, [leaf(1, dtype)], dtype), how.dtype)
+    expressions = (
+        _finish(core.op, total, n), typed(how.fold, [total, other], how.dtype).expr,
+        typed(how.fold, [total, element], how.dtype).expr, start.expr,
+    )
+    dtypes = dtype, how.dtype, b.spec(group.output).dtype
     k = kernel(
-        "reduce", ("x", "c"), expressions=(finish,), n=n, inner=inner, step=inner, pitch=step, combine=combine,
-        start=str(start), start_value=start,
+        "reduce", ("x", "c"), expressions=expressions, n=n, inner=inner, step=inner, pitch=step, dtypes=dtypes,
+        sizes=tuple(numpy_dtype(d).itemsize for d in dtypes),
     )
     b.call(k, (source, b.new(group.output)), outer, flops=outer * n * inner)
 
@@ -54,7 +106,7 @@ def _together(b: WasmBuilder, x: str, axes: Shape) -> tuple[WasmPlace, int, int]
     if size_of([shape[i] for i in kept if i > first]) > 1:
         strides, order = row_strides(shape), (*kept, *axes, *range(last + 1, len(shape)))
         dims = tuple(shape[i] for i in order)
-        moved = b.temporary(4 * size_of(shape))
-        b.copy(source, moved, dims, tuple(strides[i] for i in order), row_strides(dims))
+        moved = b.temporary(b.item(x) * size_of(shape))
+        b.copy(source, moved, dims, tuple(strides[i] for i in order), row_strides(dims), b.item(x))
         return moved, outer, inner
     return source, outer, inner

@@ -26,9 +26,15 @@ class Elements:
     splat: str
     store: str
     local: str
+    one: str = "{0}"  # a lane, with the lanes for {0} and its number for {1}, as a single element is held
+
+    def lane(self, number: int) -> str:
+        """The text of one lane; {0} stands for the lanes."""
+        return self.one.format("{0}", number)
 
 
 _SIMD_WORDS = ("(v128.load {0})", "(v128.load32_splat {0})", "(v128.store {0} {1})")
+_INTEGER_LANE = "(i32x4.extract_lane {1} {0})"
 _INTEGER = "(i32.load {0})"
 _BYTE = "(i32.ne (i32.load8_u {0}) (i32.const 0))"
 _BYTES_STORED = (
@@ -37,9 +43,10 @@ _BYTES_STORED = (
 )
 _OF: dict[Lanes, dict[str, Elements]] = {
     SIMD: {
-        "float32": Elements(*_SIMD_WORDS, "v"), "int32": Elements(*_SIMD_WORDS, "m"),
+        "float32": Elements(*_SIMD_WORDS, "v", "(f32x4.extract_lane {1} {0})"),
+        "int32": Elements(*_SIMD_WORDS, "m", _INTEGER_LANE),
         "bool": Elements(f"(i32x4.gt_s {_WIDE} {_ZERO})", f"(i8x16.ne (v128.load8_splat {{0}}) {_ZERO})",
-                         _BYTES_STORED, "m"),
+                         _BYTES_STORED, "m", f"(i32.and {_INTEGER_LANE} (i32.const 1))"),
     },
     SCALAR: {
         "float32": Elements("(f32.load {0})", "(f32.load {0})", "(f32.store {0} {1})", "v"),

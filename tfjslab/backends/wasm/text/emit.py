@@ -36,6 +36,26 @@ _TYPED = {f"int.{p}": p for p in ("add", "sub", "mul", "eq", "ne")} | {f"bool.{p
     f"int.{p}": f"{p}_s" for p in ("lt", "le", "gt", "ge")
 }
 
+# Integers have no quotient in lanes, and elsewhere one that traps. That of doubles is exact enough for its floor.
+_QUOTIENT = "(f64x2.floor (f64x2.div (f64x2.convert_low_i32x4_s {0}) (f64x2.convert_low_i32x4_s {1})))"
+_UPPER = "(i8x16.swizzle {0} (v128.const i8x16 8 9 10 11 12 13 14 15 0 0 0 0 0 0 0 0))"
+_LANES = ("(local.get $m_dividend)", "(local.get $m_divisor)")
+_LOWER_QUOTIENTS, _UPPER_QUOTIENTS = (
+    f"(i32x4.trunc_sat_f64x2_s_zero {_QUOTIENT.format(*lanes)})" for lanes in (_LANES, map(_UPPER.format, _LANES))
+)
+# A power by the bits of the exponent, which is not negative, as long as there are any.
+_POWER = """(block (result {type}) {{0}} {{1}} (local.set $m_exponent) (local.set $m_square) (local.set $m_power {one})
+(loop $L_power
+(local.set $m_power {chosen})
+(local.set $m_square ({mul} (local.get $m_square) (local.get $m_square)))
+(br_if $L_power ({any} (local.tee $m_exponent ({shift} (local.get $m_exponent) (i32.const 1))))))
+(local.get $m_power))"""
+_FIRST_HALVES = " ".join(map(str, (*range(8), *range(16, 24))))
+_ONES = "(v128.const i32x4 1 1 1 1)"
+_BIT_SET = f"(i32x4.eq (v128.and (local.get $m_exponent) {_ONES}) {_ONES})"
+_WITH_BIT, _WITHOUT_BIT = "({mul} (local.get $m_power) (local.get $m_square))", "(local.get $m_power)"
+_LAST_BIT = "(i32.and (local.get $m_exponent) (i32.const 1))"
+
 # scale2(x, n) builds the float 2**n: adding 1.5 * 2**23 + 127 to a whole n leaves n + 127 in the low bits. What is
 # subtracted from n goes into that constant, {2}.
 _EXPONENT_BIAS = 1.5 * 2**23 + 127
@@ -43,12 +63,19 @@ SIMD = Lanes("simd", 4, "v128", "v128", {p: f"f32x4.{p}" for p in _COMMON} | {
     p: f"i32x4.{instruction}" for p, instruction in _TYPED.items()
 } | {
     "and": "v128.and", "or": "v128.or", "not": "v128.not", "from_int": "f32x4.convert_i32x4_s",
-    "int.trunc": "i32x4.trunc_sat_f32x4_s", "int.trunc_unsigned": "i32x4.trunc_sat_f32x4_u",
+    "int.bitand": "v128.and", "int.trunc": "i32x4.trunc_sat_f32x4_s", "int.trunc_unsigned": "i32x4.trunc_sat_f32x4_u",
 }, dict.fromkeys(("select", "int.select", "bool.select"), "(v128.bitselect {1} {2} {0})") | {
     "scale2": "(f32x4.mul {0} (i32x4.shl (f32x4.add {1} {2}) (i32.const 23)))",
     "exponent": "(f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (v128.and {0} (i32x4.splat (i32.const 0x7fffffff)))"
                 " (i32.const 23)) (i32x4.splat (i32.const 127))))",
     "mantissa": "(v128.or (v128.and {0} (i32x4.splat (i32.const 0x7fffff))) (i32x4.splat (i32.const 0x3f800000)))",
+    # Both operands are computed before the locals are set: they may be quotients, too.
+    "int.quotient": "(block (result v128) {0} {1} (local.set $m_divisor) (local.set $m_dividend)"
+                    f" (i8x16.shuffle {_FIRST_HALVES} {_LOWER_QUOTIENTS} {_UPPER_QUOTIENTS}))",
+    "int.power": _POWER.format(
+        type="v128", one=_ONES, mul="i32x4.mul", any="v128.any_true", shift="i32x4.shr_u",
+        chosen=f"(v128.bitselect {_WITH_BIT.format(mul='i32x4.mul')} {_WITHOUT_BIT} {_BIT_SET})",
+    ),
     # One instruction each; a constant second operand lets NaN through as min and max must.
     "min_const": "(f32x4.pmin {0} {1})",
     "max_const": "(f32x4.pmax {0} {1})",
@@ -57,7 +84,7 @@ SCALAR = Lanes("scalar", 1, "f32", "i32", {p: f"f32.{p}" for p in _COMMON} | {
     p: f"i32.{instruction}" for p, instruction in _TYPED.items()
 } | {
     "and": "i32.and", "or": "i32.or", "not": "i32.eqz", "from_int": "f32.convert_i32_s",
-    "int.trunc": "i32.trunc_sat_f32_s", "int.trunc_unsigned": "i32.trunc_sat_f32_u",
+    "int.bitand": "i32.and", "int.trunc": "i32.trunc_sat_f32_s", "int.trunc_unsigned": "i32.trunc_sat_f32_u",
 }, dict.fromkeys(("int.select", "bool.select"), "(select {1} {2} {0})") | {
     # Cranelift branches on a float select, and data decide the branch; an integer select is a conditional move.
     "select": "(f32.reinterpret_i32 (select (i32.reinterpret_f32 {1}) (i32.reinterpret_f32 {2}) {0}))",
@@ -66,6 +93,11 @@ SCALAR = Lanes("scalar", 1, "f32", "i32", {p: f"f32.{p}" for p in _COMMON} | {
                 " (i32.const 23)) (i32.const 127)))",
     "mantissa": "(f32.reinterpret_i32 (i32.or (i32.and (i32.reinterpret_f32 {0}) (i32.const 0x7fffff))"
                 " (i32.const 0x3f800000)))",
+    "int.quotient": "(i32.trunc_sat_f64_s (f64.floor (f64.div (f64.convert_i32_s {0}) (f64.convert_i32_s {1}))))",
+    "int.power": _POWER.format(
+        type="i32", one="(i32.const 1)", mul="i32.mul", any="i32.ne (i32.const 0)", shift="i32.shr_u",
+        chosen=f"(select {_WITH_BIT.format(mul='i32.mul')} {_WITHOUT_BIT} {_LAST_BIT})",
+    ),
     # f32.min and f32.max become several branches each; these comparisons become minss and maxss, and pass NaN on.
     "min_const": "(select {1} (local.tee $v_p {0}) (f32.lt {1} (local.get $v_p)))",
     "max_const": "(select {1} (local.tee $v_p {0}) (f32.lt (local.get $v_p) {1}))",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 
 import numpy as np
 
@@ -19,12 +19,33 @@ ELEMENTS = ("float32", "int32", "bool")
 _PREFIX = {"float32": "", "int32": "int.", "bool": "bool."}
 _LOGIC = ("and", "or", "not")
 _INT32 = np.iinfo(np.int32)
+_UNROLLED = 4  # powers up to this are written as products
 _TWO_31, _TWO_32 = 2.0**31, 2.0**32
+# The floor of a quotient, which is no instruction: not of what is divided by 0, which gives 0, nor by -1, which wraps.
+_FLOORDIV = prim("select", prim("eq", Y, 0), 0, prim("select", prim("eq", Y, -1), 0 - X, Expr("quotient", (X, Y))))
 # What integers lack, by what they have.
 _BY_OTHERS = {
+    "div": _FLOORDIV, "floordiv": _FLOORDIV,
+    "floormod": prim("select", prim("eq", Y, 0), 0, X - prim("floordiv", X, Y) * Y),
     "neg": 0 - X, "abs": prim("select", prim("lt", X, 0), 0 - X, X),
     "min": prim("select", prim("lt", X, Y), X, Y), "max": prim("select", prim("gt", X, Y), X, Y),
 }
+
+
+def _by_others(e: Expr) -> Expr | None:
+    """What integers lack, by what they have; None for what they have."""
+    if e.op == "pow":
+        return _power(*e.args)
+    return substitute(_BY_OTHERS[e.op], e.args, {}) if e.op in _BY_OTHERS else None
+
+
+def _power(x: Expr, y: Expr) -> Expr:
+    """A power of integers; of a negative exponent nothing is left but with 1 and -1."""
+    if y.op == "const" and 0 <= y.leaf <= _UNROLLED:
+        return reduce(Expr.__mul__, [x] * int(y.leaf), Expr("const", leaf=1.0))
+    of_one = prim("or", prim("eq", x, 1), prim("eq", x, -1))
+    power = Expr("power", (x, y))
+    return prim("select", prim("lt", y, 0), prim("select", of_one, power, 0), power)
 
 
 @dataclass(frozen=True)
@@ -57,18 +78,16 @@ def typed(e: Expr, inputs: Sequence[Typed], result: str) -> Typed:
     @cache
     def visit(x: Expr, wanted: str) -> Expr:
         prefix = _PREFIX[wanted]
-        if x.op == "in":
-            found: Expr = inputs[x.leaf].expr
+        if not x.args:
+            found: Expr = inputs[x.leaf].expr if x.op == "in" else _constant(x, wanted)
             return found
-        if x.op == "const":
-            return _constant(x, wanted)
         if x.op == "select":
             return Expr(f"{prefix}select", (visit(x.args[0], "bool"), *(visit(a, wanted) for a in x.args[1:])))
         if is_boolean(x):
             of = "bool" if x.op in _LOGIC else next(filter(None, map(dtype, x.args)), "float32")
             return Expr(x.op if x.op in _LOGIC else f"{_PREFIX[of]}{x.op}", tuple(visit(a, of) for a in x.args))
-        if wanted == "int32" and x.op in _BY_OTHERS:
-            return visit(substitute(_BY_OTHERS[x.op], x.args, {}), wanted)
+        if wanted == "int32" and (others := _by_others(x)):
+            return visit(others, wanted)
         return Expr(f"{prefix}{x.op}", tuple(visit(a, wanted) for a in x.args))
 
     return Typed(visit(e, result), result)
