@@ -1,7 +1,10 @@
-"""Splitting a graph into steps: static nodes become a few plans, the rest is run node by node.
+"""Splitting a graph into steps: static nodes become a few plans, the others are run node by node.
 
 Pure functions. A step is a ``PlanStep`` (nodes whose shapes are all known, compiled as one plan) or a ``NodeStep``.
 Nodes behind a ``Switch`` may turn out dead, so a group holds only nodes that are dead or alive together.
+
+Nodes that read a value whose shape depends on data come last, one by one: the tail. When a run gets there, these shapes
+are known, and the tail is a graph of its own that can be scheduled for them.
 """
 
 from __future__ import annotations
@@ -38,12 +41,16 @@ class NodeStep:
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """Steps in order; ``last_uses[i]`` are the values that no step after ``i`` reads and that are no outputs."""
+    """Steps in order; ``last_uses[i]`` are the values that no step after ``i`` reads and that are no outputs.
+
+    The steps from ``len(steps) - len(tail.nodes)`` on are those of ``tail``, whose inputs have no declared shapes.
+    """
 
     steps: tuple[PlanStep | NodeStep, ...]
     last_uses: tuple[tuple[str, ...], ...]
     constants: Mapping[str, object]
     specs: Mapping[str, Spec]
+    tail: Graph
 
 
 def prune(graph: Graph, outputs: Sequence[str]) -> Graph:
@@ -65,8 +72,9 @@ def schedule(graph: Graph, feeds: Mapping[str, Spec], outputs: Sequence[str]) ->
     # Folding shape arithmetic leaves nodes behind of which only the shape was read.
     pruned = prune(program.graph, outputs)
     program = Specialized(pruned, program.specs, program.static)
-    steps = _make_steps(program, outputs)
-    return Schedule(steps, _last_uses(steps, outputs), pruned.constants, program.specs)
+    known, tail = _parted(program)
+    steps = (*_make_steps(program, known, outputs), *_node_steps(program, tail.nodes))
+    return Schedule(steps, _last_uses(steps, outputs), pruned.constants, program.specs, tail)
 
 
 def _cut_at_feeds(graph: Graph, feeds: Mapping[str, Spec]) -> Graph:
@@ -79,6 +87,16 @@ def _cut_at_feeds(graph: Graph, feeds: Mapping[str, Spec]) -> Graph:
     fed = {n.name for n in inner}
     constants = {k: v for k, v in graph.constants.items() if k not in feeds}
     return graph.with_(nodes=tuple(n for n in graph.nodes if n.name not in fed), constants=constants)
+
+
+def _parted(program: Specialized) -> tuple[tuple[Node, ...], Graph]:
+    """Nodes whose inputs have known shapes, and the graph of the others, which no node of the former needs."""
+    known: list[Node] = []
+    others: list[Node] = []
+    for node in program.graph.nodes:
+        shapes = [program.specs[v].shape for v in node.uses]
+        (others if None in shapes else known).append(node)
+    return tuple(known), _cut_out(program, others, (), lambda value: Port(value, value, None, program.specs[value].dtype))
 
 
 def conditions(nodes: Sequence[Node]) -> dict[str, Condition]:
@@ -110,9 +128,10 @@ def _merged(node: Node, ins: Sequence[Condition]) -> Condition:
     return common if not all(rest) else common | {(node.name, -1)}
 
 
-def _make_steps(program: Specialized, outputs: Sequence[str]) -> tuple[PlanStep | NodeStep, ...]:
-    nodes = program.graph.nodes
-    alive = conditions(nodes)
+def _make_steps(
+    program: Specialized, nodes: Sequence[Node], outputs: Sequence[str],
+) -> tuple[PlanStep | NodeStep, ...]:
+    alive = conditions(program.graph.nodes)
 
     def key(node: Node) -> Condition | None:
         """The group key, None for nodes that are run by themselves."""
@@ -127,10 +146,14 @@ def _make_steps(program: Specialized, outputs: Sequence[str]) -> tuple[PlanStep 
     steps: list[PlanStep | NodeStep] = []
     for batch in batches:
         if keys[batch[0].name] is None:
-            steps.extend(NodeStep(n, tuple(program.specs[v] for v in n.outputs)) for n in batch)
+            steps.extend(_node_steps(program, batch))
         else:
             steps.append(_group(program, batch, _needed_outside(program.graph, batch, outputs)))
     return tuple(steps)
+
+
+def _node_steps(program: Specialized, nodes: Sequence[Node]) -> list[NodeStep]:
+    return [NodeStep(n, tuple(program.specs[v] for v in n.outputs)) for n in nodes]
 
 
 def _batches(
@@ -191,17 +214,22 @@ def _needed_outside(graph: Graph, batch: Sequence[Node], outputs: Sequence[str])
 
 
 def _group(program: Specialized, batch: Sequence[Node], outputs: tuple[str, ...]) -> PlanStep:
-    """A graph of its own for ``batch``: values from outside become input ports."""
-    made = {v for n in batch for v in n.outputs}
-    read = dict.fromkeys(v for n in batch for v in n.uses)
-    constants = {v: program.graph.constants[v] for v in read if v in program.graph.constants}
-    inputs = tuple(v for v in read if v not in made and v not in constants)
-    graph = Graph(
-        inputs=tuple(_port(program, v) for v in inputs), outputs=tuple(_port(program, v) for v in outputs),
-        nodes=tuple(batch), constants=constants,
-    )
-    specs = {v: program.specs[v] for v in (*read, *made)}
+    """The program of ``batch``."""
+    graph = _cut_out(program, batch, outputs, lambda value: _port(program, value))
+    specs = {v: program.specs[v] for n in batch for v in (*n.uses, *n.outputs)}
+    inputs = tuple(p.value for p in graph.inputs)
     return PlanStep(Specialized(graph, specs, frozenset(n.name for n in batch)), inputs, outputs)
+
+
+def _cut_out(
+    program: Specialized, nodes: Sequence[Node], outputs: Sequence[str], port: Callable[[str], Port],
+) -> Graph:
+    """A graph of its own for ``nodes``: values from outside become input ports."""
+    made = {v for n in nodes for v in n.outputs}
+    read = dict.fromkeys(v for n in nodes for v in n.uses)
+    constants = {v: program.graph.constants[v] for v in read if v in program.graph.constants}
+    inputs = tuple(port(v) for v in read if v not in made and v not in constants)
+    return Graph(inputs, tuple(map(port, outputs)), tuple(nodes), constants)
 
 
 def _port(program: Specialized, value: str) -> Port:
