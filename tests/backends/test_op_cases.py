@@ -72,7 +72,7 @@ _ONLY_ON = {
     WASM: (
         "AddN", "Tile", "DepthToSpace", "SpaceToDepth", "DynamicQuantizedDense", "Select", "Fill", "Zeros", "Ones",
         "ZerosLike", "OnesLike", "Cast", "Conv2DBackpropInput", "GatherV2", "OneHot", "ArgMax", "ArgMin", "MirrorPad",
-        "SpaceToBatchND", "BatchToSpaceND",
+        "SpaceToBatchND", "BatchToSpaceND", "NonMaxSuppressionV4", "NonMaxSuppressionV5",
     ),
     GPU: ("Cast",),
 }

@@ -96,7 +96,8 @@ def _parted(program: Specialized) -> tuple[tuple[Node, ...], Graph]:
     for node in program.graph.nodes:
         shapes = [program.specs[v].shape for v in node.uses]
         (others if None in shapes else known).append(node)
-    return tuple(known), _cut_out(program, others, (), lambda value: Port(value, value, None, program.specs[value].dtype))
+    tail = _cut_out(program, others, (), lambda value: Port(value, value, None, program.specs[value].dtype))
+    return tuple(known), tail
 
 
 def conditions(nodes: Sequence[Node]) -> dict[str, Condition]:

@@ -5,8 +5,8 @@ The sources are Jinja templates of WebAssembly text with four shorthands that ke
 * ``@x`` is ``(local.get $x)`` and ``#8`` is ``(i32.const 8)``;
 * ``V.load``, ``V.store``, ``V.add``, ``V.splat`` ... are the instructions of the variant's vector type, one f32 in the
   scalar variant and f32x4 in the SIMD ones, so one source serves all of them;
-* locals need no declaration: the first letters of a name tell the type (``$i_`` i32, ``$f_`` f32, ``$v_`` vector,
-  ``$m_`` mask);
+* locals need no declaration: the first letters of a name tell the type (``$i_`` i32, ``$f_`` f32, ``$d_`` f64,
+  ``$v_`` vector, ``$m_`` mask);
 * ``{{ expr(i, leaves...) }}`` is the text of the kernel's i-th expression;
 * ``vector(dtype)`` and ``single(dtype)`` tell how the lanes of a vector, or one element, are loaded and stored;
 * ``(call $part0 ...)`` calls the first of the kernels that this one is composed of. A part is a function of its own:
@@ -56,10 +56,10 @@ _VECTOR = {
     },
     "scalar": {"load": "f32.load", "store": "f32.store", "splat_load": "f32.load", "splat": "block (result f32)"},
 }
-_TYPES = {"i": "i32", "f": "f32"}
+_TYPES = {"i": "i32", "f": "f32", "d": "f64"}
 # The shorthands and the names of locals, one piece of text each.
-_PIECE = re.compile(r"(#-?\d+|@[a-z]\w*|\(V\.\w+|\$[ifvm]_\w+)")
-_LOCAL = re.compile(r"[ifvm]_\w+")
+_PIECE = re.compile(r"(#-?\d+|@[a-z]\w*|\(V\.\w+|\$[dfimv]_\w+)")
+_LOCAL = re.compile(r"[dfimv]_\w+")
 _PART = re.compile(r"\$part(\d+)")
 _MOST_PIECES = 1 << 16
 

@@ -1,0 +1,87 @@
+"""Kernels of detectors against the numpy reference, bit for bit where both compute in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.wasm import run_node
+
+from tfjslab.backends.wasm import backend as wasm
+from tfjslab.ops import registry
+
+
+@pytest.fixture(name="session", params=["plain", "simd", "threads"])
+def _session(request):
+    backend = wasm.create(request.param, 2)
+    yield backend.open_session()
+    backend.dispose()
+    assert set(backend.memory().values()) == {0}
+
+
+def boxes_and_scores(n, seed, *, levels=0):
+    """Random boxes with corners in any order; scores of a few ``levels`` tie often."""
+    rng = np.random.default_rng(seed)
+    first, size = rng.uniform(0, 1, (n, 2)), rng.uniform(-0.3, 0.3, (n, 2))
+    scores = rng.integers(0, levels, n) / levels if levels else rng.uniform(0, 1, n)
+    return np.concatenate([first, first + size], axis=1).astype(np.float32), scores.astype(np.float32)
+
+
+def agrees(session, boxes, scores, *, exactly=True, **attrs):
+    """A padded suppression gives what the reference gives, as a kernel."""
+    op = registry.get("NonMaxSuppressionV5")
+    given = op.resolve_attrs({"pad_to_max_output_size": True, **attrs}, "test")
+    results, infos = run_node(session, op, [boxes, scores], given, 3, constant=False)
+    assert not any(i.fallback for i in infos)
+    with np.errstate(all="ignore"):  # as on the host
+        references = op.run([boxes, scores], given)
+    for found, expected in zip(results.values(), references, strict=True):
+        if exactly or expected.dtype == np.int32:
+            np.testing.assert_array_equal(found, expected)
+        else:
+            np.testing.assert_allclose(found, expected, rtol=1e-6)
+    return results
+
+
+@pytest.mark.parametrize("n", [1, 2, 17, 300, 3000])
+@pytest.mark.parametrize("attrs", [
+    {"max_output_size": 1}, {"max_output_size": 50, "iou_threshold": 0.3},
+    {"max_output_size": 5000, "iou_threshold": 0.0, "score_threshold": 0.25},
+    {"max_output_size": 40, "iou_threshold": 1.0, "score_threshold": 0.5}, {"max_output_size": 7, "score_threshold": 2},
+])
+def test_suppression_keeps_the_same_boxes(session, n, attrs):
+    for levels in (0, 4):
+        agrees(session, *boxes_and_scores(n, n, levels=levels), **attrs)
+
+
+@pytest.mark.parametrize("sigma", [0.5, 0.1, 1.0, 1e-3])
+def test_soft_suppression_lowers_the_same_scores(session, sigma):
+    """The exponential is this kernel's own; a rounding of float64 shows in no float32."""
+    for n, levels in ((3, 0), (200, 0), (200, 5)):
+        sample = boxes_and_scores(n, 7 * n, levels=levels)
+        agrees(session, *sample, exactly=False, max_output_size=60, soft_nms_sigma=sigma, score_threshold=0.01)
+        agrees(session, *sample, exactly=False, max_output_size=60, soft_nms_sigma=sigma, iou_threshold=0.4)
+
+
+def test_suppression_of_hostile_values(session):
+    """NaN scores are no candidates; boxes of NaN or without area overlap nothing; infinite ones drop each other."""
+    boxes, scores = boxes_and_scores(60, 3)
+    boxes[3:6, 1], boxes[10:14] = np.nan, np.inf
+    boxes[20:24] = [-np.inf, -np.inf, np.inf, np.inf]
+    boxes[30:34] = boxes[30, [0, 1, 0, 1]]
+    boxes[40:43] = [[-3e38, -3e38, 3e38, 3e38]] * 3
+    scores[[0, 5, 21]], scores[[7, 22]], scores[8] = np.nan, np.inf, -np.inf
+    for extra in ({}, {"score_threshold": 0.2}, {"iou_threshold": 0.0}):
+        found = agrees(session, boxes, scores, max_output_size=70, **extra)
+        assert not {0, 5, 21, 8} & set(found["n"][: int(found["n:2"])].tolist())
+    agrees(session, boxes, np.full_like(scores, np.nan), max_output_size=5)
+    agrees(session, boxes, scores, exactly=False, max_output_size=70, soft_nms_sigma=0.5)
+
+
+def test_suppression_without_scores(session):
+    op = registry.get("NonMaxSuppressionV4")
+    sample = boxes_and_scores(50, 1)
+    attrs = op.resolve_attrs({"pad_to_max_output_size": True, "max_output_size": 20}, "test")
+    results, infos = run_node(session, op, sample, attrs, 2, constant=False)
+    assert not any(i.fallback for i in infos)
+    for found, expected in zip(results.values(), op.run(sample, attrs), strict=True):
+        np.testing.assert_array_equal(found, expected)
