@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from tfjslab.base.errors import GraphError
 from tfjslab.graph.ir import Graph, Node, Port, value_name
 from tfjslab.graph.specialize import Specialized, specialize
+from tfjslab.graph.suppression import fix_suppressions
 from tfjslab.ops.registry import Spec
 
 # What must hold for a node to be alive: (predicate, branch) pairs from Switch, (Merge, -1) where branches do not match.
@@ -68,7 +69,7 @@ def prune(graph: Graph, outputs: Sequence[str]) -> Graph:
 def schedule(graph: Graph, feeds: Mapping[str, Spec], outputs: Sequence[str]) -> Schedule:
     """Specialize ``graph`` for ``feeds`` and split what ``outputs`` need into as few groups as possible."""
     cut = _cut_at_feeds(graph, feeds)
-    program = specialize(prune(cut, outputs), feeds)
+    program = fix_suppressions(specialize(prune(cut, outputs), feeds), feeds)
     # Folding shape arithmetic leaves nodes behind of which only the shape was read.
     pruned = prune(program.graph, outputs)
     program = Specialized(pruned, program.specs, program.static)
