@@ -91,7 +91,7 @@ class Executor:
         # Known values would be compiled in, and the next call with these shapes may bring other ones.
         shapes = {name: Spec(spec.shape, spec.dtype) for name, spec in feeds.items()}
         with collector_paused():
-            program = self.programs[key] = self._compile(key, schedule(graph, shapes, outputs))
+            program = self.programs[key] = self._compile(key, schedule(graph, shapes, outputs, self._library))
         while len(self.programs) > MAX_PROGRAMS:
             self.programs.popitem(last=False)[1].dispose()
         return program

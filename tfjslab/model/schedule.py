@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from tfjslab.base.errors import GraphError
 from tfjslab.graph.ir import Graph, Node, Port, value_name
-from tfjslab.graph.specialize import Specialized, specialize
+from tfjslab.graph.specialize import Specialized
 from tfjslab.graph.suppression import fix_suppressions
+from tfjslab.graph.unroll import specialize_unrolled
 from tfjslab.ops.registry import Spec
 
 # What must hold for a node to be alive: (predicate, branch) pairs from Switch, (Merge, -1) where branches do not match.
@@ -66,10 +67,16 @@ def prune(graph: Graph, outputs: Sequence[str]) -> Graph:
     return graph.with_(nodes=tuple(reversed(kept)), constants=constants)
 
 
-def schedule(graph: Graph, feeds: Mapping[str, Spec], outputs: Sequence[str]) -> Schedule:
-    """Specialize ``graph`` for ``feeds`` and split what ``outputs`` need into as few groups as possible."""
+def schedule(
+    graph: Graph, feeds: Mapping[str, Spec], outputs: Sequence[str], library: Mapping[str, Graph] | None = None,
+) -> Schedule:
+    """Specialize ``graph`` for ``feeds`` and split what ``outputs`` need into as few groups as possible.
+
+    ``library`` are the functions that it may call, its own where none are given.
+    """
     cut = _cut_at_feeds(graph, feeds)
-    program = fix_suppressions(specialize(prune(cut, outputs), feeds), feeds)
+    unrolled = specialize_unrolled(prune(cut, outputs), feeds, graph.functions if library is None else library)
+    program = fix_suppressions(unrolled, feeds)
     # Folding shape arithmetic leaves nodes behind of which only the shape was read.
     pruned = prune(program.graph, outputs)
     program = Specialized(pruned, program.specs, program.static)
