@@ -32,9 +32,9 @@ class KnownList:
 
 @dataclass(frozen=True)
 class Found:
-    """What an op with known lists comes to: nodes to add, and its outputs as values, arrays or lists; None: unknown."""
+    """What an op with known lists comes to: nodes to add, and its outputs as values, arrays or lists."""
 
-    outputs: tuple[str | Array | KnownList | None, ...]
+    outputs: tuple[str | Array | KnownList, ...]
     nodes: tuple[Node, ...] = ()
 
 
@@ -79,6 +79,11 @@ def resolve(node: Node, known: Known, name: Callable[[str], str]) -> Found | Non
     """What a node comes to. ``name`` gives names for new nodes that nothing has yet."""
     rule = _RULES.get(node.op)
     return None if rule is None or node.attr_inputs else rule(node, known, name)
+
+
+def makes_or_reads_lists(op: str) -> bool:
+    """Whether there is a rule for an op."""
+    return op in _RULES
 
 
 Rule = Callable[[Node, Known, Callable[[str], str]], Found | None]
@@ -176,9 +181,10 @@ def _read(node: Node, known: Known, _name: Callable[[str], str]) -> Found | None
 @_rule("TensorListPopBack")
 def _pop_back(node: Node, known: Known, _name: Callable[[str], str]) -> Found | None:
     elements = _list_of(node, known)
-    if elements is None or not elements.items or elements.items[-1] is None:
+    last = elements.items[-1] if elements is not None and elements.items else None
+    if elements is None or last is None:
         return None
-    return Found((replace(elements, items=elements.items[:-1]), elements.items[-1]))
+    return Found((replace(elements, items=elements.items[:-1]), last))
 
 
 def _together(node: Node, items: Sequence[str | None], elements: KnownList, known: Known, op: str) -> Node | None:

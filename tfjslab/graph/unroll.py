@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from tfjslab.base.dtypes import Array
 from tfjslab.base.names import reserve
 from tfjslab.graph.ir import Graph, Node, value_name
-from tfjslab.graph.known_lists import Known, KnownList, resolve
+from tfjslab.graph.known_lists import Known, KnownList, makes_or_reads_lists, resolve
 from tfjslab.graph.specialize import Specialized, Specializer, specialize
 from tfjslab.ops.registry import Spec
 
@@ -28,7 +26,7 @@ class _NotDecided(Exception):  # noqa: N818 - not an error: the node stays
 
 def specialize_unrolled(graph: Graph, feeds: Mapping[str, Spec], library: Mapping[str, Graph]) -> Specialized:
     """Like ``specialize``; ``library`` are the functions that the nodes may name."""
-    if not any(n.definition.control or n.op.startswith("Tensor") for n in graph.nodes):
+    if not any(n.definition.control or makes_or_reads_lists(n.op) for n in graph.nodes):
         return specialize(graph, feeds)
     return _Unroller(graph, feeds, library).run()
 
@@ -59,7 +57,7 @@ class _Unroller:
         if node.op in _WRITERS and self._written_out(read):
             return
         self.made.add(read)
-        if read.op.startswith("Tensor") and self.made.nodes and self.made.nodes[-1].name == node.name:
+        if makes_or_reads_lists(read.op) and self.made.nodes and self.made.nodes[-1].name == node.name:
             self._known_list(self.made.nodes[-1])
 
     def _now(self, value: str) -> str:
@@ -71,25 +69,39 @@ class _Unroller:
     # ---- lists -------------------------------------------------------------------------------------------------
 
     def _known_list(self, node: Node) -> None:
-        """Replace what a list op makes by what that is; the node itself stays for readers that need a list."""
+        """Replace what a list op makes by what that is; a node that makes lists stays for readers that need these."""
         found = resolve(node, Known(self.made.specs, self.lists), self._fresh)
         if found is None:
             return
-        if any(n.name == node.name for n in found.nodes):
+        lists = any(isinstance(r, KnownList) for r in found.outputs)
+        if not lists:
             self.made.nodes.pop()
         for made in found.nodes:
             self.made.add(made)
         for value, result in zip(node.outputs, found.outputs, strict=True):
             if isinstance(result, KnownList):
                 self.lists[value] = result
-            elif isinstance(result, np.ndarray):
-                self._be_constant(value, result)
-            elif result is not None and result != value:
-                self.alias[value] = result
+            elif lists:
+                self.alias[value] = self._named(value, result)
+            else:
+                self._be(value, self._named(value, result))
 
-    def _be_constant(self, value: str, array: Array) -> None:
-        name = self.alias[value] = self._fresh(f"{value}/known")
-        self.made.constant(name, array)
+    def _named(self, value: str, result: str | Array) -> str:
+        """The name of what a value is; an array becomes a constant."""
+        if isinstance(result, str):
+            return result
+        name = self._fresh(f"{value}/known")
+        self.made.constant(name, result)
+        return name
+
+    def _be(self, value: str, other: str) -> None:
+        """Let a value be another; under its own name for who asks for it from outside."""
+        if value == other:
+            return
+        self.alias[value] = other
+        self.made.add(Node(value, "Identity", (other,)))
+        if other in self.lists:
+            self.lists[value] = self.lists[other]
 
     # ---- loops, branches, calls --------------------------------------------------------------------------------
 
@@ -102,15 +114,8 @@ class _Unroller:
             self.count = before[1]
             return False
         for i, result in enumerate(results):
-            self._be_called(value_name(node.name, i), result)
+            self._be(value_name(node.name, i), result)
         return True
-
-    def _be_called(self, value: str, result: str) -> None:
-        """Let a value be another; under its own name for who asks for it from outside."""
-        self.alias[value] = result
-        self.made.add(Node(value, "Identity", (result,)))
-        if result in self.lists:
-            self.lists[value] = self.lists[result]
 
     def call(self, name: str, arguments: Sequence[str], where: str) -> list[str]:
         """The values that a function gives, its nodes added under ``where``."""
