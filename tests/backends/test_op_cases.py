@@ -73,6 +73,7 @@ _ONLY_ON = {
         "AddN", "Tile", "DepthToSpace", "SpaceToDepth", "DynamicQuantizedDense", "Select", "Fill", "Zeros", "Ones",
         "ZerosLike", "OnesLike", "Cast", "Conv2DBackpropInput", "GatherV2", "OneHot", "ArgMax", "ArgMin", "MirrorPad",
         "SpaceToBatchND", "BatchToSpaceND", "NonMaxSuppressionV4", "NonMaxSuppressionV5",
+        "CropAndResize", "MaxPoolWithArgmax", "LRN",
     ),
     GPU: ("Cast",),
 }

@@ -85,3 +85,51 @@ def test_suppression_without_scores(session):
     assert not any(i.fallback for i in infos)
     for found, expected in zip(results.values(), op.run(sample, attrs), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def same_as_reference(session, name, inputs, attrs, *, close=False):
+    """A kernel gives what the reference gives in float32; ``close``: but for roundings."""
+    op = registry.get(name)
+    given = op.resolve_attrs(attrs, "test")
+    with np.errstate(all="ignore"):
+        expected = op.run(inputs, given)
+    results, infos = run_node(session, op, inputs, given, len(expected), constant=False)
+    assert not any(i.fallback for i in infos)
+    for found, wanted in zip(results.values(), expected, strict=True):
+        if close:
+            np.testing.assert_allclose(found, wanted, rtol=3e-6, atol=1e-7)
+        else:
+            np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("method", ["bilinear", "nearest"])
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (14, 14), (1, 4)])
+@pytest.mark.parametrize("channels", [1, 3, 4, 9])
+def test_crops_are_those_of_the_reference(session, method, size, channels):
+    """Swapped ends, boxes that leave the image or are outside of it, NaN, infinity, images that do not exist."""
+    rng = np.random.default_rng(5)
+    image = rng.uniform(-1, 1, (3, 6, 7, channels)).astype(np.float32)
+    boxes = rng.uniform(-0.2, 1.2, (40, 4)).astype(np.float32)
+    boxes[0], boxes[1], boxes[2], boxes[3] = [0, 0, 1, 1], [1, 1, 0, 0], [2, 2, 3, 3], [0.5, 0.5, 0.5, 0.5]
+    boxes[4, 0], boxes[5, 2], boxes[6], boxes[7, 3] = np.nan, np.inf, -np.inf, 3e38
+    which = rng.integers(0, 3, 40).astype(np.int32)
+    which[[10, 11, 12, 13]] = [3, -1, 2**31 - 1, -(2**31)]
+    attrs = {"crop_size": size, "method": method, "extrapolation_value": -2.5}
+    same_as_reference(session, "CropAndResize", [image, boxes, which], attrs)
+
+
+@pytest.mark.parametrize("attrs", [
+    {"ksize": [1, 3, 2, 1], "strides": [1, 2, 1, 1], "padding": "SAME"}, {"ksize": [2], "strides": [3]},
+    {"ksize": [3], "padding": "SAME", "include_batch_in_index": True},
+])
+def test_places_of_largest_values_with_ties_and_nan(session, attrs):
+    x = np.random.default_rng(1).integers(-3, 3, (2, 7, 6, 5)).astype(np.float32)
+    x[0, 2, 3], x[1, :3, :3] = np.nan, -np.inf
+    same_as_reference(session, "MaxPoolWithArgmax", [x], attrs)
+
+
+@pytest.mark.parametrize("attrs", [{}, {"depth_radius": 0}, {"depth_radius": 2, "beta": 0.75}, {
+    "depth_radius": 100, "bias": 0.5, "alpha": 2e-4, "beta": -1.5}])
+def test_local_response_of_odd_images(session, attrs):
+    x = np.random.default_rng(1).uniform(-3, 3, (2, 5, 3, 7)).astype(np.float32)
+    same_as_reference(session, "LRN", [x], attrs, close=True)
