@@ -20,6 +20,7 @@ from tfjslab.passes.fusion import Group
 _IMAGE_RANK = 4
 _WORD_DTYPES = ("float32", "int32")
 _BYTE_DTYPES = ("int8", "bool")
+_TO_LAST, _TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
 def refuses_words(node: Node, specs: Specs) -> str:
@@ -47,9 +48,30 @@ def lower_alias(b: WasmBuilder, group: Group) -> None:
 def lower_reads(b: WasmBuilder, group: Group) -> None:
     """A strided copy for each output."""
     core = group.core_node
+    if core.op == "Transpose" and _moves_planes(b, core):
+        return
     source, shape = b.rows(core.inputs[0]), b.shape(core.inputs[0])
     for value, read in reads(core, shape, b.shape(core.outputs[0])):
         b.copy(source + 4 * read.first, b.new(value), read.dims, read.strides, row_strides(read.dims))
+
+
+def _moves_planes(b: WasmBuilder, node: Node) -> bool:
+    """Images with channels first are planes that lie without gaps: from there and to there whole planes are copied."""
+    (x,), perm = node.inputs, node.attrs["perm"]
+    if b.spec(x).dtype != "float32" or perm not in (_TO_LAST, _TO_FIRST):
+        return False
+    to_planes = perm == _TO_LAST and node.name not in b.outputs and any(
+        node.name in n.inputs and "data_format" in n.attrs for n in b.graph.nodes
+    )
+    if not to_planes and not (perm == _TO_FIRST and b.has_planes(x)):
+        return False
+    n, h, w, c = b.shape(node.name if to_planes else x)
+    strides = (h * w, 1), (pitch(h * w, w), 1)
+    if to_planes:
+        b.copy(b.rows(x), b.new(node.name, Layout.PLANES), (n * c, h * w), *strides)
+    else:
+        b.copy(b.planes(x), b.new(node.name), (n * c, h * w), *reversed(strides))
+    return True
 
 
 @lowering("Concat", refuses=_refuses_but_bytes)
