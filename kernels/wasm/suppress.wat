@@ -1,6 +1,6 @@
 {# Which boxes to keep, best first (non-maximum suppression), in float64 as in JavaScript. Candidates lie in a heap at
    `queue`, 16 bytes each: the score, the index, and how many boxes had been kept when it was last compared with them.
-   Boxes that are kept lie at `kept` with ordered corners and area, 40 bytes each. With a `scale` below 0 overlap lowers
+   Boxes that are kept lie at `kept` with ordered corners and area, 48 bytes each. With a `scale` below 0 overlap lowers
    a score, which then queues up again. All of it is one unit of work. #}
 {% import "macros.wat" as m with context %}
 {% set soft = scale < 0 %}
@@ -73,9 +73,56 @@
 {% endfor %}
 {% endmacro %}
 
-{% macro side(offset) -%}
-(f64.max (f64.sub (f64.min @d_{{ "y" if offset == 0 else "x" }}2 (f64.load offset={{ offset + 16 }} @i_at)) (f64.max @d_{{ "y" if offset == 0 else "x" }}1 (f64.load offset={{ offset }} @i_at))) (f64.const 0))
+{# The corners of a box: the lesser ones and the greater ones, as pairs (y, x) or one by one. #}
+{% macro corners(at) %}
+{% if L > 1 %}
+(local.set $v_low (f64x2.promote_low_f32x4 (v128.load64_zero {{ at }})))
+(local.set $v_high (f64x2.promote_low_f32x4 (v128.load64_zero offset=8 {{ at }})))
+(local.set $v_first (f64x2.pmin @v_low @v_high))
+(local.set $v_last (f64x2.pmax @v_low @v_high))
+(local.set $v_side (f64x2.sub @v_last @v_first))
+(local.set $d_area {{ product() }})
+{% else %}
+{% for d, low, high in [("y", 0, 8), ("x", 4, 12)] %}
+(local.set $d_a (f64.promote_f32 (f32.load offset={{ low }} {{ at }})))
+(local.set $d_b (f64.promote_f32 (f32.load offset={{ high }} {{ at }})))
+(local.set $d_{{ d }}1 (f64.min @d_a @d_b))
+(local.set $d_{{ d }}2 (f64.max @d_a @d_b))
+{% endfor %}
+(local.set $d_area (f64.mul (f64.sub @d_y2 @d_y1) (f64.sub @d_x2 @d_x1)))
+{% endif %}
+{% endmacro %}
+
+{% macro product() -%}
+(f64.mul (f64x2.extract_lane 0 @v_side) (f64x2.extract_lane 1 @v_side))
 {%- endmacro %}
+
+{% macro side(d, offset) -%}
+(f64.max (f64.sub (f64.min @d_{{ d }}2 (f64.load offset={{ offset + 16 }} @i_at)) (f64.max @d_{{ d }}1 (f64.load offset={{ offset }} @i_at))) (f64.const 0))
+{%- endmacro %}
+
+{# The area that the box has in common with the one kept at $i_at. #}
+{% macro common() %}
+{% if L > 1 %}
+(local.set $v_side (f64x2.pmax (f64x2.sub (f64x2.pmin @v_last (v128.load offset=16 @i_at)) (f64x2.pmax @v_first (v128.load @i_at))) (v128.const f64x2 0 0)))
+(local.set $d_inner {{ product() }})
+{% else %}
+(local.set $d_inner (f64.mul {{ side("y", 0) }} {{ side("x", 8) }}))
+{% endif %}
+{% endmacro %}
+
+{# Keeps the box at $i_at; one without area, or of NaN, where it has nothing in common with any. #}
+{% macro keep() %}
+{% if L > 1 %}
+(v128.store @i_at (select @v_first (v128.const f64x2 inf inf) @i_solid))
+(v128.store offset=16 @i_at (select @v_last (v128.const f64x2 -inf -inf) @i_solid))
+{% else %}
+{% for v, at, nowhere in [("y1", 0, "inf"), ("x1", 8, "inf"), ("y2", 16, "-inf"), ("x2", 24, "-inf")] %}
+(f64.store offset={{ at }} @i_at (select @d_{{ v }} (f64.const {{ nowhere }}) @i_solid))
+{% endfor %}
+{% endif %}
+(f64.store offset=32 @i_at @d_area)
+{% endmacro %}
 
 {# 1. Candidates, put in order. #}
 (local.set $i_since #0)
@@ -113,23 +160,22 @@
 {{ take("@i_at") }}
 {{ sink() }}))
 (local.set $i_at (i32.add @boxes (i32.shl @i_index #4)))
-{% for d, low, high in [("y", 0, 8), ("x", 4, 12)] %}
-(local.set $d_a (f64.promote_f32 (f32.load offset={{ low }} @i_at)))
-(local.set $d_b (f64.promote_f32 (f32.load offset={{ high }} @i_at)))
-(local.set $d_{{ d }}1 (f64.min @d_a @d_b))
-(local.set $d_{{ d }}2 (f64.max @d_a @d_b))
-{% endfor %}
-(local.set $d_area (f64.mul (f64.sub @d_y2 @d_y1) (f64.sub @d_x2 @d_x1)))
-(local.set $i_at (i32.add @kept (i32.mul @i_count #40)))
-(local.set $i_end (i32.add @kept (i32.mul @i_begin #40)))
-(block $E_compare (loop $L_compare
+{{ corners("@i_at") }}
+(local.set $i_solid (f64.gt @d_area (f64.const 0)))
+{% if overlap == 0 %}
+{# Every overlap is too much. #}
+(if (i32.gt_u @i_count @i_begin) (then (local.set $d_score (f64.const -inf))))
+{% else %}
+(local.set $i_at (i32.add @kept (i32.mul @i_count #48)))
+(local.set $i_end (i32.add @kept (i32.mul @i_begin #48)))
+(block $E_compare
+(br_if $E_compare (i32.eqz @i_solid))
+(loop $L_compare
 (br_if $E_compare (i32.le_u @i_at @i_end))
-(local.set $i_at (i32.sub @i_at #40))
-(local.set $d_inner (f64.mul {{ side(0) }} {{ side(8) }}))
+(local.set $i_at (i32.sub @i_at #48))
+{{ common() }}
+(br_if $L_compare (f64.eq @d_inner (f64.const 0)))
 (local.set $d_overlap (f64.div @d_inner (f64.sub (f64.add @d_area (f64.load offset=32 @i_at)) @d_inner)))
-{# A box without area, or one of NaN, overlaps nothing. #}
-(if (i32.eqz (i32.and (f64.gt @d_area (f64.const 0)) (f64.gt (f64.load offset=32 @i_at) (f64.const 0))))
-(then (local.set $d_overlap (f64.const 0))))
 {% if soft %}
 (if (f64.ge @d_overlap (f64.const {{ overlap }})) (then
 (local.set $d_score (f64.const -inf))
@@ -145,12 +191,10 @@
 (br $E_compare)))
 {% endif %}
 (br $L_compare)))
+{% endif %}
 (if (f64.eq @d_score @d_before) (then
-(local.set $i_at (i32.add @kept (i32.mul @i_count #40)))
-{% for v in ["y1", "x1", "y2", "x2", "area"] %}
-{% set at = {"y1": 0, "x1": 8, "y2": 16, "x2": 24, "area": 32}[v] %}
-(f64.store offset={{ at }} @i_at @d_{{ v }})
-{% endfor %}
+(local.set $i_at (i32.add @kept (i32.mul @i_count #48)))
+{{ keep() }}
 (i32.store (i32.add @indices (i32.shl @i_count #2)) @i_index)
 {% if scored %}
 (f32.store (i32.add @kept_scores (i32.shl @i_count #2)) (f32.demote_f64 @d_score))

@@ -7,7 +7,7 @@ mostly fill them up with zeros again, and then nothing is cut at all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -36,6 +36,22 @@ def fix_suppressions(program: Specialized, feeds: Mapping[str, Spec]) -> Special
             break
         program = specialize(program.graph.with_(nodes=nodes), feeds)
     return program
+
+
+def cut_outputs(program: Specialized, outputs: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Outputs that are cut and that no node reads: the padded value of each, and the length to cut it to."""
+    makers = program.graph.producers()
+    read = {v for n in program.graph.nodes for v in n.uses}
+    found = {}
+    for value in outputs:
+        node = makers.get(value)
+        length = makers.get(node.attr_inputs.get("size", "")) if node is not None and node.op == "Slice" else None
+        if node is None or length is None or value in read:
+            continue
+        whole = makers.get(_number(length.name, makers, program.specs).partition(":")[0])
+        if whole is not None and whole.op in dict(_PADDED.values()) and node.inputs[0] in whole.outputs:
+            found[value] = node.inputs[0], length.name
+    return found
 
 
 def _pad_all(program: Specialized) -> tuple[Node, ...]:

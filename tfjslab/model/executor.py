@@ -13,7 +13,7 @@ from tfjslab.backends.base import Plan, Session
 from tfjslab.base.collector import collector_paused
 from tfjslab.base.errors import GraphError, did_you_mean
 from tfjslab.graph.ir import Graph, Node
-from tfjslab.model.frame import Frame, GraphProgram, run_plan, spec_of_value
+from tfjslab.model.frame import Frame, GraphProgram, cut, run_plan, spec_of_value
 from tfjslab.model.run import Run
 from tfjslab.model.schedule import PlanStep, Schedule, schedule
 from tfjslab.ops.registry import Spec
@@ -113,9 +113,10 @@ class Executor:
         Results are arrays, handles or DEAD, in the order of ``outputs``.
         """
         program = self.prepare({name: spec_of_value(v) for name, v in feeds.items()}, outputs)
-        if program.single_plan is not None and set(outputs) <= set(program.schedule.steps[0].outputs):  # type: ignore[union-attr]
+        made = program.schedule
+        if program.single_plan is not None and set(made.outputs) <= set(made.steps[0].outputs):  # type: ignore[union-attr]
             results = run_plan(program.single_plan, feeds, run, keep=False)
-            return [results[v] for v in outputs]
+            return [results[v] if v not in made.cuts else cut(results.__getitem__, made.cuts[v]) for v in outputs]
         return Frame(self, program, feeds, run).run(outputs)
 
     def dispose(self) -> None:

@@ -5,7 +5,7 @@ A value is a numpy array, a ``Buffer`` of the session, a handle (a Python object
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -43,6 +43,12 @@ def spec_of_value(value: Any) -> Spec:
     return Spec(value.shape, value.dtype) if isinstance(value, Buffer) else spec_of(value)
 
 
+def cut(host: Callable[[str], Any], how: tuple[str, str]) -> Any:
+    """An output from a longer value and its length; ``host`` gives values as arrays, or DEAD."""
+    whole, length = map(host, how)
+    return whole if whole is DEAD else whole[: length.item()]
+
+
 def run_plan(plan: Plan, feeds: Mapping[str, Any], run: Run, *, keep: bool) -> dict[str, Any]:
     """Run a plan, telling the recorder about each of its commands."""
     if run.recorder is None:
@@ -72,6 +78,7 @@ class Frame:
         self.call = run
         self.constants: dict[str, object] = dict(program.schedule.constants)
         self.values: dict[str, Any] = {**self.constants, **feeds}
+        self.cuts: dict[str, tuple[str, str]] = {}
         self.own: dict[str, int] = {}  # bytes of each value made here and still held
 
     def run(self, outputs: tuple[str, ...]) -> list[Any]:
@@ -79,18 +86,19 @@ class Frame:
         try:
             program: GraphProgram | None = self.program
             while program is not None:
-                program = self._run_program(program, outputs)
-            return [self._result(v) for v in outputs]
+                self.cuts.update(program.schedule.cuts)
+                program = self._run_program(program)
+            return [cut(self.host, self.cuts[v]) if v in self.cuts else self._result(v) for v in outputs]
         finally:
             for value in tuple(self.own):
                 self._drop(value)
 
-    def _run_program(self, program: GraphProgram, outputs: tuple[str, ...]) -> GraphProgram | None:
+    def _run_program(self, program: GraphProgram) -> GraphProgram | None:
         """Run the steps of a program; where another one takes over its tail, leave that and return the other one."""
         schedule = program.schedule
         start = len(schedule.steps) - len(schedule.tail.nodes)
         for i, (step, plan, last) in enumerate(zip(schedule.steps, program.plans, schedule.last_uses, strict=True)):
-            following = self._following(program, outputs) if i == start else None
+            following = self._following(program) if i == start else None
             if following is not None:
                 return following
             if isinstance(step, PlanStep) and plan is not None:
@@ -101,13 +109,13 @@ class Frame:
                 self._drop(value)
         return None
 
-    def _following(self, program: GraphProgram, outputs: tuple[str, ...]) -> GraphProgram | None:
+    def _following(self, program: GraphProgram) -> GraphProgram | None:
         """The program for the tail and the shapes that there are now; none where branches have left dead values."""
         tail = {p.value: self.values[p.value] for p in program.schedule.tail.inputs}
         if any(value is DEAD for value in tail.values()):
             return None
         shapes = {v: spec_of_value(value) for v, value in tail.items()}
-        found = self.executor.follow(program, shapes, outputs)
+        found = self.executor.follow(program, shapes, program.schedule.outputs)
         if found is not None:
             self.constants.update(found.schedule.constants)
             self.values.update(found.schedule.constants)

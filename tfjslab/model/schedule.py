@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from tfjslab.base.errors import GraphError
 from tfjslab.graph.ir import Graph, Node, Port, value_name
 from tfjslab.graph.specialize import Specialized
-from tfjslab.graph.suppression import fix_suppressions
+from tfjslab.graph.suppression import cut_outputs, fix_suppressions
 from tfjslab.graph.unroll import specialize_unrolled
 from tfjslab.ops.registry import Spec
 
@@ -46,6 +46,8 @@ class Schedule:
     """Steps in order; ``last_uses[i]`` are the values that no step after ``i`` reads and that are no outputs.
 
     The steps from ``len(steps) - len(tail.nodes)`` on are those of ``tail``, whose inputs have no declared shapes.
+    ``outputs`` are what the steps make for the caller: what it asked for, but instead of a value in ``cuts`` one that
+    is longer, and its length.
     """
 
     steps: tuple[PlanStep | NodeStep, ...]
@@ -53,6 +55,8 @@ class Schedule:
     constants: Mapping[str, object]
     specs: Mapping[str, Spec]
     tail: Graph
+    outputs: tuple[str, ...]
+    cuts: Mapping[str, tuple[str, str]]
 
 
 def prune(graph: Graph, outputs: Sequence[str]) -> Graph:
@@ -78,11 +82,20 @@ def schedule(
     unrolled = specialize_unrolled(prune(cut, outputs), feeds, graph.functions if library is None else library)
     program = fix_suppressions(unrolled, feeds)
     # Folding shape arithmetic leaves nodes behind of which only the shape was read.
-    pruned = prune(program.graph, outputs)
-    program = Specialized(pruned, program.specs, program.static)
+    program = _pruned(program, outputs)
+    cuts = cut_outputs(program, outputs)
+    if cuts:
+        outputs = tuple(dict.fromkeys(made for v in outputs for made in cuts.get(v, (v,))))
+        program = _pruned(program, outputs)
     known, tail = _parted(program)
     steps = (*_make_steps(program, known, outputs), *_node_steps(program, tail.nodes))
-    return Schedule(steps, _last_uses(steps, outputs), pruned.constants, program.specs, tail)
+    return Schedule(
+        steps, _last_uses(steps, outputs), program.graph.constants, program.specs, tail, tuple(outputs), cuts,
+    )
+
+
+def _pruned(program: Specialized, outputs: Sequence[str]) -> Specialized:
+    return Specialized(prune(program.graph, outputs), program.specs, program.static)
 
 
 def _cut_at_feeds(graph: Graph, feeds: Mapping[str, Spec]) -> Graph:

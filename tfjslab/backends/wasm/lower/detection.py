@@ -12,7 +12,7 @@ from tfjslab.graph.ir import Node
 from tfjslab.ops.detection import soft_scale
 from tfjslab.passes.fusion import Group
 
-_QUEUED_BYTES, _KEPT_BYTES = 16, 40  # of a candidate, and of a box that is kept
+_QUEUED_BYTES, _KEPT_BYTES = 16, 48  # of a candidate, and of a box that is kept
 _SCORED = 3  # outputs: indices, scores, count
 
 
