@@ -46,13 +46,16 @@ def lower_alias(b: WasmBuilder, group: Group) -> None:
 
 @lowering(*READS, refuses=refuses_words)
 def lower_reads(b: WasmBuilder, group: Group) -> None:
-    """A strided copy for each output."""
+    """A strided copy for each output; none where the output is all of the input in its order."""
     core = group.core_node
     if core.op == "Transpose" and _moves_planes(b, core):
         return
-    source, shape = b.rows(core.inputs[0]), b.shape(core.inputs[0])
+    x, shape = core.inputs[0], b.shape(core.inputs[0])
     for value, read in reads(core, shape, b.shape(core.outputs[0])):
-        b.copy(source + 4 * read.first, b.new(value), read.dims, read.strides, row_strides(read.dims))
+        if read.is_all_of(shape):
+            b.alias(value, x)
+        else:
+            b.copy(b.rows(x) + 4 * read.first, b.new(value), read.dims, read.strides, row_strides(read.dims))
 
 
 def _moves_planes(b: WasmBuilder, node: Node) -> bool:
@@ -81,6 +84,9 @@ def lower_concat(b: WasmBuilder, group: Group) -> None:
     core = group.core_node
     out = b.shape(group.output)
     axis = normalize_axis(core.attrs["axis"], len(out))
+    if len(core.inputs) == 1:
+        b.alias(group.output, core.inputs[0])
+        return
     if b.spec(group.output).dtype in _BYTE_DTYPES:
         concat_bytes(b, core.inputs, group.output, axis)
         return
