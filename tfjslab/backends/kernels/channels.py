@@ -17,7 +17,8 @@ from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
 from tfjslab.ops.registry import Spec
 
-_WINDOW_OPS = ("Conv2D", "DepthwiseConv2dNative", "MaxPool", "AvgPool")  # and what is fused to them
+# And what is fused to them.
+_WINDOW_OPS = ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "MaxPool", "AvgPool")
 _TO_LAST, _TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 _RANK = 4
 
@@ -124,7 +125,7 @@ def _needed(nodes: Sequence[Node], outputs: Sequence[str]) -> list[Node]:
 
 _ORDERED: dict[str, Callable[[Sequence[Any]], tuple[Any, ...]]] = {
     name: lambda values: _permuted(values, _TO_LAST) if len(values) == _RANK else tuple(values)
-    for name in ("strides", "dilations", "ksize")
+    for name in ("strides", "dilations", "ksize", "output_shape")
 }
 _ORDERED["explicit_paddings"] = lambda v: (*v[:2], *v[4:], *v[2:4]) if len(v) == 2 * _RANK else tuple(v)
 
