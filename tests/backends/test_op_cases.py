@@ -72,11 +72,12 @@ _ROWS = WASM_KERNELS.rows.keys(), GPU_KERNELS.rows.keys()
 _ONLY_ON = {
     WASM: (
         "AddN", "All", "Any", "ArgMax", "ArgMin", "BatchToSpaceND", "Bincount", "BitwiseAnd", "Cast",
-        "Conv2DBackpropInput", "Cumprod", "Cumsum", "DenseBincount", "DepthToSpace", "DynamicQuantizedDense",
-        "EnsureShape", "EuclideanNorm", "FakeQuantWithMinMaxVars", "Fill", "GatherNd", "GatherV2", "IdentityN",
-        "LinSpace", "LowerBound", "MatrixBandPart", "MirrorPad", "OneHot", "Ones", "OnesLike", "Print", "Range",
-        "ScatterNd", "Select", "SpaceToBatchND", "SpaceToDepth", "SparseToDense", "TensorScatterUpdate", "Tile", "TopK",
-        "UpperBound", "Zeros", "ZerosLike",
+        "Conv2DBackpropInput", "CropAndResize", "Cumprod", "Cumsum", "DenseBincount", "DepthToSpace",
+        "DynamicQuantizedDense", "EnsureShape", "EuclideanNorm", "FakeQuantWithMinMaxVars", "Fill", "GRU",
+        "GatherNd", "GatherV2", "IdentityN", "LRN", "LSTM", "LinSpace", "LowerBound", "MatrixBandPart",
+        "MaxPoolWithArgmax", "MirrorPad", "NonMaxSuppressionV4", "NonMaxSuppressionV5", "OneHot", "Ones",
+        "OnesLike", "Print", "Range", "ScatterNd", "Select", "SimpleRNN", "SpaceToBatchND", "SpaceToDepth",
+        "SparseToDense", "TensorScatterUpdate", "Tile", "TopK", "UpperBound", "Zeros", "ZerosLike",
     ),
     GPU: ("Cast",),
 }
@@ -101,10 +102,8 @@ def _fallbacks(session, name):
 # What still runs on the host of a WebAssembly backend, by op, and what a reason for it says. No other op has a case
 # that does, where weights of int8 are constant.
 _ON_THE_HOST = {
-    "Assert": "Assert", "AvgPool": "NCHW", "BatchMatMul": "empty|int32", "Conv2D": "grouped", "CropAndResize": "Crop",
-    "DepthwiseConv2dNative": "NCHW", "Einsum": "Einsum", "FusedConv2D": "grouped", "LRN": "LRN",
-    "MaxPool": "NCHW|int32", "MaxPoolWithArgmax": "Argmax", "Multinomial": "Multinomial",
-    "NonMaxSuppressionV4": "NonMax", "NonMaxSuppressionV5": "NonMax", "QuantizedDepthwiseConv2D": "a multiplier of 2",
+    "Assert": "Assert", "BatchMatMul": "empty|int32", "Einsum": "Einsum", "MaxPool": "int32",
+    "Multinomial": "Multinomial", "QuantizedDepthwiseConv2D": "a multiplier of 2",
     "RandomStandardNormal": "Random", "RandomUniform": "Random", "RandomUniformInt": "Random",
     "ResizeBilinear": "int32", "ResizeNearestNeighbor": "int32", "TruncatedNormal": "Truncated",
 }

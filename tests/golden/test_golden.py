@@ -90,6 +90,20 @@ def test_no_kernel_of_the_real_models_falls_back_to_the_host(name, backend):
         assert fallbacks(model) == {}
 
 
+@needs_shared
+@pytest.mark.parametrize("backend", ["wasm-plain", "wasm-simd", "wasm-threads"])
+def test_a_detector_has_no_host_step_inside_its_static_parts(backend):
+    """Only ops whose outputs have a shape that the data decide are left, between plans."""
+    with tf.load_model(SHARED / "models" / "handtrack", backend=backend) as model:
+        feeds = arrays("handtrack", "inputs")
+        inside = {c.kernel for p in model.prepare(feeds) for c in p.commands if c.fallback}
+        assert inside <= {"TopK"}
+        model.execute(feeds)
+        hosts = [k.name for k in tf.profile(lambda: model.execute(feeds)).kernels if k.fallback]
+    assert set(hosts) <= {"Where", "Range", "TopK", "Sum"}
+    assert len(hosts) <= 5
+
+
 @pytest.mark.parametrize("name", zoo.ENTRIES)
 def test_no_kernel_of_the_zoo_falls_back_to_the_host(name, backend):
     with zoo.load(name, backend=backend) as model:

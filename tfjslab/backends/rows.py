@@ -44,10 +44,11 @@ ROWS = (
 
 def row(name: str) -> BackendDef:
     """The row of a backend; UsageError with a suggestion when there is none."""
-    known = {r.name: r for r in ROWS}
-    if name not in known:
+    found = next((r for r in ROWS if r.name == name), None)
+    if found is None:
+        known = [r.name for r in ROWS]
         raise UsageError(f"backend '{name}' is unknown; known: {', '.join(known)}{did_you_mean(name, known)}")
-    return known[name]
+    return found
 
 
 def by_priority() -> list[BackendDef]:

@@ -35,32 +35,53 @@ class Specialized:
     static: frozenset[str]
 
 
+class Specializer:
+    """Takes nodes one by one, each behind the makers of what it reads."""
+
+    def __init__(self, graph: Graph, feeds: Mapping[str, Spec]) -> None:
+        self.specs: dict[str, Spec] = dict(feeds)
+        self.nodes: list[Node] = []
+        self.constants: dict[str, np.ndarray] = {}
+        self._graph = graph
+        self._static: set[str] = set()
+        for name, array in graph.constants.items():
+            self.constant(name, array)
+
+    def constant(self, name: str, array: np.ndarray) -> None:
+        """Take a value that is known, though not by looking into large ones."""
+        self.constants[name] = array
+        known = array if array.size <= MAX_FOLDED_ELEMENTS else None
+        self.specs[name] = Spec(array.shape, dtypes.of_value(array), known)
+
+    def add(self, node: Node) -> None:
+        """Take a node: compute it where its inputs are known, else resolve its attributes and infer its outputs."""
+        resolved = _resolve_attrs(node, self.specs)
+        outs = _infer(resolved, self.specs)
+        values = _fold(resolved, self.specs, outs)
+        if values is not None:
+            outs = [Spec(v.shape, o.dtype, v) for v, o in zip(values, outs, strict=True)]
+            self.constants.update(zip(node.outputs, values, strict=True))
+        else:
+            self.nodes.append(resolved)
+            if _is_static(resolved, self.specs, outs):
+                self._static.add(node.name)
+        self.specs.update(zip(node.outputs, outs, strict=True))
+
+    def finish(self) -> Specialized:
+        """What was taken."""
+        graph = self._graph.with_(nodes=tuple(self.nodes), constants=self.constants)
+        return Specialized(graph, self.specs, frozenset(self._static))
+
+
 def specialize(graph: Graph, feeds: Mapping[str, Spec]) -> Specialized:
     """Propagate shapes and known values from ``feeds`` (by value name) through ``graph``.
 
     Raises the typed error of the op's shape rule, with the node's name in front, when shapes do not fit.
     """
-    specs: dict[str, Spec] = dict(feeds)
-    for name, array in graph.constants.items():
-        known = array if array.size <= MAX_FOLDED_ELEMENTS else None
-        specs[name] = Spec(array.shape, dtypes.of_value(array), known)
-    nodes: list[Node] = []
-    static: set[str] = set()
-    folded: dict[str, np.ndarray] = {}
+    found = Specializer(graph, feeds)
     for node in graph.nodes:
-        resolved = _resolve_attrs(node, specs)
-        outs = _infer(resolved, specs)
-        values = _fold(resolved, specs, outs)
-        if values is not None:
-            outs = [Spec(v.shape, o.dtype, v) for v, o in zip(values, outs, strict=True)]
-            folded.update(zip(node.outputs, values, strict=True))
-        else:
-            nodes.append(resolved)
-            if _is_static(resolved, specs, outs):
-                static.add(node.name)
-        specs.update(zip(node.outputs, outs, strict=True))
-    small = graph.with_(nodes=tuple(nodes), constants={**graph.constants, **folded})
-    return Specialized(small, specs, frozenset(static))
+        found.add(node)
+    return found.finish()
 
 
 def _resolve_attrs(node: Node, specs: Mapping[str, Spec]) -> Node:

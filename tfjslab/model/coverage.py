@@ -15,6 +15,9 @@ from tfjslab.model.model import Model
 from tfjslab.model.schedule import NodeStep
 from tfjslab.ops.registry import Spec
 
+# Why nodes of a tail are no kernels yet.
+TAIL = "its shape depends on data; it is compiled when a run has found the shape"
+
 
 @dataclass(frozen=True)
 class Coverage:
@@ -47,11 +50,13 @@ class _Counts:
         for plan in program.plans:
             for command in plan.info.commands if plan else ():
                 self._one(command.kernel, command.reason or "no kernel" if command.fallback else "")
+        tail = {n.name for n in program.schedule.tail.nodes}
         for step in program.schedule.steps:
             if isinstance(step, NodeStep) and step.node.definition.control:
                 self._functions(executor, step.node, program.schedule.specs)
             elif isinstance(step, NodeStep):
-                self._one(step.node.op, executor.fallback)
+                later = step.node.name in tail and executor.fallback and TAIL
+                self._one(step.node.op, later or executor.fallback)
 
     def _one(self, op: str, reason: str) -> None:
         if not reason:

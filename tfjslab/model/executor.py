@@ -6,19 +6,23 @@ An executor has no lock; the ``Model`` that owns it has one around every call.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from tfjslab.backends.base import Plan, Session
 from tfjslab.base.collector import collector_paused
 from tfjslab.base.errors import GraphError, did_you_mean
 from tfjslab.graph.ir import Graph, Node
-from tfjslab.model.frame import Frame, GraphProgram, run_plan, spec_of_value
+from tfjslab.model.frame import Frame, GraphProgram, cut, run_plan, spec_of_value
 from tfjslab.model.run import Run
 from tfjslab.model.schedule import PlanStep, Schedule, schedule
 from tfjslab.ops.registry import Spec
 
-MAX_PROGRAMS = 16  # distinct input shapes that one graph keeps compiled
+MAX_PROGRAMS = 16  # that one graph keeps compiled, for distinct shapes of inputs and of what depends on data
+# Tails that are compiled when their shapes are met for the first time; later ones must be met a second time, so that
+# a model whose shapes change with every call does not compile in every call.
+COMPILED_AT_ONCE = 8
+MAX_MET = 256  # shapes of tails that are remembered for that
 
 
 class Executor:
@@ -34,9 +38,11 @@ class Executor:
         self.graph = graph
         self.session = session
         self.fallback = fallback
-        self.programs: OrderedDict[Any, GraphProgram] = OrderedDict()
+        self.programs: OrderedDict[Hashable, GraphProgram] = OrderedDict()
         self._library = {**(library or {}), **graph.functions}
         self._functions: dict[str, Executor] = {}
+        self._met: OrderedDict[Hashable, None] = OrderedDict()  # shapes of tails, the latest last
+        self._tails = 0  # compiled so far
 
     def function(self, name: str) -> Executor:
         """The executor of a function of the library; GraphError when there is none."""
@@ -52,30 +58,54 @@ class Executor:
 
     def prepare(self, feeds: Mapping[str, Spec], outputs: tuple[str, ...]) -> GraphProgram:
         """The compiled program for these shapes, from the cache or new."""
-        key = (outputs, tuple((name, spec.shape, spec.dtype) for name, spec in feeds.items()))
-        program = self.programs.get(key)
-        if program is None:
-            # Known values would be compiled in, and the next call with these shapes may bring other ones.
-            shapes = {name: Spec(spec.shape, spec.dtype) for name, spec in feeds.items()}
-            with collector_paused():
-                program = self._compile(schedule(self.graph, shapes, outputs))
-            self.programs[key] = program
-            while len(self.programs) > MAX_PROGRAMS:
-                self.programs.popitem(last=False)[1].dispose()
-        else:
+        key = (outputs, _shapes_of(feeds))
+        return self._cached(key) or self._add(key, self.graph, feeds, outputs)
+
+    def follow(self, program: GraphProgram, feeds: Mapping[str, Spec], outputs: tuple[str, ...]) -> GraphProgram | None:
+        """The program for the tail of ``program`` now that its inputs have shapes.
+
+        None where it is to run node by node: new shapes that may never be met again.
+        """
+        key = (program.key, _shapes_of(feeds))
+        found = self._cached(key)
+        if found is not None or not self._worth_compiling(key):
+            return found
+        self._tails += 1
+        return self._add(key, program.schedule.tail, feeds, outputs)
+
+    def _worth_compiling(self, key: Hashable) -> bool:
+        if self._tails < COMPILED_AT_ONCE or key in self._met:
+            self._met.pop(key, None)
+            return True
+        self._met[key] = None
+        if len(self._met) > MAX_MET:
+            self._met.popitem(last=False)
+        return False
+
+    def _cached(self, key: Hashable) -> GraphProgram | None:
+        if key in self.programs:
             self.programs.move_to_end(key)
+        return self.programs.get(key)
+
+    def _add(self, key: Hashable, graph: Graph, feeds: Mapping[str, Spec], outputs: tuple[str, ...]) -> GraphProgram:
+        # Known values would be compiled in, and the next call with these shapes may bring other ones.
+        shapes = {name: Spec(spec.shape, spec.dtype) for name, spec in feeds.items()}
+        with collector_paused():
+            program = self.programs[key] = self._compile(key, schedule(graph, shapes, outputs, self._library))
+        while len(self.programs) > MAX_PROGRAMS:
+            self.programs.popitem(last=False)[1].dispose()
         return program
 
-    def _compile(self, steps: Schedule) -> GraphProgram:
+    def _compile(self, key: Hashable, steps: Schedule) -> GraphProgram:
         plans: list[Plan | None] = []
         try:
             for step in steps.steps:
                 plan = self.session.compile(step.program, step.outputs) if isinstance(step, PlanStep) else None
                 plans.append(plan)
         except BaseException:
-            GraphProgram(steps, tuple(plans)).dispose()
+            GraphProgram(key, steps, tuple(plans)).dispose()
             raise
-        return GraphProgram(steps, tuple(plans))
+        return GraphProgram(key, steps, tuple(plans))
 
     def run(self, feeds: Mapping[str, Any], outputs: tuple[str, ...], run: Run) -> list[Any]:
         """Compute ``outputs`` from ``feeds`` (by value name). Buffers among the feeds stay the caller's.
@@ -83,9 +113,10 @@ class Executor:
         Results are arrays, handles or DEAD, in the order of ``outputs``.
         """
         program = self.prepare({name: spec_of_value(v) for name, v in feeds.items()}, outputs)
-        if program.single_plan is not None and set(outputs) <= set(program.schedule.steps[0].outputs):  # type: ignore[union-attr]
+        made = program.schedule
+        if program.single_plan is not None and set(made.outputs) <= set(made.steps[0].outputs):  # type: ignore[union-attr]
             results = run_plan(program.single_plan, feeds, run, keep=False)
-            return [results[v] for v in outputs]
+            return [results[v] if v not in made.cuts else cut(results.__getitem__, made.cuts[v]) for v in outputs]
         return Frame(self, program, feeds, run).run(outputs)
 
     def dispose(self) -> None:
@@ -95,3 +126,7 @@ class Executor:
         self.programs.clear()
         for function in self._functions.values():
             function.dispose()
+
+
+def _shapes_of(feeds: Mapping[str, Spec]) -> Hashable:
+    return tuple((name, spec.shape, spec.dtype) for name, spec in feeds.items())

@@ -5,9 +5,9 @@ A value is a numpy array, a ``Buffer`` of the session, a handle (a Python object
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from tfjslab.backends.base import Buffer, Plan
 from tfjslab.backends.host import Live, check_promise, describe, run_node, spec_of
@@ -20,8 +20,9 @@ from tfjslab.ops.registry import Spec
 
 @dataclass(eq=False)
 class GraphProgram:
-    """A schedule with its plans."""
+    """A schedule with its plans, and the shapes that it is for as a ``key``."""
 
+    key: Hashable
     schedule: Schedule
     plans: tuple[Plan | None, ...]
 
@@ -42,6 +43,12 @@ def spec_of_value(value: Any) -> Spec:
     return Spec(value.shape, value.dtype) if isinstance(value, Buffer) else spec_of(value)
 
 
+def cut(host: Callable[[str], Any], how: tuple[str, str]) -> Any:
+    """An output from a longer value and its length; ``host`` gives values as arrays, or DEAD."""
+    whole, length = map(host, how)
+    return whole if whole is DEAD else whole[: length.item()]
+
+
 def run_plan(plan: Plan, feeds: Mapping[str, Any], run: Run, *, keep: bool) -> dict[str, Any]:
     """Run a plan, telling the recorder about each of its commands."""
     if run.recorder is None:
@@ -52,34 +59,67 @@ def run_plan(plan: Plan, feeds: Mapping[str, Any], run: Run, *, keep: bool) -> d
     return results
 
 
+class TailRunner(GraphRunner, Protocol):
+    """Runs a graph, and knows programs for the tails of its programs: an ``Executor``."""
+
+    def follow(self, program: GraphProgram, feeds: Mapping[str, Spec], outputs: tuple[str, ...]) -> GraphProgram | None:
+        """The program for the tail of ``program`` now that its inputs have shapes; None: it is to run node by node."""
+        ...
+
+
 class Frame:
     """The values of one run of a program with several steps."""
 
-    def __init__(self, executor: GraphRunner, program: GraphProgram, feeds: Mapping[str, Any], run: Run) -> None:
+    def __init__(self, executor: TailRunner, program: GraphProgram, feeds: Mapping[str, Any], run: Run) -> None:
         self.executor = executor
         self.session = executor.session
         self.program = program
         self.feeds = feeds
         self.call = run
-        self.values: dict[str, Any] = {**program.schedule.constants, **feeds}
+        self.constants: dict[str, object] = dict(program.schedule.constants)
+        self.values: dict[str, Any] = {**self.constants, **feeds}
+        self.cuts: dict[str, tuple[str, str]] = {}
         self.own: dict[str, int] = {}  # bytes of each value made here and still held
 
-    def run(self, outputs: Sequence[str]) -> list[Any]:
+    def run(self, outputs: tuple[str, ...]) -> list[Any]:
         """Run all steps and return the outputs; all other buffers are freed, after an error as well."""
         try:
-            for step, plan, last in zip(
-                self.program.schedule.steps, self.program.plans, self.program.schedule.last_uses, strict=True,
-            ):
-                if isinstance(step, PlanStep) and plan is not None:
-                    self._run_plan_step(step, plan)
-                elif isinstance(step, NodeStep):
-                    self._run_node_step(step)
-                for value in last:
-                    self._drop(value)
-            return [self._result(v) for v in outputs]
+            program: GraphProgram | None = self.program
+            while program is not None:
+                self.cuts.update(program.schedule.cuts)
+                program = self._run_program(program)
+            return [cut(self.host, self.cuts[v]) if v in self.cuts else self._result(v) for v in outputs]
         finally:
             for value in tuple(self.own):
                 self._drop(value)
+
+    def _run_program(self, program: GraphProgram) -> GraphProgram | None:
+        """Run the steps of a program; where another one takes over its tail, leave that and return the other one."""
+        schedule = program.schedule
+        start = len(schedule.steps) - len(schedule.tail.nodes)
+        for i, (step, plan, last) in enumerate(zip(schedule.steps, program.plans, schedule.last_uses, strict=True)):
+            following = self._following(program) if i == start else None
+            if following is not None:
+                return following
+            if isinstance(step, PlanStep) and plan is not None:
+                self._run_plan_step(step, plan)
+            elif isinstance(step, NodeStep):
+                self._run_node_step(step)
+            for value in last:
+                self._drop(value)
+        return None
+
+    def _following(self, program: GraphProgram) -> GraphProgram | None:
+        """The program for the tail and the shapes that there are now; none where branches have left dead values."""
+        tail = {p.value: self.values[p.value] for p in program.schedule.tail.inputs}
+        if any(value is DEAD for value in tail.values()):
+            return None
+        shapes = {v: spec_of_value(value) for v, value in tail.items()}
+        found = self.executor.follow(program, shapes, program.schedule.outputs)
+        if found is not None:
+            self.constants.update(found.schedule.constants)
+            self.values.update(found.schedule.constants)
+        return found
 
     def context(self) -> Run:
         """The call as a step sees it: with what this frame holds, where a recorder reads that."""
@@ -114,7 +154,7 @@ class Frame:
 
     def _result(self, name: str) -> Any:
         value = self.host(name)
-        given = value is self.feeds.get(name) or value is self.program.schedule.constants.get(name)
+        given = value is self.feeds.get(name) or value is self.constants.get(name)
         return value.copy() if given and hasattr(value, "copy") else value
 
     def _run_plan_step(self, step: PlanStep, plan: Plan) -> None:

@@ -1,7 +1,10 @@
-"""Splitting a graph into steps: static nodes become a few plans, the rest is run node by node.
+"""Splitting a graph into steps: static nodes become a few plans, the others are run node by node.
 
 Pure functions. A step is a ``PlanStep`` (nodes whose shapes are all known, compiled as one plan) or a ``NodeStep``.
 Nodes behind a ``Switch`` may turn out dead, so a group holds only nodes that are dead or alive together.
+
+Nodes that read a value whose shape depends on data come last, one by one: the tail. When a run gets there, these shapes
+are known, and the tail is a graph of its own that can be scheduled for them.
 """
 
 from __future__ import annotations
@@ -11,7 +14,9 @@ from dataclasses import dataclass
 
 from tfjslab.base.errors import GraphError
 from tfjslab.graph.ir import Graph, Node, Port, value_name
-from tfjslab.graph.specialize import Specialized, specialize
+from tfjslab.graph.specialize import Specialized
+from tfjslab.graph.suppression import cut_outputs, fix_suppressions
+from tfjslab.graph.unroll import specialize_unrolled
 from tfjslab.ops.registry import Spec
 
 # What must hold for a node to be alive: (predicate, branch) pairs from Switch, (Merge, -1) where branches do not match.
@@ -38,12 +43,20 @@ class NodeStep:
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """Steps in order; ``last_uses[i]`` are the values that no step after ``i`` reads and that are no outputs."""
+    """Steps in order; ``last_uses[i]`` are the values that no step after ``i`` reads and that are no outputs.
+
+    The steps from ``len(steps) - len(tail.nodes)`` on are those of ``tail``, whose inputs have no declared shapes.
+    ``outputs`` are what the steps make for the caller: what it asked for, but instead of a value in ``cuts`` one that
+    is longer, and its length.
+    """
 
     steps: tuple[PlanStep | NodeStep, ...]
     last_uses: tuple[tuple[str, ...], ...]
     constants: Mapping[str, object]
     specs: Mapping[str, Spec]
+    tail: Graph
+    outputs: tuple[str, ...]
+    cuts: Mapping[str, tuple[str, str]]
 
 
 def prune(graph: Graph, outputs: Sequence[str]) -> Graph:
@@ -58,15 +71,31 @@ def prune(graph: Graph, outputs: Sequence[str]) -> Graph:
     return graph.with_(nodes=tuple(reversed(kept)), constants=constants)
 
 
-def schedule(graph: Graph, feeds: Mapping[str, Spec], outputs: Sequence[str]) -> Schedule:
-    """Specialize ``graph`` for ``feeds`` and split what ``outputs`` need into as few groups as possible."""
+def schedule(
+    graph: Graph, feeds: Mapping[str, Spec], outputs: Sequence[str], library: Mapping[str, Graph] | None = None,
+) -> Schedule:
+    """Specialize ``graph`` for ``feeds`` and split what ``outputs`` need into as few groups as possible.
+
+    ``library`` are the functions that it may call, its own where none are given.
+    """
     cut = _cut_at_feeds(graph, feeds)
-    program = specialize(prune(cut, outputs), feeds)
+    unrolled = specialize_unrolled(prune(cut, outputs), feeds, graph.functions if library is None else library)
+    program = fix_suppressions(unrolled, feeds)
     # Folding shape arithmetic leaves nodes behind of which only the shape was read.
-    pruned = prune(program.graph, outputs)
-    program = Specialized(pruned, program.specs, program.static)
-    steps = _make_steps(program, outputs)
-    return Schedule(steps, _last_uses(steps, outputs), pruned.constants, program.specs)
+    program = _pruned(program, outputs)
+    cuts = cut_outputs(program, outputs)
+    if cuts:
+        outputs = tuple(dict.fromkeys(made for v in outputs for made in cuts.get(v, (v,))))
+        program = _pruned(program, outputs)
+    known, tail = _parted(program)
+    steps = (*_make_steps(program, known, outputs), *_node_steps(program, tail.nodes))
+    return Schedule(
+        steps, _last_uses(steps, outputs), program.graph.constants, program.specs, tail, tuple(outputs), cuts,
+    )
+
+
+def _pruned(program: Specialized, outputs: Sequence[str]) -> Specialized:
+    return Specialized(prune(program.graph, outputs), program.specs, program.static)
 
 
 def _cut_at_feeds(graph: Graph, feeds: Mapping[str, Spec]) -> Graph:
@@ -79,6 +108,17 @@ def _cut_at_feeds(graph: Graph, feeds: Mapping[str, Spec]) -> Graph:
     fed = {n.name for n in inner}
     constants = {k: v for k, v in graph.constants.items() if k not in feeds}
     return graph.with_(nodes=tuple(n for n in graph.nodes if n.name not in fed), constants=constants)
+
+
+def _parted(program: Specialized) -> tuple[tuple[Node, ...], Graph]:
+    """Nodes whose inputs have known shapes, and the graph of the others, which no node of the former needs."""
+    known: list[Node] = []
+    others: list[Node] = []
+    for node in program.graph.nodes:
+        shapes = [program.specs[v].shape for v in node.uses]
+        (others if None in shapes else known).append(node)
+    tail = _cut_out(program, others, (), lambda value: Port(value, value, None, program.specs[value].dtype))
+    return tuple(known), tail
 
 
 def conditions(nodes: Sequence[Node]) -> dict[str, Condition]:
@@ -110,9 +150,10 @@ def _merged(node: Node, ins: Sequence[Condition]) -> Condition:
     return common if not all(rest) else common | {(node.name, -1)}
 
 
-def _make_steps(program: Specialized, outputs: Sequence[str]) -> tuple[PlanStep | NodeStep, ...]:
-    nodes = program.graph.nodes
-    alive = conditions(nodes)
+def _make_steps(
+    program: Specialized, nodes: Sequence[Node], outputs: Sequence[str],
+) -> tuple[PlanStep | NodeStep, ...]:
+    alive = conditions(program.graph.nodes)
 
     def key(node: Node) -> Condition | None:
         """The group key, None for nodes that are run by themselves."""
@@ -127,10 +168,14 @@ def _make_steps(program: Specialized, outputs: Sequence[str]) -> tuple[PlanStep 
     steps: list[PlanStep | NodeStep] = []
     for batch in batches:
         if keys[batch[0].name] is None:
-            steps.extend(NodeStep(n, tuple(program.specs[v] for v in n.outputs)) for n in batch)
+            steps.extend(_node_steps(program, batch))
         else:
             steps.append(_group(program, batch, _needed_outside(program.graph, batch, outputs)))
     return tuple(steps)
+
+
+def _node_steps(program: Specialized, nodes: Sequence[Node]) -> list[NodeStep]:
+    return [NodeStep(n, tuple(program.specs[v] for v in n.outputs)) for n in nodes]
 
 
 def _batches(
@@ -191,17 +236,22 @@ def _needed_outside(graph: Graph, batch: Sequence[Node], outputs: Sequence[str])
 
 
 def _group(program: Specialized, batch: Sequence[Node], outputs: tuple[str, ...]) -> PlanStep:
-    """A graph of its own for ``batch``: values from outside become input ports."""
-    made = {v for n in batch for v in n.outputs}
-    read = dict.fromkeys(v for n in batch for v in n.uses)
-    constants = {v: program.graph.constants[v] for v in read if v in program.graph.constants}
-    inputs = tuple(v for v in read if v not in made and v not in constants)
-    graph = Graph(
-        inputs=tuple(_port(program, v) for v in inputs), outputs=tuple(_port(program, v) for v in outputs),
-        nodes=tuple(batch), constants=constants,
-    )
-    specs = {v: program.specs[v] for v in (*read, *made)}
+    """The program of ``batch``."""
+    graph = _cut_out(program, batch, outputs, lambda value: _port(program, value))
+    specs = {v: program.specs[v] for n in batch for v in (*n.uses, *n.outputs)}
+    inputs = tuple(p.value for p in graph.inputs)
     return PlanStep(Specialized(graph, specs, frozenset(n.name for n in batch)), inputs, outputs)
+
+
+def _cut_out(
+    program: Specialized, nodes: Sequence[Node], outputs: Sequence[str], port: Callable[[str], Port],
+) -> Graph:
+    """A graph of its own for ``nodes``: values from outside become input ports."""
+    made = {v for n in nodes for v in n.outputs}
+    read = dict.fromkeys(v for n in nodes for v in n.uses)
+    constants = {v: program.graph.constants[v] for v in read if v in program.graph.constants}
+    inputs = tuple(port(v) for v in read if v not in made and v not in constants)
+    return Graph(inputs, tuple(map(port, outputs)), tuple(nodes), constants)
 
 
 def _port(program: Specialized, value: str) -> Port:

@@ -39,6 +39,11 @@ def _overlap(corners: Array, areas: Array, one: int, others: list[int]) -> Array
     return np.where(valid, inner / np.where(valid, union, 1), 0)
 
 
+def soft_scale(sigma: float) -> float:
+    """The factor before the square of an overlap in the exponent that lowers a score; 0 where nothing lowers it."""
+    return -0.5 / sigma if sigma > 0 else 0.0
+
+
 def suppress(boxes: Array, scores: Array, attrs: Attrs) -> tuple[list[int], list[float]]:
     """Indices and scores of the boxes to keep, best first.
 
@@ -49,8 +54,7 @@ def suppress(boxes: Array, scores: Array, attrs: Attrs) -> tuple[list[int], list
     b = boxes.astype(np.float64)
     corners = np.concatenate([np.minimum(b[:, :2], b[:, 2:]), np.maximum(b[:, :2], b[:, 2:])], axis=1)
     areas = (corners[:, 2:] - corners[:, :2]).prod(axis=1)
-    threshold, sigma = attrs["score_threshold"], attrs.get("soft_nms_sigma", 0.0)
-    scale = -0.5 / sigma if sigma > 0 else 0.0
+    threshold, scale = attrs["score_threshold"], soft_scale(attrs.get("soft_nms_sigma", 0.0))
     queue = [(-s, i, 0) for i, s in enumerate(scores.astype(np.float64).tolist()) if s > threshold]
     heapq.heapify(queue)
     kept: list[int] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -143,20 +144,24 @@ _WHICH = T((3,), "int32", values=[0, 1, 0])
         Case((T((2, 5, 7, 3)), _BOXES, _WHICH), {"crop_size": [4, 3], "extrapolation_value": 9}),
         Case((T((2, 5, 7, 3)), _BOXES, _WHICH), {"crop_size": [4, 3], "method": "nearest"}),
         Case((T((1, 3, 3, 1)), T((0, 4)), T((0,), "int32")), {"crop_size": [2, 2]}),
+        Case((T((1, 2, 2, 1)), T((1, 4), values=[math.nan, 0, 1, 1]), T((1,), "int32", values=[0])),
+             {"crop_size": [1, 2], "extrapolation_value": 7}, expect=[7, 7]),
     ))
 def crop_and_resize(
     image: Array, boxes: Array, box_ind: Array, crop_size: Shape, method: str, extrapolation_value: float,
 ) -> Array:
     """Cut boxes (y1, x1, y2, x2 from 0 to 1, ends may be swapped) out of images and resize them to one size.
 
-    Pixels outside of the image get ``extrapolation_value``; boxes of images that do not exist are 0, as in TF.js.
+    Pixels outside of the image, and those of a box of NaN, get ``extrapolation_value``; boxes of images that do not
+    exist are 0, as in TF.js.
     """
     n, h, w, _ = image.shape
     y = _crop_positions(boxes[:, 0], boxes[:, 2], h, crop_size[0])
     x = _crop_positions(boxes[:, 1], boxes[:, 3], w, crop_size[1])
-    inside = ((y >= 0) & (y <= h - 1))[:, :, None] & ((x >= 0) & (x <= w - 1))[:, None, :]
+    in_y, in_x = (y >= 0) & (y <= h - 1), (x >= 0) & (x <= w - 1)  # never of NaN
+    inside = in_y[:, :, None] & in_x[:, None, :]
     exists = (box_ind >= 0) & (box_ind < n)
-    which, y, x = np.where(exists, box_ind, 0), np.clip(y, 0, h - 1), np.clip(x, 0, w - 1)
+    which, y, x = np.where(exists, box_ind, 0), np.where(in_y, y, 0), np.where(in_x, x, 0)
     if method == "bilinear":
         found = _between(image, which, y, x)
     else:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from tfjslab.backends.kernels.strides import broadcast_strides, row_strides
-from tfjslab.base.shapes import Shape, normalize_axis
+from tfjslab.backends.kernels.strides import broadcast_strides, collapse, row_strides
+from tfjslab.base.shapes import Shape, normalize_axis, size_of
 from tfjslab.graph.ir import Node
 from tfjslab.ops.attrs import Attrs
 from tfjslab.ops.slicing import Cut, reversed_axes, slice_of, split_sizes, strided_of
@@ -20,6 +20,14 @@ class Read:
     dims: Shape
     strides: tuple[int, ...]
     first: int = 0
+
+    def is_all_of(self, shape: Shape) -> bool:
+        """Whether it is every element of a tensor of this shape, in order."""
+        size = size_of(self.dims)
+        if size != size_of(shape) or self.first or not size:
+            return False
+        dims, strides = collapse(self.dims, (self.strides,))
+        return size == 1 or (dims == (1, size) and strides[-1] == 1)
 
 
 def reads(node: Node, shape: Shape, out: Shape) -> Iterable[tuple[str, Read]]:

@@ -26,7 +26,7 @@ from tfjslab.backends.webgpu.tuning import GpuTuner
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.specialize import Specialized
-from tfjslab.graph.unroll import unrolled
+from tfjslab.graph.unroll_recurrent import unrolled
 from tfjslab.ops.registry import Spec
 
 if TYPE_CHECKING:

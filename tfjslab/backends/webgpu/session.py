@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfjslab.backends.base import Plan
+from tfjslab.backends.kernels.channels import channels_last
 from tfjslab.backends.kernels.kernel_texts import KernelText
 from tfjslab.backends.kernels.session import CountedConstants, KernelSession
 from tfjslab.backends.webgpu.builder import GpuConstant
@@ -33,11 +34,11 @@ class GpuSession(KernelSession[Any]):
         self.slices: dict[Hashable, Array] = {}  # parts of weights that are larger than a binding
 
     def _plan(self, program: Specialized, outputs: Sequence[str]) -> Plan:
-        return GpuPlan(self, program, outputs)
+        return GpuPlan(self, channels_last(program, outputs), outputs)
 
     def kernel_texts(self, program: Specialized, outputs: Sequence[str], node: str) -> tuple[KernelText, ...]:
         """See ``HasKernelTexts``."""
-        plan = GpuPlan(self, program, outputs)
+        plan = GpuPlan(self, channels_last(program, outputs), outputs)
         try:
             return kernel_texts(plan, node, float16=self.storage.float16)
         finally:

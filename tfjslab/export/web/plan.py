@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tfjslab.backends.kernels.channels import channels_last
 from tfjslab.backends.kernels.lowering import refusal
 from tfjslab.backends.wasm.lower.registry import TABLE
 from tfjslab.base.errors import ModelError
@@ -45,7 +46,7 @@ def web_program(graph: Graph, shapes: Mapping[str, tuple[int, ...]], name: str) 
     refused += [("output: does not depend on the inputs", v) for v in sorted(missing)]
     if refused or len(groups) != 1:
         raise needs_host(name, refused or [("the model falls into several parts", name)])
-    program = groups[0].program
+    program = channels_last(groups[0].program, wanted)
     return WebProgram(name, program, _known(graph.inputs, program, specs), _known(graph.outputs, program, specs))
 
 
@@ -56,7 +57,8 @@ def _refused(steps: Schedule) -> list[tuple[str, str]]:
         if isinstance(step, NodeStep):
             found.append((f"{step.node.op}: {_BY_DATA}", step.node.name))
         else:
-            named = ((n, refusal(TABLE, n, step.program.specs)) for n in step.program.graph.nodes)
+            program = channels_last(step.program, step.outputs)
+            named = ((n, refusal(TABLE, n, program.specs)) for n in program.graph.nodes)
             found += [(f"{n.op}: {reason}", n.name) for n, reason in named if reason]
     return found
 

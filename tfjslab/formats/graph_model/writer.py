@@ -18,7 +18,7 @@ from tfjslab.formats.graph_model.graphdef_writer import GraphDefWriter, library_
 from tfjslab.formats.sources import MODEL_FILE
 from tfjslab.formats.weight_writer import check_quantization, write_weights
 from tfjslab.graph.ir import Graph, Port
-from tfjslab.graph.unroll import unroll
+from tfjslab.graph.unroll_recurrent import unroll
 from tfjslab.graph.verify import verify
 
 SHARD_BYTES = 4 << 20

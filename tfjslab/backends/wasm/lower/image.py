@@ -1,15 +1,20 @@
-"""Resizing of images, on channel planes or on rows."""
+"""Resizing of images, on channel planes or on rows, and crops of row-major ones, whose pixels are read at any place."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from tfjslab.backends.kernels.table import Specs, empty
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.channels import resize_rows, resizes_rows
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import Layout, pitch
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.dtypes import Array
+from tfjslab.base.shapes import size_of
+from tfjslab.graph.ir import Node
 from tfjslab.ops.attrs import Attrs
 from tfjslab.ops.image import bilinear_taps, nearest_taps
 from tfjslab.passes.fusion import Group
@@ -50,3 +55,22 @@ def _table(b: WasmBuilder, old: int, new: int, step: int, attrs: Attrs, *, neare
         bits = fraction.astype(np.float32).view(np.int32)
         table = np.ascontiguousarray(np.stack([low * step, high * step, bits], axis=1), np.int32)
     return b.constant(("resize", table.tobytes()), lambda: table)
+
+
+def _refuses_crop(node: Node, specs: Specs) -> str:
+    """Images and boxes are float32; the third input is always integers."""
+    return empty(node, specs) or TABLE.only(replace(node, inputs=node.inputs[:2]), specs, "float32")
+
+
+@lowering("CropAndResize", refuses=_refuses_crop)
+def lower_crop(b: WasmBuilder, group: Group) -> None:
+    """Threads share the rows of all crops."""
+    core = group.core_node
+    batch, h, w, c = b.shape(core.inputs[0])
+    boxes, rows, columns, _ = b.shape(group.output)
+    k = kernel(
+        "crop", ("x", "boxes", "which", "c"), batch=batch, h=h, w=w, channels=c, rows=rows, columns=columns,
+        nearest=core.attrs["method"] == "nearest", outside=float(np.float32(core.attrs["extrapolation_value"])),
+    )
+    places = (*map(b.rows, core.inputs), b.new(group.output))
+    b.call(k, places, boxes * rows, flops=9 * size_of((boxes, rows, columns, c)))

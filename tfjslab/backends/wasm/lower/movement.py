@@ -19,6 +19,7 @@ from tfjslab.passes.fusion import Group
 _IMAGE_RANK = 4
 _FLOPS_OF_A_CHOICE = 4
 _MOVED = ("float32", "int32", "bool", "int8")
+_TO_LAST, _TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
 def refuses_moves(node: Node, specs: Specs) -> str:
@@ -49,12 +50,37 @@ def _pass_on(b: WasmBuilder, value: str, source: str) -> None:
 
 @lowering(*READS, refuses=refuses_moves)
 def lower_reads(b: WasmBuilder, group: Group) -> None:
-    """A strided copy for each output."""
+    """A strided copy for each output; none where the output is all of the input in its order."""
     core = group.core_node
+    if core.op == "Transpose" and _moves_planes(b, core):
+        return
     x = core.inputs[0]
-    source, shape, item = b.rows(x), b.shape(x), b.item(x)
+    shape, item = b.shape(x), b.item(x)
     for value, read in reads(core, shape, b.shape(core.outputs[0])):
-        b.copy(source + item * read.first, b.new(value), read.dims, read.strides, row_strides(read.dims), item)
+        if read.is_all_of(shape):
+            b.alias(value, x)
+        else:
+            source, steps = b.rows(x) + item * read.first, row_strides(read.dims)
+            b.copy(source, b.new(value), read.dims, read.strides, steps, item)
+
+
+def _moves_planes(b: WasmBuilder, node: Node) -> bool:
+    """Images with channels first are planes that lie without gaps: from there and to there whole planes are copied."""
+    (x,), perm = node.inputs, node.attrs["perm"]
+    if b.spec(x).dtype != "float32" or perm not in (_TO_LAST, _TO_FIRST):
+        return False
+    to_planes = perm == _TO_LAST and node.name not in b.outputs and any(
+        node.name in n.inputs and "data_format" in n.attrs for n in b.graph.nodes
+    )
+    if not to_planes and not (perm == _TO_FIRST and b.has_planes(x)):
+        return False
+    n, h, w, c = b.shape(node.name if to_planes else x)
+    packed, padded = (h * w, 1), (pitch(h * w, w), 1)
+    if to_planes:
+        b.copy(b.rows(x), b.new(node.name, Layout.PLANES), (n * c, h * w), packed, padded)
+    else:
+        b.copy(b.planes(x), b.new(node.name), (n * c, h * w), padded, packed)
+    return True
 
 
 @lowering("Concat", refuses=refuses_moves)
@@ -64,6 +90,9 @@ def lower_concat(b: WasmBuilder, group: Group) -> None:
     core = group.core_node
     out = b.shape(group.output)
     axis = normalize_axis(core.attrs["axis"], len(out))
+    if len(core.inputs) == 1:
+        b.alias(group.output, core.inputs[0])
+        return
     if len(out) == _IMAGE_RANK and axis == _IMAGE_RANK - 1 and all(map(b.has_planes, core.inputs)):
         n, h, w, c = out
         step = pitch(h * w, w)

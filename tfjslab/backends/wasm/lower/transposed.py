@@ -22,7 +22,6 @@ from tfjslab.backends.wasm.text.packing import Padded, packer
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.backends.wasm.tuning import WasmTile, WasmTrial
 from tfjslab.base.dtypes import Array
-from tfjslab.base.shapes import size_of
 from tfjslab.ops.conv import Conv, transposed_of
 from tfjslab.ops.expr import X
 from tfjslab.passes.fusion import Group
@@ -110,31 +109,16 @@ def lower_transposed(b: WasmBuilder, group: Group) -> None:
     x, w = core.inputs
     shape = Transposed(transposed_of(b.shape(x), b.shape(w), core.attrs))
     p, win = shape.product, shape.conv.window
-    source, tail = _planes(b, x, shape), biased_epilogue(b, group)
+    source, tail = b.planes(x), biased_epilogue(b, group)
     kind = f"transposed {win.size} stride={win.stride} {p.kind()} {tail}"
     tile = b.choose(kind, p.tiles(b.lanes), lambda t: shape.trial(t, tail, b.lanes))
     made = shape.kernel(tile, tail, b.lanes)
     weights = _filters(b, w, made.nr)
-    channels_last = win.data_format == "NHWC"
-    out = b.new(group.output, Layout.PLANES) if channels_last else b.temporary(win.batch * shape.out_bytes)
+    out = b.new(group.output, Layout.PLANES)
     for i in range(win.batch):
         at = i * shape.out_bytes
         args = (source + i * p.k * p.step, weights, out + at, *tail.at(at))
         b.call(made.kernel, args, made.units, flops=2 * p.pixels * p.k * p.n, scratch_bytes=made.scratch_bytes)
-    if not channels_last:
-        pixels = size_of(win.in_size)
-        planes = win.batch * shape.conv.in_channels
-        b.copy(out, b.new(group.output), (planes, pixels), (shape.pitch_out // 4, 1), (pixels, 1))
-
-
-def _planes(b: WasmBuilder, x: str, shape: Transposed) -> WasmPlace:
-    """The input as channel planes: what has its channels first lies almost so."""
-    p, win = shape.product, shape.conv.window
-    if win.data_format == "NHWC":
-        return b.planes(x)
-    planes = b.temporary(win.batch * p.k * p.step)
-    b.copy(b.rows(x), planes, (win.batch * p.k, p.pixels), (p.pixels, 1), (p.step // 4, 1))
-    return planes
 
 
 def _filters(b: WasmBuilder, w: str, nr: int) -> WasmPlace:

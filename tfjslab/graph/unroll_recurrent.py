@@ -1,0 +1,116 @@
+"""Recurrent nodes written out step by step, for files and backends that have nothing for a whole layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from tfjslab.base.errors import ModelError
+from tfjslab.graph.builder import GraphBuilder
+from tfjslab.graph.ir import Graph, Node, value_name
+from tfjslab.graph.specialize import Specialized, specialize
+from tfjslab.ops.cells import ACTIVATIONS, CELLS, Step
+from tfjslab.ops.recurrent import cell_of
+from tfjslab.ops.registry import Spec
+
+MAX_STEPS = 2048
+
+
+def unroll(graph: Graph, specs: Mapping[str, Spec] | None = None) -> Graph:
+    """The graph with recurrent nodes written out.
+
+    How many steps there are is told by the nodes, or by ``specs``. ModelError names a node where that is not known or
+    more than ``MAX_STEPS``.
+    """
+    if not any(n.op in CELLS for n in graph.nodes):
+        return graph
+    taken = {*graph.constants, *(n.name for n in graph.nodes), *(p.value for p in graph.inputs)}
+    builder = GraphBuilder(constants=dict(graph.constants), taken=taken)
+    for node in graph.nodes:
+        if node.op in CELLS:
+            steps = specs[node.inputs[0]].known_shape[1] if specs else node.attrs["steps"]
+            values = tuple(_write_out(builder, node, steps))
+            builder.nodes.append(replace(node, op="IdentityN", inputs=values, attrs={}))
+        else:
+            builder.nodes.append(node)
+    return graph.with_(nodes=tuple(builder.nodes), constants=builder.constants)
+
+
+def unrolled(program: Specialized) -> Specialized:
+    """The same for a program whose shapes are known."""
+    written = unroll(program.graph, program.specs)
+    if written is program.graph:
+        return program
+    return specialize(written, {p.value: program.specs[p.value] for p in program.graph.inputs})
+
+
+@dataclass
+class _NodeMaker:
+    """Adds nodes for one recurrent node; a constant is made once."""
+
+    builder: GraphBuilder
+    node: Node
+    made: dict[str, str] = field(default_factory=dict)
+
+    def several(self, tf_op: str, *values: str, **attrs: Any) -> Node:
+        """A node."""
+        self.builder.layer = self.node.layer
+        return self.builder.node(f"{self.node.name}/{tf_op}", tf_op, values, **attrs)
+
+    def add(self, tf_op: str, *values: str, **attrs: Any) -> str:
+        """The first value of a node."""
+        return self.several(tf_op, *values, **attrs).name
+
+    def constant(self, name: str, values: float) -> str:
+        """A number."""
+        array = np.asarray(values, np.float32)
+        return self.once(name, lambda: self.builder.constant(f"{self.node.name}/{name}", array))
+
+    def once(self, name: str, make: Callable[[], str]) -> str:
+        """What was made under this name before, or is made now."""
+        if name not in self.made:
+            self.made[name] = make()
+        return self.made[name]
+
+    def split(self, value: str, count: int) -> list[str]:
+        """The blocks of the last of two axes."""
+        return list(self.several("Split", value, num_split=count, axis=1).outputs) if count > 1 else [value]
+
+
+def _write_out(builder: GraphBuilder, node: Node, steps: int) -> list[str]:
+    """Add the steps of a node; gives what stands for its outputs."""
+    if not 0 < steps <= MAX_STEPS:
+        found = f"{steps} steps" if steps else "any number of steps"
+        where = f"node '{node.name}' ({node.op})"
+        raise ModelError(f"{where}: {found}; written out are 1 to {MAX_STEPS}", code="model.steps")
+    x, kernel, *rest = node.inputs
+    m, cell = _NodeMaker(builder, node), cell_of(node.op, node.attrs)
+    each = list(m.several("Unpack", x, axis=1, num=steps).outputs)
+    inputs = [m.split(v, cell.gates) for v in (each[::-1] if node.attrs["go_backwards"] else each)]
+    bias = rest[0] if node.op == "GRU" and rest else ""
+    given = [v for v in rest if v != bias]
+    states = given or [m.add("ZerosLike", inputs[0][0])] * cell.states
+
+    def columns(gates: Sequence[int]) -> str:
+        if len(gates) == cell.gates:
+            return kernel
+        parts = m.once("kernel", lambda: m.several("Split", kernel, num_split=cell.gates, axis=1).name)
+        chosen = [value_name(parts, g) for g in gates]
+        return m.add("ConcatV2", *chosen, axis=1) if len(chosen) > 1 else chosen[0]
+
+    def product(value: str, gates: Sequence[int]) -> list[str]:
+        part = m.once(f"kernel {gates}", lambda: columns(gates))
+        return m.split(m.add("MatMul", value, part), len(gates))
+
+    biases = m.split(m.add("Reshape", bias, shape=[1, -1]), cell.gates) if bias else []
+    outputs = []
+    for step in inputs:
+        states = list(cell.step(Step(
+            m, step, biases, states, product, ACTIVATIONS[node.attrs["activation"]],
+            ACTIVATIONS[node.attrs.get("recurrent_activation", "linear")],
+        )))
+        outputs.append(states[0])
+    return [m.add("Pack", *outputs, axis=1), *states]
