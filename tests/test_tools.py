@@ -1,4 +1,4 @@
-"""The scripts that write documentation pages."""
+"""The scripts of `tools/`."""
 
 import argparse
 import importlib
@@ -62,3 +62,40 @@ def test_a_path_needs_a_label_so_that_no_page_names_it(tool):
     assert labelled("digits") == ("digits", "digits")
     with pytest.raises(argparse.ArgumentTypeError, match="give a label"):
         labelled("path/to/it")
+
+
+@pytest.mark.parametrize(("slowest", "ends_with"), [(2.1, 0), (2.3, 1)])
+def test_calibrations_beside_busy_loops_are_compared_with_the_quiet_one(tool, monkeypatch, capsys, slowest, ends_with):
+    """Each in a folder of its own; while they run, so many loops do; the loops are gone before plans are compared."""
+    check, begun, loops = tool("check_calibration"), [], []
+    monkeypatch.setattr(check.subprocess, "Popen", lambda *_: loops.append(loop := _Loop()) or loop)
+
+    def calibrate(model, folder):
+        begun.append((model, Path(folder).name, sum(not loop.ended for loop in loops)))
+        return {"ms": 1000.0, "classes": 20, "doubted": 3}
+
+    def fastest(model, folders):
+        assert all(loop.ended for loop in loops)
+        return [2.0, slowest] if "Mobile" in model else [4.0, 4.0]
+
+    monkeypatch.setattr(check, "calibrate_apart", calibrate)
+    monkeypatch.setattr(check, "fastest_ms", fastest)
+    assert check.main(["--fresh", "1", "--neighbours", "3"]) == ends_with
+    assert begun == [(model, *how) for model in check.MODELS for how in (("quiet", 0), ("busy 1", 3))]
+    told = capsys.readouterr().out.splitlines()
+    assert told[1] == (f"MobileNetV2    busy 1      {slowest:.3f} ms, {slowest / 2:.3f} of quiet; made in 1000 ms, "
+                       "3 of 20 classes in doubt")
+    assert len(told) == 4
+
+
+class _Loop:
+    """A process that runs until it is ended."""
+
+    def __init__(self):
+        self.ended = False
+
+    def kill(self):
+        self.ended = True
+
+    def wait(self):
+        assert self.ended

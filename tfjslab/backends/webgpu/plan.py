@@ -53,7 +53,8 @@ class GpuPlan(KernelPlan):
         limit = Limit(device.max_binding, str(device.adapter), self._storage)
         program = split_large(program, limit, self._session.slices)
         self._specs = program.specs
-        builder = GpuBuilder(program, self._outputs, GpuTuner(device), Capabilities(device), self._storage)
+        tuner = GpuTuner(device)
+        builder = GpuBuilder(program, self._outputs, tuner, Capabilities(device), self._storage)
         lower_program(builder, program, TABLE, also_refuses=limit.refusal)
         buffers = builder.finish()
         memory = plan_memory(buffers, ALIGNMENT)
@@ -72,6 +73,7 @@ class GpuPlan(KernelPlan):
                 "adapter": device.adapter.name, "adapter_type": device.adapter.kind, "pipelines_made": made,
                 "pipeline_compile_ms": compile_ms, "num_bytes_allocated": sum(b.size for b, _ in self._owned),
                 "dispatches": sum(map(len, self._dispatches)), "tiles": builder.tiles,
+                "doubted_tiles": tuner.doubts(builder.tiles),
             },
         )
 
