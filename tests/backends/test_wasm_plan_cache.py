@@ -13,7 +13,7 @@ from support.wasm import graph_of
 from tfjslab import zoo
 from tfjslab.backends.flags import env
 from tfjslab.backends.kernels import sources
-from tfjslab.backends.kernels.choices import Choice
+from tfjslab.backends.kernels.choices import KeptChoice
 from tfjslab.backends.kernels.race import Confidence
 from tfjslab.backends.wasm import plan_cache, tuning
 from tfjslab.backends.wasm.backend import create
@@ -281,7 +281,7 @@ def test_a_plan_whose_tiles_are_in_doubt_is_made_again_at_a_later_start(monkeypa
     monkeypatch.setattr(tuning.WasmTuner, "_measure", lambda _, tiles, __: (asdict(tiles[-1]), quiet))
     tuning.tuner.cache_clear()
     assert _was_kept(_compile(backend))  # a moment later it would be as busy
-    monkeypatch.setattr(Choice, "is_due", lambda choice, _: bool(choice.doubts))
+    monkeypatch.setattr(KeptChoice, "is_due", lambda choice, _: bool(choice.doubts))
     tuning.tuner.cache_clear()
     later = [_compile(backend) for _ in range(2)]
     assert [_was_kept(p) for p in later] == [False, True]

@@ -33,7 +33,7 @@ def choices_path(folder: str, *circumstances: str) -> Path:
 
 
 @dataclass(frozen=True)
-class Choice(Generic[T]):
+class KeptChoice(Generic[T]):
     """What was chosen, how sure that is (None: nobody can tell), how often it was measured and when last.
 
     ``at_s`` is in seconds since 1970.
@@ -53,7 +53,7 @@ class Choice(Generic[T]):
         """Whether it is time to measure again."""
         return bool(self.doubts) and self.visits <= len(_WAITS_S) and now_s - self.at_s >= _WAITS_S[self.visits - 1]
 
-    def revisited(self, found: Choice[T]) -> Choice[T]:
+    def revisited(self, found: KeptChoice[T]) -> KeptChoice[T]:
         """What to keep after another visit: the former unless there is less doubt about what was found now."""
         kept = found if len(found.doubts) < len(self.doubts) else self
         return replace(kept, visits=self.visits + 1, at_s=found.at_s)
@@ -95,10 +95,10 @@ class Choices(Generic[T]):
             found = {kind: self._found[kind].doubts for kind in kinds if kind in self._found}
             return {kind: ", ".join(doubts) for kind, doubts in found.items() if doubts}
 
-    def _measured(self, measure: Callable[[], tuple[T, Confidence | None]]) -> Choice[T]:
-        return Choice(*measure(), 1, self._now())
+    def _measured(self, measure: Callable[[], tuple[T, Confidence | None]]) -> KeptChoice[T]:
+        return KeptChoice(*measure(), 1, self._now())
 
-    def _keep(self, kind: str, choice: Choice[T]) -> None:
+    def _keep(self, kind: str, choice: KeptChoice[T]) -> None:
         self._found[kind] = choice
         self._own.add(kind)
         kept = _read(self._path, self._checked) | {own: self._found[own] for own in self._own}
@@ -107,7 +107,7 @@ class Choices(Generic[T]):
             write_atomically(self._path, text.encode())
 
 
-def _read(path: Path, checked: Callable[[Any], T]) -> dict[str, Choice[T]]:
+def _read(path: Path, checked: Callable[[Any], T]) -> dict[str, KeptChoice[T]]:
     """The choices on disk; whatever is not readable is measured again."""
     try:
         found: dict[str, Any] = json.loads(path.read_bytes())
@@ -116,9 +116,9 @@ def _read(path: Path, checked: Callable[[Any], T]) -> dict[str, Choice[T]]:
         return {}
 
 
-def _choice(told: Mapping[str, Any], checked: Callable[[Any], T]) -> Choice[T]:
+def _choice(told: Mapping[str, Any], checked: Callable[[Any], T]) -> KeptChoice[T]:
     """A choice from what a file tells; an error for what is none."""
-    found = Choice(checked(told["chosen"]), _confidence(told["confidence"]), told["visits"], told["at_s"] + 0.0)
+    found = KeptChoice(checked(told["chosen"]), _confidence(told["confidence"]), told["visits"], told["at_s"] + 0.0)
     if type(found.visits) is not int or found.visits < 1:
         raise ValueError(f"visits: {found.visits!r}")
     return found
