@@ -246,8 +246,10 @@ class Model:
             self._stop()
             session = backend.open_session()
             # On the cpu backend numpy is no fallback, it is the backend.
-            reason = "" if backend.name == "cpu" else "its shape depends on data or it handles strings or lists"
-            self._running = (backend, session, Executor(self.graph, session, reason))
+            is_host = backend.name == "cpu"
+            reason = "" if is_host else "its shape depends on data or it handles strings or lists"
+            executor = Executor(self.graph, session, reason, threads=0 if is_host else backend.threads)
+            self._running = (backend, session, executor)
         return self._running[2]
 
     def _stop(self) -> None:

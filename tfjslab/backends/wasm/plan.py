@@ -68,6 +68,7 @@ class WasmPlan(KernelPlan):
         """Lower, compile, lay out, instantiate."""
         lowered, module, cached, kept = _lowered(self._session.backend, program, self._outputs)
         self._program, self._threads, scratch = lowered, lowered.threads, lowered.scratch_bytes * lowered.threads
+        self._host_threads = self._session.backend.threads if any(s.host for s in lowered.segments) else 0
         weight_bytes = self._place(lowered)
         self._table = self._make_table(scratch, lowered.num_records)
         self._instances += [Instance(module, self._heap.memory) for _ in range(self._threads)]

@@ -64,6 +64,7 @@ class GpuPlan(KernelPlan):
         weight_bytes = self._place_constants(builder)
         self._results = [self._words(builder, v) for v in self._outputs]
         self.records = builder.records
+        self._host_threads = self._session.backend.threads if any(r.host for r in self.records) else 0
         self._dispatches = self._bind(builder.records)
         made, compile_ms = device.counters["pipelines"] - before[0], device.compile_ms - before[1]
         return PlanInfo(
