@@ -50,6 +50,11 @@ def row(name: str) -> BackendDef:
     return known[name]
 
 
+def is_host(name: str) -> bool:
+    """Whether a backend is numpy itself, so that what runs on the host is no fallback."""
+    return name == "cpu"
+
+
 def by_priority() -> list[BackendDef]:
     """All rows: highest priority first, then in the order of the table."""
     return sorted(ROWS, key=lambda r: -r.priority)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tfjslab.backends import rows
 from tfjslab.backends.base import CommandInfo, Plan
 from tfjslab.backends.host import Live, describe, run_node, spec_of
 from tfjslab.backends.host_threads import host_threads
@@ -129,7 +130,7 @@ def _run_on_host(eager: EagerSession, node: Node, inputs: Sequence[Tensor | None
     recorder = active_recorder()
     before = recorder.clock() if recorder else 0.0
     arrays = [None if t is None else t.numpy() for t in inputs]
-    is_host = eager.backend.name == "cpu"
+    is_host = rows.is_host(eager.backend.name)
     with host_threads(0 if is_host else eager.backend.threads):
         values = run_node(node, arrays, node.attrs)
     if not all(isinstance(v, np.ndarray) for v in values):
