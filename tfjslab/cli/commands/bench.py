@@ -85,9 +85,9 @@ def show(console: Console, results: Sequence[BenchResult], note: str) -> None:
         console.print(engine)
     for r in results:
         if r.fallback_kernels:
-            share = r.host.text or f"its share of the time is not known: {r.host_reason}"
+            share = f"their share of the time is not known: {r.host_reason}" if r.host_share is None else r.host.part
             console.print(f"{r.model} on {r.backend}: {r.fallback_kernels} of {r.num_kernels} kernels ran on the host, "
-                          f"{share}")
+                          f"{share} of the time")
         if r.pipelines is not None:
             console.print(f"{r.model} on {r.backend}: {counted(r.pipelines, 'pipeline')} made in "
                           f"{ms(r.pipeline_compile_ms)} ms; drivers compile more in the first run")
