@@ -60,7 +60,7 @@ def test_backends_whose_time_is_mostly_the_hosts_are_hatched_and_explained():
     axes = charts.backend_comparison([replace(result("cpu", 3.0), host_share=None), some, most]).axes
     assert [p.get_hatch() for p in axes.patches if p.get_width()] == [None, None, style.HATCH]
     assert [t.get_text() for t in axes.texts] == [
-        "3.00 ms  1.5x", "2.00 ms  1.0x  25% of the time on the host", "4.00 ms  2.0x  78% of the time on the host",
+        "3.00 ms  1.5x", "2.00 ms  1.0x  25% on the host", "4.00 ms  2.0x  78% on the host",
     ]
     assert [t.get_text() for t in axes.get_legend().get_texts()] == ["mostly on the host, by numpy"]
     assert charts.backend_comparison([some]).axes.get_legend() is None

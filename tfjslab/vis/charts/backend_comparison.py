@@ -48,14 +48,14 @@ def backend_comparison(results: Sequence[BenchResult], ax: Axes | None = None) -
             axes.errorbar(median, row, xerr=spread, color=style.ink(), capsize=3, linewidth=1.1)
     style.name_rows(axes, [_name(r, models) for r in results], 44)
     style.row_values(axes, ends, [_value(r, ratio) for r, ratio in zip(results, ratios(results), strict=True)])
-    style.room_for_values(axes, max(ends))
+    style.room_for_values(axes, max(ends), 0.6 if any(r.host_share for r in results) else 0.3)
     for row in [i for i in range(1, len(results)) if results[i].model != results[i - 1].model]:
         axes.axhline(row - 0.5, color=style.ink(), alpha=0.3, linewidth=0.8)
     style.quiet(axes, "x")
     title = f"{style.label(models[0])} on each backend" if len(models) == 1 else "Models on each backend"
     if any(r.host.is_most for r in results):
         axes.barh(-9, 0, label="mostly on the host, by numpy", **style.hatched(style.GREY))
-        axes.legend(loc="lower right", fontsize=style.SMALL)
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, fontsize=style.SMALL)  # beside the title
     style.name_axes(axes, "time of a run (ms): median, fastest to 95th percentile", "", title)
     return Chart(figure, axes)
 
@@ -73,5 +73,5 @@ def _name(result: BenchResult, models: list[str]) -> str:
 def _value(result: BenchResult, ratio: float | None) -> str:
     if result.median_ms is None:
         return style.label(f"not measured: {result.reason or 'no reason given'}", 70)
-    host = f"  {result.host.text}" if result.host.text else ""
+    host = f"  {result.host.part} on the host" if result.host_share else ""
     return f"{ms(result.median_ms)} ms  {times(ratio)}{host}"
