@@ -56,7 +56,7 @@ class HostShare:
 
 
 def host_share(kernels: Iterable[RanSomewhere], wall_ms: float, backend: str = "") -> HostShare:
-    """The share of the wall of a run that its kernels took on the host; moving what they read and make included."""
+    """The share of the wall of a run that its kernels took on the host; time outside of kernels is nobody's."""
     if is_host(backend):
         return HostShare(None, "the host is the backend")
     if wall_ms <= 0:
