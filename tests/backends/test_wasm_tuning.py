@@ -154,6 +154,14 @@ def test_choices_are_kept_on_disk_and_used_again(tmp_path, monkeypatch):
     assert _run("Conv2D", (1, 1, 6, 12))[1] == first
 
 
+def test_how_long_the_thread_had_no_processor_is_kept_beside_the_choice(tmp_path, monkeypatch):
+    monkeypatch.setattr(tuning, "waited_share", lambda wall_s, own_s: 0.75 if wall_s > 0 and own_s > 0 else None)
+    _run("Conv2D", (1, 1, 6, 12))
+    (path,) = (tmp_path / "wasm-tiles").iterdir()
+    (kept,) = json.loads(path.read_text()).values()
+    assert kept["confidence"]["waited"] == 0.75
+
+
 def test_without_calibration_the_first_candidate_is_taken_and_reported(tmp_path):
     env().set("WASM_CALIBRATE", value=False)
     _, tiles = _run("Conv2D", (1, 1, 6, 12))
