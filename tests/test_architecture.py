@@ -43,6 +43,7 @@ CONFINED = {
     "IPython": "magics",
     "rich": "cli",
     "playwright": "browser",
+    "threadpoolctl": "backends.host_threads",
 }
 # Pointers of a part to what it is a part of, for type checkers only: all circles of imports that there are.
 PARENTS = {

@@ -1,4 +1,4 @@
-"""The scripts that write documentation pages."""
+"""The scripts of `tools/`."""
 
 import argparse
 import importlib
@@ -130,3 +130,40 @@ def test_the_gpu_tool_measures_products_where_there_is_an_adapter(tool):
     assert (found.reason, found.flops, found.kernels) == ("", 2 * 16**3, 1)
     assert 0 < found.fastest_ms <= found.kernels_ms
     assert tools.measure("small", tools.product(16), "nonesuch", 2).reason.startswith("backend 'nonesuch'")
+
+
+@pytest.mark.parametrize(("slowest", "ends_with"), [(2.1, 0), (2.3, 1)])
+def test_calibrations_beside_busy_loops_are_compared_with_the_quiet_one(tool, monkeypatch, capsys, slowest, ends_with):
+    """Each in a folder of its own; while they run, so many loops do; the loops are gone before plans are compared."""
+    check, begun, loops = tool("check_calibration"), [], []
+    monkeypatch.setattr(check.subprocess, "Popen", lambda *_: loops.append(loop := _Loop()) or loop)
+
+    def calibrate(model, folder):
+        begun.append((model, Path(folder).name, sum(not loop.ended for loop in loops)))
+        return {"ms": 1000.0, "classes": 20, "doubted": 3}
+
+    def fastest(model, folders):
+        assert all(loop.ended for loop in loops)
+        return [2.0, slowest] if "Mobile" in model else [4.0, 4.0]
+
+    monkeypatch.setattr(check, "calibrate_apart", calibrate)
+    monkeypatch.setattr(check, "fastest_ms", fastest)
+    assert check.main(["--fresh", "1", "--neighbours", "3"]) == ends_with
+    assert begun == [(model, *how) for model in check.MODELS for how in (("quiet", 0), ("busy 1", 3))]
+    told = capsys.readouterr().out.splitlines()
+    assert told[1] == (f"MobileNetV2    busy 1      {slowest:.3f} ms, {slowest / 2:.3f} of quiet; made in 1000 ms, "
+                       "3 of 20 classes in doubt")
+    assert len(told) == 4
+
+
+class _Loop:
+    """A process that runs until it is ended."""
+
+    def __init__(self):
+        self.ended = False
+
+    def kill(self):
+        self.ended = True
+
+    def wait(self):
+        assert self.ended

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -13,6 +13,8 @@ from support.wasm import graph_of
 from tfjslab import zoo
 from tfjslab.backends.flags import env
 from tfjslab.backends.kernels import sources
+from tfjslab.backends.kernels.choices import KeptChoice
+from tfjslab.backends.kernels.race import Confidence
 from tfjslab.backends.wasm import plan_cache, tuning
 from tfjslab.backends.wasm.backend import create
 from tfjslab.backends.wasm.executable import lower
@@ -252,15 +254,39 @@ def test_without_its_module_an_entry_is_of_no_use(monkeypatch):
 
 
 def test_an_entry_with_another_tile_than_would_be_chosen_today_is_not_used(monkeypatch):
-    monkeypatch.setattr(tuning.WasmTuner, "_measure", lambda _, tiles, __: tiles[0])
+    monkeypatch.setattr(tuning.WasmTuner, "_measure", lambda _, tiles, __: (asdict(tiles[0]), None))
     env().set("WASM_CALIBRATE", value=True)
     backend = create("simd", 1)
     assert [_was_kept(_compile(backend)) for _ in range(2)] == [False, True]
     for path in (module_cache.cache_folder().parent / "wasm-tiles").iterdir():
         path.unlink()
     tuning.tuner.cache_clear()
-    monkeypatch.setattr(tuning.WasmTuner, "_measure", lambda _, tiles, __: tiles[-1])
+    monkeypatch.setattr(tuning.WasmTuner, "_measure", lambda _, tiles, __: (asdict(tiles[-1]), None))
     assert [_was_kept(_compile(backend)) for _ in range(2)] == [False, True]
+    backend.dispose()
+
+
+def test_a_plan_whose_tiles_are_in_doubt_is_made_again_at_a_later_start(monkeypatch):
+    """With what is found then; a start after that uses it."""
+    busy = Confidence(1.1, 1.2, 6, agreed=True, waited=0.5)
+    monkeypatch.setattr(tuning.WasmTuner, "_measure", lambda _, tiles, __: (asdict(tiles[0]), busy))
+    env().set("WASM_CALIBRATE", value=True)
+    backend = create("simd", 1)
+    first, again = _compile(backend), _compile(backend)
+    assert [_was_kept(p) for p in (first, again)] == [False, True]
+    doubted = again.info.details["doubted_tiles"]
+    assert doubted == dict.fromkeys(again.info.details["tiles"], "the machine was busy")
+
+    quiet = Confidence(1.1, 1.0, 6, agreed=True, waited=0.0)
+    monkeypatch.setattr(tuning.WasmTuner, "_measure", lambda _, tiles, __: (asdict(tiles[-1]), quiet))
+    tuning.tuner.cache_clear()
+    assert _was_kept(_compile(backend))  # a moment later it would be as busy
+    monkeypatch.setattr(KeptChoice, "is_due", lambda choice, _: bool(choice.doubts))
+    tuning.tuner.cache_clear()
+    later = [_compile(backend) for _ in range(2)]
+    assert [_was_kept(p) for p in later] == [False, True]
+    assert later[1].info.details["doubted_tiles"] == {}
+    assert later[1].info.details["tiles"] != first.info.details["tiles"]
     backend.dispose()
 
 

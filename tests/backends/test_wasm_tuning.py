@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 
 import numpy as np
 import pytest
 from support.wasm import graph_of
 
 from tfjslab.backends.flags import env
+from tfjslab.backends.kernels import race
 from tfjslab.backends.wasm import tuning
 from tfjslab.backends.wasm.backend import create
 from tfjslab.backends.wasm.lower import product, window
@@ -147,10 +147,20 @@ def test_every_tile_of_an_expansion_computes_the_same(only, variant, tile, size,
 def test_choices_are_kept_on_disk_and_used_again(tmp_path, monkeypatch):
     _, first = _run("Conv2D", (1, 1, 6, 12))
     (path,) = (tmp_path / "wasm-tiles").iterdir()
-    assert list(json.loads(path.read_text())) == list(first)
+    (kept,) = json.loads(path.read_text()).values()
+    assert [str(tuning.WasmTile(**kept["chosen"]))] == list(first.values())
+    assert kept["confidence"]["samples"] >= 2
     tuning.tuner.cache_clear()
     monkeypatch.setattr(tuning.WasmTuner, "_measure", lambda *_: pytest.fail("measured again"))
     assert _run("Conv2D", (1, 1, 6, 12))[1] == first
+
+
+def test_how_long_the_thread_had_no_processor_is_kept_beside_the_choice(tmp_path, monkeypatch):
+    monkeypatch.setattr(tuning, "waited_share", lambda wall_s, own_s: 0.75 if wall_s > 0 and own_s > 0 else None)
+    _run("Conv2D", (1, 1, 6, 12))
+    (path,) = (tmp_path / "wasm-tiles").iterdir()
+    (kept,) = json.loads(path.read_text()).values()
+    assert kept["confidence"]["waited"] == 0.75
 
 
 def test_without_calibration_the_first_candidate_is_taken_and_reported(tmp_path):
@@ -170,66 +180,13 @@ def test_damaged_choices_are_measured_again(tmp_path, damage):
     assert len(_run("Conv2D", (1, 1, 6, 12))[1]) == 1
 
 
-class _Race:
-    """Runs that move a clock on by the next of their times, in seconds, and the order in which they ran."""
-
-    def __init__(self, **times):
-        self.now = 0.0
-        self.order = []
-        self.runs = [partial(self._run, name, iter(seconds)) for name, seconds in times.items()]
-
-    def _run(self, name, seconds):
-        self.order.append(name)
-        self.now += next(seconds)
-
-    def fastest(self):
-        return tuning.fastest(self.runs, lambda: self.now)
-
-
-def test_candidates_run_in_turn_until_they_have_run_long_enough():
-    race = _Race(a=[0.5] * 3, b=[0.53125] * 3, c=[0.546875, 0.5, 0.484375])
-    assert race.fastest() == 2
-    assert "".join(race.order) == "abc" * 3
-
-
-def test_what_is_clearly_slower_runs_twice_and_no_more():
-    race = _Race(a=[0.5] * 3, b=[0.75, 0.625], c=[0.5625] * 3)
-    assert race.fastest() == 0
-    assert "".join(race.order) == "abcabcac"
-
-
-def test_one_interruption_drops_nobody():
-    race = _Race(a=[0.5625] * 2, b=[8.0, 0.4375, 0.4375], c=[0.4375, 9.0, 0.5])
-    assert race.fastest() == 1
-    assert "".join(race.order) == "abcabcbc"
-
-
-def test_the_last_one_left_runs_no_more():
-    race = _Race(a=[0.5] * 2, b=[0.25] * 2)
-    assert race.fastest() == 1
-    assert "".join(race.order) == "abab"
-
-
-def test_short_kernels_run_more_often_but_not_for_ever():
-    race = _Race(a=[2.0**-20] * 10, b=[2.0**-20] * 9 + [2.0**-21])
-    assert race.fastest() == 1
-    assert "".join(race.order) == "ab" * 10
-
-
-def test_of_equal_candidates_the_first_is_taken():
-    assert _Race(a=[0.5] * 3, b=[0.5] * 3).fastest() == 0
-
-
-def test_one_candidate_is_taken_as_it_is():
-    assert _Race(a=[0.5]).fastest() == 0
-
-
 def test_candidates_are_one_module_and_share_all_but_weights(monkeypatch):
     """And are measured on memory that holds what each of them touches."""
     texts, calls = [], []
     compile_text, call = tuning.compile_text, tuning.Instance.call
     monkeypatch.setattr(tuning, "compile_text", lambda text: texts.append(text) or compile_text(text))
-    monkeypatch.setattr(tuning, "fastest", lambda runs: [run() for run in runs] and 1)
+    second = race.Verdict(1, race.Confidence(None, None, 1, agreed=True, waited=None))
+    monkeypatch.setattr(tuning, "race", lambda samples: [sample() for sample in samples] and second)
     monkeypatch.setattr(tuning.Instance, "call", lambda i, name, *a: calls.append((name, a)) or call(i, name, *a))
     _, tiles = _run("Conv2D", (1, 1, 6, 12))
     candidates = product.Pointwise(4 * 176, 169, 6, 12).tiles(SIMD.count)

@@ -3,6 +3,7 @@
 import argparse
 import json
 import pkgutil
+import re
 import subprocess
 import sys
 import warnings
@@ -20,6 +21,9 @@ from tfjslab.cli.command import INTERRUPTED
 from tfjslab.cli.commands import COMMANDS, bench, main_job
 
 DEVICE_KEYS = {"adapter", "adapter_type", "pipelines", "pipeline_compile_ms"}
+MORE_BENCH_KEYS = {
+    "iqr_ms", "arena_bytes", "reason", "compile_cached", "precision", "host_share", "host_reason",
+}
 BENCH_KEYS = {
     "model", "backend", "threads", "load_ms", "compile_ms", "first_ms", "median_ms", "min_ms", "p95_ms", "runs",
     "warmup", "peak_bytes", "weight_bytes", "num_kernels", "fallback_kernels", "clock", "engine",
@@ -110,13 +114,31 @@ def test_bench_has_the_keys_of_the_contract_for_each_model_and_backend(capsys, m
     rows = result(capsys, "bench", model, model, "--backend", "cpu, wasm", "--runs", "4", "--warmup", "1")
     assert [(r["model"], r["backend"] == "cpu") for r in rows] == [(model, True), (model, False)] * 2
     for row in rows:
-        assert set(row) == BENCH_KEYS | {"iqr_ms", "arena_bytes", "reason", "compile_cached", "precision"} | DEVICE_KEYS
+        assert set(row) == BENCH_KEYS | MORE_BENCH_KEYS | DEVICE_KEYS
         assert [row[k] for k in DEVICE_KEYS] == [None] * 4  # only GPU backends have them
         assert (row["runs"], row["warmup"], row["fallback_kernels"], row["weight_bytes"]) == (4, 1, 0, 32)
         assert 0 < row["min_ms"] <= row["median_ms"] <= row["p95_ms"]
     table = shown(capsys, "bench", model, "--backend", "cpu", "--runs", "2")
     assert "1.0x" in table
     assert "after 5 warm-up runs" in table
+
+
+def test_the_hosts_share_of_the_time_stands_in_run_bench_and_profile(capsys, model, monkeypatch):
+    """0 where all are kernels, and not known where the host is the backend."""
+    def shares(backend):
+        found = [result(capsys, c, model, "-b", backend) for c in ("run", "profile")]
+        found += result(capsys, "bench", model, "-b", backend, "--runs", "2")
+        return [(f["host_share"], f["host_reason"]) for f in found]
+
+    assert shares("wasm-simd") == [(0.0, "")] * 3
+    assert shares("cpu") == [(None, "the host is the backend")] * 3
+    assert "on the host" not in shown(capsys, "run", model, "-b", "wasm-simd")
+    table = pytest.importorskip("tfjslab.backends.wasm.lower.registry").TABLE
+    monkeypatch.delitem(table.rows, "BatchMatMul")
+    assert all(0 < share <= 1 and reason == "" for share, reason in shares("wasm-simd"))
+    for command in (("run",), ("profile",), ("bench", "--runs", "2")):
+        assert re.search(r"on the host.*\d% of the time|\d% of the time on the host", shown(
+            capsys, *command, model, "-b", "wasm-simd"))
 
 
 def test_profile_has_the_keys_of_the_contract_and_adds_up(capsys, model):

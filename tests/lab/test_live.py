@@ -87,6 +87,7 @@ def test_without_data_charts_say_so():
 
 RESULT = BenchResult(
     "m", "cpu", 1, None, 2.0, 3.0, 4.0, 3.5, 6.0, 0.5, 10, 2, 3_400_000, 0, 0, 12, 1, "a clock", "an engine",
+    host_share=0.784,
 )
 
 
@@ -95,6 +96,7 @@ def test_figures_have_units_and_what_was_not_measured_is_a_dash():
     assert shown == {
         "load": "- ms", "compile": "2.00 ms", "first": "3.00 ms", "median": "4.00 ms", "p95": "6.00 ms",
         "peak": "3.4 MB", "tensors": "4", "kernels": "12", "fallbacks": "1",
+        "on host": "78%",
     }
 
 

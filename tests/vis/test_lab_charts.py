@@ -1,5 +1,6 @@
 """Charts of time and memory: every bar, point and box has the value, the name, the place and the colour it should."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -43,7 +44,7 @@ def test_kernel_time_has_a_bar_for_each_kind_the_slowest_first_and_the_rest_last
     assert ticks(axes.yaxis) == ["Conv2D, 2x", "Cumsum", "Relu", "(no kernel)"]
     assert [t.get_text() for t in axes.texts] == ["6.00  75.0%", "1.00  12.5%", "0.500  6.2%", "0.500  6.2%"]
     assert axes.get_xlabel() == "time (ms)"
-    assert axes.get_title(loc="left") == "Time by kernel\nnet on wasm-simd: 8.00 ms in all"
+    assert axes.get_title(loc="left") == "Time by kernel\nnet on wasm-simd: 8.00 ms in all, 12% of the time on the host"
 
 
 def test_kernels_on_the_host_are_hatched_and_explained():
@@ -51,6 +52,18 @@ def test_kernels_on_the_host_are_hatched_and_explained():
     marked = [(p.get_hatch(), to_hex(p.get_facecolor())) for p in axes.patches if p.get_hatch() and p.get_width()]
     assert marked == [(style.HATCH, style.VERMILION.lower())]
     assert [t.get_text() for t in axes.get_legend().get_texts()] == ["on the host (fallback)"]
+
+
+def test_backends_whose_time_is_mostly_the_hosts_are_hatched_and_explained():
+    """And each with a part of it tells the part."""
+    some, most = replace(result("wasm", 2.0), host_share=0.25), replace(result("webgpu", 4.0), host_share=0.784)
+    axes = charts.backend_comparison([replace(result("cpu", 3.0), host_share=None), some, most]).axes
+    assert [p.get_hatch() for p in axes.patches if p.get_width()] == [None, None, style.HATCH]
+    assert [t.get_text() for t in axes.texts] == [
+        "3.00 ms  1.5x", "2.00 ms  1.0x  25% on the host", "4.00 ms  2.0x  78% on the host",
+    ]
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["mostly on the host, by numpy"]
+    assert charts.backend_comparison([some]).axes.get_legend() is None
 
 
 def test_kernel_time_sums_up_what_is_beyond_the_top_and_its_bars_are_the_wall():

@@ -51,6 +51,11 @@ def row(name: str) -> BackendDef:
     return found
 
 
+def is_host(name: str) -> bool:
+    """Whether a backend is numpy itself, so that what runs on the host is no fallback."""
+    return name == "cpu"
+
+
 def by_priority() -> list[BackendDef]:
     """All rows: highest priority first, then in the order of the table."""
     return sorted(ROWS, key=lambda r: -r.priority)

@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tfjslab.backends.base import PlanInfo
+from tfjslab.bench.host_time import measure_host_share, recorded_run
 from tfjslab.bench.result import BenchResult, spread
 from tfjslab.bench.settings import Settings
-from tfjslab.engine.recorder import CLOCK_NAME, KernelRecorder
+from tfjslab.engine.recorder import CLOCK_NAME
 from tfjslab.engine.state import STATE
 from tfjslab.model.model import Model
+from tfjslab.records.host_share import HostShare
+
+_UNMEASURED = HostShare(None, "it was not measured")
 
 
 @dataclass
@@ -32,6 +36,7 @@ class BenchmarkRun:
     kernels: int | None = None
     fallback: int | None = None
     cached: bool | None = None
+    host: HostShare = _UNMEASURED
     device: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -41,7 +46,7 @@ class BenchmarkRun:
 
 
 def begin(bench_run: BenchmarkRun, how: Settings) -> None:
-    """Compile, first run, one recorded run, warm-up."""
+    """Compile, first run, one recorded run, warm-up, and a few recorded ones where the host has a share of the time."""
     how.progress(f"{bench_run.label}: compile", 0, how.runs)
     model, feeds, clock = bench_run.model, bench_run.feeds, how.clock
     model.check_precision(feeds)  # its time belongs to none of the figures
@@ -54,9 +59,8 @@ def begin(bench_run: BenchmarkRun, how: Settings) -> None:
     before = clock()
     model.predict(feeds)
     bench_run.first_ms = (clock() - before) * 1e3
-    recorder = KernelRecorder(clock)
     others = STATE.counters.num_bytes - model.weight_bytes
-    model.run(feeds, recorder)
+    recorder, bench_run.host = recorded_run(model, feeds, clock)
     kernels = recorder.kernels
     bench_run.kernels, bench_run.fallback = len(kernels), sum(k.fallback for k in kernels)
     bench_run.peak_bytes = max((k.total_bytes_snapshot for k in kernels), default=STATE.counters.num_bytes) - others
@@ -64,6 +68,8 @@ def begin(bench_run: BenchmarkRun, how: Settings) -> None:
         how.progress(f"{bench_run.label}: warm-up", bench_run.warmed, how.warmup)
         model.predict(feeds)
         bench_run.warmed += 1
+    if bench_run.host.share and how.warmup:
+        bench_run.host = measure_host_share(model, feeds, clock)
 
 
 def _device(infos: Sequence[PlanInfo]) -> dict[str, Any]:
@@ -110,5 +116,6 @@ def result_of(done: BenchmarkRun, reason: str = "") -> BenchResult:
         done.name, where.name, where.threads, done.load_ms, done.compile_ms, done.first_ms, s.median, s.minimum, s.p95,
         s.iqr, len(done.times), done.warmed, done.peak_bytes, done.arena_bytes, done.model.weight_bytes, done.kernels,
         done.fallback, f"{CLOCK_NAME} around predict, outputs read", where.engine, tuple(done.times), reason,
-        done.cached, done.model.precision.to_json() if done.model.precision else None, **done.device,
+        done.cached, done.model.precision.to_json() if done.model.precision else None,
+        host_share=done.host.share, host_reason=done.host.reason, **done.device,
     )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.text import backend_words
+from tfjslab.records.host_share import HostShare
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class BenchResult:
     ``iqr_ms`` is the spread: the middle half of the runs lies within it. ``peak_bytes`` are weights plus the most that
     intermediates took at once. ``arena_bytes`` is what plans set aside for intermediates.
     ``compile_cached`` says whether all compiled modules came from the disk cache, which ``compile_ms`` depends on.
+    ``host_share`` is the part of the time that kernels without one on the backend took on the host, None with
+    ``host_reason``.
     ``precision`` is the result of the check of a backend that computes in float16. A GPU backend has ``adapter`` and
     its type, the number of pipelines that the plans made, and how long wgpu took for that (drivers compile more in the
     first run).
@@ -52,11 +55,18 @@ class BenchResult:
     adapter_type: str | None = None
     pipelines: int | None = None
     pipeline_compile_ms: float | None = None
+    host_share: float | None = None
+    host_reason: str = ""
 
     @property
     def where(self) -> str:
         """The backend, with the kind of its adapter if it has one."""
         return backend_words(self.backend, self.adapter_type)
+
+    @property
+    def host(self) -> HostShare:
+        """How much of the time is the host's."""
+        return HostShare(self.host_share, self.host_reason)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; the single times are left out."""

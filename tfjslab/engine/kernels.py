@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from tfjslab.backends import rows
 from tfjslab.backends.base import CommandInfo, Plan
 from tfjslab.backends.host import Live, describe, run_node, spec_of
+from tfjslab.backends.host_threads import host_threads
 from tfjslab.base.dtypes import of_array
 from tfjslab.base.errors import BackendError, DTypeError, TfjslabError
 from tfjslab.engine.create import make_tensor
@@ -128,13 +130,15 @@ def _run_on_host(eager: EagerSession, node: Node, inputs: Sequence[Tensor | None
     recorder = active_recorder()
     before = recorder.clock() if recorder else 0.0
     arrays = [None if t is None else t.numpy() for t in inputs]
-    values = run_node(node, arrays, node.attrs)
+    is_host = rows.is_host(eager.backend.name)
+    with host_threads(0 if is_host else eager.backend.threads):
+        values = run_node(node, arrays, node.attrs)
     if not all(isinstance(v, np.ndarray) for v in values):
         raise DTypeError(f"{node.op} makes a list of tensors, which only a model can hold")
     elapsed = (recorder.clock() - before) * 1e3 if recorder else 0.0
     if recorder:
         ins, outs = ([spec_of(v) for v in vs if v is not None] for vs in (arrays, values))
-        reason = "" if eager.backend.name == "cpu" else "its shape depends on data or it handles strings"
+        reason = "" if is_host else "its shape depends on data or it handles strings"
         live = Live(sum(s.num_bytes for s in outs), len(outs))
         recorder.add(lambda: [describe(node, ins, outs, live, fallback=reason)], [elapsed], Live())
     return [make_tensor(v, of_array(v)) for v in values]

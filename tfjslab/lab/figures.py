@@ -47,6 +47,8 @@ FIGURES = (
            lambda r, _: count(r.num_kernels)),
     Figure("fallbacks", "", "Kernels that ran on the host, because the backend has none for the op.",
            lambda r, _: count(r.fallback_kernels)),
+    Figure("on host", "", "The part of the time of a run that those kernels take; the median of a few recorded runs.",
+           lambda r, _: r.host.part),
 )
 
 

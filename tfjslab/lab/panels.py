@@ -127,7 +127,8 @@ COMPARE_COLUMNS = (
     Column("runs", 7, lambda r: f"{r.result.runs}{'*' * bool(r.result.reason)}",
            how="* stopped before all were done"),
     Column("peak", 9, lambda r: scaled(r.result.peak_bytes, "B")),
-    Column("on host", 8, lambda r: count(r.result.fallback_kernels)),
+    Column("on host", 8, lambda r: count(r.result.fallback_kernels), how="kernels that the backend does not have"),
+    Column("host time", 8, lambda r: r.result.host.part, how="the part of the time that those kernels take"),
 )
 
 

@@ -162,7 +162,7 @@ class ProfileComparison(Report):
         """A line for each backend, the fastest being 1.0x."""
         rows = zip(self.results, self.bench, ratios(self.bench), strict=True)
         columns = ("backend", "median ms", "fastest", "p95", "kernels ms", "unattributed", "peak", "kernels", "on host",
-                   "ratio")
+                   "host time", "ratio")
         first = self.results[0]
         runs = counted(len(first.times_ms), "run")
         how = f"{runs} each after {first.warmup} that do not count; ratio: to the fastest median"
@@ -170,7 +170,7 @@ class ProfileComparison(Report):
         return (Table(f"{first.profile.model} on each backend", columns, tuple(
             (b.where, ms(b.median_ms), ms(b.min_ms), ms(b.p95_ms), ms(r.profile.kernel_ms),
              ms(r.profile.unattributed_ms), scaled(b.peak_bytes, "B"), count(b.num_kernels), count(b.fallback_kernels),
-             times(ratio))
+             b.host.part, times(ratio))
             for r, b, ratio in rows
         ), notes),)
 
@@ -191,6 +191,7 @@ def _as_bench(result: ProfileResult) -> BenchResult:
         found.minimum, found.p95, found.iqr, len(result.times_ms), result.warmup, p.peak_bytes, None, None,
         len(p.kernels), sum(k.fallback for k in p.kernels), where.clock if where else "", where.engine if where else "",
         result.times_ms, adapter_type=where.adapter_type if where and where.adapter_type else None,
+        host_share=p.host.share, host_reason=p.host.reason,
     )
 
 

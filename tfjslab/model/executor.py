@@ -10,6 +10,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from tfjslab.backends.base import Plan, Session
+from tfjslab.backends.host_threads import host_threads
 from tfjslab.base.collector import collector_paused
 from tfjslab.base.errors import GraphError, did_you_mean
 from tfjslab.graph.ir import Graph, Node
@@ -29,16 +30,19 @@ class Executor:
     """Runs one graph.
 
     ``library`` are the functions that it may call; their executors share the session. ``fallback`` is the reason
-    noted for nodes that run on the host, empty where the host is the backend.
+    noted for nodes that run on the host, empty where the host is the backend. ``threads`` are for those nodes; 0 lets
+    numpy have what it takes.
     """
 
     def __init__(
-        self, graph: Graph, session: Session, fallback: str, library: Mapping[str, Graph] | None = None,
+        self, graph: Graph, session: Session, fallback: str, library: Mapping[str, Graph] | None = None, *,
+        threads: int = 0,
     ) -> None:
         self.graph = graph
         self.session = session
         self.fallback = fallback
         self.programs: OrderedDict[Hashable, GraphProgram] = OrderedDict()
+        self.threads = threads
         self._library = {**(library or {}), **graph.functions}
         self._functions: dict[str, Executor] = {}
         self._met: OrderedDict[Hashable, None] = OrderedDict()  # shapes of tails, the latest last
@@ -49,7 +53,9 @@ class Executor:
         if name not in self._functions:
             if name not in self._library:
                 raise GraphError(f"function '{name}' is not in the model{did_you_mean(name, self._library)}")
-            self._functions[name] = Executor(self._library[name], self.session, self.fallback, self._library)
+            self._functions[name] = Executor(
+                self._library[name], self.session, self.fallback, self._library, threads=self.threads,
+            )
         return self._functions[name]
 
     def called_by(self, node: Node) -> list[str]:
@@ -117,7 +123,8 @@ class Executor:
         if program.single_plan is not None and set(made.outputs) <= set(made.steps[0].outputs):  # type: ignore[union-attr]
             results = run_plan(program.single_plan, feeds, run, keep=False)
             return [results[v] if v not in made.cuts else cut(results.__getitem__, made.cuts[v]) for v in outputs]
-        return Frame(self, program, feeds, run).run(outputs)
+        with host_threads(self.threads):
+            return Frame(self, program, feeds, run).run(outputs)
 
     def dispose(self) -> None:
         """Give back all plans, those of functions too."""

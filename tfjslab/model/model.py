@@ -245,9 +245,11 @@ class Model:
         if self._running is None or self._running[0] is not backend:
             self._stop()
             session = backend.open_session()
-            # On the cpu backend numpy is no fallback, it is the backend.
-            reason = "" if backend.name == "cpu" else "its shape depends on data or it handles strings or lists"
-            self._running = (backend, session, Executor(self.graph, session, reason))
+            # Where numpy is the backend it is no fallback, and has what threads it takes.
+            is_host = rows.is_host(backend.name)
+            reason = "" if is_host else "its shape depends on data or it handles strings or lists"
+            executor = Executor(self.graph, session, reason, threads=0 if is_host else backend.threads)
+            self._running = (backend, session, executor)
         return self._running[2]
 
     def _stop(self) -> None:

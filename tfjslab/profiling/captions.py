@@ -8,13 +8,14 @@ from tfjslab.records.profile import Profile
 
 
 def totals(profile: Profile) -> str:
-    """Kernels + unattributed = wall; what profiling itself costs, where that was measured; the peak of memory."""
+    """Kernels + unattributed = wall; the host's share, what profiling costs where that is known, the peak of memory."""
     cost, share = overhead_ms(profile), overhead_share(profile)
+    host = f"{profile.host.text}; " if profile.host.text else ""
     own = "" if cost is None or share is None else f"profiling adds {cost:+.3f} ms ({100 * share:+.1f}%) to a run; "
     return (
         f"kernels {ms(profile.kernel_ms)} ms + unattributed {ms(profile.unattributed_ms)} ms "
         f"({percent(profile.unattributed_ms, profile.wall_ms)}) = wall {ms(profile.wall_ms)} ms; "
-        f"{own}peak {scaled(profile.peak_bytes, 'B')}"
+        f"{host}{own}peak {scaled(profile.peak_bytes, 'B')}"
     )
 
 

@@ -21,9 +21,10 @@ from tfjslab.base.plain import from_plain, to_plain
 from tfjslab.base.shapes import Shape
 from tfjslab.base.tables import Table, as_html
 from tfjslab.base.text import backend_words, counted, ms, percent, scaled
+from tfjslab.records.host_share import HostShare, host_share
 
 VERSION = 1  # of the JSON; a field that changes its meaning raises it
-_BESIDE = ("version", "diff", "roofline")  # keys of the JSON that are not of the profile
+_BESIDE = ("version", "diff", "roofline", "host_share", "host_reason")  # keys of the JSON that are not of the profile
 _SHOWN = 20  # kernels in a notebook's table
 
 
@@ -118,6 +119,11 @@ class Profile:
         return math.fsum(k.kernel_time_ms for k in self.kernels)
 
     @property
+    def host(self) -> HostShare:
+        """How much of the wall kernels took on the host in place of the backend."""
+        return host_share(self.kernels, self.wall_ms, self.environment.backend if self.environment else "")
+
+    @property
     def label(self) -> str:
         """The model and the backend, as far as they are known."""
         where = f" on {self.environment.where}" if self.environment else ""
@@ -152,14 +158,15 @@ def attribute(kernels: Sequence[KernelRecord], wall_ms: float) -> tuple[float, f
 
 
 def to_json(profile: Profile) -> dict[str, Any]:
-    """Plain lists, dicts, text and numbers, with the ``version`` of this form."""
-    return {"version": VERSION, **to_plain(profile)}
+    """Plain lists, dicts, text and numbers, with the ``version`` of this form and the host's share of the time."""
+    found = profile.host
+    return {"version": VERSION, **to_plain(profile), "host_share": found.share, "host_reason": found.reason}
 
 
 def from_json(data: Any) -> Profile:
     """The profile that ``to_json`` wrote; InputError names the first thing that is missing, unknown or damaged.
 
-    A ``diff`` or ``roofline``, which ``tfjslab profile`` adds beside it when asked to, is left out.
+    What is told beside it, such as the ``diff`` or ``roofline`` of ``tfjslab profile``, is left out.
     """
     where = "this is not a profile written by tfjslab: it"
     if not isinstance(data, Mapping):

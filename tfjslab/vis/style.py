@@ -66,6 +66,11 @@ def colour_map(chosen: str | Sequence[str]) -> Colormap:
     return mpl.colormaps[name]
 
 
+def hatched(fill: str) -> dict[str, Any]:
+    """The look of a bar whose time is the host's, in its own colour."""
+    return {"color": fill, "hatch": HATCH, "edgecolor": "white", "linewidth": 0}
+
+
 def elide(name: str, width: int = 34) -> str:
     """A name of at most ``width`` characters, shortened in the middle: names mostly differ at their ends."""
     if len(name) <= width:

@@ -9,6 +9,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from tfjslab.backends.base import Buffer, PlanInfo
+from tfjslab.backends.host_threads import host_threads
 from tfjslab.backends.kernels.builder import Constant
 from tfjslab.backends.kernels.session import CountedConstants, KernelSession
 from tfjslab.base.dtypes import Array
@@ -35,6 +36,7 @@ class KernelPlan(ABC):
         self._inputs = tuple(p.value for p in program.graph.inputs)
         self._outputs = tuple(outputs)
         self._specs = program.specs
+        self._host_threads = 0  # for numpy, in a plan that has host steps; ``_build`` sets it
         self._lock = threading.Lock()
         self._disposed = False
         try:
@@ -70,7 +72,8 @@ class KernelPlan(ABC):
         with self._lock:
             if self._disposed:
                 raise BackendError(f"this {self._session.backend.name} plan has been disposed")
-            return self._run_kept(feeds, stamps) if keep else self._run(feeds, stamps)
+            with host_threads(self._host_threads):
+                return self._run_kept(feeds, stamps) if keep else self._run(feeds, stamps)
 
     def _run_kept(self, feeds: Feeds, stamps: list[float] | None) -> dict[str, Array | Buffer]:
         """Run with new buffers as outputs; they are given back when it fails."""

@@ -17,6 +17,7 @@ from tfjslab.backends.wasm.builder import WasmHostStep, WasmPlace
 from tfjslab.backends.wasm.executable import Executable, lower
 from tfjslab.backends.wasm.run.engine import Instance, Module, cached_module, find_module
 from tfjslab.backends.wasm.text.program import ARENA, BARRIER, FIRST_SLOT, SCRATCH, STAMPS, WAKE
+from tfjslab.backends.wasm.tuning import tuner
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.specialize import Specialized
@@ -65,6 +66,7 @@ class WasmPlan(KernelPlan):
         """Lower, compile, lay out, instantiate."""
         lowered, module, cached, kept = _lowered(self._session.backend, program, self._outputs)
         self._program, self._threads, scratch = lowered, lowered.threads, lowered.scratch_bytes * lowered.threads
+        self._host_threads = self._session.backend.threads if any(s.host for s in lowered.segments) else 0
         weight_bytes = self._place(lowered)
         self._table = self._make_table(scratch, lowered.num_records)
         self._instances += [Instance(module, self._heap.memory) for _ in range(self._threads)]
@@ -74,7 +76,8 @@ class WasmPlan(KernelPlan):
                     instance.prepare(s.export, 3)
         compile_ms = (time.perf_counter() - start) * 1e3
         tiles = {kind: str(t) for kind, t in lowered.tiles.items()}
-        details = {"scratch_bytes": scratch, "tiles": tiles, "lowering_cached": kept}
+        doubted = tuner(self._session.backend.lanes).doubts(tiles)
+        details = {"scratch_bytes": scratch, "tiles": tiles, "doubted_tiles": doubted, "lowering_cached": kept}
         return PlanInfo(
             Described(lowered.describe), weight_bytes, lowered.peak_bytes, lowered.lower_bound_bytes, compile_ms,
             cached=cached, threads=lowered.threads, clock=CLOCK_NAME, details=details,

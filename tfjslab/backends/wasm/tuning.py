@@ -2,26 +2,27 @@
 
 What is fastest cannot be derived: Cranelift's register allocation decides whether an accumulator is spilled, and
 processors differ in what fused multiply-add gains. So a few candidates, compiled as one module, run on the kernel's
-real size, interleaved; those that are clearly slower drop out, and the smallest of several times wins. When a layer's
-turn comes, what it reads and writes is in the caches, but its weights were not touched since the last inference: so
-candidates share the former and have weights of their own. The choice changes speed and, with fused multiply-add, the
-last bit of results; it is deterministic once made. ``env().set("WASM_CALIBRATE", False)`` turns measuring off, then
-the first candidate is taken.
+real size against each other (``tfjslab.backends.kernels.race``). When a layer's turn comes, what it reads and writes is
+in the caches, but its weights were not touched since the last inference: so candidates share the former and have
+weights of their own. The choice changes speed and, with fused multiply-add, the last bit of results; it is
+deterministic once made, and kept with how sure it is (``tfjslab.backends.kernels.choices``).
+``env().set("WASM_CALIBRATE", False)`` turns measuring off, then the first candidate is taken.
 """
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, Protocol
 
 import numpy as np
 
+from tfjslab.backends.ceilings import thread_clock
 from tfjslab.backends.flags import env
 from tfjslab.backends.kernels.choices import Choices, choices_path
+from tfjslab.backends.kernels.race import Confidence, on_this_thread, race, waited_share
 from tfjslab.backends.kernels.sources import sources_digest
 from tfjslab.backends.wasm.run.engine import ENGINE_NAME, Instance, compile_text
 from tfjslab.backends.wasm.run.heap import Heap
@@ -29,9 +30,6 @@ from tfjslab.backends.wasm.text.emit import Lanes
 from tfjslab.backends.wasm.text.templates import WasmKernel, functions, name_function
 from tfjslab.base.machine import cpu_identity
 
-_CLEARLY_SLOWER = 1.15
-_LEAST_ROUNDS, _MOST_ROUNDS = 3, 10  # the first finds cold caches, and in each a candidate may be interrupted
-_ENOUGH_S = 4e-3  # that a class of kernels runs; more only where the least rounds take more
 _HEAD = '(module (import "env" "memory" (memory 1 65536 shared)) (export "memory" (memory 0))'
 
 
@@ -89,7 +87,7 @@ class WasmTuner:
         """The tile for kernels of a class. ``trial`` builds the kernel with a candidate, on a real size."""
         if not env().get("WASM_CALIBRATE"):
             return tiles[0]
-        return WasmTile(**self._choices.find(kind, lambda: asdict(self._measure(tiles, trial))))
+        return WasmTile(**self._choices.find(kind, lambda: self._measure(tiles, trial)))
 
     def agrees(self, chosen: Mapping[str, WasmTile]) -> bool:
         """Whether all these tiles are what ``choose`` would answer without measuring.
@@ -98,39 +96,28 @@ class WasmTuner:
         """
         return not env().get("WASM_CALIBRATE") or all(self._choices.get(k) == asdict(t) for k, t in chosen.items())
 
-    def _measure(self, tiles: tuple[WasmTile, ...], trial: Callable[[WasmTile], WasmTrial]) -> WasmTile:
-        """The candidate that runs fastest."""
+    def doubts(self, kinds: Iterable[str]) -> dict[str, str]:
+        """Why the choices of these classes may be wrong, of those that are in doubt."""
+        return self._choices.doubts(kinds)
+
+    def _measure(
+        self, tiles: tuple[WasmTile, ...], trial: Callable[[WasmTile], WasmTrial],
+    ) -> tuple[dict[str, Any], Confidence]:
+        """The candidate that runs fastest, and how sure that is."""
         trials = [trial(t) for t in tiles]
         heap = Heap()
         try:
             instance = Instance(_module({f"run{i}": t.kernel for i, t in enumerate(trials)}, self._lanes), heap.memory)
             try:
-                return tiles[fastest(_prepare(trials, instance, heap))]
+                runs = _prepare(trials, instance, heap)
+                before = time.perf_counter(), thread_clock()
+                verdict = race([on_this_thread(run) for run in runs])
+                waited = waited_share(time.perf_counter() - before[0], thread_clock() - before[1])
+                return asdict(tiles[verdict.fastest]), replace(verdict.confidence, waited=waited)
             finally:
                 instance.close()
         finally:
             heap.close()
-
-
-def fastest(runs: Sequence[Callable[[], None]], clock: Callable[[], float] = time.perf_counter) -> int:
-    """The index of the run with the smallest time in seconds on ``clock``; all run in turn, in rounds.
-
-    From the second round on, what is clearly slower than the fastest is out: nothing is dropped for one interruption.
-    Rounds end when they have taken enough time for the fast kernels to be told apart, or one run is left.
-    """
-    best = [math.inf] * len(runs)
-    going = list(range(len(runs)))
-    begin = clock()
-    for done in range(1, _MOST_ROUNDS + 1):
-        for i in going:
-            start = clock()
-            runs[i]()
-            best[i] = min(best[i], clock() - start)
-        if done > 1:
-            going = [i for i in going if best[i] <= _CLEARLY_SLOWER * min(best)]
-        if len(going) == 1 or (done >= _LEAST_ROUNDS and clock() - begin >= _ENOUGH_S):
-            break
-    return best.index(min(best))
 
 
 @lru_cache(maxsize=4)

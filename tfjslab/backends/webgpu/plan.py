@@ -54,7 +54,8 @@ class GpuPlan(KernelPlan):
         limit = Limit(device.max_binding, str(device.adapter), self._storage)
         program = split_large(unrolled(program), limit, self._session.slices)
         self._specs = program.specs
-        builder = GpuBuilder(program, self._outputs, GpuTuner(device), Capabilities(device), self._storage)
+        tuner = GpuTuner(device)
+        builder = GpuBuilder(program, self._outputs, tuner, Capabilities(device), self._storage)
         lower_program(builder, program, TABLE, also_refuses=limit.refusal)
         buffers = builder.finish()
         memory = plan_memory(buffers, ALIGNMENT)
@@ -64,6 +65,7 @@ class GpuPlan(KernelPlan):
         weight_bytes = self._place_constants(builder)
         self._results = [self._words(builder, v) for v in self._outputs]
         self.records = builder.records
+        self._host_threads = self._session.backend.threads if any(r.host for r in self.records) else 0
         self._dispatches = self._bind(builder.records)
         made, compile_ms = device.counters["pipelines"] - before[0], device.compile_ms - before[1]
         return PlanInfo(
@@ -73,6 +75,7 @@ class GpuPlan(KernelPlan):
                 "adapter": device.adapter.name, "adapter_type": device.adapter.kind, "pipelines_made": made,
                 "pipeline_compile_ms": compile_ms, "num_bytes_allocated": sum(b.size for b, _ in self._owned),
                 "dispatches": sum(map(len, self._dispatches)), "tiles": builder.tiles,
+                "doubted_tiles": tuner.doubts(builder.tiles),
             },
         )
 
@@ -202,6 +205,10 @@ class GpuPlan(KernelPlan):
         """Finish what was recorded, run a node with numpy, and start recording again."""
         present = [i for i in step.inputs if isinstance(i, tuple)]
         read = [(*self._slots[p.slot][:2], self._bytes(s)) for p, s in present]
+        if stamps is not None:  # what was recorded before has stamps of its own, and is no time of the host's
+            self._device.submit(encoder)
+            self._device.wait()
+            encoder = self._device.encoder()
         before = time.perf_counter()
         found = iter(self._device.submit(encoder, read))
         unpack = self._storage.unpack

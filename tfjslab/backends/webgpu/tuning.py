@@ -1,17 +1,17 @@
 """Which form and tile of a kernel is fastest on an adapter: measured once for each class, kept on disk, reported.
 
 A tile that suits one GPU halves another's speed, and on a software adapter workgroup memory costs more than it saves.
-So candidates run on a layer's real size, interleaved, by the device's time stamps where it has them, and the smallest
-of several times wins. Losers' pipelines are dropped. ``env().set("WEBGPU_CALIBRATE", False)`` turns measuring off;
+So candidates run on a layer's real size against each other (``tfjslab.backends.kernels.race``), by the device's time
+stamps where it has them. Losers' pipelines are dropped. ``env().set("WEBGPU_CALIBRATE", False)`` turns measuring off;
 then, and for layers too small to be worth it, the first candidate is taken, which suits the adapter's kind.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ import numpy as np
 
 from tfjslab.backends.flags import env
 from tfjslab.backends.kernels.choices import Choices, choices_path
+from tfjslab.backends.kernels.race import Confidence, race
 from tfjslab.backends.kernels.sources import sources_digest
 from tfjslab.backends.webgpu.run.device import Device
 from tfjslab.backends.webgpu.run.recording import Dispatch, Stamps
@@ -26,7 +27,6 @@ from tfjslab.backends.webgpu.text.templates import GpuKernel, render
 from tfjslab.base.dtypes import Array
 from tfjslab.base.machine import cpu_identity
 
-_ROUNDS = 4  # the first compiles in many drivers
 _LEAST_WORK = 1 << 17  # products of vectors: below a millisecond nothing is gained that the measuring would pay for
 _SMALL = 0.01  # keeps sums finite and away from denormals
 
@@ -61,16 +61,20 @@ class GpuTuner:
         if len(candidates) == 1 or work < _LEAST_WORK or not env().get("WEBGPU_CALIBRATE"):
             return candidates[0]
         named = {str(c): c for c in candidates}
-        found = self._choices.find(kind, lambda: str(candidates[self._fastest([trial(c) for c in candidates])]))
+        found = self._choices.find(kind, lambda: self._measure(candidates, trial))
         return named.get(found, candidates[0])  # the class may hold sizes that this candidate does not fit
 
-    def _fastest(self, trials: Sequence[GpuTrial]) -> int:
-        """The index of the fastest: all run in turn, several rounds, each alone in a submission."""
+    def doubts(self, kinds: Iterable[str]) -> dict[str, str]:
+        """Why the choices of these classes may be wrong, of those that are in doubt."""
+        return self._choices.doubts(kinds)
+
+    def _measure(self, candidates: Sequence[T], trial: Callable[[T], GpuTrial]) -> tuple[str, Confidence]:
+        """The candidate that runs fastest, each alone in a submission, and how sure that is."""
         with contextlib.ExitStack() as stack:
-            dispatches = [self._prepare(t, stack) for t in trials]
+            dispatches = [self._prepare(trial(c), stack) for c in candidates]
             stamps = [self._stamps([[d]], stack) for d in dispatches]
-            rounds = [[self._time(s, d) for s, d in zip(stamps, dispatches, strict=True)] for _ in range(_ROUNDS)]
-        return int(np.argmin(np.min(rounds, axis=0)))
+            verdict = race([partial(self._time, s, d) for s, d in zip(stamps, dispatches, strict=True)])
+        return str(candidates[verdict.fastest]), verdict.confidence
 
     def _prepare(self, t: GpuTrial, stack: contextlib.ExitStack) -> Dispatch:
         """A dispatch on buffers of its own, which are given back with ``stack``; so is its pipeline."""
@@ -96,10 +100,11 @@ class GpuTuner:
         return made
 
     def _time(self, stamps: Stamps, dispatch: Dispatch) -> float:
+        """Seconds of one submission."""
         encoder = self._device.encoder()
         stamps.around(encoder, 0, [dispatch])
         (words,) = self._device.submit(encoder, [stamps.resolve(encoder)])
-        return stamps.take(words)[0]
+        return stamps.take(words)[0] / 1e3
 
 
 def _path(device: Device) -> Path:

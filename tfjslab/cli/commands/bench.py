@@ -89,7 +89,9 @@ def show(console: Console, results: Sequence[BenchResult], note: str) -> None:
         console.print(engine)
     for r in results:
         if r.fallback_kernels:
-            console.print(f"{r.model} on {r.backend}: {r.fallback_kernels} of {r.num_kernels} kernels ran on the host")
+            share = f"their share of the time is not known: {r.host_reason}" if r.host_share is None else r.host.part
+            console.print(f"{r.model} on {r.backend}: {r.fallback_kernels} of {r.num_kernels} kernels ran on the host, "
+                          f"{share} of the time")
         if r.pipelines is not None:
             console.print(f"{r.model} on {r.backend}: {counted(r.pipelines, 'pipeline')} made in "
                           f"{ms(r.pipeline_compile_ms)} ms; drivers compile more in the first run")
@@ -103,16 +105,16 @@ def show(console: Console, results: Sequence[BenchResult], note: str) -> None:
 
 def _show_model(console: Console, model: str, rows: Sequence[tuple[BenchResult, float | None]]) -> None:
     columns = ("backend", "load", "compile", "first", "median", "spread", "p95", "runs", "ratio", "peak", "min",
-               "kernels", "on host")
+               "kernels", "on host", "host time")
     print_table(
         console, f"{model}: milliseconds; {scaled(rows[0][0].weight_bytes, 'B')} of weights", columns,
         [
             (r.where, ms(r.load_ms), ms(r.compile_ms), ms(r.first_ms), ms(r.median_ms), ms(r.iqr_ms), ms(r.p95_ms),
              r.runs, times(ratio), scaled(r.peak_bytes, "B"), ms(r.min_ms), count(r.num_kernels),
-             count(r.fallback_kernels))
+             count(r.fallback_kernels), r.host.part)
             for r, ratio in rows
         ],
-        wide=("min", "kernels", "on host"),
+        wide=("min", "kernels", "on host", "host time"),
     )
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 
 from tfjslab import arguments as options
+from tfjslab.backends.rows import is_host
 from tfjslab.base.dtypes import Array
 from tfjslab.base.text import NOTHING, shape
+from tfjslab.bench.host_time import measure_host_share
 from tfjslab.cli.command import Command, Outcome
 from tfjslab.cli.feeds import add_shape, sampled, shaped
 from tfjslab.cli.models import add_model, open_model, weights_note
@@ -18,6 +21,9 @@ from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
 from tfjslab.cli.values import digest, read_inputs, write_outputs
 from tfjslab.graph.ir import Port
+from tfjslab.model.coverage import coverage
+from tfjslab.model.model import Model
+from tfjslab.records.host_share import HostShare
 
 _DIGEST_SHOWN = 12  # hexadecimal digits; JSON has all
 
@@ -44,10 +50,13 @@ def _run(args: argparse.Namespace) -> Outcome:
         feeds, sources = _feeds(shaped(model.inputs, args.shape), args.input, args.seed)
         results = model.execute(feeds, [p.name for p in model.outputs])
         outputs = {p.name: array for p, array in zip(model.outputs, results, strict=True)}
+        host = _host(model, feeds)
         data = {
             "model": args.model,
             "backend": model.backend.name,
             "engine": model.backend.engine,
+            "host_share": host.share,
+            "host_reason": host.reason,
             "precision": model.precision.to_json() if model.precision else None,
             "note": weights_note([args.model], real=args.real_weights),
             "inputs": [{**digest(name, array), "source": sources[name]} for name, array in feeds.items()],
@@ -55,7 +64,14 @@ def _run(args: argparse.Namespace) -> Outcome:
         }
     if args.output:
         write_outputs(args.output, outputs)
-    return Outcome(data, lambda console: _show(console, data))
+    return Outcome(data, lambda console: _show(console, data, host))
+
+
+def _host(model: Model, feeds: dict[str, Array]) -> HostShare:
+    """The host's share of the time; the model runs again to tell it, where any of its kernels are on the host."""
+    if not is_host(model.backend.name) and not coverage(model, feeds).fallback:
+        return HostShare(0.0)
+    return measure_host_share(model, feeds, time.perf_counter)
 
 
 def _feeds(ports: Sequence[Port], given: list[str], seed: int) -> tuple[dict[str, Array], dict[str, str]]:
@@ -67,8 +83,10 @@ def _feeds(ports: Sequence[Port], given: list[str], seed: int) -> tuple[dict[str
     return feeds, {name: sources.get(name, f"random, seed {seed}") for name in feeds}
 
 
-def _show(console: Console, data: dict[str, Any]) -> None:
+def _show(console: Console, data: dict[str, Any], host: HostShare) -> None:
     console.print(f"{data['model']} on {data['backend']} ({data['engine']})")
+    if host.text:
+        console.print(host.text)
     if data["precision"]:
         console.print(data["precision"]["text"])
     if data["note"]:

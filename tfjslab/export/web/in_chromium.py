@@ -42,9 +42,9 @@ def _tuner(variant: Variant, page: Page, engine: str) -> WebTuner:
     choices: Choices[dict[str, Any]] = Choices(path, lambda choice: asdict(WasmTile(**choice)))
 
     def fastest(kind: str, tiles: Sequence[WasmTile], trial: Make) -> WasmTile:
-        def measure() -> dict[str, Any]:
+        def measure() -> tuple[dict[str, Any], None]:
             times = measured(page.evaluate, variant, [trial(t) for t in tiles])
-            return asdict(tiles[times.index(min(times))])
+            return asdict(tiles[times.index(min(times))]), None  # the page tells nothing of how sure that is
 
         return WasmTile(**choices.find(kind, measure))
 

@@ -17,7 +17,7 @@ from tfjslab.vis.charts.subject import AnyProfile, as_profile, title_of
 
 GROUPINGS: dict[str, Callable[[Profile], list[Row]]] = {"kernel": by_kernel, "node": by_node, "layer": by_layer}
 UNATTRIBUTED = "(no kernel)"
-Bar = tuple[str, float, str, str]  # name, milliseconds, colour, hatch
+Bar = tuple[str, float, str, bool]  # name, milliseconds, colour, and whether it ran on the host
 
 
 def kernel_time(profile: AnyProfile, ax: Axes | None = None, *, by: str = "kernel", top: int = 15) -> Chart:
@@ -44,10 +44,10 @@ def kernel_time(profile: AnyProfile, ax: Axes | None = None, *, by: str = "kerne
     if by not in GROUPINGS or top < 1:
         raise UsageError(f"by is {by!r} and top is {top}; expected one of {', '.join(GROUPINGS)} and at least 1")
     data = as_profile(profile)
-    bars = [*_bars(GROUPINGS[by](data), top), (UNATTRIBUTED, data.unattributed_ms, style.GREY, "")]
+    bars = [*_bars(GROUPINGS[by](data), top), (UNATTRIBUTED, data.unattributed_ms, style.GREY, False)]
     figure, axes = canvas(ax, 680, 120 + 24 * len(bars))
-    for row, (_, time_ms, colour, hatch) in enumerate(bars):
-        axes.barh(row, time_ms, 0.72, color=colour, hatch=hatch, edgecolor="white" if hatch else colour, linewidth=0)
+    for row, (_, time_ms, colour, on_host) in enumerate(bars):
+        axes.barh(row, time_ms, 0.72, **(style.hatched(colour) if on_host else {"color": colour}))
     style.name_rows(axes, [b[0] for b in bars])
     ends = [max(b[1], 0.0) for b in bars]
     style.row_values(axes, ends, [f"{ms(b[1])}  {percent(b[1], data.wall_ms)}" for b in bars])
@@ -55,7 +55,7 @@ def kernel_time(profile: AnyProfile, ax: Axes | None = None, *, by: str = "kerne
     style.quiet(axes, "x")
     style.name_axes(axes, "time (ms)", "", title_of(data, f"Time by {by}", f"{ms(data.wall_ms)} ms in all"))
     if any(b[3] for b in bars):
-        axes.barh(-9, 0, color=style.VERMILION, hatch=style.HATCH, edgecolor="white", label="on the host (fallback)")
+        axes.barh(-9, 0, label="on the host (fallback)", **style.hatched(style.VERMILION))
         axes.legend(loc="lower right", fontsize=style.SMALL)
     return Chart(figure, axes)
 
@@ -64,10 +64,10 @@ def _bars(rows: Sequence[Row], top: int) -> list[Bar]:
     shown, rest = rows[:top], rows[top:]
     bars = [_bar(r) for r in shown]
     if rest:
-        bars.append((f"{len(rest)} others", math.fsum(r.time_ms for r in rest), style.SKY, ""))
+        bars.append((f"{len(rest)} others", math.fsum(r.time_ms for r in rest), style.SKY, False))
     return bars
 
 
 def _bar(row: Row) -> Bar:
     name = f"{row.key}, {row.count}x" if row.count > 1 else row.key
-    return (name, row.time_ms, style.VERMILION, style.HATCH) if row.fallback else (name, row.time_ms, style.BLUE, "")
+    return name, row.time_ms, style.VERMILION if row.fallback else style.BLUE, row.fallback > 0

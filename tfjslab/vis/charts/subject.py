@@ -23,9 +23,10 @@ def as_profile(given: AnyProfile) -> Profile:
 
 
 def title_of(profile: Profile, what: str, detail: str) -> str:
-    """``what``, and below it model, backend and threads as far as the profile knows them, then ``detail``."""
+    """``what``, and below it model, backend, threads and the host's share where there is one, then ``detail``."""
     where = profile.environment
     parts = [label(profile.model)] if profile.model else []
     if where is not None:
         parts.append(f"{where.where}, {where.threads} threads" if where.threads > 1 else where.where)
-    return f"{what}\n{': '.join(filter(None, [' on '.join(parts), detail]))}"
+    told = ", ".join(filter(None, [detail, profile.host.text]))
+    return f"{what}\n{': '.join(filter(None, [' on '.join(parts), told]))}"
