@@ -25,7 +25,7 @@ else:
 
 SAMPLE_MS, BURST_MS = 1.0, 12.0
 LEAST_SAMPLES, MOST_SAMPLES = 5, 40
-# V8 compiles the peer's kernels a second time, for speed, while they run; our caches fill.
+# V8 compiles the peer's JavaScript for speed while it runs; caches fill.
 WARM_MS = 150.0
 _MOST_CALLS = 100_000
 _LEAST_CPU = 0.95  # of the wall time; less means that the thread waited for a processor
