@@ -19,7 +19,7 @@ from tfjslab.bench.interleaved import INTERRUPTED, StartPeer
 from tfjslab.bench.ops.result import WRONG, OpReport, OpResult, summaries
 from tfjslab.bench.ops.rounds import ROUNDS, Round, run_rounds, summarise
 from tfjslab.bench.ops.row import OpRow
-from tfjslab.bench.ops.samples import METER, Meter, Side
+from tfjslab.bench.ops.samples import METER, Meter, OpSide
 from tfjslab.bench.ops.sides import OwnOp, PeerOp
 from tfjslab.bench.peers.process import REFUSED, Peer, PeerError
 
@@ -124,7 +124,7 @@ def _described(found: OpResult, own: OwnOp) -> OpResult:
 def _measured(
     row: OpRow, found: OpResult, own: OwnOp, place: _Place, folder: Path, how: OpSettings,
 ) -> OpResult:
-    sides: list[Side] = [own]
+    sides: list[OpSide] = [own]
     if place.peer is not None:
         try:
             theirs = PeerOp(place.peer, row, own.feeds, folder)

@@ -56,7 +56,7 @@ class Sample:
         return self.switches == 0 and (not self.alone or self.cpu_ms >= _LEAST_CPU * self.wall_ms)
 
 
-class Side(Protocol):
+class OpSide(Protocol):
     """One program with one op."""
 
     def samples(self, calls: int, count: int) -> list[Sample]:
@@ -106,7 +106,7 @@ class Pace:
     count: int
 
 
-def pace(side: Side, warm_ms: float = WARM_MS) -> Pace:
+def pace(side: OpSide, warm_ms: float = WARM_MS) -> Pace:
     """Warm a side up and find how many calls are long enough for a sample."""
     spent, calls, fastest = 0.0, 1, math.inf
     while spent < warm_ms:
@@ -144,6 +144,6 @@ def burst_of(samples: Sequence[Sample]) -> Burst:
     return Burst(min(clean or alone or [s.ms for s in samples]), len(clean))
 
 
-def run_burst(side: Side, at: Pace) -> Burst:
+def run_burst(side: OpSide, at: Pace) -> Burst:
     """Take the samples of one round."""
     return burst_of(side.samples(at.calls, at.count))

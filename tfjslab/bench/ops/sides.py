@@ -47,7 +47,7 @@ class OwnOp:
         self._call = self._run_and_read if plan is None or where.adapter_type else partial(self._run_and_free, plan)
 
     def samples(self, calls: int, count: int) -> list[Sample]:
-        """See ``Side``."""
+        """See ``OpSide``."""
         return take_samples(self._call, calls, count, alone=self._alone, meter=self._meter)
 
     def _run_and_read(self) -> None:
@@ -99,7 +99,7 @@ class PeerOp:
             tfjs.make_op(peer, [_request(step) for step in row.steps], row.arrays(), folder)
 
     def samples(self, calls: int, count: int) -> list[Sample]:
-        """See ``Side``."""
+        """See ``OpSide``."""
         found = self._peer.ask("burst", calls=calls, count=count)["samples"]
         return [Sample(calls, float(wall), float(cpu), int(switches), self._alone) for wall, cpu, switches in found]
 
