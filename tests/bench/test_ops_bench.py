@@ -83,6 +83,11 @@ def test_a_row_that_the_peer_refuses_is_measured_on_our_side():
     assert row.ms == MS
 
 
+def test_a_row_that_the_peer_cannot_time_has_the_reason():
+    (row,) = bench_ops(rows(TWOS), ["cpu"], None, settings("burst:refuse")).rows
+    assert (row.ms, row.ratio, row.reason) == (None, None, "fake refused to burst: no such kernel")
+
+
 def test_a_row_that_ours_cannot_run_has_the_reason():
     layer = {"group": "g", "layer": "Nonesuch", "inputs": [[1, 2]]}
     found = bench_ops(rows(layer, TWOS), ["cpu"], None, settings()).rows

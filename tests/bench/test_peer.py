@@ -119,6 +119,11 @@ def test_missing_packages_are_named_with_the_command_that_installs_them(monkeypa
         (folder / "package.json").write_text("{}")
     assert tfjs.find_peers(None) == tmp_path
     assert tfjs.find_peers(str(tmp_path)) == tmp_path
+    inside = tmp_path / "a" / "b"
+    inside.mkdir(parents=True)
+    monkeypatch.delenv(tfjs.PEERS_VARIABLE)
+    monkeypatch.chdir(inside)
+    assert tfjs.find_peers(None) == tmp_path  # as Node looks for packages: here, then above
 
 
 def test_another_number_of_threads_than_asked_for_is_refused(monkeypatch, tmp_path):

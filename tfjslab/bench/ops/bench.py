@@ -19,9 +19,9 @@ from tfjslab.bench.interleaved import INTERRUPTED, StartPeer
 from tfjslab.bench.ops.result import WRONG, OpReport, OpResult, summaries
 from tfjslab.bench.ops.rounds import ROUNDS, Round, run_rounds, summarise
 from tfjslab.bench.ops.row import OpRow
-from tfjslab.bench.ops.samples import METER, Meter, Side
+from tfjslab.bench.ops.samples import METER, Meter, OpSide
 from tfjslab.bench.ops.sides import OwnOp, PeerOp
-from tfjslab.bench.peers.process import Peer, PeerError
+from tfjslab.bench.peers.process import REFUSED, Peer, PeerError
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,9 @@ def _row(row: OpRow, place: _Place, how: OpSettings) -> OpResult:
             with OwnOp(row, Path(folder), place.backend, place.threads, how.meter) as own:
                 found = _described(found, own)
                 return _measured(row, found, own, place, Path(folder), how)
-        except PeerError:
-            raise
         except TfjslabError as e:
+            if isinstance(e, PeerError) and e.code != REFUSED:
+                raise
             return replace(found, reason=str(e))
 
 
@@ -124,7 +124,7 @@ def _described(found: OpResult, own: OwnOp) -> OpResult:
 def _measured(
     row: OpRow, found: OpResult, own: OwnOp, place: _Place, folder: Path, how: OpSettings,
 ) -> OpResult:
-    sides: list[Side] = [own]
+    sides: list[OpSide] = [own]
     if place.peer is not None:
         try:
             theirs = PeerOp(place.peer, row, own.feeds, folder)
@@ -134,7 +134,7 @@ def _measured(
             sides.append(theirs)
             found = replace(found, difference=apart, wrong=apart is None or apart > WRONG)
         except PeerError as e:
-            if e.code != "peer.refused":
+            if e.code != REFUSED:
                 raise
             found = replace(found, reason=str(e))
     return _with_times(found, run_rounds(sides, how.rounds), how.rounds, place.ceilings)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tfjslab.base.dtypes import Array
-from tfjslab.bench.ops.row import Layer, OpRow
+from tfjslab.bench.ops.row import OpRow, RowLayer
 from tfjslab.formats.weight_writer import write_weights
 from tfjslab.graph.ir import Graph, Node, Port, value_name
 from tfjslab.graph.verify import verify
@@ -36,7 +36,7 @@ def graph_of(row: OpRow) -> Graph:
     return graph
 
 
-def write_layer(row: OpRow, layer: Layer, folder: Path) -> Path:
+def write_layer(row: OpRow, layer: RowLayer, folder: Path) -> Path:
     """A layers model with this one layer, as Keras would save it; gives its ``model.json``."""
     shape = list(row.operands[0].values.shape)
     config: dict[str, Any] = {"name": _LAYER, "batch_input_shape": shape, "dtype": "float32", **layer.config}

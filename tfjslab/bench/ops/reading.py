@@ -24,7 +24,7 @@ from tfjslab.base.dtypes import DTYPES
 from tfjslab.base.errors import InputError, TfjslabError, did_you_mean
 from tfjslab.base.limits import LIMITS, check_limit
 from tfjslab.base.shapes import checked_shape
-from tfjslab.bench.ops.row import Layer, Operand, OpRow, Step, attrs_text, shapes_text
+from tfjslab.bench.ops.row import OpRow, RowLayer, RowTensor, Step, attrs_text, shapes_text
 from tfjslab.formats.strict_json import each, member, optional, parse_object, show, typed
 from tfjslab.ops import registry
 from tfjslab.ops.registry import Spec, T
@@ -81,7 +81,7 @@ def _only(data: dict[str, Any], known: set[str], where: str) -> None:
                          f"{did_you_mean(unknown[0], known)}")
 
 
-def _operands(given: Any, where: str) -> tuple[Operand, ...]:
+def _operands(given: Any, where: str) -> tuple[RowTensor, ...]:
     """Named by position where the row names none."""
     if isinstance(given, dict):
         named = given
@@ -93,9 +93,9 @@ def _operands(given: Any, where: str) -> tuple[Operand, ...]:
     return found
 
 
-def _operand(name: str, value: Any, where: str) -> Operand:
+def _operand(name: str, value: Any, where: str) -> RowTensor:
     if isinstance(value, list):
-        return Operand(name, T(checked_shape(value, where)))
+        return RowTensor(name, T(checked_shape(value, where)))
     data = typed(value, dict, where)
     _only(data, _TENSOR, where)
     if ("shape" in data) == ("constant" in data):
@@ -109,7 +109,7 @@ def _operand(name: str, value: Any, where: str) -> Operand:
     low, high = _number(data, "low", -1.0, where), _number(data, "high", 1.0, where)
     if low > high:
         raise InputError(f"{where}: 'low' {low:g} is above 'high' {high:g}")
-    return Operand(name, T(dims, dtype, low, high), constant)
+    return RowTensor(name, T(dims, dtype, low, high), constant)
 
 
 def _number(data: dict[str, Any], key: str, default: float, where: str) -> float:
@@ -123,7 +123,7 @@ def _spec(values: T) -> Spec:
     return Spec(values.shape, values.dtype)
 
 
-def _step_row(data: dict[str, Any], group: str, operands: tuple[Operand, ...], where: str) -> OpRow:
+def _step_row(data: dict[str, Any], group: str, operands: tuple[RowTensor, ...], where: str) -> OpRow:
     """Of one op, or of several."""
     names = [o.name for o in operands]
     if "op" in data:
@@ -181,7 +181,7 @@ def _naming(where: str) -> Iterator[None]:
         raise InputError(f"{where}: {str(e).removeprefix(f'{op}: ')}", code=e.code) from None
 
 
-def _check_shapes(operands: tuple[Operand, ...], steps: list[Step], where: str) -> None:
+def _check_shapes(operands: tuple[RowTensor, ...], steps: list[Step], where: str) -> None:
     """Shapes and dtypes fit each op, and results are no larger than tensors may be."""
     specs = {o.name: _spec(o.values) for o in operands}
     for step in steps:
@@ -193,7 +193,7 @@ def _check_shapes(operands: tuple[Operand, ...], steps: list[Step], where: str) 
         specs[step.name] = outs[0]
 
 
-def _layer_row(data: dict[str, Any], group: str, operands: tuple[Operand, ...], where: str) -> OpRow:
+def _layer_row(data: dict[str, Any], group: str, operands: tuple[RowTensor, ...], where: str) -> OpRow:
     if len(operands) != 1 or operands[0].constant:
         raise InputError(f"{where}: a layer has one input here, which is no constant")
     weights = {
@@ -201,7 +201,7 @@ def _layer_row(data: dict[str, Any], group: str, operands: tuple[Operand, ...], 
         for name, value in optional(data, "weights", dict, {}, where).items()
     }
     check_limit(f"{where}: bytes of all weights", sum(_spec(w).num_bytes for w in weights.values()), _ROW_BYTES)
-    layer = Layer(member(data, "layer", str, where), optional(data, "config", dict, {}, where), weights)
+    layer = RowLayer(member(data, "layer", str, where), optional(data, "config", dict, {}, where), weights)
     units = layer.config.get("units")
     text = shapes_text(operands) + (f", units {units}" if units is not None else "")
     return OpRow(group, layer.class_name, text, operands, layer=layer)

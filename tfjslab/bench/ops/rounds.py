@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tfjslab.bench.comparison import Ratio, ratio_of_rounds
-from tfjslab.bench.ops.samples import Burst, Pace, Side, pace, run_burst
+from tfjslab.bench.ops.samples import Burst, OpSide, Pace, pace, run_burst
 
 ROUNDS = 7
 _TIMES = 2  # at most so many times the rounds that are asked for
@@ -25,7 +25,7 @@ class Round:
         return any(b.is_disturbed for b in self.bursts)
 
 
-def run_rounds(sides: Sequence[Side], rounds: int) -> list[Round]:
+def run_rounds(sides: Sequence[OpSide], rounds: int) -> list[Round]:
     """Warm all sides up, then alternate until ``rounds`` are undisturbed, within a limit.
 
     The order of the sides is reversed from round to round.
@@ -37,7 +37,7 @@ def run_rounds(sides: Sequence[Side], rounds: int) -> list[Round]:
     return found
 
 
-def _round(sides: Sequence[Side], paces: Sequence[Pace], *, backwards: bool) -> Round:
+def _round(sides: Sequence[OpSide], paces: Sequence[Pace], *, backwards: bool) -> Round:
     order = range(len(sides))
     bursts = {i: run_burst(sides[i], paces[i]) for i in (reversed(order) if backwards else order)}
     return Round(tuple(bursts[i] for i in order))

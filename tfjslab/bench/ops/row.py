@@ -15,7 +15,7 @@ _SPEAK_FOR_THEMSELVES = ("padding", "mode", "fused_ops", "dtype")
 
 
 @dataclass(frozen=True)
-class Operand:
+class RowTensor:
     """A tensor of a row: seeded values, known before the runs (a weight) where ``constant``."""
 
     name: str
@@ -39,7 +39,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Layer:
+class RowLayer:
     """A layer of Keras, with its configuration and the weights that it has besides."""
 
     class_name: str
@@ -57,9 +57,9 @@ class OpRow:
     group: str
     op: str
     text: str
-    operands: tuple[Operand, ...]
+    operands: tuple[RowTensor, ...]
     steps: tuple[Step, ...] = ()
-    layer: Layer | None = None
+    layer: RowLayer | None = None
 
     @property
     def label(self) -> str:
@@ -71,7 +71,7 @@ class OpRow:
         return {o.name: o.values.make(seed) for seed, o in enumerate(self.operands)}
 
 
-def shapes_text(operands: tuple[Operand, ...]) -> str:
+def shapes_text(operands: tuple[RowTensor, ...]) -> str:
     """Shapes as people write them, with dtypes that are not float32: ``1x56x56x64 * 3x3x64x64``."""
     return " * ".join(
         shape(o.values.shape) + ("" if o.values.dtype == "float32" else f" {o.values.dtype}") for o in operands

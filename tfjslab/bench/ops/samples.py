@@ -25,7 +25,7 @@ else:
 
 SAMPLE_MS, BURST_MS = 1.0, 12.0
 LEAST_SAMPLES, MOST_SAMPLES = 5, 40
-# V8 compiles the peer's kernels a second time, for speed, while they run; our caches fill.
+# V8 compiles the peer's JavaScript for speed while it runs; caches fill.
 WARM_MS = 150.0
 _MOST_CALLS = 100_000
 _LEAST_CPU = 0.95  # of the wall time; less means that the thread waited for a processor
@@ -56,7 +56,7 @@ class Sample:
         return self.switches == 0 and (not self.alone or self.cpu_ms >= _LEAST_CPU * self.wall_ms)
 
 
-class Side(Protocol):
+class OpSide(Protocol):
     """One program with one op."""
 
     def samples(self, calls: int, count: int) -> list[Sample]:
@@ -106,7 +106,7 @@ class Pace:
     count: int
 
 
-def pace(side: Side, warm_ms: float = WARM_MS) -> Pace:
+def pace(side: OpSide, warm_ms: float = WARM_MS) -> Pace:
     """Warm a side up and find how many calls are long enough for a sample."""
     spent, calls, fastest = 0.0, 1, math.inf
     while spent < warm_ms:
@@ -144,6 +144,6 @@ def burst_of(samples: Sequence[Sample]) -> Burst:
     return Burst(min(clean or alone or [s.ms for s in samples]), len(clean))
 
 
-def run_burst(side: Side, at: Pace) -> Burst:
+def run_burst(side: OpSide, at: Pace) -> Burst:
     """Take the samples of one round."""
     return burst_of(side.samples(at.calls, at.count))

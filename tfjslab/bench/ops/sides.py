@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tfjslab.backends.base import Buffer
+from tfjslab.backends.base import Buffer, Plan
 from tfjslab.base.dtypes import Array
 from tfjslab.bench.ops.making import MODEL_FILE, feeds_of, model_of
-from tfjslab.bench.ops.row import OpRow
+from tfjslab.bench.ops.row import OpRow, Step
 from tfjslab.bench.ops.samples import METER, Meter, Sample, take_samples
 from tfjslab.bench.peers import tfjs
 from tfjslab.bench.peers.process import Peer
+from tfjslab.model.coverage import coverage
 from tfjslab.model.run import Run
-from tfjslab.model.schedule import NodeStep
 from tfjslab.model.summary import count_flops
 
 
@@ -29,7 +30,6 @@ class OwnOp:
 
     def __init__(self, row: OpRow, folder: Path, backend: str, threads: int | None, meter: Meter = METER) -> None:
         self.model = model_of(row, folder, backend, threads)
-        self._alone = self.model.backend.threads == 1 and not self.model.backend.adapter_type
         self._meter = meter
         try:
             self.feeds = feeds_of(row, self.model)
@@ -41,17 +41,19 @@ class OwnOp:
         except BaseException:
             self.model.dispose()
             raise
+        where, plan = self.model.backend, self._program.single_plan
+        self._alone = where.threads == 1 and not where.adapter_type
+        # What depends on data ends on the host; and a GPU has finished when its results have been read.
+        self._call = self._run_and_read if plan is None or where.adapter_type else partial(self._run_and_free, plan)
 
     def samples(self, calls: int, count: int) -> list[Sample]:
-        """See ``Side``."""
+        """See ``OpSide``."""
         return take_samples(self._call, calls, count, alone=self._alone, meter=self._meter)
 
-    def _call(self) -> None:
-        plan = self._program.single_plan
-        if plan is None or self.model.backend.adapter_type:
-            # What depends on data ends on the host; and a GPU has finished when its results have been read.
-            self._executor.run(self._buffers, tuple(p.value for p in self.model.outputs), Run())
-            return
+    def _run_and_read(self) -> None:
+        self._executor.run(self._buffers, tuple(p.value for p in self.model.outputs), Run())
+
+    def _run_and_free(self, plan: Plan) -> None:
         for result in plan.run(self._buffers, keep=True).values():
             if isinstance(result, Buffer):
                 self._executor.session.free(result)
@@ -63,10 +65,9 @@ class OwnOp:
 
     def kernels(self) -> tuple[int, int]:
         """How many kernels run, and how many of them on the host."""
-        commands = [c for p in self._program.plans if p is not None for c in p.info.commands]
-        steps = [s for s in self._program.schedule.steps if isinstance(s, NodeStep)]
-        alone = len(steps) if self._executor.fallback else 0
-        return len(commands) + len(steps), sum(c.fallback for c in commands) + alone
+        found = coverage(self.model, self.feeds)
+        on_host = sum(found.fallback.values())
+        return found.kernels + on_host, on_host
 
     def work(self) -> tuple[int, int]:
         """Nominal operations, and bytes of inputs, weights and outputs, each once; 0 where they depend on data."""
@@ -95,10 +96,10 @@ class PeerOp:
         if row.layer is not None:
             tfjs.load(peer, folder / MODEL_FILE, feeds, folder)
         else:
-            tfjs.make_op(peer, [_request(row, i) for i in range(len(row.steps))], row.arrays(), folder)
+            tfjs.make_op(peer, [_request(step) for step in row.steps], row.arrays(), folder)
 
     def samples(self, calls: int, count: int) -> list[Sample]:
-        """See ``Side``."""
+        """See ``OpSide``."""
         found = self._peer.ask("burst", calls=calls, count=count)["samples"]
         return [Sample(calls, float(wall), float(cpu), int(switches), self._alone) for wall, cpu, switches in found]
 
@@ -107,9 +108,8 @@ class PeerOp:
         return tfjs.outputs(self._peer, self._folder)
 
 
-def _request(row: OpRow, index: int) -> dict[str, Any]:
+def _request(step: Step) -> dict[str, Any]:
     """A step as the peer is told it: the function's name, its tensors and its attributes in order."""
-    step = row.steps[index]
     variadic = any(n.startswith("*") for n in step.definition.inputs)
     attrs = {name: _told(value) for name, value in step.attrs.items()}
     return {"name": step.name, "api": step.definition.api, "inputs": step.inputs, "list": variadic, "attrs": attrs}

@@ -20,6 +20,7 @@ from tfjslab.base.errors import TfjslabError
 
 _STDERR_LINES = 3  # the end of its output: enough for an error with its place, short enough for one line
 _LINE_CHARACTERS = 200
+REFUSED = "peer.refused"  # it could not do that, and goes on
 
 
 class PeerError(TfjslabError):
@@ -119,7 +120,7 @@ class Peer:
         if not isinstance(found, dict):
             raise self._failure(f"answered {line.strip()[:_LINE_CHARACTERS]!r} when asked {what}; expected JSON")
         if "error" in found:
-            raise PeerError(f"{self.name} refused {what}: {found['error']}", code="peer.refused")
+            raise PeerError(f"{self.name} refused {what}: {found['error']}", code=REFUSED)
         return found
 
     def _failure(self, what: str) -> PeerError:
