@@ -10,6 +10,7 @@ from support.wasm import run_nodes
 
 from tfjslab.backends.flags import env
 from tfjslab.backends.wasm.lower import winograd
+from tfjslab.backends.wasm.lower.winograd_scheme import PAIRS, Transform
 from tfjslab.graph.ir import Node
 from tfjslab.ops import registry
 
@@ -23,15 +24,12 @@ def _force(monkeypatch):
     """Lets nothing but the scheme with so many outputs a tile be chosen, and says what a chunk may hold."""
 
     def only(m, chunk_bytes=winograd._CHUNK_BYTES, least_tiles=winograd._LEAST_TILES):
-        monkeypatch.setattr(winograd, "_PAIRS", {m: _PAIRS[m]})
+        monkeypatch.setattr(winograd, "PAIRS", (m,))
         monkeypatch.setattr(winograd, "_WORTH_IT", 1 << 20)
         monkeypatch.setattr(winograd, "_CHUNK_BYTES", chunk_bytes)
         monkeypatch.setattr(winograd, "_LEAST_TILES", least_tiles)
 
     return only
-
-
-_PAIRS = winograd._PAIRS
 
 
 def _attrs(padding, stride=(1, 1)):
@@ -116,7 +114,7 @@ def test_is_turned_off_by_a_flag(open_sessions, force):
 
 def test_filters_are_transformed_exactly():
     """The transforms are inverse to each other: F(4 x 4) of whole numbers in float64 is the sum itself."""
-    g = winograd.Transform(4, _PAIRS[4]).filters()
+    g = Transform(4, PAIRS[4]).filters()
     assert g.shape == (6, 3)
     points = np.array([0, 0.625, -0.625, 1.5, -1.5])
     products = np.polynomial.polynomial.polyval(points, [1, 2, 3, 4]) * (g[:-1] @ [5, 6, 7])

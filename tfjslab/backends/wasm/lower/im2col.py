@@ -15,7 +15,7 @@ from math import gcd
 import numpy as np
 
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
-from tfjslab.backends.wasm.lower.general import General, Image, filters
+from tfjslab.backends.wasm.lower.general import General, Image, filters, whole_lines
 from tfjslab.backends.wasm.lower.operands import WasmEpilogue
 from tfjslab.backends.wasm.lower.product import Made, Pointwise
 from tfjslab.backends.wasm.text.layouts import PlaneGeometry, pitch, plane_geometry, tap_offsets
@@ -85,11 +85,6 @@ class Band:
             product=product, patches=patches, kinds=tail.kinds,
         )
         return Made(found, self.conv.win.out_size[0] // self.rows, patches + self.patch_bytes, made.nr)
-
-
-def whole_lines(num_bytes: int) -> int:
-    """Bytes rounded up to cache lines."""
-    return -(-num_bytes // 64) * 64
 
 
 def by_patches(b: WasmBuilder, conv: General, w: str, tail: WasmEpilogue) -> Callable[[Image], None]:
