@@ -226,7 +226,7 @@ class WasmBuilder(Builder[WasmPlace, WasmCall, WasmConstant]):
             return
         d, s, o = collapse(dims, (source_strides, out_strides))
         flops = _FLOPS_OF_A_COPY * size_of(d)
-        turned = transposed_blocks(d, s, o) if self.lanes > 1 else None
+        turned = transposed_blocks(d, s, o)
         if turned:
             self.call(kernel("transpose", ("x", "c"), **vars(turned)), (source, out), turned.units, flops=flops)
         else:
