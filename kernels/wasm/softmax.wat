@@ -10,16 +10,24 @@
 {# Byte offset of the last vector, and the lanes of it that are new. #}
 {% set last = 4 * (n - L) %}
 {% set fresh = "(v128.const i32x4%s)" % (" 0" * (L - rest) ~ " -1" * rest) %}
-{# Pointers $i_p and $i_q along the whole vectors of a row. #}
-{% macro each(name) %}
+{# Pointers $i_p and $i_q along the whole vectors of a row, `unroll` of them a round; the body gets the number of a
+   vector in its round and its byte offset from the pointers. #}
+{% macro each(name, unroll) %}
 {% set body = caller %}
 (local.set $i_p @i_x)
 (local.set $i_q @i_c)
-{% call m.repeat(name, "#%d" % whole) %}
-{{ body() }}
-{{ m.bump("i_p", VB) }}
-{{ m.bump("i_q", VB) }}
+{% if whole // unroll %}
+{% call m.repeat(name, "#%d" % (whole // unroll)) %}
+{% for u in range(unroll) %}
+{{ body(u, u * VB) }}
+{% endfor %}
+{{ m.bump("i_p", VB * unroll) }}
+{{ m.bump("i_q", VB * unroll) }}
 {% endcall %}
+{% endif %}
+{% for u in range(whole % unroll) %}
+{{ body(u, u * VB) }}
+{% endfor %}
 {% endmacro %}
 {% macro larger(a, b) %}
 {% if n >= L > 1 %}
@@ -39,20 +47,25 @@
 {% macro number(value) %}
 {{ vconst(value) if n >= L else "(f32.const %s)" % value }}
 {%- endmacro %}
-{% set max, sum, e, tail = "@%s_max" % v, "@%s_sum" % v, "@%s_e" % v, "@%s_tail" % v %}
+{% set max, sum, e, tail = "@%s_max0" % v, "@%s_sum" % v, "@%s_e" % v, "@%s_tail" % v %}
 {% call m.for("row", "@lo", "@hi") %}
 (local.set $i_x (i32.add @x (i32.mul @i_row #{{ 4 * n }})))
 (local.set $i_c (i32.add @c (i32.mul @i_row #{{ 4 * n }})))
-(local.set ${{ v }}_max {{ "(V.load offset=%d @i_x)" % last if rest else number("-inf") }})
-{% call each("a") %}
-(local.set ${{ v }}_max {{ larger(max, "(%s.load @i_p)" % T) }})
+{% for u in range(4) %}
+(local.set ${{ v }}_max{{ u }} {{ "(V.load offset=%d @i_x)" % last if rest else number("-inf") }})
+{% endfor %}
+{% call(u, at) each("a", 4) %}
+(local.set ${{ v }}_max{{ u }} {{ larger("@%s_max%d" % (v, u), "(%s.load offset=%d @i_p)" % (T, at)) }})
 {% endcall %}
-{{ all_lanes("max", "pmax") }}
+{% for to, from in ((0, 1), (2, 3), (0, 2)) %}
+(local.set ${{ v }}_max{{ to }} {{ larger("@%s_max%d" % (v, to), "@%s_max%d" % (v, from)) }})
+{% endfor %}
+{{ all_lanes("max0", "pmax") }}
 (local.set ${{ v }}_sum {{ number(0) }})
-{% call each("b") %}
-(local.set ${{ v }}_e {{ ex(0, "(%s.load @i_p)" % T, max) }})
+{% call(u, at) each("b", 1) %}
+(local.set ${{ v }}_e {{ ex(0, "(%s.load offset=%d @i_p)" % (T, at), max) }})
 {% if not log %}
-({{ T }}.store @i_q {{ e }})
+({{ T }}.store offset={{ at }} @i_q {{ e }})
 {% endif %}
 (local.set ${{ v }}_sum ({{ T }}.add {{ sum }} {{ e }}))
 {% endcall %}
@@ -64,18 +77,18 @@
 {% if log %}
 (local.set ${{ v }}_sum {{ ex(1, sum) }})
 {% if rest %}
-(local.set $v_tail (V.sub (V.sub (V.load offset={{ last }} @i_x) @v_max) @v_sum))
+(local.set $v_tail (V.sub (V.sub (V.load offset={{ last }} @i_x) @v_max0) @v_sum))
 {% endif %}
-{% call each("d") %}
-({{ T }}.store @i_q ({{ T }}.sub ({{ T }}.sub ({{ T }}.load @i_p) {{ max }}) {{ sum }}))
+{% call(u, at) each("d", 4) %}
+({{ T }}.store offset={{ at }} @i_q ({{ T }}.sub ({{ T }}.sub ({{ T }}.load offset={{ at }} @i_p) {{ max }}) {{ sum }}))
 {% endcall %}
 {% else %}
 (local.set ${{ v }}_sum ({{ T }}.div {{ number(1) }} {{ sum }}))
 {% if rest %}
 (local.set $v_tail (V.mul @v_tail @v_sum))
 {% endif %}
-{% call each("d") %}
-({{ T }}.store @i_q ({{ T }}.mul ({{ T }}.load @i_q) {{ sum }}))
+{% call(u, at) each("d", 4) %}
+({{ T }}.store offset={{ at }} @i_q ({{ T }}.mul ({{ T }}.load offset={{ at }} @i_q) {{ sum }}))
 {% endcall %}
 {% endif %}
 {% if rest %}

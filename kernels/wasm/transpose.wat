@@ -1,5 +1,5 @@
 {# Moves 4-byte elements where the axis whose elements are neighbours changes: blocks of `rows` by 4 are turned in
-   registers. A block reads along axis i, whose elements are neighbours in the source and `di` apart in the result, and
+   vectors, or moved one by one in the scalar variant. A block reads along axis i, whose elements are neighbours in the source and `di` apart in the result, and
    writes along axis j, `sj` apart in the source. Axes shorter than a vector are one part of it; the last block of a
    longer one begins inside of the block before it. `outer` are the other axes: (length, source, result).
    lo..hi count blocks of i, within chunks of j, within the other axes, so that lines are used while they are near. #}
@@ -7,6 +7,13 @@
 {% import "columns_macros.wat" as columns with context %}
 {% set across, down = [i, 4] | min, [j, 4] | min %}
 {% macro block() %}
+{% if L == 1 %}
+{% for x in range(rows) %}
+{% for y in range(down) %}
+(i32.store offset={{ 4 * (x * di + y) }} @i_to (i32.load offset={{ 4 * (x + y * sj) }} @i_from))
+{% endfor %}
+{% endfor %}
+{% else %}
 {% for x in range(0, rows, 4) %}
 {% for y in range(down) %}
 (local.set $v_{{ y }} {{ columns.load_part(across, 4 * (x + y * sj), "@i_from") }})
@@ -16,6 +23,7 @@
 {{ columns.store_part(down, 4 * (x + lane) * di, "@i_to", "@v_u%d" % lane) }}
 {% endfor %}
 {% endfor %}
+{% endif %}
 {% endmacro %}
 {# An index times a step, of which the last one begins early. #}
 {% macro begin(index, step, length) %}

@@ -31,6 +31,7 @@ def scales(low: float, high: float) -> np.ndarray:
 
 UNARY = {
     "exp": [even(-87, 88.7)], "expm1": [even(-30, 88.7), scales(1e-30, 1)], "tanh": [even(-12, 12), scales(1e-30, 1)],
+    "sigmoid": [even(-87, 87), scales(1e-30, 1)],
     "sinh": [even(-89, 89), scales(1e-30, 1)], "cosh": [even(-89, 89)],
     "log": [np.abs(scales(1e-44, 3e38)), even(0.5, 2)],
     "log1p": [even(-0.99999, 10), scales(1e-30, 0.9), np.abs(scales(1, 3e38))],

@@ -28,7 +28,7 @@ RELU6 = prim("min", RELU, 6)
 ELU = _where_positive(X, prim("expm1", X))
 SELU = _where_positive(X * _SELU_SCALE, prim("expm1", X) * (_SELU_SCALE * _SELU_ALPHA))
 PRELU = _where_positive(X, X * Y)
-SIGMOID = 1 / (1 + prim("exp", -X))
+SIGMOID = prim("sigmoid", X)
 TANH = prim("tanh", X)
 # log(1 + exp(x)) without overflow.
 SOFTPLUS = RELU + prim("log1p", prim("exp", -prim("abs", X)))

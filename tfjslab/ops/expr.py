@@ -158,6 +158,7 @@ PRIMS: dict[str, Prim] = {
     "sin": Prim(1, np.sin, 10), "cos": Prim(1, np.cos, 10), "tan": Prim(1, np.tan, 20),
     "asin": Prim(1, np.arcsin, 12), "acos": Prim(1, np.arccos, 12), "atan": Prim(1, np.arctan, 12),
     "atan2": Prim(2, np.arctan2, 16), "sinh": Prim(1, np.sinh, 12), "cosh": Prim(1, np.cosh, 12),
+    "sigmoid": Prim(1, lambda x: 1 / (1 + np.exp(-x)), 11),
     "tanh": Prim(1, np.tanh, 12), "asinh": Prim(1, np.arcsinh, 12), "acosh": Prim(1, np.arccosh, 12),
     "atanh": Prim(1, np.arctanh, 12), "pow": Prim(2, _power, 16), "erf": Prim(1, erf, 16),
     "floordiv": Prim(2, _floor_divide), "floormod": Prim(2, np.mod), "truncmod": Prim(2, np.fmod),

@@ -123,6 +123,14 @@ def _exp(x: Expr) -> Expr:
     return _select(prim("lt", x, _UNDERFLOW), 0.0, _double_then_scale(_EXPM1_BY_R, r, n))
 
 
+def _sigmoid(x: Expr) -> Expr:
+    # 1 / (1 + exp(-x)): the sign goes into constants, and what exp is far below 1 does not matter.
+    x = prim("max", prim("min", x, -_UNDERFLOW), -_OVERFLOW)
+    n = prim("nearest", x * (-1 / _LN2))
+    r = (x + n * _LN2_HIGH) + n * _LN2_LOW
+    return 1 / (1 + _double_then_scale([c * (-1) ** (i + 1) for i, c in enumerate(_EXPM1_BY_R)], r, n))
+
+
 def exp_of_share(x: Expr) -> Expr:
     """Exp for x <= 0, exact to a few ulp of 1 and not of the result: what a share of a sum needs. Far below it is 0."""
     t = prim("max", x * (1 / _LN2), -127.0)  # 2**-127 is written as 0
@@ -390,7 +398,7 @@ def _erf(x: Expr) -> Expr:
 
 
 DEFINITIONS: dict[str, Expr] = {
-    "exp": _exp(X), "expm1": _expm1(X), "tanh": _tanh(X), "sinh": _sinh(X), "cosh": _cosh(X),
+    "exp": _exp(X), "expm1": _expm1(X), "tanh": _tanh(X), "sigmoid": _sigmoid(X), "sinh": _sinh(X), "cosh": _cosh(X),
     "log": _log(X), "log1p": _log1p(X), "asinh": _asinh(X), "acosh": _acosh(X), "atanh": _atanh(X),
     "sin": _sin(X), "cos": _cos(X), "tan": _tan(X), "asin": _asin(X), "acos": _acos(X), "atan": _atan(X),
     "atan2": _atan2(X, Y), "pow": _pow(X, Y), "erf": _erf(X),

@@ -233,23 +233,8 @@ class WasmBuilder(Builder[WasmPlace, WasmCall, WasmConstant]):
         if 0 in dims:
             return
         d, s, o = collapse(dims, (source_strides, out_strides))
-        k, units, work = (self._copies_words if item == _WORD else self._copies_bytes)(d, s, o)
+        k, units, work = (_copies_words if item == _WORD else _copies_bytes)(d, s, o)
         self.call(k, (source, out), units, flops=work)
-
-    def _copies_words(self, dims: Shape, source: Shape, out: Shape) -> tuple[WasmKernel, int, int]:
-        """A kernel, the extent of its work, and how much that is."""
-        work = _FLOPS_OF_A_COPY * size_of(dims)
-        turned = transposed_blocks(dims, source, out) if self.lanes > 1 else None
-        if turned:
-            return kernel("transpose", ("x", "c"), **vars(turned)), turned.units, work
-        return kernel("copy", ("x", "c"), dims=dims, src=source, dst=out), dims[0], work
-
-    def _copies_bytes(self, dims: Shape, source: Shape, out: Shape) -> tuple[WasmKernel, int, int]:
-        run = 1
-        if source[-1] == out[-1] == 1:  # bytes that stay together
-            dims, source, out, run = dims[:-1], source[:-1], out[:-1], dims[-1]
-        work = size_of(dims) * (_FLOPS_OF_A_COPY + run // _BYTES_OF_A_FLOP)
-        return kernel("copy_int8", ("x", "c"), dims=dims, src=source, dst=out, n=run), dims[0], work
 
     def fill(self, out: WasmPlace, count: int, value: float, dtype: str = "float32") -> None:
         """Set ``count`` elements, words rounded up to a vector, to one value."""
@@ -262,3 +247,20 @@ class WasmBuilder(Builder[WasmPlace, WasmCall, WasmConstant]):
         else:
             k = kernel("fill_int8", ("c",), n=count, value=int(of_dtype.view(np.int8)))
         self.call(k, (out,), 1)
+
+
+def _copies_words(dims: Shape, source: Shape, out: Shape) -> tuple[WasmKernel, int, int]:
+    """A kernel, the extent of its work, and how much that is."""
+    work = _FLOPS_OF_A_COPY * size_of(dims)
+    turned = transposed_blocks(dims, source, out)
+    if turned:
+        return kernel("transpose", ("x", "c"), **vars(turned)), turned.units, work
+    return kernel("copy", ("x", "c"), dims=dims, src=source, dst=out), dims[0], work
+
+
+def _copies_bytes(dims: Shape, source: Shape, out: Shape) -> tuple[WasmKernel, int, int]:
+    run = 1
+    if source[-1] == out[-1] == 1:  # bytes that stay together
+        dims, source, out, run = dims[:-1], source[:-1], out[:-1], dims[-1]
+    work = size_of(dims) * (_FLOPS_OF_A_COPY + run // _BYTES_OF_A_FLOP)
+    return kernel("copy_int8", ("x", "c"), dims=dims, src=source, dst=out, n=run), dims[0], work
