@@ -3,23 +3,26 @@
    values. #}
 {% import "macros.wat" as m with context %}
 {% set t = type[0] %}
-{# Whether a is before b. #}
-{% macro before(a, b) %}
-{% if type == "f32" %}(i32.or (f32.lt {{ a }} {{ b }}) (i32.and (f32.eq {{ a }} {{ a }}) (f32.ne {{ b }} {{ b }}))){% else %}(i32.lt_s {{ a }} {{ b }}){% endif %}
+{# Whether the element is before the place of the value. #}
+{% macro before() %}
+{% if type == "i32" %}(i32.{{ "le" if upper else "lt" }}_s @i_x @i_value){% elif upper %}(i32.or (f32.le @f_x @f_value) @i_nan){% else %}(i32.or (f32.lt @f_x @f_value) (i32.and (f32.eq @f_x @f_x) @i_nan)){% endif %}
 {% endmacro %}
-{% set element, value = "@%s_x" % t, "@%s_value" % t %}
 {% call m.for("u", "@lo", "@hi") %}
 (local.set $i_row (i32.add @x (i32.mul (i32.div_u @i_u #{{ count }}) #{{ 4 * n }})))
 (local.set ${{ t }}_value ({{ type }}.load (i32.add @values (i32.shl @i_u #2))))
+{% if type == "f32" %}
+(local.set $i_nan (f32.ne @f_value @f_value))
+{% endif %}
 (local.set $i_first #0)
-(local.set $i_last #{{ n }})
+(local.set $i_length #{{ n }})
 (block $E_halve (loop $L_halve
-(br_if $E_halve (i32.ge_u @i_first @i_last))
-(local.set $i_middle (i32.shr_u (i32.add @i_first @i_last) #1))
-(local.set ${{ t }}_x ({{ type }}.load (i32.add @i_row (i32.shl @i_middle #2))))
-(if {{ "(i32.eqz %s)" % before(value, element) if upper else before(element, value) }}
-(then (local.set $i_first (i32.add @i_middle #1)))
-(else (local.set $i_last @i_middle)))
+(br_if $E_halve (i32.eqz @i_length))
+(local.set $i_half (i32.shr_u @i_length #1))
+(local.set ${{ t }}_x ({{ type }}.load (i32.add @i_row (i32.shl (i32.add @i_first @i_half) #2))))
+{# Selected and not branched on: which half is left is a surprise each time. #}
+(local.set $i_behind {{ before() }})
+(local.set $i_length (select (i32.sub (i32.sub @i_length @i_half) #1) @i_half @i_behind))
+(local.set $i_first (select (i32.add (i32.add @i_first @i_half) #1) @i_first @i_behind))
 (br $L_halve)))
 (i32.store (i32.add @c (i32.shl @i_u #2)) @i_first)
 {% endcall %}

@@ -7,17 +7,27 @@
 {% set wide_sum = wide_of_sum.local %}
 {% set one_sum = {"v": "f", "m": "i"}[wide_sum] %}
 {% set item, item_out = sizes[0], sizes[2] %}
-{# A result: the fold of n elements that lie `step` apart. #}
-{% macro across(lanes, kind, out, acc, text) %}
-(local.set ${{ acc }}_acc {{ text(3) }})
+{# `times` times `count` results side by side, each the fold of n elements that lie `step` apart. #}
+{% macro across(times, count, lanes, kind, out, acc, text) %}
+{% if times %}
+{% call m.repeat("v", "#%d" % times) %}
+{% for u in range(count) %}
+(local.set ${{ acc }}_a{{ u }} {{ text(3) }})
+{% endfor %}
 (local.set $i_p @i_x)
-{% call m.repeat("n" ~ acc, "#%d" % n) %}
-(local.set ${{ acc }}_acc {{ text(2, "@%s_acc" % acc, kind.load.format("@i_p")) }})
+{% call m.repeat("n", "#%d" % n) %}
+{% for u in range(count) %}
+(local.set ${{ acc }}_a{{ u }} {{ text(2, "@%s_a%d" % (acc, u), kind.load.format("offset=%d @i_p" % (item * lanes * u))) }})
+{% endfor %}
 {{ m.bump("i_p", item * step) }}
 {% endcall %}
-{{ out.store.format("@i_c", text(0, "@%s_acc" % acc)) }}
-{{ m.bump("i_x", item * lanes) }}
-{{ m.bump("i_c", item_out * lanes) }}
+{% for u in range(count) %}
+{{ out.store.format("(i32.add @i_c #%d)" % (item_out * lanes * u), text(0, "@%s_a%d" % (acc, u))) }}
+{% endfor %}
+{{ m.bump("i_x", item * lanes * count) }}
+{{ m.bump("i_c", item_out * lanes * count) }}
+{% endcall %}
+{% endif %}
 {% endmacro %}
 {% call m.for("o", "@lo", "@hi") %}
 (local.set $i_x (i32.add @x (i32.mul @i_o #{{ item * pitch }})))
@@ -51,15 +61,9 @@
 {% endif %}
 {{ one_out.store.format("@i_c", scalar_expr(0, "@%s_acc" % one_sum)) }}
 {% else %}
-{% if inner // L %}
-{% call m.repeat("v", "#%d" % (inner // L)) %}
-{{ across(L, wide, wide_out, wide_sum, expr) }}
-{% endcall %}
-{% endif %}
-{% if inner % L %}
-{% call m.repeat("s", "#%d" % (inner % L)) %}
-{{ across(1, one, one_out, one_sum, scalar_expr) }}
-{% endcall %}
-{% endif %}
+{# A line of the cache at a time, then vectors, then the rest one by one. #}
+{{ across(inner // (4 * L), 4, L, wide, wide_out, wide_sum, expr) }}
+{{ across(inner % (4 * L) // L, 1, L, wide, wide_out, wide_sum, expr) }}
+{{ across(inner % L, 1, 1, one, one_out, one_sum, scalar_expr) }}
 {% endif %}
 {% endcall %}

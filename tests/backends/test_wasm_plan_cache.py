@@ -65,7 +65,7 @@ _NODES = (
     _node("r", "Relu6", ("s",)),
     _node("d", "DepthwiseConv2dNative", ("r", "dw"), {"padding": "SAME", "strides": [1, 2, 2, 1]}),
     _node("p", "AvgPool", ("d",), {"ksize": [1, 3, 3, 1], "strides": [1, 1, 1, 1], "padding": "SAME"}),
-    _node("u", "Cumsum", ("p",), {"axis": 1}),
+    _node("u", "Einsum", ("p",), {"equation": "nhwc->nwhc"}),
     _node("one", "Conv2D", ("u", "pw"), {"padding": "VALID"}),
     _node("big", "ResizeBilinear", ("one",), {"size": [9, 11]}),
     _node("full", "Add", ("one", "map")),

@@ -89,10 +89,10 @@ def odd():
 
 
 def test_a_node_on_the_host_is_refused_with_the_reason_of_the_backend(odd):
-    with odd("Cumsum", axis=0) as model, pytest.raises(UsageError) as caught:
+    with odd("Einsum", equation="i->i") as model, pytest.raises(UsageError) as caught:
         node_kernel(model, X, "odd")
     assert str(caught.value) == (
-        "node 'odd' has no kernel on 'wasm-simd', it runs on the host: no WebAssembly kernel for Cumsum")
+        "node 'odd' has no kernel on 'wasm-simd', it runs on the host: no WebAssembly kernel for Einsum")
 
 
 def test_a_node_whose_shape_depends_on_data_is_refused_with_that_reason(odd):

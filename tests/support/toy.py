@@ -88,7 +88,8 @@ class ToyPlan(KernelPlan):
         return PlanInfo(commands, *sizes, took, cached=False, threads=1, clock="perf_counter")
 
     def _run(self, feeds, stamps):
-        values = dict(self._fixed)
+        empty = {v: np.empty(s.known_shape, numpy_dtype(s.dtype)) for v, s in self._specs.items() if s.size == 0}
+        values = self._fixed | {self._b.place(v).slot: array for v, array in empty.items()}  # nobody writes them
         for v in self._inputs:
             array = self._session.native(feeds[v]) if isinstance(feeds[v], Buffer) else feeds[v]
             values[f"in:{v}"] = array.reshape(self._specs[v].known_shape)
