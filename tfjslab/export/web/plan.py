@@ -41,7 +41,8 @@ def web_program(graph: Graph, shapes: Mapping[str, tuple[int, ...]], name: str) 
         refused += [(f"{kind}: dtype {specs[p.value].dtype or 'unknown'}", p.name) for p in ports
                     if specs[p.value].dtype not in DTYPES]
     groups = [s for s in steps.steps if isinstance(s, PlanStep)]
-    missing = set(wanted) - {v for g in groups for v in g.outputs}
+    refused += [("output: its length depends on data", v) for v in steps.cuts]
+    missing = set(wanted) - {v for g in groups for v in g.outputs} - set(steps.cuts)
     refused += [("output: does not depend on the inputs", v) for v in sorted(missing)]
     if refused or len(groups) != 1:
         raise ModelError(_message(name, refused or [("the model falls into several parts", name)]), code="export.host")
