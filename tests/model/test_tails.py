@@ -7,8 +7,10 @@ import pytest
 
 import tfjslab as tf
 from tfjslab.backends import registry
+from tfjslab.base.errors import UsageError
 from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.model import Model, executor
+from tfjslab.model.node_kernel import node_kernel
 from tfjslab.model.schedule import PlanStep, schedule
 from tfjslab.ops.registry import Spec
 
@@ -175,3 +177,11 @@ def test_nodes_of_known_shapes_are_not_part_of_the_tail():
     assert [n.name for n in plan.tail.nodes] == ["v", "w"]
     assert [p.value for p in plan.tail.inputs] == ["u"]
     assert [isinstance(s, PlanStep) for s in plan.steps].count(True) == 1
+
+
+def test_a_node_of_a_tail_has_no_kernel_to_show_yet():
+    with Model(NEG, backend="wasm-simd") as model, pytest.raises(UsageError) as caught:
+        node_kernel(model, np.ones(3, np.float32), "v")
+    assert str(caught.value) == (
+        "node 'v' has no kernel on 'wasm-simd': its shape depends on data; "
+        "it is compiled when a run has found the shape")
