@@ -24,7 +24,7 @@ _PADDED = {
     "NonMaxSuppressionV5": ("NonMaxSuppressionV5", 2),
 }
 _PAD = "pad_to_max_output_size"
-_MOST_PADDED = 1 << 16  # larger outputs are not padded beyond the number of boxes
+_MOST_PADDED = 1024  # larger outputs are not padded beyond the number of boxes
 # What passes a single number on.
 _SAME_NUMBER = ("Reshape", "Identity", "Squeeze", "ExpandDims", "Pack", "StridedSlice", "Slice")
 
