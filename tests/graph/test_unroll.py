@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from tfjslab.base.errors import DTypeError, InputError, ShapeError
+from tfjslab.base.errors import DTypeError, InputError, ShapeError, TfjslabError
 from tfjslab.graph import unroll
 from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.model import Model
@@ -184,3 +186,64 @@ def test_an_element_of_another_dtype_is_refused_as_by_a_list():
     with Model(Graph((port("x"),), (out("y"),), nodes)) as model, pytest.raises(DTypeError) as caught:
         model.predict(X)
     assert str(caught.value).endswith("a float32 tensor is put into a list of int32")
+
+
+ITEM = {"element_shape": (-1,), **FLOATS}
+# What to do, where, and whether with a tensor of another shape: mostly what fits, so that not all ends with an error.
+MOVES = st.lists(st.tuples(
+    st.sampled_from(["push", "set", "get", "pop", "stack", "gather", "length", "concat", "write", "read"]),
+    st.sampled_from([0, 0, 0, 1, 1, 1, 2, 2, 3, -1, 5]), st.sampled_from([False] * 15 + [True]),
+), min_size=1, max_size=10)
+
+
+def list_program(start, moves):
+    """A graph that does ``moves`` on a list of three elements and, with ``start``, some that were never written.
+
+    Each result that is a tensor is an output.
+    """
+    nodes = [Node("l", "TensorListReserve", (), {"num_elements": start, **ITEM})]
+    handle, outputs, constants = "l", [], {}
+    moves = [*(("set" if start > i else "push", i, False) for i in range(3)), *moves]
+    for i, (what, at, wide) in enumerate(moves):
+        name, index, item = f"n{i}", f"i{i}", "y" if wide else "x"
+        constants[index] = np.array([at, 0], np.int32) if what == "gather" else number(at)
+        flow, array = {"dtype": "float32"}, ("l", index, handle)
+        made = {
+            "push": (("TensorListPushBack", (handle, item), FLOATS),),
+            "set": (("TensorListSetItem", (handle, index, item), FLOATS),),
+            "write": (("TensorArrayWriteV3", ("l", index, item, handle), {}),),
+            "pop": (("TensorListPopBack", (handle,), ITEM, 2),), "get": (("TensorListGetItem", (handle, index), ITEM),),
+            "read": (("TensorArrayReadV3", array, flow),), "length": (("TensorListLength", (handle,), {}),),
+            "stack": (("TensorListStack", (handle,), {**ITEM, "num_elements": -1}),),
+            "gather": (("TensorListGather", (handle, index), ITEM),),
+            "concat": (("TensorArrayConcatV3", ("l", handle), flow, 2),),
+        }[what][0]
+        node = Node(name, *made[:3], num_outputs=made[3] if len(made) > 3 else 1)
+        nodes.append(node)
+        if what in ("push", "set", "write", "pop"):
+            handle = name
+        outputs += {"push": (), "set": (), "write": (), "pop": node.outputs[1:]}.get(what, node.outputs)
+    read = {v for n in nodes for v in n.uses}
+    ports = tuple(p for p in (port("x"), port("y")) if p.value in read)
+    return Graph(ports, tuple(map(out, outputs)), tuple(nodes), {k: v for k, v in constants.items() if k in read})
+
+
+def outcome(graph):
+    """What a graph gives, or the error that it ends with."""
+    feeds = {"x": X[0], "y": X[:, 1]}
+    try:
+        with Model(graph, backend="cpu") as model:
+            found = model.execute({p.name: feeds[p.name] for p in graph.inputs}, [p.name for p in graph.outputs])
+    except TfjslabError as e:
+        return type(e), str(e)
+    return [(f.dtype, f.shape, f.tolist()) for f in found]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(start=st.sampled_from([0, 1, 3, 3, 4]), moves=MOVES)
+def test_whatever_is_done_to_a_list_it_comes_to_the_same(monkeypatch, start, moves):
+    graph = list_program(start, moves)
+    found = outcome(graph)
+    with monkeypatch.context() as patch:
+        patch.setattr(unroll, "makes_or_reads_lists", lambda _op: False)
+        assert found == outcome(graph)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,16 +20,21 @@ from tfjslab.engine.sessions import Data, EagerSession, on_session
 from tfjslab.engine.state import STATE
 from tfjslab.engine.tensor import Tensor
 from tfjslab.graph.ir import Graph, Node, Port
-from tfjslab.graph.specialize import specialize
+from tfjslab.graph.specialize import Specialized, specialize
+from tfjslab.graph.suppression import cut, cut_outputs, fix_suppressions
 from tfjslab.ops.registry import OpDef, Spec
 
 
 @dataclass(frozen=True, eq=False)
 class OneNode:
-    """An op with its attributes for inputs of certain shapes. ``plan`` is None when only the host can run it."""
+    """An op with its attributes for inputs of certain shapes. ``plan`` is None when only the host can run it.
+
+    ``cuts`` are outputs that the plan makes longer, with the values that they are cut from.
+    """
 
     node: Node
     plan: Plan | None
+    cuts: Mapping[str, tuple[str, str]]
 
     def dispose(self) -> None:
         """Give the plan back."""
@@ -74,8 +79,12 @@ def _run_plan(eager: EagerSession, one: OneNode, inputs: Sequence[Tensor | None]
     feeds = {name: t.data_ref().on(eager) for name, t in zip(one.node.inputs, inputs, strict=True) if t is not None}
     recorder = active_recorder()
     stamps: list[float] | None = None if recorder is None else []
-    results: Mapping[str, Any] = plan.run(feeds, stamps=stamps, keep=True)
-    outs = [Tensor(Data(b.dtype, buffer=b, eager=eager), b.shape, b.dtype) for b in (results[n] for n in names)]
+    results: Mapping[str, Any] = plan.run(feeds, stamps=stamps, keep=not one.cuts)
+    if one.cuts:
+        arrays = [cut(results.__getitem__, one.cuts[n]) if n in one.cuts else results[n] for n in names]
+        outs = [make_tensor(a, of_array(a)) for a in arrays]
+    else:
+        outs = [Tensor(Data(b.dtype, buffer=b, eager=eager), b.shape, b.dtype) for b in (results[n] for n in names)]
     if recorder is not None and stamps is not None:
         recorder.add(lambda: _counted(plan.info.commands), stamps, Live())
     return outs
@@ -98,12 +107,23 @@ def _prepare(
         raise BackendError(f"{definition.name} cannot be run by itself: only a model tells how many outputs it has")
     node = Node(definition.name, definition.name, names, attrs, num_outputs=count)
     ports = tuple(Port(v, v, s.shape, s.dtype) for v, s in feeds.items())
-    program = specialize(Graph(ports, tuple(Port(v, v, None, "") for v in node.outputs), (node,)), feeds)
-    specs = (*feeds.values(), *(program.specs[v] for v in node.outputs))
+    graph = Graph(ports, tuple(Port(v, v, None, "") for v in node.outputs), (node,))
+    program = fix_suppressions(specialize(graph, feeds), feeds)
+    cuts = cut_outputs(program, node.outputs)
+    program = _without(program, cuts)
+    outputs = tuple(dict.fromkeys(made for v in node.outputs for made in cuts.get(v, (v,))))
+    specs = (*feeds.values(), *(program.specs[v] for v in outputs))
+    static = bool(program.graph.nodes) and all(n.name in program.static for n in program.graph.nodes)
     # A node that shape inference computed already (the shape of a tensor) needs no kernel either.
-    compiled = node.name in program.static and all(s.dtype not in ("string", "variant") for s in specs)
-    plan = eager.session.compile(program, node.outputs) if compiled and not definition.facts.shares_bytes else None
-    return OneNode(node, plan)
+    compiled = static and all(s.dtype not in ("string", "variant") for s in specs)
+    plan = eager.session.compile(program, outputs) if compiled and not definition.facts.shares_bytes else None
+    return OneNode(node, plan, cuts)
+
+
+def _without(program: Specialized, names: Collection[str]) -> Specialized:
+    """The program without some of its nodes."""
+    nodes = tuple(n for n in program.graph.nodes if n.name not in names)
+    return Specialized(program.graph.with_(nodes=nodes), program.specs, program.static)
 
 
 def _check(definition: OpDef, specs: Sequence[Spec], attrs: Mapping[str, Any]) -> None:

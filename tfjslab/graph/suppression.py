@@ -7,11 +7,12 @@ mostly fill them up with zeros again, and then nothing is cut at all.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
 
+from tfjslab.base.dtypes import Array
 from tfjslab.base.names import reserve
 from tfjslab.graph.ir import Node, value_name
 from tfjslab.graph.specialize import Specialized, specialize
@@ -23,7 +24,7 @@ _PADDED = {
     "NonMaxSuppressionV5": ("NonMaxSuppressionV5", 2),
 }
 _PAD = "pad_to_max_output_size"
-_MOST_PADDED = 1 << 16  # larger outputs are not padded beyond the number of boxes
+_MOST_PADDED = 1024  # larger outputs are not padded beyond the number of boxes
 # What passes a single number on.
 _SAME_NUMBER = ("Reshape", "Identity", "Squeeze", "ExpandDims", "Pack", "StridedSlice", "Slice")
 
@@ -52,6 +53,12 @@ def cut_outputs(program: Specialized, outputs: Collection[str]) -> dict[str, tup
         if whole is not None and whole.op in dict(_PADDED.values()) and node.inputs[0] in whole.outputs:
             found[value] = node.inputs[0], length.name
     return found
+
+
+def cut(value: Callable[[str], Array], how: tuple[str, str]) -> Array:
+    """An output of ``cut_outputs`` from its padded value and its length; ``value`` gives arrays by name."""
+    whole, length = map(value, how)
+    return whole[: int(length.item())]
 
 
 def _pad_all(program: Specialized) -> tuple[Node, ...]:

@@ -17,7 +17,7 @@ from tfjslab.graph.known_lists import Known, KnownList, makes_or_reads_lists, re
 from tfjslab.graph.specialize import Specialized, Specializer, specialize
 from tfjslab.ops.registry import Spec
 
-MAX_WRITTEN_OUT = 2000  # nodes that loops and calls of one graph become
+MAX_WRITTEN_OUT = 4000  # nodes that loops and calls of one graph become: some 0.1 ms each to compile
 
 
 class _NotDecided(Exception):  # noqa: N818 - not an error: the node stays

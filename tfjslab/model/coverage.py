@@ -15,17 +15,18 @@ from tfjslab.model.model import Model
 from tfjslab.model.schedule import NodeStep
 from tfjslab.ops.registry import Spec
 
-# Why nodes of a tail are no kernels yet.
-TAIL = "its shape depends on data; it is compiled when a run has found the shape"
-
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many commands are kernels; how many fall back, by op, and why (the first reason found for each op)."""
+    """How many commands are kernels; how many fall back, by op, and why (the first reason found for each op).
+
+    ``later`` counts by op what is compiled when a run has found the shapes, of which nothing is known before.
+    """
 
     kernels: int
     fallback: Mapping[str, int]
     reasons: Mapping[str, str]
+    later: Mapping[str, int]
 
 
 def coverage(model: Model, x: Any) -> Coverage:
@@ -33,7 +34,8 @@ def coverage(model: Model, x: Any) -> Coverage:
     counts = _Counts()
     executor, program = model.compiled(x)
     counts.program(executor, program)
-    return Coverage(counts.kernels, dict(sorted(counts.fallback.items())), counts.reasons)
+    fallback, later = (dict(sorted(found.items())) for found in (counts.fallback, counts.later))
+    return Coverage(counts.kernels, fallback, counts.reasons, later)
 
 
 class _Counts:
@@ -42,6 +44,7 @@ class _Counts:
     def __init__(self) -> None:
         self.kernels = 0
         self.fallback: Counter[str] = Counter()
+        self.later: Counter[str] = Counter()
         self.reasons: dict[str, str] = {}
         self.seen: set[int] = set()
 
@@ -54,9 +57,10 @@ class _Counts:
         for step in program.schedule.steps:
             if isinstance(step, NodeStep) and step.node.definition.control:
                 self._functions(executor, step.node, program.schedule.specs)
+            elif isinstance(step, NodeStep) and executor.fallback and step.node.name in tail:
+                self.later[step.node.op] += 1
             elif isinstance(step, NodeStep):
-                later = step.node.name in tail and executor.fallback and TAIL
-                self._one(step.node.op, later or executor.fallback)
+                self._one(step.node.op, executor.fallback)
 
     def _one(self, op: str, reason: str) -> None:
         if not reason:

@@ -14,7 +14,8 @@ from tfjslab.backends.host_threads import host_threads
 from tfjslab.base.collector import collector_paused
 from tfjslab.base.errors import GraphError, did_you_mean
 from tfjslab.graph.ir import Graph, Node
-from tfjslab.model.frame import Frame, GraphProgram, cut, run_plan, spec_of_value
+from tfjslab.graph.suppression import cut
+from tfjslab.model.frame import Frame, GraphProgram, run_plan, spec_of_value
 from tfjslab.model.run import Run
 from tfjslab.model.schedule import PlanStep, Schedule, schedule
 from tfjslab.ops.registry import Spec

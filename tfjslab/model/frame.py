@@ -5,13 +5,14 @@ A value is a numpy array, a ``Buffer`` of the session, a handle (a Python object
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from tfjslab.backends.base import Buffer, Plan
 from tfjslab.backends.host import Live, check_promise, describe, run_node, spec_of
 from tfjslab.graph.ir import Node
+from tfjslab.graph.suppression import cut
 from tfjslab.model.control import DEAD, run_control
 from tfjslab.model.run import GraphRunner, Run
 from tfjslab.model.schedule import MERGE, NodeStep, PlanStep, Schedule
@@ -41,12 +42,6 @@ class GraphProgram:
 def spec_of_value(value: Any) -> Spec:
     """Shape and dtype of an array, a buffer or a handle."""
     return Spec(value.shape, value.dtype) if isinstance(value, Buffer) else spec_of(value)
-
-
-def cut(host: Callable[[str], Any], how: tuple[str, str]) -> Any:
-    """An output from a longer value and its length; ``host`` gives values as arrays, or DEAD."""
-    whole, length = map(host, how)
-    return whole if whole is DEAD else whole[: length.item()]
 
 
 def run_plan(plan: Plan, feeds: Mapping[str, Any], run: Run, *, keep: bool) -> dict[str, Any]:
@@ -88,7 +83,7 @@ class Frame:
             while program is not None:
                 self.cuts.update(program.schedule.cuts)
                 program = self._run_program(program)
-            return [cut(self.host, self.cuts[v]) if v in self.cuts else self._result(v) for v in outputs]
+            return [self._result(v) for v in outputs]
         finally:
             for value in tuple(self.own):
                 self._drop(value)
@@ -153,6 +148,9 @@ class Frame:
             self.session.free(value)
 
     def _result(self, name: str) -> Any:
+        if name in self.cuts:
+            how = self.cuts[name]
+            return DEAD if self.values[how[0]] is DEAD else cut(self.host, how)
         value = self.host(name)
         given = value is self.feeds.get(name) or value is self.constants.get(name)
         return value.copy() if given and hasattr(value, "copy") else value

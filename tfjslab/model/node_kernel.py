@@ -9,7 +9,6 @@ from typing import Any
 from tfjslab.backends.base import CommandInfo
 from tfjslab.backends.kernels.kernel_texts import HasKernelTexts, KernelText
 from tfjslab.base.errors import UsageError, did_you_mean
-from tfjslab.model.coverage import TAIL
 from tfjslab.model.frame import GraphProgram
 from tfjslab.model.model import Model
 from tfjslab.model.schedule import NodeStep, PlanStep
@@ -61,7 +60,7 @@ def _why_not(program: GraphProgram, host_reason: str, node: str) -> str:
     if alone and alone[0].definition.control:
         return f"{alone[0].op} decides what runs"
     if alone and any(n.name == node for n in program.schedule.tail.nodes):
-        return TAIL
+        return "its shape depends on data; it is compiled when a run has found the shape"
     if alone:
         return f"it runs on the host, because {host_reason}"
     return "its value is known before the model runs, or nobody reads it"

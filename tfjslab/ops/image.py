@@ -68,10 +68,13 @@ _COLUMN = T((1, 2, 1, 1), values=[0, 4])
     flops=lambda _ins, outs, _attrs: 9 * outs[0].size, tf=[Tf("ResizeBilinear", "images @size")], cases=(
         *_RESIZE_CASES, Case((_COLUMN,), {"size": [4, 1]}, expect=[0, 2, 4, 4]),
         Case((_COLUMN,), {"size": [4, 1], "half_pixel_centers": True}, expect=[0, 1, 3, 4]),
+        Case((T((1, 1, 2, 1), values=[-math.inf, 1]),), {"size": [1, 2]}, expect=[-math.inf, 1]),
     ))
 def resize_bilinear(images: Array, **attrs: Any) -> Array:
-    """Resize by interpolation between the four nearest pixels."""
+    """Resize by interpolation between the four nearest pixels; an image of that size already stays as it is."""
     x = images if images.dtype.kind == "f" else images.astype(np.float32)
+    if attrs["size"] == images.shape[1:3]:  # as in TensorFlow, also of infinity
+        return np.array(x)
     top, bottom, fraction = bilinear_taps(x.shape[1], attrs["size"][0], attrs)
     left, right, across = bilinear_taps(x.shape[2], attrs["size"][1], attrs)
     down = fraction.astype(x.dtype)[:, None, None]

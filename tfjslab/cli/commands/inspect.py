@@ -92,16 +92,20 @@ def _ports(ports: Sequence[Port]) -> list[dict[str, Any]]:
             for p in ports]
 
 
+_COUNTED = ("fallback", "compiled_later")  # by op, of a backend's row
+
+
 def _coverage(model: Model, backend: str, ports: Sequence[Port]) -> dict[str, Any]:
     """What falls back on one backend; None with a reason where that cannot be found out."""
     row: dict[str, Any] = {"name": backend, "available": registry.availability(backend).available, "reason": "",
-                           "kernels": None, "fallback": None, "fallback_reasons": None}
+                           "kernels": None, "fallback": None, "fallback_reasons": None, "compiled_later": None}
     try:
         with Model(model.graph, backend) as there:
             found = coverage(there, sampled(ports))
     except (BackendUnavailableError, BackendError, InputError) as e:
         return {**row, "reason": str(e)}
-    return {**row, "kernels": found.kernels, "fallback": dict(found.fallback), "fallback_reasons": dict(found.reasons)}
+    return {**row, "kernels": found.kernels, "fallback": dict(found.fallback), "fallback_reasons": dict(found.reasons),
+            "compiled_later": dict(found.later)}
 
 
 def _show(console: Console, data: dict[str, Any]) -> None:
@@ -114,8 +118,8 @@ def _show(console: Console, data: dict[str, Any]) -> None:
         rows = [(p["name"], p["dtype"] or NOTHING, shape(p["shape"])) for p in data[title]]
         print_table(console, title.capitalize(), ("name", "dtype", "shape"), rows, left=3)
     print_table(console, "Ops", ("op", "nodes"), list(data["ops"].items()))
-    print_table(console, "Backends", ("backend", "kernels", "left to the host"), [
-        (b["name"], count(b["kernels"]), NOTHING if b["fallback"] is None else sum(b["fallback"].values()))
+    print_table(console, "Backends", ("backend", "kernels", "left to the host", "compiled later"), [
+        (b["name"], count(b["kernels"]), *(NOTHING if b[k] is None else sum(b[k].values()) for k in _COUNTED))
         for b in data["backends"]
     ])
     for line, backends in _explanations(data["backends"]).items():
@@ -132,6 +136,9 @@ def _explanations(rows: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
         for reason in dict.fromkeys(reasons.values()):
             listed = ", ".join(f"{op} x{row['fallback'][op]}" for op in sorted(reasons) if reasons[op] == reason)
             found.setdefault(f"on the host, because {reason}: {listed}", []).append(row["name"])
+        if row["compiled_later"]:
+            listed = ", ".join(f"{op} x{n}" for op, n in row["compiled_later"].items())
+            found.setdefault(f"compiled when a run has found the shapes: {listed}", []).append(row["name"])
     return found
 
 

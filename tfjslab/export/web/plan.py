@@ -40,9 +40,10 @@ def web_program(graph: Graph, shapes: Mapping[str, tuple[int, ...]], name: str) 
     refused, specs = _refused(steps), steps.specs
     for kind, ports in (("input", graph.inputs), ("output", graph.outputs)):
         refused += [(f"{kind}: dtype {specs[p.value].dtype or 'unknown'}", p.name) for p in ports
-                    if specs[p.value].dtype not in DTYPES]
+                    if specs[p.value].dtype not in DTYPES and p.value not in steps.cuts]
     groups = [s for s in steps.steps if isinstance(s, PlanStep)]
-    missing = set(wanted) - {v for g in groups for v in g.outputs}
+    refused += [("output: its length depends on data", v) for v in steps.cuts]
+    missing = set(wanted) - {v for g in groups for v in g.outputs} - set(steps.cuts)
     refused += [("output: does not depend on the inputs", v) for v in sorted(missing)]
     if refused or len(groups) != 1:
         raise needs_host(name, refused or [("the model falls into several parts", name)])

@@ -9,6 +9,7 @@ import numpy as np
 from tfjslab.backends.kernels.table import Specs, empty
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.channels import resize_rows, resizes_rows
+from tfjslab.backends.wasm.lower.movement import lower_alias
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import Layout, pitch
 from tfjslab.backends.wasm.text.templates import kernel
@@ -27,6 +28,9 @@ def lower_resize(b: WasmBuilder, group: Group) -> None:
     x, nearest = core.inputs[0], core.op == "ResizeNearestNeighbor"
     batch, h, w, c = b.shape(x)
     height, width = b.shape(group.output)[1:3]
+    if (height, width) == (h, w):
+        lower_alias(b, group)
+        return
     pitch_in, pitch_out = 4 * pitch(h * w, w), 4 * pitch(height * width, width)
     on_rows = resizes_rows(b, x)
     pixel = 4 * c if on_rows else 4
