@@ -8,7 +8,7 @@ from itertools import chain, repeat
 import pytest
 
 from tfjslab.backends.kernels import race as racing
-from tfjslab.backends.kernels.race import Confidence, on_this_thread, race, waited_share
+from tfjslab.backends.kernels.race import Confidence, on_this_thread, race
 
 
 class _Field:
@@ -121,7 +121,26 @@ def test_a_thread_that_waited_for_a_processor_is_a_reason_for_doubt(waited, doub
 
 
 def test_the_share_of_waiting_is_known_only_with_a_clock_of_the_thread(monkeypatch):
-    monkeypatch.setattr(racing, "thread_clock", lambda: 0.0)
-    assert [waited_share(*times) for times in ((4.0, 3.0), (4.0, 4.5), (0.0, 0.0))] == [0.25, 0.0, None]
+    wall, own = [100.0], [7.0]
+    monkeypatch.setattr(racing.time, "perf_counter", lambda: wall[0])
+    monkeypatch.setattr(racing, "thread_clock", lambda: own[0])
+    share = racing.waiting()
+    assert share() is None  # no time has passed
+    wall[0], own[0] = 104.0, 10.0
+    assert share() == 0.25
+    own[0] = 11.5  # clocks differ by their own cost
+    assert share() == 0.0
     monkeypatch.setattr(racing, "thread_clock", racing.time.perf_counter)
-    assert waited_share(4.0, 4.0) is None
+    assert share() is None
+
+
+def test_on_a_busy_machine_there_is_a_heat_more_and_fewer_drop_out():
+    """What was slow for others' sake in the first heat wins."""
+    times = {"a": [0.5] * 6, "b": [0.6875, 0.6875, *[0.4375] * 4], "c": [0.8125] * 2}
+    quiet, busy = _Field(**times), _Field(**times)
+    assert race(quiet.samples, lambda: 0.1).fastest == 0
+    assert "".join(quiet.order) == "abc" * 2
+    found = race(busy.samples, lambda: 0.4)
+    assert (found.fastest, found.confidence.waited) == (1, 0.4)
+    assert "".join(busy.order) == "abc" * 2 + "ab" * 4
+    assert found.confidence.doubts == ("the machine was busy",)

@@ -156,7 +156,7 @@ def test_choices_are_kept_on_disk_and_used_again(tmp_path, monkeypatch):
 
 
 def test_how_long_the_thread_had_no_processor_is_kept_beside_the_choice(tmp_path, monkeypatch):
-    monkeypatch.setattr(tuning, "waited_share", lambda wall_s, own_s: 0.75 if wall_s > 0 and own_s > 0 else None)
+    monkeypatch.setattr(tuning, "waiting", lambda: lambda: 0.75)
     _run("Conv2D", (1, 1, 6, 12))
     (path,) = (tmp_path / "wasm-tiles").iterdir()
     (kept,) = json.loads(path.read_text()).values()
@@ -186,7 +186,7 @@ def test_candidates_are_one_module_and_share_all_but_weights(monkeypatch):
     compile_text, call = tuning.compile_text, tuning.Instance.call
     monkeypatch.setattr(tuning, "compile_text", lambda text: texts.append(text) or compile_text(text))
     second = race.Verdict(1, race.Confidence(None, None, 1, agreed=True, waited=None))
-    monkeypatch.setattr(tuning, "race", lambda samples: [sample() for sample in samples] and second)
+    monkeypatch.setattr(tuning, "race", lambda samples, _: [sample() for sample in samples] and second)
     monkeypatch.setattr(tuning.Instance, "call", lambda i, name, *a: calls.append((name, a)) or call(i, name, *a))
     _, tiles = _run("Conv2D", (1, 1, 6, 12))
     candidates = product.Pointwise(4 * 176, 169, 6, 12).tiles(SIMD.count)

@@ -4,6 +4,7 @@ Whatever else runs can only make a sample longer, so the fastest of many short o
 in heats of a few rounds, and what is clearly slower drops out after each. When the winner is as good as any in each of
 the last two heats, that is the answer; when their orders differ, the race goes on for a few heats. A sample is in the
 time of the thread itself where a kernel runs on it: time in which the thread had no processor is none of the kernel's.
+Much of it still says that the caches are mostly somebody else's: then there is a heat more, and fewer drop out.
 Measured beside two busy loops on two cores: the least of five such samples chooses for whole models within 1% of what
 it does on a quiet machine; medians, and leaving out samples with involuntary context switches, were farther off, and
 the least wall time was nowhere better. What stays is a neighbour that fills the shared cache or the memory's bandwidth
@@ -20,15 +21,15 @@ from dataclasses import dataclass
 
 from tfjslab.backends.ceilings import thread_clock
 
-_CLEARLY_SLOWER = 1.2
 _AS_GOOD = 1.03
 _LEAST_ROUNDS, _MOST_ROUNDS = 2, 10
 _HEAT_S = 2e-3  # of kernels running; more only where the least rounds take more
 _MOST_HEATS = 6
-_BUSY = 0.2  # the share of the time without a processor from which the caches are mostly somebody else's
+_BUSY = 0.2  # of the time without a processor
 
 Sample = Callable[[], float]  # runs a candidate once and gives its seconds
 Clock = Callable[[], float]
+Waited = Callable[[], float | None]  # the share of the time so far without a processor, where that is known
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class Confidence:
     @property
     def doubts(self) -> tuple[str, ...]:
         """Why the choice may be wrong, for people; nothing when it is sure."""
-        busy = self.waited is not None and self.waited > _BUSY
-        return (*(["samples disagreed"] * (not self.agreed)), *(["the machine was busy"] * busy))
+        found = {"samples disagreed": not self.agreed, "the machine was busy": _is_busy(self.waited)}
+        return tuple(why for why, holds in found.items() if holds)
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,20 @@ def on_this_thread(run: Callable[[], None], clock: Clock = thread_clock) -> Samp
     return sample
 
 
-def race(samples: Sequence[Sample]) -> Verdict:
-    """The fastest of some candidates; of equal ones the first."""
+def waiting() -> Waited:
+    """Tells which share of the time from now on this thread has no processor; None where no clock tells that."""
+    wall, own = time.perf_counter(), thread_clock()
+
+    def share() -> float | None:
+        passed = time.perf_counter() - wall
+        known = thread_clock is not time.perf_counter and passed > 0
+        return max(0.0, 1 - (thread_clock() - own) / passed) if known else None
+
+    return share
+
+
+def race(samples: Sequence[Sample], waited: Waited = lambda: None) -> Verdict:
+    """The fastest of some candidates; of equal ones the first. ``waited`` is asked where this thread does the work."""
     taken: list[list[float]] = [[] for _ in samples]
     heats: list[dict[int, float]] = []
     going, winner, agreed = list(range(len(samples))), 0, len(samples) == 1
@@ -81,16 +94,11 @@ def race(samples: Sequence[Sample]) -> Verdict:
         heats.append(_heat(samples, going, taken))
         best = [min(seconds) for seconds in taken]
         winner = best.index(min(best))
-        going = [i for i in going if best[i] <= _CLEARLY_SLOWER * best[winner]]
-        agreed = len(going) == 1 or (len(heats) > 1 and all(_as_good(winner, heat) for heat in heats[-2:]))
-    return Verdict(winner, _confidence(taken, winner, agreed=agreed))
-
-
-def waited_share(wall_s: float, own_s: float) -> float | None:
-    """The share of ``wall_s`` in which a thread that counted ``own_s`` of its own had no processor."""
-    if thread_clock is time.perf_counter or wall_s <= 0:
-        return None
-    return max(0.0, 1 - own_s / wall_s)
+        least_heats, clearly_slower = (3, 1.5) if _is_busy(waited()) else (2, 1.2)
+        going = [i for i in going if best[i] <= clearly_slower * best[winner]]
+        good = all(_as_good(winner, heat) for heat in heats[-2:])
+        agreed = len(going) == 1 or (len(heats) >= least_heats and good)
+    return Verdict(winner, _confidence(taken, winner, waited(), agreed=agreed))
 
 
 def _heat(samples: Sequence[Sample], going: Sequence[int], taken: Sequence[list[float]]) -> dict[int, float]:
@@ -104,16 +112,22 @@ def _heat(samples: Sequence[Sample], going: Sequence[int], taken: Sequence[list[
     return {i: min(taken[i][-rounds:]) for i in going}
 
 
+def _is_busy(waited: float | None) -> bool:
+    return waited is not None and waited > _BUSY
+
+
 def _as_good(winner: int, heat: dict[int, float]) -> bool:
     return heat.get(winner, math.inf) <= _AS_GOOD * min(heat.values())
 
 
-def _confidence(taken: Sequence[Sequence[float]], winner: int, *, agreed: bool) -> Confidence:
+def _confidence(
+    taken: Sequence[Sequence[float]], winner: int, waited: float | None, *, agreed: bool,
+) -> Confidence:
     own = taken[winner]
     others = [min(seconds) for i, seconds in enumerate(taken) if i != winner]
     margin = _over(min(others), min(own)) if others else None
     spread = _over(statistics.median(own), min(own)) if own else None
-    return Confidence(margin, spread, len(own), agreed, None)
+    return Confidence(margin, spread, len(own), agreed, waited)
 
 
 def _over(a: float, b: float) -> float | None:

@@ -11,18 +11,16 @@ deterministic once made, and kept with how sure it is (``tfjslab.backends.kernel
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from typing import Any, Protocol
 
 import numpy as np
 
-from tfjslab.backends.ceilings import thread_clock
 from tfjslab.backends.flags import env
 from tfjslab.backends.kernels.choices import Choices, choices_path
-from tfjslab.backends.kernels.race import Confidence, on_this_thread, race, waited_share
+from tfjslab.backends.kernels.race import Confidence, on_this_thread, race, waiting
 from tfjslab.backends.kernels.sources import sources_digest
 from tfjslab.backends.wasm.run.engine import ENGINE_NAME, Instance, compile_text
 from tfjslab.backends.wasm.run.heap import Heap
@@ -110,10 +108,8 @@ class WasmTuner:
             instance = Instance(_module({f"run{i}": t.kernel for i, t in enumerate(trials)}, self._lanes), heap.memory)
             try:
                 runs = _prepare(trials, instance, heap)
-                before = time.perf_counter(), thread_clock()
-                verdict = race([on_this_thread(run) for run in runs])
-                waited = waited_share(time.perf_counter() - before[0], thread_clock() - before[1])
-                return asdict(tiles[verdict.fastest]), replace(verdict.confidence, waited=waited)
+                verdict = race([on_this_thread(run) for run in runs], waiting())
+                return asdict(tiles[verdict.fastest]), verdict.confidence
             finally:
                 instance.close()
         finally:
