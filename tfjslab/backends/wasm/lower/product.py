@@ -30,7 +30,7 @@ SIMD_TILES = (
 # For images of at most 14 vectors, which are one tile.
 SMALL_TILES = (WasmTile(1, 14, 2, cut=1),)
 COLUMN_TILES = tuple(replace(t, columns=True) for t in (
-    WasmTile(2, 6, 2, cut=1), WasmTile(2, 5, 2, cut=1), WasmTile(3, 3, 2, cut=1),
+    WasmTile(2, 5, 2, cut=1), WasmTile(2, 6, 2, cut=1), WasmTile(3, 3, 2, cut=1),
     WasmTile(2, 4, 3, relaxed=True, cut=1),
 ))
 SCALAR_TILES = (WasmTile(2, 4, 1), WasmTile(2, 6, 2, cut=1), WasmTile(3, 3, 2, cut=1), WasmTile(2, 5, 1, cut=1))
@@ -94,7 +94,8 @@ class Pointwise:
         if lanes == 1:
             return SCALAR_TILES
         small = SMALL_TILES if self.vectors(lanes) <= SMALL_TILES[0].vectors else ()
-        return (*SIMD_TILES, *small, *(COLUMN_TILES if self._takes_columns else ()))
+        # Where columns are possible they are mostly fastest: by a third for 49 pixels, a twentieth for 196.
+        return (*(COLUMN_TILES if self._takes_columns else ()), *SIMD_TILES, *small)
 
     def kind(self) -> str:
         """The class of sizes that share a choice.
