@@ -27,7 +27,8 @@ _ONE_ROW = 12  # vectors of a panel for one row, where nothing else needs a regi
 _WIDE_ROWS, _WIDE_COLUMNS = 8, 16
 # Up to here it is not, and a matrix that is no constant is read where it lies.
 _FEW_ROWS, _FEW_DOTS = 4, 3
-_STREAMED = 1024  # columns whose sums stay in a first-level cache
+_DOTS = 4  # results at once: a vector, or as many sums as scalars need to be independent
+_STREAMED = 512  # columns whose sums stay in a first-level cache
 _FEWEST_TOGETHER = 4  # products of a batch that threads share; fewer are each shared among them
 
 
@@ -109,7 +110,7 @@ def _product(
     right = group.core_node.inputs[1]
     tail = epilogue(b, group, Layout.ROWS)
     few = _FEW_DOTS if transposed else _FEW_ROWS
-    if rows <= few and right not in b.graph.constants and (n >= b.lanes or not transposed):
+    if rows <= few and right not in b.graph.constants and (n >= _DOTS or not transposed):
         return (_dots if transposed else _streams)(b, tail, a, right, extent)
     if rows >= _WIDE_ROWS and n >= _WIDE_COLUMNS and n % b.lanes == 0:
         return _wide(b, tail, a, right, extent, transposed=transposed)
@@ -128,7 +129,7 @@ def _streams(b: WasmBuilder, tail: WasmEpilogue, a: WasmPlace, right: str, exten
 def _dots(b: WasmBuilder, tail: WasmEpilogue, a: WasmPlace, right: str, extent: tuple[int, int, int]) -> _Product:
     """Few rows, and a right operand that is transposed: each result is a product of two rows."""
     rows, k, n = extent
-    outputs = 2 * b.lanes if rows == 1 and n >= 2 * b.lanes else b.lanes
+    outputs = 2 * _DOTS if rows == 1 and n >= 2 * _DOTS else _DOTS
     kern = _kernel("rows_dots", tail, extent, outputs=outputs)
     return _Product(kern, -(-n // outputs), 0, a, b.rows(right), (4 * rows * k, 4 * k * n), tail)
 
