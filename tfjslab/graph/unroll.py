@@ -10,16 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-<<<<<<< HEAD
 from tfjslab.base.dtypes import Array
 from tfjslab.base.names import reserve
-=======
-import numpy as np
-
-from tfjslab.base.errors import ModelError
-from tfjslab.base.shapes import Shape
-from tfjslab.graph.builder import GraphBuilder
->>>>>>> wt-f
 from tfjslab.graph.ir import Graph, Node, value_name
 from tfjslab.graph.known_lists import Known, KnownList, makes_or_reads_lists, resolve
 from tfjslab.graph.specialize import Specialized, Specializer, specialize
@@ -28,28 +20,8 @@ from tfjslab.ops.registry import Spec
 MAX_WRITTEN_OUT = 4000  # nodes that loops and calls of one graph become: some 0.1 ms each to compile
 
 
-<<<<<<< HEAD
 class _NotDecided(Exception):  # noqa: N818 - not an error: the node stays
     """A loop, branch or call cannot be written out."""
-=======
-def unroll(graph: Graph, specs: Mapping[str, Spec] | None = None) -> Graph:
-    """The graph with recurrent nodes written out.
-
-    How many steps there are is told by the nodes, or by ``specs``. ModelError names a node where that is not known or
-    more than ``MAX_STEPS``.
-    """
-    if not any(n.op in CELLS for n in graph.nodes):
-        return graph
-    taken = {*graph.constants, *(n.name for n in graph.nodes), *(p.value for p in graph.inputs)}
-    builder = GraphBuilder(constants=dict(graph.constants), taken=taken)
-    for node in graph.nodes:
-        if node.op in CELLS:
-            values = tuple(_write_out(builder, node, specs[node.inputs[0]].known_shape if specs else ()))
-            builder.nodes.append(replace(node, op="IdentityN", inputs=values, attrs={}))
-        else:
-            builder.nodes.append(node)
-    return graph.with_(nodes=tuple(builder.nodes), constants=builder.constants)
->>>>>>> wt-f
 
 
 def specialize_unrolled(graph: Graph, feeds: Mapping[str, Spec], library: Mapping[str, Graph]) -> Specialized:
@@ -91,15 +63,8 @@ class _Unroller:
     def _now(self, value: str) -> str:
         return self.alias.get(value, value)
 
-<<<<<<< HEAD
     def _fresh(self, wanted: str) -> str:
         return reserve(wanted, self.names)
-=======
-    def constant(self, name: str, values: Any) -> str:
-        """Numbers."""
-        array = np.asarray(values, np.float32)
-        return self.once(name, lambda: self.builder.constant(f"{self.node.name}/{name}", array))
->>>>>>> wt-f
 
     # ---- lists -------------------------------------------------------------------------------------------------
 
@@ -204,31 +169,12 @@ class _Unroller:
         return bool(found.reshape(()))
 
 
-<<<<<<< HEAD
 def _while(unroller: _Unroller, node: Node) -> list[str]:
     values, iteration = list(node.inputs), 0
     while unroller.holds(node.attrs["cond"], values):
         values = unroller.call(node.attrs["body"], values, f"{node.name}/{iteration}")
         iteration += 1
     return values
-=======
-def _write_out(builder: GraphBuilder, node: Node, shape: Shape) -> list[str]:
-    """Add the steps of a node; gives what stands for its outputs. ``shape`` is that of its first input, if known."""
-    steps = shape[1] if shape else node.attrs["steps"]
-    if not 0 < steps <= MAX_STEPS:
-        found = f"{steps} steps" if steps else "any number of steps"
-        where = f"node '{node.name}' ({node.op})"
-        raise ModelError(f"{where}: {found}; written out are 1 to {MAX_STEPS}", code="model.steps")
-    x, kernel, *rest = node.inputs
-    m, cell = _NodeMaker(builder, node), cell_of(node.op, node.attrs)
-    each = list(m.several("Unpack", x, axis=1, num=steps).outputs)
-    inputs = [m.split(v, cell.gates) for v in (each[::-1] if node.attrs["go_backwards"] else each)]
-    bias = rest[0] if node.op == "GRU" and rest else ""
-    given = [v for v in rest if v != bias]
-    if not given and shape:
-        given = [m.constant("zeros", np.zeros((shape[0], shape[2] // cell.gates)))] * cell.states
-    states = given or [m.add("ZerosLike", inputs[0][0])] * cell.states
->>>>>>> wt-f
 
 
 def _if(unroller: _Unroller, node: Node) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.errors import ModelError
+from tfjslab.base.shapes import Shape
 from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import Graph, Node, value_name
 from tfjslab.graph.specialize import Specialized, specialize
@@ -31,8 +32,7 @@ def unroll(graph: Graph, specs: Mapping[str, Spec] | None = None) -> Graph:
     builder = GraphBuilder(constants=dict(graph.constants), taken=taken)
     for node in graph.nodes:
         if node.op in CELLS:
-            steps = specs[node.inputs[0]].known_shape[1] if specs else node.attrs["steps"]
-            values = tuple(_write_out(builder, node, steps))
+            values = tuple(_write_out(builder, node, specs[node.inputs[0]].known_shape if specs else ()))
             builder.nodes.append(replace(node, op="IdentityN", inputs=values, attrs={}))
         else:
             builder.nodes.append(node)
@@ -64,8 +64,8 @@ class _NodeMaker:
         """The first value of a node."""
         return self.several(tf_op, *values, **attrs).name
 
-    def constant(self, name: str, values: float) -> str:
-        """A number."""
+    def constant(self, name: str, values: Any) -> str:
+        """Numbers."""
         array = np.asarray(values, np.float32)
         return self.once(name, lambda: self.builder.constant(f"{self.node.name}/{name}", array))
 
@@ -80,8 +80,9 @@ class _NodeMaker:
         return list(self.several("Split", value, num_split=count, axis=1).outputs) if count > 1 else [value]
 
 
-def _write_out(builder: GraphBuilder, node: Node, steps: int) -> list[str]:
-    """Add the steps of a node; gives what stands for its outputs."""
+def _write_out(builder: GraphBuilder, node: Node, shape: Shape) -> list[str]:
+    """Add the steps of a node; gives what stands for its outputs. ``shape`` is that of its first input, if known."""
+    steps = shape[1] if shape else node.attrs["steps"]
     if not 0 < steps <= MAX_STEPS:
         found = f"{steps} steps" if steps else "any number of steps"
         where = f"node '{node.name}' ({node.op})"
@@ -92,6 +93,8 @@ def _write_out(builder: GraphBuilder, node: Node, steps: int) -> list[str]:
     inputs = [m.split(v, cell.gates) for v in (each[::-1] if node.attrs["go_backwards"] else each)]
     bias = rest[0] if node.op == "GRU" and rest else ""
     given = [v for v in rest if v != bias]
+    if not given and shape:
+        given = [m.constant("zeros", np.zeros((shape[0], shape[2] // cell.gates)))] * cell.states
     states = given or [m.add("ZerosLike", inputs[0][0])] * cell.states
 
     def columns(gates: Sequence[int]) -> str:
