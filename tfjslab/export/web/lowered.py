@@ -48,8 +48,7 @@ class LoweredVariant:
 
 def lower(web: WebProgram, variant: Variant, weights: WeightFile, tuner: WebTuner) -> LoweredVariant:
     """Choose kernels for a variant and add what its constants are made from to the file of weights."""
-    outputs = [p.value for p in web.outputs]
-    builder = collect_calls(WasmBuilder(web.program, outputs, variant.lanes, tuner, sums_weights=False), web.program)
+    builder = collect_calls(WasmBuilder(web.program, web.made, variant.lanes, tuner, sums_weights=False), web.program)
     buffers = builder.finish()
     parallel = any(c.parallel for r in builder.records for c in r.calls)
     threads = MOST_THREADS if variant.threaded and parallel else 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from tfjslab.backends.kernels.channels import channels_last
 from tfjslab.backends.kernels.lowering import refusal
@@ -21,11 +21,21 @@ _BY_DATA = "its shape depends on data, or it is control flow"
 
 @dataclass(frozen=True, eq=False)
 class WebProgram:
-    """The program and the model's ports, whose shapes are all known now."""
+    """The program and the model's ports, whose shapes are all known now.
+
+    Where data decide the length of an output, its port has the largest shape, and ``lengths`` the value with the length
+    at its place; "" elsewhere.
+    """
 
     program: Specialized
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    lengths: tuple[str, ...]
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """The values that the program makes for its caller."""
+        return tuple(dict.fromkeys(filter(None, (*(p.value for p in self.outputs), *self.lengths))))
 
 
 def web_program(graph: Graph, shapes: Mapping[str, tuple[int, ...]], name: str) -> WebProgram:
@@ -41,13 +51,14 @@ def web_program(graph: Graph, shapes: Mapping[str, tuple[int, ...]], name: str) 
         refused += [(f"{kind}: dtype {specs[p.value].dtype or 'unknown'}", p.name) for p in ports
                     if specs[p.value].dtype not in DTYPES and p.value not in steps.cuts]
     groups = [s for s in steps.steps if isinstance(s, PlanStep)]
-    refused += [("output: its length depends on data", v) for v in steps.cuts]
-    missing = set(wanted) - {v for g in groups for v in g.outputs} - set(steps.cuts)
+    missing = set(steps.outputs) - {v for g in groups for v in g.outputs}
     refused += [("output: does not depend on the inputs", v) for v in sorted(missing)]
     if refused or len(groups) != 1:
         raise ModelError(_message(name, refused or [("the model falls into several parts", name)]), code="export.host")
-    program = channels_last(groups[0].program, wanted)
-    return WebProgram(program, _known(graph.inputs, program, specs), _known(graph.outputs, program, specs))
+    program = channels_last(groups[0].program, steps.outputs)
+    whole = [replace(p, value=steps.cuts.get(p.value, (p.value, ""))[0]) for p in graph.outputs]
+    lengths = tuple(steps.cuts.get(p.value, ("", ""))[1] for p in graph.outputs)
+    return WebProgram(program, _known(graph.inputs, program, specs), _known(whole, program, specs), lengths)
 
 
 def _refused(steps: Schedule) -> list[tuple[str, str]]:
@@ -75,7 +86,7 @@ def _message(model: str, refused: list[tuple[str, str]]) -> str:
     )
 
 
-def _known(ports: tuple[Port, ...], program: Specialized, specs: Mapping[str, Spec]) -> tuple[Port, ...]:
+def _known(ports: Sequence[Port], program: Specialized, specs: Mapping[str, Spec]) -> tuple[Port, ...]:
     """Ports with the shapes and dtypes that hold in the program."""
     found = {**specs, **program.specs}
     return tuple(Port(p.name, p.value, found[p.value].known_shape, found[p.value].dtype) for p in ports)
