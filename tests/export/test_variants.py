@@ -114,6 +114,27 @@ def test_several_inputs_and_outputs_of_several_dtypes(tmp_path):
             assert np.array_equal(found[name], array.ravel()), (variant, name)
 
 
+def test_outputs_whose_length_depends_on_data_have_it(tmp_path):
+    """A suppression keeps some boxes, all of them or none; a fixed number of places is made for them."""
+    b = GraphBuilder()
+    boxes, scores = b.input("boxes", (30, 4)), b.input("scores", (30,))
+    kept = b.value("kept", "NonMaxSuppressionV5", boxes, scores, max_output_size=12, score_threshold=0.4)
+    outputs = [Port("kept", kept, None, "int32"), Port("best", f"{kept}:1", None, "float32"),
+               Port("twice", b.value("twice", "AddV2", scores, scores), None, "float32")]
+    graph = b.build(outputs, {})
+    folder, _ = exported(tmp_path / "web", graph)
+    rng = np.random.default_rng(1)
+    first = rng.uniform(0, 1, (30, 2))
+    feeds = {"boxes": np.concatenate([first, first + 0.2], axis=1).astype(np.float32)}
+    for low, high, counts in ((0, 1, range(1, 13)), (0.5, 1, range(1, 13)), (0, 0.3, [0])):
+        feeds["scores"] = rng.uniform(low, high, 30).astype(np.float32)
+        right = wanted(graph, feeds)
+        assert len(right["kept"]) in counts
+        for variant, found in answers(folder, feeds).items():
+            for name, array in right.items():
+                assert np.array_equal(found[name], array), (variant, name)
+
+
 def test_an_int8_model_runs_in_integers(tmp_path):
     graph = small_graph(8)
     rng = np.random.default_rng(3)

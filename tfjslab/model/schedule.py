@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from tfjslab.base.errors import GraphError
 from tfjslab.graph.ir import Graph, Node, Port, value_name
+from tfjslab.graph.loops import specialize_unrolled
 from tfjslab.graph.specialize import Specialized
 from tfjslab.graph.suppression import cut_outputs, fix_suppressions
-from tfjslab.graph.unroll import specialize_unrolled
 from tfjslab.ops.registry import Spec
 
 # What must hold for a node to be alive: (predicate, branch) pairs from Switch, (Merge, -1) where branches do not match.

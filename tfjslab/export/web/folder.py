@@ -84,6 +84,7 @@ def _variant(web: WebProgram, b: Built) -> dict[str, Any]:
         "stamps": at.stamps, "records": b.module.records,
         "inputs": [at.slots[f"in:{p.value}"] for p in web.inputs],
         "outputs": [at.slots[f"out:{p.value}"] for p in web.outputs],
+        "lengths": {i: at.slots[f"out:{v}"] for i, v in enumerate(web.lengths) if v},
     }
 
 

@@ -51,8 +51,7 @@ def lower(web: WebProgram, variant: Variant, weights: WeightFile, tuner: WebTune
 
     Raises ModelError (``export.host``) for nodes whose lowering found that they have no kernel.
     """
-    outputs = [p.value for p in web.outputs]
-    builder = collect_calls(WasmBuilder(web.program, outputs, variant.lanes, tuner, sums_weights=False), web.program)
+    builder = collect_calls(WasmBuilder(web.program, web.made, variant.lanes, tuner, sums_weights=False), web.program)
     left = [(f"{r.host.node.op}: {r.reason}", r.host.node.name) for r in builder.records if r.host is not None]
     if left:
         raise needs_host(web.name, left)

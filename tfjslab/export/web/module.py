@@ -92,8 +92,8 @@ def _layout(web: WebProgram, lowered: LoweredVariant, made: Program, weights: We
     slots = {slot: places.take(c.num_bytes) for slot, c in lowered.constants.items()}
     file = places.top
     wide = align(file + weights.plain_bytes + weights.float16_bytes)
-    for kind, ports in (("in", web.inputs), ("out", web.outputs)):
-        slots |= {f"{kind}:{p.value}": places.take(web.program.specs[p.value].num_bytes) for p in ports}
+    for kind, values in (("in", [p.value for p in web.inputs]), ("out", web.made)):
+        slots |= {f"{kind}:{v}": places.take(web.program.specs[v].num_bytes) for v in values}
     arena = places.take(lowered.memory.peak_bytes)
     fixed = {ARENA: arena, SCRATCH: places.top, STAMPS: stamps, BARRIER: barrier, WAKE: wake}
     table = (*(fixed[i] for i in range(FIRST_SLOT)), *(slots[s] for s in made.slots))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from tfjslab.backends.kernels.channels import channels_last
 from tfjslab.backends.kernels.lowering import refusal
@@ -21,12 +21,22 @@ _BY_DATA = "its shape depends on data, or it is control flow"
 
 @dataclass(frozen=True, eq=False)
 class WebProgram:
-    """The program of the model called ``name``, and the model's ports, whose shapes are all known now."""
+    """The program of the model called ``name``, and the model's ports, whose shapes are all known now.
+
+    Where data decide the length of an output, its port has the largest shape, and ``lengths`` the value with the length
+    at its place; "" elsewhere.
+    """
 
     name: str
     program: Specialized
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    lengths: tuple[str, ...]
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """The values that the program makes for its caller."""
+        return tuple(dict.fromkeys(filter(None, (*(p.value for p in self.outputs), *self.lengths))))
 
 
 def web_program(graph: Graph, shapes: Mapping[str, tuple[int, ...]], name: str) -> WebProgram:
@@ -42,13 +52,14 @@ def web_program(graph: Graph, shapes: Mapping[str, tuple[int, ...]], name: str) 
         refused += [(f"{kind}: dtype {specs[p.value].dtype or 'unknown'}", p.name) for p in ports
                     if specs[p.value].dtype not in DTYPES and p.value not in steps.cuts]
     groups = [s for s in steps.steps if isinstance(s, PlanStep)]
-    refused += [("output: its length depends on data", v) for v in steps.cuts]
-    missing = set(wanted) - {v for g in groups for v in g.outputs} - set(steps.cuts)
+    missing = set(steps.outputs) - {v for g in groups for v in g.outputs}
     refused += [("output: does not depend on the inputs", v) for v in sorted(missing)]
     if refused or len(groups) != 1:
         raise needs_host(name, refused or [("the model falls into several parts", name)])
-    program = channels_last(groups[0].program, wanted)
-    return WebProgram(name, program, _known(graph.inputs, program, specs), _known(graph.outputs, program, specs))
+    program = channels_last(groups[0].program, steps.outputs)
+    whole = [replace(p, value=steps.cuts.get(p.value, (p.value, ""))[0]) for p in graph.outputs]
+    lengths = tuple(steps.cuts.get(p.value, ("", ""))[1] for p in graph.outputs)
+    return WebProgram(name, program, _known(graph.inputs, program, specs), _known(whole, program, specs), lengths)
 
 
 def _refused(steps: Schedule) -> list[tuple[str, str]]:
@@ -76,7 +87,7 @@ def needs_host(model: str, refused: list[tuple[str, str]]) -> ModelError:
     )
 
 
-def _known(ports: tuple[Port, ...], program: Specialized, specs: Mapping[str, Spec]) -> tuple[Port, ...]:
+def _known(ports: Sequence[Port], program: Specialized, specs: Mapping[str, Spec]) -> tuple[Port, ...]:
     """Ports with the shapes and dtypes that hold in the program."""
     found = {**specs, **program.specs}
     return tuple(Port(p.name, p.value, found[p.value].known_shape, found[p.value].dtype) for p in ports)

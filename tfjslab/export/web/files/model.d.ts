@@ -55,7 +55,10 @@ export interface Model {
   readonly threads: number;
   readonly inputs: Port[];
   readonly outputs: Port[];
-  /** One inference: outputs by name, as copies, or with `views` as parts of the memory until the next call. */
+  /**
+   * One inference: outputs by name, as copies, or with `views` as parts of the memory until the next call. Where the
+   * data decide how many values an output has, its port has the largest shape.
+   */
   predict(input: Input, options?: { views?: boolean }): Promise<{ [name: string]: Numbers }>;
   /** The same without waiting, for numbers and ImageData. Not there with `worker`. */
   predictSync?(input: Input, options?: { views?: boolean }): { [name: string]: Numbers };

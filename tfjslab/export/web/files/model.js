@@ -67,7 +67,7 @@ async function download(file, at, total, { signal, onProgress }) {
   return bytes.subarray(0, loaded);
 }
 
-/** See model.d.ts for this and the model that it gives. */
+/** See model.d.ts. */
 export async function load(options = {}) {
   if (options.worker) return (await import('./worker.js')).inWorker(options);
   const able = variants();
@@ -116,7 +116,8 @@ function loaded(name, options, exports, memory, helpers, pictures) {
   const { inputs, outputs, variants: { [name]: variant } } = MODEL;
   const put = pictures && pictures.putter(memory);
   const live = () => exports ?? fail('disposed', 'this model has been disposed');
-  const view = ({ dtype, size }, at) => new TYPES[dtype](memory.buffer, at, size);
+  const view = ({ dtype, size }, at, length) =>
+    new TYPES[dtype](memory.buffer, at, length ? view({ dtype: 'int32' }, length)[0] : size);
 
   const feed = (x) => {
     const named = ArrayBuffer.isView(x) || isPicture(x) ? { [inputs[0].name]: x } : x ?? {};
@@ -149,7 +150,7 @@ function loaded(name, options, exports, memory, helpers, pictures) {
       fail('run', `the module stopped: ${e.message}`);
     }
     return Object.fromEntries(outputs.map((port, i) => {
-      const value = view(port, variant.outputs[i]);
+      const value = view(port, variant.outputs[i], variant.lengths[i]);
       return [port.name, views ? value : value.slice()];
     }));
   };

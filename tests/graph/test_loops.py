@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tfjslab.base.errors import DTypeError, InputError, ShapeError, TfjslabError
-from tfjslab.graph import unroll
+from tfjslab.graph import loops
 from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.model import Model
 from tfjslab.model.schedule import NodeStep, schedule
@@ -78,7 +78,7 @@ def test_a_loop_whose_end_is_not_known_stays():
 
 
 def test_a_loop_that_would_grow_too_large_stays(monkeypatch):
-    monkeypatch.setattr(unroll, "MAX_WRITTEN_OUT", 20)
+    monkeypatch.setattr(loops, "MAX_WRITTEN_OUT", 20)
     assert "While" in steps_of(MAP)
     with Model(MAP) as model:
         np.testing.assert_array_equal(model.predict(X)[0], 2 * X**2)
@@ -245,5 +245,5 @@ def test_whatever_is_done_to_a_list_it_comes_to_the_same(monkeypatch, start, mov
     graph = list_program(start, moves)
     found = outcome(graph)
     with monkeypatch.context() as patch:
-        patch.setattr(unroll, "makes_or_reads_lists", lambda _op: False)
+        patch.setattr(loops, "makes_or_reads_lists", lambda _op: False)
         assert found == outcome(graph)
