@@ -106,7 +106,7 @@ _ON_THE_HOST = {
     "MaxPool": "NCHW|int32", "MaxPoolWithArgmax": "Argmax", "Multinomial": "Multinomial",
     "NonMaxSuppressionV4": "NonMax", "NonMaxSuppressionV5": "NonMax", "QuantizedDepthwiseConv2D": "a multiplier of 2",
     "RandomStandardNormal": "Random", "RandomUniform": "Random", "RandomUniformInt": "Random",
-    "ResizeBilinear": "int32", "ResizeNearestNeighbor": "int32", "TruncatedNormal": "Truncated",
+    "ResizeBilinear": "int32", "TruncatedNormal": "Truncated",
 }
 
 

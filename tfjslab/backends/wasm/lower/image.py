@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
+from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import Layout, pitch
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.dtypes import Array
+from tfjslab.graph.ir import Node
 from tfjslab.ops.attrs import Attrs
 from tfjslab.ops.image import bilinear_taps, nearest_taps
 from tfjslab.passes.fusion import Group
 
 
-@lowering("ResizeBilinear", "ResizeNearestNeighbor", refuses=TABLE.images)
+def _refuses_resize(node: Node, specs: Specs) -> str:
+    """Nearest pixels are words that are moved; between pixels there are floats only."""
+    moves_integers = node.op == "ResizeNearestNeighbor" and specs[node.inputs[0]].dtype == "int32"
+    return "" if moves_integers else TABLE.images(node, specs)
+
+
+@lowering("ResizeBilinear", "ResizeNearestNeighbor", refuses=_refuses_resize)
 def lower_resize(b: WasmBuilder, group: Group) -> None:
     """Where each new row and column comes from is a table, made while planning."""
     core = group.core_node

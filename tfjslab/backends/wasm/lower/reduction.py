@@ -67,7 +67,7 @@ def lower_reduction(b: WasmBuilder, group: Group) -> None:
     if n == 0:
         on_rows(b, group.output, _finish(core.op, start, n), [])
         return
-    if axes == _SPATIAL and b.has_planes(x):
+    if axes == _SPATIAL and b.has_planes(x) and dtype == "float32":
         outer, inner, step = shape[0] * shape[3], 1, pitch(n, shape[2])
         source = b.planes(x)
     else:
