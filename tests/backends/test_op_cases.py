@@ -105,7 +105,7 @@ _ON_THE_HOST = {
     "Assert": "Assert", "BatchMatMul": "empty|int32", "Einsum": "Einsum", "MaxPool": "int32",
     "Multinomial": "Multinomial", "QuantizedDepthwiseConv2D": "a multiplier of 2",
     "RandomStandardNormal": "Random", "RandomUniform": "Random", "RandomUniformInt": "Random",
-    "ResizeBilinear": "int32", "ResizeNearestNeighbor": "int32", "TruncatedNormal": "Truncated",
+    "ResizeBilinear": "int32", "TruncatedNormal": "Truncated",
 }
 
 

@@ -68,6 +68,16 @@ def test_indices_of_rank_one_of_a_sparse_vector(open_sessions):
     assert_runs(open_sessions, "SparseToDense", {"output_shape": (4,)}, feeds)
 
 
+def test_updates_of_another_dtype_are_cast_by_the_reference(open_sessions):
+    x, i, u = np.zeros((3, 2), np.float32), np.array([[1]], np.int32), np.array([[7, 2]], np.int32)
+    attrs = registry.get("TensorScatterUpdate").resolve_attrs({}, "test")
+    for session in open_sessions:
+        node = Node("out", "TensorScatterUpdate", ("x", "i", "u"), attrs)
+        found, (info,) = run_nodes(session, [node], {"x": x, "i": i, "u": u}, {}, ["out"])
+        assert info.reason == "no WebAssembly kernel for int32 among float32"
+        assert found["out"].tolist() == [[0, 0], [7, 2], [0, 0]]
+
+
 _X, _U = np.arange(60, dtype=np.float32).reshape(3, 4, 5), np.ones((500, 5), np.float32)
 _GOOD = np.random.default_rng(0).integers(0, 3, (500, 2)).astype(np.int32)
 _CASES = {

@@ -70,6 +70,27 @@ def test_what_is_passed_on_stays_channel_planes(open_sessions):
         assert found["both:1"].tolist() == [True, False]
 
 
+def test_integers_may_lie_as_channel_planes(open_sessions):
+    """A map of labels that grows: padded, joined, mirrored, summed and averaged where it lies."""
+    k = np.random.default_rng(0).integers(-(2**31), 2**31, (2, 4, 5, 3)).astype(np.int32)
+    nodes = [Node(name, op, inputs, registry.get(op).resolve_attrs(attrs, "test")) for name, op, inputs, attrs in (
+        ("r", "ResizeNearestNeighbor", ("k",), {"size": [7, 9]}),
+        ("p", "PadV2", ("r",), {"paddings": [[0, 0], [1, 2], [0, 1], [0, 1]], "constant_value": 16777217}),
+        ("m", "MirrorPad", ("r",), {"paddings": [[0, 0], [1, 2], [2, 1], [1, 0]], "mode": "REFLECT"}),
+        ("j", "Concat", ("r", "r"), {"axis": 3}), ("a", "Add", ("r", "r"), {}),
+        ("c", "Cast", ("r",), {"dtype": "float32"}),
+        *((f"{op} of r", op, ("r",), {"axis": [1, 2]}) for op in ("Sum", "Max", "Mean")),
+    )]
+    values, outputs = {"k": k}, [n.name for n in nodes]
+    for n in nodes:
+        (values[n.name],) = n.definition.run([values[v] for v in n.inputs], n.attrs)
+    for session in open_sessions:
+        found, infos = run_nodes(session, nodes, {"k": k}, {}, outputs)
+        assert [i.reason for i in infos if i.fallback] == []
+        for name in outputs:
+            np.testing.assert_array_equal(found[name], values[name], name)
+
+
 @pytest.mark.parametrize(("name", "attrs", "shapes"), [
     ("Conv2D", {"padding": "SAME"}, [(0, 5, 6, 3), (3, 3, 3, 4)]),
     ("Conv2D", {"padding": "SAME", "data_format": "NCHW"}, [(0, 3, 5, 6), (3, 3, 3, 4)]),

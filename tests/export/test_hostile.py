@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
+import numpy as np
 import pytest
 from support.web import exported, run_script, small_graph
+
+from tfjslab.graph.builder import GraphBuilder
+from tfjslab.graph.ir import Port
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +85,29 @@ def test_after_mistakes_right_calls_still_work(found, case):
 
 def test_no_case_is_left_out(found):
     assert set(found[0]) == {*CASES, *LOOSE, *FINE}
+
+
+def test_a_wrong_value_is_the_error_of_the_reference_and_the_module_runs_again(tmp_path):
+    b = GraphBuilder()
+    i, k = b.input("i", (3, 2), "int32"), b.input("k", (4,), "int32")
+    table = b.constant("table", np.arange(12, dtype=np.float32).reshape(3, 4))
+    none = b.constant("none", np.zeros(0, np.float32))
+    outputs = [
+        b.value("found", "GatherNd", table, i), b.value("rows", "GatherV2", table, k, axis=1),
+        b.value("counts", "Bincount", k, none, size=3),
+    ]
+    folder, _ = exported(tmp_path / "web", b.build([Port(v, v, None, "float32") for v in outputs], {}))
+    good, counted = {"i": [0, 3, 2, 0, 1, 1], "k": [0, 1, 2, 3]}, {"k": [0, 1, -7, -2]}
+    indices = [{"i": [0, 3, 2, 4, 3, 1]}, {"i": [0, 3, 2, -1, 2, 1]}, {"k": [0, 1, 4, 3]}]
+    bad = [good | wrong for wrong in (*indices, counted)]
+    said = run_script("wrong_values.mjs", folder, stdin=json.dumps({"good": good, "bad": bad}))
+    texts = [
+        "GatherNd: index 3 is out of range for a length of 3", "GatherNd: index -1 is out of range for a length of 4",
+        "GatherV2: index 4 is out of range for a length of 4",
+        # The order of kernels decides which of two errors comes first.
+        ("GatherV2: index -7 is out of range for a length of 4", "a value of -7 is counted; expected numbers >= 0"),
+    ]
+    assert {"plain", "simd"} <= set(said)
+    for runs in said.values():
+        assert all(code == "run" and message in text and same for (code, message, same), text in zip(
+            runs, texts, strict=True))

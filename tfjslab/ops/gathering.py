@@ -18,11 +18,14 @@ def _check_index_dtype(name: str, spec: Spec) -> None:
         raise DTypeError(f"{name}: indices are {spec.dtype}; expected int32")
 
 
+OUT_OF_RANGE = "{name}: index {value} is out of range for a length of {limit}"
+
+
 def check_indices(name: str, indices: Array, limit: int) -> None:
     """InputError when an index is negative or not below ``limit``."""
     wrong = indices[(indices < 0) | (indices >= limit)]
     if wrong.size:
-        raise InputError(f"{name}: index {int(wrong.flat[0])} is out of range for a length of {limit}")
+        raise InputError(OUT_OF_RANGE.format(name=name, value=int(wrong.flat[0]), limit=limit))
 
 
 # ---- GatherV2 --------------------------------------------------------------------------------------------------------

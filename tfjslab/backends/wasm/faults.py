@@ -1,34 +1,23 @@
 """What a kernel leaves behind where it finds a value that it must not use and ends the run: which check, and the value.
 
 A kernel has one instruction to stop, which tells nothing. Before it, ``fault`` of kernels/wasm/macros.wat writes the
-number of the check, the value and its limit to the words at ``ADDRESS``, where nothing else lies. A plan that fails
-looks there and raises the very error of the reference.
+number of the check, the value and its limit to the words at ``ADDRESS``, where nothing else lies. Who ran it looks
+there, and fails with the words of the reference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
-import numpy as np
-
 from tfjslab.base.dtypes import Array
-from tfjslab.ops.counting import check_counted
-from tfjslab.ops.gathering import check_indices
+from tfjslab.base.errors import InputError
+from tfjslab.ops.counting import NEGATIVE
+from tfjslab.ops.gathering import OUT_OF_RANGE
 
 ADDRESS, NUM_WORDS = 4, 3
+WRITES = f"(i32.store offset={ADDRESS} (i32.const 0)"  # is in the text of a module with a check
 _INDEXED = ("GatherV2", "GatherNd", "ScatterNd", "TensorScatterUpdate", "SparseToDense")
-
-
-def _check_index(name: str, value: int, limit: int) -> None:
-    check_indices(name, np.array([value]), limit)
-
-
-# Numbers are places in this table, counted from 1: a word that nobody wrote is 0.
-_CHECKS: dict[str, Callable[[int, int], None]] = {
-    **{name: partial(_check_index, name) for name in _INDEXED},
-    "Bincount": lambda value, _: check_counted(np.array([value])),
-}
+# Numbers are places in this table, counted from 1: a word that nobody wrote is 0. {value} and {limit} are filled in.
+_CHECKS = {name: OUT_OF_RANGE.replace("{name}", name) for name in _INDEXED} | {"Bincount": NEGATIVE}
+TEXTS = tuple(_CHECKS.values())
 
 
 def number_of(check: str) -> int:
@@ -37,7 +26,7 @@ def number_of(check: str) -> int:
 
 
 def raise_fault(words: Array) -> None:
-    """Raise the error that ``words``, int32[3], tell of, and forget it."""
+    """Raise the InputError that ``words``, int32[3], tell of, and forget it."""
     number, value, limit = words.tolist()
     words[...] = 0
-    list(_CHECKS.values())[number - 1](value, limit)
+    raise InputError(TEXTS[number - 1].format(value=value, limit=limit))

@@ -11,6 +11,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from tfjslab.backends.wasm import faults
 from tfjslab.backends.wasm.run.engine import module_bytes
 from tfjslab.base.shapes import size_of
 from tfjslab.base.version import __version__
@@ -105,7 +106,15 @@ def _model_js(name: str, described: Mapping[str, Any], built: Sequence[Built]) -
     urls = "\n".join(f"  '{f}': new URL('./{f}', import.meta.url)," for f in listed)
     head = f"// {json.dumps(name)} {SIGNATURE}{__version__}. Folder format {FORMAT}; see README.md."
     table = json.dumps(described, separators=(",", ":"))
-    return f"{head}\nconst MODEL = {table};\nconst FILES = {{\n{urls}\n}};\n\n{_text('model.js')}"
+    told = _told(built)
+    return f"{head}\nconst MODEL = {table};\nconst FILES = {{\n{urls}\n}};\n{told}\n{_text('model.js')}"
+
+
+def _told(built: Sequence[Built]) -> str:
+    """The loader's words for a run that stopped; those for wrong values only where kernels look at values."""
+    if not any(faults.WRITES in b.module.text for b in built):
+        return "const told = ({ message }) => `the module stopped: ${message}`;\n"
+    return f"const CHECKS = {json.dumps(faults.TEXTS)};\n{_text('checks.js')}"
 
 
 def _page(name: str, built: Sequence[Built]) -> str:

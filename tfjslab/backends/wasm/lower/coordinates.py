@@ -10,22 +10,17 @@ from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.faults import number_of
 from tfjslab.backends.wasm.lower.elementwise import spread
 from tfjslab.backends.wasm.lower.indexing import slices
-from tfjslab.backends.wasm.lower.registry import TABLE, lowering
+from tfjslab.backends.wasm.lower.registry import TABLE, lowering, only_elements
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.backends.wasm.text.typed import leaf, typed
+from tfjslab.base.dtypes import numpy_dtype
 from tfjslab.base.shapes import Shape, size_of
 from tfjslab.graph.ir import Node
 from tfjslab.ops.expr import Expr, X, Y, prim
 from tfjslab.passes.fusion import Group
 
-_ELEMENTS = ("float32", "int32", "bool")
 
-
-def _refuses(node: Node, specs: Specs) -> str:
-    return TABLE.only(node, specs, *_ELEMENTS)
-
-
-@lowering("GatherNd", refuses=_refuses, checks=True)
+@lowering("GatherNd", refuses=only_elements, checks=True)
 def lower_gather_nd(b: WasmBuilder, group: Group) -> None:
     """A gather along the axes that are pointed into, as one."""
     core = group.core_node
@@ -36,7 +31,7 @@ def lower_gather_nd(b: WasmBuilder, group: Group) -> None:
     slices(b, (source, flat, out), (1, 1, count, size_of(pointed), size_of(run)), b.item(x))
 
 
-@lowering("ScatterNd", refuses=_refuses, checks=True)
+@lowering("ScatterNd", refuses=only_elements, checks=True)
 def lower_scatter_nd(b: WasmBuilder, group: Group) -> None:
     """Values are added to zeros; a truth value is set where one of those that meet is."""
     core = group.core_node
@@ -50,7 +45,12 @@ def lower_scatter_nd(b: WasmBuilder, group: Group) -> None:
     _scatter(b, (source, flat, out), size_of(b.shape(indices)[:-1]), size_of(run), dtype, combined)
 
 
-@lowering("TensorScatterUpdate", refuses=_refuses, checks=True)
+def _refuses_update(node: Node, specs: Specs) -> str:
+    x, updates = (specs[node.inputs[i]].dtype for i in (0, 2))
+    return TABLE.none_for("" if x == updates else f"{updates} among {x}") or only_elements(node, specs)
+
+
+@lowering("TensorScatterUpdate", refuses=_refuses_update, checks=True)
 def lower_update(b: WasmBuilder, group: Group) -> None:
     """A copy, and slices that are put over it; the last of equal indices stays."""
     core = group.core_node
@@ -71,7 +71,7 @@ def _refuses_sparse(node: Node, specs: Specs) -> str:
         return TABLE.none_for(f"values of shape {list(values.known_shape)} at {indices.size // len(shape)} indices")
     if default.dtype != values.dtype or default.size != 1:
         return TABLE.none_for(f"{values.dtype} among {default.dtype} of shape {list(default.known_shape)}")
-    return _refuses(node, specs)
+    return only_elements(node, specs)
 
 
 @lowering("SparseToDense", refuses=_refuses_sparse, checks=True)
@@ -96,7 +96,7 @@ def _flat(b: WasmBuilder, node: Node, indices: str, pointed: Shape) -> WasmPlace
     """One index for each coordinate, checked: while planning where they are constant and right, else when it runs."""
     depth, strides = len(pointed), row_strides(pointed)
     known = b.constant_array(indices)
-    if known is not None and depth:
+    if known is not None and known.size:
         rows = known.reshape(-1, depth)
         if bool(np.all((rows >= 0) & (rows < pointed))):
             table = (rows @ np.array(strides)).astype(np.int32)
@@ -119,7 +119,7 @@ def _scatter(
 ) -> None:
     """Put runs from the first place to where the indices of the second point in the third."""
     expressions = () if combined is None else (combined,)
-    item = np.dtype(dtype).itemsize
+    item = numpy_dtype(dtype).itemsize
     k = kernel(
         "scatter", ("updates", "indices", "c"), expressions=expressions, count=count, n=run, dtype=dtype, item=item,
         combines=bool(expressions), one=one,

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.wasm.builder import WasmBuilder
 from tfjslab.backends.wasm.faults import number_of
-from tfjslab.backends.wasm.lower.registry import TABLE, lowering
+from tfjslab.backends.wasm.lower.registry import NUMBERS, lowering, only_numbers
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.shapes import size_of
-from tfjslab.graph.ir import Node
 from tfjslab.passes.fusion import Group
 
-_TYPES = {"float32": "f32", "int32": "i32"}
 
-
-def _refuses(node: Node, specs: Specs) -> str:
-    return TABLE.only(node, specs, *_TYPES)
-
-
-@lowering("Bincount", "DenseBincount", refuses=_refuses, checks=True)
+@lowering("Bincount", "DenseBincount", refuses=only_numbers, checks=True)
 def lower_bincount(b: WasmBuilder, group: Group) -> None:
     """Zeros, and one or a weight more for each number."""
     core = group.core_node
@@ -29,7 +21,7 @@ def lower_bincount(b: WasmBuilder, group: Group) -> None:
     b.fill(places[-1], out.size, 0, dtype)
     binary = core.attrs.get("binary_output", False)
     k = kernel(
-        "bincount", ("x", "weights", "c"), rows=size_of(rows), n=n, size=core.attrs["size"], type=_TYPES[dtype],
+        "bincount", ("x", "weights", "c"), rows=size_of(rows), n=n, size=core.attrs["size"], type=NUMBERS[dtype],
         weighted=b.spec(weights).size > 0 and not binary, binary=binary, check=number_of("Bincount"),
     )
     b.call(k, places, 1 if size_of(rows) * n else 0)

@@ -9,23 +9,18 @@ from tfjslab.backends.kernels.operands import Operand, prepare
 from tfjslab.backends.kernels.table import CHAIN, Specs
 from tfjslab.backends.wasm.builder import WasmBuilder
 from tfjslab.backends.wasm.lower.loops import can_walk_planes, on_planes, on_rows
-from tfjslab.backends.wasm.lower.registry import TABLE, lowering
+from tfjslab.backends.wasm.lower.registry import TABLE, lowering, only_elements
 from tfjslab.backends.wasm.text.emit import NATIVE
-from tfjslab.backends.wasm.text.typed import ELEMENTS, Typed, convert, leaf, typed, unknown
+from tfjslab.backends.wasm.text.typed import Typed, convert, leaf, typed, unknown
 from tfjslab.graph.ir import Node
 from tfjslab.ops.expr import Expr, X, Y, Z, prim
 from tfjslab.ops.selection import condition_shape
 from tfjslab.passes.fusion import Group, single
 
 
-def _refuses_others(node: Node, specs: Specs) -> str:
-    """Loops move floats, integers and truth values."""
-    return TABLE.only(node, specs, *ELEMENTS)
-
-
 def _refuses_chain(node: Node, specs: Specs) -> str:
     """Integers can do less than floats can."""
-    if reason := _refuses_others(node, specs):
+    if reason := only_elements(node, specs):
         return reason
     group = single(node)
     leaves = [leaf(i, specs[v].dtype) for i, v in enumerate(group.operands)]
@@ -41,7 +36,7 @@ def lower_chain(b: WasmBuilder, group: Group) -> None:
     loop(b, group.output, expr, operands)
 
 
-@lowering("Cast", refuses=_refuses_others, takes_epilogue=True)
+@lowering("Cast", refuses=only_elements, takes_epilogue=True)
 def lower_cast(b: WasmBuilder, group: Group) -> None:
     """One loop for the cast and the chain behind it; to the same dtype nothing happens."""
     core = group.core_node
@@ -56,7 +51,7 @@ def lower_cast(b: WasmBuilder, group: Group) -> None:
     on_rows(b, group.output, expr, operands)
 
 
-@lowering("Select", refuses=_refuses_others)
+@lowering("Select", refuses=only_elements)
 def lower_select(b: WasmBuilder, group: Group) -> None:
     """As SelectV2; only the condition is broadcast, by a rule of its own."""
     condition, yes, no = (_operand(b, v) for v in group.core_node.inputs)
@@ -65,13 +60,13 @@ def lower_select(b: WasmBuilder, group: Group) -> None:
     on_rows(b, group.output, typed(prim("select", X, Y, Z), _leaves(operands), yes.dtype).expr, operands)
 
 
-@lowering("ZerosLike", "Zeros", refuses=_refuses_others)
+@lowering("ZerosLike", "Zeros", refuses=only_elements)
 def lower_zeros(b: WasmBuilder, group: Group) -> None:
     """No operand is read."""
     _fill(b, group.output, 0.0)
 
 
-@lowering("OnesLike", "Ones", refuses=_refuses_others)
+@lowering("OnesLike", "Ones", refuses=only_elements)
 def lower_ones(b: WasmBuilder, group: Group) -> None:
     """As ``lower_zeros``."""
     _fill(b, group.output, 1.0)
@@ -81,7 +76,7 @@ def _fill(b: WasmBuilder, output: str, value: float) -> None:
     on_rows(b, output, typed(Expr("const", leaf=value), (), b.spec(output).dtype).expr, [])
 
 
-@lowering("Fill", refuses=_refuses_others)
+@lowering("Fill", refuses=only_elements)
 def lower_fill(b: WasmBuilder, group: Group) -> None:
     """One value is read, and may be cast."""
     spread(b, group.output, group.core_node.inputs[0])

@@ -21,7 +21,13 @@ from tfjslab.ops.image import bilinear_taps, nearest_taps
 from tfjslab.passes.fusion import Group
 
 
-@lowering("ResizeBilinear", "ResizeNearestNeighbor", refuses=TABLE.images)
+def _refuses_resize(node: Node, specs: Specs) -> str:
+    """Nearest pixels are words that are moved; between pixels there are floats only."""
+    moves_integers = node.op == "ResizeNearestNeighbor" and specs[node.inputs[0]].dtype == "int32"
+    return "" if moves_integers else TABLE.images(node, specs)
+
+
+@lowering("ResizeBilinear", "ResizeNearestNeighbor", refuses=_refuses_resize)
 def lower_resize(b: WasmBuilder, group: Group) -> None:
     """Where each new row and column comes from is a table, made while planning."""
     core = group.core_node

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.faults import number_of
-from tfjslab.backends.wasm.lower.registry import TABLE, lowering
+from tfjslab.backends.wasm.lower.registry import NUMBERS, lowering, only_elements
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.dtypes import numpy_dtype
 from tfjslab.base.shapes import normalize_axis, size_of
-from tfjslab.graph.ir import Node
 from tfjslab.ops.gathering import gather_axes
 from tfjslab.passes.fusion import Group
 
 _FLOPS_OF_A_STEP = 4  # of a loop that compares
 
 
-def _refuses(node: Node, specs: Specs) -> str:
-    return TABLE.only(node, specs, "float32", "int32", "bool")
-
-
-@lowering("ArgMax", "ArgMin", refuses=_refuses)
+@lowering("ArgMax", "ArgMin", refuses=only_elements)
 def lower_index_of(b: WasmBuilder, group: Group) -> None:
     """[outer][n][inner]."""
     core = group.core_node
@@ -32,13 +26,13 @@ def lower_index_of(b: WasmBuilder, group: Group) -> None:
     n, inner, units = shape[axis], size_of(shape[axis + 1 :]), b.spec(group.output).size
     source, out = b.rows(x), b.new(group.output)
     k = kernel(
-        "index_of", ("x", "c"), n=n, inner=inner, type="f32" if b.spec(x).dtype == "float32" else "i32",
+        "index_of", ("x", "c"), n=n, inner=inner, type=NUMBERS[b.spec(x).dtype],
         better="gt" if core.op == "ArgMax" else "lt",
     )
     b.call(k, (source, out), units, flops=_FLOPS_OF_A_STEP * units * n)
 
 
-@lowering("OneHot", refuses=_refuses)
+@lowering("OneHot", refuses=only_elements)
 def lower_one_hot(b: WasmBuilder, group: Group) -> None:
     """Each index is compared with all places along the new axis."""
     core = group.core_node
@@ -57,7 +51,7 @@ def lower_one_hot(b: WasmBuilder, group: Group) -> None:
     b.call(k, (source, out), size_of(shape) if size else 0, flops=_FLOPS_OF_A_STEP * size)
 
 
-@lowering("GatherV2", refuses=_refuses, checks=True)
+@lowering("GatherV2", refuses=only_elements, checks=True)
 def lower_gather(b: WasmBuilder, group: Group) -> None:
     """Slices are runs of memory. Constant indices that are right need no check when it runs."""
     core = group.core_node

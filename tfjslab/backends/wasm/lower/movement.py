@@ -137,11 +137,11 @@ def lower_pad(b: WasmBuilder, group: Group) -> None:
     before = tuple(p[0] for p in core.attrs["paddings"])
     room = b.grow_planes(x, group.output) if _adds_channels(core, shape) else None
     if room:
-        b.fill(room, plane_floats(out) - plane_floats(shape), value)
+        b.fill(room, plane_floats(out) - plane_floats(shape), value, b.spec(x).dtype)
         return
     if len(shape) == _IMAGE_RANK and b.has_planes(x):
         source, place = b.planes(x), b.new(group.output, Layout.PLANES)
-        b.fill(place, size_of((out[0], out[3])) * pitch(out[1] * out[2], out[2]), value)
+        b.fill(place, size_of((out[0], out[3])) * pitch(out[1] * out[2], out[2]), value, b.spec(x).dtype)
         copy_inside(b, (source, place), tuple(shape[i] for i in (0, 3, 1, 2)), plane_strides(shape),
                      plane_strides(out), tuple(before[i] for i in (0, 3, 1, 2)), item)
     else:

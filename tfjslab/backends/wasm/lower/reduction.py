@@ -8,16 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfjslab.backends.kernels.strides import row_strides
-from tfjslab.backends.kernels.table import Specs, reduced_axes
+from tfjslab.backends.kernels.table import reduced_axes
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.loops import on_rows
-from tfjslab.backends.wasm.lower.registry import TABLE, lowering
+from tfjslab.backends.wasm.lower.registry import lowering, only_elements
 from tfjslab.backends.wasm.text.layouts import pitch
 from tfjslab.backends.wasm.text.templates import kernel
-from tfjslab.backends.wasm.text.typed import ELEMENTS, Typed, convert, leaf, typed
+from tfjslab.backends.wasm.text.typed import Typed, convert, leaf, typed
 from tfjslab.base.dtypes import numpy_dtype
 from tfjslab.base.shapes import Shape, size_of
-from tfjslab.graph.ir import Node
 from tfjslab.ops.expr import Expr, X, Y, prim
 from tfjslab.passes.fusion import Group
 
@@ -56,11 +55,7 @@ def _finish(op: str, value: Typed, n: int) -> Expr:
     return typed(prim("sqrt", X), [value], value.dtype).expr if op == "EuclideanNorm" else value.expr
 
 
-def _refuses(node: Node, specs: Specs) -> str:
-    return TABLE.only(node, specs, *ELEMENTS)
-
-
-@lowering("Sum", "Mean", "Prod", "Max", "Min", "All", "Any", "EuclideanNorm", refuses=_refuses)
+@lowering("Sum", "Mean", "Prod", "Max", "Min", "All", "Any", "EuclideanNorm", refuses=only_elements)
 def lower_reduction(b: WasmBuilder, group: Group) -> None:
     """[outer][n][inner]; over the pixels of channel planes without changing the layout."""
     core = group.core_node
@@ -72,7 +67,7 @@ def lower_reduction(b: WasmBuilder, group: Group) -> None:
     if n == 0:
         on_rows(b, group.output, _finish(core.op, start, n), [])
         return
-    if axes == _SPATIAL and b.has_planes(x):
+    if axes == _SPATIAL and b.has_planes(x) and dtype == "float32":
         outer, inner, step = shape[0] * shape[3], 1, pitch(n, shape[2])
         source = b.planes(x)
     else:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.wasm.builder import WasmBuilder
-from tfjslab.backends.wasm.lower.registry import TABLE, lowering
+from tfjslab.backends.wasm.lower.registry import lowering, only_numbers
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.backends.wasm.text.typed import leaf, typed
 from tfjslab.base.shapes import normalize_axis, size_of
-from tfjslab.graph.ir import Node
 from tfjslab.ops.expr import Expr, X, Y
 from tfjslab.passes.fusion import Group
 
@@ -16,11 +14,7 @@ from tfjslab.passes.fusion import Group
 _RUNS = {"Cumsum": (X + Y, 0.0), "Cumprod": (X * Y, 1.0)}
 
 
-def _refuses(node: Node, specs: Specs) -> str:
-    return TABLE.only(node, specs, "float32", "int32")
-
-
-@lowering(*_RUNS, refuses=_refuses)
+@lowering(*_RUNS, refuses=only_numbers)
 def lower_running(b: WasmBuilder, group: Group) -> None:
     """[outer][n][inner]; the reference adds in the same order, so sums of floats are the same to the bit."""
     core = group.core_node

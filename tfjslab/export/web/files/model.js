@@ -147,7 +147,7 @@ function loaded(name, options, exports, memory, helpers, pictures) {
     try {
       run(0);
     } catch (e) {
-      fail('run', `the module stopped: ${e.message}`);
+      fail('run', told(e, memory));
     }
     return Object.fromEntries(outputs.map((port, i) => {
       const value = view(port, variant.outputs[i], variant.lengths[i]);
