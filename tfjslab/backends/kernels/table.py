@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from tfjslab.base.shapes import normalize_axes
 from tfjslab.graph.ir import Node
 from tfjslab.ops.registry import Spec
 from tfjslab.passes.fusion import Group, Rules
@@ -107,24 +106,3 @@ def load(package: str, path: Iterable[str]) -> None:
 def empty(node: Node, specs: Specs) -> str:
     """Refuse tensors without elements."""
     return "empty tensor" if any(specs[v].size == 0 for v in (*node.inputs, *node.outputs) if v) else ""
-
-
-def not_last_axis(node: Node, specs: Specs) -> str:
-    """A softmax along another axis than the last."""
-    rank = len(specs[node.inputs[0]].known_shape)
-    axis = node.attrs["axis"]
-    return "" if axis in (-1, rank - 1) else f"softmax along axis {axis} of rank {rank}"
-
-
-def reduced_axes(node: Node, specs: Specs) -> tuple[int, ...]:
-    """The axes of a reduction, ascending and not negative."""
-    return normalize_axes(node.attrs["axis"], len(specs[node.inputs[0]].known_shape))
-
-
-def scattered_axes(node: Node, specs: Specs) -> str:
-    """A reduction over axes that are no neighbours, or over none."""
-    axes = reduced_axes(node, specs)
-    if not axes:
-        return "a reduction over no axes"
-    neighbours = axes == tuple(range(axes[0], axes[0] + len(axes)))
-    return "" if neighbours else f"a reduction over the separate axes {list(axes)}"

@@ -81,9 +81,9 @@ class GpuBuilder(Builder[GpuPlace, GpuCall, GpuConstant]):
         self._places[value] = made
         return made
 
-    def temporary(self, floats: int) -> GpuPlace:
+    def temporary(self, elements: int, dtype: str = "float32") -> GpuPlace:
         """Room that only the current group needs."""
-        return self._in_arena("", Spec((floats,), "float32"))
+        return self._in_arena("", Spec((elements,), dtype))
 
     def _in_arena(self, name: str, spec: Spec) -> GpuPlace:
         return self._place(self._arena_slot(name, self.storage.stored_bytes(spec.size, spec.dtype)), spec)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from tfjslab.backends.kernels.reductions import reduced, reduced_axes
 from tfjslab.backends.kernels.strides import row_strides
-from tfjslab.backends.kernels.table import reduced_axes
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import pitch
@@ -27,7 +27,8 @@ def lower_reduction(b: WasmBuilder, group: Group) -> None:
     """[outer][n][inner]; over the pixels of channel planes without changing the layout."""
     core = group.core_node
     x = core.inputs[0]
-    shape, axes = b.shape(x), reduced_axes(core, b.specs)
+    shape = b.shape(x)
+    axes = reduced_axes(shape, core.attrs)
     n = size_of([shape[a] for a in axes])
     if axes == _SPATIAL and b.has_planes(x):
         outer, inner, step = shape[0] * shape[3], 1, pitch(n, shape[2])
@@ -45,16 +46,10 @@ def lower_reduction(b: WasmBuilder, group: Group) -> None:
 
 
 def _together(b: WasmBuilder, x: str, axes: Shape) -> tuple[WasmPlace, int, int]:
-    """The value as [outer][what is reduced][inner], with outer and inner; transposed when kept axes lie between."""
-    shape = b.shape(x)
-    first, last = next(iter(axes), 0), next(reversed(axes), -1)
-    kept = [i for i in range(last + 1) if i not in axes]
-    inner = size_of(shape[last + 1 :])
-    source, outer = b.rows(x), size_of([shape[i] for i in kept])
-    if size_of([shape[i] for i in kept if i > first]) > 1:
-        strides, order = row_strides(shape), (*kept, *axes, *range(last + 1, len(shape)))
-        dims = tuple(shape[i] for i in order)
-        moved = b.temporary(4 * size_of(shape))
-        b.copy(source, moved, dims, tuple(strides[i] for i in order), row_strides(dims))
-        return moved, outer, inner
-    return source, outer, inner
+    """The value as [outer][what is reduced][inner], with outer and inner."""
+    shape = reduced(b.shape(x), axes)
+    source = b.rows(x)
+    if shape.moved is not None:
+        rows, source = source, b.temporary(4 * size_of(shape.moved.dims))
+        b.copy(rows, source, shape.moved.dims, shape.moved.strides, row_strides(shape.moved.dims))
+    return source, shape.outer, shape.inner

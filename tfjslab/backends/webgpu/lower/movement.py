@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfjslab.backends.kernels.reads import reads
+from tfjslab.backends.kernels.reads import READS, Read, reads
 from tfjslab.backends.kernels.strides import row_strides
 from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.webgpu.builder import GpuBuilder, GpuPlace
-from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
+from tfjslab.backends.webgpu.lower.operands import refuses_words
+from tfjslab.backends.webgpu.lower.registry import lowering
 from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
 from tfjslab.graph.ir import Node
@@ -83,8 +84,11 @@ def _in_vectors(shape: Shape, lanes: int) -> Shape:
     return (*shape[:-1], shape[-1] // lanes) if shape else shape
 
 
-def _words(node: Node, specs: Specs) -> str:
-    return TABLE.only(node, specs, "float32", "int32", "bool")
+def moved(b: GpuBuilder, value: str, read: Read) -> GpuPlace:
+    """A walk over a value as a temporary, row-major."""
+    out = b.temporary(size_of(read.dims), b.spec(value).dtype)
+    copy(b, b.place(value), out, Copy(read.dims, read.strides, read.dims, first=read.first))
+    return out
 
 
 def _anything(_node: Node, _specs: Specs) -> str:
@@ -97,7 +101,7 @@ def lower_alias(b: GpuBuilder, group: Group) -> None:
     b.alias(group.output, group.core_node.inputs[0])
 
 
-@lowering("Transpose", "Slice", "StridedSlice", "Reverse", "SplitV", "Unpack", "BroadcastTo", refuses=_words)
+@lowering(*READS, refuses=refuses_words)
 def lower_reads(b: GpuBuilder, group: Group) -> None:
     """A copy for each output."""
     core = group.core_node
@@ -116,7 +120,7 @@ def _refuses_rows(node: Node, specs: Specs) -> str:
     """Words, and bytes in rows of whole words."""
     named = [specs[v] for v in (*node.inputs, *node.outputs)]
     if any(s.dtype != "int8" for s in named):
-        return _words(node, specs)
+        return refuses_words(node, specs)
     whole = all(s.known_shape and s.known_shape[-1] % _BYTES == 0 for s in named)
     return "" if whole and node.op != "Pack" else "no GPU kernel for moving rows of int8 that are no whole words"
 
