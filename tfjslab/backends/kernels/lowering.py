@@ -38,10 +38,14 @@ def lower_program(
     for group, lower in fuse(b, groups, kernels):
         reason = reasons[group.nodes[-1].name]
         b.open(group, "+".join(n.op for n in group.nodes), reason)
-        if reason:
+        row = table.rows.get(group.core.op if group.core else CHAIN)
+        if reason or row is None:
             b.host(group.nodes[0])
+        elif not row.even_when_empty and not any(b.spec(v).size for v in group.nodes[-1].outputs):
+            for v in group.nodes[-1].outputs:
+                b.new(v)
         else:
-            (lower or table.rows[group.core.op if group.core else CHAIN].lower)(b, group)
+            (lower or row.lower)(b, group)
 
 
 def refusal(table: KernelTable[Any], node: Node, specs: Specs) -> str:

@@ -25,12 +25,16 @@ Lower = Callable[[B, Group], None]
 
 @dataclass(frozen=True)
 class Lowering(Generic[B]):
-    """``lower`` adds a group to a builder; it may rely on ``refuses`` having returned ""."""
+    """``lower`` adds a group to a builder; it may rely on ``refuses`` having returned "".
+
+    Groups whose results have no elements need no kernel, unless their inputs are to be checked ``even_when_empty``.
+    """
 
     lower: Lower[B]
     refuses: Refuses
     takes_epilogue: bool
     takes_padding: bool
+    even_when_empty: bool
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,12 @@ class KernelTable(Generic[B]):
 
     def lowering(
         self, *ops: str, refuses: Refuses | None = None, takes_epilogue: bool = False, takes_padding: bool = False,
+        even_when_empty: bool = False,
     ) -> Callable[[Lower[B]], Lower[B]]:
         """Register a lowering for core ops, or for ``CHAIN``; float32 with data unless ``refuses`` says otherwise."""
 
         def decorate(lower: Lower[B]) -> Lower[B]:
-            row = Lowering(lower, refuses or self.filled_floats, takes_epilogue, takes_padding)
+            row = Lowering(lower, refuses or self.filled_floats, takes_epilogue, takes_padding, even_when_empty)
             self.rows.update(dict.fromkeys(ops, row))
             return lower
 
@@ -77,11 +82,11 @@ class KernelTable(Generic[B]):
         return self.only(node, specs, "float32")
 
     def filled_floats(self, node: Node, specs: Specs) -> str:
-        """Refuse anything but float32, and tensors without elements."""
+        """Refuse anything but float32, and as ``empty`` does."""
         return empty(node, specs) or self.floats(node, specs)
 
     def images(self, node: Node, specs: Specs) -> str:
-        """Refuse what is not float32 NHWC with data in it."""
+        """Refuse what is not float32 NHWC, and as ``empty`` does."""
         data_format = node.attrs.get("data_format", "NHWC")
         other = "" if data_format == "NHWC" else f"data_format {data_format}"
         return self.none_for(other) or self.filled_floats(node, specs)
@@ -104,5 +109,6 @@ def load(package: str, path: Iterable[str]) -> None:
 
 
 def empty(node: Node, specs: Specs) -> str:
-    """Refuse tensors without elements."""
-    return "empty tensor" if any(specs[v].size == 0 for v in (*node.inputs, *node.outputs) if v) else ""
+    """Refuse to make something out of tensors without elements; nothing out of nothing needs no kernel."""
+    inputs, outputs = ([specs[v].size for v in part if v] for part in (node.inputs, node.outputs))
+    return "empty tensor" if 0 in inputs and any(outputs) else ""
