@@ -22,10 +22,15 @@ def _check(name: str, ins: Specs, max_rank: int) -> None:
         raise ShapeError(f"{name}: values {list(x)} with weights {list(weights)}; expected one weight each, or [0]")
 
 
+def check_counted(values: Array) -> None:
+    """InputError when a value is negative."""
+    if np.any(values < 0):
+        raise InputError(f"a value of {int(values.min())} is counted; expected numbers >= 0")
+
+
 def _counted(rows: Array, weights: Array, size: int, *, binary: bool) -> Array:
     """How often (or with which weight, or whether) each number below ``size`` is in each row."""
-    if np.any(rows < 0):
-        raise InputError(f"a value of {int(rows.min())} is counted; expected numbers >= 0")
+    check_counted(rows)
     known = rows < size
     row = np.broadcast_to(np.arange(len(rows))[:, None], rows.shape)[known]
     out = np.zeros((len(rows), size), weights.dtype)

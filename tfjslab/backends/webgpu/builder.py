@@ -13,10 +13,12 @@ from tfjslab.backends.webgpu.storage import Storage
 from tfjslab.backends.webgpu.text.templates import GpuKernel
 from tfjslab.backends.webgpu.tuning import GpuTrial, GpuTuner
 from tfjslab.base.dtypes import Array
+from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
 from tfjslab.ops.registry import Spec
 
 T = TypeVar("T")
+CHECKS = "checks:"  # the slot of what kernels found wrong
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,14 @@ class GpuCall:
     groups: tuple[int, int, int]
 
 
+@dataclass(frozen=True)
+class Check:
+    """What a kernel looks for in the inputs of a node; ``complain`` raises for what it found, on an axis."""
+
+    node: Node
+    complain: Callable[[int, int], None]
+
+
 GpuRecord = Record[GpuPlace, GpuCall]
 GpuHostStep = HostStep[GpuPlace]
 
@@ -61,6 +71,7 @@ class GpuBuilder(Builder[GpuPlace, GpuCall, GpuConstant]):
         self.storage = storage or Storage()
         self.capabilities = capabilities
         self.tiles: dict[str, str] = {}
+        self.checks: list[Check] = []  # each leaves two words in the slot of checks
         self._tuner = tuner
         self._places: dict[str, GpuPlace] = {}
         for p in program.graph.inputs:
@@ -101,6 +112,11 @@ class GpuBuilder(Builder[GpuPlace, GpuCall, GpuConstant]):
         """See ``Builder``; its size is known when it is made."""
         whole = (key, None if source is None else id(source))
         return GpuPlace(self._constant_slot(GpuConstant(whole, make, source, exact)), 0)
+
+    def check(self, node: Node, complain: Callable[[int, int], None]) -> tuple[GpuPlace, int]:
+        """Where a kernel leaves the axis plus 1, and the value, that are wrong in inputs of a node; and at which number."""
+        self.checks.append(Check(node, complain))
+        return GpuPlace(CHECKS, 0, "int32"), len(self.checks) - 1
 
     def finish(self) -> list[Lifetime]:
         """Keep what outputs share until the end, and return the arena's buffers."""
