@@ -1,15 +1,21 @@
 {#- Convolution with any window: the product of ``product.wgsl``, tap by tap.
 
 An invocation holds ``rows`` pixels of ``columns`` vectors of outputs. Inputs are read as vectors of ``step`` channels. The
-loops over ``unroll_x`` columns of the window and over ``unroll_k`` channels are written out where they are short. -#}
+loops over ``unroll_x`` columns of the window and over ``unroll_k`` channels are written out where they are short. Of a
+``transposed`` one the window goes over the output: a tap counts where a whole number of strides leads to the input. -#}
 {%- import "macros.wgsl" as m -%}
 {% set zero = "F()" if step == 4 else "0.0" %}
 {{ m.entry(group, form == "broadcast") }}
 {{ m.tile(form, rows, columns, group, 1) }}
 {% for i in range(rows) %}
   let pixel{{ i }} = min(row{{ i }}, s.m - 1u);
+{% if transposed %}
+  let y{{ i }} = i32(pixel{{ i }} / s.ox % s.oy + s.top);
+  let x{{ i }} = i32(pixel{{ i }} % s.ox + s.left);
+{% else %}
   let y{{ i }} = i32(pixel{{ i }} / s.ox % s.oy * s.ty) - i32(s.top);
   let x{{ i }} = i32(pixel{{ i }} % s.ox * s.tx) - i32(s.left);
+{% endif %}
   let image{{ i }} = pixel{{ i }} / (s.ox * s.oy) * s.hy;
 {% endfor %}
 {% set deep = (unroll_k or 1) * step %}
@@ -20,9 +26,18 @@ loops over ``unroll_x`` columns of the window and over ``unroll_k`` channels are
 {% for kx in range(unroll_x or 1) %}
     {{ "{ let kx = " ~ kx ~ "u;" if unroll_x else "for (var kx = 0u; kx < s.kx + none; kx++) {" }}
 {% for i in range(rows) %}
+{% if transposed %}
+      let uy{{ i }} = y{{ i }} - i32(ky * s.dy);
+      let ux{{ i }} = x{{ i }} - i32(kx * s.dx);
+      let ty{{ i }} = u32(uy{{ i }}) / s.ty;
+      let tx{{ i }} = u32(ux{{ i }}) / s.tx;
+      let in{{ i }} = (uy{{ i }} >= 0) & (ux{{ i }} >= 0) & (ty{{ i }} < s.hy) & (tx{{ i }} < s.hx)
+        & (u32(uy{{ i }}) % s.ty == 0u) & (u32(ux{{ i }}) % s.tx == 0u);
+{% else %}
       let ty{{ i }} = u32(y{{ i }} + i32(ky * s.dy));
       let tx{{ i }} = u32(x{{ i }} + i32(kx * s.dx));
       let in{{ i }} = (ty{{ i }} < s.hy) & (tx{{ i }} < s.hx);
+{% endif %}
       let a{{ i }} = select(0u, ((image{{ i }} + ty{{ i }}) * s.hx + tx{{ i }}) * s.cin, in{{ i }});
 {% endfor %}
 {% if form == "broadcast" and unroll_k %}

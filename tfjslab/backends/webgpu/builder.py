@@ -114,7 +114,7 @@ class GpuBuilder(Builder[GpuPlace, GpuCall, GpuConstant]):
         return GpuPlace(self._constant_slot(GpuConstant(whole, make, source, exact)), 0)
 
     def check(self, node: Node, complain: Callable[[int, int], None]) -> tuple[GpuPlace, int]:
-        """Where a kernel leaves the axis plus 1, and the value, that are wrong in inputs of a node; and at which number."""
+        """Where a kernel leaves what is wrong in a node's inputs, the axis plus 1 and the value, and at which place."""
         self.checks.append(Check(node, complain))
         return GpuPlace(CHECKS, 0, "int32"), len(self.checks) - 1
 

@@ -14,6 +14,7 @@ from tfjslab.backends.kernels.describe import describe_records
 from tfjslab.backends.kernels.lowering import lower_program
 from tfjslab.backends.kernels.memory_plan import plan_memory
 from tfjslab.backends.kernels.plan import Feeds, KernelPlan
+from tfjslab.backends.kernels.rewrites import RULES, rewritten
 from tfjslab.backends.webgpu import lower as _families  # noqa: F401 - fills the table
 from tfjslab.backends.webgpu.builder import CHECKS, GpuBuilder, GpuCall, GpuHostStep, GpuRecord
 from tfjslab.backends.webgpu.capabilities import Capabilities
@@ -51,7 +52,7 @@ class GpuPlan(KernelPlan):
         device = self._device
         before = device.counters["pipelines"], device.compile_ms
         limit = Limit(device.max_binding, str(device.adapter), self._storage)
-        program = split_large(program, limit, self._session.slices)
+        program = split_large(rewritten(program, self._outputs, RULES), limit, self._session.slices)
         self._specs = program.specs
         builder = GpuBuilder(program, self._outputs, GpuTuner(device), Capabilities(device), self._storage)
         lower_program(builder, program, TABLE, also_refuses=limit.refusal)

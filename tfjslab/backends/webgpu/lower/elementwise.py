@@ -5,13 +5,15 @@ from __future__ import annotations
 from tfjslab.backends.kernels.elementwise import register_elementwise
 from tfjslab.backends.kernels.operands import Operand, kind_of
 from tfjslab.backends.kernels.strides import broadcast_strides, collapse, row_strides
+from tfjslab.backends.kernels.typed import leaf
 from tfjslab.backends.webgpu.builder import GpuBuilder
 from tfjslab.backends.webgpu.lower.operands import element_type, place_operand
-from tfjslab.backends.webgpu.lower.registry import TABLE
+from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
 from tfjslab.backends.webgpu.text.emit import NATIVE, Function
 from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.base.shapes import size_of
 from tfjslab.ops.expr import Expr
+from tfjslab.passes.fusion import Group
 
 _GROUP = 64
 
@@ -45,3 +47,11 @@ def _loop(b: GpuBuilder, output: str, expr: Expr, operands: list[Operand]) -> No
 
 
 register_elementwise(TABLE, NATIVE, _loop)
+
+
+@lowering("BitwiseAnd", refuses=lambda node, specs: TABLE.only(node, specs, "int32"))
+def lower_bitwise_and(b: GpuBuilder, group: Group) -> None:
+    """Bits are no part of expressions over numbers, but one instruction here."""
+    operands = [Operand(v, b.shape(v), b.constant_array(v), "int32") for v in group.core_node.inputs]
+    x, y = (leaf(i, "int32").expr for i in range(2))
+    _loop(b, group.output, Expr("int.and", (x, y)), operands)

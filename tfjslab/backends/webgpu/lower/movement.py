@@ -11,7 +11,7 @@ from tfjslab.backends.kernels.reads import READS, Read, reads
 from tfjslab.backends.kernels.strides import row_strides
 from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.webgpu.builder import GpuBuilder, GpuPlace
-from tfjslab.backends.webgpu.lower.operands import refuses_words
+from tfjslab.backends.webgpu.lower.operands import element_type, refuses_words
 from tfjslab.backends.webgpu.lower.registry import lowering
 from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
@@ -95,10 +95,12 @@ def _anything(_node: Node, _specs: Specs) -> str:
     return ""
 
 
-@lowering(*having(lambda facts: facts.shares_bytes), refuses=_anything)
+@lowering("EnsureShape", *having(lambda facts: facts.shares_bytes or facts.passes_on), refuses=_anything)
 def lower_alias(b: GpuBuilder, group: Group) -> None:
-    """The same bytes under another shape."""
-    b.alias(group.output, group.core_node.inputs[0])
+    """The same bytes, perhaps under another shape."""
+    core = group.core_node
+    for value, source in zip(core.outputs, core.inputs, strict=False):
+        b.alias(value, source)
 
 
 @lowering(*READS, refuses=refuses_words)
@@ -108,6 +110,20 @@ def lower_reads(b: GpuBuilder, group: Group) -> None:
     source, shape = b.place(core.inputs[0]), b.shape(core.inputs[0])
     for value, read in reads(core, shape, b.shape(core.outputs[0])):
         copy(b, source, b.new(value), Copy(read.dims, read.strides, read.dims, first=read.first))
+
+
+@lowering("MatrixBandPart", refuses=refuses_words)
+def lower_band(b: GpuBuilder, group: Group) -> None:
+    """Matrices with zeros outside of some diagonals; a number below 0 keeps all."""
+    core = group.core_node
+    x, source, attrs = b.spec(core.inputs[0]), b.place(core.inputs[0]), core.attrs
+    rows, columns = x.known_shape[-2:]
+    lower, upper = (max(rows, columns) if attrs[n] < 0 else attrs[n] for n in ("num_lower", "num_upper"))
+    sizes = {"count": x.size, "rows": rows, "columns": columns, "lower": lower, "upper": upper}
+    element = element_type(x.dtype, 1)
+    bindings = Binding("a", element, source.constant), Binding("c", element)
+    k = kernel("band", bindings, tuple(sizes), lanes=1, group=_GROUP, zero=element)
+    b.call(k, (source, b.new(group.output)), sizes, grid(-(-x.size // _GROUP)))
 
 
 def _rows(b: GpuBuilder, value: str) -> Shape:

@@ -1,4 +1,4 @@
-"""Softmax and its logarithm along any axis."""
+"""Softmax and its logarithm along any axis, and local response."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tfjslab.base.shapes import normalize_axis, size_of
 from tfjslab.ops.expr import X, Y, prim
 from tfjslab.passes.fusion import Group
 
-_GROUP = 32
+_GROUP, _ELEMENTS = 32, 64
 _FLOAT = "float32"
 
 
@@ -32,3 +32,18 @@ def lower_softmax(b: GpuBuilder, group: Group) -> None:
         functions=functions, lanes=1, group=_GROUP, together=together, logarithm=core.op == "LogSoftmax",
     )
     b.call(k, (b.place(x), b.new(group.output)), sizes, grid(count if together else -(-count // _GROUP)))
+
+
+@lowering("LRN")
+def lower_local_response(b: GpuBuilder, group: Group) -> None:
+    """An invocation for each element."""
+    core = group.core_node
+    attrs, source = core.attrs, b.place(core.inputs[0])
+    channels, count = b.shape(core.inputs[0])[-1], b.spec(group.output).size
+    response = X / prim("pow", Y * attrs["alpha"] + attrs["bias"], attrs["beta"])
+    sizes = {"count": count, "channels": channels, "radius": min(attrs["depth_radius"], channels)}
+    k = kernel(
+        "lrn", (Binding("a", "f32", source.constant), Binding("c", "f32")), tuple(sizes),
+        functions=(function(response, _FLOAT, _FLOAT, lanes=1),), lanes=1, group=_ELEMENTS,
+    )
+    b.call(k, (source, b.new(group.output)), sizes, grid(-(-count // _ELEMENTS)))

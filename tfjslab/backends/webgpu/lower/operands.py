@@ -69,7 +69,9 @@ def epilogue(b: GpuBuilder, group: Group, lanes: int) -> GpuEpilogue:
     if lanes > 1 and out[-1] % lanes:
         found = [_padded(b, o) if o.array is not None and kind == "channel" else (kind, p)
                  for o, (kind, p) in zip(operands, found, strict=True)]
-    made = function(expr, *("float32",) * (1 + len(operands)), lanes=lanes)
+    # Only floats are followed by a chain, or read operands.
+    dtype = b.spec(group.output).dtype
+    made = function(expr, dtype, *("float32",) * len(operands), result=dtype, lanes=lanes)
     return GpuEpilogue(made, tuple(k for k, _ in found), tuple(p for _, p in found))
 
 
