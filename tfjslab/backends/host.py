@@ -5,8 +5,7 @@ Also what is known of a node's work before it runs: the ``CommandInfo`` and the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,20 +21,18 @@ from tfjslab.ops.registry import Spec, bytes_moved
 _NO_SPEC = Spec((), "")  # of a temporary
 
 
-@contextmanager
-def errors_of(node: Node) -> Iterator[None]:
-    """Typed errors name the node."""
-    try:
-        yield
-    except TfjslabError as e:
-        raise type(e)(f"node '{node.name}' ({node.op}): {e}", code=e.code) from None
+def of_node(node: Node, e: TfjslabError) -> TfjslabError:
+    """The same error with the node's name in front."""
+    return type(e)(f"node '{node.name}' ({node.op}): {e}", code=e.code)
 
 
 def run_node(node: Node, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> list[Any]:
     """Run one node's numpy reference; errors name the node. Numbers come back as arrays, handles as they are."""
     try:
-        with errors_of(node), np.errstate(all="ignore"):  # inf and NaN are values here, as on every other backend
+        with np.errstate(all="ignore"):  # inf and NaN are values here, as on every other backend
             outs = node.definition.run(inputs, attrs)
+    except TfjslabError as e:
+        raise of_node(node, e) from None
     except (ValueError, TypeError, IndexError, ArithmeticError, MemoryError) as e:
         raise BackendError(f"node '{node.name}' ({node.op}) failed: {type(e).__name__}: {e}") from e
     return [np.asarray(v) if isinstance(v, np.generic) else v for v in outs]

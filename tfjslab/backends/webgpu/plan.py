@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfjslab.backends.base import Buffer, PlanInfo
-from tfjslab.backends.host import errors_of, run_node
+from tfjslab.backends.host import of_node, run_node
 from tfjslab.backends.kernels.describe import describe_records
 from tfjslab.backends.kernels.lowering import lower_program
 from tfjslab.backends.kernels.memory_plan import plan_memory
@@ -25,7 +25,7 @@ from tfjslab.backends.webgpu.splitting import Limit, split_large
 from tfjslab.backends.webgpu.text.templates import render
 from tfjslab.backends.webgpu.tuning import GpuTuner
 from tfjslab.base.dtypes import Array
-from tfjslab.base.errors import BackendError
+from tfjslab.base.errors import BackendError, TfjslabError
 from tfjslab.graph.specialize import Specialized
 from tfjslab.ops.registry import Spec
 
@@ -198,8 +198,10 @@ class GpuPlan(KernelPlan):
         for check, (axis, value) in zip(self._checks, words.view(np.int32).reshape(-1, 2).tolist(), strict=True):
             if axis:
                 self._device.write(self._slots[CHECKS][0], 0, np.zeros_like(words))
-                with errors_of(check.node):
+                try:
                     check.complain(axis - 1, value)
+                except TfjslabError as e:
+                    raise of_node(check.node, e) from None
         return found
 
     def _feed(self, encoder: Any, name: str, feed: Array | Buffer) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tfjslab.backends.webgpu.builder import GpuBuilder
 from tfjslab.backends.webgpu.lower.indices import checks_indices, index_sizes
-from tfjslab.backends.webgpu.lower.operands import element_type, refuses_words
+from tfjslab.backends.webgpu.lower.operands import element_type, refuses_words, stored_dtype
 from tfjslab.backends.webgpu.lower.registry import lowering
 from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
@@ -16,7 +16,6 @@ from tfjslab.passes.fusion import Group
 _GROUP = 64
 _ROW = 32  # invocations that look at a row together
 _ALIASES = {"float32": "F", "int32": "I", "bool": "U"}
-_STORED = {"float32": np.float32, "int32": np.int32, "bool": np.uint32}
 
 
 @lowering("ArgMax", "ArgMin", refuses=refuses_words)
@@ -44,7 +43,7 @@ def lower_one_hot(b: GpuBuilder, group: Group) -> None:
     axis, shape = normalize_axis(attrs["axis"], len(out.known_shape)), b.shape(indices)
     # The bits of the values, as they are stored where floats have four bytes.
     on, off = (
-        int(np.array(attrs[v]).astype(out.dtype).astype(_STORED[out.dtype]).view(np.uint32))
+        int(np.array(attrs[v]).astype(out.dtype).astype(stored_dtype(out.dtype)).view(np.uint32))
         for v in ("on_value", "off_value")
     )
     sizes = {"count": out.size, "inner": size_of(shape[axis:]), "depth": attrs["depth"], "on": on, "off": off}

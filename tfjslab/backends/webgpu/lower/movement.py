@@ -11,9 +11,10 @@ from tfjslab.backends.kernels.reads import READS, Read, reads
 from tfjslab.backends.kernels.strides import row_strides
 from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.webgpu.builder import GpuBuilder, GpuPlace
-from tfjslab.backends.webgpu.lower.operands import element_type, refuses_words
+from tfjslab.backends.webgpu.lower.operands import element_type, refuses_words, stored_dtype
 from tfjslab.backends.webgpu.lower.registry import lowering
 from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
+from tfjslab.base.dtypes import numpy_dtype
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
 from tfjslab.graph.ir import Node
 from tfjslab.ops.registry import having
@@ -157,7 +158,7 @@ def lower_concat(b: GpuBuilder, group: Group) -> None:
 
 def _refuses_pad(node: Node, specs: Specs) -> str:
     value = node.attrs["constant_value"]
-    if specs[node.inputs[0]].dtype != "float32" and (math.isnan(value) or value != int(value)):
+    if specs[node.inputs[0]].dtype in ("int32", "int8") and (math.isnan(value) or value != int(value)):
         return f"no GPU kernel for padding {specs[node.inputs[0]].dtype} with {value}"
     if specs[node.inputs[0]].dtype == "int8" and node.attrs["paddings"][-1:] and node.attrs["paddings"][-1][0] % _BYTES:
         return "no GPU kernel for moving rows of int8 that are no whole words"
@@ -174,7 +175,7 @@ def lower_pad(b: GpuBuilder, group: Group) -> None:
         fill = int(np.uint8(np.int8(value))) * _REPEATED
         before = (*before[:-1], before[-1] // _BYTES)
     else:
-        kind = {"float32": np.float32, "int32": np.int32, "bool": np.uint32}[b.spec(x).dtype]
-        fill = int(np.array(value, kind).view(np.uint32))
+        dtype = b.spec(x).dtype
+        fill = int(np.array(value, numpy_dtype(dtype)).astype(stored_dtype(dtype)).view(np.uint32))
     shape, out = _rows(b, x), _rows(b, group.output)
     copy(b, b.place(x), b.new(group.output), Copy(shape, row_strides(shape), out, before, fill=fill))

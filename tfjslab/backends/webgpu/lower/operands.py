@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from tfjslab.backends.webgpu.builder import GpuBuilder, GpuPlace
 from tfjslab.backends.webgpu.lower.registry import TABLE
 from tfjslab.backends.webgpu.text.emit import Function, function
 from tfjslab.backends.webgpu.text.templates import Binding
-from tfjslab.base.dtypes import Array
+from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.graph.ir import Node
 from tfjslab.ops.expr import X
 from tfjslab.passes.fusion import Group
@@ -29,6 +30,11 @@ def refuses_words(node: Node, specs: Specs) -> str:
 def element_type(dtype: str, lanes: int) -> str:
     """The WGSL type of elements, or of vectors of four, of a value; truth values are words."""
     return _WGSL[dtype] if lanes == 1 else f"vec4<{_WGSL[dtype]}>"
+
+
+def stored_dtype(dtype: str) -> Any:
+    """The numpy type of the four bytes that an element has where floats are not stored in two."""
+    return np.uint32 if dtype == "bool" else numpy_dtype(dtype)
 
 
 def place_operand(b: GpuBuilder, o: Operand) -> GpuPlace:

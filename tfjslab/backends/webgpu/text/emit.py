@@ -27,6 +27,8 @@ _PATTERNS = {
     **{p: f"{call}({{0}})" for p, call in _CALLS.items()},
     **dict.fromkeys(("select", "int.select", "bool.select"), "select({2}, {1}, {0})"),
     "neg": "(-{0})", "not": "(!{0})",
+    # naga's own != of floats is false where one is NaN.
+    "ne": "(!({0} == {1}))",
     # WGSL's own min and max may lose a NaN, and so may a comparison of x with itself; bits may not.
     "min": "min_nan({0}, {1})", "max": "max_nan({0}, {1})", "isnan": "is_nan({0})",
     "scale2": "({0} * bitcast<F>((I({1}) + I(127)) << U(23u)))",
