@@ -72,18 +72,23 @@ def describe(
     buffers: tuple[BufferLife, ...] = (),
 ) -> CommandInfo:
     """The facts of one node as a command of its own; ``fallback`` is the reason why it runs on the host."""
-    return command(node.op, [node], ins, outs, node.definition.flops(ins, outs, node.attrs), live, fallback, buffers)
+    flops, moved = node.definition.flops(ins, outs, node.attrs), bytes_moved(ins, outs)
+    return command(node.op, [node], (ins, outs), (flops, moved), live, fallback, buffers)
 
 
 def command(
-    kernel: str, nodes: Sequence[Node], ins: Sequence[Spec], outs: Sequence[Spec], flops: int, live: Live,
-    fallback: str, buffers: tuple[BufferLife, ...],
+    kernel: str, nodes: Sequence[Node], values: tuple[Sequence[Spec], Sequence[Spec]], work: tuple[int, int],
+    live: Live, fallback: str, buffers: tuple[BufferLife, ...],
 ) -> CommandInfo:
-    """The facts of nodes that run as one; ``fallback`` is the reason why they run on the host."""
+    """The facts of nodes that run as one: what goes in and comes out, FLOPs and bytes moved.
+
+    ``fallback`` is the reason why they run on the host.
+    """
+    (ins, outs), (flops, moved) = values, work
     return CommandInfo(
         kernel=kernel, node=nodes[-1].name, nodes=tuple(n.name for n in nodes), layer=nodes[-1].layer,
         input_shapes=tuple(s.known_shape for s in ins), output_shapes=tuple(s.known_shape for s in outs),
-        flops=flops, bytes_moved=bytes_moved(ins, outs), bytes_added=sum(s.num_bytes for s in outs),
+        flops=flops, bytes_moved=moved, bytes_added=sum(s.num_bytes for s in outs),
         bytes_live=live.num_bytes, tensors_added=len(outs), tensors_live=live.num_tensors, fallback=bool(fallback),
         reason=fallback, buffers=buffers,
     )

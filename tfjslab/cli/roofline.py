@@ -125,8 +125,9 @@ def _ceilings_text(c: Ceilings) -> str:
 
     note = f"; {c.note}" if c.note else ""
     return (
-        f"ceilings of {c.threads} thread(s), in their own time, on {cpu_model()}: {rate(c.flops_per_s)} GFLOP/s "
-        f"(for each thread mul+add {rate(each(c.mul_add_flops_per_s))}, fused {rate(each(c.fma_flops_per_s))}); "
+        f"ceilings of {c.threads} thread(s), in their own time, on {c.adapter or cpu_model()}: "
+        f"{rate(c.flops_per_s)} GFLOP/s (for each thread mul+add {rate(each(c.mul_add_flops_per_s))}, fused "
+        f"{rate(each(c.fma_flops_per_s))}); "
         "kernels that move up to "
         f"{scaled(c.cache_bytes, 'B')}: {rate(c.bytes_per_s(0))} GB/s in {scaled(c.cache_buffer_bytes, 'B')} (copy "
         f"{rate(c.cache_copy_bytes_per_s)}, sum {rate(c.cache_sum_bytes_per_s)}); more: "

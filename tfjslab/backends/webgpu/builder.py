@@ -11,7 +11,8 @@ from tfjslab.backends.kernels.memory_plan import Lifetime
 from tfjslab.backends.webgpu.capabilities import Capabilities
 from tfjslab.backends.webgpu.storage import Storage
 from tfjslab.backends.webgpu.text.templates import GpuKernel
-from tfjslab.backends.webgpu.tuning import GpuTrial, GpuTuner
+from tfjslab.backends.webgpu.trials import GpuTrial
+from tfjslab.backends.webgpu.tuning import GpuTuner
 from tfjslab.base.dtypes import Array
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
@@ -91,6 +92,10 @@ class GpuBuilder(Builder[GpuPlace, GpuCall, GpuConstant]):
         made = self._place(self._output_slot(value), spec) if is_output else self._in_arena(f"{value}@rows", spec)
         self._places[value] = made
         return made
+
+    def moved_bytes(self, spec: Spec) -> int:
+        """As they are stored: two for a float16, four for a truth value."""
+        return self.storage.copied_bytes(spec.size, spec.dtype)
 
     def temporary(self, elements: int, dtype: str = "float32") -> GpuPlace:
         """Room that only the current group needs."""

@@ -11,7 +11,8 @@ from tfjslab.backends.webgpu.lower.operands import NOTHING, GpuEpilogue, element
 from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
 from tfjslab.backends.webgpu.lower.tiles import GpuTile, conv_tiles
 from tfjslab.backends.webgpu.text.templates import Binding, GpuKernel, grid, kernel
-from tfjslab.backends.webgpu.tuning import GpuTrial, volume
+from tfjslab.backends.webgpu.trials import GpuTrial
+from tfjslab.backends.webgpu.tuning import volume
 from tfjslab.base.shapes import size_of
 from tfjslab.ops.conv import transposed_of
 from tfjslab.ops.window import Window, window

@@ -15,7 +15,8 @@ from tfjslab.backends.webgpu.lower.operands import NOTHING, GpuEpilogue, element
 from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
 from tfjslab.backends.webgpu.lower.tiles import STAGED_VECTORS, GpuTile, product_tiles
 from tfjslab.backends.webgpu.text.templates import MAX_GROUPS, Binding, GpuKernel, grid, kernel
-from tfjslab.backends.webgpu.tuning import GpuTrial, volume
+from tfjslab.backends.webgpu.trials import GpuTrial
+from tfjslab.backends.webgpu.tuning import volume
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
