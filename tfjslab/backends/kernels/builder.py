@@ -91,10 +91,6 @@ class Builder(ABC, Generic[P, C, K]):
         """Room for a value that is about to be computed, row-major."""
 
     @abstractmethod
-    def alias(self, value: str, source: str) -> None:
-        """Let a value be another's bytes."""
-
-    @abstractmethod
     def constant(self, key: Hashable, make: Callable[[], Array], source: Array | None = None) -> P:
         """A constant, made and stored once per session under ``key``.
 

@@ -22,11 +22,12 @@ from tfjslab.passes.fusion import Group, single
 B = TypeVar("B", bound=Builder[Any, Any, Any])
 # Adds the loop that makes a value of a typed expression; leaves of the expression are the operands.
 Loop = Callable[[B, str, Expr, list[Operand]], None]
+Alias = Callable[[B, str, str], None]  # lets a value be another's bytes
 
 
-def register_elementwise(table: KernelTable[B], native: frozenset[str], loop: Loop[B]) -> None:
+def register_elementwise(table: KernelTable[B], native: frozenset[str], loop: Loop[B], alias: Alias[B]) -> None:
     """Add the rows to a table."""
-    rows = _Elementwise(table, native, loop)
+    rows = _Elementwise(table, native, loop, alias)
     others = rows.refuses_others
     table.lowering(CHAIN, refuses=rows.refuses_chain)(rows.chain)
     table.lowering("Cast", refuses=others, takes_epilogue=True)(rows.cast)
@@ -43,6 +44,7 @@ class _Elementwise(Generic[B]):
     table: KernelTable[B]
     native: frozenset[str]
     loop: Loop[B]
+    alias: Alias[B]
 
     def refuses_others(self, node: Node, specs: Specs) -> str:
         """Loops move floats, integers and truth values."""
@@ -66,7 +68,7 @@ class _Elementwise(Generic[B]):
         core = group.core_node
         source, target = _operand(b, core.inputs[0]), b.spec(core.outputs[0]).dtype
         if source.dtype == target and group.expr is X:
-            b.alias(group.output, source.name)
+            self.alias(b, group.output, source.name)
             return
         chain, others = prepare(b, group)
         operands = [source, *others]

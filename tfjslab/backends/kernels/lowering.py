@@ -41,7 +41,7 @@ def lower_program(
         row = table.rows.get(group.core.op if group.core else CHAIN)
         if reason or row is None:
             b.host(group.nodes[0])
-        elif not row.even_when_empty and not any(b.spec(v).size for v in group.nodes[-1].outputs):
+        elif table.skips_empty and not row.even_when_empty and not any(b.spec(v).size for v in group.nodes[-1].outputs):
             for v in group.nodes[-1].outputs:
                 b.new(v)
         else:

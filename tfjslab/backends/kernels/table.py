@@ -27,7 +27,7 @@ Lower = Callable[[B, Group], None]
 class Lowering(Generic[B]):
     """``lower`` adds a group to a builder; it may rely on ``refuses`` having returned "".
 
-    Groups whose results have no elements need no kernel, unless their inputs are to be checked ``even_when_empty``.
+    Those that check their inputs are lowered ``even_when_empty`` are their results.
     """
 
     lower: Lower[B]
@@ -39,9 +39,13 @@ class Lowering(Generic[B]):
 
 @dataclass(frozen=True)
 class KernelTable(Generic[B]):
-    """The rows by core op; ``kind`` names the kernels in reasons ("no GPU kernel for ...")."""
+    """The rows by core op; ``kind`` names the kernels in reasons ("no GPU kernel for ...").
+
+    Where it ``skips_empty``, groups whose results have no elements get room and are not lowered.
+    """
 
     kind: str
+    skips_empty: bool = False
     rows: dict[str, Lowering[B]] = field(default_factory=dict)
 
     def lowering(

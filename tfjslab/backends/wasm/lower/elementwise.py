@@ -17,4 +17,4 @@ def _loop(b: WasmBuilder, output: str, expr: Expr, operands: list[Operand]) -> N
     loop(b, output, expr, operands)
 
 
-register_elementwise(TABLE, NATIVE, _loop)
+register_elementwise(TABLE, NATIVE, _loop, WasmBuilder.alias)

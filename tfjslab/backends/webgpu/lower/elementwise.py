@@ -46,7 +46,7 @@ def _loop(b: GpuBuilder, output: str, expr: Expr, operands: list[Operand]) -> No
     b.call(k, (place, *places), sizes, grid(-(-count // _GROUP)))
 
 
-register_elementwise(TABLE, NATIVE, _loop)
+register_elementwise(TABLE, NATIVE, _loop, GpuBuilder.alias)
 
 
 @lowering("BitwiseAnd", refuses=lambda node, specs: TABLE.only(node, specs, "int32"))
