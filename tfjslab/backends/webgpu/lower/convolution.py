@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.webgpu.builder import GpuBuilder
 from tfjslab.backends.webgpu.lower.matmul import Panels, Product, constant_panels, lower_product, weight_panels
 from tfjslab.backends.webgpu.lower.operands import NOTHING, GpuEpilogue, element_type, epilogue
 from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
 from tfjslab.backends.webgpu.lower.tiles import GpuTile, conv_tiles
-from tfjslab.backends.webgpu.text.templates import Binding, GpuKernel, grid, kernel
+from tfjslab.backends.webgpu.text.templates import MAX_GROUPS, Binding, GpuKernel, grid, kernel
 from tfjslab.backends.webgpu.trials import GpuTrial
 from tfjslab.backends.webgpu.tuning import volume
 from tfjslab.base.shapes import size_of
+from tfjslab.graph.ir import Node
 from tfjslab.ops.conv import transposed_of
-from tfjslab.ops.window import Window, window
+from tfjslab.ops.window import Window, pair, window
 from tfjslab.passes.fusion import Group
 
 _GROUP = 64
@@ -41,7 +43,12 @@ def lower_conv(b: GpuBuilder, group: Group) -> None:
         _general(b, group, _Conv(win, cin, n))
 
 
-@lowering("Conv2DBackpropInput", refuses=TABLE.images, takes_epilogue=True)
+def _refuses_transposed(node: Node, specs: Specs) -> str:
+    strides = pair(node.attrs["strides"], node.attrs["data_format"], "strides")
+    return TABLE.none_for(f"strides of {strides}" if size_of(strides) > MAX_GROUPS else "") or TABLE.images(node, specs)
+
+
+@lowering("Conv2DBackpropInput", refuses=_refuses_transposed, takes_epilogue=True)
 def lower_transposed(b: GpuBuilder, group: Group) -> None:
     """The window goes over the output; filters are [height, width, out, in]."""
     core = group.core_node
@@ -74,9 +81,19 @@ class _Conv:
         return 4 if self.cin % 4 == 0 else 1
 
     @property
+    def phases(self) -> int:
+        """Kinds of pixels of the output that meet the input with other taps each."""
+        return size_of(self.win.stride) if self.transposed else 1
+
+    @property
+    def _phase_size(self) -> tuple[int, int]:
+        (h, w), (y, x) = self.win.out_size, self.win.stride if self.transposed else (1, 1)
+        return -(-h // y), -(-w // x)
+
+    @property
     def pixels(self) -> int:
-        """Of all images of the output."""
-        return self.win.batch * size_of(self.win.out_size)
+        """Of all images of the output, in one phase."""
+        return self.win.batch * size_of(self._phase_size)
 
     @property
     def depth(self) -> int:
@@ -85,7 +102,8 @@ class _Conv:
 
     def sizes(self, panels: Panels) -> dict[str, int]:
         """The sizes of the kernel."""
-        return window_sizes(self.win) | {
+        phase = dict(zip(("qy", "qx"), self._phase_size, strict=True)) if self.transposed else {}
+        return window_sizes(self.win) | phase | {
             "m": self.pixels, "cin": self.cin // self.step, "n": self.n, "n4": -(-self.n // 4),
             "w_batch": 0, "w_panel": panels.panel, "w_k": panels.row,
         }
@@ -101,7 +119,7 @@ class _Conv:
         return kernel(
             "conv", bindings, sizes, functions=(tail.function,), step=self.step, whole=whole, kinds=tail.kinds,
             unroll_k=channels if channels <= _UNROLLED else 0,
-            unroll_x=width if channels * width <= _UNROLLED else 0, transposed=self.transposed,
+            unroll_x=width if channels * width <= _UNROLLED and not self.transposed else 0, transposed=self.transposed,
             **tile.params(),
         )
 
@@ -110,9 +128,14 @@ class _Conv:
         n4, panels = -(-self.n // 4), constant_panels(self.depth, self.n, tile)
         sizes = self.sizes(panels)
         image = self.win.batch * size_of(self.win.in_size) * self.cin
-        lengths = (-(-image // 4), 4 * -(-self.depth // 4) * (n4 + tile.wide), self.pixels * n4)
+        out = self.win.batch * size_of(self.win.out_size) * n4
+        lengths = (-(-image // 4), 4 * -(-self.depth // 4) * (n4 + tile.wide), out)
         k = self.kernel(tile, NOTHING, tuple(sizes), (False, True))
-        return GpuTrial(k, lengths, tuple(v & 0xFFFFFFFF for v in sizes.values()), (*tile.groups(self.pixels, n4), 1))
+        return GpuTrial(k, lengths, tuple(v & 0xFFFFFFFF for v in sizes.values()), self.grid(tile))
+
+    def grid(self, tile: GpuTile) -> tuple[int, int, int]:
+        """The workgroups."""
+        return (*tile.groups(self.pixels, -(-self.n // 4)), self.phases)
 
 
 def _general(b: GpuBuilder, group: Group, conv: _Conv) -> None:
@@ -127,7 +150,7 @@ def _general(b: GpuBuilder, group: Group, conv: _Conv) -> None:
     tail = epilogue(b, group, 4)
     sizes = conv.sizes(panels)
     k = conv.kernel(tile, tail, tuple(sizes), (b.place(x).constant, weights.constant))
-    b.call(k, (b.place(x), weights, b.new(group.output), *tail.places), sizes, (*tile.groups(conv.pixels, n4), 1))
+    b.call(k, (b.place(x), weights, b.new(group.output), *tail.places), sizes, conv.grid(tile))
 
 
 def _grouped(b: GpuBuilder, group: Group, win: Window) -> None:
