@@ -117,6 +117,15 @@ def test_places_in_sorted_rows(session, rows, n, columns, name, seed):
     assert_runs(session, name, feeds)
 
 
+def test_long_rows_are_sorted_on_the_host(session):
+    made = Node("y", "TopK", ("x",), registry.get("TopK").resolve_attrs({"k": 2}, "test"), num_outputs=2)
+    x = numbers(0, (1, 32_769))
+    x[0, 777] = 10
+    found, infos = run_nodes(session, [made], {"x": x}, {}, made.outputs)
+    assert (found["y"][0, 0], found["y:1"][0, 0]) == (10, 777)
+    assert infos[0].reason == "no GPU kernel for the largest of rows of 32769"
+
+
 # ---- what is wrong ---------------------------------------------------------------------------------------------------
 
 _GOOD = np.array([[0, 1], [2, 3], [1, 0]], np.int32)

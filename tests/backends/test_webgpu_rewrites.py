@@ -185,6 +185,24 @@ def _sure(first, last, old, new):
     return ends | (np.abs(2 * at - np.rint(2 * at)) > 1e-3)
 
 
+@pytest.mark.parametrize(("lower", "upper"), [(0, 0), (1, -1), (-1, 2), (2**40, 1), (3, 2**33)])
+def test_diagonals_are_kept(session, lower, upper):
+    check(session, [node("y", "MatrixBandPart", "x", num_lower=lower, num_upper=upper)], {"x": numbers(0, 2, 5, 7)})
+
+
+@pytest.mark.parametrize("radius", [0, 1, 5, 2**40])
+def test_local_response_of_any_radius(session, radius):
+    attrs = {"depth_radius": radius, "bias": 0.5, "alpha": 0.3, "beta": 0.75}
+    check(session, [node("y", "LRN", "x", **attrs)], {"x": numbers(0, 1, 3, 4, 6)})
+
+
+def test_a_negative_radius_is_left_to_the_host(session):
+    made = node("y", "LRN", "x", depth_radius=-1, bias=4.0)
+    found, infos = run_nodes(session, [made], {"x": numbers(0, 1, 2, 2, 6)}, {}, ["y"])
+    np.testing.assert_allclose(found["y"], numbers(0, 1, 2, 2, 6) / 2, rtol=1e-6)
+    assert infos[0].reason == "no GPU kernel for a depth_radius of -1"
+
+
 # ---- integers --------------------------------------------------------------------------------------------------------
 
 _EDGES = [0, 1, -1, 2, -2, 3, 7, -7, 2**31 - 1, -(2**31), 65536, -65537]

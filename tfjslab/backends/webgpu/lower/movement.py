@@ -119,7 +119,8 @@ def lower_band(b: GpuBuilder, group: Group) -> None:
     core = group.core_node
     x, source, attrs = b.spec(core.inputs[0]), b.place(core.inputs[0]), core.attrs
     rows, columns = x.known_shape[-2:]
-    lower, upper = (max(rows, columns) if attrs[n] < 0 else attrs[n] for n in ("num_lower", "num_upper"))
+    most = max(rows, columns)
+    lower, upper = (most if attrs[n] < 0 else min(attrs[n], most) for n in ("num_lower", "num_upper"))
     sizes = {"count": x.size, "rows": rows, "columns": columns, "lower": lower, "upper": upper}
     element = element_type(x.dtype, 1)
     bindings = Binding("a", element, source.constant), Binding("c", element)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.webgpu.builder import GpuBuilder
 from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
 from tfjslab.backends.webgpu.text.emit import function
 from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.base.shapes import normalize_axis, size_of
+from tfjslab.graph.ir import Node
 from tfjslab.ops.expr import X, Y, prim
 from tfjslab.passes.fusion import Group
 
@@ -34,7 +36,12 @@ def lower_softmax(b: GpuBuilder, group: Group) -> None:
     b.call(k, (b.place(x), b.new(group.output)), sizes, grid(count if together else -(-count // _GROUP)))
 
 
-@lowering("LRN")
+def _negative_radius(node: Node, _specs: Specs) -> str:
+    radius = node.attrs["depth_radius"]
+    return f"a depth_radius of {radius}" if radius < 0 else ""
+
+
+@lowering("LRN", refuses=TABLE.unless(_negative_radius, TABLE.filled_floats))
 def lower_local_response(b: GpuBuilder, group: Group) -> None:
     """An invocation for each element."""
     core = group.core_node
