@@ -74,6 +74,22 @@ def test_a_turned_image_that_is_read_by_others_is_turned_back(session):
     assert kernels.count("Transpose") == 3
 
 
+def test_what_is_elementwise_between_is_fused_as_it_is_with_channels_last(session):
+    """Bias, residual, activation; what has a value for each column is no business of channels."""
+    first = {"data_format": "NCHW", "padding": "SAME"}
+    nodes = [
+        node("a", "Conv2D", ("x", "w"), **first), node("b", "Add", ("a", "bias")), node("c", "Relu", ("b",)),
+        node("d", "Conv2D", ("c", "v"), **first), node("e", "Add", ("d", "c")), node("f", "Multiply", ("e", "half")),
+        node("y", "Sub", ("f", "columns")),
+    ]
+    constants = {
+        "w": numbers(1, 3, 3, 5, 8), "v": numbers(2, 3, 3, 8, 8), "bias": numbers(3, 8, 1, 1),
+        "half": np.full((1, 1), 0.5, np.float32), "columns": numbers(4, 7),
+    }
+    kernels = check(session, nodes, {"x": numbers(0, 2, 5, 8, 7)}, constants)
+    assert kernels == ["Transpose", "Reshape", "Conv2D+Add+Relu", "Conv2D+Add+Multiply", "Transpose", "Sub"]
+
+
 def test_padding_that_is_written_out_is_turned_too(session):
     attrs = {"data_format": "NCHW", "padding": "EXPLICIT", "explicit_paddings": [0, 0, 0, 0, 1, 2, 0, 3]}
     constants = {"w": numbers(1, 3, 3, 3, 4)}

@@ -27,7 +27,8 @@ class Rewriting:
 
     specs: dict[str, Spec]
     nodes: list[Node] = field(default_factory=list)
-    channels_last: dict[str, str] = field(default_factory=dict)  # images by their name with channels first
+    channels_last: dict[str, str] = field(default_factory=dict)  # turned images by the names that they have unturned
+    made_so: set[str] = field(default_factory=set)  # those of them that are made turned
 
     def add(self, node: Node, op: str, inputs: Sequence[str], what: str = "", **attrs: Any) -> str:
         """Add an op on behalf of ``node``: under its name, or with ``what`` behind it. Gives the name."""
@@ -87,10 +88,44 @@ def channels_last(work: Rewriting, node: Node) -> bool:
     if pads := attrs.get("explicit_paddings"):
         attrs["explicit_paddings"] = (*pads[:2], *pads[4:], *pads[2:4]) if len(pads) == 2 * IMAGE_RANK else pads
     inputs = (work.channels_last[x], *others)
-    made = work.add(node, node.op, inputs, "channels last", **{**attrs, "data_format": "NHWC"})
+    _turn(work, node, inputs, {**attrs, "data_format": "NHWC"})
+    return True
+
+
+def _turn(work: Rewriting, node: Node, inputs: Sequence[str], attrs: Mapping[str, Any]) -> None:
+    """The node on turned images, and the image turned back for who wants it so."""
+    made = work.add(node, node.op, inputs, "channels last", **attrs)
     work.add(node, "Transpose", [made], perm=_TO_FIRST)
     work.channels_last[node.name] = made
+    work.made_so.add(node.name)
+
+
+def elementwise_between(work: Rewriting, node: Node) -> bool:
+    """Elementwise ops on images that are turned, numbers and values for each channel leave them turned."""
+    if node.definition.expr is None or not work.made_so.intersection(node.inputs):
+        return False
+    shape = work.shape(node.name)
+    kinds = [_kind(work, v, shape) for v in node.inputs]
+    if not all(kinds):
+        return False
+    inputs = [
+        work.channels_last[v] if kind == "image" else v if kind == "number"
+        else work.add(node, "Reshape", [v], f"operand {i}", shape=(shape[1],))
+        for i, (v, kind) in enumerate(zip(node.inputs, kinds, strict=True))
+    ]
+    _turn(work, node, inputs, node.attrs)
     return True
+
+
+def _kind(work: Rewriting, value: str, out: Shape) -> str:
+    """What an operand with channels first is beside an image of shape ``out``; "" where it cannot be turned."""
+    shape = work.shape(value)
+    if size_of(shape) == 1:
+        return "number"
+    if value in work.channels_last and shape == out:
+        return "image"
+    per_channel = len(out) == IMAGE_RANK and (1,) * (IMAGE_RANK - len(shape)) + shape == (1, out[1], 1, 1)
+    return "channels" if per_channel else ""
 
 
 def _turned(values: Sequence[int]) -> tuple[int, ...]:
@@ -176,4 +211,4 @@ class _Einsum:
         return self.work.add(self.node, "Reshape", [value], "matrix", shape=shape)
 
 
-RULES: tuple[Rule, ...] = (channels_last, broadcast_batches, einsum)
+RULES: tuple[Rule, ...] = (channels_last, elementwise_between, broadcast_batches, einsum)
