@@ -54,21 +54,21 @@ def _runs(length: int, padding: tuple[int, int], spare: int) -> list[tuple[int, 
 
 
 @dataclass(frozen=True)
-class Padded:
+class PaddedImage:
     """An image with zeros around it: its shape, and how much comes before the image along each axis."""
 
     shape: Shape
     before: Shape
 
 
-def padded_for_batch(shape: Shape, attrs: Attrs) -> Padded | None:
+def padded_for_batch(shape: Shape, attrs: Attrs) -> PaddedImage | None:
     """What SpaceToBatchND cuts into blocks; None where nothing is padded."""
     pads, m = attrs["paddings"], len(attrs["block_shape"])
     if not any(map(any, pads)):
         return None
     before = (0, *(p[0] for p in pads), *(0,) * (len(shape) - m - 1))
     space = (d + sum(p) for d, p in zip(shape[1:], pads, strict=False))
-    return Padded((shape[0], *space, *shape[m + 1 :]), before)
+    return PaddedImage((shape[0], *space, *shape[m + 1 :]), before)
 
 
 def space_to_batch(shape: Shape, attrs: Attrs) -> Read:

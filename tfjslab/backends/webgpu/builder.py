@@ -48,7 +48,7 @@ class GpuCall:
 
 
 @dataclass(frozen=True)
-class Check:
+class InputCheck:
     """What a kernel looks for in the inputs of a node; ``complain`` raises for what it found, on an axis."""
 
     node: Node
@@ -72,7 +72,7 @@ class GpuBuilder(Builder[GpuPlace, GpuCall, GpuConstant]):
         self.storage = storage or Storage()
         self.capabilities = capabilities
         self.tiles: dict[str, str] = {}
-        self.checks: list[Check] = []  # each leaves two words in the slot of checks
+        self.checks: list[InputCheck] = []  # each leaves two words in the slot of checks
         self._tuner = tuner
         self._places: dict[str, GpuPlace] = {}
         for p in program.graph.inputs:
@@ -120,7 +120,7 @@ class GpuBuilder(Builder[GpuPlace, GpuCall, GpuConstant]):
 
     def check(self, node: Node, complain: Callable[[int, int], None]) -> tuple[GpuPlace, int]:
         """Where a kernel leaves what is wrong in a node's inputs, the axis plus 1 and the value, and at which place."""
-        self.checks.append(Check(node, complain))
+        self.checks.append(InputCheck(node, complain))
         return GpuPlace(CHECKS, 0, "int32"), len(self.checks) - 1
 
     def finish(self) -> list[Lifetime]:
