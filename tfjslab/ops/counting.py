@@ -23,7 +23,7 @@ def _check(name: str, ins: Specs, max_rank: int) -> None:
 
 
 def check_counted(values: Array) -> None:
-    """InputError when a value cannot be counted because it is negative."""
+    """InputError when a value is negative."""
     if np.any(values < 0):
         raise InputError(f"a value of {int(values.min())} is counted; expected numbers >= 0")
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tfjslab.backends.kernels.table import Specs
+from tfjslab.backends.kernels.typed import leaf, typed
 from tfjslab.backends.wasm.builder import WasmBuilder
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.templates import kernel
-from tfjslab.backends.wasm.text.typed import leaf, typed
 from tfjslab.base.shapes import normalize_axis, size_of
 from tfjslab.graph.ir import Node
 from tfjslab.ops.expr import Expr, X, Y
