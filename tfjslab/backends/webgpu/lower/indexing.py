@@ -6,6 +6,7 @@ import numpy as np
 
 from tfjslab.backends.webgpu.builder import GpuBuilder
 from tfjslab.backends.webgpu.lower.indices import checks_indices, index_sizes
+from tfjslab.backends.webgpu.lower.movement import Copy, copy
 from tfjslab.backends.webgpu.lower.operands import element_type, refuses_words, stored_dtype
 from tfjslab.backends.webgpu.lower.registry import lowering
 from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
@@ -66,12 +67,14 @@ def lower_gather(b: GpuBuilder, group: Group) -> None:
 
 @lowering("GatherNd", refuses=refuses_words, checks=True)
 def lower_gather_nd(b: GpuBuilder, group: Group) -> None:
-    """Slices by coordinates."""
+    """Slices by coordinates; without any, each index stands for all of the tensor."""
     core = group.core_node
-    shape, indices = (b.shape(v) for v in core.inputs)
-    target = shape[: indices[-1]]
-    if checks_indices(b, core, core.inputs[1], target):
-        _gather(b, group, target, size_of(shape[indices[-1] :]), (size_of(indices[:-1]), 1))
+    x, (shape, indices) = core.inputs[0], (b.shape(v) for v in core.inputs)
+    target, inner, count = shape[: indices[-1]], size_of(shape[indices[-1] :]), size_of(indices[:-1])
+    if not target:
+        copy(b, b.place(x), b.new(group.output), Copy((count, inner), (0, 1), (count, inner)))
+    elif checks_indices(b, core, core.inputs[1], target):
+        _gather(b, group, target, inner, (count, 1))
 
 
 def _gather(b: GpuBuilder, group: Group, target: Shape, inner: int, extent: tuple[int, int]) -> None:
