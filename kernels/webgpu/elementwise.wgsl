@@ -21,8 +21,6 @@
 {% endif %}
 {% endfor %}
   let result = f0(
-{%- for dtype in dtypes %}{{ ", " if loop.index0 }}
-{%- if dtype == "bool" %}r{{ loop.index0 }} != U(0u){% else %}F(r{{ loop.index0 }}){% endif %}
-{%- endfor %});
+{%- for dtype in dtypes %}{{ ", " if loop.index0 }}r{{ loop.index0 }}{{ " != U(0u)" if dtype == "bool" }}{% endfor %});
   c[i] = {{ "select(U(0u), U(1u), result)" if boolean else "result" }};
 }

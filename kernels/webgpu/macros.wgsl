@@ -94,13 +94,13 @@ broadcast; along the ``columns`` they read the same rows; ``staged`` ones stand 
 subgroupBroadcast(read{{ (r * columns + j) // 8 }}, {{ (r * columns + j) % 8 }}u)
 {%- endmacro -%}
 
-{#- Finish and store all sums of an invocation. -#}
-{%- macro store_tile(form, rows, columns, kinds, whole) -%}
+{#- Finish and store all sums of an invocation, each row in its place or at ``target0`` ..., where that is ``reached``. -#}
+{%- macro store_tile(form, rows, columns, kinds, whole, elsewhere=false) -%}
 {% for i in range(rows) %}
-  if (row{{ i }} < s.m) {
+  if ({{ "reached" ~ i if elsewhere else "row" ~ i ~ " < s.m" }}) {
 {% for j in range(columns) %}
     {% if form != "rows" %}if (column{{ j }} < s.n4){% endif %}
-    {{ store("sum" ~ i ~ "_" ~ j, "wg.z * s.m + row" ~ i, "column" ~ j, kinds, whole) }}
+    {{ store("sum" ~ i ~ "_" ~ j, ("target" if elsewhere else "wg.z * s.m + row") ~ i, "column" ~ j, kinds, whole) }}
 {% endfor %}
   }
 {% endfor %}

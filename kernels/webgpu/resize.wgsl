@@ -12,10 +12,10 @@
   c[i] = a[(top + u32(x.x)) * s.channels + channel];
 {% else %}
   let bottom = (image + u32(y.y)) * s.w;
-  let upper0 = a[(top + u32(x.x)) * s.channels + channel];
-  let upper1 = a[(top + u32(x.y)) * s.channels + channel];
-  let lower0 = a[(bottom + u32(x.x)) * s.channels + channel];
-  let lower1 = a[(bottom + u32(x.y)) * s.channels + channel];
+  let upper0 = F(a[(top + u32(x.x)) * s.channels + channel]);
+  let upper1 = F(a[(top + u32(x.y)) * s.channels + channel]);
+  let lower0 = F(a[(bottom + u32(x.x)) * s.channels + channel]);
+  let lower1 = F(a[(bottom + u32(x.y)) * s.channels + channel]);
   let upper = upper0 + (upper1 - upper0) * x.z;
   let lower = lower0 + (lower1 - lower0) * x.z;
   c[i] = upper + (lower - upper) * y.z;

@@ -1,30 +1,54 @@
-{#- A workgroup for each row of n: f0 is the larger of two, f1 the exponential of a difference, f2 the logarithm. -#}
+{#- Softmax of the middle of [outer][n][inner]: f0 is the larger of two, f1 the exponential of a difference, f2 the
+logarithm.
+
+An invocation makes a row; where rows lie ``together`` (inner is 1), a workgroup does. -#}
 {%- import "macros.wgsl" as m -%}
+{% if together %}
 var<workgroup> partial: array<f32, {{ group }}>;
+{% endif %}
 {% macro fold(text) %}
+{% if together %}
   for (var half = {{ group // 2 }}u; half > 0u; half /= 2u) {
     workgroupBarrier();
     if (lane < half) { partial[lane] = {{ text }}; }
   }
   workgroupBarrier();
+{% endif %}
 {% endmacro %}
 {{ m.entry(group) }}
+{% if together %}
   let i = wg.y * groups.x + wg.x;
-  let row = min(i, s.count - 1u) * s.n;
+  let first = min(i, s.count - 1u) * s.n;
+{% set steps = "var k = lane; k < s.n + none; k += " ~ group ~ "u" %}
+{% set at = "first + k" %}
+{% else %}
+  let i = (wg.y * groups.x + wg.x) * {{ group }}u + lane;
+  if (i >= s.count) { return; }
+  let first = i / s.inner * s.n * s.inner + i % s.inner;
+{% set steps = "var k = 0u; k < s.n + none; k++" %}
+{% set at = "first + k * s.inner" %}
+{% endif %}
   var largest = -bitcast<f32>(inf_bits);
-  for (var k = lane; k < s.n + none; k += {{ group }}u) { largest = f0(largest, a[row + k]); }
+  for ({{ steps }}) { largest = f0(largest, a[{{ at }}]); }
+{% if together %}
   partial[lane] = largest;
   {{ fold("f0(partial[lane], partial[lane + half])") }}
   largest = partial[0];
   workgroupBarrier();
+{% endif %}
   var sum = 0.0;
-  for (var k = lane; k < s.n + none; k += {{ group }}u) { sum += f1(a[row + k], largest); }
+  for ({{ steps }}) { sum += f1(a[{{ at }}], largest); }
+{% if together %}
   partial[lane] = sum;
   {{ fold("partial[lane] + partial[lane + half]") }}
-  sum = {{ "f2(partial[0])" if logarithm else "partial[0]" }};
+  sum = partial[0];
+{% endif %}
+{% if logarithm %}
+  sum = f2(sum);
+{% endif %}
   if (i < s.count) {
-    for (var k = lane; k < s.n + none; k += {{ group }}u) {
-      c[row + k] = {{ "a[row + k] - largest - sum" if logarithm else "f1(a[row + k], largest) / sum" }};
+    for ({{ steps }}) {
+      c[{{ at }}] = {{ "a[" ~ at ~ "] - largest - sum" if logarithm else "f1(a[" ~ at ~ "], largest) / sum" }};
     }
   }
 }

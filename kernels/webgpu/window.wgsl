@@ -1,4 +1,4 @@
-{#- A window over each channel: weights, maximum or mean. An invocation computes ``tile`` neighbours of one row.
+{#- A window over each channel: weights, maximum (also of ``whole`` numbers) or mean. An invocation computes ``tile`` neighbours of one row.
 
 ``a`` is read once for all taps that need it. Invocations of a workgroup are neighbours along the cells of the image
 (``by_pixels``) or along the channels. -#}
@@ -7,7 +7,7 @@
 {% for t in range(tile) %}{% for k in range(kw) %}
 {% if t * tx + k * dx not in offsets %}{% do offsets.append(t * tx + k * dx) %}{% endif %}
 {% endfor %}{% endfor %}
-{% set nothing = "F(-bitcast<f32>(inf_bits))" if combine == "max" else "F()" %}
+{% set nothing = "F()" if combine != "max" else "(-I(2147483647) - I(1))" if whole else "F(-bitcast<f32>(inf_bits))" %}
 {{ m.entry(group) }}
   let along = wg.x * {{ group }}u + lane;
   let across = wg.y + wg.z * 65535u;
@@ -45,7 +45,7 @@
 {% if combine == "madd" %}
     sum{{ t }} += v{{ o }} * w{{ k }};
 {% elif combine == "max" %}
-    sum{{ t }} = max_nan(sum{{ t }}, v{{ o }});
+    sum{{ t }} = {{ "max" if whole else "max_nan" }}(sum{{ t }}, v{{ o }});
 {% else %}
     sum{{ t }} += v{{ o }};
     count{{ t }} += select(0.0, 1.0, ok{{ o }});

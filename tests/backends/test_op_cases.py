@@ -68,18 +68,12 @@ def test_cases_agree_with_the_reference(session, name):
 
 
 _ROWS = WASM_KERNELS.rows.keys(), GPU_KERNELS.rows.keys()
-# What one of the tables lacks, or takes in some cases only: an adapter casts to all but integers.
+_RECURRENT = ("GRU", "LSTM", "SimpleRNN")
+# What one of the tables lacks. An adapter runs some of it as other ops.
 _ONLY_ON = {
-    WASM: (
-        "AddN", "All", "Any", "ArgMax", "ArgMin", "BatchToSpaceND", "Bincount", "BitwiseAnd", "Cast",
-        "Conv2DBackpropInput", "CropAndResize", "Cumprod", "Cumsum", "DenseBincount", "DepthToSpace",
-        "DynamicQuantizedDense", "EnsureShape", "EuclideanNorm", "FakeQuantWithMinMaxVars", "Fill", "GRU",
-        "GatherNd", "GatherV2", "IdentityN", "LRN", "LSTM", "LinSpace", "LowerBound", "MatrixBandPart",
-        "MaxPoolWithArgmax", "MirrorPad", "NonMaxSuppressionV4", "NonMaxSuppressionV5", "OneHot", "Ones",
-        "OnesLike", "Print", "Range", "ScatterNd", "Select", "SimpleRNN", "SpaceToBatchND", "SpaceToDepth",
-        "SparseToDense", "TensorScatterUpdate", "Tile", "TopK", "UpperBound", "Zeros", "ZerosLike",
-    ),
-    GPU: ("Cast",),
+    WASM: ("DynamicQuantizedDense", "LinSpace", "NonMaxSuppressionV4", "NonMaxSuppressionV5", "Range"),
+    (*WASM, *GPU): _RECURRENT,
+    GPU: ("Einsum",),
 }
 _LISTED = set(itertools.chain(*_ONLY_ON.values()))
 # Losing one of these silently would be a slow surprise: ops that are an expression, those with a row in both tables,
@@ -91,8 +85,12 @@ _HAVE_KERNELS = [
 
 
 def _fallbacks(session, name):
-    """For each case with data the reasons why the host ran it; float32 cases first. Weights of int8 are constant."""
-    constant = all(any(t.dtype == "int8" for t in case.inputs[1:2]) for case in registry.get(name).cases)
+    """For each case with data the reasons why the host ran it; float32 cases first.
+
+    Weights of int8 and of recurrent layers are constant.
+    """
+    quantized = all(any(t.dtype == "int8" for t in case.inputs[1:2]) for case in registry.get(name).cases)
+    constant = quantized or name in _RECURRENT
     for c in sorted(cases({name}), key=lambda c: any(x.dtype != np.float32 for x in c.inputs)):
         if all(x.size for x in c.inputs):
             ran = run_node(session, registry.get(name), c.inputs, c.attrs, len(c.expected()), constant=constant)

@@ -42,8 +42,7 @@ def test_kernels_are_bit_equal_to_the_definition(session, name):
         found = next(iter(ran[0].values()))
         assert found.dtype == wanted.dtype
         np.testing.assert_array_equal(found, wanted, err_msg=check.name)
-        left = [c.reason for c in ran[1] if c.fallback]
-        assert left == []
+        assert [c.reason for c in ran[1] if c.fallback] == []
 
 
 _ROWS = "moving rows of int8 that are no whole words"

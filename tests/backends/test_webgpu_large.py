@@ -95,8 +95,8 @@ def test_activations_above_the_limit_are_left_to_the_host_with_the_numbers(gpu):
 
 
 def test_tables_that_only_the_host_reads_do_not_go_to_the_device(gpu):
-    """An embedding has no kernel: its table stays where numpy reads it."""
-    session = gpu.open_session()
+    """An embedding that is larger than a binding: its table stays where numpy reads it."""
+    session = session_of(gpu, 64 << 10)
     before = gpu.memory()["num_bytes_allocated"]
     table, ids = numbers(5000, 64), np.array([[7, 4999]], np.int32)
     attrs = get("GatherV2").resolve_attrs({"axis": 0, "batch_dims": 0}, "test")

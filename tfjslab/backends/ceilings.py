@@ -18,6 +18,7 @@ class Ceilings:
     instructions, and fused. Bytes a second, read plus written, are of copying and of summing, in a buffer of
     ``cache_buffer_bytes`` that fits the second cache and in one of ``memory_buffer_bytes`` that is meant not to fit
     any; ``note`` says so when it does. A kernel that moves at most ``cache_bytes`` is compared with the former.
+    ``adapter`` is what was measured where that is not the processor.
     """
 
     threads: int
@@ -31,6 +32,7 @@ class Ceilings:
     cache_buffer_bytes: int
     memory_buffer_bytes: int
     note: str = ""
+    adapter: str = ""
 
     @property
     def flops_per_s(self) -> float:
@@ -49,7 +51,7 @@ class HasCeilings(Protocol):
     """A backend that can tell its ceilings."""
 
     def ceilings(self, clock: Callable[[], float]) -> Ceilings:
-        """Measure them now; ``clock`` gives seconds of the thread that asks."""
+        """Measure them now; ``clock`` gives seconds of the thread that asks, where that is what computes."""
         ...
 
 

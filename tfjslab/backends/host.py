@@ -21,13 +21,18 @@ from tfjslab.ops.registry import Spec, bytes_moved
 _NO_SPEC = Spec((), "")  # of a temporary
 
 
+def of_node(node: Node, e: TfjslabError) -> TfjslabError:
+    """The same error with the node's name in front."""
+    return type(e)(f"node '{node.name}' ({node.op}): {e}", code=e.code)
+
+
 def run_node(node: Node, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> list[Any]:
     """Run one node's numpy reference; errors name the node. Numbers come back as arrays, handles as they are."""
     try:
         with np.errstate(all="ignore"):  # inf and NaN are values here, as on every other backend
             outs = node.definition.run(inputs, attrs)
     except TfjslabError as e:
-        raise type(e)(f"node '{node.name}' ({node.op}): {e}", code=e.code) from None
+        raise of_node(node, e) from None
     except (ValueError, TypeError, IndexError, ArithmeticError, MemoryError) as e:
         raise BackendError(f"node '{node.name}' ({node.op}) failed: {type(e).__name__}: {e}") from e
     return [np.asarray(v) if isinstance(v, np.generic) else v for v in outs]
@@ -67,18 +72,23 @@ def describe(
     buffers: tuple[BufferLife, ...] = (),
 ) -> CommandInfo:
     """The facts of one node as a command of its own; ``fallback`` is the reason why it runs on the host."""
-    return command(node.op, [node], ins, outs, node.definition.flops(ins, outs, node.attrs), live, fallback, buffers)
+    flops, moved = node.definition.flops(ins, outs, node.attrs), bytes_moved(ins, outs)
+    return command(node.op, [node], (ins, outs), (flops, moved), live, fallback, buffers)
 
 
 def command(
-    kernel: str, nodes: Sequence[Node], ins: Sequence[Spec], outs: Sequence[Spec], flops: int, live: Live,
-    fallback: str, buffers: tuple[BufferLife, ...],
+    kernel: str, nodes: Sequence[Node], values: tuple[Sequence[Spec], Sequence[Spec]], work: tuple[int, int],
+    live: Live, fallback: str, buffers: tuple[BufferLife, ...],
 ) -> CommandInfo:
-    """The facts of nodes that run as one; ``fallback`` is the reason why they run on the host."""
+    """The facts of nodes that run as one: what goes in and comes out, FLOPs and bytes moved.
+
+    ``fallback`` is the reason why they run on the host.
+    """
+    (ins, outs), (flops, moved) = values, work
     return CommandInfo(
         kernel=kernel, node=nodes[-1].name, nodes=tuple(n.name for n in nodes), layer=nodes[-1].layer,
         input_shapes=tuple(s.known_shape for s in ins), output_shapes=tuple(s.known_shape for s in outs),
-        flops=flops, bytes_moved=bytes_moved(ins, outs), bytes_added=sum(s.num_bytes for s in outs),
+        flops=flops, bytes_moved=moved, bytes_added=sum(s.num_bytes for s in outs),
         bytes_live=live.num_bytes, tensors_added=len(outs), tensors_live=live.num_tensors, fallback=bool(fallback),
         reason=fallback, buffers=buffers,
     )

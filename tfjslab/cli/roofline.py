@@ -124,9 +124,11 @@ def _ceilings_text(c: Ceilings) -> str:
         return None if value is None else value / c.threads
 
     note = f"; {c.note}" if c.note else ""
+    processor = f"{c.threads} thread(s), in their own time, on {cpu_model()}"
     return (
-        f"ceilings of {c.threads} thread(s), in their own time, on {cpu_model()}: {rate(c.flops_per_s)} GFLOP/s "
-        f"(for each thread mul+add {rate(each(c.mul_add_flops_per_s))}, fused {rate(each(c.fma_flops_per_s))}); "
+        f"ceilings of {c.adapter or processor}: {rate(c.flops_per_s)} GFLOP/s "
+        f"({'' if c.adapter else 'for each thread '}mul+add {rate(each(c.mul_add_flops_per_s))}, fused "
+        f"{rate(each(c.fma_flops_per_s))}); "
         "kernels that move up to "
         f"{scaled(c.cache_bytes, 'B')}: {rate(c.bytes_per_s(0))} GB/s in {scaled(c.cache_buffer_bytes, 'B')} (copy "
         f"{rate(c.cache_copy_bytes_per_s)}, sum {rate(c.cache_sum_bytes_per_s)}); more: "

@@ -25,6 +25,12 @@ def _check(name: str, ins: Specs, max_rank: int) -> None:
 NEGATIVE = "a value of {value} is counted; expected numbers >= 0"
 
 
+def check_counted(values: Array) -> None:
+    """InputError when a value is negative."""
+    if np.any(values < 0):
+        raise InputError(NEGATIVE.format(value=int(values.min())))
+
+
 def _counted(rows: Array, weights: Array, size: int, *, binary: bool) -> Array:
     """How often (or with which weight, or whether) each number below ``size`` is in each row."""
     if np.any(rows < 0):

@@ -120,6 +120,10 @@ class Builder(ABC, Generic[P, C, K]):
         """The array of a constant value, else None; for what looks into it while planning."""
         return self.graph.constants.get(value)
 
+    def moved_bytes(self, spec: Spec) -> int:
+        """Bytes of a value that is read or written once."""
+        return spec.num_bytes
+
     def packed(self, value: str, how: Hashable, make: Callable[[Array], Any]) -> P | None:
         """A constant value laid out by ``make``, once per session; None when the value is not constant."""
         array = self.constant_array(value)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from tfjslab.base.names import reserve
-from tfjslab.base.shapes import Shape
+from tfjslab.base.shapes import Shape, size_of
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
 from tfjslab.ops.registry import Spec
@@ -84,7 +84,7 @@ class _Rewriter:
         own, channels = spec.known_shape, shape[1]
         if value in self.last and own == shape:
             return self.last[value]
-        if own in ((), (1,)):
+        if size_of(own) == 1:
             return value
         if own not in ((channels, 1, 1), (1, channels, 1, 1)):
             return None

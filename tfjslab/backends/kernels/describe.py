@@ -56,7 +56,7 @@ def _describe(
     flops = sum(
         n.definition.flops([specs[v] for v in n.inputs if v], [specs[v] for v in n.outputs], n.attrs) for n in nodes
     )
-    return command(
-        r.kernel_name, nodes, [specs[v] for v in r.group.inputs if v], [specs[v] for v in nodes[-1].outputs], flops,
-        Live(sum(x.size_bytes for x in live), len(live)), r.reason, begun,
-    )
+    values = [specs[v] for v in r.group.inputs if v], [specs[v] for v in nodes[-1].outputs]
+    moved = sum(map(b.moved_bytes, (*values[0], *values[1])))
+    now = Live(sum(x.size_bytes for x in live), len(live))
+    return command(r.kernel_name, nodes, values, (flops, moved), now, r.reason, begun)

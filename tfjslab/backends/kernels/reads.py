@@ -46,14 +46,15 @@ def _cut(cut: Cut, shape: Shape) -> Read:
     return _box(shape, cut.begin, cut.step, cut.length)
 
 
-def _permuted(shape: Shape, order: Shape) -> list[Read]:
+def permuted(shape: Shape, order: Shape) -> Read:
+    """The axes in another order."""
     strides = row_strides(shape)
-    return [Read(tuple(shape[i] for i in order), tuple(strides[i] for i in order))]
+    return Read(tuple(shape[i] for i in order), tuple(strides[i] for i in order))
 
 
 def _transpose(attrs: Attrs, shape: Shape, _out: Shape) -> list[Read]:
     perm = attrs["perm"]
-    return _permuted(shape, tuple(reversed(range(len(shape)))) if perm is None else perm)
+    return [permuted(shape, tuple(reversed(range(len(shape)))) if perm is None else perm)]
 
 
 def _reverse(attrs: Attrs, shape: Shape, _out: Shape) -> list[Read]:
@@ -89,8 +90,8 @@ def _depth_to_space(attrs: Attrs, shape: Shape, _out: Shape) -> list[Read]:
     block = attrs["block_size"]
     depth = (block, block, c // block**2)
     if attrs["data_format"] == "NHWC":
-        return _permuted((n, h, w, *depth), (0, 1, 3, 2, 4, 5))
-    return _permuted((n, *depth, h, w), (0, 3, 4, 1, 5, 2))
+        return [permuted((n, h, w, *depth), (0, 1, 3, 2, 4, 5))]
+    return [permuted((n, *depth, h, w), (0, 3, 4, 1, 5, 2))]
 
 
 def _space_to_depth(attrs: Attrs, shape: Shape, _out: Shape) -> list[Read]:
@@ -99,8 +100,8 @@ def _space_to_depth(attrs: Attrs, shape: Shape, _out: Shape) -> list[Read]:
     block = attrs["block_size"]
     space = (h // block, block, w // block, block)
     if attrs["data_format"] == "NHWC":
-        return _permuted((n, *space, c), (0, 1, 3, 2, 4, 5))
-    return _permuted((n, c, *space), (0, 3, 5, 1, 2, 4))
+        return [permuted((n, *space, c), (0, 1, 3, 2, 4, 5))]
+    return [permuted((n, c, *space), (0, 3, 5, 1, 2, 4))]
 
 
 READS: dict[str, Callable[[Attrs, Shape, Shape], list[Read]]] = {

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from tfjslab.base.shapes import normalize_axes
 from tfjslab.graph.ir import Node
 from tfjslab.ops.registry import Spec
 from tfjslab.passes.fusion import Group, Rules
@@ -87,11 +86,11 @@ class KernelTable(Generic[B]):
         return self.only(node, specs, "float32")
 
     def filled_floats(self, node: Node, specs: Specs) -> str:
-        """Refuse anything but float32, and tensors without elements."""
+        """Refuse anything but float32, and as ``empty`` does."""
         return empty(node, specs) or self.floats(node, specs)
 
     def images(self, node: Node, specs: Specs) -> str:
-        """Refuse what is not float32 NHWC with data in it."""
+        """Refuse what is not float32 NHWC, and as ``empty`` does."""
         data_format = node.attrs.get("data_format", "NHWC")
         other = "" if data_format == "NHWC" else f"data_format {data_format}"
         return self.none_for(other) or self.filled_floats(node, specs)
@@ -114,26 +113,6 @@ def load(package: str, path: Iterable[str]) -> None:
 
 
 def empty(node: Node, specs: Specs) -> str:
-    """Refuse tensors without elements."""
-    return "empty tensor" if any(specs[v].size == 0 for v in (*node.inputs, *node.outputs) if v) else ""
-
-
-def not_last_axis(node: Node, specs: Specs) -> str:
-    """A softmax along another axis than the last."""
-    rank = len(specs[node.inputs[0]].known_shape)
-    axis = node.attrs["axis"]
-    return "" if axis in (-1, rank - 1) else f"softmax along axis {axis} of rank {rank}"
-
-
-def reduced_axes(node: Node, specs: Specs) -> tuple[int, ...]:
-    """The axes of a reduction, ascending and not negative."""
-    return normalize_axes(node.attrs["axis"], len(specs[node.inputs[0]].known_shape))
-
-
-def scattered_axes(node: Node, specs: Specs) -> str:
-    """A reduction over axes that are no neighbours, or over none."""
-    axes = reduced_axes(node, specs)
-    if not axes:
-        return "a reduction over no axes"
-    neighbours = axes == tuple(range(axes[0], axes[0] + len(axes)))
-    return "" if neighbours else f"a reduction over the separate axes {list(axes)}"
+    """Refuse to make something out of tensors without elements; nothing out of nothing needs no kernel."""
+    inputs, outputs = ([specs[v].size for v in part if v] for part in (node.inputs, node.outputs))
+    return "empty tensor" if 0 in inputs and any(outputs) else ""

@@ -5,11 +5,12 @@ wgpu is an optional extra: nothing here imports it before a backend is asked abo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from tfjslab.backends.base import Availability
+from tfjslab.backends.ceilings import Ceilings
 from tfjslab.backends.kernels.backend import KernelBackend
 from tfjslab.base.errors import TfjslabError
 
@@ -91,6 +92,16 @@ class GpuBackend(KernelBackend["GpuSession"]):
             self._devices.append(Device(self.adapter))
             self.kernel_clock = Stamps.clock(self._devices[-1])
         return GpuSession(self, self._devices[-1], Storage(self.float16))
+
+    def ceilings(self, _clock: Callable[[], float]) -> Ceilings:
+        """What WGSL reaches at most on the adapter, by its own time stamps; see ``HasCeilings``."""
+        from tfjslab.backends.webgpu.ceilings import measure_ceilings  # noqa: PLC0415 - imports the optional wgpu
+
+        session = self.open_session()
+        try:
+            return measure_ceilings(session.device)
+        finally:
+            session.dispose()
 
     def forget(self, session: GpuSession) -> None:
         """A session was disposed; with its last one a device goes too."""

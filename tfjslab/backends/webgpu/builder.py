@@ -11,12 +11,15 @@ from tfjslab.backends.kernels.memory_plan import Lifetime
 from tfjslab.backends.webgpu.capabilities import Capabilities
 from tfjslab.backends.webgpu.storage import Storage
 from tfjslab.backends.webgpu.text.templates import GpuKernel
-from tfjslab.backends.webgpu.tuning import GpuTrial, GpuTuner
+from tfjslab.backends.webgpu.trials import GpuTrial
+from tfjslab.backends.webgpu.tuning import GpuTuner
 from tfjslab.base.dtypes import Array
+from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
 from tfjslab.ops.registry import Spec
 
 T = TypeVar("T")
+CHECKS = "checks:"  # the slot of what kernels found wrong
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,14 @@ class GpuCall:
     groups: tuple[int, int, int]
 
 
+@dataclass(frozen=True)
+class InputCheck:
+    """What a kernel looks for in the inputs of a node; ``complain`` raises for what it found, on an axis."""
+
+    node: Node
+    complain: Callable[[int, int], None]
+
+
 GpuRecord = Record[GpuPlace, GpuCall]
 GpuHostStep = HostStep[GpuPlace]
 
@@ -61,6 +72,7 @@ class GpuBuilder(Builder[GpuPlace, GpuCall, GpuConstant]):
         self.storage = storage or Storage()
         self.capabilities = capabilities
         self.tiles: dict[str, str] = {}
+        self.checks: list[InputCheck] = []  # each leaves two words in the slot of checks
         self._tuner = tuner
         self._places: dict[str, GpuPlace] = {}
         for p in program.graph.inputs:
@@ -81,9 +93,13 @@ class GpuBuilder(Builder[GpuPlace, GpuCall, GpuConstant]):
         self._places[value] = made
         return made
 
-    def temporary(self, floats: int) -> GpuPlace:
+    def moved_bytes(self, spec: Spec) -> int:
+        """As they are stored: two for a float16, four for a truth value."""
+        return self.storage.copied_bytes(spec.size, spec.dtype)
+
+    def temporary(self, elements: int, dtype: str = "float32") -> GpuPlace:
         """Room that only the current group needs."""
-        return self._in_arena("", Spec((floats,), "float32"))
+        return self._in_arena("", Spec((elements,), dtype))
 
     def _in_arena(self, name: str, spec: Spec) -> GpuPlace:
         return self._place(self._arena_slot(name, self.storage.stored_bytes(spec.size, spec.dtype)), spec)
@@ -101,6 +117,11 @@ class GpuBuilder(Builder[GpuPlace, GpuCall, GpuConstant]):
         """See ``Builder``; its size is known when it is made."""
         whole = (key, None if source is None else id(source))
         return GpuPlace(self._constant_slot(GpuConstant(whole, make, source, exact)), 0)
+
+    def check(self, node: Node, complain: Callable[[int, int], None]) -> tuple[GpuPlace, int]:
+        """Where a kernel leaves what is wrong in a node's inputs, the axis plus 1 and the value, and at which place."""
+        self.checks.append(InputCheck(node, complain))
+        return GpuPlace(CHECKS, 0, "int32"), len(self.checks) - 1
 
     def finish(self) -> list[Lifetime]:
         """Keep what outputs share until the end, and return the arena's buffers."""

@@ -8,8 +8,13 @@ from tfjslab.backends.webgpu.text.templates import render
 
 
 def kernel_texts(plan: GpuPlan, node: str, *, float16: bool) -> tuple[KernelText, ...]:
-    """The shaders of the group with ``node`` in it, each once. Sizes are uniforms: they are not in the text."""
-    calls = [c for r in plan.records if any(n.name == node for n in r.group.nodes) for c in r.calls]
+    """The shaders of the groups with ``node`` in them, each once. Sizes are uniforms: they are not in the text.
+
+    What it was rewritten to, or cut into, is named after it.
+    """
+    calls = [
+        c for r in plan.records if any(f"{n.name} ".startswith(f"{node} ") for n in r.group.nodes) for c in r.calls
+    ]
     return tuple(
         KernelText(f"k{i}", f"webgpu/{k.source}.wgsl", parameters_text(k.params), render(k, float16=float16))
         for i, k in enumerate(dict.fromkeys(c.kernel for c in calls))

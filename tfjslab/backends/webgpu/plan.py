@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfjslab.backends.base import Buffer, PlanInfo
-from tfjslab.backends.host import run_node
+from tfjslab.backends.host import of_node, run_node
 from tfjslab.backends.kernels.describe import describe_records
 from tfjslab.backends.kernels.lowering import lower_program
 from tfjslab.backends.kernels.memory_plan import plan_memory
 from tfjslab.backends.kernels.plan import Feeds, KernelPlan
+from tfjslab.backends.kernels.rewrites import RULES, rewritten
 from tfjslab.backends.webgpu import lower as _families  # noqa: F401 - fills the table
-from tfjslab.backends.webgpu.builder import GpuBuilder, GpuCall, GpuHostStep, GpuRecord
+from tfjslab.backends.webgpu.builder import CHECKS, GpuBuilder, GpuCall, GpuHostStep, GpuRecord
 from tfjslab.backends.webgpu.capabilities import Capabilities
 from tfjslab.backends.webgpu.lower.registry import TABLE
 from tfjslab.backends.webgpu.run.device import ALIGNMENT, Range
@@ -24,7 +25,7 @@ from tfjslab.backends.webgpu.splitting import Limit, split_large
 from tfjslab.backends.webgpu.text.templates import render
 from tfjslab.backends.webgpu.tuning import GpuTuner
 from tfjslab.base.dtypes import Array
-from tfjslab.base.errors import BackendError
+from tfjslab.base.errors import BackendError, TfjslabError
 from tfjslab.graph.specialize import Specialized
 from tfjslab.graph.unroll_recurrent import unrolled
 from tfjslab.ops.registry import Spec
@@ -52,7 +53,7 @@ class GpuPlan(KernelPlan):
         device = self._device
         before = device.counters["pipelines"], device.compile_ms
         limit = Limit(device.max_binding, str(device.adapter), self._storage)
-        program = split_large(unrolled(program), limit, self._session.slices)
+        program = split_large(rewritten(unrolled(program), RULES), limit, self._session.slices)
         self._specs = program.specs
         tuner = GpuTuner(device)
         builder = GpuBuilder(program, self._outputs, tuner, Capabilities(device), self._storage)
@@ -63,6 +64,7 @@ class GpuPlan(KernelPlan):
         self._slots.update({f"arena:{b.name}": (arena, memory.offsets[b.name], b.size_bytes) for b in buffers})
         self._place_ports(builder)
         weight_bytes = self._place_constants(builder)
+        self._place_checks(builder)
         self._results = [self._words(builder, v) for v in self._outputs]
         self.records = builder.records
         self._host_threads = self._session.backend.threads if any(r.host for r in self.records) else 0
@@ -106,6 +108,15 @@ class GpuPlan(KernelPlan):
             self._slots[slot] = (buffer, 0, num_bytes)
             total += num_bytes
         return total
+
+    def _place_checks(self, builder: GpuBuilder) -> None:
+        """Two words for each check, all 0 as long as nothing is wrong."""
+        self._checks = builder.checks
+        if self._checks:
+            nothing = np.zeros(2 * len(self._checks), np.uint32)
+            buffer = self._own(nothing.nbytes, "what is wrong with the inputs of a plan")
+            self._slots[CHECKS] = (buffer, 0, nothing.nbytes)
+            self._device.write(buffer, 0, nothing)
 
     def _bind(self, records: Sequence[GpuRecord]) -> list[list[Dispatch]]:
         """For each record what it dispatches; equal sizes share a slice of the uniform buffer."""
@@ -178,10 +189,24 @@ class GpuPlan(KernelPlan):
             if count:
                 encoder.copy_buffer_to_buffer(source, offset, target, 0, count)
         if recorder is None or stamps is None:
-            return self._device.submit(encoder, ranges)
-        found = self._device.submit(encoder, [*ranges, recorder.resolve(encoder)])
+            return self._submit(encoder, ranges)
+        found = self._submit(encoder, [*ranges, recorder.resolve(encoder)])
         stamps += recorder.take(found[-1])
         return found[:-1]
+
+    def _submit(self, encoder: Any, ranges: Sequence[Range]) -> list[Array]:
+        """The words of ranges. The typed error of an op whose kernel found its inputs wrong; the next run is clean."""
+        if not self._checks:
+            return self._device.submit(encoder, ranges)
+        *found, words = self._device.submit(encoder, [*ranges, self._slots[CHECKS]])
+        for check, (axis, value) in zip(self._checks, words.view(np.int32).reshape(-1, 2).tolist(), strict=True):
+            if axis:
+                self._device.write(self._slots[CHECKS][0], 0, np.zeros_like(words))
+                try:
+                    check.complain(axis - 1, value)
+                except TfjslabError as e:
+                    raise of_node(check.node, e) from None
+        return found
 
     def _feed(self, encoder: Any, name: str, feed: Array | Buffer) -> None:
         buffer, offset, _ = self._slots[f"in:{name}"]
@@ -210,7 +235,7 @@ class GpuPlan(KernelPlan):
             self._device.wait()
             encoder = self._device.encoder()
         before = time.perf_counter()
-        found = iter(self._device.submit(encoder, read))
+        found = iter(self._submit(encoder, read))
         unpack = self._storage.unpack
         inputs = [
             unpack(next(found), i[1].known_shape, i[1].dtype) if isinstance(i, tuple) else i for i in step.inputs

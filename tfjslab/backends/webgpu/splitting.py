@@ -90,7 +90,9 @@ class _Cutter:
 
     def _width(self, node: Node) -> int:
         """Columns of a part; 0 when the weights cannot be cut."""
-        shape = self._program.specs[node.inputs[1]].known_shape
+        x, shape = (self._program.specs[v].known_shape for v in node.inputs[:2])
+        if unfused(node.op) == _CONVOLUTION and x[3] != shape[2]:  # groups of columns have channels of their own
+            return 0
         if unfused(node.op) == _PRODUCT and len(shape) != 2:  # noqa: PLR2004 - a batch of matrices is another matter
             return 0
         columns = shape[self._axis(node)]

@@ -8,40 +8,23 @@ then, and for layers too small to be worth it, the first candidate is taken, whi
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
-
-import numpy as np
 
 from tfjslab.backends.flags import env
 from tfjslab.backends.kernels.choices import Choices, choices_path
 from tfjslab.backends.kernels.race import Confidence, race
 from tfjslab.backends.kernels.sources import sources_digest
 from tfjslab.backends.webgpu.run.device import Device
-from tfjslab.backends.webgpu.run.recording import Dispatch, Stamps
-from tfjslab.backends.webgpu.text.templates import GpuKernel, render
-from tfjslab.base.dtypes import Array
+from tfjslab.backends.webgpu.trials import GpuTrial, Trials
 from tfjslab.base.machine import cpu_identity
 
 _LEAST_WORK = 1 << 17  # products of vectors: below a millisecond nothing is gained that the measuring would pay for
-_SMALL = 0.01  # keeps sums finite and away from denormals
 
 T = TypeVar("T")
-Choose = Callable[[str, Sequence[T], Callable[[T], "GpuTrial"], int], T]
-
-
-@dataclass(frozen=True)
-class GpuTrial:
-    """A kernel to be measured: the vectors of four floats that each binding needs, its sizes, and its workgroups."""
-
-    kernel: GpuKernel
-    lengths: tuple[int, ...]
-    sizes: tuple[int, ...]
-    groups: tuple[int, int, int]
+Choose = Callable[[str, Sequence[T], Callable[[T], GpuTrial], int], T]
 
 
 def volume(*extents: int) -> str:
@@ -70,41 +53,9 @@ class GpuTuner:
 
     def _measure(self, candidates: Sequence[T], trial: Callable[[T], GpuTrial]) -> tuple[str, Confidence]:
         """The candidate that runs fastest, each alone in a submission, and how sure that is."""
-        with contextlib.ExitStack() as stack:
-            dispatches = [self._prepare(trial(c), stack) for c in candidates]
-            stamps = [self._stamps([[d]], stack) for d in dispatches]
-            verdict = race([partial(self._time, s, d) for s, d in zip(stamps, dispatches, strict=True)])
+        with Trials(self._device) as trials:
+            verdict = race([trials.prepare(trial(c)).seconds for c in candidates])
         return str(candidates[verdict.fastest]), verdict.confidence
-
-    def _prepare(self, t: GpuTrial, stack: contextlib.ExitStack) -> Dispatch:
-        """A dispatch on buffers of its own, which are given back with ``stack``; so is its pipeline."""
-        device, text = self._device, render(t.kernel)
-        buffers = []
-        for vectors in t.lengths:
-            buffers.append(device.upload(np.full(4 * vectors, _SMALL, np.float32), what="a kernel on trial"))
-            stack.callback(device.release, buffers[-1])
-        table: Array = np.zeros(-(-len(t.sizes) // 64) * 64, np.uint32)
-        table[: len(t.sizes)] = np.array(t.sizes, np.int64) & 0xFFFFFFFF
-        sizes = device.buffer(table.nbytes, "uniform", what="a kernel on trial")
-        stack.callback(device.release, sizes, "uniform")
-        device.write(sizes, 0, table)
-        if not device.has_pipeline(text):
-            stack.callback(device.drop_pipeline, text)
-        pipeline = device.pipeline(text, t.kernel.source)
-        ranges = [*((b, 0, 16 * n) for b, n in zip(buffers, t.lengths, strict=True)), (sizes, 0, table.nbytes)]
-        return pipeline, device.bind(pipeline, ranges, "a kernel on trial"), t.groups
-
-    def _stamps(self, dispatches: Sequence[Sequence[Dispatch]], stack: contextlib.ExitStack) -> Stamps:
-        made = Stamps(self._device, dispatches)
-        stack.callback(made.dispose)
-        return made
-
-    def _time(self, stamps: Stamps, dispatch: Dispatch) -> float:
-        """Seconds of one submission."""
-        encoder = self._device.encoder()
-        stamps.around(encoder, 0, [dispatch])
-        (words,) = self._device.submit(encoder, [stamps.resolve(encoder)])
-        return stamps.take(words)[0] / 1e3
 
 
 def _path(device: Device) -> Path:

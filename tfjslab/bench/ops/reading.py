@@ -24,7 +24,7 @@ from tfjslab.base.dtypes import DTYPES
 from tfjslab.base.errors import InputError, TfjslabError, did_you_mean
 from tfjslab.base.limits import LIMITS, check_limit
 from tfjslab.base.shapes import checked_shape
-from tfjslab.bench.ops.row import OpRow, RowLayer, RowTensor, Step, attrs_text, shapes_text
+from tfjslab.bench.ops.row import OpRow, RowLayer, RowStep, RowTensor, attrs_text, shapes_text
 from tfjslab.formats.strict_json import each, member, optional, parse_object, show, typed
 from tfjslab.ops import registry
 from tfjslab.ops.registry import Spec, T
@@ -137,7 +137,7 @@ def _step_row(data: dict[str, Any], group: str, operands: tuple[RowTensor, ...],
     return OpRow(group, op, text, operands, tuple(steps))
 
 
-def _steps(given: list[dict[str, Any]], names: list[str], where: str) -> list[Step]:
+def _steps(given: list[dict[str, Any]], names: list[str], where: str) -> list[RowStep]:
     check_limit(f"{where}: number of steps", len(given), _MOST_STEPS)
     found, known = [], list(names)
     for i, data in enumerate(given):
@@ -159,7 +159,7 @@ def _steps(given: list[dict[str, Any]], names: list[str], where: str) -> list[St
     return found
 
 
-def _step(name: str, op: str, inputs: tuple[str, ...], attrs: dict[str, Any], where: str) -> Step:
+def _step(name: str, op: str, inputs: tuple[str, ...], attrs: dict[str, Any], where: str) -> RowStep:
     with _naming(where):
         definition = registry.get(op)
     if definition.control or definition.stateful or definition.api is None:
@@ -168,7 +168,7 @@ def _step(name: str, op: str, inputs: tuple[str, ...], attrs: dict[str, Any], wh
     if len(inputs) < least or (most is not None and len(inputs) > most):
         raise InputError(f"{where}: {op} has {len(inputs)} inputs; expected "
                          f"{least if least == most else f'{least} or more' if most is None else f'{least} to {most}'}")
-    return Step(name, op, inputs, definition.resolve_attrs(attrs, where))
+    return RowStep(name, op, inputs, definition.resolve_attrs(attrs, where))
 
 
 @contextmanager
@@ -181,7 +181,7 @@ def _naming(where: str) -> Iterator[None]:
         raise InputError(f"{where}: {str(e).removeprefix(f'{op}: ')}", code=e.code) from None
 
 
-def _check_shapes(operands: tuple[RowTensor, ...], steps: list[Step], where: str) -> None:
+def _check_shapes(operands: tuple[RowTensor, ...], steps: list[RowStep], where: str) -> None:
     """Shapes and dtypes fit each op, and results are no larger than tensors may be."""
     specs = {o.name: _spec(o.values) for o in operands}
     for step in steps:

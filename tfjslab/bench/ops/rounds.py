@@ -53,7 +53,7 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Found:
+class RoundsSummary:
     """What rounds come to. ``disturbed`` counts those among the ``kept`` ones; ``repeated`` are left out."""
 
     timings: tuple[Timing, ...]
@@ -63,13 +63,13 @@ class Found:
     repeated: int
 
 
-def summarise(rounds: Sequence[Round], wanted: int) -> Found:
+def summarise(rounds: Sequence[Round], wanted: int) -> RoundsSummary:
     """The figures of the undisturbed rounds; of all where fewer than half of those wanted are undisturbed."""
     calm = [r for r in rounds if not r.is_disturbed]
     kept = calm if 2 * len(calm) >= wanted else list(rounds)
     times = [[b.ms for b in side] for side in zip(*(r.bursts for r in kept), strict=True)]
     ratio = ratio_of_rounds(*([[t] for t in side] for side in times)) if len(times) == 2 else None  # noqa: PLR2004
-    return Found(
+    return RoundsSummary(
         tuple(Timing(statistics.median(t), min(t), max(t)) for t in times), ratio, len(kept),
         sum(r.is_disturbed for r in kept), len(rounds) - len(kept),
     )

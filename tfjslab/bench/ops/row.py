@@ -24,7 +24,7 @@ class RowTensor:
 
 
 @dataclass(frozen=True)
-class Step:
+class RowStep:
     """One op: its inputs are operands or results of steps before it; ``attrs`` are resolved, in the op's order."""
 
     name: str
@@ -58,7 +58,7 @@ class OpRow:
     op: str
     text: str
     operands: tuple[RowTensor, ...]
-    steps: tuple[Step, ...] = ()
+    steps: tuple[RowStep, ...] = ()
     layer: RowLayer | None = None
 
     @property

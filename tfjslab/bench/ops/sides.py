@@ -16,7 +16,7 @@ from typing import Any, Self
 from tfjslab.backends.base import Buffer, Plan
 from tfjslab.base.dtypes import Array
 from tfjslab.bench.ops.making import MODEL_FILE, feeds_of, model_of
-from tfjslab.bench.ops.row import OpRow, Step
+from tfjslab.bench.ops.row import OpRow, RowStep
 from tfjslab.bench.ops.samples import METER, Meter, Sample, take_samples
 from tfjslab.bench.peers import tfjs
 from tfjslab.bench.peers.process import Peer
@@ -108,7 +108,7 @@ class PeerOp:
         return tfjs.outputs(self._peer, self._folder)
 
 
-def _request(step: Step) -> dict[str, Any]:
+def _request(step: RowStep) -> dict[str, Any]:
     """A step as the peer is told it: the function's name, its tensors and its attributes in order."""
     variadic = any(n.startswith("*") for n in step.definition.inputs)
     attrs = {name: _told(value) for name, value in step.attrs.items()}

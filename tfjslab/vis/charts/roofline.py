@@ -76,7 +76,8 @@ def roofline(points: Sequence[RooflinePoint], ceilings: Ceilings, ax: Axes | Non
         _draw_points(axes, placed, x, y)
     style.quiet(axes, "both")
     left_out = len(points) - len(placed)
-    title = f"Roofline of {ceilings.threads} thread{'s' * (ceilings.threads > 1)}, area is time"
+    processor = f"{ceilings.threads} thread{'s' * (ceilings.threads > 1)}"
+    title = f"Roofline of {ceilings.adapter or processor}, area is time"
     note = f"\n{left_out} of {len(points)} points have no operations or ran on the host" if left_out else ""
     style.name_axes(axes, "arithmetic intensity (FLOP per byte)", "performance (GFLOP/s)", title + note)
     return Chart(figure, axes)

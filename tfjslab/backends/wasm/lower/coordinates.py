@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from tfjslab.backends.kernels.elementwise import spread
 from tfjslab.backends.kernels.strides import row_strides
 from tfjslab.backends.kernels.table import Specs
+from tfjslab.backends.kernels.typed import leaf, typed
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.faults import number_of
-from tfjslab.backends.wasm.lower.elementwise import spread
 from tfjslab.backends.wasm.lower.indexing import slices
+from tfjslab.backends.wasm.lower.loops import on_rows
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering, only_elements
 from tfjslab.backends.wasm.text.templates import kernel
-from tfjslab.backends.wasm.text.typed import leaf, typed
 from tfjslab.base.dtypes import numpy_dtype
 from tfjslab.base.shapes import Shape, size_of
 from tfjslab.graph.ir import Node
@@ -82,7 +83,7 @@ def lower_sparse_to_dense(b: WasmBuilder, group: Group) -> None:
     shape, dtype = b.shape(group.output), b.spec(group.output).dtype
     count = b.spec(indices).size // len(shape)
     flat, source = _flat(b, core, indices, shape), b.rows(values)
-    spread(b, group.output, default)
+    spread(b, group.output, default, on_rows)
     out = b.rows(group.output)
     _scatter(b, (source, flat, out), count, 1, dtype, one=b.spec(values).size == 1)
 

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from tfjslab.backends.kernels.operands import Operand
 from tfjslab.backends.kernels.strides import broadcast_strides, collapse, row_strides
+from tfjslab.backends.kernels.typed import work
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.operands import place_planes, place_rows
 from tfjslab.backends.wasm.text.layouts import Layout, pitch
 from tfjslab.backends.wasm.text.templates import kernel
-from tfjslab.backends.wasm.text.typed import work
 from tfjslab.base.dtypes import numpy_dtype
 from tfjslab.base.shapes import Shape, size_of
 from tfjslab.ops.expr import Expr

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfjslab.backends.kernels.reductions import reduced, reduced_axes
 from tfjslab.backends.kernels.strides import row_strides
-from tfjslab.backends.kernels.table import reduced_axes
+from tfjslab.backends.kernels.typed import Typed, convert, leaf, typed
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.loops import on_rows
 from tfjslab.backends.wasm.lower.registry import lowering, only_elements
 from tfjslab.backends.wasm.text.layouts import pitch
 from tfjslab.backends.wasm.text.templates import kernel
-from tfjslab.backends.wasm.text.typed import Typed, convert, leaf, typed
 from tfjslab.base.dtypes import numpy_dtype
 from tfjslab.base.shapes import Shape, size_of
 from tfjslab.ops.expr import Expr, X, Y, prim
@@ -60,7 +60,8 @@ def lower_reduction(b: WasmBuilder, group: Group) -> None:
     """[outer][n][inner]; over the pixels of channel planes without changing the layout."""
     core = group.core_node
     x, dtype = core.inputs[0], b.spec(core.inputs[0]).dtype
-    shape, axes = b.shape(x), reduced_axes(core, b.specs)
+    shape = b.shape(x)
+    axes = reduced_axes(shape, core.attrs)
     n = size_of([shape[a] for a in axes])
     how = _fold(core.op, dtype)
     start = typed(Expr("const", leaf=how.start), (), how.dtype)
@@ -92,16 +93,10 @@ def lower_reduction(b: WasmBuilder, group: Group) -> None:
 
 
 def _together(b: WasmBuilder, x: str, axes: Shape) -> tuple[WasmPlace, int, int]:
-    """The value as [outer][what is reduced][inner], with outer and inner; transposed when kept axes lie between."""
-    shape = b.shape(x)
-    first, last = next(iter(axes), 0), next(reversed(axes), -1)
-    kept = [i for i in range(last + 1) if i not in axes]
-    inner = size_of(shape[last + 1 :])
-    source, outer = b.rows(x), size_of([shape[i] for i in kept])
-    if size_of([shape[i] for i in kept if i > first]) > 1:
-        strides, order = row_strides(shape), (*kept, *axes, *range(last + 1, len(shape)))
-        dims = tuple(shape[i] for i in order)
-        moved = b.temporary(b.item(x) * size_of(shape))
-        b.copy(source, moved, dims, tuple(strides[i] for i in order), row_strides(dims), b.item(x))
-        return moved, outer, inner
-    return source, outer, inner
+    """The value as [outer][what is reduced][inner], with outer and inner."""
+    shape, item = reduced(b.shape(x), axes), b.item(x)
+    source = b.rows(x)
+    if shape.moved is not None:
+        rows, source = source, b.temporary(item * size_of(shape.moved.dims))
+        b.copy(rows, source, shape.moved.dims, shape.moved.strides, row_strides(shape.moved.dims), item)
+    return source, shape.outer, shape.inner

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tfjslab.backends.kernels.table import KernelTable, Specs
+from tfjslab.backends.kernels.typed import ELEMENTS
 from tfjslab.backends.wasm.builder import WasmBuilder
-from tfjslab.backends.wasm.text.typed import ELEMENTS
 from tfjslab.graph.ir import Node
 
 TABLE: KernelTable[WasmBuilder] = KernelTable(WasmBuilder.kind)

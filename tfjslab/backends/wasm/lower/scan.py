@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from tfjslab.backends.kernels.typed import leaf, typed
 from tfjslab.backends.wasm.builder import WasmBuilder
 from tfjslab.backends.wasm.lower.registry import lowering, only_numbers
 from tfjslab.backends.wasm.text.templates import kernel
-from tfjslab.backends.wasm.text.typed import leaf, typed
 from tfjslab.base.shapes import normalize_axis, size_of
 from tfjslab.ops.expr import Expr, X, Y
 from tfjslab.passes.fusion import Group

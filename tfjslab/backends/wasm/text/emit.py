@@ -31,7 +31,7 @@ class Lanes:
 
 _COMMON = ("add", "sub", "mul", "div", "neg", "abs", "sqrt", "floor", "ceil", "nearest", "trunc", "eq", "ne", "lt",
            "le", "gt", "ge", "min", "max")
-# On integers and masks, which are compared as integers; see ``tfjslab.backends.wasm.text.typed``.
+# On integers and masks, which are compared as integers; see ``tfjslab.backends.kernels.typed``.
 _TYPED = {f"int.{p}": p for p in ("add", "sub", "mul", "eq", "ne")} | {f"bool.{p}": p for p in ("eq", "ne")} | {
     f"int.{p}": f"{p}_s" for p in ("lt", "le", "gt", "ge")
 }

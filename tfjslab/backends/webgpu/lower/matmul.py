@@ -7,18 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfjslab.backends.kernels.reads import Read
 from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.webgpu.builder import GpuBuilder, GpuPlace
-from tfjslab.backends.webgpu.lower.movement import Copy, copy
-from tfjslab.backends.webgpu.lower.operands import NOTHING, GpuEpilogue, epilogue
+from tfjslab.backends.webgpu.lower.movement import Copy, copy, moved
+from tfjslab.backends.webgpu.lower.operands import NOTHING, GpuEpilogue, element_type, epilogue
 from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
 from tfjslab.backends.webgpu.lower.tiles import STAGED_VECTORS, GpuTile, product_tiles
-from tfjslab.backends.webgpu.text.templates import MAX_GROUPS, Binding, GpuKernel, kernel
-from tfjslab.backends.webgpu.tuning import GpuTrial, volume
+from tfjslab.backends.webgpu.text.templates import MAX_GROUPS, Binding, GpuKernel, grid, kernel
+from tfjslab.backends.webgpu.trials import GpuTrial
+from tfjslab.backends.webgpu.tuning import volume
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
 from tfjslab.passes.fusion import Group
+
+_GROUP = 64
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,9 @@ class Panels:
 
 def _refuses(node: Node, specs: Specs) -> str:
     out = specs[node.outputs[0]].known_shape
-    batches = [size_of(specs[v].known_shape[:-2]) for v in node.inputs[:2]]
-    if any(n not in (1, size_of(out[:-2])) for n in batches):
-        return "no GPU kernel for products whose batches are broadcast along some axes only"
     if size_of(out[:-2]) > MAX_GROUPS:
         return f"no GPU kernel for a batch of {size_of(out[:-2])} products"
-    return TABLE.filled_floats(node, specs)
+    return TABLE.only(node, specs, "float32", "int32")
 
 
 @lowering("BatchMatMul", refuses=_refuses, takes_epilogue=True)
@@ -65,7 +66,9 @@ def lower_matmul(b: GpuBuilder, group: Group) -> None:
     k = b.shape(left)[-2 if core.attrs["transpose_a"] else -1]
     batch, lefts, rights = size_of(out[:-2]), size_of(b.shape(left)[:-2]), size_of(b.shape(right)[:-2])
     flags = (core.attrs["transpose_a"], core.attrs["transpose_b"])
-    if rights == 1 and lefts == batch and not flags[0]:
+    if k == 0 or b.spec(left).dtype != "float32":
+        _plain(b, group, Product(left, right, m, k, n, batch, lefts, rights, *flags))
+    elif rights == 1 and lefts == batch and not flags[0]:
         lower_product(b, group, Product(left, right, m * batch, k, n, transpose_right=flags[1]))
     else:
         lower_product(b, group, Product(left, right, m, k, n, batch, lefts, rights, *flags))
@@ -84,6 +87,27 @@ def lower_product(b: GpuBuilder, group: Group, p: Product) -> None:
     sizes = _sizes(p, panels)
     k = _kernel(p, tile, tail, tuple(sizes), (a.constant, weights.constant))
     b.call(k, (a, weights, b.new(group.output), *tail.places), sizes, (*tile.groups(p.m, n4), p.batch))
+
+
+def _plain(b: GpuBuilder, group: Group, p: Product) -> None:
+    """A sum for each element of the output."""
+    dtype, count = b.spec(group.output).dtype, b.spec(group.output).size
+    a_steps, w_steps = (1, p.m) if p.transpose_left else (p.k, 1), (p.k, 1) if p.transpose_right else (1, p.n)
+    sizes = {
+        "count": count, "m": p.m, "n": p.n, "k": p.k, "a_row": a_steps[0], "a_k": a_steps[1], "w_column": w_steps[0],
+        "w_k": w_steps[1], "a_batch": p.m * p.k if p.left_batch > 1 else 0,
+        "w_batch": p.k * p.n if p.right_batch > 1 else 0,
+    }
+    tail, element, places = epilogue(b, group, 1), element_type(dtype, 1), (b.place(p.left), b.place(p.right))
+    bindings = (
+        Binding("a", element, places[0].constant), Binding("w", element, places[1].constant), Binding("c", element),
+        *tail.bindings(1),
+    )
+    k = kernel(
+        "dot", bindings, tuple(sizes), functions=(tail.function,), lanes=1, group=_GROUP, kinds=tail.kinds,
+        number=element,
+    )
+    b.call(k, (*places, b.new(group.output), *tail.places), sizes, grid(-(-count // _GROUP)))
 
 
 def _sizes(p: Product, panels: Panels) -> dict[str, int]:
@@ -131,7 +155,7 @@ def _left(b: GpuBuilder, p: Product, k4: int) -> GpuPlace:
 def _right(b: GpuBuilder, p: Product, tile: GpuTile, n4: int) -> tuple[GpuPlace, Panels]:
     """The right operand: constant ones in panels of a workgroup's columns, others as rows."""
     if p.right_batch == 1 and b.constant_array(p.right) is not None:
-        return weight_panels(b, p.right, p.k, p.n, tile, transposed=p.transpose_right)
+        return weight_panels(b, p.right, p.k, p.n, tile, transposed=int(p.transpose_right))
     panels = Panels(tile.wide, n4)
     if p.n % 4 == 0 and p.k % 4 == 0 and not p.transpose_right:
         return b.place(p.right), panels
@@ -143,19 +167,25 @@ def _right(b: GpuBuilder, p: Product, tile: GpuTile, n4: int) -> tuple[GpuPlace,
 
 
 def weight_panels(
-    b: GpuBuilder, value: str, k: int, n: int, tile: GpuTile, *, transposed: bool = False,
+    b: GpuBuilder, value: str, k: int, n: int, tile: GpuTile, *, transposed: int = 0,
 ) -> tuple[GpuPlace, Panels]:
-    """Weights [k, n] as [panel][k][columns] vectors, packed once if constant, else as they come."""
+    """Weights [k, n] as [panel][k][columns] vectors, packed once if constant, else as they come.
+
+    Those that are ``transposed`` are so many matrices below each other, each of which is.
+    """
     k4, n4 = -(-k // 4), -(-n // 4)
     panels = constant_panels(k, n, tile)
     width = 4 * panels.row
     found = b.packed(value, ("panels", width, k, n, transposed), _packer(k, n, width, transposed=transposed))
     if found is not None:
         return found, panels
-    if n % 4 == 0 and not transposed:
-        return b.place(value), Panels(tile.wide, n4)
+    inner = k // max(transposed, 1)
+    read = Read((transposed, inner, n), (n * inner, 1, inner))
+    source = moved(b, value, read) if transposed else b.place(value)
+    if n % 4 == 0:
+        return source, Panels(tile.wide, n4)
     out = b.temporary(4 * k4 * 4 * n4)
-    copy(b, b.place(value), out, Copy((1, k, n), (0, 1, k) if transposed else (0, n, 1), (1, 4 * k4, 4 * n4)))
+    copy(b, source, out, Copy((1, k, n), (0, n, 1), (1, 4 * k4, 4 * n4)))
     return out, Panels(tile.wide, n4)
 
 
@@ -165,9 +195,9 @@ def constant_panels(k: int, n: int, tile: GpuTile) -> Panels:
     return Panels(4 * -(-k // 4) * row, row)
 
 
-def _packer(k: int, n: int, width: int, *, transposed: bool) -> Callable[[Array], Array]:
+def _packer(k: int, n: int, width: int, *, transposed: int) -> Callable[[Array], Array]:
     def pack(array: Array) -> Array:
-        matrix = array.reshape(n, k).T if transposed else array.reshape(k, n)
+        matrix = (array.reshape(transposed, n, -1).swapaxes(1, 2) if transposed else array).reshape(k, n)
         wide = np.zeros((-(-k // 4) * 4, -(-n // width) * width), np.float32)
         wide[:k, :n] = matrix
         return wide.reshape(len(wide), -1, width).transpose(1, 0, 2)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfjslab.backends.kernels.reads import reads
+from tfjslab.backends.kernels.reads import READS, Read, reads
 from tfjslab.backends.kernels.strides import row_strides
 from tfjslab.backends.kernels.table import Specs
 from tfjslab.backends.webgpu.builder import GpuBuilder, GpuPlace
-from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
+from tfjslab.backends.webgpu.lower.operands import element_type, refuses_words, stored_dtype
+from tfjslab.backends.webgpu.lower.registry import lowering
 from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
+from tfjslab.base.dtypes import numpy_dtype
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
 from tfjslab.graph.ir import Node
 from tfjslab.ops.registry import having
@@ -83,34 +85,47 @@ def _in_vectors(shape: Shape, lanes: int) -> Shape:
     return (*shape[:-1], shape[-1] // lanes) if shape else shape
 
 
-def _words(node: Node, specs: Specs) -> str:
-    return TABLE.only(node, specs, "float32", "int32", "bool")
+def moved(b: GpuBuilder, value: str, read: Read) -> GpuPlace:
+    """A walk over a value as a temporary, row-major."""
+    out = b.temporary(size_of(read.dims), b.spec(value).dtype)
+    copy(b, b.place(value), out, Copy(read.dims, read.strides, read.dims, first=read.first))
+    return out
 
 
 def _anything(_node: Node, _specs: Specs) -> str:
     return ""
 
 
-@lowering(*having(lambda facts: facts.shares_bytes), refuses=_anything)
+@lowering("EnsureShape", *having(lambda facts: facts.shares_bytes or facts.passes_on), refuses=_anything)
 def lower_alias(b: GpuBuilder, group: Group) -> None:
-    """The same bytes under another shape."""
-    b.alias(group.output, group.core_node.inputs[0])
-
-
-@lowering("IdentityN", refuses=_anything)
-def lower_several(b: GpuBuilder, group: Group) -> None:
-    """The bytes of each input."""
-    for value, source in zip(group.core_node.outputs, group.core_node.inputs, strict=True):
+    """The same bytes, perhaps under another shape."""
+    core = group.core_node
+    for value, source in zip(core.outputs, core.inputs, strict=False):
         b.alias(value, source)
 
 
-@lowering("Transpose", "Slice", "StridedSlice", "Reverse", "SplitV", "Unpack", "BroadcastTo", refuses=_words)
+@lowering(*READS, refuses=refuses_words)
 def lower_reads(b: GpuBuilder, group: Group) -> None:
     """A copy for each output."""
     core = group.core_node
     source, shape = b.place(core.inputs[0]), b.shape(core.inputs[0])
     for value, read in reads(core, shape, b.shape(core.outputs[0])):
         copy(b, source, b.new(value), Copy(read.dims, read.strides, read.dims, first=read.first))
+
+
+@lowering("MatrixBandPart", refuses=refuses_words)
+def lower_band(b: GpuBuilder, group: Group) -> None:
+    """Matrices with zeros outside of some diagonals; a number below 0 keeps all."""
+    core = group.core_node
+    x, source, attrs = b.spec(core.inputs[0]), b.place(core.inputs[0]), core.attrs
+    rows, columns = x.known_shape[-2:]
+    most = max(rows, columns)
+    lower, upper = (most if attrs[n] < 0 else min(attrs[n], most) for n in ("num_lower", "num_upper"))
+    sizes = {"count": x.size, "rows": rows, "columns": columns, "lower": lower, "upper": upper}
+    element = element_type(x.dtype, 1)
+    bindings = Binding("a", element, source.constant), Binding("c", element)
+    k = kernel("band", bindings, tuple(sizes), lanes=1, group=_GROUP, zero=element)
+    b.call(k, (source, b.new(group.output)), sizes, grid(-(-x.size // _GROUP)))
 
 
 def _rows(b: GpuBuilder, value: str) -> Shape:
@@ -123,7 +138,7 @@ def _refuses_rows(node: Node, specs: Specs) -> str:
     """Words, and bytes in rows of whole words."""
     named = [specs[v] for v in (*node.inputs, *node.outputs)]
     if any(s.dtype != "int8" for s in named):
-        return _words(node, specs)
+        return refuses_words(node, specs)
     whole = all(s.known_shape and s.known_shape[-1] % _BYTES == 0 for s in named)
     return "" if whole and node.op != "Pack" else "no GPU kernel for moving rows of int8 that are no whole words"
 
@@ -144,7 +159,7 @@ def lower_concat(b: GpuBuilder, group: Group) -> None:
 
 def _refuses_pad(node: Node, specs: Specs) -> str:
     value = node.attrs["constant_value"]
-    if specs[node.inputs[0]].dtype != "float32" and (math.isnan(value) or value != int(value)):
+    if specs[node.inputs[0]].dtype in ("int32", "int8") and (math.isnan(value) or value != int(value)):
         return f"no GPU kernel for padding {specs[node.inputs[0]].dtype} with {value}"
     if specs[node.inputs[0]].dtype == "int8" and node.attrs["paddings"][-1:] and node.attrs["paddings"][-1][0] % _BYTES:
         return "no GPU kernel for moving rows of int8 that are no whole words"
@@ -161,7 +176,7 @@ def lower_pad(b: GpuBuilder, group: Group) -> None:
         fill = int(np.uint8(np.int8(value))) * _REPEATED
         before = (*before[:-1], before[-1] // _BYTES)
     else:
-        kind = {"float32": np.float32, "int32": np.int32, "bool": np.uint32}[b.spec(x).dtype]
-        fill = int(np.array(value, kind).view(np.uint32))
+        dtype = b.spec(x).dtype
+        fill = int(np.array(value, numpy_dtype(dtype)).astype(stored_dtype(dtype)).view(np.uint32))
     shape, out = _rows(b, x), _rows(b, group.output)
     copy(b, b.place(x), b.new(group.output), Copy(shape, row_strides(shape), out, before, fill=fill))

@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from tfjslab.backends.kernels.operands import Operand, kind_of, prepare
+from tfjslab.backends.kernels.table import Specs
+from tfjslab.backends.kernels.typed import ELEMENTS
 from tfjslab.backends.webgpu.builder import GpuBuilder, GpuPlace
-from tfjslab.backends.webgpu.text.emit import Function
+from tfjslab.backends.webgpu.lower.registry import TABLE
+from tfjslab.backends.webgpu.text.emit import Function, function
 from tfjslab.backends.webgpu.text.templates import Binding
-from tfjslab.base.dtypes import Array
+from tfjslab.base.dtypes import Array, numpy_dtype
+from tfjslab.graph.ir import Node
 from tfjslab.ops.expr import X
 from tfjslab.passes.fusion import Group
+
+_WGSL = {"float32": "f32", "int32": "i32", "bool": "u32"}
+
+
+def refuses_words(node: Node, specs: Specs) -> str:
+    """Kernels read and write floats, integers and truth values."""
+    return TABLE.only(node, specs, *ELEMENTS)
+
+
+def element_type(dtype: str, lanes: int) -> str:
+    """The WGSL type of elements, or of vectors of four, of a value; truth values are words."""
+    return _WGSL[dtype] if lanes == 1 else f"vec4<{_WGSL[dtype]}>"
+
+
+def stored_dtype(dtype: str) -> Any:
+    """The numpy type of the four bytes that an element has where floats are not stored in two."""
+    return np.uint32 if dtype == "bool" else numpy_dtype(dtype)
 
 
 def place_operand(b: GpuBuilder, o: Operand) -> GpuPlace:
@@ -39,7 +61,7 @@ class GpuEpilogue:
         )
 
 
-NOTHING = GpuEpilogue(Function(X, (False,), 4), (), ())
+NOTHING = GpuEpilogue(function(X, "float32"), (), ())
 
 
 def epilogue(b: GpuBuilder, group: Group, lanes: int) -> GpuEpilogue:
@@ -53,8 +75,10 @@ def epilogue(b: GpuBuilder, group: Group, lanes: int) -> GpuEpilogue:
     if lanes > 1 and out[-1] % lanes:
         found = [_padded(b, o) if o.array is not None and kind == "channel" else (kind, p)
                  for o, (kind, p) in zip(operands, found, strict=True)]
-    function = Function(expr, (False,) * (1 + len(operands)), lanes)
-    return GpuEpilogue(function, tuple(k for k, _ in found), tuple(p for _, p in found))
+    # Only floats are followed by a chain, or read operands.
+    dtype = b.spec(group.output).dtype
+    made = function(expr, dtype, *("float32",) * len(operands), result=dtype, lanes=lanes)
+    return GpuEpilogue(made, tuple(k for k, _ in found), tuple(p for _, p in found))
 
 
 def _padded(b: GpuBuilder, o: Operand) -> tuple[str, GpuPlace]:

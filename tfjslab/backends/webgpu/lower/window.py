@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from tfjslab.backends.kernels.table import Specs, empty
 from tfjslab.backends.webgpu.builder import GpuBuilder, GpuPlace
 from tfjslab.backends.webgpu.lower.convolution import window_sizes
-from tfjslab.backends.webgpu.lower.operands import epilogue
+from tfjslab.backends.webgpu.lower.operands import element_type, epilogue
 from tfjslab.backends.webgpu.lower.registry import TABLE, lowering
-from tfjslab.backends.webgpu.text.templates import Binding, kernel
+from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
+from tfjslab.graph.ir import Node
 from tfjslab.ops.pool import pool_window
 from tfjslab.ops.window import Window, window
 from tfjslab.passes.fusion import Group
@@ -14,6 +16,7 @@ from tfjslab.passes.fusion import Group
 # Outputs of one row that an invocation computes: they share what they read. On llvmpipe 8 invocations are a register.
 _SOFTWARE_TILES, _SOFTWARE_GROUP = (4, 3, 2, 1), 8
 _HARDWARE_TILES, _HARDWARE_GROUP = (4, 2, 1), 64
+_GROUP = 64
 
 
 @lowering("DepthwiseConv2dNative", refuses=TABLE.images, takes_epilogue=True, takes_padding=True)
@@ -26,7 +29,12 @@ def lower_depthwise(b: GpuBuilder, group: Group) -> None:
     _lower(b, group, win, "madd", b.place(w), multiplier)
 
 
-@lowering("MaxPool", "AvgPool", refuses=TABLE.images, takes_epilogue=True)
+def _refuses_pool(node: Node, specs: Specs) -> str:
+    """Floats, and the largest of integers."""
+    return TABLE.only(node, specs, "float32", "int32") or empty(node, specs)
+
+
+@lowering("MaxPool", "AvgPool", refuses=_refuses_pool, takes_epilogue=True)
 def lower_pool(b: GpuBuilder, group: Group) -> None:
     """Padding never wins, and is not counted in a mean."""
     core = group.core_node
@@ -34,11 +42,27 @@ def lower_pool(b: GpuBuilder, group: Group) -> None:
     _lower(b, group, win, "max" if core.op == "MaxPool" else "mean", None, 1)
 
 
+@lowering("MaxPoolWithArgmax", refuses=_refuses_pool)
+def lower_pool_with_index(b: GpuBuilder, group: Group) -> None:
+    """An invocation for each window."""
+    core = group.core_node
+    x, shape = b.place(core.inputs[0]), b.shape(core.inputs[0])
+    win = pool_window("MaxPoolWithArgmax", shape, {**core.attrs, "data_format": "NHWC"})
+    count = b.spec(group.output).size
+    sizes = window_sizes(win) | {"count": count, "channels": shape[3]}
+    bindings = Binding("a", "f32", x.constant), Binding("c", "f32"), Binding("places", "i32")
+    k = kernel(
+        "pool_index", bindings, tuple(sizes), lanes=1, group=_GROUP, whole_batch=core.attrs["include_batch_in_index"],
+    )
+    b.call(k, (x, *map(b.new, core.outputs)), sizes, grid(-(-count // _GROUP)))
+
+
 def _lower(b: GpuBuilder, group: Group, win: Window, combine: str, weights: GpuPlace | None, multiplier: int) -> None:
     x, (n, oh, ow, channels) = b.place(group.core_node.inputs[0]), b.shape(group.output)
     lanes = 4 if channels % 4 == 0 and multiplier == 1 else 1
     tail = epilogue(b, group, lanes)
-    kind = "vec4<f32>" if lanes > 1 else "f32"
+    dtype = b.spec(group.output).dtype
+    kind = element_type(dtype, lanes)
     bindings = [Binding("a", kind, x.constant), Binding("c", kind)]
     bindings += [Binding("w", kind, constant=weights.constant)] if weights else []
     tile = _tile(b, ow, kernel_width=win.size[1])
@@ -52,7 +76,7 @@ def _lower(b: GpuBuilder, group: Group, win: Window, combine: str, weights: GpuP
     k = kernel(
         "window", (*bindings, *tail.bindings(lanes)), tuple(sizes), functions=(tail.function,), lanes=lanes, group=size,
         tile=tile, combine=combine, kinds=tail.kinds, kw=win.size[1], tx=win.stride[1], dx=win.dilation[1],
-        by_pixels=b.capabilities.software,
+        by_pixels=b.capabilities.software, whole=dtype == "int32",
     )
     cells, each = sizes["channels"], sizes["cells"]
     if b.capabilities.software:

@@ -1,44 +1,84 @@
-"""From an elementwise expression to a WGSL function, on single floats or on vectors of four."""
+"""From an elementwise expression to a WGSL function, on single values or on vectors of four."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tfjslab.ops.expr import Expr, is_boolean
+from tfjslab.backends.kernels.typed import leaf, typed
+from tfjslab.ops.expr import Expr
 from tfjslab.ops.expr_math import expand
 
-# Text with {0}, {1}, {2} for the arguments; F, I, U are the float, int and unsigned types, scalar or vector.
+# Text with {0}, {1}, {2} for the arguments; F, I, U, B are the types of floats, integers, bits and truth values.
 _INFIX = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">",
     "ge": ">=", "and": "&", "or": "|",
 }
 _CALLS = {"abs": "abs", "sqrt": "sqrt", "floor": "floor", "ceil": "ceil", "nearest": "round", "trunc": "trunc"}
+_COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+_INTEGER = ("add", "sub", "mul", *_COMPARISONS)
 _PATTERNS = {
     **{p: f"({{0}} {sign} {{1}})" for p, sign in _INFIX.items()},
+    **{f"int.{p}": f"({{0}} {_INFIX[p]} {{1}})" for p in _INTEGER},
+    **{f"bool.{p}": f"({{0}} {_INFIX[p]} {{1}})" for p in ("eq", "ne")},
     **{p: f"{call}({{0}})" for p, call in _CALLS.items()},
+    **dict.fromkeys(("select", "int.select", "bool.select"), "select({2}, {1}, {0})"),
     "neg": "(-{0})", "not": "(!{0})",
-    "select": "select({2}, {1}, {0})",
+    # naga's own != of floats is false where one is NaN.
+    "ne": "(!({0} == {1}))",
     # WGSL's own min and max may lose a NaN, and so may a comparison of x with itself; bits may not.
     "min": "min_nan({0}, {1})", "max": "max_nan({0}, {1})", "isnan": "is_nan({0})",
     "scale2": "({0} * bitcast<F>((I({1}) + I(127)) << U(23u)))",
     "exponent": "(F(I((bitcast<U>({0}) >> U(23u)) & U(255u))) - F(127.0))",
     "mantissa": "bitcast<F>((bitcast<U>({0}) & U(0x7fffffu)) | U(0x3f800000u))",
+    "from_int": "F({0})", "int.trunc": "I({0})",
+    # What NaN becomes is left to the adapter.
+    "int.trunc_unsigned": "bitcast<I>(select(U({0}), U(0u), is_nan({0})))",
+    "int.quotient": "int_quotient({0}, {1})", "int.power": "int_power({0}, {1})", "int.bitand": "({0} & {1})",
 }
-_LOGIC = ("and", "or", "not")  # a constant truth value was folded to a number
-NATIVE = frozenset(_PATTERNS)
+# What patterns call, written in front of the kernels that need it: the floor of a quotient by what is not 0 or -1, and
+# powers whose exponent is not negative. What comes of others is not chosen.
+_INT_QUOTIENT = """fn int_quotient(x: I, y: I) -> I {
+  let safe = select(y, I(1), (y == I(0)) | (y == I(-1)));
+  let q = x / safe;
+  return select(q, q - I(1), (x - q * safe != I(0)) & ((x < I(0)) != (safe < I(0))));
+}
+"""
+_INT_POWER = """fn int_power(x: I, y: I) -> I {
+  var product = I(1);
+  var square = x;
+  for (var bit = 0u; bit < 31u; bit++) {
+    product = select(product, product * square, ((y >> U(bit)) & I(1)) == I(1));
+    square = square * square;
+  }
+  return product;
+}
+"""
+_HELPERS = {"int_quotient(": _INT_QUOTIENT, "int_power(": _INT_POWER}
+_INT32_MIN = -(2**31)
+_PREFIXES = ("", "int.", "bool.")
+_INPUTS, _CONSTANTS = (tuple(f"{prefix}{kind}" for prefix in _PREFIXES) for kind in ("in", "const"))
+NATIVE = frozenset((*_PATTERNS, *_INPUTS, *_CONSTANTS))
+_TYPES = {"float32": "F", "int32": "I", "bool": "B"}
 
 
 @dataclass(frozen=True)
 class Function:
-    """An expression as a function of its leaves: which of them are truth values, and how many lanes a value has."""
+    """A typed expression as a function: the dtypes of its leaves and of its value, and how many lanes that has."""
 
     expr: Expr
-    booleans: tuple[bool, ...]
+    dtypes: tuple[str, ...]
+    result: str = "float32"
     lanes: int = 4
+
+
+def function(expr: Expr, *dtypes: str, result: str = "float32", lanes: int = 4) -> Function:
+    """The function of an expression that is not typed yet."""
+    leaves = [leaf(i, d) for i, d in enumerate(dtypes)]
+    return Function(typed(expr, leaves, result).expr, dtypes, result, lanes)
 
 
 def types(lanes: int) -> dict[str, str]:
@@ -79,47 +119,46 @@ def emit(function: Function, name: str) -> str:
     lines: list[str] = []
     done: dict[Expr, str] = {}
 
-    def truth(e: Expr) -> bool:
-        return is_boolean(e) or (e.op == "in" and function.booleans[e.leaf])
-
     def text(e: Expr) -> str:
         if e not in done:
-            plain = _plain(e, [text(a) for a in e.args], truth)
-            if counts[e] > 1 and e.op not in ("const", "in"):
+            plain = _plain(e, [text(a) for a in e.args])
+            if counts[e] > 1 and e.op not in (*_INPUTS, *_CONSTANTS):
                 lines.append(f"let t{len(lines)} = {plain};")
                 plain = f"t{len(lines) - 1}"
             done[e] = plain
         return done[e]
 
     result = text(tree)
-    parameters = ", ".join(f"x{i}: {'B' if b else 'F'}" for i, b in enumerate(function.booleans))
+    parameters = ", ".join(f"x{i}: {_TYPES[d]}" for i, d in enumerate(function.dtypes))
     body = "\n".join((*lines, f"return {result};"))
-    return f"fn {name}({parameters}) -> {'B' if is_boolean(tree) else 'F'} {{\n{body}\n}}\n"
+    return f"fn {name}({parameters}) -> {_TYPES[function.result]} {{\n{body}\n}}\n"
 
 
-def _plain(e: Expr, args: Sequence[str], truth: Callable[[Expr], bool]) -> str:
-    if e.op == "in":
-        return f"x{e.leaf}"
+def helpers(functions: Sequence[str]) -> str:
+    """What the texts of functions call, beside the prelude."""
+    return "".join(helper for call, helper in _HELPERS.items() if any(call in f for f in functions))
+
+
+def _plain(e: Expr, args: Sequence[str]) -> str:
+    if e.op in _INPUTS:
+        return f"x{e.leaf if e.op == 'in' else e.args[0].leaf}"
     if e.op == "const":
         return const(e.leaf)
-    if e.op in _LOGIC or (e.op in ("eq", "ne") and any(map(truth, e.args))):
-        args = [_truth(a) if a.op == "const" else t for a, t in zip(e.args, args, strict=True)]
-    elif e.op == "select" and e.args[0].op == "const":
-        args = [_truth(e.args[0]), *args[1:]]
+    if e.op == "int.const":
+        value = int(e.args[0].leaf)
+        return f"I({value})" if value > _INT32_MIN else f"(I({value + 1}) - I(1))"
+    if e.op == "bool.const":
+        return f"B({'true' if e.args[0].leaf else 'false'})"
     bound = e.op in ("min", "max") and e.args[1].op == "const"
     if bound and e.args[1].leaf == e.args[1].leaf:
         return f"select({args[0]}, {args[1]}, {args[0]} {'>' if e.op == 'min' else '<'} {args[1]})"
     return _PATTERNS[e.op].format(*args)
 
 
-def _truth(constant: Expr) -> str:
-    return f"B({'true' if constant.leaf else 'false'})"
-
-
 def _count(e: Expr, counts: Counter[Expr]) -> None:
     counts[e] += 1
-    # A bounded value is read twice by its comparison.
-    if e.op in ("min", "max"):
+    # A bounded value is read twice by its comparison, and so is what might be NaN.
+    if e.op in ("min", "max", "int.trunc_unsigned"):
         counts[e.args[0]] += 1
     if counts[e] == 1:
         for a in e.args:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from tfjslab.backends.kernels.sources import template
-from tfjslab.backends.webgpu.text.emit import Function, emit, prelude
+from tfjslab.backends.webgpu.text.emit import Function, emit, helpers, prelude
 from tfjslab.backends.webgpu.text.float16 import ENABLE, float16_type, widened
 
 MAX_GROUPS = 65535  # in one dimension, by the standard
@@ -72,7 +72,8 @@ def render(k: GpuKernel, *, float16: bool = False) -> str:
     body = template(f"webgpu/{k.source}.wgsl").render(dict(k.params), lanes=k.lanes, group=k.group)
     narrow = {b.name: b.type for b in k.bindings if stored[b.name] != b.type}
     enabled = ENABLE if narrow else ""
-    return enabled + "\n".join((prelude(k.lanes), *declared, *functions, widened(body, narrow)))
+    called = filter(None, [helpers(functions)])
+    return enabled + "\n".join((prelude(k.lanes), *declared, *called, *functions, widened(body, narrow)))
 
 
 def grid(groups: int) -> tuple[int, int, int]:

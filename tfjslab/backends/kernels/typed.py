@@ -1,8 +1,8 @@
 """Expressions over several element types: which instructions int32 and truth values need, told apart by prefixes.
 
 An expression does not say what its inputs are: ``add`` adds floats and integers alike. ``typed`` spells that out, in a
-tree that ``Emitter`` writes: primitives on integers become ``int.add``, truth values are masks (``bool.select``), and
-inputs and constants that are no floats are marked (``int.in``, ``bool.const``). What floats compute stays as it is.
+tree that the emitters of backends write: primitives on integers become ``int.add``, on truth values ``bool.select``,
+and inputs and constants that are no floats are marked (``int.in``, ``bool.const``). What floats compute stays as it is.
 """
 
 from __future__ import annotations
