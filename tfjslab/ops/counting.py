@@ -33,8 +33,7 @@ def check_counted(values: Array) -> None:
 
 def _counted(rows: Array, weights: Array, size: int, *, binary: bool) -> Array:
     """How often (or with which weight, or whether) each number below ``size`` is in each row."""
-    if np.any(rows < 0):
-        raise InputError(NEGATIVE.format(value=int(rows.min())))
+    check_counted(rows)
     known = rows < size
     row = np.broadcast_to(np.arange(len(rows))[:, None], rows.shape)[known]
     out = np.zeros((len(rows), size), weights.dtype)
