@@ -94,7 +94,8 @@ def test_every_command_is_described_and_stamped(session, near):
     stamps = []
     near(plan.run({"x": X}, stamps=stamps)["y"], expected())
     commands = plan.info.commands
-    assert [n for c in commands for n in c.nodes] == ["p", "h", "y"]
+    # Where an Einsum (h) is run as other ops, these are named after it.
+    assert [n for c in commands for n in c.nodes if not n.startswith("h ")] == ["p", "h", "y"]
     assert all(bool(c.reason) == c.fallback for c in commands)
     assert len(stamps) == len(commands)
     assert all(np.isfinite(ms) and ms >= 0 for ms in stamps)
