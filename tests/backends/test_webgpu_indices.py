@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.available import need
+from support.sessions import adapter_session
 from support.wasm import graph_of, run_nodes
 
-from tfjslab.backends.webgpu.backend import create
 from tfjslab.base.errors import InputError
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import specialize
@@ -23,11 +22,8 @@ _dtypes = st.sampled_from(["float32", "int32", "bool"])
 
 @pytest.fixture(name="session", scope="module", params=["webgpu", "webgl", "webgpu-f16"])
 def _session(request):
-    need(request.param)
-    backend = create(request.param, 1)
-    yield backend.open_session()
-    backend.dispose()
-    assert set(backend.memory().values()) == {0}
+    with adapter_session(request.param) as session:
+        yield session
 
 
 def node(name, inputs, **attrs):

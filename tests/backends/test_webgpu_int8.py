@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.available import need
+from support.sessions import adapter_session
 from support.wasm import run_node
 
 import tfjslab as tf
 from tfjslab import zoo
-from tfjslab.backends.webgpu.backend import create
 from tfjslab.base.errors import ShapeError
 from tfjslab.model.coverage import coverage
 from tfjslab.ops import registry
@@ -25,11 +25,8 @@ _ON_HOST = ("DynamicQuantizedDense",)
 
 @pytest.fixture(name="session", scope="module", params=["webgpu", "webgl"])
 def _session(request):
-    need(request.param)
-    backend = create(request.param, 1)
-    yield backend.open_session()
-    backend.dispose()
-    assert set(backend.memory().values()) == {0}
+    with adapter_session(request.param) as session:
+        yield session
 
 
 @pytest.mark.parametrize("name", _KERNELS)

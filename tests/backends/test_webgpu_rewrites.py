@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.available import need
+from support.sessions import adapter_session
 from support.wasm import run_nodes
 
-from tfjslab.backends.webgpu.backend import create
 from tfjslab.graph.ir import Node
 from tfjslab.ops import image, registry
 
@@ -19,11 +18,8 @@ _small, _seeds = st.integers(1, 4), st.integers(0, 9999)
 
 @pytest.fixture(name="session", scope="module", params=["webgpu", "webgl"])
 def _session(request):
-    need(request.param)
-    backend = create(request.param, 1)
-    yield backend.open_session()
-    backend.dispose()
-    assert set(backend.memory().values()) == {0}
+    with adapter_session(request.param) as session:
+        yield session
 
 
 def node(name, op, inputs, **attrs):

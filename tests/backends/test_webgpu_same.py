@@ -6,9 +6,8 @@ import importlib
 
 import numpy as np
 import pytest
-from support.available import need
+from support.sessions import adapter_session
 
-from tfjslab.backends.webgpu.backend import create
 from tfjslab.graph.ir import Node
 from tfjslab.ops import registry
 
@@ -48,11 +47,8 @@ def _normal_numbers(monkeypatch):
 
 @pytest.fixture(name="session", scope="module", params=["webgpu", "webgl"])
 def _session(request):
-    need(request.param)
-    backend = create(request.param, 1)
-    yield backend.open_session()
-    backend.dispose()
-    assert set(backend.memory().values()) == {0}
+    with adapter_session(request.param) as session:
+        yield session
 
 
 @pytest.fixture(name="open_sessions")

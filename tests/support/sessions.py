@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import numpy as np
+from support.available import need
 from support.wasm import graph_of
 
+from tfjslab.backends.webgpu.backend import create
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import specialize
 from tfjslab.ops.registry import Spec, get
@@ -30,3 +34,13 @@ def expected(x=X, w=W):
 def compiled(session, nodes=NODES, outputs=("y",), x=X, w=W):
     graph = graph_of(nodes, {"x": x}, {"w": w}, outputs)
     return session.compile(specialize(graph, {"x": Spec(x.shape, "float32")}), outputs)
+
+
+@contextmanager
+def adapter_session(variant):
+    """A session of a GPU backend, which has nothing left at its end; skips where there is no adapter."""
+    need(variant)
+    backend = create(variant, 1)
+    yield backend.open_session()
+    backend.dispose()
+    assert set(backend.memory().values()) == {0}
