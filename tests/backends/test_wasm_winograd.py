@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support.wasm import run_nodes
 
@@ -63,6 +63,10 @@ _PADDINGS = (
     cin=st.sampled_from([1, 3, 8, 17]), n=st.sampled_from([1, 2, 5, 8, 33]), padding=st.sampled_from(_PADDINGS),
     window=st.tuples(st.integers(1, 8), st.integers(1, 8)), stride=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     groups=st.integers(1, 2), small=st.booleans(), seed=st.integers(0, 9999),
+)
+@example(  # no tile of a scalar kernel reads the last column
+    m=2, batch=1, h=3, w=9, cin=1, n=1, padding=_PADDINGS[1], window=(1, 6), stride=(1, 2), groups=1, small=False,
+    seed=0,
 )
 def test_any_geometry(open_sessions, force, m, batch, h, w, cin, n, padding, window, stride, groups, small, seed):
     """Grouped channels; rests of tiles and of vectors; all at once and in chunks; bias, residual, activation fused."""

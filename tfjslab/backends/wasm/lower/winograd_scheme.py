@@ -125,14 +125,14 @@ class Winograd:
 
     @property
     def geometry(self) -> PlaneGeometry:
-        """The padded rows that a chunk reads, and what the last group of tiles reads beyond them."""
+        """The padded rows that a chunk reads, whole ones, and what the last group of tiles reads beyond them."""
         win = self.conv.win
         (down, across), left = win.stride, win.pad[1][0]
         below, right = (max(first for _, first in axis) for axis in self.blocks)
         beyond = self.lanes if self.lanes > 1 else TAPS - 1
-        columns = self.m * self.lanes * self.groups + beyond + right
+        width = win.in_size[1]  # also what nothing reads behind the last phase: rows of the source are that far apart
+        columns = max(self.m * self.lanes * self.groups + beyond + right, -(-(left + width) // across))
         columns += -columns % self.lanes
-        width = min(win.in_size[1], across * columns - left)
         return PlaneGeometry(0, width, 0, left, across, columns, down * (self.m * self.rows + TAPS - 1 + below))
 
     @property
