@@ -17,6 +17,7 @@ from tfjslab.graph.ir import Node
 from tfjslab.model.model import Model
 from tfjslab.model.precision import BOUND, relative_error
 from tfjslab.ops import registry
+from tfjslab.ops.cells import CELLS
 from tfjslab.ops.conformance import cases
 
 NAME = "webgpu-f16"
@@ -68,8 +69,11 @@ def test_cases_agree_with_the_reference_on_numbers_that_float16_holds(session, n
 
 
 def assert_near(check, found):
-    """The answer in float64, with one rounding to 11 bits more than other backends are allowed."""
-    t = check.op.tolerance
+    """The answer in float64, with one rounding to 11 bits more than other backends are allowed.
+
+    Recurrent layers are written out on adapters and store their state after each step: a rounding each.
+    """
+    t, roundings = check.op.tolerance, check.inputs[0].shape[1] if check.op.name in CELLS else 1
     for f, e in zip(found, check.expected(), strict=True):
         assert f.shape == e.shape
         if e.dtype.kind != "f":
@@ -80,7 +84,7 @@ def assert_near(check, found):
         finite = np.isfinite(wanted)
         np.testing.assert_array_equal(f[~finite], wanted[~finite].astype(np.float32), err_msg=check.name)
         scale = np.max(np.abs(e[finite]), initial=0)
-        allowed = (t.relative + 2.0**-10) * scale + t.absolute + 2.0**-24
+        allowed = (t.relative + roundings * 2.0**-10) * scale + t.absolute + 2.0**-24
         assert np.max(np.abs(f[finite] - e[finite]), initial=0) <= allowed, check.name
 
 
