@@ -29,6 +29,7 @@ from tfjslab.bench.comparison import (
 from tfjslab.bench.interleaved import INTERRUPTED, ROUNDS, OwnRuns, PeerRuns, StartPeer, check_rounds, interleave
 from tfjslab.bench.peers import tfjs
 from tfjslab.bench.peers.process import PeerError
+from tfjslab.bench.peers.processor import same_processor
 from tfjslab.bench.result import spread
 from tfjslab.bench.settings import Settings
 from tfjslab.model.inputs import by_name
@@ -144,6 +145,7 @@ def _start_peer(
     how.progress(f"{first.label}: TensorFlow.js", 0, how.runs)
     with state.noting_failure():
         peer = stack.enter_context(start(where.name, where.threads))
+        stack.enter_context(same_processor(peer.pid, where))
         state.runs, state.facts = PeerRuns(peer), peer.hello
         feeds = {name: np.asarray(value) for name, value in by_name(first.model.inputs, first.feeds).items()}
         state.loaded = tfjs.load(peer, _model_file(first.model, source, folder), feeds, folder)

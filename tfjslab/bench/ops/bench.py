@@ -22,6 +22,7 @@ from tfjslab.bench.ops.row import OpRow
 from tfjslab.bench.ops.samples import METER, Meter, OpSide
 from tfjslab.bench.ops.sides import OwnOp, PeerOp
 from tfjslab.bench.peers.process import REFUSED, Peer, PeerError
+from tfjslab.bench.peers.processor import same_processor
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def _on_backend(work: _Work, rows: Sequence[OpRow], name: str, threads: int | No
         work.ceilings[backend.name] = ceilings
         work.conditions.append(f"{backend.name}: {backend.engine}, {backend.threads} thread(s), on {cpu_model()}")
         if peer:
+            stack.enter_context(same_processor(peer.pid, backend))
             hello = peer.hello
             work.peer = f"{hello.get('backend')} of TensorFlow.js {hello.get('version')}, {hello.get('runtime')}"
         place = _Place(backend.name, backend.threads, ceilings, peer)

@@ -63,6 +63,11 @@ class Peer:
             self.close()
             raise
 
+    @property
+    def pid(self) -> int:
+        """The program's process."""
+        return self._process.pid
+
     def ask(self, command: str, *, timeout_s: float | None = None, **arguments: Any) -> dict[str, Any]:
         """Send a command and wait for its answer, at most ``timeout_s`` (else the one given at the start)."""
         line = json.dumps({"command": command, **arguments}, allow_nan=False)
