@@ -29,7 +29,8 @@ def test_both_compute_on_one_processor_and_are_free_afterwards(child):
             inside.extend(os.sched_getaffinity(p) for p in (0, child.pid))
             raise KeyboardInterrupt
 
-    pytest.raises(KeyboardInterrupt, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert inside[0] == inside[1]
     assert len(inside[0]) == 1
     assert os.sched_getaffinity(0) == before
