@@ -36,7 +36,8 @@ Written by `tools/measure_performance.py`; do not edit. [How a number is measure
 columns are. Steady times are medians in milliseconds. The ratio is TensorFlow.js over ours: above 1, ours is faster. It
 is the median of the ratios of the rounds, with their range. *Start* is load + compile + first run with what an earlier
 start left on disk, beside load + first run of TensorFlow.js, once each. *Difference* is the largest of any output, over
-the largest value. *Load* is the average load of the machine in the minute before the model, where 0 is idle.
+the largest value; where outputs are boxes in the order of their scores, equal scores may stand in another order, which
+makes it large. *Load* is the average load of the machine in the minute before the model, where 0 is idle.
 """
 FLOAT32 = ("model", "backend, threads", "ours", "TensorFlow.js", "ratio", "our start", "its start", "ratio",
            "difference", "load")
