@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 from support.available import need
+from support.sessions import adapter_backend
 
 from tfjslab.backends.ceilings import ceilings_of
-from tfjslab.backends.webgpu.backend import create
 from tfjslab.base.errors import BackendError
 from tfjslab.cli.app import main
 
@@ -21,11 +21,8 @@ trials = pytest.importorskip("tfjslab.backends.webgpu.trials")
 
 @pytest.fixture(name="gpu", params=["webgpu", "webgl"])
 def _gpu(request):
-    need(request.param)
-    made = create(request.param, 1)
-    yield made
-    made.dispose()
-    assert set(made.memory().values()) == {0}
+    with adapter_backend(request.param) as made:
+        yield made
 
 
 @pytest.fixture(name="device")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.available import need
+from support.sessions import adapter_backend
 from support.wasm import run_nodes
 
-from tfjslab.backends.webgpu.backend import create
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.ir import Node
 from tfjslab.ops.registry import get
@@ -17,11 +16,8 @@ RNG = np.random.default_rng(5)
 
 @pytest.fixture(name="gpu", params=["webgpu", "webgl", "webgpu-f16"])
 def _gpu(request):
-    need(request.param)
-    made = create(request.param, 1)
-    yield made
-    made.dispose()
-    assert set(made.memory().values()) == {0}
+    with adapter_backend(request.param) as made:
+        yield made
 
 
 def session_of(gpu, max_binding):

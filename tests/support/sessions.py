@@ -37,10 +37,17 @@ def compiled(session, nodes=NODES, outputs=("y",), x=X, w=W):
 
 
 @contextmanager
-def adapter_session(variant):
-    """A session of a GPU backend, which has nothing left at its end; skips where there is no adapter."""
+def adapter_backend(variant):
+    """A GPU backend, which has nothing left at its end; skips where there is no adapter."""
     need(variant)
     backend = create(variant, 1)
-    yield backend.open_session()
+    yield backend
     backend.dispose()
     assert set(backend.memory().values()) == {0}
+
+
+@contextmanager
+def adapter_session(variant):
+    """A session of such a backend."""
+    with adapter_backend(variant) as backend:
+        yield backend.open_session()

@@ -17,7 +17,7 @@ FLAGS = (
     ),
     Flag(
         "WASM_WINOGRAD",
-        "whether 3x3 convolutions are computed with two to four times fewer multiplications, at other roundings",
+        "whether convolutions of 3x3 and larger take fewer multiplications where that gains, at other roundings",
         from_variable("TFJSLAB_WINOGRAD", default=True),
     ),
     Flag(

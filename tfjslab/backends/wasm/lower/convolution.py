@@ -1,7 +1,7 @@
 """2-D convolution on channel planes: which of the ways to compute it is taken.
 
-1x1 is a matrix product over pixels, everything else one over patches, but for 3x3 where Winograd's scheme gains, and
-but for few outputs.
+1x1 is a matrix product over pixels, everything else one over patches, but where Winograd's scheme gains and but for
+few outputs.
 """
 
 from __future__ import annotations

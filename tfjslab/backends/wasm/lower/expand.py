@@ -18,7 +18,7 @@ from tfjslab.backends.wasm.lower.operands import WasmEpilogue
 from tfjslab.backends.wasm.lower.product import GROUP_BYTES, Made, Pointwise, group_size
 from tfjslab.backends.wasm.lower.strassen import takes_strassen
 from tfjslab.backends.wasm.lower.window import Windowed, depthwise_shape, depthwise_tile, depthwise_weights
-from tfjslab.backends.wasm.text.layouts import Layout
+from tfjslab.backends.wasm.text.layouts import Layout, whole_lines
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.backends.wasm.tuning import WasmTile, WasmTrial
 from tfjslab.passes.fusion import Group
@@ -81,7 +81,7 @@ class _Pair:
         channel_bytes = p.step + (0 if tile.columns else 4 * lanes * p.k)
         channels = nr * group_size(p.n // nr, max(1, GROUP_BYTES // (nr * channel_bytes)))
         product = p.kernel(tile, e, lanes, part=channels)
-        planes = -(-product.scratch_bytes // 64) * 64
+        planes = whole_lines(product.scratch_bytes)
         made = kernel(
             "expand", ("a", "w", "taps", "table", "c", *e.pointers(), *f.pointers(_SECOND)),
             parts=(product.kernel, s.kernel(tap_tile, f, lanes, part=True)), e=e.pointers(), f=f.pointers(_SECOND),
@@ -96,9 +96,8 @@ class _Pair:
         made = self.kernel(tile, tap_tile, tails, lanes)
         p, s = self.first, self.second
         out = p.n * s.pitch_out
-        operand = {"channel": 4 * p.n, "full": out, "pixel": s.pitch_out}
-        kinds = (*tails[0].kinds, *tails[1].kinds)
-        sizes = (p.k * p.step, 4 * p.k * p.n, 4 * p.n * s.taps, 4 * s.taps, out, *(operand[kind] for kind in kinds))
+        operands = (size for tail in tails for size in tail.sizes(p.n, s.pitch_out))
+        sizes = (p.k * p.step, 4 * p.k * p.n, 4 * p.n * s.taps, 4 * s.taps, out, *operands)
         return WasmTrial(made.kernel, sizes, made.scratch_bytes, made.units)
 
 

@@ -79,8 +79,3 @@ def pack_filters(w: Array, nr: int) -> Array:
     """HWIO filters as [O / nr][I * H * W][nr]: a view where that can be, since it is copied into the heap anyway."""
     kh, kw, cin, n = w.shape
     return w.transpose(2, 0, 1, 3).reshape(cin * kh * kw, n // nr, nr).transpose(1, 0, 2)
-
-
-def whole_lines(num_bytes: int) -> int:
-    """Bytes rounded up to cache lines."""
-    return -(-num_bytes // 64) * 64

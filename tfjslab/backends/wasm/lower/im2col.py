@@ -15,10 +15,10 @@ from math import gcd
 import numpy as np
 
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
-from tfjslab.backends.wasm.lower.general import General, Image, filters, whole_lines
+from tfjslab.backends.wasm.lower.general import General, Image, filters
 from tfjslab.backends.wasm.lower.operands import WasmEpilogue
 from tfjslab.backends.wasm.lower.product import Made, Pointwise
-from tfjslab.backends.wasm.text.layouts import PlaneGeometry, pitch, plane_geometry, tap_offsets
+from tfjslab.backends.wasm.text.layouts import PlaneGeometry, pitch, plane_geometry, tap_offsets, whole_lines
 from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
 
 _BAND_BYTES = 512 * 1024  # of patches: about half of a second-level cache
@@ -106,9 +106,7 @@ def by_patches(b: WasmBuilder, conv: General, w: str, tail: WasmEpilogue) -> Cal
 
 def product_kernel(b: WasmBuilder, shape: Pointwise, w: str, tail: WasmEpilogue) -> tuple[Made, WasmPlace]:
     """The kernel of a product with the fastest tile, and the filters as it reads them."""
-    kind = f"pointwise {shape.kind()} {tail}"
-    tile = b.choose(kind, shape.tiles(b.lanes), lambda t: shape.trial(t, tail, b.lanes))
-    made = shape.kernel(tile, tail, b.lanes)
+    made = shape.kernel(shape.fastest(b, tail), tail, b.lanes)
     return made, filters(b, w, made.nr)
 
 

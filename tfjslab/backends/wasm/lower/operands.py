@@ -72,6 +72,11 @@ class WasmEpilogue:
         """Names of the kernel's operand parameters."""
         return tuple(f"{prefix}op{i}" for i in range(len(self.kinds)))
 
+    def sizes(self, channels: int, pitch: int) -> list[int]:
+        """Bytes of each operand for an output of so many channels, ``pitch`` bytes apart."""
+        sizes = {"channel": 4 * channels, "full": channels * pitch, "pixel": pitch}
+        return [sizes[k] for k in self.kinds]
+
     def at(self, num_bytes: int, channels: int = 0) -> list[WasmPlace]:
         """The places for an output further on: for an image of a batch, and for a group of channels of it."""
         step = {"full": num_bytes, "channel": 4 * channels, "pixel": 0}

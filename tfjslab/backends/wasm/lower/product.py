@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from tfjslab.backends.wasm.builder import WasmBuilder
 from tfjslab.backends.wasm.lower.operands import WasmEpilogue
 from tfjslab.backends.wasm.text.layouts import cut, flat_tiles
 from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
@@ -106,6 +107,10 @@ class Pointwise:
         pixels = str(self.pixels) if few else size_class(-(-self.pixels // _LANES))
         return f"pixels={pixels} inner={size_class(self.k)}{' columns' if self._takes_columns else ''}"
 
+    def fastest(self, b: WasmBuilder, tail: WasmEpilogue) -> WasmTile:
+        """The fastest candidate for the product alone."""
+        return b.choose(f"pointwise {self.kind()} {tail}", self.tiles(b.lanes), lambda t: self.trial(t, tail, b.lanes))
+
     def kernel(self, tile: WasmTile, tail: WasmEpilogue, lanes: int, *, part: int = 0) -> Made:
         """The kernel for a tile. As part of another it is called for groups of outputs, ``part`` outputs at a time."""
         if tile.columns:
@@ -149,7 +154,5 @@ class Pointwise:
         """A trial on the real size."""
         made = self.kernel(tile, tail, lanes)
         row = self.step_out or self.step
-        out = self.n * row
-        operand = {"channel": 4 * self.n, "full": out, "pixel": row}
-        sizes = (self.k * self.step, 4 * self.k * self.n, out, *(operand[kind] for kind in tail.kinds))
+        sizes = (self.k * self.step, 4 * self.k * self.n, self.n * row, *tail.sizes(self.n, row))
         return WasmTrial(made.kernel, sizes, made.scratch_bytes, made.units)

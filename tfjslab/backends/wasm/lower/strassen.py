@@ -101,7 +101,7 @@ def lower_strassen(
     """Add the calls: ``ends`` are the planes of inputs and outputs. Ask ``takes_strassen`` before."""
     q = Quarters(shape)
     part, bare = q.part, WasmEpilogue(X, (), ())
-    tile = b.choose(f"pointwise {part.kind()} {bare}", part.tiles(b.lanes), lambda t: part.trial(t, bare, b.lanes))
+    tile = part.fastest(b, bare)
     nr = part.kernel(tile, bare, b.lanes).nr
     weights = b.packed(w, ("strassen", nr), pack_strassen(nr))
     if weights is None:

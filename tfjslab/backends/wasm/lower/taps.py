@@ -51,9 +51,8 @@ class Taps:
     def trial(self, tile: WasmTile, tail: WasmEpilogue, lanes: int) -> WasmTrial:
         """A trial on the real size."""
         conv, made = self.conv, self.kernel(tile, tail, lanes)
-        out = conv.n * conv.pitch_out
-        operand = {"channel": 4 * conv.n, "full": out, "pixel": conv.pitch_out}
-        sizes = (self.padded_bytes(lanes), 4 * conv.k * conv.n, 4 * conv.k, out, *(operand[k] for k in tail.kinds))
+        first = (self.padded_bytes(lanes), conv.filter_bytes, 4 * conv.k, conv.n * conv.pitch_out)
+        sizes = (*first, *tail.sizes(conv.n, conv.pitch_out))
         return WasmTrial(made.kernel, sizes, made.scratch_bytes, made.units)
 
 

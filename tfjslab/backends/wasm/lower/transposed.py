@@ -17,7 +17,7 @@ from tfjslab.backends.wasm.lower.convolution import biased_epilogue
 from tfjslab.backends.wasm.lower.operands import WasmEpilogue
 from tfjslab.backends.wasm.lower.product import GROUP_BYTES, Made, Pointwise, group_size
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
-from tfjslab.backends.wasm.text.layouts import Layout, pitch
+from tfjslab.backends.wasm.text.layouts import Layout, pitch, whole_lines
 from tfjslab.backends.wasm.text.packing import Padded, packer
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.backends.wasm.tuning import WasmTile, WasmTrial
@@ -63,7 +63,7 @@ class Transposed:
         tap_bytes = p.step + (0 if tile.columns else 4 * lanes * p.k)
         part = least * group_size(p.n // least, max(1, GROUP_BYTES // (least * tap_bytes)))
         product = p.kernel(tile, _SUMS, lanes, part=part)
-        products = -(-product.scratch_bytes // 64) * 64
+        products = whole_lines(product.scratch_bytes)
         phases = _PHASES if win.stride[1] == _PHASES and lanes > 1 else 1
         phase_floats = -(-win.in_size[1] // (phases * lanes)) * lanes
         made = kernel(
@@ -97,8 +97,7 @@ class Transposed:
         """A trial on the real size."""
         made = self.kernel(tile, tail, lanes)
         p = self.product
-        operand = {"channel": 4 * self.conv.in_channels, "full": self.out_bytes, "pixel": self.pitch_out}
-        sizes = (p.k * p.step, 4 * p.k * p.n, self.out_bytes, *(operand[kind] for kind in tail.kinds))
+        sizes = (p.k * p.step, 4 * p.k * p.n, self.out_bytes, *tail.sizes(self.conv.in_channels, self.pitch_out))
         return WasmTrial(made.kernel, sizes, made.scratch_bytes, made.units)
 
 

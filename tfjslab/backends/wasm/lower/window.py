@@ -209,9 +209,8 @@ class Windowed:
     def trial(self, tile: WasmTile, tail: WasmEpilogue, lanes: int) -> WasmTrial:
         """A trial on the real size."""
         out = self.n * self.pitch_out
-        operand = {"channel": 4 * self.n, "full": out, "pixel": self.pitch_out}
         first = (self.n // self.multiplier * self.pitch_in, 4 * self.n * self.taps, 4 * self.taps, out)
-        sizes = (*first, *(operand[kind] for kind in tail.kinds))
+        sizes = (*first, *tail.sizes(self.n, self.pitch_out))
         return WasmTrial(self.kernel(tile, tail, lanes), sizes, self.scratch_bytes(lanes), self.n)
 
     def table(self, b: WasmBuilder) -> WasmPlace:

@@ -82,8 +82,7 @@ _Step = Callable[[Image, WasmPlace], None]
 def _product(b: WasmBuilder, scheme: Winograd, w: str) -> tuple[Made, WasmPlace]:
     """The kernel of a product, and the transformed filters as it reads them."""
     shape = scheme.product
-    tile = b.choose(f"pointwise {shape.kind()} {SUMS}", shape.tiles(b.lanes), lambda t: shape.trial(t, SUMS, b.lanes))
-    made = shape.kernel(tile, SUMS, b.lanes)
+    made = shape.kernel(shape.fastest(b, SUMS), SUMS, b.lanes)
     how = (scheme.m, made.nr, scheme.conv.groups, scheme.conv.win.stride)
     weights = b.packed(w, ("winograd", *how), pack_winograd(*how))
     if weights is None:

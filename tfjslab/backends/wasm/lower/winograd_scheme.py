@@ -18,10 +18,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfjslab.backends.wasm.lower.general import General, whole_lines
+from tfjslab.backends.wasm.lower.general import General
 from tfjslab.backends.wasm.lower.operands import WasmEpilogue
 from tfjslab.backends.wasm.lower.product import Made, Pointwise
-from tfjslab.backends.wasm.text.layouts import PlaneGeometry, pitch
+from tfjslab.backends.wasm.text.layouts import PlaneGeometry, pitch, whole_lines
 from tfjslab.backends.wasm.text.packing import packer
 from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
 from tfjslab.base.dtypes import Array

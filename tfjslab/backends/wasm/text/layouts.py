@@ -35,6 +35,12 @@ def pitch(pixels: int, width: int) -> int:
     return (lines | 1) * _LINE_FLOATS
 
 
+def whole_lines(num_bytes: int) -> int:
+    """Bytes rounded up to cache lines."""
+    line = 4 * _LINE_FLOATS
+    return -(-num_bytes // line) * line
+
+
 def plane_floats(shape: Shape) -> int:
     """Floats that a rank-4 tensor takes as planes."""
     n, h, w, c = shape
