@@ -28,7 +28,7 @@ FLOORS = (
     ("evaluation", "quantizer"),
     ("profiling", "bench"),
     ("optimizer", "export"),
-    ("vis", "zoo"),
+    ("vis", "views", "zoo"),
     ("lab", "magics", "cli"),
     ("__init__", "__main__"),  # the package itself only gathers what the others define
 )
@@ -39,6 +39,7 @@ CONFINED = {
     "wasmtime": "backends.wasm",
     "wgpu": "backends.webgpu",
     "matplotlib": "vis",
+    "anywidget": "views",
     "ipywidgets": "lab",
     "IPython": "magics",
     "rich": "cli",
