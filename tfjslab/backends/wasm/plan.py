@@ -60,6 +60,8 @@ class WasmPlan(KernelPlan):
         self._addresses: dict[str, int] = {}
         self._views: dict[str, Array] = {}
         self._pointed: dict[str, int] = {}
+        self._in_slots = {p.value: f"in:{p.value}" for p in program.graph.inputs}
+        self._out_slots = {name: f"out:{name}" for name in outputs}
         super().__init__(session, session.constants, program, outputs)
 
     def _build(self, program: Specialized, start: float) -> PlanInfo:
@@ -120,17 +122,17 @@ class WasmPlan(KernelPlan):
     # ---- running -----------------------------------------------------------------------------------------------
 
     def _run(self, feeds: Feeds, stamps: list[float] | None) -> dict[str, Array | Buffer]:
-        views = [self._own(f"out:{name}") for name in self._outputs]
+        views = [self._own(slot) for slot in self._out_slots.values()]
         self._run_segments(feeds, stamps)
         return {name: view.copy() for name, view in zip(self._outputs, views, strict=True)}
 
     def _run_into(self, kept: Mapping[str, Buffer], feeds: Feeds, stamps: list[float] | None) -> None:
         for name, buffer in kept.items():
-            self._point(f"out:{name}", buffer.native)
+            self._point(self._out_slots[name], buffer.native)
         self._run_segments(feeds, stamps)
 
     def _feed(self, name: str, feed: Array | Buffer) -> None:
-        slot = f"in:{name}"
+        slot = self._in_slots[name]
         if isinstance(feed, Buffer):
             self._point(slot, self._session.native(feed))
             return

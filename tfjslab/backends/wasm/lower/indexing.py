@@ -45,7 +45,6 @@ def lower_one_hot(b: WasmBuilder, group: Group) -> None:
     source, out = b.rows(indices), b.new(group.output)
     k = kernel(
         "one_hot", ("x", "c"), depth=attrs["depth"], inner=size_of(shape[axis:]), item=dtype.itemsize, on=on, off=off,
-        eight=int(np.full(8 // dtype.itemsize, off, whole).view(np.int64)[0]),
     )
     size = b.spec(group.output).size
     b.call(k, (source, out), size_of(shape) if size else 0, flops=_FLOPS_OF_A_STEP * size)

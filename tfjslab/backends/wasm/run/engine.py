@@ -165,10 +165,28 @@ def find_module(key: str) -> wasmtime.Module | None:
         return None
 
 
+# Wasmtime's unchecked call with plain addresses: nothing is left for ctypes to convert.
+_call_unchecked = ctypes.CFUNCTYPE(
+    ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p,
+)(("wasmtime_func_call_unchecked", ffi.dll))
+_WORDS_OF_VALUE = ctypes.sizeof(ffi.wasmtime_val_raw_t) // ctypes.sizeof(ctypes.c_int32)
+
+
+class _Export:
+    """An exported function of 32-bit integers, with the words that its arguments are written to."""
+
+    def __init__(self, func: Any, num_args: int) -> None:
+        self._func = func  # keeps alive what the address is of
+        self.num_args = num_args
+        self.address = ctypes.addressof(func)
+        self.words = (ctypes.c_int32 * (_WORDS_OF_VALUE * max(num_args, 1)))()
+        self.words_address = ctypes.addressof(self.words)
+
+
 class Instance:
     """A module running in a store of its own, so that it can be freed alone and used from one thread.
 
-    ``call`` takes only 32-bit integers and returns nothing: about 1 us, where wasmtime-py's checked call costs
+    ``call`` takes only 32-bit integers and returns nothing: about 0.5 us, where wasmtime-py's checked call costs
     6 us and 5 us for each argument.
     """
 
@@ -179,29 +197,37 @@ class Instance:
         linker.define_wasi()
         linker.define(self._store, "env", "memory", memory.native)
         self._exports = linker.instantiate(self._store, module).exports(self._store)
-        self._trap = ctypes.POINTER(ffi.wasm_trap_t)()
-        self._calls: dict[str, tuple[Any, Any, int]] = {}
+        self._context = ctypes.cast(self._store._context(), ctypes.c_void_p).value  # noqa: SLF001 - see ``call``
+        self._trap = ctypes.c_void_p()
+        self._trap_address = ctypes.addressof(self._trap)
+        self._calls: dict[str, _Export] = {}
 
     def prepare(self, name: str, num_args: int) -> None:
         """Look an exported function up once."""
-        func: Any = self._exports[name]
-        self._calls[name] = (func._func, (ffi.wasmtime_val_raw_t * max(num_args, 1))(), num_args)  # noqa: SLF001
+        found: Any = self._exports[name]
+        self._calls[name] = _Export(found._func, num_args)  # noqa: SLF001 - see ``call``
 
     def call(self, name: str, *args: int) -> None:
         """Call a prepared function. A trap becomes a BackendError."""
         if self._store is None:
             raise BackendError("this WebAssembly plan has been disposed")
-        func, raw, num_args = self._calls[name]
+        export = self._calls[name]
         for i, a in enumerate(args):
-            raw[i].i32 = a
-        trap = ctypes.byref(self._trap)
-        error = ffi.wasmtime_func_call_unchecked(self._store._context(), ctypes.byref(func), raw, num_args, trap)  # noqa: SLF001
-        if self._trap:
-            found = wasmtime.Trap._from_ptr(self._trap)  # noqa: SLF001
-            self._trap = ctypes.POINTER(ffi.wasm_trap_t)()
-            raise BackendError(f"a WebAssembly kernel trapped: {str(found).splitlines()[0]}")
+            export.words[_WORDS_OF_VALUE * i] = a
+        error = _call_unchecked(
+            self._context, export.address, export.words_address, export.num_args, self._trap_address,
+        )
+        if error or self._trap:
+            self._raise(error)
+
+    def _raise(self, error: int | None) -> None:
+        """Raise what a call ended with, and take over what wasmtime gave away with it."""
         if error:
-            raise BackendError(str(wasmtime.WasmtimeError._from_ptr(error)))  # noqa: SLF001
+            owned = ctypes.cast(error, ctypes.POINTER(ffi.wasmtime_error_t))
+            raise BackendError(str(wasmtime.WasmtimeError._from_ptr(owned)))  # noqa: SLF001 - frees it with the object
+        trap = wasmtime.Trap._from_ptr(ctypes.cast(self._trap, ctypes.POINTER(ffi.wasm_trap_t)))  # noqa: SLF001 - as above
+        self._trap.value = None
+        raise BackendError(f"a WebAssembly kernel trapped: {str(trap).splitlines()[0]}")
 
     def close(self) -> None:
         """Free the store with everything in it."""

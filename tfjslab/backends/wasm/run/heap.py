@@ -38,6 +38,8 @@ class Heap:
         self._top = _FIRST
         self._written = 0  # below this address old contents may lie; above it the system's zeros
         self._sizes: dict[int, int] = {}
+        # The block that was freed last, not yet among the free ones: who runs one plan in a row wants it back at once.
+        self._spare: tuple[int, int] | None = None
 
     @property
     def used_bytes(self) -> int:
@@ -52,6 +54,13 @@ class Heap:
     def alloc(self, num_bytes: int) -> int:
         """The address of a new block; its contents are undefined."""
         size = align(max(num_bytes, 1))
+        if self._spare is not None:
+            address, room = self._spare
+            self._spare = None
+            if room == size:
+                self._sizes[address] = size
+                return address
+            self._put_back(address, room)
         for i, (address, room) in enumerate(self._free):
             if room >= size:
                 self._free[i : i + 1] = [(address + size, room - size)] if room > size else []
@@ -76,6 +85,12 @@ class Heap:
         size = self._sizes.pop(address, None)
         if size is None:
             raise BackendError(f"address {address} is not a block of this heap")
+        if self._spare is not None:
+            self._put_back(*self._spare)
+        self._spare = (address, size)
+
+    def _put_back(self, address: int, size: int) -> None:
+        """Add a block to the free ones, and merge it with its neighbours."""
         i = bisect.bisect(self._free, (address, 0))
         self._free.insert(i, (address, size))
         self._merge(i)
@@ -108,6 +123,7 @@ class Heap:
         """Free the memory with all blocks."""
         self._sizes.clear()
         self._free.clear()
+        self._spare = None
         self._top, self._written = _FIRST, 0
         self.memory.close()
 
