@@ -1,6 +1,7 @@
 {# Folds the middle of [outer][n][inner]. `dtypes` are those of an element, of a sum and of a result, `sizes` the bytes of
    each. Expression 0 finishes a sum (mean, root, ...), 1 folds two sums, 2 takes an element into a sum, 3 is where a
-   sum starts. Rows of the inner extent lie `step` elements apart, outer slices `pitch`. lo..hi are outer slices. #}
+   sum starts. Rows of the inner extent lie `step` elements apart, outer slices `pitch`. With `in_rows` so
+   many rows are folded at once. lo..hi are outer slices. #}
 {% import "macros.wat" as m with context %}
 {% set wide, wide_of_sum, wide_out = vector(dtypes[0]), vector(dtypes[1]), vector(dtypes[2]) %}
 {% set one, one_out = single(dtypes[0]), single(dtypes[2]) %}
@@ -28,6 +29,24 @@
 {{ m.bump("i_c", item_out * lanes * count) }}
 {% endcall %}
 {% endif %}
+{% endmacro %}
+{# Folds `count` rows of vectors into the results, which hold the sums so far, or start them. #}
+{% macro down(count, starts) %}
+(local.set $i_p @i_x)
+(local.set $i_q @i_c)
+{% call m.repeat("v", "#%d" % (inner // (2 * L))) %}
+{% for u in range(2) %}
+{% set at = item_out * L * u %}
+(local.set ${{ wide_sum }}_a {{ expr(3) if starts else wide_out.load.format("offset=%d @i_q" % at) }})
+{% for row in range(count) %}
+(local.set ${{ wide_sum }}_a {{ expr(2, "@%s_a" % wide_sum, wide.load.format("offset=%d @i_p" % (item * (row * step + L * u)))) }})
+{% endfor %}
+{{ wide_out.store.format("offset=%d @i_q" % at, "@%s_a" % wide_sum) }}
+{% endfor %}
+{{ m.bump("i_p", 2 * item * L) }}
+{{ m.bump("i_q", 2 * item_out * L) }}
+{% endcall %}
+{{ m.bump("i_x", item * step * count) }}
 {% endmacro %}
 {% call m.for("o", "@lo", "@hi") %}
 (local.set $i_x (i32.add @x (i32.mul @i_o #{{ item * pitch }})))
@@ -60,6 +79,22 @@
 {% endcall %}
 {% endif %}
 {{ one_out.store.format("@i_c", scalar_expr(0, "@%s_acc" % one_sum)) }}
+{% elif in_rows %}
+{# Some rows at a time, each read from its beginning to its end: down the columns every element is on another page. #}
+{{ down(in_rows, true) }}
+{% if n // in_rows > 1 %}
+{% call m.repeat("n", "#%d" % (n // in_rows - 1)) %}
+{{ down(in_rows, false) }}
+{% endcall %}
+{% endif %}
+{% if n % in_rows %}
+{{ down(n % in_rows, false) }}
+{% endif %}
+{% call m.repeat("v", "#%d" % (inner // L)) %}
+(local.set ${{ wide_sum }}_a {{ wide_out.load.format("@i_c") }})
+{{ wide_out.store.format("@i_c", expr(0, "@%s_a" % wide_sum)) }}
+{{ m.bump("i_c", item_out * L) }}
+{% endcall %}
 {% else %}
 {# A line of the cache at a time, then vectors, then the rest one by one. #}
 {{ across(inner // (4 * L), 4, L, wide, wide_out, wide_sum, expr) }}

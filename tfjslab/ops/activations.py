@@ -25,8 +25,9 @@ def _where_positive(yes: Expr, no: Expr) -> Expr:
 
 RELU = prim("max", X, 0)
 RELU6 = prim("min", RELU, 6)
-ELU = _where_positive(X, prim("expm1", X))
-SELU = _where_positive(X * _SELU_SCALE, prim("expm1", X) * (_SELU_SCALE * _SELU_ALPHA))
+_BELOW = prim("expm1_negative", prim("min", X, 0))  # 0 where x is positive
+ELU = RELU + _BELOW
+SELU = RELU * _SELU_SCALE + _BELOW * (_SELU_SCALE * _SELU_ALPHA)
 PRELU = _where_positive(X, X * Y)
 SIGMOID = prim("sigmoid", X)
 TANH = prim("tanh", X)

@@ -154,6 +154,7 @@ PRIMS: dict[str, Prim] = {
     "exponent": Prim(1, lambda x: np.frexp(x)[1].astype(np.asarray(x).dtype) - 1),
     "mantissa": Prim(1, lambda x: np.frexp(x)[0] * 2),
     "exp": Prim(1, np.exp, 8), "expm1": Prim(1, np.expm1, 10),
+    "expm1_negative": Prim(1, np.expm1, 8),  # of what is known to be no more than 0
     "log": Prim(1, np.log, 8), "log1p": Prim(1, np.log1p, 10),
     "sin": Prim(1, np.sin, 10), "cos": Prim(1, np.cos, 10), "tan": Prim(1, np.tan, 20),
     "asin": Prim(1, np.arcsin, 12), "acos": Prim(1, np.arccos, 12), "atan": Prim(1, np.arctan, 12),

@@ -56,6 +56,19 @@ def _horner(coefficients: Sequence[float], t: Expr) -> Expr:
     return prim("add", out, 0.0) if isinstance(out, float) else out
 
 
+def _estrin(coefficients: Sequence[float], t: Expr) -> Expr:
+    """The same polynomial by pairs, pairs of pairs, and so on.
+
+    That is a product more and half the steps that wait for each other, which is what limits a loop of long expressions.
+    It is for small t, where sums lose little by another order.
+    """
+    terms: list[Expr | float] = list(coefficients)
+    while len(terms) > 1:
+        pairs = [terms[i + 1] * t + terms[i] for i in range(0, len(terms) - 1, 2)]
+        terms, t = [*pairs, *terms[2 * len(pairs) :]], t * t
+    return prim("add", terms[0], 0.0) if isinstance(terms[0], float) else terms[0]
+
+
 def _split(value: float, *bits: int) -> list[float]:
     """Cut a constant into parts of so many bits each, and the rest."""
     parts = []
@@ -113,14 +126,15 @@ def _reduce_exp(x: Expr) -> tuple[Expr, Expr]:
     return n, (x - n * _LN2_HIGH) - n * _LN2_LOW
 
 
-def _double_then_scale(coefficients: Sequence[float], r: Expr, n: Expr) -> Expr:
-    """(1 + r * poly(r)) * 2**n by way of 2**(n-1), because n reaches 128 where 2**n is not a number yet."""
-    return prim("scale2", _horner([2.0, *(2 * c for c in coefficients)], r), n - 1)
+def _scaled(doubled: Expr, n: Expr) -> Expr:
+    """Half of that times 2**n, by way of 2**(n-1), because n reaches 128 where 2**n is not a number yet."""
+    return prim("scale2", doubled, n - 1)
 
 
 def _exp(x: Expr) -> Expr:
     n, r = _reduce_exp(prim("min", x, _OVERFLOW))
-    return _select(prim("lt", x, _UNDERFLOW), 0.0, _double_then_scale(_EXPM1_BY_R, r, n))
+    # The 2 is added last, so that it is rounded once: other functions take squares of this one.
+    return _select(prim("lt", x, _UNDERFLOW), 0.0, _scaled(r * _estrin([2 * c for c in _EXPM1_BY_R], r) + 2, n))
 
 
 def _sigmoid(x: Expr) -> Expr:
@@ -128,14 +142,15 @@ def _sigmoid(x: Expr) -> Expr:
     x = prim("max", prim("min", x, -_UNDERFLOW), -_OVERFLOW)
     n = prim("nearest", x * (-1 / _LN2))
     r = (x + n * _LN2_HIGH) + n * _LN2_LOW
-    return 1 / (1 + _double_then_scale([c * (-1) ** (i + 1) for i, c in enumerate(_EXPM1_BY_R)], r, n))
+    doubled = [2.0, *(2 * c * (-1) ** (i + 1) for i, c in enumerate(_EXPM1_BY_R))]
+    return 1 / (1 + _scaled(_estrin(doubled, r), n))
 
 
 def exp_of_share(x: Expr) -> Expr:
     """Exp for x <= 0, exact to a few ulp of 1 and not of the result: what a share of a sum needs. Far below it is 0."""
     t = prim("max", x * (1 / _LN2), -127.0)  # 2**-127 is written as 0
     n = prim("nearest", t)
-    return prim("scale2", _horner([1.0, *_SHORT_EXP2M1_BY_R], t - n), n)
+    return prim("scale2", _estrin([1.0, *_SHORT_EXP2M1_BY_R], t - n), n)
 
 
 def _expm1_within(x: Expr) -> Expr:
@@ -143,11 +158,19 @@ def _expm1_within(x: Expr) -> Expr:
     n, r = _reduce_exp(x)
     # 2**n (p + 1) - 1 as twice half * p + (half - 1/2): exact at n = 0, and no cancellation elsewhere.
     half = prim("scale2", 1.0, n - 1)
-    return (half * (r * _horner(_EXPM1_BY_R, r)) + (half - 0.5)) * 2
+    return (half * (r * _estrin(_EXPM1_BY_R, r)) + (half - 0.5)) * 2
 
 
 def _expm1(x: Expr) -> Expr:
     return _expm1_within(prim("max", prim("min", x, _OVERFLOW), -30.0))
+
+
+def _expm1_negative(x: Expr) -> Expr:
+    """expm1 for x <= 0, where one step reduces well enough: what it leaves is small beside a result that goes to -1."""
+    t = prim("max", x * (1 / _LN2), -26.0)  # 2**-26 is nothing beside 1
+    n = prim("nearest", t)
+    r, power = t - n, prim("scale2", 1.0, n)
+    return power * (r * _estrin(_EXP2M1_BY_R, r)) + (power - 1)
 
 
 def _tanh(x: Expr) -> Expr:
@@ -349,7 +372,7 @@ def _pow(x: Expr, y: Expr) -> Expr:
     p, p_error = _product(exponent, high)
     n = prim("nearest", prim("max", prim("min", p, 200.0), -200.0))
     r = (p - n) + (p_error + exponent * low)
-    body = _double_then_scale(_EXP2M1_BY_R, r, prim("min", n, 128.0))
+    body = _scaled(_horner([2.0, *(2 * c for c in _EXP2M1_BY_R)], r), prim("min", n, 128.0))
     body = _select(prim("lt", p, -126), 0.0, _select(prim("ge", p, 128), _INF, body))
     body = _select(prim("eq", a, 0), _select(prim("lt", y, 0), _INF, 0.0), body)
     body = _select(prim("eq", a, _INF), _select(prim("lt", y, 0), 0.0, _INF), body)
@@ -398,7 +421,8 @@ def _erf(x: Expr) -> Expr:
 
 
 DEFINITIONS: dict[str, Expr] = {
-    "exp": _exp(X), "expm1": _expm1(X), "tanh": _tanh(X), "sigmoid": _sigmoid(X), "sinh": _sinh(X), "cosh": _cosh(X),
+    "exp": _exp(X), "expm1": _expm1(X), "expm1_negative": _expm1_negative(X),
+    "tanh": _tanh(X), "sigmoid": _sigmoid(X), "sinh": _sinh(X), "cosh": _cosh(X),
     "log": _log(X), "log1p": _log1p(X), "asinh": _asinh(X), "acosh": _acosh(X), "atanh": _atanh(X),
     "sin": _sin(X), "cos": _cos(X), "tan": _tan(X), "asin": _asin(X), "acos": _acos(X), "atan": _atan(X),
     "atan2": _atan2(X, Y), "pow": _pow(X, Y), "erf": _erf(X),

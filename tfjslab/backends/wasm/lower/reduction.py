@@ -22,6 +22,8 @@ from tfjslab.passes.fusion import Group
 
 _INT32 = np.iinfo(np.int32)
 _SPATIAL = (1, 2)
+_ROWS = 4
+_SHORT, _LONG = 64, 1 << 12  # elements of rows that are folded at once: the sums should stay in the nearest cache
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,27 @@ def lower_reduction(b: WasmBuilder, group: Group) -> None:
         typed(how.fold, [total, element], how.dtype).expr, start.expr,
     )
     dtypes = dtype, how.dtype, b.spec(group.output).dtype
+    fold(b, (source, b.new(group.output)), expressions, dtypes, (outer, n, inner), step)
+
+
+def fold(
+    b: WasmBuilder, places: tuple[WasmPlace, WasmPlace], expressions: tuple[Expr, ...], dtypes: tuple[str, str, str],
+    dims: Shape, pitch: int,
+) -> None:
+    """Fold the middle of [outer][n][inner]; the kernel says what the expressions and dtypes are, and ``pitch``."""
+    outer, n, inner = dims
     k = kernel(
-        "reduce", ("x", "c"), expressions=expressions, n=n, inner=inner, step=inner, pitch=step, dtypes=dtypes,
-        sizes=tuple(numpy_dtype(d).itemsize for d in dtypes),
+        "reduce", ("x", "c"), expressions=expressions, n=n, inner=inner, step=inner, pitch=pitch, dtypes=dtypes,
+        sizes=tuple(numpy_dtype(d).itemsize for d in dtypes), in_rows=_rows_at_once(n, inner, dtypes, b.lanes),
     )
-    b.call(k, (source, b.new(group.output)), outer, flops=outer * n * inner)
+    b.call(k, places, outer, flops=outer * n * inner)
+
+
+def _rows_at_once(n: int, inner: int, dtypes: tuple[str, str, str], lanes: int) -> int:
+    """How many rows are folded at once into results that hold the sums meanwhile; 0 where columns are better."""
+    _, of_sum, of_result = dtypes
+    holds = of_sum == of_result and of_sum != "bool"
+    return _ROWS if holds and n >= _ROWS and inner % (2 * lanes) == 0 and _SHORT <= inner <= _LONG else 0
 
 
 def _together(b: WasmBuilder, x: str, axes: Shape) -> tuple[WasmPlace, int, int]:

@@ -10,6 +10,7 @@ from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.channels import depthwise_rows, stays_rows, window_rows
 from tfjslab.backends.wasm.lower.convolution import biased_epilogue
 from tfjslab.backends.wasm.lower.operands import WasmEpilogue, epilogue
+from tfjslab.backends.wasm.lower.reduction import fold
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import (
     ImageTiles,
@@ -25,7 +26,8 @@ from tfjslab.backends.wasm.text.packing import packer
 from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
 from tfjslab.backends.wasm.tuning import WasmTile, WasmTrial
 from tfjslab.base.dtypes import Array
-from tfjslab.ops.expr import X, Y
+from tfjslab.base.shapes import size_of
+from tfjslab.ops.expr import Expr, X, Y
 from tfjslab.ops.pool import pool_window
 from tfjslab.ops.window import Window, window
 from tfjslab.passes.fusion import Group
@@ -141,6 +143,13 @@ def lower_avg_pool(b: WasmBuilder, group: Group) -> None:
     same = counts.min() == counts.max()
     if same:
         tail = WasmEpilogue(X * (1.0 / float(counts[0, 0])), (), ())
+    if stays_rows(b, core.inputs[0]) and same and (oh, ow) == (1, 1) and win.size == win.in_size:
+        n, _, _, c = b.shape(group.output)
+        expressions = tail.expr, X + Y, X + Y, Expr("const", leaf=0.0)
+        places = b.rows(core.inputs[0]), b.new(group.output)
+        pixels = size_of(win.size)
+        fold(b, places, expressions, ("float32",) * 3, (n, pixels, c), pixels * c)
+        return
     if stays_rows(b, core.inputs[0]):
         window_rows(b, group, win, ("add", 0.0), tail if same else WasmEpilogue(X * Y, (), ()), counted=not same)
         return

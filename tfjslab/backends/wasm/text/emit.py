@@ -66,6 +66,7 @@ SIMD = Lanes("simd", 4, "v128", "v128", {p: f"f32x4.{p}" for p in _COMMON} | {
     "int.bitand": "v128.and", "int.trunc": "i32x4.trunc_sat_f32x4_s", "int.trunc_unsigned": "i32x4.trunc_sat_f32x4_u",
 }, dict.fromkeys(("select", "int.select", "bool.select"), "(v128.bitselect {1} {2} {0})") | {
     "scale2": "(f32x4.mul {0} (i32x4.shl (f32x4.add {1} {2}) (i32.const 23)))",
+    "power2": "(i32x4.shl (f32x4.add {0} {1}) (i32.const 23))",
     "exponent": "(f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (v128.and {0} (i32x4.splat (i32.const 0x7fffffff)))"
                 " (i32.const 23)) (i32x4.splat (i32.const 127))))",
     "mantissa": "(v128.or (v128.and {0} (i32x4.splat (i32.const 0x7fffff))) (i32x4.splat (i32.const 0x3f800000)))",
@@ -89,6 +90,7 @@ SCALAR = Lanes("scalar", 1, "f32", "i32", {p: f"f32.{p}" for p in _COMMON} | {
     # Cranelift branches on a float select, and data decide the branch; an integer select is a conditional move.
     "select": "(f32.reinterpret_i32 (select (i32.reinterpret_f32 {1}) (i32.reinterpret_f32 {2}) {0}))",
     "scale2": "(f32.mul {0} (f32.reinterpret_i32 (i32.shl (i32.reinterpret_f32 (f32.add {1} {2})) (i32.const 23))))",
+    "power2": "(f32.reinterpret_i32 (i32.shl (i32.reinterpret_f32 (f32.add {0} {1})) (i32.const 23)))",
     "exponent": "(f32.convert_i32_s (i32.sub (i32.shr_u (i32.and (i32.reinterpret_f32 {0}) (i32.const 0x7fffffff))"
                 " (i32.const 23)) (i32.const 127)))",
     "mantissa": "(f32.reinterpret_i32 (i32.or (i32.and (i32.reinterpret_f32 {0}) (i32.const 0x7fffff))"
@@ -175,12 +177,13 @@ def _prepared(expression: Expr) -> tuple[Expr, dict[Expr, int]]:
 
 
 def _bias_exponent(e: Expr, args: tuple[Expr, ...]) -> Expr:
-    """Gives scale2 its third argument, the constant that it adds to the exponent."""
+    """Gives scale2 its third argument, the constant that it adds to the exponent; of 1 it is that power itself."""
     if e.op != "scale2":
         return Expr(e.op, args, e.leaf)
     x, n = args
     less, n = (n.args[1].leaf, n.args[0]) if n.op == "sub" and n.args[1].op == "const" else (0.0, n)
-    return Expr(e.op, (x, n, Expr("const", leaf=_EXPONENT_BIAS - less)))
+    bias = Expr("const", leaf=_EXPONENT_BIAS - less)
+    return Expr("power2", (n, bias)) if x.op == "const" and x.leaf == 1 else Expr(e.op, (x, n, bias))
 
 
 def _count(e: Expr, counts: Counter[Expr]) -> None:
