@@ -13,8 +13,10 @@ _HOME = {
     "backends": "backends",
     "backends.flags": "env",
     "backends.registry": "BackendFallbackWarning get_backend get_threads_count ready set_adapter set_backend "
-    "set_threads_count set_wasm_paths",
+    "set_threads_count",
     "base.errors": "TfjslabError",
+    "browser": "browser",
+    "browser.jobs.tfjs_source": "set_tfjs set_wasm_paths",
     "bench": "bench_model bench_models",
     "bench.sweep": "sweep",
     "export.web": "export_web",
@@ -42,7 +44,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.
 
 def __getattr__(name: str) -> Any:
     """Find a public name where it is defined; AttributeError with a suggestion when there is none."""
-    if name in {"backends", "profiling", "vis"}:
+    if name in {"backends", "browser", "profiling", "vis"}:
         found: Any = import_module(f"tfjslab.{name}")
     elif name in _MODULE_OF:
         found = getattr(import_module(f"tfjslab.{_MODULE_OF[name]}"), name)

@@ -260,17 +260,6 @@ def get_threads_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def set_wasm_paths(
-    paths: str | Mapping[str, str],
-    use_platform_fetch: bool = False,  # noqa: FBT001, FBT002 - the signature of TensorFlow.js
-) -> None:
-    """Accept what TensorFlow.js scripts pass, and do nothing.
-
-    In a browser this says where the ``.wasm`` files are. Here the modules are generated in the process and cached
-    on disk, so there are no files to look for.
-    """
-
-
 def memory() -> dict[str, dict[str, int]]:
     """Native counters of every backend that has been started."""
     with _STATE.lock:

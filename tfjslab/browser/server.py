@@ -12,9 +12,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tfjslab.base.errors import UsageError
+
 # What lets a page have SharedArrayBuffer, and so WebAssembly threads.
 ISOLATION = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
-_TYPES = {
+TYPES = {
     ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json",
     ".html": "text/html; charset=utf-8", ".bin": "application/octet-stream", "": "application/octet-stream",
 }
@@ -32,11 +34,24 @@ def served(
     headers = {"Cache-Control": "no-store", **(ISOLATION if isolated else {})}
     if csp:
         headers["Content-Security-Policy"] = csp
-    server = _Server(("127.0.0.1", 0), partial(_Handler, folders={"": root, **(mounts or {})}, headers=headers))
+    with listening(partial(_Handler, folders={"": root, **(mounts or {})}, headers=headers)) as port:
+        yield f"http://127.0.0.1:{port}/"
+
+
+@contextmanager
+def listening(handler: Any, host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
+    """Answer requests with ``handler`` while the block runs; gives the port, a free one for 0.
+
+    UsageError where nothing can listen at that address.
+    """
+    try:
+        server = Server((host, port), handler)
+    except OSError as e:
+        raise UsageError(f"cannot listen on {host}:{port or 'any port'}: {e.strerror or e}") from None
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="tfjslab-server", daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        yield int(server.server_address[1])
     finally:
         server.shutdown()
         server.hang_up()
@@ -44,8 +59,8 @@ def served(
         thread.join()
 
 
-class _Server(ThreadingHTTPServer):
-    """Knows its open connections: browsers keep some in store that never ask for anything."""
+class Server(ThreadingHTTPServer):
+    """Serves each connection in a thread. Knows its open connections: browsers keep some in store that never ask for anything."""
 
     daemon_threads = False  # so that closing waits for them
 
@@ -72,7 +87,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, **_TYPES}  # noqa: RUF012 - the base class's own way
+    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, **TYPES}  # noqa: RUF012 - the base class's own way
 
     def __init__(
         self, *args: Any, folders: Mapping[str, Path], headers: Mapping[str, str],

@@ -34,8 +34,7 @@ def find_peers(given: str | None) -> Path:
 
     Raises UsageError that says what is missing, Node or a package, and the command that installs it.
     """
-    named = given or os.environ.get(PEERS_VARIABLE)
-    folder = Path(named) if named else _nearest(Path.cwd())
+    folder = peers_folder(given)
     wanted = " ".join(f"{p}@{VERSION}" for p in PACKAGES)
     install = f"npm install --prefix {folder} {wanted}"
     if shutil.which("node") is None:
@@ -43,6 +42,12 @@ def find_peers(given: str | None) -> Path:
     if missing := _missing(folder):
         raise UsageError(f"{' and '.join(missing)} not found in {folder / 'node_modules'}; run: {install}")
     return folder
+
+
+def peers_folder(given: str | None) -> Path:
+    """Where ``node_modules`` should be: ``given``, else ``$TFJSLAB_PEERS``, else here or above."""
+    named = given or os.environ.get(PEERS_VARIABLE)
+    return Path(named) if named else _nearest(Path.cwd())
 
 
 def _nearest(here: Path) -> Path:

@@ -1,0 +1,123 @@
+"""A job for a browser: one model, the programs that take turns running it, and how."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfjslab.base.dtypes import Array, numpy_dtype, of_array
+from tfjslab.browser.jobs.programs import TFJS, DeviceProgram
+from tfjslab.browser.jobs.site import Content
+from tfjslab.browser.jobs.tfjs_source import tfjs_source
+from tfjslab.export.web import export_web
+from tfjslab.formats.document import Document
+from tfjslab.formats.sources import MODEL_FILE, open_source
+from tfjslab.model.model import Model
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class HowToRun:
+    """Steady runs of each program in ``rounds``, within a budget for all of one's; ``profiles`` are profiled runs."""
+
+    runs: int = 50
+    warmup: int = 5
+    rounds: int = 5
+    budget_s: float = 10.0
+    profiles: int = 5
+    threads: int = 0  # 0 leaves it to the program
+
+
+@dataclass(frozen=True)
+class Job:
+    """``told`` is what the page gets, ``files`` what it may then ask for. ``inputs`` are for answers to compare with."""
+
+    id: str
+    programs: tuple[DeviceProgram, ...]
+    told: Mapping[str, Any]
+    files: Mapping[str, Content]
+    inputs: Mapping[str, Array]
+
+
+def make_job(
+    model: Model, model_file: Path, programs: Sequence[DeviceProgram], inputs: Mapping[str, Array], how: HowToRun,
+    scratch: Path,
+) -> Job:
+    """Gather what a browser needs: the model's files, TensorFlow.js, our module of the model, written to ``scratch``.
+
+    Raises UsageError where TensorFlow.js is not found, ModelError where the model cannot be a module.
+    """
+    number = f"job{next(_numbers)}"
+    files: dict[str, Content] = {}
+    fed = [_input(files, f"{number}/input{i}.bin", name, value) for i, (name, value) in enumerate(inputs.items())]
+    sides = [_side(files, number, p, model, model_file, how, scratch) for p in programs]
+    told = {
+        "id": number, "name": model.name, "runner": "./page/run.js", "inputs": fed, "sides": sides, "runs": how.runs,
+        "warmup": how.warmup, "rounds": how.rounds, "budget_ms": how.budget_s * 1e3, "profiles": how.profiles,
+    }
+    return Job(number, tuple(programs), told, files, inputs)
+
+
+def _input(files: dict[str, Content], path: str, name: str, value: Array) -> dict[str, Any]:
+    dtype = of_array(value)
+    files[path] = np.asarray(value, numpy_dtype(dtype), order="C").tobytes()
+    return {"name": name, "shape": list(value.shape), "dtype": dtype, "url": f"./{path}"}
+
+
+def _side(
+    files: dict[str, Content], number: str, program: DeviceProgram, model: Model, model_file: Path, how: HowToRun,
+    scratch: Path,
+) -> dict[str, Any]:
+    told = {
+        "name": program.name, "kind": program.kind, "backend": program.backend, "flags": dict(program.flags),
+        "threads": how.threads if program.threaded else 1,
+    }
+    if program.kind == TFJS:
+        return {**told, **_tfjs(files, program), "model": _model(files, number, model_file)}
+    return {**told, "variant": program.backend, "module": _module(files, number, program, model, scratch)}
+
+
+def _tfjs(files: dict[str, Content], program: DeviceProgram) -> dict[str, Any]:
+    source = tfjs_source()
+
+    def address(found: str | Path) -> str:
+        if isinstance(found, str):
+            return found
+        files[f"tfjs/{found.name}"] = found
+        return f"./tfjs/{found.name}"
+
+    wasm = source.wasm_files() if program.backend == "wasm" else {}
+    return {
+        "scripts": [address(s) for s in source.scripts(program.backend)],
+        "wasm": {name: address(found) for name, found in wasm.items()},
+    }
+
+
+def _model(files: dict[str, Content], number: str, model_file: Path) -> dict[str, Any]:
+    """The model.json and its shards, under numbers: their names are the model's, and so may be anything."""
+    source = open_source(model_file, (".json",))
+    groups = Document(source).json.get("weightsManifest", [])
+    files[f"{number}/{MODEL_FILE}"] = model_file
+    addresses = {}
+    for i, name in enumerate(path for group in groups for path in group["paths"]):
+        files[f"{number}/shard{i}.bin"] = source.files.local(name, "weights")
+        addresses[name] = f"./{number}/shard{i}.bin"
+    return {"url": f"./{number}/{MODEL_FILE}", "files": addresses}
+
+
+def _module(
+    files: dict[str, Content], number: str, program: DeviceProgram, model: Model, scratch: Path,
+) -> dict[str, Any]:
+    """Our module, with the one variant that the program is."""
+    folder = scratch / number / program.name
+    made = export_web(model, folder, only=[program.backend])
+    for name in made.files:
+        files[f"{number}/{program.name}/{name}"] = folder / name
+    return {"url": f"./{number}/{program.name}/model.js"}
+
