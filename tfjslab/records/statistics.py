@@ -113,7 +113,7 @@ def compare_rounds(first: Sequence[Sequence[float]], second: Sequence[Sequence[f
     pairs = [(statistics.median(a), statistics.median(b)) for a, b in zip(first, second, strict=False) if a and b]
     logs = [math.log(a / b) for a, b in pairs if a > 0 and b > 0]
     if len(logs) < 2:  # noqa: PLR2004 - one round has no spread
-        return compare_samples(*([t for times in side for t in times] for side in (first, second)))
+        return compare_samples([t for times in first for t in times], [t for times in second for t in times])
     error = _OF_MEDIAN * statistics.stdev(logs) / math.sqrt(len(logs))
     why = f"the {len(logs)} rounds differ too much; measure with more runs, or on a quiet machine"
     return _verdict(statistics.median(logs), math.hypot(error, PLACEMENT), len(logs) - 1, why)
