@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -56,14 +55,6 @@ def stolen_ticks() -> tuple[int, int] | None:
     return (times[_STEAL], sum(times[: _STEAL + 1])) if len(times) > _STEAL else None
 
 
-def load_average() -> float | None:
-    """How many programs wanted to run in the last minute; None where the system does not tell."""
-    try:
-        return os.getloadavg()[0]
-    except (AttributeError, OSError):
-        return None
-
-
 @dataclass
 class RunMeter:
     """Times runs by ``clock`` (seconds) and keeps how the machine was during each.
@@ -79,6 +70,7 @@ class RunMeter:
     _seen: list[tuple[float | None, int | None, int]] = field(default_factory=list)
     _marks: list[float] = field(default_factory=list)
     _stolen: tuple[int, int] | None = None
+    _began: tuple[int, float, float] = (0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
         self._watches = self.clock is time.perf_counter
@@ -94,14 +86,21 @@ class RunMeter:
 
     def time(self, run: Callable[[], object]) -> float:
         """Milliseconds of a run."""
-        if not self._tells:
-            began = self.clock()
-            run()
-            wall_ms, lost_ms, switches = (self.clock() - began) * 1e3, None, None
-        else:
-            turns, cpu, began = lost_turns(self.alone), self._cpu(), self.clock()
-            run()
-            wall_ms = (self.clock() - began) * 1e3
+        self.start()
+        run()
+        return self.stop()
+
+    def start(self) -> None:
+        """A run begins now, for callers that cannot give a function; ``stop`` ends it."""
+        turns = lost_turns(self.alone) if self._tells else 0
+        self._began = (turns, self._cpu(), self.clock())
+
+    def stop(self) -> float:
+        """The run that began last ends now; its milliseconds."""
+        now = self.clock()
+        turns, cpu, began = self._began
+        wall_ms, lost_ms, switches = (now - began) * 1e3, None, None
+        if self._tells:
             lost_ms = max(0.0, wall_ms - (self._cpu() - cpu) * 1e3)
             switches = lost_turns(self.alone) - turns if _SCOPES else None
         self.walls_ms.append(wall_ms)

@@ -71,14 +71,14 @@ class Disturbance:
         if not self.disturbed:
             return ""
         number = f"{len(self.disturbed)} of {self.runs} runs disturbed"
-        if not self.mostly and not self._instead:
+        if not self.mostly and not self.is_makeshift:
             return f"{number}, left out"
-        used = (f"figures are of the {len(self.kept)} that lost least" if self._instead else
+        used = (f"figures are of the {len(self.kept)} that lost least" if self.is_makeshift else
                 f"figures are of the {len(self.kept)} others")
         return f"{number} ({self._causes}); {used} and may be off: {ADVICE}"
 
     @property
-    def _instead(self) -> bool:
+    def is_makeshift(self) -> bool:
         """Whether disturbed runs had to take the place of others."""
         return bool(set(self.kept) & set(self.disturbed))
 

@@ -144,11 +144,20 @@ def compare_processes(
     return _verdict(statistics.mean(logs[0]) - statistics.mean(logs[1]), error, freedom, why, slower)
 
 
+def noise_between(first: Sequence[ProcessFigure], second: Sequence[ProcessFigure]) -> float:
+    """The standard deviation of what two processes differ by though they run the same, such as one kernel's time.
+
+    For ``compare_samples``: a processor that was slower counts as noise.
+    """
+    variances = [_between(side, [math.log(f.median_ms) for f in side if f.median_ms > 0]) for side in (first, second)]
+    return math.sqrt(sum(variances) + _slower_processor(first, second) ** 2)
+
+
 def _between(side: Sequence[ProcessFigure], logs: Sequence[float]) -> float:
     """The variance of one process's figure: what is known of processes, and what these ones show."""
     busy = BUSY * statistics.mean(f.disturbed for f in side)
     prior = BETWEEN**2 + busy**2 + statistics.mean(f.error**2 for f in side)
-    middle = statistics.mean(logs)
+    middle = statistics.fmean(logs) if logs else 0.0
     return (_PRIOR * prior + math.fsum((x - middle) ** 2 for x in logs)) / (_PRIOR + len(logs) - 1)
 
 

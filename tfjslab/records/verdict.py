@@ -14,7 +14,7 @@ FASTER, SLOWER, SAME, UNKNOWN = "faster", "slower", "same", "cannot tell"
 # What is less than this is of no use to anybody, however certain it is.
 LEAST = 0.005
 # An interval around 1 that is no wider says "same"; a wider one says that nothing is known.
-SAME_WITHIN = 0.10
+SAME_WITHIN = 0.15
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Verdict:
 
     @property
     def is_different(self) -> bool | None:
-        """Whether it is more than noise; None where that cannot be told."""
-        return None if self.kind == UNKNOWN else self.kind in (FASTER, SLOWER)
+        """Whether it is more than noise explains; None where so little was measured that there is no interval."""
+        return None if self.ratio is None else self.kind in (FASTER, SLOWER)
 
     @property
     def short(self) -> str:
