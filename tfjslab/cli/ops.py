@@ -25,7 +25,8 @@ from tfjslab.cli.progress import progress
 
 BACKEND = "wasm-simd"
 # Options that are about models.
-_OF_MODELS = {"runs": "--runs", "shape": "--shape", "real_weights": "--real-weights", "roofline": "--roofline"}
+_OF_MODELS = {"runs": "--runs", "shape": "--shape", "real_weights": "--real-weights", "roofline": "--roofline",
+              "precision": "--precision", "max_time_s": "--max-time"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
