@@ -67,8 +67,9 @@ def add_repeats(
 def add_precision(parser: argparse.ArgumentParser, max_time_s: float) -> None:
     """The --precision and --max-time options: how many runs there are where the machine decides."""
     parser.add_argument(
-        "--precision", metavar="P", type=part, help="more runs than --runs, until half of the median's 95%% interval is "
-        f"so small a part of it, such as 3%% (the default where --runs is not given: {PRECISION:.0%}%)")
+        "--precision", metavar="P", type=part,
+        help="more runs than --runs, until half of the median's 95%% interval is so small a part of it (default "
+             f"{PRECISION:.0%}%, where --runs is not given)")
     parser.add_argument("--max-time", metavar="S", type=seconds, dest="max_time_s",
                         help=f"seconds after which they end all the same (default {max_time_s:g})")
 

@@ -19,7 +19,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,11 @@ class Place:
     backend: str
     folder: Path
     tries: int
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    print(line, flush=True)  # noqa: T201 - a script that prints
 
 
 def profile(model: str, place: Place, *more: str) -> dict[str, Any]:
@@ -79,7 +84,7 @@ def busy_loops() -> Iterator[None]:
 
 def kind_of(text: str) -> str:
     """The kind of a verdict by its text."""
-    return next((k for k in (UNKNOWN, SAME, SLOWER) if k in text.split(" (")[0]), "faster")
+    return next((k for k in (UNKNOWN, SAME, SLOWER) if k in text.split(" (", maxsplit=1)[0]), "faster")
 
 
 def check_same(models: Sequence[str], place: Place) -> bool:
@@ -95,14 +100,14 @@ def check_same(models: Sequence[str], place: Place) -> bool:
             for i in range(place.tries):
                 kinds[told(f"{model}, busy", profile(model, place, "--diff", before[i]))] += 1
     right = kinds[SAME] + kinds[UNKNOWN]
-    print(f"same: {right} of {kinds.total()} say 'same' or 'cannot tell' ({dict(kinds)})")
+    say(f"same: {right} of {kinds.total()} say 'same' or 'cannot tell' ({dict(kinds)})")
     return 60 * (kinds.total() - right) <= kinds.total()
 
 
 def told(what: str, found: dict[str, Any]) -> str:
     """Print what a diff says; gives the kind."""
     total = found["diff"]["total"]
-    print(f"  {what}: {total['a_ms']:.2f} and {total['b_ms']:.2f} ms: {total['verdict']}", flush=True)
+    say(f"  {what}: {total['a_ms']:.2f} and {total['b_ms']:.2f} ms: {total['verdict']}")
     return kind_of(total["verdict"])
 
 
@@ -115,7 +120,7 @@ def check_slowdown(models: Sequence[str], place: Place) -> bool:
             before = kept(profile(model, place), place.folder / "before.json")
             right += told(f"{model}, planted", profile(slower, place, "--diff", before)) == SLOWER
             count += 1
-    print(f"slowdown: {right} of {count} found")
+    say(f"slowdown: {right} of {count} found")
     return 10 * right >= 9 * count
 
 
@@ -129,7 +134,7 @@ def plant(name: str, place: Place) -> Path:
             ratio = measured(model, repeated(model.graph, nodes[-middle:]))
             least, most = (middle, most) if ratio < PLANTED else (least, middle)
         graph = repeated(model.graph, nodes[-most:])
-        print(f"  {name}: {most} convolutions twice: {measured(model, graph):.3f} times as long, interleaved")
+        say(f"  {name}: {most} convolutions twice: {measured(model, graph):.3f} times as long, interleaved")
         with model.with_graph(graph) as slower:
             return slower.save(place.folder / f"{Path(name).name}_slower")
 
@@ -143,7 +148,7 @@ def measured(model: Model, graph: Graph) -> float:
 
 def repeated(graph: Graph, nodes: Sequence[Node]) -> Graph:
     """The graph with ``nodes`` computed a second time; what that gives are outputs."""
-    twins = [Node(f"{n.name}/again", n.op, n.inputs, n.attrs, n.attr_inputs, n.layer) for n in nodes]
+    twins = [replace(n, name=f"{n.name}/again") for n in nodes]
     ports = [Port(t.name, t.name, None, "float32") for t in twins]
     return graph.with_(nodes=(*graph.nodes, *twins), outputs=(*graph.outputs, *ports))
 
@@ -159,10 +164,10 @@ def check_top(models: Sequence[str], place: Place) -> bool:
             found = from_json(profile(model, place))
             same = {r.key for r in by_node(found)[:TOP]} == expected
             close = abs(found.wall_ms / quiet.wall_ms - 1) <= NEAR or bool(found.disturbance.mostly)
-            print(f"  {model}, busy: top {TOP} {'the same' if same else 'differ'}; wall {found.wall_ms:.2f} ms, quiet "
-                  f"{quiet.wall_ms:.2f} ms; {found.disturbance.text}", flush=True)
+            say(f"  {model}, busy: top {TOP} {'the same' if same else 'differ'}; wall {found.wall_ms:.2f} ms, quiet "
+                  f"{quiet.wall_ms:.2f} ms; {found.disturbance.text}")
             right, near = right + same, near + close
-    print(f"top: {right} of {place.tries} name the same nodes; {near} have a headline within {NEAR:.0%} or say that "
+    say(f"top: {right} of {place.tries} name the same nodes; {near} have a headline within {NEAR:.0%} or say that "
           "they were disturbed")
     return right == near == place.tries
 

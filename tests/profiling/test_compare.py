@@ -83,7 +83,7 @@ def test_the_total_is_of_plain_runs_and_names_what_differs_around_them():
 def test_too_few_runs_say_nothing():
     found = diff(profile(), profile(plain=()))
     assert (found.total.source, found.total.p_value, found.total.significant) == ("profiled", None, None)
-    assert "b against a: cannot tell (1 and 1 runs; at least 6 of each process are needed)" in str(found)
+    assert "b against a: cannot tell (1 and 1 undisturbed runs; at least 6 of each process are needed)" in str(found)
 
 
 def test_it_reads_as_text_page_and_json():

@@ -122,7 +122,7 @@ def test_a_busy_machine_is_a_reason_to_say_nothing():
     busy = ProcessFigure(1.2, 0.01, 30, disturbed=0.9)
     found = compare_processes([busy], [ProcessFigure(1.0, 0.01, 30)])
     assert (found.kind, found.reason) == (
-        UNKNOWN, "most runs were disturbed; measure again on a quiet machine")
+        UNKNOWN, "most runs were disturbed; measure again on a quiet machine, or with --max-time 30")
 
 
 @pytest.mark.parametrize(("found", "reason"), [
@@ -131,7 +131,7 @@ def test_a_busy_machine_is_a_reason_to_say_nothing():
     (lambda: compare_samples([1.0] * 6, [0.0] * 6), "times of 0 are below what the clock can tell"),
     (lambda: compare_processes([], [figure_of([1.0])]), "nothing was measured on both sides"),
     (lambda: compare_processes([figure_of([1.0])], [figure_of([1.0] * 8)]),
-     "1 and 8 runs; at least 6 of each process are needed"),
+     "1 and 8 undisturbed runs; at least 6 of each process are needed"),
     (lambda: compare_processes([figure_of([1.0] * 6)], [ProcessFigure(0.0, 0.0, 6)]),
      "times of 0 are below what the clock can tell"),
 ])

@@ -219,4 +219,5 @@ def _peer_result(own: OwnRuns, peer: _PeerState, reason: str) -> PeerResult:
         peak_bytes=profile.get("peak_bytes"), weight_bytes=loaded.get("weight_bytes"), intermediate_bytes=intermediate,
         intermediate_ratio=over(intermediate, bench_run.arena_bytes), num_kernels=profile.get("num_kernels"),
         difference=own.difference, reason=peer.reason or reason,
+        verdict=ratio.verdict.text if ratio and ratio.verdict else "",
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -14,7 +14,7 @@ from tfjslab.base.text import backend_words
 from tfjslab.records.disturbance import Disturbance, RunState, judge
 from tfjslab.records.host_share import HostShare
 from tfjslab.records.profile import Environment, compile_words
-from tfjslab.records.statistics import compare_rounds
+from tfjslab.records.statistics import ProcessFigure, compare_rounds, figure_of
 from tfjslab.records.verdict import UNKNOWN, Verdict
 
 
@@ -83,11 +83,24 @@ class BenchResult:
         return compile_words(self.compile_ms, cached=self.compile_cached_in_process)
 
     @property
+    def all_rounds(self) -> tuple[tuple[float, ...], ...]:
+        """The times by the rounds they were taken in."""
+        return self._by_rounds(range(len(self.times_ms)))
+
+    @property
     def undisturbed_rounds(self) -> tuple[tuple[float, ...], ...]:
-        """The times that count, by the rounds they were taken in."""
-        ends = list(accumulate(self.rounds or (len(self.times_ms),)))
-        kept, times = self.disturbance.kept, self.times_ms
-        return tuple(tuple(times[i] for i in kept if begin <= i < end) for begin, end in pairwise([0, *ends]))
+        """The times that count, by rounds."""
+        return self._by_rounds(self.disturbance.kept)
+
+    def _by_rounds(self, runs: Iterable[int]) -> tuple[tuple[float, ...], ...]:
+        counted = set(runs)
+        bounds = pairwise(accumulate(self.rounds or (len(self.times_ms),), initial=0))
+        return tuple(tuple(self.times_ms[i] for i in range(*b) if i in counted) for b in bounds)
+
+    @property
+    def figure(self) -> ProcessFigure | None:
+        """The steady time of this process, for ``compare_processes`` with another one; None without runs."""
+        return figure_of(self.times_ms, self.states) if self.times_ms else None
 
     @property
     def where(self) -> str:
@@ -153,7 +166,8 @@ def verdicts(results: Sequence[BenchResult]) -> list[Verdict | None]:
 
 def compare_results(first: BenchResult, second: BenchResult) -> Verdict:
     """Whether the second is faster than the first; they were interleaved, as those of one call of ``bench_models``."""
-    for side in (first, second):
-        if side.disturbance.is_makeshift:
-            return Verdict(UNKNOWN, reason=f"{side.model} on {side.backend}: {side.disturbance.text}")
-    return compare_rounds(first.undisturbed_rounds, second.undisturbed_rounds)
+    makeshift = next((r for r in (first, second) if r.disturbance.is_makeshift), None)
+    if makeshift is None:
+        return compare_rounds(first.undisturbed_rounds, second.undisturbed_rounds)
+    found = compare_rounds(first.all_rounds, second.all_rounds)
+    return replace(found, kind=UNKNOWN, reason=f"{makeshift.model}: {makeshift.disturbance.text}")

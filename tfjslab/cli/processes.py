@@ -27,7 +27,8 @@ def measure(args: argparse.Namespace, report: Progress) -> tuple[ProcessFigure, 
 
 
 def _figure(args: argparse.Namespace) -> ProcessFigure:
-    done = subprocess.run([sys.executable, "-m", "tfjslab", *_command(args)], capture_output=True, text=True, check=False)  # noqa: S603
+    command = [sys.executable, "-m", "tfjslab", *_command(args)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
     if done.returncode:
         last = done.stderr.strip().rpartition("\n")[2].removeprefix("tfjslab: error: ")
         raise UsageError(f"--processes {args.processes}: a process ended with {done.returncode}: {last}")

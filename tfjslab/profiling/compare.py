@@ -142,8 +142,7 @@ def _total(a: Profile, b: Profile) -> Total:
     states = [p.steady_states if plain else p.profiled_states for p in (a, b)]
     found = [judge(w, s) for w, s in zip(walls, states, strict=True)]
     xs, ys = (f.of_kept(w) for f, w in zip(found, walls, strict=True))
-    sides = [(figure_of(t, f.share, f.reference_ms), *p.processes)
-             for t, f, p in zip((xs, ys), found, (a, b), strict=True)]
+    sides = [(figure_of(w, s), *p.processes) for w, s, p in zip(walls, states, (a, b), strict=True)]
     said = compare_processes(*sides, same_machine=_same_machine(a, b))
     return Total(
         statistics.median(xs), statistics.median(ys), _iqr(xs), _iqr(ys), len(walls[0]), len(walls[1]),

@@ -177,8 +177,7 @@ class Profile:
         """The steady time by process, this one first; of profiled runs where there were no others."""
         plain = bool(self.phases.steady_ms)
         walls = self.phases.steady_ms if plain else self.profiled_ms or (self.wall_ms,)
-        found = judge(walls, self.steady_states if plain else self.profiled_states)
-        return (figure_of(found.of_kept(walls), found.share, found.reference_ms), *self.processes)
+        return (figure_of(walls, self.steady_states if plain else self.profiled_states), *self.processes)
 
     @property
     def kernel_ms(self) -> float:

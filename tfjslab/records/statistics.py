@@ -13,20 +13,22 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from tfjslab.records.disturbance import RunState, judge
 from tfjslab.records.verdict import UNKNOWN, Verdict, judged
 
 # Standard deviations of logarithms of medians, measured with many processes that ran the same model.
 PLACEMENT, BETWEEN = 0.01, 0.03
 # Added for each part of the runs that was disturbed: of busy processes even the undisturbed runs have colder caches.
-BUSY = 0.12
+BUSY = 0.2
 # How many processes the prior counts as, beside those that were measured.
 _PRIOR = 8
 FEWEST_RUNS = 6  # of each side; fewer say nothing of their spread
 # Processors that differ more, by the loop that both ran, are not the same machine.
 SAME_REFERENCE = 0.08
 _Z = statistics.NormalDist().inv_cdf(0.975)
+_BUSY = "most runs were disturbed; measure again on a quiet machine, or with --max-time 30"
 _OF_MEDIAN = math.sqrt(math.pi / 2)  # the standard error of a median over that of a mean
 
 
@@ -65,8 +67,9 @@ def _around_the_median(count: int) -> tuple[int, int]:
 class ProcessFigure:
     """The steady runs of one process: the median of those that were not disturbed, and how the machine was.
 
-    ``error`` is the standard error of the median's logarithm, ``reference_ms`` the time of the reference loop, and
-    ``disturbed`` the part of the runs that was disturbed.
+    ``runs`` counts those, ``error`` is the standard error of the median's logarithm, ``reference_ms`` the time of the
+    reference loop, and ``disturbed`` the part of all runs that was disturbed; with ``is_makeshift`` some of these stand
+    for others that were too few.
     """
 
     median_ms: float
@@ -74,11 +77,15 @@ class ProcessFigure:
     runs: int
     disturbed: float = 0.0
     reference_ms: float | None = None
+    is_makeshift: bool = False
 
 
-def figure_of(times: Sequence[float], disturbed: float = 0.0, reference_ms: float | None = None) -> ProcessFigure:
-    """The figure of one process by its undisturbed ``times``."""
-    return ProcessFigure(statistics.median(times), _error(times), len(times), disturbed, reference_ms)
+def figure_of(walls_ms: Sequence[float], states: Sequence[RunState] = ()) -> ProcessFigure:
+    """The figure of one process by all its runs, of which there is at least one."""
+    found = judge(walls_ms, states)
+    times = found.of_kept(walls_ms)
+    return ProcessFigure(statistics.median(times), _error(times), len(times), found.share, found.reference_ms,
+                         found.is_makeshift)
 
 
 def _error(times: Sequence[float]) -> float:
@@ -132,7 +139,7 @@ def compare_processes(
         return Verdict(UNKNOWN, reason="nothing was measured on both sides")
     if min(f.runs for f in (*first, *second)) < FEWEST_RUNS:
         fewest = " and ".join(str(min(f.runs for f in side)) for side in (first, second))
-        return Verdict(UNKNOWN, reason=f"{fewest} runs; at least {FEWEST_RUNS} of each process are needed")
+        return Verdict(UNKNOWN, reason=f"{fewest} undisturbed runs; at least {FEWEST_RUNS} of each process are needed")
     if min(f.median_ms for f in (*first, *second)) <= 0:
         return Verdict(UNKNOWN, reason="times of 0 are below what the clock can tell")
     logs = [[math.log(f.median_ms) for f in side] for side in (first, second)]
@@ -141,7 +148,9 @@ def compare_processes(
     freedom = _PRIOR + sum(len(of_side) - 1 for of_side in logs)
     slower = _slower_processor(first, second) if same_machine else 0.0
     why = _why_wide(first, second, slower)
-    return _verdict(statistics.mean(logs[0]) - statistics.mean(logs[1]), error, freedom, why, slower)
+    found = _verdict(statistics.mean(logs[0]) - statistics.mean(logs[1]), error, freedom, why, slower)
+    makeshift = any(f.is_makeshift for f in (*first, *second))
+    return replace(found, kind=UNKNOWN, reason=_BUSY) if makeshift else found
 
 
 def noise_between(first: Sequence[ProcessFigure], second: Sequence[ProcessFigure]) -> float:
@@ -176,7 +185,7 @@ def _why_wide(first: Sequence[ProcessFigure], second: Sequence[ProcessFigure], s
         return (f"the processor was {math.exp(abs(slower)):.2f}x slower for the {which}, by a loop that both ran; "
                 "measure both again, with --processes 5")
     if max(f.disturbed for f in (*first, *second)) > 0.5:  # noqa: PLR2004 - most of the runs
-        return "most runs were disturbed; measure again on a quiet machine"
+        return _BUSY
     return "processes of the same model differ by as much; measure both with --processes 5"
 
 

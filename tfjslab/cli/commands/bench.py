@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from rich.console import Console
@@ -32,8 +32,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_shape(parser)
     options.add_repeats(
         parser, runs=None, warmup=DEFAULT_WARMUP,
-        runs_help=f"steady runs of each model on each backend (default {DEFAULT_RUNS}, more until they are precise, and "
-                  f"fewer once they took {MAX_TIME_S:.0f} s)",
+        runs_help=f"steady runs of each model on each backend (default {DEFAULT_RUNS}, more until they are precise, "
+                  f"and fewer once they took {MAX_TIME_S:.0f} s)",
         warmup_help=f"runs before those, which are not counted (default {DEFAULT_WARMUP})",
     )
     options.add_precision(parser, MAX_TIME_S)
@@ -88,34 +88,36 @@ def show(console: Console, results: Sequence[BenchResult], note: str) -> None:
     )
     for r, verdict in rows:
         if verdict is not None:
-            console.print(f"{r.model} on {r.backend}: {verdict.text}")
+            console.print(f"{_where(r)}: {verdict.text}")
     for r in results:
-        show_state(console, r)
+        if r.disturbance.text:
+            console.print(f"{_where(r)}: {r.disturbance.text}", style="bold" if r.disturbance.mostly else "")
     for engine in dict.fromkeys(f"{r.backend}: {r.engine}, {r.threads} thread(s), {r.clock}" for r in results):
         console.print(engine)
-    for r in results:
-        if r.fallback_kernels:
-            share = f"their share of the time is not known: {r.host_reason}" if r.host_share is None else r.host.part
-            console.print(f"{r.model} on {r.backend}: {r.fallback_kernels} of {r.num_kernels} kernels ran on the host, "
-                          f"{share} of the time")
-        if r.pipelines is not None:
-            console.print(f"{r.model} on {r.backend}: {counted(r.pipelines, 'pipeline')} made in "
-                          f"{ms(r.pipeline_compile_ms)} ms; drivers compile more in the first run")
-        if r.precision:
-            console.print(f"{r.model}: {r.precision['text']}")
+    for line in (line for r in results for line in _remarks(r)):
+        console.print(line)
     if note:
         console.print(note)
     for reason in dict.fromkeys(r.reason for r in results if r.reason):
         console.print(f"not all was measured: {reason}", style="bold")
 
 
-def show_state(console: Console, r: BenchResult) -> None:
-    """What has to be said of the machine while it measured, and of a plan that was there before."""
-    where, found = f"{r.model} on {r.backend}", r.disturbance
-    if found.text:
-        console.print(f"{where}: {found.text}", style="bold" if found.mostly else "")
+def _where(r: BenchResult) -> str:
+    return f"{r.model} on {r.backend}"
+
+
+def _remarks(r: BenchResult) -> Iterator[str]:
+    """What has to be said of a result besides."""
     if r.compile_cached_in_process:
-        console.print(f"{where}: compile: {r.compile_text}")
+        yield f"{_where(r)}: compile: {r.compile_text}"
+    if r.fallback_kernels:
+        share = f"their share of the time is not known: {r.host_reason}" if r.host_share is None else r.host.part
+        yield f"{_where(r)}: {r.fallback_kernels} of {r.num_kernels} kernels ran on the host, {share} of the time"
+    if r.pipelines is not None:
+        yield (f"{_where(r)}: {counted(r.pipelines, 'pipeline')} made in {ms(r.pipeline_compile_ms)} ms; drivers "
+               "compile more in the first run")
+    if r.precision:
+        yield f"{r.model}: {r.precision['text']}"
 
 
 def _show_model(console: Console, model: str, rows: Sequence[tuple[BenchResult, Verdict | None]]) -> None:
