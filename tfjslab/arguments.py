@@ -6,10 +6,12 @@ Pure argparse: what shows results decides what to do with them. MODEL has a modu
 from __future__ import annotations
 
 import argparse
+import math
 from typing import NoReturn
 
 from tfjslab.backends import registry, rows
 from tfjslab.base.errors import UsageError
+from tfjslab.records.enough import PRECISION
 
 DEFAULT_RUNS, DEFAULT_WARMUP = 10, 3  # of a profile
 
@@ -62,6 +64,16 @@ def add_repeats(
     parser.add_argument("-w", "--warmup", metavar="N", type=natural, default=warmup, help=warmup_help)
 
 
+def add_precision(parser: argparse.ArgumentParser, max_time_s: float) -> None:
+    """The --precision and --max-time options: how many runs there are where the machine decides."""
+    parser.add_argument(
+        "--precision", metavar="P", type=part,
+        help="more runs than --runs, until half of the median's 95%% interval is so small a part of it (default "
+             f"{PRECISION:.0%}%, where --runs is not given)")
+    parser.add_argument("--max-time", metavar="S", type=seconds, dest="max_time_s",
+                        help=f"seconds after which they end all the same (default {max_time_s:g})")
+
+
 def add_profile_results(parser: argparse.ArgumentParser) -> None:
     """What a profile can show or write beside its tables: --memory and --trace."""
     parser.add_argument("--memory", action="store_true", help="also show what is alive at the peak of memory")
@@ -76,6 +88,26 @@ def positive(text: str) -> int:
 def natural(text: str) -> int:
     """An integer of 0 or more, for argparse."""
     return _integer(text, 0)
+
+
+def part(text: str) -> float:
+    """A part of a whole, ``3%`` or ``0.03``, for argparse."""
+    return _number(text.removesuffix("%"), 100 if text.endswith("%") else 1, text, "a part such as 3% or 0.03", 1)
+
+
+def seconds(text: str) -> float:
+    """Seconds above 0, for argparse."""
+    return _number(text, 1, text, "a number of seconds above 0", math.inf)
+
+
+def _number(digits: str, over: int, text: str, expected: str, below: float) -> float:
+    try:
+        value = float(digits) / over
+    except ValueError:
+        value = math.nan
+    if not 0 < value < below:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {expected}")
+    return value
 
 
 def _integer(text: str, least: int) -> int:

@@ -6,6 +6,7 @@ there is no second path. Arrays cross the border as numpy arrays in row-major or
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -109,6 +110,27 @@ class Buffer:
     native: Any
 
 
+class RunStamps(list[float]):
+    """Milliseconds of a run's commands, and of its copies between host and device where the plan is on one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.upload_ms: float | None = None
+        self.download_ms: float | None = None
+
+
+def uploaded(stamps: list[float] | None, began: float) -> None:
+    """A copy to the device began then (seconds of ``time.perf_counter``) and is done: add it where somebody counts."""
+    if isinstance(stamps, RunStamps):
+        stamps.upload_ms = (stamps.upload_ms or 0.0) + (time.perf_counter() - began) * 1e3
+
+
+def downloaded(stamps: list[float] | None, began: float) -> None:
+    """The same of a copy from the device."""
+    if isinstance(stamps, RunStamps):
+        stamps.download_ms = (stamps.download_ms or 0.0) + (time.perf_counter() - began) * 1e3
+
+
 class Plan(Protocol):
     """A compiled graph. Several threads may run it at once; ``dispose`` gives everything back."""
 
@@ -125,7 +147,7 @@ class Plan(Protocol):
         Specs of feeds are checked by the caller; a Buffer's bytes are read in the shape that the plan was made for,
         whatever its own shape is (tensors that share bytes may differ in shape). Outputs are fresh arrays, or with
         ``keep`` Buffers that the caller owns. With ``stamps`` the milliseconds of each command are appended to it, in
-        the order of ``info.commands``.
+        the order of ``info.commands``; ``RunStamps`` are told of copies, too.
         """
         ...
 

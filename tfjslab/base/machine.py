@@ -39,6 +39,14 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def load_average() -> float | None:
+    """How many programs wanted to run in the last minute; None where the system does not tell."""
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return None
+
+
 @lru_cache(maxsize=1)
 def cache_sizes() -> dict[int, int]:
     """Bytes of the first processor's data caches by level, as far as the system lists them."""

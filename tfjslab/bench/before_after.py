@@ -138,7 +138,7 @@ def _start_peer(
 
 def _run_rounds(ours: Sequence[OwnRuns], peers: Sequence[_PeerModel], how: Settings, rounds: int) -> None:
     count = -(-how.runs // rounds)
-    steady = replace(how, runs=count * rounds, budget_s=None)
+    steady = replace(how, runs=count * rounds, budget_s=None, precision=None)
     bursts: list[Callable[[], None]] = [
         *(partial(p.runs.run_burst, count) for p in peers), *(partial(o.run_burst, count, steady) for o in ours),
     ]

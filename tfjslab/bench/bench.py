@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.bench.benchmark_run import BenchmarkRun, begin, burst, is_done, result_of
 from tfjslab.bench.result import BenchResult
-from tfjslab.bench.settings import Settings
+from tfjslab.bench.settings import Settings, settings_for
 from tfjslab.engine.measure import Clock
 from tfjslab.model.subject import ModelSource, open_subject
 
@@ -24,10 +25,15 @@ ROUNDS = 5
 def bench_model(
     source: ModelSource, backend: str | None = None, threads: int | None = None, *, x: Any = None, name: str = "",
     runs: int = 50, warmup: int = 5, budget_s: float | None = None, clock: Clock = time.perf_counter,
-    progress: Progress = no_progress,
+    progress: Progress = no_progress, precision: float | None = None, max_time_s: float | None = None,
 ) -> BenchResult:
-    """Measure one model on one backend; see ``bench_models``."""
-    settings = Settings(runs, warmup, budget_s, clock, progress)
+    """Measure one model on one backend; see ``bench_models``.
+
+    With a ``precision`` there are more than ``runs``, until half of the median's 95% interval is so small a part of it;
+    ``max_time_s``, 10 where nothing is said, ends them. ``budget_s`` ends them in any case, however few they are.
+    """
+    how = settings_for(runs, warmup, precision, max_time_s, clock=clock, progress=progress)
+    settings = how if budget_s is None else replace(how, budget_s=budget_s)
     return bench_models([(name, source, x)], [backend], threads, settings)[0]
 
 
@@ -67,6 +73,7 @@ def bench_models(
 def _steady(bench_runs: Sequence[BenchmarkRun], how: Settings) -> None:
     """Rounds over all benchmark runs until each has its runs or has used its budget."""
     count = -(-how.runs // ROUNDS)
-    while open_runs := [bench_run for bench_run in bench_runs if not is_done(bench_run.times, how)]:
+    while open_runs := [bench_run for bench_run in bench_runs if not is_done(bench_run, how)]:
         for bench_run in open_runs:
-            burst(bench_run, min(count, how.runs - len(bench_run.times)), how)
+            missing = how.runs - len(bench_run.times)
+            burst(bench_run, min(count, missing) if missing > 0 else count, how)

@@ -11,9 +11,11 @@ from tfjslab.backends.base import PlanInfo
 from tfjslab.bench.host_time import measure_host_share, recorded_run
 from tfjslab.bench.result import BenchResult, spread
 from tfjslab.bench.settings import Settings
-from tfjslab.engine.recorder import CLOCK_NAME
+from tfjslab.engine.meter import RunMeter, meter_for
+from tfjslab.engine.recorder import CLOCK_NAME, environment_of
 from tfjslab.engine.state import STATE
 from tfjslab.model.model import Model
+from tfjslab.records.disturbance import judge
 from tfjslab.records.host_share import HostShare
 
 _UNMEASURED = HostShare(None, "it was not measured")
@@ -30,7 +32,9 @@ class BenchmarkRun:
     compile_ms: float | None = None
     first_ms: float | None = None
     warmed: int = 0
-    times: list[float] = field(default_factory=list)
+    meter: RunMeter = field(default_factory=RunMeter)
+    rounds: list[int] = field(default_factory=list)
+    is_cached: bool = False  # in this process, before compiling was to be timed
     peak_bytes: int | None = None
     arena_bytes: int | None = None
     kernels: int | None = None
@@ -38,6 +42,11 @@ class BenchmarkRun:
     cached: bool | None = None
     host: HostShare = _UNMEASURED
     device: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def times(self) -> list[float]:
+        """Milliseconds of the steady runs so far."""
+        return self.meter.walls_ms
 
     @property
     def label(self) -> str:
@@ -50,9 +59,10 @@ def begin(bench_run: BenchmarkRun, how: Settings) -> None:
     how.progress(f"{bench_run.label}: compile", 0, how.runs)
     model, feeds, clock = bench_run.model, bench_run.feeds, how.clock
     model.check_precision(feeds)  # its time belongs to none of the figures
+    bench_run.is_cached = model.is_compiled(feeds)
     before = clock()
     infos = model.prepare(feeds)
-    bench_run.compile_ms = (clock() - before) * 1e3
+    bench_run.compile_ms = None if bench_run.is_cached else (clock() - before) * 1e3
     bench_run.arena_bytes = sum(i.peak_bytes for i in infos)
     bench_run.cached = all(i.cached for i in infos) if infos else None
     bench_run.device = _device(infos)
@@ -70,6 +80,7 @@ def begin(bench_run: BenchmarkRun, how: Settings) -> None:
         bench_run.warmed += 1
     if bench_run.host.share and how.warmup:
         bench_run.host = measure_host_share(model, feeds, clock)
+    bench_run.meter = meter_for(model.backend, clock)
 
 
 def _device(infos: Sequence[PlanInfo]) -> dict[str, Any]:
@@ -84,38 +95,43 @@ def _device(infos: Sequence[PlanInfo]) -> dict[str, Any]:
     }
 
 
-def is_done(times: Sequence[float], how: Settings) -> bool:
-    """Whether a bench_run has its runs, has used its budget, or was ended by its ``watch``."""
+def is_done(bench_run: BenchmarkRun, how: Settings) -> bool:
+    """Whether a bench_run has runs enough, has used its budget, or was ended by its ``watch``."""
+    times = bench_run.times
     over = how.budget_s is not None and bool(times) and sum(times) >= how.budget_s * 1e3
-    return how.watch(times) or over or len(times) >= how.runs
+    return how.watch(times) or over or how.enough.is_met(times, lambda: bench_run.meter.states)
 
 
 def burst(bench_run: BenchmarkRun, count: int, how: Settings) -> None:
-    """Some runs in a row. Garbage is collected before and not during the runs, as ``timeit`` does."""
-    model, feeds, clock, times = bench_run.model, bench_run.feeds, how.clock, bench_run.times
+    """Some runs in a row: a round. Garbage is collected before and not during the runs, as ``timeit`` does."""
+    model, feeds, meter, before = bench_run.model, bench_run.feeds, bench_run.meter, len(bench_run.times)
     gc.collect()
     enabled = gc.isenabled()
     gc.disable()
     try:
+        meter.mark()
         for _ in range(count):
-            before = clock()
-            model.predict(feeds)
-            times.append((clock() - before) * 1e3)
-            if is_done(times, how):
+            meter.time(lambda: model.predict(feeds))
+            if is_done(bench_run, how):
                 break
+        meter.mark()
     finally:
+        bench_run.rounds.append(len(bench_run.times) - before)
         if enabled:
             gc.enable()
-    how.progress(f"{bench_run.label}: steady", len(times), how.runs)
+    how.progress(f"{bench_run.label}: steady", len(bench_run.times), how.runs)
 
 
 def result_of(done: BenchmarkRun, reason: str = "") -> BenchResult:
     """The result as inert data; ``reason`` says why something is missing."""
-    where, s = done.model.backend, spread(done.times)
+    where, times, states = done.model.backend, tuple(done.times), done.meter.states
+    s = spread(judge(times, states).of_kept(times))
     return BenchResult(
         done.name, where.name, where.threads, done.load_ms, done.compile_ms, done.first_ms, s.median, s.minimum, s.p95,
-        s.iqr, len(done.times), done.warmed, done.peak_bytes, done.arena_bytes, done.model.weight_bytes, done.kernels,
-        done.fallback, f"{CLOCK_NAME} around predict, outputs read", where.engine, tuple(done.times), reason,
-        done.cached, done.model.precision.to_json() if done.model.precision else None,
-        host_share=done.host.share, host_reason=done.host.reason, **done.device,
+        s.iqr, len(times), done.warmed, done.peak_bytes, done.arena_bytes, done.model.weight_bytes, done.kernels,
+        done.fallback, f"{CLOCK_NAME} around predict, outputs read", where.engine, times, reason, done.cached,
+        done.model.precision.to_json() if done.model.precision else None, host_share=done.host.share,
+        host_reason=done.host.reason, compile_cached_in_process=done.is_cached, states=states,
+        rounds=tuple(done.rounds), steal_share=done.meter.steal_share, environment=environment_of([where]),
+        **done.device,
     )

@@ -169,7 +169,7 @@ def _model_file(model: Model, source: ModelSource, folder: Path) -> Path:
 def _run_rounds(ours: Sequence[OwnRuns], peer: _PeerState, how: Settings, rounds: int) -> None:
     """The interleaved rounds; those of the peer end where it fails."""
     count = _runs_a_round(ours, peer, how, rounds)
-    steady = replace(how, runs=count * rounds, budget_s=None)
+    steady = replace(how, runs=count * rounds, budget_s=None, precision=None)
 
     def peer_burst() -> None:
         if peer.active is not None:
@@ -219,4 +219,5 @@ def _peer_result(own: OwnRuns, peer: _PeerState, reason: str) -> PeerResult:
         peak_bytes=profile.get("peak_bytes"), weight_bytes=loaded.get("weight_bytes"), intermediate_bytes=intermediate,
         intermediate_ratio=over(intermediate, bench_run.arena_bytes), num_kernels=profile.get("num_kernels"),
         difference=own.difference, reason=peer.reason or reason,
+        verdict=ratio.verdict.text if ratio and ratio.verdict else "",
     )

@@ -5,25 +5,28 @@ from __future__ import annotations
 import dataclasses
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.bench.result import BenchResult
+from tfjslab.records.statistics import compare_rounds
+from tfjslab.records.verdict import Verdict
 
 
 @dataclass(frozen=True)
 class Ratio:
     """How many times as long (or as large) the peer's figure is as ours; above 1 ours is better.
 
-    The median of the rounds' ratios and the range they lie in.
+    The median of the rounds' ratios and the range they lie in; ``verdict`` says what they mean, with an interval.
     """
 
     median: float
     least: float
     most: float
+    verdict: Verdict | None = field(default=None, compare=False)
 
 
 def medians_of_rounds(
@@ -38,7 +41,9 @@ def medians_of_rounds(
 def ratio_of_rounds(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -> Ratio | None:
     """Of each round the peer's median over our median; None when there is none."""
     found = [b / a for a, b in medians_of_rounds(ours, theirs) if a > 0]
-    return Ratio(statistics.median(found), min(found), max(found)) if found else None
+    if not found:
+        return None
+    return Ratio(statistics.median(found), min(found), max(found), compare_rounds(theirs, ours))
 
 
 def ratio_between(slower: Comparison, faster: Comparison) -> Ratio | None:
@@ -85,7 +90,7 @@ class PeerResult:
     ``start_ms`` is the time to start its backend; it is not part of ``load_first_ratio``, which is load + first
     over our load + compile + first. ``intermediate_bytes`` is its peak less what it held before the run (weights
     and inputs); ``intermediate_ratio`` is that over our arena. ``difference`` is that of the outputs, relative to the
-    largest value; ``rounds_ms`` are the medians of each round, ours first.
+    largest value; ``rounds_ms`` are the medians of each round, ours first. ``verdict`` says what ``ratio`` means.
     """
 
     name: str = "tfjs"
@@ -115,6 +120,7 @@ class PeerResult:
     difference: float | None = None
     clock: str = "performance.now around execute, outputs read"
     reason: str = ""
+    verdict: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

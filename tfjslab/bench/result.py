@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 
 from tfjslab.base.text import backend_words
+from tfjslab.records.disturbance import Disturbance, RunState, judge
 from tfjslab.records.host_share import HostShare
+from tfjslab.records.profile import Environment, compile_words
+from tfjslab.records.statistics import ProcessFigure, compare_rounds, figure_of
+from tfjslab.records.verdict import UNKNOWN, Verdict
 
 
 @dataclass(frozen=True)
 class BenchResult:
     """One model on one backend. Times are in milliseconds; None is what was not measured, with ``reason``.
 
-    ``load_ms``, ``compile_ms``, ``first_ms`` happen once; the rest is of ``runs`` steady runs after ``warmup`` others.
+    ``load_ms``, ``compile_ms``, ``first_ms`` happen once; the rest is of ``runs`` steady runs after ``warmup`` others,
+    less those that were disturbed: ``disturbance`` tells which. ``times_ms`` are all of them in order, ``states`` how
+    the machine was in each, ``rounds`` how many there were in each round. ``compile_ms`` is None where the plan had
+    been compiled before, which ``compile_cached_in_process`` says. ``steal_share`` is the part of all processors' time
+    that a hypervisor gave to others.
     ``iqr_ms`` is the spread: the middle half of the runs lies within it. ``peak_bytes`` are weights plus the most that
     intermediates took at once. ``arena_bytes`` is what plans set aside for intermediates.
     ``compile_cached`` says whether all compiled modules came from the disk cache, which ``compile_ms`` depends on.
@@ -57,6 +66,41 @@ class BenchResult:
     pipeline_compile_ms: float | None = None
     host_share: float | None = None
     host_reason: str = ""
+    compile_cached_in_process: bool = False
+    states: tuple[RunState, ...] = ()
+    rounds: tuple[int, ...] = ()
+    steal_share: float | None = None
+    environment: Environment | None = None
+
+    @property
+    def disturbance(self) -> Disturbance:
+        """Which of the steady runs were disturbed; its ``text`` belongs beside every figure."""
+        return judge(self.times_ms, self.states)
+
+    @property
+    def compile_text(self) -> str:
+        """For people: milliseconds, or that there was nothing to compile."""
+        return compile_words(self.compile_ms, cached=self.compile_cached_in_process)
+
+    @property
+    def all_rounds(self) -> tuple[tuple[float, ...], ...]:
+        """The times by the rounds they were taken in."""
+        return self._by_rounds(range(len(self.times_ms)))
+
+    @property
+    def undisturbed_rounds(self) -> tuple[tuple[float, ...], ...]:
+        """The times that count, by rounds."""
+        return self._by_rounds(self.disturbance.kept)
+
+    def _by_rounds(self, runs: Iterable[int]) -> tuple[tuple[float, ...], ...]:
+        counted = set(runs)
+        bounds = pairwise(accumulate(self.rounds or (len(self.times_ms),), initial=0))
+        return tuple(tuple(self.times_ms[i] for i in range(*b) if i in counted) for b in bounds)
+
+    @property
+    def figure(self) -> ProcessFigure | None:
+        """The steady time of this process, for ``compare_processes`` with another one; None without runs."""
+        return figure_of(self.times_ms, self.states) if self.times_ms else None
 
     @property
     def where(self) -> str:
@@ -69,10 +113,8 @@ class BenchResult:
         return HostShare(self.host_share, self.host_reason)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; the single times are left out."""
-        plain = dataclasses.asdict(self)
-        del plain["times_ms"]
-        return plain
+        """Plain values, with which runs were disturbed."""
+        return {**dataclasses.asdict(self), "disturbance": self.disturbance.to_json()}
 
 
 @dataclass(frozen=True)
@@ -95,11 +137,37 @@ def spread(times: Sequence[float]) -> Spread:
 
 def ratios(results: Sequence[BenchResult]) -> list[float | None]:
     """For each result its median over the fastest median of the same model; 1.0 is the fastest, None unmeasured."""
-    fastest: dict[str, float] = {}
-    for r in results:
-        if r.median_ms is not None:
-            fastest[r.model] = min(r.median_ms, fastest.get(r.model, r.median_ms))
+    fastest = _fastest(results)
     return [
-        None if r.median_ms is None else r.median_ms / fastest[r.model] if fastest[r.model] > 0 else 1.0
+        None if r.median_ms is None else r.median_ms / best if (best := fastest[r.model].median_ms) else 1.0
         for r in results
     ]
+
+
+def _fastest(results: Sequence[BenchResult]) -> dict[str, BenchResult]:
+    """The result with the least median of each model."""
+    found: dict[str, BenchResult] = {}
+    for r in results:
+        if r.median_ms is not None and (r.model not in found or r.median_ms < (found[r.model].median_ms or 0.0)):
+            found[r.model] = r
+    return found
+
+
+def verdicts(results: Sequence[BenchResult]) -> list[Verdict | None]:
+    """Each result against the fastest of the same model, as ``compare_results`` says it.
+
+    None for the fastest itself, and for what was not measured.
+    """
+    fastest = _fastest(results)
+    return [
+        None if r.median_ms is None or fastest[r.model] is r else compare_results(fastest[r.model], r) for r in results
+    ]
+
+
+def compare_results(first: BenchResult, second: BenchResult) -> Verdict:
+    """Whether the second is faster than the first; they were interleaved, as those of one call of ``bench_models``."""
+    makeshift = next((r for r in (first, second) if r.disturbance.is_makeshift), None)
+    if makeshift is None:
+        return compare_rounds(first.undisturbed_rounds, second.undisturbed_rounds)
+    found = compare_rounds(first.all_rounds, second.all_rounds)
+    return replace(found, kind=UNKNOWN, reason=f"{makeshift.model}: {makeshift.disturbance.text}")

@@ -11,14 +11,14 @@ import numpy as np
 
 from tfjslab.base.errors import InputError, UsageError, did_you_mean
 from tfjslab.base.text import counted
-from tfjslab.bench.bench import ROUNDS, bench_models
-from tfjslab.bench.comparison import Ratio, over, ratio_of_rounds
-from tfjslab.bench.result import BenchResult
+from tfjslab.bench.bench import bench_models
+from tfjslab.bench.comparison import over
+from tfjslab.bench.result import BenchResult, compare_results
 from tfjslab.bench.settings import Settings
 from tfjslab.bench.sweep_result import (
     BASELINE,
-    NOISE,
     SAME,
+    SPEEDS,
     UNKNOWN,
     WORSE,
     RefusedSetting,
@@ -28,6 +28,7 @@ from tfjslab.bench.sweep_result import (
     passes,
     recommend,
     rule_of,
+    times2,
     verdict,
 )
 from tfjslab.evaluation.evaluate import evaluate, samples_of
@@ -36,6 +37,8 @@ from tfjslab.model.model import Model
 from tfjslab.passes.registry import run_passes
 from tfjslab.quantization.calibrate import METHODS
 from tfjslab.quantizer import INT8, KINDS, quantize
+from tfjslab.records import verdict as records
+from tfjslab.records.verdict import Verdict
 
 OPTIMIZED = "optimized"
 SETTINGS = (OPTIMIZED, *KINDS)
@@ -149,7 +152,7 @@ def _table(
     if first.reason:
         conditions = f"not all was measured: {first.reason}; {conditions}"
     return Sweep(name, tuple(rows), refused, recommend(rows, goal), rule_of(goal, measure, max_drop), goal, measure,
-                 max_drop, judged[0].samples, conditions)
+                 max_drop, judged[0].samples, conditions, tuple(measured))
 
 
 def _measure(judged: Sequence[Evaluation]) -> str:
@@ -170,23 +173,18 @@ def _sweep_row(
 ) -> SweepRow:
     size_x = base.weight_bytes / max(made.weight_bytes, 1)
     memory_x = over(first.peak_bytes, measured.peak_bytes)
-    speed = Ratio(1, 1, 1) if made is base else ratio_of_rounds(_rounds(measured), _rounds(first))
-    low, high = (float(v) for v in np.percentile(measured.times_ms, [25, 75])) if measured.times_ms else (None, None)
+    speed = Verdict(records.SAME, 1.0, 1.0, 1.0) if made is base else compare_results(first, measured)
+    counted_ms = measured.disturbance.of_kept(measured.times_ms)
+    low, high = (float(v) for v in np.percentile(counted_ms, [25, 75])) if counted_ms else (None, None)
     top, paired = next((t for t in judged.top if t.k == 1), None), judged.paired
     return SweepRow(
         made.setting, made.weight_bytes, measured.peak_bytes, measured.median_ms, low, high, size_x, memory_x,
-        speed_x=speed.median if speed else None, speed_low=speed.least if speed else None,
-        speed_high=speed.most if speed else None, top1=top.accuracy if top else None,
+        speed_x=speed.ratio, speed_low=speed.low, speed_high=speed.high, top1=top.accuracy if top else None,
         top1_low=top.low if top else None, top1_high=top.high if top else None,
         drop=paired.drop if paired else None, lost=paired.lost if paired else None,
         gained=paired.gained if paired else None, agreement=_agreement(judged),
         sqnr_db=min((e.sqnr_db for e in judged.errors if e.sqnr_db is not None), default=None),
         size=verdict(size_x), memory=verdict(memory_x, MEMORY_NOISE), reason=made.reason,
-        speed=verdict(speed.median, NOISE, speed.least, speed.most) if speed else UNKNOWN,
+        speed=UNKNOWN if speed.ratio is None else SPEEDS[speed.kind],
+        speed_text=times2(1.0) if made is base else speed.text, disturbed=measured.disturbance.text,
     )
-
-
-def _rounds(measured: BenchResult) -> list[tuple[float, ...]]:
-    """The times as the rounds in which they were taken."""
-    step = max(1, -(-measured.runs // ROUNDS))
-    return [measured.times_ms[i : i + step] for i in range(0, len(measured.times_ms), step)]

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.base.tables import Report, Table
 from tfjslab.base.text import NOTHING, counted, ms, percent, scaled, times
+from tfjslab.bench.result import BenchResult
+from tfjslab.records import verdict as records
 
 # What a difference in time must exceed to be called one, in parts: two runs of the same model may differ by as much.
 NOISE = 0.05
 MIN_DB = 20.0
+_AGREES = 0.03  # ratio and medians, in parts
 BASELINE = "float32"
 BETTER, SAME, WORSE, UNKNOWN = "better", "same", "worse", "not measured"
+# What a comparison of times says -> what that is for a setting.
+SPEEDS = {records.FASTER: BETTER, records.SAME: SAME, records.SLOWER: WORSE, records.UNKNOWN: records.UNKNOWN}
 # Goal of a sweep -> the field that is to be small.
 GOALS = {"speed": "median_ms", "size": "weight_bytes", "memory": "peak_bytes"}
 
@@ -24,15 +29,18 @@ GOALS = {"speed": "median_ms", "size": "weight_bytes", "memory": "peak_bytes"}
 class SweepRow:
     """One setting compared with float32, the model as it was given. None is what was not measured.
 
-    ``size_x``, ``speed_x`` and ``memory_x`` above 1 are better; ``speed_low`` and ``speed_high`` are the range of the
-    rounds in which the two alternated. ``weight_bytes`` is what the weights take as a file, ``peak_bytes`` weights plus
-    the most that intermediates took at once while it ran. Half of the runs lie between ``low_ms`` and ``high_ms``.
+    ``size_x``, ``speed_x`` and ``memory_x`` above 1 are better. ``speed_x`` is the median of the ratios of rounds in
+    which the two alternated, ``speed_low`` to ``speed_high`` its 95% interval; ``speed_text`` says what that means.
+    ``disturbed`` tells of runs that were left out. ``weight_bytes`` is what the weights take as a file, ``peak_bytes``
+    weights plus the most that intermediates took at once while it ran. Half of the runs lie between ``low_ms`` and
+    ``high_ms``.
 
     ``top1`` is the accuracy on labelled data with its 95% interval, ``drop`` how much lower it is than float32's,
     ``lost`` and ``gained`` how many samples that is. ``agreement`` is the lowest top-1 agreement of the outputs with
     float32's, None where there are no classes or only one was seen, and ``sqnr_db`` the lowest signal to noise.
 
-    The four verdicts say ``better``, ``same`` or ``worse`` than float32, each for itself; accuracy is the ``same``
+    The four verdicts say ``better``, ``same`` or ``worse`` than float32, each for itself, or that of speed ``cannot
+    tell``; accuracy is the ``same``
     when it passes the rule of the sweep.
     """
 
@@ -60,6 +68,8 @@ class SweepRow:
     speed: str = UNKNOWN
     accuracy: str = UNKNOWN
     reason: str = ""
+    speed_text: str = ""
+    disturbed: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +84,8 @@ class RefusedSetting:
 class Sweep(Report):
     """All settings, which one is recommended, and by what rule.
 
-    ``measure`` is what accuracy was judged by: ``top1`` with labels, else ``agreement``, else ``sqnr_db``.
+    ``measure`` is what accuracy was judged by: ``top1`` with labels, else ``agreement``, else ``sqnr_db``. ``results``
+    are the measurements behind the rows, with their raw samples.
     """
 
     model: str
@@ -87,6 +98,7 @@ class Sweep(Report):
     max_accuracy_drop: float
     samples: int
     conditions: str
+    results: tuple[BenchResult, ...] = ()
 
     def row(self, setting: str | None = None) -> SweepRow:
         """The setting of that name, the recommended one without a name; UsageError lists the names."""
@@ -106,7 +118,7 @@ class Sweep(Report):
 
     def data(self) -> dict[str, Any]:
         """For JSON; a signal to noise without noise is the text ``inf``."""
-        found = asdict(self)
+        found = {**asdict(self), "results": [r.to_json() for r in self.results]}
         for row in found["rows"]:
             row["sqnr_db"] = "inf" if row["sqnr_db"] == math.inf else row["sqnr_db"]
         return {**found, "front": [r.setting for r in self.front()]}
@@ -119,18 +131,32 @@ class Sweep(Report):
         """What each setting measures, and what that means."""
         front = {r.setting for r in self.front()}
         rows = tuple((_marked(r.setting, self.recommended, front), *self._quality(r), ms(r.median_ms),
-                      _range(r.low_ms, r.high_ms), times2(r.speed_x), scaled(r.weight_bytes, "B"), times2(r.size_x),
-                      scaled(r.peak_bytes, "B"), times2(r.memory_x)) for r in self.rows)
+                      _range(r.low_ms, r.high_ms), r.speed_text.partition(" (")[0] or times2(r.speed_x),
+                      scaled(r.weight_bytes, "B"), times2(r.size_x), scaled(r.peak_bytes, "B"), times2(r.memory_x))
+                     for r in self.rows)
         columns = ("setting", *self._quality_names(), "ms", "half of the runs", "speed", "weights", "smaller", "peak",
                    "less memory")
         meaning = f"o on the Pareto front: no other setting is both more accurate and better in {self.goal}"
-        notes = (f"> recommended: {self.rule}", meaning, self.conditions)
-        verdicts = tuple((r.setting, r.accuracy, r.speed, r.size, r.memory, r.reason) for r in self.rows)
+        notes = (f"> recommended: {self.rule}", meaning, *self._apart(), *self._disturbed(), self.conditions)
+        verdicts = tuple((r.setting, r.accuracy, r.speed_text or r.speed, r.size, r.memory, r.reason)
+                         for r in self.rows)
         left = tuple(f"left out: {r.setting}: {r.reason}" for r in self.refused)
         title = f"{self.model}: accuracy and cost of settings, on {counted(self.samples, 'sample')}"
         heads = ("setting", "accuracy", "speed", "size", "memory", "what runs")
         return (Table(title, columns, rows, notes),
                 Table("Compared with float32, each figure for itself", heads, verdicts, left, left=len(heads)))
+
+    def _apart(self) -> Iterator[str]:
+        """Where ratio and medians in one row do not say the same, and why."""
+        first = self.rows[0].median_ms
+        for r in self.rows:
+            plain = first / r.median_ms if first and r.median_ms else None
+            if plain and r.speed_x and abs(plain / r.speed_x - 1) > _AGREES:
+                yield (f"{r.setting}: its speed is the median of the ratios of rounds in which it alternated with "
+                       f"{BASELINE}; the medians shown give {times2(plain)}, as the machine changed between rounds")
+
+    def _disturbed(self) -> Iterator[str]:
+        yield from (f"{r.setting}: {r.disturbed}" for r in self.rows if r.disturbed)
 
     def _quality_names(self) -> tuple[str, ...]:
         return ("top-1", "95% interval", "lost", "gained", "SQNR dB") if self.measure == "top1" else (

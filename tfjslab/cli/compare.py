@@ -97,6 +97,11 @@ def show(console: Console, found: Sequence[Comparison], note: str) -> None:
         "median of the rounds' ratios, above 1 ours is faster; load + first of ours: load + compile + first run; "
         "memory: the peak of intermediates, ours as set aside; difference: of outputs, over the largest value",
     )
+    for c in found:
+        if c.peer.verdict:
+            console.print(f"{c.ours.model} on {c.ours.backend}: {c.peer.verdict}, against TensorFlow.js")
+        if c.ours.disturbance.text:
+            console.print(f"{c.ours.model} on {c.ours.backend}: {c.ours.disturbance.text}")
     for line in dict.fromkeys(_engines(c) for c in found):
         console.print(line)
     if note:

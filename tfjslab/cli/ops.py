@@ -25,7 +25,8 @@ from tfjslab.cli.progress import progress
 
 BACKEND = "wasm-simd"
 # Options that are about models.
-_OF_MODELS = {"runs": "--runs", "shape": "--shape", "real_weights": "--real-weights", "roofline": "--roofline"}
+_OF_MODELS = {"runs": "--runs", "shape": "--shape", "real_weights": "--real-weights", "roofline": "--roofline",
+              "precision": "--precision", "max_time_s": "--max-time"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -108,14 +109,15 @@ def _show_rows(console: Console, summary: OpSummary, rows: Sequence[OpResult]) -
     print_table(
         console, f"{len(rows)} ops on {summary.backend}, {summary.threads} thread(s)",
         ("op", "shapes", "ours", "tfjs", "tfjs/ours", "from", "to", "GFLOP/s", "of ceiling", "on host", "difference",
-         "rounds", ""),
+         "rounds", "ours is", ""),
         [
             (r.op, r.text, ms(r.ms), ms(r.peer_ms), ratio(r.ratio), ratio(r.ratio_min), ratio(r.ratio_max),
              NOTHING if r.gflops_per_s is None else f"{r.gflops_per_s:.1f}", share(r.share), count(r.fallback_kernels),
-             NOTHING if r.difference is None else f"{r.difference:.1e}", r.rounds, remark(r))
+             NOTHING if r.difference is None else f"{r.difference:.1e}", r.rounds, r.verdict.partition(" (")[0],
+             remark(r))
             for r in rows
         ],
-        left=2, wide=("difference", "rounds", "from", "to"),
+        left=2, wide=("difference", "rounds", "from", "to", "ours is"),
     )
 
 

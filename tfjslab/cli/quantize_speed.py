@@ -18,7 +18,7 @@ from tfjslab.bench.compare import compare_variants
 from tfjslab.bench.comparison import ratio_between
 from tfjslab.bench.interleaved import ROUNDS
 from tfjslab.bench.peers.tfjs import check_backend, find_peers, start_tfjs
-from tfjslab.bench.result import BenchResult
+from tfjslab.bench.result import BenchResult, compare_results
 from tfjslab.bench.settings import Settings
 from tfjslab.cli.output import print_table
 from tfjslab.formats.weight_writer import QUANTIZATIONS
@@ -46,10 +46,11 @@ def speed(model: Model, new: Model, x: Any, args: argparse.Namespace, tell: Call
 
 
 def _figures(before: BenchResult, after: BenchResult) -> dict[str, Any]:
-    ratio = before.median_ms / after.median_ms if before.median_ms and after.median_ms else None
+    ratio = compare_results(before, after).ratio
     return {"before_ms": before.median_ms, "after_ms": after.median_ms, "speed_ratio": ratio, "runs": after.runs,
             "warmup": after.warmup, "clock": after.clock, "engine": after.engine, "threads": after.threads,
-            "fallback_kernels": after.fallback_kernels, "before_iqr_ms": before.iqr_ms, "after_iqr_ms": after.iqr_ms}
+            "fallback_kernels": after.fallback_kernels, "before_iqr_ms": before.iqr_ms, "after_iqr_ms": after.iqr_ms,
+            "verdict": compare_results(before, after).text}
 
 
 def _beside_peer(
@@ -74,11 +75,8 @@ def show(console: Console, data: dict[str, Any]) -> None:
     found = data["speed"]
     if found is None or found["speed_ratio"] is None:
         return
-    spread = ""
-    if found.get("speed_ratio_min") is not None:
-        spread = f" ({found['speed_ratio_min']:.2f} to {found['speed_ratio_max']:.2f} by rounds)"
     console.print(f"speed on {data['backend']}, {found['threads']} thread(s): median {found['before_ms']:.2f} -> "
-                  f"{found['after_ms']:.2f} ms, {found['speed_ratio']:.2f}x{spread}; {found['runs']} interleaved runs")
+                  f"{found['after_ms']:.2f} ms, {found['verdict']}; {found['runs']} interleaved runs")
     if "compared" in found:
         _show_peer(console, found["compared"])
 

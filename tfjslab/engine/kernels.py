@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.backends import rows
-from tfjslab.backends.base import CommandInfo, Plan
+from tfjslab.backends.base import CommandInfo, Plan, RunStamps
 from tfjslab.backends.host import Live, describe, run_node, spec_of
 from tfjslab.backends.host_threads import host_threads
 from tfjslab.base.dtypes import of_array
@@ -78,7 +78,7 @@ def _run_plan(eager: EagerSession, one: OneNode, inputs: Sequence[Tensor | None]
         raise BackendError(f"{one.node.op} has no plan")
     feeds = {name: t.data_ref().on(eager) for name, t in zip(one.node.inputs, inputs, strict=True) if t is not None}
     recorder = active_recorder()
-    stamps: list[float] | None = None if recorder is None else []
+    stamps = None if recorder is None else RunStamps()
     results: Mapping[str, Any] = plan.run(feeds, stamps=stamps, keep=not one.cuts)
     if one.cuts:
         arrays = [cut(results.__getitem__, one.cuts[n]) if n in one.cuts else results[n] for n in names]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tfjslab.backends.base import Backend, CommandInfo
+from tfjslab.backends.base import Backend, CommandInfo, RunStamps
 from tfjslab.backends.host import Live
 from tfjslab.engine.state import STATE
-from tfjslab.records.profile import Environment, KernelRecord, stamp_environment
+from tfjslab.records.profile import Copies, Environment, KernelRecord, stamp_environment
 
 CLOCK_NAME = "time.perf_counter"
 
@@ -38,6 +39,14 @@ class KernelRecorder:
         """Commands ran and took ``times_ms``; ``held`` are tensors of their caller that the engine does not count."""
         c = STATE.counters
         self._batches.append((describe, times_ms, c.num_bytes + held.num_bytes, c.num_tensors + held.num_tensors))
+
+    @property
+    def copies(self) -> Copies | None:
+        """What copies between host and device took so far; None where plans ran on the host itself."""
+        stamps = [times for _, times, _, _ in self._batches if isinstance(times, RunStamps)]
+        ups, downs = ([t for t in found if t is not None] for found in (
+            [s.upload_ms for s in stamps], [s.download_ms for s in stamps]))
+        return Copies(math.fsum(ups), math.fsum(downs)) if ups or downs else None
 
     @property
     def environment(self) -> Environment | None:

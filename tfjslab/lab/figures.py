@@ -35,7 +35,7 @@ FIGURES = (
                          "before.",
            lambda r, _: ms(r.load_ms)),
     Figure("compile", "ms", "Making the plan: shapes, memory layout, kernels. Once; shorter when the disk cache has "
-                            "the kernels.", lambda r, _: ms(r.compile_ms)),
+                            "the kernels.", lambda r, _: r.compile_text),
     Figure("first", "ms", "The first inference after compiling, with cold caches.", lambda r, _: ms(r.first_ms)),
     Figure("median", "ms", "Half of the steady runs, after the warm-up, were faster.", lambda r, _: ms(r.median_ms)),
     Figure("p95", "ms", "95 of 100 steady runs were faster; linear between neighbours.", lambda r, _: ms(r.p95_ms)),

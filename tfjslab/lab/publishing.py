@@ -17,7 +17,7 @@ from tfjslab.engine.measure import Clock
 from tfjslab.graph.ir import Graph
 from tfjslab.lab.rewriting import Rewrite
 from tfjslab.lab.session import BUSY, RunSettings, Snapshot
-from tfjslab.profiling.collect import median_run
+from tfjslab.profiling.runs import join_runs
 from tfjslab.records.profile import Phases, Profile
 
 UPDATES_PER_S = 10
@@ -66,7 +66,7 @@ class Measured:
     def add_profile(self, profile: Profile) -> None:
         """Take in one more profile."""
         self.profiles.append(profile)
-        self.median_profile = median_run(list(self.profiles))
+        self.median_profile = join_runs(list(self.profiles))
 
     def result(self, reason: str) -> BenchResult | None:
         """The times so far, ``reason`` saying why some are missing; None before there are any."""
@@ -82,7 +82,7 @@ class Measured:
         if self.median_profile is None or result is None:
             return None
         plain = tuple(t for p in list(self.profiles) for t in p.phases.steady_ms)
-        phases = Phases(result.load_ms, result.compile_ms, result.first_ms, plain)
+        phases = Phases(result.load_ms, result.compile_ms, result.first_ms, plain, result.compile_cached_in_process)
         return replace(self.median_profile, phases=phases)
 
 

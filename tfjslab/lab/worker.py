@@ -146,7 +146,7 @@ class Job:
     def _rounds(self, bench_run: BenchmarkRun, how: Settings) -> None:
         begin(bench_run, how)
         self._profile(bench_run)
-        while not is_done(bench_run.times, how):
+        while not is_done(bench_run, how):
             burst(bench_run, round_length(bench_run.times, how.runs), how)
             self._profile(bench_run)
 

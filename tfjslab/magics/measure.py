@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from tfjslab.backends import registry
 from tfjslab.engine.measure import ProfileInfo, Profiling
+from tfjslab.engine.meter import meter_for
 from tfjslab.engine.scopes import tidy
 from tfjslab.engine.state import STATE
 from tfjslab.engine.tensor import Tensor
 from tfjslab.magics.line import Request
 from tfjslab.magics.result import ProfileResult
-from tfjslab.profiling.collect import from_info, median_run
+from tfjslab.profiling.collect import from_info
+from tfjslab.profiling.runs import join_runs
 
 Run = Callable[[], Awaitable[Any]]
 _UNSHARED = 2  # sys.getrefcount of a list item that nothing else refers to: the list, and the argument
@@ -51,17 +55,24 @@ def _backend_restored() -> Iterator[None]:
 async def _profile_on_current(request: Request, name: str, run: Run, made: list[Tensor]) -> ProfileResult:
     __tracebackhide__ = True
     infos: list[ProfileInfo] = []
+    meter = meter_for(registry.backend(), time.perf_counter)
     earlier, value = 0, None
     for _ in range(request.warmup + request.runs):
         value = None  # nothing refers to the value of the run before any more
         _dispose_unreachable(made, len(made))
         earlier = len(made)
+        meter.mark()
+        meter.start()
         with Profiling() as p:
             value = await run()
+        meter.stop()
         infos.append(p.info)
+    meter.mark()
     _dispose_unreachable(made, earlier)
-    chosen = median_run([from_info(info, name) for info in infos[request.warmup:]])
-    return ProfileResult(chosen, request.warmup, value, request.memory)
+    each = [replace(from_info(info, name), profiled_states=(state,))
+            for info, state in zip(infos, meter.states, strict=True)]
+    joined = replace(join_runs(each[request.warmup:]), steal_share=meter.steal_share)
+    return ProfileResult(joined, request.warmup, value, request.memory)
 
 
 def _dispose_unreachable(made: list[Tensor], end: int) -> None:

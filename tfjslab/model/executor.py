@@ -68,6 +68,10 @@ class Executor:
         key = (outputs, _shapes_of(feeds))
         return self._cached(key) or self._add(key, self.graph, feeds, outputs)
 
+    def is_prepared(self, feeds: Mapping[str, Spec], outputs: tuple[str, ...]) -> bool:
+        """Whether the program for these shapes is in the cache."""
+        return (outputs, _shapes_of(feeds)) in self.programs
+
     def follow(self, program: GraphProgram, feeds: Mapping[str, Spec], outputs: tuple[str, ...]) -> GraphProgram | None:
         """The program for the tail of ``program`` now that its inputs have shapes.
 

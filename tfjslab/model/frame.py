@@ -5,11 +5,12 @@ A value is a numpy array, a ``Buffer`` of the session, a handle (a Python object
 
 from __future__ import annotations
 
+import time
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from tfjslab.backends.base import Buffer, Plan
+from tfjslab.backends.base import Buffer, Plan, RunStamps, downloaded
 from tfjslab.backends.host import Live, check_promise, describe, run_node, spec_of
 from tfjslab.graph.ir import Node
 from tfjslab.graph.suppression import cut
@@ -48,7 +49,7 @@ def run_plan(plan: Plan, feeds: Mapping[str, Any], run: Run, *, keep: bool) -> d
     """Run a plan, telling the recorder about each of its commands."""
     if run.recorder is None:
         return plan.run(feeds, keep=keep)
-    stamps: list[float] = []
+    stamps = RunStamps()
     results = plan.run(feeds, stamps=stamps, keep=keep)
     run.recorder.add(lambda: plan.info.commands, stamps, run.held)
     return results
@@ -128,12 +129,22 @@ class Frame:
         """A value as an array (or handle, or DEAD), fetched once."""
         value = self.values[name]
         if isinstance(value, Buffer):
-            array = self.session.get(value)
+            array = self._fetched(value)
             if name in self.own:
                 self.session.free(value)
             self.values[name] = array
             return array
         return value
+
+    def _fetched(self, buffer: Buffer) -> Any:
+        """The array of a buffer; a recorder is told what copying it took."""
+        if self.call.recorder is None:
+            return self.session.get(buffer)
+        stamps, began = RunStamps(), time.perf_counter()
+        array = self.session.get(buffer)
+        downloaded(stamps, began)
+        self.call.recorder.add(tuple, stamps, self.call.held)
+        return array
 
     def keep(self, name: str, value: Any) -> None:
         """Store a value made by a step."""

@@ -151,6 +151,14 @@ class Model:
         """Compile for inputs like ``x`` without running; what each plan is and the memory it needs."""
         return tuple(p.info for p in self.compiled(x)[1].plans if p is not None)
 
+    def is_compiled(self, x: Any) -> bool:
+        """Whether there is a plan for inputs like ``x`` already, so that ``prepare`` would only find it."""
+        with self._lock:
+            wanted = self._feeds.outputs(None)
+            specs = {k: spec_of(v) for k, v in self._feeds.arrays(x, wanted)[0].items()}
+            running = self._running
+            return running is not None and running[0] is self.backend and running[2].is_prepared(specs, wanted)
+
     def compiled(self, x: Any) -> tuple[Executor, GraphProgram]:
         """The program for inputs like ``x`` and the executor that holds it, for tools that inspect a model."""
         with self._lock:

@@ -12,7 +12,7 @@ from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import TfjslabError, UsageError
 from tfjslab.base.shapes import Shape
 from tfjslab.bench.bench import bench_models
-from tfjslab.bench.result import BenchResult
+from tfjslab.bench.result import BenchResult, compare_results
 from tfjslab.bench.settings import Settings
 from tfjslab.graph.ir import Graph
 from tfjslab.model.inputs import by_name
@@ -80,7 +80,10 @@ def optimize(
     )
     if found.results:
         first = found.results[0]
-        report = replace(report, clock=first.clock, runs=min(r.runs for r in found.results), warmup=first.warmup)
+        report = replace(report, clock=first.clock, runs=min(r.runs for r in found.results), warmup=first.warmup,
+                         verdict=compare_results(*found.results).text if len(found.results) > 1 else "",
+                         disturbed=tuple(f"{r.model}: {r.disturbance.text}" for r in found.results
+                                         if r.disturbance.text))
     return Optimized(made, report)
 
 

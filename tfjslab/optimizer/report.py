@@ -49,7 +49,8 @@ class OptimizeReport(Report):
 
     ``largest_difference`` is that of any output value on the sample input, ``relative_difference`` the same over the
     largest value of that output. ``sample``
-    are the shapes of the inputs that were measured on. ``reason`` says why something was not measured.
+    are the shapes of the inputs that were measured on. ``verdict`` says whether the result is faster, by the rounds in
+    which both alternated, and ``disturbed`` which runs were left out. ``reason`` says why something was not measured.
     """
 
     model: str
@@ -69,6 +70,8 @@ class OptimizeReport(Report):
     fused: tuple[Fused, ...] = ()
     sample: Mapping[str, Shape] = field(default_factory=dict)
     reason: str = ""
+    verdict: str = ""
+    disturbed: tuple[str, ...] = ()
 
     @property
     def speedup(self) -> float | None:
@@ -90,7 +93,7 @@ class OptimizeReport(Report):
             ("peak memory", scaled(b.peak_bytes, "B"), scaled(a.peak_bytes, "B"),
              times(_over(b.peak_bytes, a.peak_bytes))),
             ("kernels", str(b.kernels or NOTHING), str(a.kernels or NOTHING), times(_over(b.kernels, a.kernels))),
-            ("latency, ms", _spread(b), _spread(a), times(self.speedup)),
+            ("latency, ms", _spread(b), _spread(a), self.verdict.partition(" (")[0] or times(self.speedup)),
         ]
 
     def conditions(self) -> str:
@@ -99,8 +102,9 @@ class OptimizeReport(Report):
             return f"not measured: {self.reason}"
         sample = ", ".join(f"{name} {shape(dims)}" for name, dims in self.sample.items())
         where = f"{self.backend}, {counted(self.threads, 'thread')}, {self.engine}; on {sample}"
+        told = "".join(f"; {text}" for text in (self.verdict, *self.disturbed) if text)
         return (f"{where}; medians of {self.runs} interleaved runs each after {self.warmup} others, "
-                f"spread between quartiles; {self.clock}")
+                f"spread between quartiles; {self.clock}{told}")
 
     def accuracy(self) -> str:
         """How far outputs moved."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from tfjslab.base.text import counted, ms, percent, scaled
 from tfjslab.profiling.reduce import overhead_ms, overhead_share
 from tfjslab.records.profile import Profile
+from tfjslab.records.statistics import median_interval
+
+_STOLEN = 0.01  # of the processors' time: less is not worth a line
 
 
 def totals(profile: Profile) -> str:
@@ -17,6 +20,25 @@ def totals(profile: Profile) -> str:
         f"({percent(profile.unattributed_ms, profile.wall_ms)}) = wall {ms(profile.wall_ms)} ms; "
         f"{host}{own}peak {scaled(profile.peak_bytes, 'B')}"
     )
+
+
+def evidence(profile: Profile) -> tuple[str, ...]:
+    """Lines on what the figures rest on: runs, what disturbed them, copies, and a plan that was there before."""
+    found, walls = profile.disturbance, profile.profiled_ms
+    interval = median_interval(found.of_kept(walls)) if walls else None
+    known = f", the wall known to {percent(interval.precision)}" if interval else ""
+    lines = [f"medians of {counted(len(found.kept), 'run')}{known}"] if len(walls) > 1 else []
+    lines += [found.text] if found.text else []
+    if profile.steal_share is not None and profile.steal_share > _STOLEN:
+        lines.append(f"other virtual machines had {percent(profile.steal_share)} of the processors' time")
+    if profile.unattributed_ms < 0:
+        lines.append("medians of kernels add up to more than that of the walls: not all are slow in the same runs")
+    if profile.copies is not None:
+        lines.append(f"copies between host and device, part of unattributed: {ms(profile.copies.upload_ms)} ms to it, "
+                     f"{ms(profile.copies.download_ms)} ms from it")
+    if profile.phases.cached_in_process:
+        lines.append(f"compile: {profile.phases.compile_text}")
+    return tuple(lines)
 
 
 def place(profile: Profile) -> str:

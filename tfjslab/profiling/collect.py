@@ -1,59 +1,72 @@
-"""Profiling a model: load, compile, first run, steady runs, and one run with every kernel stamped."""
+"""Profiling a model: load, compile, first run, steady runs, and as many with every kernel stamped."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from tfjslab.arguments import DEFAULT_RUNS, DEFAULT_WARMUP
 from tfjslab.backends import registry
+from tfjslab.backends.rows import is_host
 from tfjslab.base.errors import UsageError
 from tfjslab.engine.measure import Clock, ProfileInfo
+from tfjslab.engine.meter import RunMeter, meter_for
 from tfjslab.engine.recorder import KernelRecorder, environment_of
 from tfjslab.engine.state import STATE
 from tfjslab.model.model import Model
 from tfjslab.model.subject import ModelSource, open_subject
-from tfjslab.records.profile import KernelRecord, Phases, Profile, attribute
+from tfjslab.profiling.runs import join_runs
+from tfjslab.records.enough import Enough, enough
+from tfjslab.records.profile import Phases, Profile, attribute
 
 
 def profile_model(
     source: ModelSource, x: Any = None, backend: str | None = None, threads: int | None = None, *,
-    runs: int = DEFAULT_RUNS, warmup: int = DEFAULT_WARMUP, clock: Clock = time.perf_counter,
+    runs: int | None = None, warmup: int = DEFAULT_WARMUP, precision: float | None = None,
+    max_time_s: float | None = None, clock: Clock = time.perf_counter,
 ) -> Profile:
     """Profile a model on a backend.
 
     Profiled and plain runs alternate, so that the difference of their medians is the profiler's own cost and not
-    a change of the machine's load. The kernels are those of the profiled run whose wall is the median.
+    a change of the machine's load. Figures are medians of the runs that were not disturbed; see ``join_runs``.
 
     Args:
         source: a Model, a path or address, or a loader called with the backend and the thread count.
         x: what ``predict`` takes; None for seeded values in the declared shapes.
         backend: None for the model's own, or the current one.
         threads: for threaded backends.
-        runs: how many profiled and how many plain runs.
+        runs: how many profiled and how many plain runs; with a precision or a time limit, at least so many. None:
+            at least 10, and more until the median is known to 3% or 5 s are over.
         warmup: runs after the first that are not counted.
+        precision: go on until half of the median's 95% interval is so small a part of it.
+        max_time_s: but no longer than this.
         clock: gives seconds.
 
     """
-    if runs < 1 or warmup < 0:
+    how = enough(runs, precision, max_time_s, DEFAULT_RUNS)
+    if how.runs < 1 or warmup < 0:
         raise UsageError(f"runs is {runs} and warmup is {warmup}; expected runs >= 1 and warmup >= 0")
+    how.check()
     with open_subject(source, backend, threads, clock) as subject:
         model = subject.model
         feeds = model.sample() if x is None else x
-        compile_ms = _timed(lambda: model.prepare(feeds), clock)
+        where = environment_of([model.backend])
+        compile_ms = compile_time(model, feeds, clock)
         first_ms = _timed(lambda: model.predict(feeds), clock)
         for _ in range(warmup):
             model.predict(feeds)
-        plain: list[float] = []
-        profiled: list[Profile] = []
-        for _ in range(runs):
-            plain.append(_timed(lambda: model.predict(feeds), clock))
-            profiled.append(_profiled_run(model, feeds, clock))
-        phases = Phases(subject.load_ms, compile_ms, first_ms, tuple(plain))
-        where = environment_of([model.backend])
-        return replace(median_run(profiled), phases=phases, environment=where, model=model.name)
+        found = _runs(model, feeds, clock, how)
+        phases = Phases(subject.load_ms, compile_ms, first_ms, found.phases.steady_ms, compile_ms is None)
+        return replace(found, phases=phases, environment=where, model=model.name)
+
+
+def compile_time(model: Model, feeds: Any, clock: Clock) -> float | None:
+    """Milliseconds of making the plan for ``feeds``; None where this process has it already: that is no compiling."""
+    if model.is_compiled(feeds):
+        return None
+    return _timed(lambda: model.prepare(feeds), clock)
 
 
 def _timed(run: Any, clock: Clock) -> float:
@@ -62,33 +75,35 @@ def _timed(run: Any, clock: Clock) -> float:
     return (clock() - before) * 1e3
 
 
-def _profiled_run(model: Model, feeds: Any, clock: Clock) -> Profile:
-    recorder = KernelRecorder(clock)
+def _runs(model: Model, feeds: Any, clock: Clock, how: Enough) -> Profile:
+    """Plain and profiled runs in turn, until there are enough."""
+    meter, profiled = meter_for(model.backend, clock), list[Profile]()
+    end = math.inf if how.max_time_s is None else clock() + how.max_time_s
+    meter.mark()
+    while not how.is_met(meter.walls_ms[1::2], lambda: meter.states[1::2]):
+        meter.time(lambda: model.predict(feeds))
+        profiled.append(_profiled_run(model, feeds, meter))
+        meter.mark()
+        if how.max_time_s is not None and clock() >= end:
+            break
+    states = meter.states
+    each = [replace(p, profiled_states=(s,)) for p, s in zip(profiled, states[1::2], strict=True)]
+    plain = Phases(steady_ms=tuple(meter.walls_ms[::2]))
+    return replace(join_runs(each), phases=plain, steady_states=states[::2], steal_share=meter.steal_share)
+
+
+def _profiled_run(model: Model, feeds: Any, meter: RunMeter) -> Profile:
+    recorder = KernelRecorder(meter.clock)
     c = STATE.counters
     num_bytes, num_tensors = c.num_bytes, c.num_tensors
-    wall = _timed(lambda: model.run(feeds, recorder), clock)
+    wall = meter.time(lambda: model.run(feeds, recorder))
     kernels = tuple(recorder.kernels)
     wall_ms, rest = attribute(kernels, wall)
     return Profile(
         kernels, wall_ms, rest, max((k.total_bytes_snapshot for k in kernels), default=num_bytes),
-        c.num_bytes - num_bytes, c.num_tensors - num_tensors,
+        c.num_bytes - num_bytes, c.num_tensors - num_tensors, profiled_ms=(wall_ms,),
+        copies=None if is_host(model.backend.name) else recorder.copies,
     )
-
-
-def median_run(profiled: Sequence[Profile]) -> Profile:
-    """Of profiles of one thing the one with the median wall (the lower one of two), with the times of all runs."""
-    middle = sorted(profiled, key=lambda p: p.wall_ms)[(len(profiled) - 1) // 2]
-    kernels = _with_all_times(middle.kernels, profiled)
-    return replace(middle, kernels=kernels, profiled_ms=tuple(p.wall_ms for p in profiled))
-
-
-def _with_all_times(kernels: tuple[KernelRecord, ...], profiled: Sequence[Profile]) -> tuple[KernelRecord, ...]:
-    """The kernels with their times in all runs, if each run had the same ones (loops may differ in iterations)."""
-    names = [[(k.name, k.node) for k in p.kernels] for p in profiled]
-    if len(profiled) == 1 or any(n != names[0] for n in names):
-        return kernels
-    columns = zip(*([k.kernel_time_ms for k in p.kernels] for p in profiled), strict=True)
-    return tuple(replace(k, times_ms=times) for k, times in zip(kernels, columns, strict=True))
 
 
 def from_info(info: ProfileInfo, name: str = "") -> Profile:

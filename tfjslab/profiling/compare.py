@@ -10,9 +10,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from tfjslab.base.tables import Report, Table
-from tfjslab.base.text import NOTHING, counted, ms, percent, scaled, times
-from tfjslab.profiling.significance import FEWEST_RUNS, p_value, significant
+from tfjslab.base.text import counted, ms, percent, scaled
+from tfjslab.profiling.significance import p_value
+from tfjslab.records.disturbance import judge
 from tfjslab.records.profile import KernelRecord, Profile
+from tfjslab.records.statistics import compare_processes, compare_samples, figure_of, noise_between
+
+_ALWAYS_DIFFERS = ("date", "load_average")
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,8 @@ class TimeChange:
 
     ``status`` is ``both``, ``appeared`` (in the second only) or ``vanished``; ``became`` names the node that it was
     fused into on the side where it is missing. ``delta_ms`` is what the second takes more, where a side without it
-    takes none. Bytes are those of outputs. ``significant`` is None where runs were too few to say.
+    takes none. Bytes are those of outputs. ``verdict`` says in words what the difference means beside the noise between
+    processes, ``significant`` whether it is more; None where runs were too few.
     """
 
     key: str
@@ -35,13 +40,16 @@ class TimeChange:
     b_bytes: int | None
     significant: bool | None
     became: str = ""
+    verdict: str = ""
 
 
 @dataclass(frozen=True)
 class Total:
-    """The whole run: medians over runs (``a_runs``, ``b_runs``) and the middle half of each.
+    """The whole run: medians over the undisturbed of so many runs (``a_runs``, ``b_runs``) and the middle half of each.
 
-    ``source`` says which runs: plain ones where both have them, else those that were profiled.
+    ``source`` says which runs: plain ones where both have them, else those that were profiled. ``ratio`` is a over b
+    with its 95% interval, over all processes of both sides, and ``verdict`` what that means; ``p_value`` is that of
+    these runs alone, as if processes did not differ.
     """
 
     a_ms: float
@@ -53,6 +61,12 @@ class Total:
     p_value: float | None
     significant: bool | None
     source: str
+    ratio: float | None = None
+    ratio_low: float | None = None
+    ratio_high: float | None = None
+    verdict: str = ""
+    a_disturbed: str = ""
+    b_disturbed: str = ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -77,14 +91,14 @@ class ProfileDiff(Report):
 
     def _summary(self) -> Table:
         t = self.total
-        speed = times(t.a_ms / t.b_ms) if t.b_ms > 0 else NOTHING
         rows = tuple(
             (side, label, ms(total), ms(iqr), runs, scaled(peak, "B")) for side, label, total, iqr, runs, peak in (
                 ("a", self.a, t.a_ms, t.a_iqr_ms, t.a_runs, self.a_peak_bytes),
                 ("b", self.b, t.b_ms, t.b_iqr_ms, t.b_runs, self.b_peak_bytes),
             )
         )
-        notes = [f"b runs at {speed} the speed of a: that is {_verdict(t)}"]
+        notes = [f"b against a: {t.verdict}"]
+        notes += [f"{side}: {text}" for side, text in (("a", t.a_disturbed), ("b", t.b_disturbed)) if text]
         notes += [f"they differ in {c}" for c in self.changed]
         columns = ("", "profile", f"median ms ({t.source} runs)", "IQR ms", "runs", "peak")
         return Table(f"{self.a} (a) and {self.b} (b)", columns, rows, tuple(notes), left=2)
@@ -93,15 +107,6 @@ class ProfileDiff(Report):
         appeared, vanished = (sum(n.status == s for n in self.nodes) for s in ("appeared", "vanished"))
         return (f"ProfileDiff({self.a} -> {self.b}: {counted(len(self.nodes), 'node')}, {appeared} appeared, "
                 f"{vanished} vanished)")
-
-
-def _verdict(t: Total) -> str:
-    if t.significant is None:
-        return (f"not known to be more than noise with {t.a_runs} and {t.b_runs} runs; at least {FEWEST_RUNS} each are "
-                "needed")
-    if t.significant:
-        return "more than the spread of the runs explains"
-    return "no more than the spread of the runs explains"
 
 
 def _change_table(what: str, changes: Sequence[TimeChange]) -> Table:
@@ -117,13 +122,13 @@ def _change_table(what: str, changes: Sequence[TimeChange]) -> Table:
 def _remark(c: TimeChange) -> str:
     if c.status != "both":
         return f"{c.status}: fused into {c.became}" if c.became else c.status
-    return "" if c.significant is None else "changed" if c.significant else "within spread"
+    return c.verdict
 
 
 def diff(a: Profile, b: Profile) -> ProfileDiff:
     """Compare two profiles: the same model before and after a change, or on two backends.
 
-    Nodes are matched by name. A kernel's time is the median over all profiled runs where those are known.
+    Nodes are matched by name. The two were measured in processes of their own, whose noise is part of each verdict.
     """
     return ProfileDiff(
         a.label, b.label, _total(a, b), _changes(a, b, lambda k: k.node), _changes(a, b, lambda k: k.name),
@@ -133,11 +138,23 @@ def diff(a: Profile, b: Profile) -> ProfileDiff:
 
 def _total(a: Profile, b: Profile) -> Total:
     plain = bool(a.phases.steady_ms and b.phases.steady_ms)
-    xs, ys = ((p.phases.steady_ms if plain else p.profiled_ms or (p.wall_ms,)) for p in (a, b))
+    walls = [p.phases.steady_ms if plain else p.profiled_ms or (p.wall_ms,) for p in (a, b)]
+    states = [p.steady_states if plain else p.profiled_states for p in (a, b)]
+    found = [judge(w, s) for w, s in zip(walls, states, strict=True)]
+    xs, ys = (f.of_kept(w) for f, w in zip(found, walls, strict=True))
+    sides = [(figure_of(w, s), *p.processes) for w, s, p in zip(walls, states, (a, b), strict=True)]
+    said = compare_processes(*sides, same_machine=_same_machine(a, b))
     return Total(
-        statistics.median(xs), statistics.median(ys), _iqr(xs), _iqr(ys), len(xs), len(ys), p_value(xs, ys),
-        significant(xs, ys), "plain" if plain else "profiled",
+        statistics.median(xs), statistics.median(ys), _iqr(xs), _iqr(ys), len(walls[0]), len(walls[1]),
+        p_value(xs, ys), said.is_different, "plain" if plain else "profiled", said.ratio, said.low, said.high,
+        said.text, *(f.text for f in found),
     )
+
+
+def _same_machine(a: Profile, b: Profile) -> bool:
+    """Whether the reference loop of both tells of the same processor and the same interpreter."""
+    x, y = a.environment, b.environment
+    return x is not None and y is not None and (x.cpu, x.python) == (y.cpu, y.python)
 
 
 def _iqr(values: Sequence[float]) -> float | None:
@@ -162,27 +179,30 @@ def _sides(p: Profile, key: Callable[[KernelRecord], str]) -> dict[str, _Side]:
     groups: dict[str, list[KernelRecord]] = {}
     for k in p.kernels:
         groups.setdefault(key(k), []).append(k)
-    return {name: _side(kernels, p.wall_ms) for name, kernels in groups.items()}
+    return {name: _side(kernels, p) for name, kernels in groups.items()}
 
 
-def _side(kernels: Sequence[KernelRecord], wall_ms: float) -> _Side:
+def _side(kernels: Sequence[KernelRecord], p: Profile) -> _Side:
     num_bytes = sum(k.bytes_added for k in kernels)
     runs = tuple(math.fsum(ts) for ts in zip(*(k.times_ms for k in kernels), strict=True))
+    if len(runs) == len(p.profiled_ms):
+        runs = p.disturbance.of_kept(runs)
     time_ms = statistics.median(runs) if runs else math.fsum(k.kernel_time_ms for k in kernels)
-    return _Side(time_ms, time_ms / wall_ms if wall_ms > 0 else None, num_bytes, runs)
+    return _Side(time_ms, time_ms / p.wall_ms if p.wall_ms > 0 else None, num_bytes, runs)
 
 
 def _changes(a: Profile, b: Profile, key: Callable[[KernelRecord], str]) -> tuple[TimeChange, ...]:
     left, right = _sides(a, key), _sides(b, key)
     fused_a, fused_b = ({n: k.node for k in p.kernels for n in k.nodes if n != k.node} for p in (a, b))
-    found = []
+    noise, found = noise_between(a.figures, b.figures), []
     for name in dict.fromkeys([*left, *right]):
         x, y = left.get(name, _Side()), right.get(name, _Side())
         status = "appeared" if name not in left else "vanished" if name not in right else "both"
         became = {"appeared": fused_a, "vanished": fused_b}.get(status, {}).get(name, "")
+        said = compare_samples(x.runs, y.runs, noise)
         found.append(TimeChange(
             name, status, (y.time_ms or 0.0) - (x.time_ms or 0.0), x.time_ms, y.time_ms, x.share, y.share,
-            x.num_bytes, y.num_bytes, significant(x.runs, y.runs), became,
+            x.num_bytes, y.num_bytes, said.is_different, became, said.short,
         ))
     return tuple(sorted(found, key=lambda c: -abs(c.delta_ms)))  # stable: equal changes in the order of the run
 
@@ -191,6 +211,6 @@ def _changed(a: Profile, b: Profile) -> tuple[str, ...]:
     if a.environment is None or b.environment is None:
         return () if a.environment is b.environment else ("environment: one of them does not say where it was taken",)
     return tuple(
-        f"{f.name}: {before} and {after}" for f in fields(a.environment)
+        f"{f.name}: {before} and {after}" for f in fields(a.environment) if f.name not in _ALWAYS_DIFFERS
         if (before := getattr(a.environment, f.name)) != (after := getattr(b.environment, f.name))
     )

@@ -31,6 +31,11 @@ def load(path: str | os.PathLike[str]) -> Profile:
         raise InputError(f"{source}: cannot be read ({e.strerror})", code="input.profile") from None
     except UnicodeDecodeError:
         raise InputError(f"{source}: not text in UTF-8; expected a profile as JSON", code="input.profile") from None
+    return from_text(text, str(source))
+
+
+def from_text(text: str, source: str) -> Profile:
+    """The same of text that is in memory; ``source`` names it in messages."""
     try:
         data = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
     except (ValueError, RecursionError) as e:

@@ -7,7 +7,10 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from tfjslab.backends.ceilings import Ceilings
+from tfjslab.records.disturbance import judge
 from tfjslab.records.profile import KernelRecord, Profile
 
 _NOISE = 0.05  # of the ratio of two measurements
@@ -17,7 +20,8 @@ _NOISE = 0.05  # of the ratio of two measurements
 class Row:
     """A group of kernels. ``share`` is its part of the wall (None when the wall is 0).
 
-    ``gflops_per_s`` and ``gbytes_per_s`` are None where no time was seen.
+    ``gflops_per_s`` and ``gbytes_per_s`` are None where no time was seen. ``fastest_ms`` is the sum of each kernel's
+    fastest, ``iqr_ms`` the spread of the group's sums over the undisturbed runs; None where runs are not known.
     """
 
     key: str
@@ -29,6 +33,8 @@ class Row:
     fallback: int
     gflops_per_s: float | None
     gbytes_per_s: float | None
+    fastest_ms: float | None = None
+    iqr_ms: float | None = None
 
 
 def by(profile: Profile, key: Callable[[KernelRecord], str]) -> list[Row]:
@@ -36,17 +42,32 @@ def by(profile: Profile, key: Callable[[KernelRecord], str]) -> list[Row]:
     groups: dict[str, list[KernelRecord]] = {}
     for k in profile.kernels:
         groups.setdefault(key(k), []).append(k)
-    rows = [_row(name, kernels, profile.wall_ms) for name, kernels in groups.items()]
+    kept = profile.disturbance.kept if len(profile.profiled_ms) > 1 else ()
+    rows = [_row(name, kernels, profile.wall_ms, kept) for name, kernels in groups.items()]
     return sorted(rows, key=lambda r: (-r.time_ms, r.key))
 
 
-def _row(key: str, kernels: Sequence[KernelRecord], wall_ms: float) -> Row:
+def _row(key: str, kernels: Sequence[KernelRecord], wall_ms: float, kept: Sequence[int]) -> Row:
     time_ms = math.fsum(k.kernel_time_ms for k in kernels)
     flops, moved = sum(k.flops for k in kernels), sum(k.bytes_moved for k in kernels)
     return Row(
         key, len(kernels), time_ms, time_ms / wall_ms if wall_ms > 0 else None, flops, moved,
         sum(k.fallback for k in kernels), _per_second(flops, time_ms), _per_second(moved, time_ms),
+        _fastest(kernels), _spread(kernels, kept),
     )
+
+
+def _fastest(kernels: Sequence[KernelRecord]) -> float | None:
+    known = [k.fastest_ms for k in kernels if k.fastest_ms is not None]
+    return math.fsum(known) if len(known) == len(kernels) else None
+
+
+def _spread(kernels: Sequence[KernelRecord], kept: Sequence[int]) -> float | None:
+    """The middle half of the kernels' sums in the runs that count; None where one of them was not in every run."""
+    if not kept or not all(k.times_ms for k in kernels):
+        return None
+    low, high = np.percentile(np.sum([[k.times_ms[i] for i in kept] for k in kernels], axis=0), [25, 75])
+    return float(high - low)
 
 
 def _per_second(amount: int, time_ms: float) -> float | None:
@@ -82,16 +103,24 @@ def hot(profile: Profile, share: float = 0.8) -> list[Row]:
 
 
 def overhead_ms(profile: Profile) -> float | None:
-    """The profiler's own cost for each run: median profiled wall minus median plain wall; None without both."""
+    """The profiler's own cost for each run: median profiled wall minus median plain wall; None without both.
+
+    Of the runs that were not disturbed.
+    """
     if not profile.profiled_ms or not profile.phases.steady_ms:
         return None
-    return statistics.median(profile.profiled_ms) - statistics.median(profile.phases.steady_ms)
+    return statistics.median(profile.disturbance.of_kept(profile.profiled_ms)) - _plain_ms(profile)
+
+
+def _plain_ms(profile: Profile) -> float:
+    walls = profile.phases.steady_ms
+    return statistics.median(judge(walls, profile.steady_states).of_kept(walls))
 
 
 def overhead_share(profile: Profile) -> float | None:
     """``overhead_ms`` as a part of the plain run."""
     cost = overhead_ms(profile)
-    return None if cost is None else cost / statistics.median(profile.phases.steady_ms)
+    return None if cost is None else cost / _plain_ms(profile)
 
 
 @dataclass(frozen=True)

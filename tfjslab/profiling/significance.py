@@ -1,4 +1,4 @@
-"""Whether two samples of times differ by more than chance explains."""
+"""How likely chance alone orders two samples of times as they are."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# Runs of one process are alike in more than what is measured, so the bar is higher than the usual 0.05.
-SIGNIFICANT_P = 0.01
-FEWEST_RUNS = 6  # on each side; with fewer no order of runs is rarer than SIGNIFICANT_P
+from tfjslab.records.statistics import FEWEST_RUNS
 
 
 def p_value(a: Sequence[float], b: Sequence[float]) -> float | None:
@@ -30,9 +28,3 @@ def p_value(a: Sequence[float], b: Sequence[float]) -> float | None:
     if deviation == 0:
         return 1.0
     return math.erfc(max(0.0, abs(u - n * m / 2) - 0.5) / deviation / math.sqrt(2))
-
-
-def significant(a: Sequence[float], b: Sequence[float]) -> bool | None:
-    """Whether the difference is more than the spread of the runs explains; None when there are too few to say."""
-    p = p_value(a, b)
-    return None if p is None else p < SIGNIFICANT_P

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfjslab.backends.base import Buffer, Described, PlanInfo
+from tfjslab.backends.base import Buffer, Described, PlanInfo, downloaded, uploaded
 from tfjslab.backends.host import run_node
 from tfjslab.backends.kernels.plan import Feeds, KernelPlan
 from tfjslab.backends.wasm import faults, plan_cache
@@ -124,7 +124,10 @@ class WasmPlan(KernelPlan):
     def _run(self, feeds: Feeds, stamps: list[float] | None) -> dict[str, Array | Buffer]:
         views = [self._own(slot) for slot in self._out_slots.values()]
         self._run_segments(feeds, stamps)
-        return {name: view.copy() for name, view in zip(self._outputs, views, strict=True)}
+        began = time.perf_counter()
+        found: dict[str, Array | Buffer] = {name: view.copy() for name, view in zip(self._outputs, views, strict=True)}
+        downloaded(stamps, began)
+        return found
 
     def _run_into(self, kept: Mapping[str, Buffer], feeds: Feeds, stamps: list[float] | None) -> None:
         for name, buffer in kept.items():
@@ -172,8 +175,10 @@ class WasmPlan(KernelPlan):
             faults.raise_fault(words)
 
     def _run_all(self, feeds: Feeds, stamps: list[float] | None) -> None:
+        began = time.perf_counter()
         for name in self._inputs:
             self._feed(name, feeds[name])
+        uploaded(stamps, began)
         stamped, alone, host_ms = int(stamps is not None), self._threads == 1, {}
         for segment in self._program.segments:
             if segment.host is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfjslab.backends.base import Buffer, PlanInfo
+from tfjslab.backends.base import Buffer, PlanInfo, RunStamps, downloaded, uploaded
 from tfjslab.backends.host import of_node, run_node
 from tfjslab.backends.kernels.describe import describe_records
 from tfjslab.backends.kernels.lowering import lower_program
@@ -177,22 +177,35 @@ class GpuPlan(KernelPlan):
             self._stamps = self._stamps or Stamps(self._device, self._dispatches)
             recorder = self._stamps
         encoder = self._device.encoder()
+        began = time.perf_counter()
         for name in self._inputs:
             self._feed(encoder, name, feeds[name])
+        uploaded(stamps, began)
         first = 0
         for i, r in enumerate(self.records):
             if r.host is not None:
                 self._record(encoder, range(first, i), recorder)
-                encoder, first = self._host(encoder, r.host, i, recorder), i + 1
+                encoder, first = self._host(encoder, r.host, i, stamps), i + 1
         self._record(encoder, range(first, len(self.records)), recorder)
         for (source, offset, count), target in copies:
             if count:
                 encoder.copy_buffer_to_buffer(source, offset, target, 0, count)
         if recorder is None or stamps is None:
             return self._submit(encoder, ranges)
-        found = self._submit(encoder, [*ranges, recorder.resolve(encoder)])
+        resolved = recorder.resolve(encoder)
+        if isinstance(stamps, RunStamps):  # what is read when all is done is a copy and no waiting
+            encoder = self._finished(encoder)
+        began = time.perf_counter()
+        found = self._submit(encoder, [*ranges, resolved])
+        downloaded(stamps, began)
         stamps += recorder.take(found[-1])
         return found[:-1]
+
+    def _finished(self, encoder: Any) -> Any:
+        """Submit what was recorded, wait until it is done, and begin again."""
+        self._device.submit(encoder)
+        self._device.wait()
+        return self._device.encoder()
 
     def _submit(self, encoder: Any, ranges: Sequence[Range]) -> list[Array]:
         """The words of ranges. The typed error of an op whose kernel found its inputs wrong; the next run is clean."""
@@ -226,25 +239,27 @@ class GpuPlan(KernelPlan):
                 self._passes[records] = [d for i in records for d in self._dispatches[i]]
             dispatch_all(encoder, self._passes[records])
 
-    def _host(self, encoder: Any, step: GpuHostStep, index: int, stamps: Stamps | None) -> Any:
+    def _host(self, encoder: Any, step: GpuHostStep, index: int, stamps: list[float] | None) -> Any:
         """Finish what was recorded, run a node with numpy, and start recording again."""
         present = [i for i in step.inputs if isinstance(i, tuple)]
         read = [(*self._slots[p.slot][:2], self._bytes(s)) for p, s in present]
         if stamps is not None:  # what was recorded before has stamps of its own, and is no time of the host's
-            self._device.submit(encoder)
-            self._device.wait()
-            encoder = self._device.encoder()
+            encoder = self._finished(encoder)
         before = time.perf_counter()
         found = iter(self._submit(encoder, read))
+        downloaded(stamps, before)
         unpack = self._storage.unpack
         inputs = [
             unpack(next(found), i[1].known_shape, i[1].dtype) if isinstance(i, tuple) else i for i in step.inputs
         ]
-        for (place, spec), value in zip(step.outputs, run_node(step.node, inputs, step.node.attrs), strict=True):
+        results = run_node(step.node, inputs, step.node.attrs)
+        began = time.perf_counter()
+        for (place, spec), value in zip(step.outputs, results, strict=True):
             buffer, offset, _ = self._slots[place.slot]
             self._device.write(buffer, offset, self._storage.pack(value, spec.dtype))
-        if stamps is not None:
-            stamps.on_host(index, (time.perf_counter() - before) * 1e3)
+        uploaded(stamps, began)
+        if self._stamps is not None and stamps is not None:
+            self._stamps.on_host(index, (time.perf_counter() - before) * 1e3)
         return self._device.encoder()
 
     def _release(self) -> None:

@@ -154,7 +154,8 @@ def _with_times(found: OpResult, rounds: Sequence[Round], wanted: int, ceilings:
         found = replace(found, peer_ms=theirs.median_ms, peer_ms_min=theirs.least_ms, peer_ms_max=theirs.most_ms)
     if figures.ratio is not None:
         ratio = figures.ratio
-        found = replace(found, ratio=ratio.median, ratio_min=ratio.least, ratio_max=ratio.most)
+        found = replace(found, ratio=ratio.median, ratio_min=ratio.least, ratio_max=ratio.most,
+                        verdict=ratio.verdict.text if ratio.verdict else "")
     return _with_rates(found, ours.median_ms, ceilings)
 
 

@@ -22,7 +22,7 @@ class OpResult:
     rounds that were disturbed all the same, ``repeated`` those that were run again. Rates are of nominal ``flops`` and
     of ``bytes_moved``, which are inputs and outputs counted once; shares are of what the backend reaches at most,
     computing and moving bytes in a cache. ``difference`` is that of the outputs, relative to the largest value;
-    ``wrong`` says that they do not agree.
+    ``wrong`` says that they do not agree. ``verdict`` says what ``ratio`` means.
     """
 
     group: str
@@ -53,6 +53,7 @@ class OpResult:
     difference: float | None = None
     wrong: bool = False
     reason: str = ""
+    verdict: str = ""
 
     @property
     def label(self) -> str:

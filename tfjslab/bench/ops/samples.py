@@ -15,13 +15,7 @@ from typing import Protocol
 
 from tfjslab.base.collector import collector_paused
 from tfjslab.engine.measure import Clock
-
-try:
-    import resource
-except ImportError:  # not on Windows; processor time alone has to do there
-    _SCOPES: tuple[int, ...] = ()
-else:
-    _SCOPES = (getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF), resource.RUSAGE_SELF)
+from tfjslab.engine.meter import lost_turns
 
 SAMPLE_MS, BURST_MS = 1.0, 12.0
 LEAST_SAMPLES, MOST_SAMPLES = 5, 40
@@ -64,18 +58,13 @@ class OpSide(Protocol):
         ...
 
 
-def _switches(alone: bool) -> int:  # noqa: FBT001 - see ``Sample``
-    """How often the system took the processor away from this thread, if it is ``alone``, else from any."""
-    return resource.getrusage(_SCOPES[not alone]).ru_nivcsw if _SCOPES else 0
-
-
 @dataclass(frozen=True)
 class Meter:
     """What samples are measured with: seconds of the wall, of this thread's processor time, and lost turns."""
 
     wall: Clock = time.perf_counter
     cpu: Clock = time.thread_time
-    switches: Callable[[bool], int] = _switches
+    switches: Callable[[bool], int] = lost_turns
 
 
 METER = Meter()

@@ -20,6 +20,7 @@ from tfjslab.bench.ops.row import OpRow, RowStep
 from tfjslab.bench.ops.samples import METER, Meter, Sample, take_samples
 from tfjslab.bench.peers import tfjs
 from tfjslab.bench.peers.process import Peer
+from tfjslab.engine.meter import works_alone
 from tfjslab.model.coverage import coverage
 from tfjslab.model.run import Run
 from tfjslab.model.summary import count_flops
@@ -42,7 +43,7 @@ class OwnOp:
             self.model.dispose()
             raise
         where, plan = self.model.backend, self._program.single_plan
-        self._alone = where.threads == 1 and not where.adapter_type
+        self._alone = works_alone(where)
         # What depends on data ends on the host; and a GPU has finished when its results have been read.
         self._call = self._run_and_read if plan is None or where.adapter_type else partial(self._run_and_free, plan)
 

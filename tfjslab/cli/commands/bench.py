@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from rich.console import Console
 
 from tfjslab import arguments as options
-from tfjslab.base.text import count, counted, ms, scaled, times
+from tfjslab.base.text import NOTHING, count, counted, ms, scaled
 from tfjslab.bench.bench import bench_models
-from tfjslab.bench.result import BenchResult, ratios
-from tfjslab.bench.settings import Settings
+from tfjslab.bench.result import BenchResult, verdicts
+from tfjslab.bench.settings import MAX_TIME_S, Settings, settings_for
 from tfjslab.cli import compare, ops, roofline
 from tfjslab.cli.command import INTERRUPTED, OK, Command, Outcome
 from tfjslab.cli.feeds import add_shape, sampled_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
+from tfjslab.records.verdict import Verdict
 
-DEFAULT_RUNS, DEFAULT_WARMUP, DEFAULT_BUDGET_S = 50, 5, 10.0
+DEFAULT_RUNS, DEFAULT_WARMUP = 50, 5
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -31,10 +32,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_shape(parser)
     options.add_repeats(
         parser, runs=None, warmup=DEFAULT_WARMUP,
-        runs_help=f"steady runs of each model on each backend (default {DEFAULT_RUNS}, or fewer once they took "
-                  f"{DEFAULT_BUDGET_S:.0f} s)",
+        runs_help=f"steady runs of each model on each backend (default {DEFAULT_RUNS}, more until they are precise, "
+                  f"and fewer once they took {MAX_TIME_S:.0f} s)",
         warmup_help=f"runs before those, which are not counted (default {DEFAULT_WARMUP})",
     )
+    options.add_precision(parser, MAX_TIME_S)
     compare.configure(parser)
     roofline.configure(parser)
     ops.configure(parser)
@@ -45,8 +47,7 @@ def _run(args: argparse.Namespace) -> Outcome:
     if args.ops:
         return ops.run(args)
     compare.check(args)
-    budget_s = DEFAULT_BUDGET_S if args.runs is None else None
-    settings = Settings(args.runs or DEFAULT_RUNS, args.warmup, budget_s)
+    settings = settings_for(args.runs, args.warmup, args.precision, args.max_time_s, default_runs=DEFAULT_RUNS)
     report = compare.run(args, settings) if args.compare else _alone(args, settings)
     return report if not args.roofline or report.exit_code == INTERRUPTED else roofline.extend(report, args)
 
@@ -78,44 +79,64 @@ def exit_code(results: Sequence[BenchResult]) -> int:
 
 def show(console: Console, results: Sequence[BenchResult], note: str) -> None:
     """A table for each model, the fastest backend being 1.0x."""
-    rows = list(zip(results, ratios(results), strict=True))
+    rows = list(zip(results, verdicts(results), strict=True))
     for model in dict.fromkeys(r.model for r in results):
-        _show_model(console, model, [(r, ratio) for r, ratio in rows if r.model == model])
+        _show_model(console, model, [(r, verdict) for r, verdict in rows if r.model == model])
     console.print(
         f"\nmedian, p95, min and spread (the middle half) are of steady runs, after {_warmups(results)} warm-up runs; "
-        "ratio: to the fastest median",
+        "against the fastest: the median of the ratios of alternating rounds, with its 95% interval",
     )
+    for r, verdict in rows:
+        if verdict is not None:
+            console.print(f"{_where(r)}: {verdict.text}")
+    for r in results:
+        if r.disturbance.text:
+            console.print(f"{_where(r)}: {r.disturbance.text}", style="bold" if r.disturbance.mostly else "")
     for engine in dict.fromkeys(f"{r.backend}: {r.engine}, {r.threads} thread(s), {r.clock}" for r in results):
         console.print(engine)
-    for r in results:
-        if r.fallback_kernels:
-            share = f"their share of the time is not known: {r.host_reason}" if r.host_share is None else r.host.part
-            console.print(f"{r.model} on {r.backend}: {r.fallback_kernels} of {r.num_kernels} kernels ran on the host, "
-                          f"{share} of the time")
-        if r.pipelines is not None:
-            console.print(f"{r.model} on {r.backend}: {counted(r.pipelines, 'pipeline')} made in "
-                          f"{ms(r.pipeline_compile_ms)} ms; drivers compile more in the first run")
-        if r.precision:
-            console.print(f"{r.model}: {r.precision['text']}")
+    for line in (line for r in results for line in _remarks(r)):
+        console.print(line)
     if note:
         console.print(note)
     for reason in dict.fromkeys(r.reason for r in results if r.reason):
         console.print(f"not all was measured: {reason}", style="bold")
 
 
-def _show_model(console: Console, model: str, rows: Sequence[tuple[BenchResult, float | None]]) -> None:
-    columns = ("backend", "load", "compile", "first", "median", "spread", "p95", "runs", "ratio", "peak", "min",
-               "kernels", "on host", "host time")
+def _where(r: BenchResult) -> str:
+    return f"{r.model} on {r.backend}"
+
+
+def _remarks(r: BenchResult) -> Iterator[str]:
+    """What has to be said of a result besides."""
+    if r.compile_cached_in_process:
+        yield f"{_where(r)}: compile: {r.compile_text}"
+    if r.fallback_kernels:
+        share = f"their share of the time is not known: {r.host_reason}" if r.host_share is None else r.host.part
+        yield f"{_where(r)}: {r.fallback_kernels} of {r.num_kernels} kernels ran on the host, {share} of the time"
+    if r.pipelines is not None:
+        yield (f"{_where(r)}: {counted(r.pipelines, 'pipeline')} made in {ms(r.pipeline_compile_ms)} ms; drivers "
+               "compile more in the first run")
+    if r.precision:
+        yield f"{r.model}: {r.precision['text']}"
+
+
+def _show_model(console: Console, model: str, rows: Sequence[tuple[BenchResult, Verdict | None]]) -> None:
+    columns = ("backend", "load", "compile", "first", "median", "spread", "p95", "runs", "against fastest", "peak",
+               "min", "kernels", "on host", "host time")
     print_table(
         console, f"{model}: milliseconds; {scaled(rows[0][0].weight_bytes, 'B')} of weights", columns,
         [
             (r.where, ms(r.load_ms), ms(r.compile_ms), ms(r.first_ms), ms(r.median_ms), ms(r.iqr_ms), ms(r.p95_ms),
-             r.runs, times(ratio), scaled(r.peak_bytes, "B"), ms(r.min_ms), count(r.num_kernels),
+             r.runs, _against(r, verdict), scaled(r.peak_bytes, "B"), ms(r.min_ms), count(r.num_kernels),
              count(r.fallback_kernels), r.host.part)
-            for r, ratio in rows
+            for r, verdict in rows
         ],
         wide=("min", "kernels", "on host", "host time"),
     )
+
+
+def _against(r: BenchResult, verdict: Verdict | None) -> str:
+    return NOTHING if r.median_ms is None else "1.0x" if verdict is None else verdict.short
 
 
 def _warmups(results: Sequence[BenchResult]) -> str:
@@ -128,6 +149,7 @@ COMMAND = Command(
         "tfjslab bench mobilenet_v2",
         "tfjslab bench path/to/model.json other/ --backend cpu,wasm-simd --runs 100 --json times.json",
         "tfjslab bench blazeface --backend wasm-threads --threads 2",
+        "tfjslab bench blazeface --precision 1% --max-time 60",
         "tfjslab bench path/to/model.json --backend wasm-simd --compare tfjs --peers path/to/npm",
         "tfjslab bench mobilenet_v2 --backend wasm-simd --roofline",
         "tfjslab bench --ops builtin --compare tfjs --peers path/to/npm",

@@ -47,7 +47,7 @@ def _profile_fastest(results: Sequence[BenchResult], model: str) -> Profile:
     timed = [(r.median_ms, r.backend) for r in results if r.model == model and r.median_ms is not None]
     with progress() as report:
         report(f"{model}: profile", 0, None)
-        return profile_model(loader(model, report, real=False), backend=min(timed)[1])
+        return profile_model(loader(model, report, real=False), backend=min(timed)[1], max_time_s=BUDGET_S)
 
 
 def _show(console: Console, results: Sequence[BenchResult], profiles: Sequence[Profile]) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tfjslab import arguments as options
 from tfjslab.base.errors import UsageError
-from tfjslab.base.text import count, ms, percent, scaled
+from tfjslab.base.text import count, ms, percent, scaled, times
 from tfjslab.bench.before_after import BeforeAfter, before_after
 from tfjslab.bench.interleaved import ROUNDS
 from tfjslab.bench.peers.tfjs import check_backend, find_peers, start_tfjs
@@ -119,11 +119,11 @@ def _show_compared(console: Console, found: BeforeAfter) -> None:
             for r in found.runners]
     columns = ("program", "model", "median ms", "spread", "runs", "peak memory", "kernels")
     print_table(console, "Beside TensorFlow.js, alternating", columns, rows, left=2)
-    for what, ratio in (("TensorFlow.js, original over optimized", found.peer_ratio),
-                        ("TensorFlow.js on the original over ours on the optimized", found.ratio),
-                        ("ours, original over optimized", found.own_ratio)):
+    for what, ratio in (("TensorFlow.js, the optimized against the original", found.peer_ratio),
+                        ("ours on the optimized against TensorFlow.js on the original", found.ratio),
+                        ("ours, the optimized against the original", found.own_ratio)):
         if ratio is not None:
-            console.print(f"{what}: {ratio.median:.2f}x ({ratio.least:.2f} to {ratio.most:.2f} by rounds)")
+            console.print(f"{what}: {ratio.verdict.text if ratio.verdict else times(ratio.median)}")
     console.print(f"ours on the optimized model against TensorFlow.js on the original: latency "
                   f"{percent(found.latency_saved)} less, peak memory {percent(found.peak_saved)} less")
     console.print(f"outputs, against TensorFlow.js on the original, over the largest value: TensorFlow.js on the "

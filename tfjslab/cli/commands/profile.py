@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from rich.console import Console
 
 from tfjslab import arguments as options
 from tfjslab.base.text import ms, percent, rate, scaled, tail
-from tfjslab.cli import roofline
+from tfjslab.cli import processes, roofline
 from tfjslab.cli.command import Command, Outcome
 from tfjslab.cli.feeds import add_shape, sampled_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table, write_json
 from tfjslab.cli.progress import progress
-from tfjslab.profiling.captions import totals
+from tfjslab.profiling.captions import evidence, totals
 from tfjslab.profiling.collect import profile_model
 from tfjslab.profiling.compare import ProfileDiff, diff
 from tfjslab.profiling.export import to_chrome_trace
 from tfjslab.profiling.files import load
 from tfjslab.profiling.memory import alive_at_peak
 from tfjslab.profiling.reduce import Row, by_kernel, by_node
+from tfjslab.records.enough import MAX_TIME_S
 from tfjslab.records.profile import Profile, to_json
 
 DEFAULT_TOP = 15
-_WIDTH_OF_NUMBERS = 56  # what the columns beside a name take
+_WIDTH_OF_NUMBERS = 72  # what the columns beside a name take
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -33,14 +35,19 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     options.add_adapter(parser)
     options.add_threads(parser)
     options.add_repeats(
-        parser, runs=options.DEFAULT_RUNS, warmup=options.DEFAULT_WARMUP,
-        runs_help=f"profiled runs, and as many plain ones (default {options.DEFAULT_RUNS})",
+        parser, runs=None, warmup=options.DEFAULT_WARMUP,
+        runs_help=f"profiled runs, and as many plain ones (default: {options.DEFAULT_RUNS}, and more until they are "
+                  "precise)",
         warmup_help=f"runs before those, which are not counted (default {options.DEFAULT_WARMUP})",
     )
+    options.add_precision(parser, MAX_TIME_S)
     options.add_profile_results(parser)
     add_shape(parser)
     parser.add_argument("--top", metavar="N", type=options.positive, default=DEFAULT_TOP,
                         help=f"how many of the slowest nodes to show (default {DEFAULT_TOP}); JSON always has all")
+    parser.add_argument("--processes", metavar="N", type=options.positive, default=1,
+                        help="measure in N fresh processes, of which the first is shown, so that the noise between "
+                             "processes is known to --diff (default 1)")
     parser.add_argument("--diff", metavar="OTHER.json",
                         help="also compare with a profile that --json wrote before: what changed from that one to this")
     roofline.configure(parser)
@@ -51,7 +58,9 @@ def _run(args: argparse.Namespace) -> Outcome:
     with progress() as report:
         source = loader(args.model, report, real=args.real_weights)
         x = sampled_for(args.model, args.shape, report, real=args.real_weights)
-        profile = profile_model(source, x, args.backend, args.threads, runs=args.runs, warmup=args.warmup)
+        profile = profile_model(source, x, args.backend, args.threads, runs=args.runs, warmup=args.warmup,
+                                precision=args.precision, max_time_s=args.max_time_s)
+        profile = replace(profile, processes=processes.measure(args, report))
         held = roofline.hold(profile) if args.roofline else None
     note = weights_note([args.model], real=args.real_weights)
     found = diff(before, profile) if before else None
@@ -105,16 +114,22 @@ def show_kernels(console: Console, profile: Profile, top: int | None = None) -> 
 
 
 def show_totals(console: Console, profile: Profile) -> None:
-    """One line: kernels + unattributed = wall; and what profiling itself costs."""
+    """Kernels + unattributed = wall, what profiling itself costs, and what these figures rest on."""
     console.print(totals(profile))
+    for line in evidence(profile):
+        console.print(line, style="bold" if line == profile.disturbance.text and profile.disturbance.mostly else "")
+    if profile.processes:
+        console.print(f"steady runs by process: {', '.join(ms(f.median_ms) for f in profile.figures)} ms")
 
 
 def _print_rows(console: Console, title: str, key: str, rows: list[Row]) -> None:
-    print_table(console, title, (key, "calls", "ms", "share", "GFLOP/s", "GB/s", "FLOPs", "on host"), [
-        (tail(r.key, console.width - _WIDTH_OF_NUMBERS), r.count, ms(r.time_ms), percent(r.share),
-         rate(r.gflops_per_s, r.flops), rate(r.gbytes_per_s, r.bytes_moved), scaled(r.flops), r.fallback)
+    columns = (key, "calls", "ms", "fastest", "spread", "share", "GFLOP/s", "GB/s", "FLOPs", "on host")
+    print_table(console, title, columns, [
+        (tail(r.key, console.width - _WIDTH_OF_NUMBERS), r.count, ms(r.time_ms), ms(r.fastest_ms), ms(r.iqr_ms),
+         percent(r.share), rate(r.gflops_per_s, r.flops), rate(r.gbytes_per_s, r.bytes_moved), scaled(r.flops),
+         r.fallback)
         for r in rows
-    ])
+    ], wide=("fastest", "spread"))
 
 
 COMMAND = Command(
