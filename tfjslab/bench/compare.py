@@ -148,7 +148,7 @@ def _start_peer(
         stack.enter_context(same_processor(peer.pid, where))
         state.runs, state.facts = PeerRuns(peer), peer.hello
         feeds = {name: np.asarray(value) for name, value in by_name(first.model.inputs, first.feeds).items()}
-        state.loaded = tfjs.load(peer, _model_file(first.model, source, folder), feeds, folder)
+        state.loaded = tfjs.load(peer, model_file(first.model, source, folder), feeds, folder)
         outputs = tfjs.outputs(peer, folder)
         for own in ours:
             own.difference = difference(own.outputs(), outputs)
@@ -156,7 +156,7 @@ def _start_peer(
         state.runs.warm_up(how.warmup)
 
 
-def _model_file(model: Model, source: ModelSource, folder: Path) -> Path:
+def model_file(model: Model, source: ModelSource, folder: Path) -> Path:
     """The model as a file: as it lies on disk where it is a model.json, else written to ``folder``."""
     if isinstance(source, str | Path):
         path = Path(source) / MODEL_FILE if Path(source).is_dir() else Path(source)

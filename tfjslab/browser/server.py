@@ -60,7 +60,7 @@ def listening(handler: Any, host: str = "127.0.0.1", port: int = 0) -> Iterator[
 
 
 class Server(ThreadingHTTPServer):
-    """Serves each connection in a thread. Knows its open connections: browsers keep some in store that never ask for anything."""
+    """Serves each connection in a thread, and knows the open ones: browsers keep some that never ask for anything."""
 
     daemon_threads = False  # so that closing waits for them
 
@@ -69,10 +69,12 @@ class Server(ThreadingHTTPServer):
         super().__init__(address, handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
+        """Note a connection."""
         self._open.add(request)
         super().process_request(request, client_address)
 
     def close_request(self, request: Any) -> None:
+        """Forget it."""
         self._open.discard(request)
         super().close_request(request)
 

@@ -3,12 +3,9 @@
 A name is loaded when it is first used, so that importing the package stays cheap.
 """
 
-from importlib import import_module
-from typing import Any
+from tfjslab.base.lazy import lazily
 
-from tfjslab.base.errors import did_you_mean
-
-_PUBLIC = {
+__getattr__, __dir__ = lazily(__name__, {
     "tfjslab.profiling.collect": "from_info profile_model",
     "tfjslab.profiling.combined": "Combined combine",
     "tfjslab.profiling.compare": "ProfileDiff diff",
@@ -19,19 +16,4 @@ _PUBLIC = {
     "tfjslab.profiling.numeric": "NumericDiff numeric_diff",
     "tfjslab.profiling.reduce": "by_kernel by_layer by_node hot overhead_ms overhead_share roofline",
     "tfjslab.records.profile": "Environment KernelRecord Phases Profile from_json to_json",
-}
-_MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> Any:
-    """Find a public name where it is defined; AttributeError with a suggestion when there is none."""
-    if name not in _MODULE_OF:
-        hint = "" if name.startswith("_") else did_you_mean(name, _MODULE_OF)
-        raise AttributeError(f"module 'tfjslab.profiling' has no attribute '{name}'{hint}")
-    found = globals()[name] = getattr(import_module(_MODULE_OF[name]), name)
-    return found
-
-
-def __dir__() -> list[str]:
-    """All public names."""
-    return sorted(_MODULE_OF)
+})

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.dtypes import Array, numpy_dtype, of_array
+from tfjslab.base.errors import TfjslabError
 from tfjslab.browser.jobs.programs import TFJS, DeviceProgram
 from tfjslab.browser.jobs.site import Content
 from tfjslab.browser.jobs.tfjs_source import tfjs_source
@@ -36,32 +37,39 @@ class HowToRun:
 
 @dataclass(frozen=True)
 class Job:
-    """``told`` is what the page gets, ``files`` what it may then ask for. ``inputs`` are for answers to compare with."""
+    """``told`` is what the page gets, ``files`` what it may then ask for.
+
+    ``refused`` are programs that cannot be tried at all, with the reason: TensorFlow.js is not here, or the model
+    cannot be a web module.
+    """
 
     id: str
     programs: tuple[DeviceProgram, ...]
     told: Mapping[str, Any]
     files: Mapping[str, Content]
-    inputs: Mapping[str, Array]
+    refused: Mapping[str, str]
 
 
 def make_job(
     model: Model, model_file: Path, programs: Sequence[DeviceProgram], inputs: Mapping[str, Array], how: HowToRun,
     scratch: Path,
 ) -> Job:
-    """Gather what a browser needs: the model's files, TensorFlow.js, our module of the model, written to ``scratch``.
-
-    Raises UsageError where TensorFlow.js is not found, ModelError where the model cannot be a module.
-    """
+    """Gather what a browser needs: the model's files, TensorFlow.js, and our module of it, written to ``scratch``."""
     number = f"job{next(_numbers)}"
     files: dict[str, Content] = {}
     fed = [_input(files, f"{number}/input{i}.bin", name, value) for i, (name, value) in enumerate(inputs.items())]
-    sides = [_side(files, number, p, model, model_file, how, scratch) for p in programs]
+    sides, able, refused = [], [], {}
+    for p in programs:
+        try:
+            sides.append(_side(files, number, p, model, model_file, how, scratch))
+            able.append(p)
+        except TfjslabError as e:
+            refused[p.name] = str(e)
     told = {
         "id": number, "name": model.name, "runner": "./page/run.js", "inputs": fed, "sides": sides, "runs": how.runs,
         "warmup": how.warmup, "rounds": how.rounds, "budget_ms": how.budget_s * 1e3, "profiles": how.profiles,
     }
-    return Job(number, tuple(programs), told, files, inputs)
+    return Job(number, tuple(able), told, files, refused)
 
 
 def _input(files: dict[str, Content], path: str, name: str, value: Array) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from tfjslab.base.errors import UsageError, did_you_mean
 TFJS, MODULE = "tfjs", "module"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DeviceProgram:
     """A program with a backend. ``kind`` says whose it is: TensorFlow.js, or our web module of the model.
 

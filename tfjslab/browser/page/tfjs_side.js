@@ -120,8 +120,10 @@ async function profileOf(tf, model, once) {
       return tensors;
     });
     tf.dispose(found.result);
-    const kernels = found.kernels.map((k, i) => ({
-      name: k.name, node: watch.nodeOf(i), ms: typeof k.kernelTimeMs === 'number' ? k.kernelTimeMs : null,
+    // What ends with __op is a function that runs kernels, which are told themselves.
+    const ran = found.kernels.map((k, i) => [k, watch.nodeOf(i)]).filter(([k]) => !k.name.endsWith('__op'));
+    const kernels = ran.map(([k, node]) => ({
+      name: k.name, node, ms: typeof k.kernelTimeMs === 'number' ? k.kernelTimeMs : null,
       reason: k.kernelTimeMs?.error ?? '', input_shapes: k.inputShapes, output_shapes: k.outputShapes,
       bytes_added: k.bytesAdded, total_bytes: k.totalBytesSnapshot, tensors_added: k.tensorsAdded,
       total_tensors: k.totalTensorsSnapshot,

@@ -1,0 +1,113 @@
+"""``tf.browser.bench``: models measured in a browser, with the records of every other benchmark."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from tfjslab.base.dtypes import Array
+from tfjslab.base.progress import Progress, no_progress
+from tfjslab.bench.compare import model_file
+from tfjslab.browser.jobs.headless import headless_session
+from tfjslab.browser.jobs.job import HowToRun, make_job
+from tfjslab.browser.jobs.programs import DeviceProgram, counterpart, find_program
+from tfjslab.browser.jobs.records import JobRecord
+from tfjslab.browser.jobs.results import DeviceResult, results_of
+from tfjslab.browser.jobs.session import DeviceSession
+from tfjslab.model.inputs import by_name
+from tfjslab.model.load import load_model
+from tfjslab.model.model import Model
+from tfjslab.model.subject import ModelSource
+
+DEFAULT_BACKENDS = ("wasm-simd", "tfjs-wasm-simd")
+Seen = Callable[[DeviceResult], None]
+
+
+def bench(
+    models: ModelSource | Sequence[ModelSource], backends: Sequence[str] = DEFAULT_BACKENDS, *, inputs: Any = None,
+    compare: bool = False, how: HowToRun | None = None, session: DeviceSession | None = None,
+    browser: str = "chromium", progress: Progress = no_progress, seen: Seen = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> list[DeviceResult]:
+    """Measure models in a browser.
+
+    Args:
+        models: paths, addresses or loaded models, one or several.
+        backends: names of ``tf.browser.PROGRAMS``: ours (``wasm-simd``) and those of TensorFlow.js (``tfjs-webgl``).
+        inputs: what ``predict`` takes, for a single model; None for seeded values in the declared shapes.
+        compare: run TensorFlow.js beside each of ours, with the same instructions, taking turns in one page.
+        how: runs, rounds, budget, threads.
+        session: of a page that is open somewhere (``tf.browser.serve``); None starts ``browser``, headless.
+        browser: which one, without a session.
+        progress: told what is being done.
+        seen: gets each result as it comes.
+        stop: asked again and again; True ends the job.
+
+    What a program cannot do stands in the result's ``reason``. Raises BackendUnavailableError without a browser,
+    UsageError without TensorFlow.js.
+
+    """
+    wanted = _jobs(backends, compare=compare)
+    given = list(models) if isinstance(models, list | tuple) else [cast("ModelSource", models)]
+    found: list[DeviceResult] = []
+    with _session(session, browser) as page:
+        for source in given:
+            for programs in wanted:
+                results = _run(page, source, programs, inputs, how or HowToRun(), progress, stop)
+                for result in results:
+                    seen(result)
+                found += results
+                if stop():
+                    return found
+    return found
+
+
+def _jobs(backends: Sequence[str], *, compare: bool) -> list[tuple[DeviceProgram, ...]]:
+    """The programs of each job: one, or one of ours and its counterpart."""
+    programs = [find_program(name) for name in backends]
+    return [(p, counterpart(p.name)) for p in programs] if compare else [(p,) for p in programs]
+
+
+@contextmanager
+def _session(given: DeviceSession | None, browser: str) -> Iterator[DeviceSession]:
+    if given is not None:
+        yield given
+        return
+    with headless_session(browser) as made:
+        yield made
+
+
+def _run(
+    page: DeviceSession, source: ModelSource, programs: tuple[DeviceProgram, ...], inputs: Any, how: HowToRun,
+    progress: Progress, stop: Callable[[], bool],
+) -> list[DeviceResult]:
+    """One job."""
+    with tempfile.TemporaryDirectory(prefix="tfjslab-") as folder, _loaded(source) as model:
+        feeds = _arrays(model, inputs)
+        names = [p.name for p in model.outputs]
+        with Model(model.graph, "cpu", name=model.name) as reference:
+            expected = list(zip(names, reference.execute(feeds, names), strict=True))
+        job = make_job(model, model_file(model, source, Path(folder)), programs, feeds, how, Path(folder))
+        record = page.run(job, progress, lambda _: stop()) if job.programs else JobRecord([])
+        return results_of(programs, job, record, expected)
+
+
+@contextmanager
+def _loaded(source: ModelSource) -> Iterator[Model]:
+    if isinstance(source, Model):
+        yield source
+        return
+    model = source(None, None) if callable(source) else load_model(source)
+    with model:
+        yield model
+
+
+def _arrays(model: Model, inputs: Any) -> Mapping[str, Array]:
+    given = model.sample() if inputs is None else inputs
+    return {name: np.asarray(value) for name, value in by_name(model.inputs, given).items()}
+
