@@ -183,11 +183,6 @@ def test_flags_are_found_out_once_and_can_be_reset(table):
     assert tf.env().features() == found
 
 
-def test_wasm_paths_are_accepted_and_change_nothing():
-    assert tf.set_wasm_paths("https://example.com/", use_platform_fetch=True) is None
-    assert "do nothing" in tf.set_wasm_paths.__doc__
-
-
 def test_the_thread_count_defaults_to_the_cores_and_is_kept(table):
     table(CPU)
     assert tf.get_threads_count() >= 1

@@ -8,6 +8,7 @@ from tfjslab.base.lazy import lazily
 __getattr__, __dir__ = lazily(__name__, {
     "tfjslab.browser.jobs.bench": "bench",
     "tfjslab.browser.jobs.job": "HowToRun",
+    "tfjslab.browser.jobs.link": "DeviceLink serve",
     "tfjslab.browser.jobs.programs": "PROGRAMS",
     "tfjslab.browser.jobs.results": "DeviceResult",
     "tfjslab.browser.jobs.session": "DeviceSession device_session",

@@ -17,7 +17,7 @@ from tfjslab.base.errors import UsageError
 # What lets a page have SharedArrayBuffer, and so WebAssembly threads.
 ISOLATION = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
 TYPES = {
-    ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json",
+    ".css": "text/css", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json",
     ".html": "text/html; charset=utf-8", ".bin": "application/octet-stream", "": "application/octet-stream",
 }
 

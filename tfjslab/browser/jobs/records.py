@@ -137,15 +137,19 @@ class JobRecord:
     reason: str = ""
 
     def add(self, record: Mapping[str, Any], data: bytes | None = None) -> None:
-        """Take in a message of the page. InputError for one that is none."""
+        """Take in a message of the page. InputError for one that is none, LimitError for too much of it."""
         rest = {k: v for k, v in record.items() if k not in {"type", "job", "side"}}
         kind = record.get("type")
+        if not isinstance(kind, str):
+            raise InputError(f"a message has the type {kind!r:.40}; expected text")
         if kind == "environment":
             self.environment = from_plain(DeviceEnvironment, rest.get("environment"), "the environment")
         elif kind in {"done", "failed"}:
             self.ended, self.reason = True, _text(rest.get("reason", ""))
+        elif kind == "bytes" and data is not None:
+            self._side(record).data[_index(rest)] = data
         elif kind in _OF_SIDE:
-            _OF_SIDE[kind](self, self._side(record), {**rest, "data": data} if data is not None else rest)
+            _OF_SIDE[kind](self, self._side(record), rest)
         else:
             raise InputError(f"a message of type {kind!r:.40} is unknown")
 
@@ -181,10 +185,6 @@ def _output(_job: JobRecord, side: SideRecord, told: dict[str, Any]) -> None:
     side.outputs[_index(told)] = told
 
 
-def _bytes(_job: JobRecord, side: SideRecord, told: dict[str, Any]) -> None:
-    side.data[_index(told)] = told["data"]
-
-
 def _profile(_job: JobRecord, side: SideRecord, told: dict[str, Any]) -> None:
     runs = told.get("runs")
     if not isinstance(runs, list):
@@ -212,6 +212,6 @@ def _text(value: Any) -> str:
 
 
 _OF_SIDE = {
-    "progress": _progress, "opened": _opened, "burst": _burst, "output": _output, "bytes": _bytes, "profile": _profile,
+    "progress": _progress, "opened": _opened, "burst": _burst, "output": _output, "profile": _profile,
     "refused": _refused,
 }

@@ -12,14 +12,14 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.shapes import size_of
-from tfjslab.base.text import NOTHING, counted
+from tfjslab.base.text import counted, ms
 from tfjslab.bench.comparison import difference
 from tfjslab.bench.result import BenchResult, spread
 from tfjslab.browser.jobs.job import Job
 from tfjslab.browser.jobs.programs import TFJS, DeviceProgram
 from tfjslab.browser.jobs.records import DeviceEnvironment, DeviceRun, JobRecord, SideRecord
 from tfjslab.profiling.runs import join_runs
-from tfjslab.records.disturbance import RunState
+from tfjslab.records.disturbance import RunState, judge
 from tfjslab.records.profile import KernelRecord, Phases, Profile, attribute, stamp_environment
 from tfjslab.records.profile import to_json as profile_to_json
 
@@ -38,7 +38,7 @@ class DeviceResult:
 
     ``difference`` is that of the outputs from those of ``cpu`` here, over the largest value; ``unknown`` are the
     kernels (name, node) that take less than a step of the browser's clock: their time is in the profile's
-    ``unattributed_ms``. ``flags`` are those of TensorFlow.js.
+    ``unattributed_ms``. ``flags`` are those of TensorFlow.js. Programs of one ``job`` took turns in one page.
     """
 
     device: str
@@ -49,6 +49,7 @@ class DeviceResult:
     unknown: tuple[tuple[str, str], ...] = ()
     flags: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    job: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values: the keys of a benchmark, and what is known of the browser besides."""
@@ -100,7 +101,7 @@ def _result(
     found = list(_outputs(side))
     apart = difference(expected, found) if opened and len(found) == len(expected) else None
     return DeviceResult(device_name(where), bench, where, profile, apart, unknown, side.flags,
-                        tuple(_notes(program, side, where, len(unknown))))
+                        tuple(_notes(program, side, where, len(unknown))), job.id)
 
 
 def _bench(
@@ -111,7 +112,7 @@ def _bench(
     states = tuple(
         RunState(lost_ms=t if b.hidden else None, reference_ms=b.reference_ms) for b in side.bursts for t in b.times_ms
     )
-    s = spread(times)
+    s = spread(judge(times, states).of_kept(times))
     run = side.runs[0] if side.runs else None
     software = _renderer(program, where)
     version = f"TensorFlow.js {opened.version}" if program.kind == TFJS and opened else program.text
@@ -193,7 +194,7 @@ def _notes(program: DeviceProgram, side: SideRecord, where: DeviceEnvironment | 
     if side.bursts and max(b.batch for b in side.bursts) > 1:
         yield f"each time is the mean of {max(b.batch for b in side.bursts)} runs, as the clock is coarse"
     if unknown:
-        yield (f"{counted(unknown, 'kernel')} take less than a step of the clock ({where.clock_ms or NOTHING} ms); "
-               "their time is in 'unattributed'")
+        yield (f"{counted(unknown, 'kernel')} shorter than a step of the clock ({ms(where.clock_ms)} ms): the time is "
+               "in 'unattributed'")
     if where.battery is not None and not where.battery.charging:
         yield "the device ran on its battery, which may slow it down"

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from tfjslab.base.errors import BackendError, InputError
+from tfjslab.base.errors import BackendError, TfjslabError
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.browser.jobs.job import Job
 from tfjslab.browser.jobs.records import JobRecord, SideRecord
@@ -31,15 +31,19 @@ class DeviceSession:
     url: str
     connect_s: float = 60.0
     silent_s: float = 120.0
+    busy: bool = False
     _now: Callable[[], float] = field(default=time.monotonic)
 
     def run(self, job: Job, progress: Progress = no_progress, watch: Watch = lambda _: False) -> JobRecord:
         """Run a job to its end and give what was told; ``reason`` says why something is missing.
 
         Raises BackendError (``browser.absent``, ``browser.silent``) when no page takes it, or one takes it and then
-        tells nothing. Ctrl-C stops the page, too.
+        tells nothing, and ``browser.busy`` while another job runs. Ctrl-C stops the page, too.
         """
         record = JobRecord([SideRecord(p.name) for p in job.programs])
+        if self.busy:
+            raise BackendError("this page runs a job already; wait for its end", code="browser.busy")
+        self.busy = True
         self.site.messages.clear()
         self.site.files.update(job.files)
         with self.site.changed:
@@ -54,6 +58,7 @@ class DeviceSession:
                 self.site.job = None
             for path in job.files:
                 self.site.files.pop(path, None)
+            self.busy = False
         return record
 
     def _gather(self, job: Job, record: JobRecord, progress: Progress, watch: Watch) -> None:
@@ -97,7 +102,7 @@ def _take_in(record: JobRecord, message: Message) -> None:
     """Add a message; one that is no record ends the job, since what follows it cannot be trusted either."""
     try:
         record.add(message.record, message.data)
-    except InputError as e:
+    except TfjslabError as e:
         record.ended, record.reason = True, f"the browser sent what is no record: {e}"
 
 

@@ -10,6 +10,7 @@ import hmac
 import json
 import secrets
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -52,7 +53,7 @@ class Site:
     over: bool = False
     messages: deque[Message] = field(default_factory=deque)
     lost: int = 0
-    seen: float = 0.0  # when a page asked last, by ``clock``
+    seen: float = 0.0  # when a page asked last, by time.monotonic
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def __post_init__(self) -> None:
@@ -61,6 +62,7 @@ class Site:
     def next_for(self, *, running: bool) -> dict[str, Any]:
         """What a page is told when it asks; a job is given out once."""
         with self.changed:
+            self.seen = time.monotonic()
             job = None if running else self.job
             if job is not None:
                 self.job = None

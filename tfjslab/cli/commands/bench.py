@@ -13,7 +13,8 @@ from tfjslab.base.text import NOTHING, count, counted, ms, scaled
 from tfjslab.bench.bench import bench_models
 from tfjslab.bench.result import BenchResult, verdicts
 from tfjslab.bench.settings import MAX_TIME_S, Settings, settings_for
-from tfjslab.cli import compare, ops, roofline
+from tfjslab.browser.jobs.headless import BROWSERS, headless_session
+from tfjslab.cli import compare, devices, ops, roofline
 from tfjslab.cli.command import INTERRUPTED, OK, Command, Outcome
 from tfjslab.cli.feeds import add_shape, sampled_for
 from tfjslab.cli.models import add_model, loader, weights_note
@@ -38,18 +39,30 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
     options.add_precision(parser, MAX_TIME_S)
     compare.configure(parser)
+    parser.add_argument("--in", dest="browser", choices=BROWSERS,
+                        help="measure in this browser, headless; --backend then takes "
+                             f"{devices.PROGRAM_NAMES}, and --compare takes turns in one page")
+    devices.add_tfjs(parser)
     roofline.configure(parser)
     ops.configure(parser)
 
 
 def _run(args: argparse.Namespace) -> Outcome:
     ops.check(args)
+    if args.browser:
+        return _in_browser(args)
     if args.ops:
         return ops.run(args)
     compare.check(args)
     settings = settings_for(args.runs, args.warmup, args.precision, args.max_time_s, default_runs=DEFAULT_RUNS)
     report = compare.run(args, settings) if args.compare else _alone(args, settings)
     return report if not args.roofline or report.exit_code == INTERRUPTED else roofline.extend(report, args)
+
+
+def _in_browser(args: argparse.Namespace) -> Outcome:
+    """A headless browser in place of this process."""
+    with headless_session(args.browser) as session:
+        return devices.measure(args, session, devices.how_to_run(args))
 
 
 def _alone(args: argparse.Namespace, settings: Settings) -> Outcome:
@@ -151,6 +164,8 @@ COMMAND = Command(
         "tfjslab bench blazeface --backend wasm-threads --threads 2",
         "tfjslab bench blazeface --precision 1% --max-time 60",
         "tfjslab bench path/to/model.json --backend wasm-simd --compare tfjs --peers path/to/npm",
+        "tfjslab bench path/to/model.json --in chromium --backend wasm-simd --compare tfjs --tfjs path/to/npm",
+        "tfjslab bench blazeface --in chromium --backend wasm-threads,tfjs-webgl --json browser.json",
         "tfjslab bench mobilenet_v2 --backend wasm-simd --roofline",
         "tfjslab bench --ops builtin --compare tfjs --peers path/to/npm",
         "tfjslab bench --ops builtin --filter Conv2D --backend wasm-plain,wasm-simd --json ops.json",
