@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import threading
 import time
 from pathlib import Path
@@ -17,9 +18,13 @@ import tfjslab as tf
 from tfjslab import zoo
 from tfjslab.base.errors import BackendError
 from tfjslab.browser.jobs.headless import headless_session
-from tfjslab.browser.jobs.job import HowToRun
+from tfjslab.browser.jobs.job import HowToRun, make_job
+from tfjslab.browser.jobs.programs import PROGRAMS
+from tfjslab.browser.jobs.results import results_of
 from tfjslab.cli.app import main
 
+PHONE = ("Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Mobile "
+         "Safari/537.36")
 QUICK = HowToRun(runs=6, rounds=3, warmup=1, budget_s=2.0, profiles=3)
 
 
@@ -122,10 +127,6 @@ def test_a_model_that_tensorflow_js_refuses_is_told(session, npm, tmp_path):
 
 
 def _bench_of_file(model, folder, session):
-    from tfjslab.browser.jobs.job import make_job
-    from tfjslab.browser.jobs.programs import PROGRAMS
-    from tfjslab.browser.jobs.results import results_of
-
     programs = (PROGRAMS["tfjs-wasm-simd"],)
     job = make_job(model, folder / "model.json", programs, model.sample(), QUICK, folder)
     return results_of(programs, job, session.run(job), [])
@@ -143,7 +144,7 @@ def test_stop_ends_a_job_at_once(session, model):
     how = HowToRun(runs=10**6, budget_s=600)
     (found,) = tf.browser.bench(model, ["wasm-simd"], how=how, session=session, stop=stop)
     took = time.monotonic() - asked[0]
-    print(f"\nstopped after {took:.2f} s")
+    sys.stdout.write(f"\nstopped after {took:.2f} s\n")
     assert found.bench.reason == "stopped"
     assert took < 3  # what is promised is half a second; this machine may be busy
     # The page is ready for the next one.
@@ -162,8 +163,8 @@ def test_no_page_is_told(model):
 
 def test_a_phone_opens_the_link(browser, console, model, shots):
     """Another browser, with a phone's screen and name, does the work."""
-    agent = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Mobile Safari/537.36"
-    context = browser.new_context(viewport={"width": 412, "height": 915}, user_agent=agent, is_mobile=True, has_touch=True)
+    context = browser.new_context(
+        viewport={"width": 412, "height": 915}, user_agent=PHONE, is_mobile=True, has_touch=True)
     found = []
     with tf.browser.serve() as link:
         assert link.url in link._repr_html_()
@@ -183,8 +184,8 @@ def test_a_phone_opens_the_link(browser, console, model, shots):
 
 
 def test_the_command_writes_json(npm, capsys):
-    assert main(["bench", "digits", "--in", "chromium", "-b", "wasm-simd", "--compare", "tfjs", "-r", "4", "--rounds", "2",
-                 "--json", "-"]) == 0
+    command = "bench digits --in chromium -b wasm-simd --compare tfjs -r 4 --rounds 2 --json -"
+    assert main(command.split()) == 0
     ours, theirs = json.loads(capsys.readouterr().out)
     assert (ours["backend"], theirs["backend"]) == ("wasm-simd", "tfjs-wasm-simd")
     assert len(ours["times_ms"]) == 4

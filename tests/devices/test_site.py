@@ -47,12 +47,12 @@ def test_the_page_and_its_parts_are_served_isolated_and_closed_to_others(session
     assert ask(session, "GET", "page/worker.js")[1]["Content-Type"] == "text/javascript"
 
 
-@pytest.mark.parametrize("path", ["/", "/next", "/page/page.js", "/wrong-token/", "/wrong-token/next", "/../etc/passwd"])
+@pytest.mark.parametrize("path", ["/", "/next", "/page/page.js", "/wrong-token/", "/wrong-token/next", "/../etc/x"])
 def test_nothing_is_there_without_the_token(session, path):
     assert ask(session, "GET", path)[0] == 404
 
 
-@pytest.mark.parametrize("path", ["../pyproject.toml", "page/../../server.py", "page/%2e%2e/%2e%2e/server.py", "jobs", "x"])
+@pytest.mark.parametrize("path", ["../pyproject.toml", "page/../../server.py", "page/%2e%2e/%2e%2e/server.py", "x"])
 def test_only_what_was_put_there_is_served(session, path):
     assert ask(session, "GET", path)[0] == 404
 

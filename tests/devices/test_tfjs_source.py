@@ -36,7 +36,7 @@ def test_scripts_of_a_folder(npm):
 
 def test_what_is_missing_is_named_with_the_command_that_installs_it(npm):
     tf.set_tfjs(npm)
-    with pytest.raises(UsageError, match="npm install --prefix .*tfjs-backend-webgpu@"):
+    with pytest.raises(UsageError, match=r"npm install --prefix .*tfjs-backend-webgpu@"):
         tfjs_source().scripts("webgpu")
 
 
@@ -61,5 +61,5 @@ def test_wasm_paths_by_prefix_and_by_name(npm):
 def test_wrong_paths_are_told():
     with pytest.raises(UsageError, match="is no folder and no http"):
         tf.set_tfjs("no/such/folder")
-    with pytest.raises(UsageError, match="did you mean 'tfjs-backend-wasm.wasm'"):
+    with pytest.raises(UsageError, match=r"did you mean 'tfjs-backend-wasm.wasm'"):
         tf.set_wasm_paths({"tfjs-backend-wsm.wasm": "x"})

@@ -34,7 +34,7 @@ class BenchResult:
     ``host_reason``.
     ``precision`` is the result of the check of a backend that computes in float16. A GPU backend has ``adapter`` and
     its type, the number of pipelines that the plans made, and how long wgpu took for that (drivers compile more in the
-    first run).
+    first run). ``device`` is the browser that it ran in, empty for this process.
     """
 
     model: str
@@ -71,6 +71,7 @@ class BenchResult:
     rounds: tuple[int, ...] = ()
     steal_share: float | None = None
     environment: Environment | None = None
+    device: str = ""
 
     @property
     def disturbance(self) -> Disturbance:

@@ -13,4 +13,5 @@ __getattr__, __dir__ = lazily(__name__, {
     "tfjslab.browser.jobs.results": "DeviceResult",
     "tfjslab.browser.jobs.session": "DeviceSession device_session",
     "tfjslab.browser.jobs.headless": "headless_session",
+    "tfjslab.lab.browser_panel": "panel",
 })

@@ -17,8 +17,9 @@ from tfjslab.base.errors import UsageError
 # What lets a page have SharedArrayBuffer, and so WebAssembly threads.
 ISOLATION = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
 TYPES = {
-    ".css": "text/css", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json",
-    ".html": "text/html; charset=utf-8", ".bin": "application/octet-stream", "": "application/octet-stream",
+    ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json",
+    ".html": "text/html; charset=utf-8", ".css": "text/css", ".bin": "application/octet-stream",
+    "": "application/octet-stream",
 }
 
 

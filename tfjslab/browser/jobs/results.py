@@ -41,7 +41,6 @@ class DeviceResult:
     ``unattributed_ms``. ``flags`` are those of TensorFlow.js. Programs of one ``job`` took turns in one page.
     """
 
-    device: str
     bench: BenchResult
     environment: DeviceEnvironment | None
     profile: Profile | None = None
@@ -51,13 +50,18 @@ class DeviceResult:
     notes: tuple[str, ...] = ()
     job: str = ""
 
+    @property
+    def device(self) -> str:
+        """The browser and its system."""
+        return self.bench.device
+
     def to_json(self) -> dict[str, Any]:
         """Plain values: the keys of a benchmark, and what is known of the browser besides."""
         where = None if self.environment is None else dataclasses.asdict(self.environment)
         clock = self.environment.clock_ms if self.environment else None
         short = f"shorter than a step of the clock ({clock} ms)"
         return {
-            **self.bench.to_json(), "device": self.device, "device_environment": where, "difference": self.difference,
+            **self.bench.to_json(), "device_environment": where, "difference": self.difference,
             "flags": dict(self.flags), "notes": list(self.notes),
             "profile": None if self.profile is None else profile_to_json(self.profile),
             "unknown_kernels": [
@@ -100,7 +104,7 @@ def _result(
     profile, unknown = _profile(job, bench, side.runs, where.clock_ms if where else None)
     found = list(_outputs(side))
     apart = difference(expected, found) if opened and len(found) == len(expected) else None
-    return DeviceResult(device_name(where), bench, where, profile, apart, unknown, side.flags,
+    return DeviceResult(bench, where, profile, apart, unknown, side.flags,
                         tuple(_notes(program, side, where, len(unknown))), job.id)
 
 
@@ -122,7 +126,7 @@ def _bench(
         run.peak_bytes or None if run else None, None, opened.weight_bytes if opened else None,
         len(run.kernels) if run else None, 0 if run else None, CLOCK, f"{version} in {device_name(where)}", times,
         reason, adapter=software[0], adapter_type=software[1], host_reason="browsers have no host to fall back to",
-        states=states, rounds=tuple(len(b.times_ms) for b in side.bursts),
+        states=states, rounds=tuple(len(b.times_ms) for b in side.bursts), device=device_name(where),
     )
 
 

@@ -31,6 +31,8 @@ function show(job, message) {
   const what = message.side === undefined ? name : `${name}, ${sides[message.side].name}`;
   if (message.type === 'progress') say(`${what}: ${message.text}`);
   if (message.type === 'burst') say(`${what}: round ${message.round + 1} of ${job.rounds}`);
+  if (message.type === 'burst') (job.times[message.side] ??= []).push(...message.times_ms);
+  if (message.type === 'done') job.times.forEach((times, i) => log(`${name}, ${sides[i].name}: ${median(times)} ms, the median of ${times.length} runs`));
   if (message.type === 'refused') log(`${what}: ${message.reason}`, true);
   if (message.type === 'failed') log(`${what}: ${message.reason}`, true);
   if (message.type === 'environment') showFacts(message.environment);
@@ -46,7 +48,10 @@ function showFacts(facts) {
   }));
 }
 
+const median = (times) => [...times].sort((a, b) => a - b)[times.length >> 1].toPrecision(3);
+
 async function runJob(job) {
+  job.times = [];
   at('progress').value = 0;
   at('stop').hidden = false;
   let sent = Promise.resolve();
