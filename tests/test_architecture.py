@@ -28,7 +28,8 @@ FLOORS = (
     ("evaluation", "quantizer"),
     ("profiling", "bench"),
     ("optimizer", "export"),
-    ("vis", "views", "zoo", "browser.jobs"),
+    ("vis", "views", "zoo"),
+    ("browser.jobs",),
     ("lab", "magics", "cli"),
     ("__init__", "__main__"),  # the package itself only gathers what the others define
 )

@@ -128,3 +128,11 @@ def test_a_job_is_given_out_once(session):
     assert json.loads(ask(session, "GET", "next?running=1")[2])["job"] is None
     assert json.loads(ask(session, "GET", "next?running=0")[2])["job"] == {"id": "a"}
     assert json.loads(ask(session, "GET", "next?running=0")[2])["job"] is None
+
+
+def test_a_page_in_a_frame_leaves_the_job_to_one_in_a_tab(session):
+    session.site.job = {"id": "a"}
+    ask(session, "GET", "next?running=1&framed=0")
+    assert json.loads(ask(session, "GET", "next?running=0&framed=1")[2])["job"] is None
+    session.site.seen_alone -= 60
+    assert json.loads(ask(session, "GET", "next?running=0&framed=1")[2])["job"] == {"id": "a"}

@@ -24,8 +24,8 @@ from tfjslab.vis.charts.backend_comparison import backend_comparison
 from tfjslab.vis.image import data_uri
 
 _PAGE_HEIGHT = 150
-_HINT = ('The frame below is the page that measures, in this browser. Threads need a page of its own: '
-         '<a href="{url}" target="_blank">open it</a>, and close this frame\'s tab or leave it idle.')
+_HINT = ('The page that measures, in this browser. Threads need a tab of their own: '
+         '<a href="{url}" target="_blank">open it there</a>, and the runs go to that tab.')
 COLUMNS = (
     Column("program", 34, lambda r: r.bench.where, numeric=False),
     Column("median ms", 16, lambda r: ms(r.bench.median_ms), how="of the steady runs that were not disturbed"),
@@ -53,7 +53,8 @@ class BrowserPanel:
         self.programs = widgets.SelectMultiple(
             options=list(PROGRAMS), value=tuple(backends), rows=5, description="programs",
             tooltip="hold Ctrl to choose several")
-        self.run = widgets.Button(description="Run in this browser", button_style="primary", icon="play")
+        self.run = widgets.Button(description="Run in this browser", button_style="primary", icon="play",
+                                  layout=widgets.Layout(width="auto"))
         self.stop = widgets.Button(description="Stop", icon="stop", disabled=True)
         self.state, self.told, self.chart = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.run.on_click(lambda _: self.start())
@@ -106,11 +107,14 @@ class BrowserPanel:
                   progress=self._say, seen=self._seen, stop=self._stop.is_set)
             self._say("stopped" if self._stop.is_set() else "done", 0, 0)
         except TfjslabError as e:
-            self.state.value = markup.message(str(e), error=True)
+            self._fail(str(e))
         except Exception as e:  # noqa: BLE001 - whatever happens, the panel says so and stays usable
-            self.state.value = markup.message(f"{type(e).__name__}: {e}", error=True)
+            self._fail(f"{type(e).__name__}: {e}")
         finally:
             self.run.disabled, self.stop.disabled = False, True
+
+    def _fail(self, message: str) -> None:
+        self.state.value = f'<div class="tfl">{markup.message(message, error=True)}</div>'
 
     def _say(self, what: str, done: int, total: int) -> None:
         part = f" ({done} of {total} rounds)" if total else ""

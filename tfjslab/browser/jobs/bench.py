@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from tfjslab import zoo
 from tfjslab.base.dtypes import Array
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.bench.compare import model_file
@@ -20,7 +21,6 @@ from tfjslab.browser.jobs.records import JobRecord
 from tfjslab.browser.jobs.results import DeviceResult, results_of
 from tfjslab.browser.jobs.session import DeviceSession
 from tfjslab.model.inputs import by_name
-from tfjslab.model.load import load_model
 from tfjslab.model.model import Model
 from tfjslab.model.subject import ModelSource
 
@@ -37,7 +37,7 @@ def bench(
     """Measure models in a browser.
 
     Args:
-        models: paths, addresses or loaded models, one or several.
+        models: paths, addresses, names of the zoo or loaded models, one or several.
         backends: names of ``tf.browser.PROGRAMS``: ours (``wasm-simd``) and those of TensorFlow.js (``tfjs-webgl``).
         inputs: what ``predict`` takes, for a single model; None for seeded values in the declared shapes.
         compare: run TensorFlow.js beside each of ours, with the same instructions, taking turns in one page.
@@ -102,7 +102,7 @@ def _loaded(source: ModelSource) -> Iterator[Model]:
     if isinstance(source, Model):
         yield source
         return
-    model = source(None, None) if callable(source) else load_model(source)
+    model = source(None, None) if callable(source) else zoo.open_model(str(source))
     with model:
         yield model
 

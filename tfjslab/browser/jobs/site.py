@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import math
 import secrets
 import threading
 import time
@@ -18,7 +19,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from tfjslab.browser.server import ISOLATION, TYPES
 
@@ -27,6 +28,7 @@ MOST_RECORD_BYTES = 8 << 20
 MOST_OUTPUT_BYTES = 256 << 20
 MOST_MESSAGES = 10_000  # that wait to be read
 _IDLE_S = 30.0  # of a connection that sends nothing
+_THERE_S = 2.0  # a page that asked so lately is open
 _HEADERS = {
     **ISOLATION, "Cross-Origin-Resource-Policy": "same-origin", "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
@@ -54,16 +56,23 @@ class Site:
     messages: deque[Message] = field(default_factory=deque)
     lost: int = 0
     seen: float = 0.0  # when a page asked last, by time.monotonic
+    seen_alone: float = -math.inf  # the same of a page in a tab of its own
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def __post_init__(self) -> None:
         self.files.update({"": PAGE / "index.html"} | {f"page/{f.name}": f for f in PAGE.iterdir() if f.is_file()})
 
-    def next_for(self, *, running: bool) -> dict[str, Any]:
-        """What a page is told when it asks; a job is given out once."""
+    def next_for(self, *, running: bool, framed: bool) -> dict[str, Any]:
+        """What a page is told when it asks; a job is given out once.
+
+        A page in a frame leaves it to one in a tab of its own, where more is possible.
+        """
         with self.changed:
             self.seen = time.monotonic()
-            job = None if running else self.job
+            if not framed:
+                self.seen_alone = self.seen
+            yields = framed and self.seen - self.seen_alone < _THERE_S
+            job = None if running or yields else self.job
             if job is not None:
                 self.job = None
             told = {"job": job, "stop": self.stopping, "over": self.over}
@@ -138,8 +147,9 @@ class SiteHandler(BaseHTTPRequestHandler):
 
     def _get(self, path: str) -> tuple[bytes, str]:
         if path == "next":
-            running = urlsplit(self.path).query == "running=1"
-            return json.dumps(self._site.next_for(running=running)).encode(), TYPES[".json"]
+            asked = parse_qs(urlsplit(self.path).query)
+            told = self._site.next_for(running=asked.get("running") == ["1"], framed=asked.get("framed") == ["1"])
+            return json.dumps(told).encode(), TYPES[".json"]
         content = self._site.files.get(path)
         if content is None:
             raise Refused(HTTPStatus.NOT_FOUND, "there is nothing here")

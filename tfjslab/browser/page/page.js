@@ -73,7 +73,7 @@ async function runJob(job) {
 
 /** What the lab wants now: the next job, to stop the one that runs, or nothing. */
 async function poll() {
-  const { job, stop, over } = await (await ask(`next?running=${runner ? 1 : 0}`)).json();
+  const { job, stop, over } = await (await ask(`next?running=${runner ? 1 : 0}&framed=${self === top ? 0 : 1}`)).json();
   if (stop) runner?.stop('stopped by the lab');
   if (job && !runner) runJob(job);
   if (over) say('the lab has ended; this page can be closed');
