@@ -110,3 +110,14 @@ def test_what_is_negative_is_not_hidden():
     assert (found.wall_ms, found.unattributed_ms) == (6.0, -4.0)
     assert adds_up(found)
     assert any("add up to more than that of the walls" in line for line in captions.evidence(found))
+
+
+def test_where_most_runs_were_disturbed_kernels_still_tell_which_is_slowest():
+    """Every run waits in another kernel, some of them twice: none is the culprit."""
+    quiet = (3.0, 2.0, 1.0)
+    runs = [run(tuple(t + 8.0 * (i % 3 == j or i == j) for j, t in enumerate(quiet)), 14.0, DISTURBED)
+            for i in range(12)]
+    found = join_runs(runs)
+    assert found.disturbance.is_makeshift
+    assert tuple(k.kernel_time_ms for k in found.kernels) == quiet
+    assert adds_up(found)

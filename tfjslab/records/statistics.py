@@ -19,14 +19,14 @@ from tfjslab.records.disturbance import RunState, judge
 from tfjslab.records.verdict import UNKNOWN, Verdict, judged
 
 # Standard deviations of logarithms of medians, measured with many processes that ran the same model.
-PLACEMENT, BETWEEN = 0.01, 0.03
+PLACEMENT, BETWEEN = 0.01, 0.025
 # Added for each part of the runs that was disturbed: of busy processes even the undisturbed runs have colder caches.
 BUSY = 0.2
 # How many processes the prior counts as, beside those that were measured.
-_PRIOR = 8
+_PRIOR = 12
 FEWEST_RUNS = 6  # of each side; fewer say nothing of their spread
-# Processors that differ more, by the loop that both ran, are not the same machine.
-SAME_REFERENCE = 0.08
+# Processors that differ more, by the loop that both ran, are not equally fast; less is the loop's own noise.
+SAME_REFERENCE = 0.12
 _Z = statistics.NormalDist().inv_cdf(0.975)
 _BUSY = "most runs were disturbed; measure again on a quiet machine, or with --max-time 30"
 _OF_MEDIAN = math.sqrt(math.pi / 2)  # the standard error of a median over that of a mean
