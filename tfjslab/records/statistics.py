@@ -163,11 +163,13 @@ def noise_between(first: Sequence[ProcessFigure], second: Sequence[ProcessFigure
 
 
 def _between(side: Sequence[ProcessFigure], logs: Sequence[float]) -> float:
-    """The variance of one process's figure: what is known of processes, and what these ones show."""
-    busy = BUSY * statistics.mean(f.disturbed for f in side)
-    prior = BETWEEN**2 + busy**2 + statistics.mean(f.error**2 for f in side)
-    middle = statistics.fmean(logs) if logs else 0.0
-    return (_PRIOR * prior + math.fsum((x - middle) ** 2 for x in logs)) / (_PRIOR + len(logs) - 1)
+    """The variance of one process's figure: what is known of processes, or what these ones show where that is more."""
+    busy = BUSY * statistics.fmean(f.disturbed for f in side)
+    prior = BETWEEN**2 + busy**2 + statistics.fmean(f.error**2 for f in side)
+    if len(logs) < 2:  # noqa: PLR2004 - one has no spread
+        return prior
+    seen, freedom = statistics.variance(logs), len(logs) - 1
+    return max(seen, (_PRIOR * prior + freedom * seen) / (_PRIOR + freedom))
 
 
 def _slower_processor(first: Sequence[ProcessFigure], second: Sequence[ProcessFigure]) -> float:
