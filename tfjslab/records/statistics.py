@@ -20,6 +20,8 @@ from tfjslab.records.verdict import UNKNOWN, Verdict, judged
 
 # Standard deviations of logarithms of medians, measured with many processes that ran the same model.
 PLACEMENT, BETWEEN = 0.01, 0.025
+# The same where nobody watched the machine, as in files of earlier versions: a slow processor went unseen.
+UNWATCHED = 0.06
 # Added for each part of the runs that was disturbed: of busy processes even the undisturbed runs have colder caches.
 BUSY = 0.2
 # How many processes the prior counts as, beside those that were measured.
@@ -165,7 +167,8 @@ def noise_between(first: Sequence[ProcessFigure], second: Sequence[ProcessFigure
 def _between(side: Sequence[ProcessFigure], logs: Sequence[float]) -> float:
     """The variance of one process's figure: what is known of processes, or what these ones show where that is more."""
     busy = BUSY * statistics.fmean(f.disturbed for f in side)
-    prior = BETWEEN**2 + busy**2 + statistics.fmean(f.error**2 for f in side)
+    usual = BETWEEN if all(f.reference_ms for f in side) else UNWATCHED
+    prior = usual**2 + busy**2 + statistics.fmean(f.error**2 for f in side)
     if len(logs) < 2:  # noqa: PLR2004 - one has no spread
         return prior
     seen, freedom = statistics.variance(logs), len(logs) - 1
