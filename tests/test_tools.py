@@ -5,8 +5,10 @@ import importlib
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tfjslab import zoo
 from tfjslab.backends import registry
 from tfjslab.records.profile import KernelRecord, Phases, Profile, stamp_environment
 
@@ -167,3 +169,24 @@ class _Loop:
 
     def wait(self):
         assert self.ended
+
+
+@pytest.mark.parametrize(("text", "kind"), [
+    ("same within 4%", "same"), ("1.15x slower (95%: 1.04 to 1.27)", "slower"),
+    ("1.20x faster (95%: 1.1 to 1.3)", "faster"),
+    ("cannot tell (95%: 1.10x slower to 1.10x faster; most runs were disturbed)", "cannot tell"),
+])
+def test_the_check_of_trust_reads_verdicts(tool, text, kind):
+    assert tool("check_trust").kind_of(text) == kind
+
+
+def test_the_check_of_trust_plants_work_that_changes_no_answer(tool):
+    tools = tool("check_trust")
+    with zoo.load("digits", backend="cpu") as model:
+        nodes = [n for n in model.graph.nodes if "Conv2D" in n.op]
+        graph = tools.repeated(model.graph, nodes)
+        x = model.sample()
+        with model.with_graph(graph) as slower:
+            first, *others = slower.predict(x)
+            assert len(others) == len(nodes) > 0
+            np.testing.assert_array_equal(first, model.predict(x))

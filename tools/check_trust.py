@@ -126,7 +126,8 @@ def check_slowdown(models: Sequence[str], place: Place) -> bool:
 
 def plant(name: str, place: Place) -> Path:
     """A model that computes some of its convolutions twice, as outputs more, so that it takes 15% longer."""
-    with (zoo.load(name, place.backend) if name in zoo.ENTRIES else tf.load_model(name, place.backend)) as model:
+    open_model = zoo.load if name in zoo.ENTRIES else tf.load_model
+    with open_model(name, backend=place.backend) as model:
         nodes = [n for n in model.graph.nodes if "Conv2D" in n.op or "Conv2d" in n.op]
         least, most = 0, len(nodes)
         while most - least > 1:

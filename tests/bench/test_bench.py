@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import gc
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tfjslab.backends import registry
 from tfjslab.base.errors import UsageError
-from tfjslab.bench import bench_model, bench_models, ratios
+from tfjslab.bench import bench_model, bench_models, benchmark_run, ratios
 from tfjslab.bench.bench import ROUNDS, Settings
-from tfjslab.bench.result import BenchResult, Spread, spread
+from tfjslab.bench.result import BenchResult, Spread, compare_results, spread, verdicts
 from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.model import Model
+from tfjslab.records.disturbance import RunState
+from tfjslab.records.verdict import FASTER, SAME, UNKNOWN
 
 CONTRACT = {
     "model", "backend", "threads", "load_ms", "compile_ms", "first_ms", "median_ms", "min_ms", "p95_ms", "runs",
@@ -131,3 +134,61 @@ def test_ratios_are_to_the_fastest_of_the_same_model():
 def test_numbers_that_make_no_sense_are_refused(wrong):
     with pytest.raises(UsageError, match="expected runs >= 1, warmup >= 0 and a budget above 0"):
         bench_model(load, **wrong)
+
+
+CALM, DISTURBED = RunState(0.0, 0, 0.1), RunState(9.0, 2, 0.1)
+
+
+def measured(times, states=None, rounds=(6,) * 5, backend="cpu"):
+    """A result of 30 runs in five rounds."""
+    return replace(result("a", float(np.median(times))), backend=backend, times_ms=tuple(times), rounds=rounds,
+                   states=tuple(states or [CALM] * len(times)))
+
+
+def test_disturbed_runs_are_samples_and_in_no_figure(monkeypatch):
+    states = [CALM] * 7 + [RunState(9000.0, 2, 0.1)]  # seconds, by this clock
+    monkeypatch.setattr(benchmark_run.RunMeter, "states", property(lambda _meter: tuple(states)))
+    r = bench_model(load, runs=8, warmup=0, clock=itertools.accumulate(itertools.count(1.0)).__next__)
+    assert r.runs == len(r.times_ms) == 8
+    assert r.times_ms == tuple(sorted(r.times_ms)), "this clock makes each run slower than the one before"
+    assert (r.median_ms, r.min_ms) == (np.median(r.times_ms[:7]), r.times_ms[0])
+    plain = r.to_json()
+    assert (plain["disturbance"]["disturbed"], plain["disturbance"]["text"]) == ([7], "1 of 8 runs disturbed, left out")
+    assert len(plain["times_ms"]) == len(plain["states"]) == sum(plain["rounds"]) == 8
+    assert {"date", "load_average", "cpu", "tfjslab"} <= set(plain["environment"])
+
+
+def test_a_plan_that_was_there_before_is_said_to_be():
+    with Model(GRAPH) as model:
+        first, again = (bench_model(model, x=np.ones((1, 4)), runs=1, warmup=0) for _ in range(2))
+    assert (first.compile_cached_in_process, first.compile_ms > 0) == (False, True)
+    assert (again.compile_cached_in_process, again.compile_ms) == (True, None)
+    assert again.compile_text == "cached in this process"
+    assert again.to_json()["compile_cached_in_process"] is True
+
+
+def test_more_runs_are_taken_until_the_median_is_certain_or_time_is_over():
+    assert bench_model(load, runs=3, warmup=0, clock=ticks()).runs == 3
+    assert bench_model(load, runs=3, warmup=0, clock=ticks(), precision=0.01, max_time_s=100).runs == 6
+    assert bench_model(load, runs=3, warmup=0, clock=ticks(), precision=0.01, max_time_s=4).runs == 4
+    wild = itertools.accumulate(itertools.cycle([1.0, 1.0, 1.0, 3.0])).__next__
+    assert bench_model(load, runs=3, warmup=0, clock=wild, precision=0.01, max_time_s=200).runs > 30
+
+
+def test_results_are_compared_round_by_round():
+    """The machine becomes slower and slower, and one is faster in every round."""
+    drift = np.repeat([1.0, 1.3, 1.7, 2.2, 2.9], 6)
+    slow, fast = measured(1.2 * drift, backend="cpu"), measured(drift, backend="wasm")
+    found = compare_results(slow, fast)
+    assert (found.kind, found.ratio) == (FASTER, pytest.approx(1.2))
+    assert compare_results(slow, slow).kind == SAME
+    assert [v and v.short for v in verdicts([slow, fast])] == ["1.20x slower", None]
+
+
+def test_disturbed_runs_do_not_decide_and_nothing_is_told_where_there_are_no_others():
+    times, states = [1.0, 1.0, 1.0, 1.0, 5.0, 5.0] * 5, [CALM] * 4 + [DISTURBED] * 2
+    assert compare_results(measured(times, states * 5), measured([1.0] * 30)).kind == SAME
+    found = compare_results(measured(times, [DISTURBED] * 30), measured([1.0] * 30))
+    assert found.kind == UNKNOWN
+    assert found.reason.startswith("a: 30 of 30 runs disturbed (other programs took the processor in 30)")
+    assert found.ratio is not None

@@ -15,10 +15,12 @@ from tfjslab import zoo
 from tfjslab.base.errors import UsageError
 from tfjslab.bench.settings import Settings
 from tfjslab.bench.sweep_result import (
+    BASELINE,
     BETTER,
     SAME,
     UNKNOWN,
     WORSE,
+    Sweep,
     SweepRow,
     pareto_front,
     passes,
@@ -172,3 +174,32 @@ def test_wrong_names_and_numbers_are_refused(wrong, message):
     with zoo.load("digits", backend="cpu") as model, pytest.raises(UsageError) as caught:
         tf.sweep(model, **wrong)
     assert str(caught.value) == message
+
+
+def swept_rows(*rows):
+    return Sweep("m", rows, (), "float32", "rule", "speed", "agreement", 0.01, 10, "here")
+
+
+def test_a_ratio_that_the_medians_beside_it_contradict_is_explained():
+    base = row(BASELINE, 4.36, speed_x=1.0, speed_text="1.00x")
+    apart = row("uint8", 2.66, speed_x=1.25, speed_text="1.25x faster (95%: 1.10 to 1.42)")
+    agree = row("optimized", 2.18, speed_x=2.0, speed_text="2.00x faster (95%: 1.90 to 2.10)")
+    shown = str(swept_rows(base, apart, agree))
+    assert ("uint8: its speed is the median of the ratios of rounds in which it alternated with float32; the medians "
+            "shown give 1.64x, as the machine changed between rounds") in shown
+    assert shown.count("the medians shown give") == 1
+    assert "1.25x faster (95%: 1.10 to 1.42)" in shown
+
+
+def test_disturbed_runs_of_a_setting_are_told():
+    noisy = row("uint8", 2.0, disturbed="3 of 30 runs disturbed, left out")
+    assert "uint8: 3 of 30 runs disturbed, left out" in str(swept_rows(row(BASELINE, 4.0), noisy))
+
+
+def test_the_json_of_a_sweep_has_raw_samples_date_and_machine(swept):
+    data = json.loads(json.dumps(swept.data(), allow_nan=False))
+    assert [r["model"] for r in data["results"]] == [r["setting"] for r in data["rows"]]
+    for r in data["results"]:
+        assert len(r["times_ms"]) == len(r["states"]) == sum(r["rounds"]) == 10
+        assert {"date", "load_average", "cpu", "cores", "tfjslab", "numpy"} <= set(r["environment"])
+    assert all(r["speed_text"] for r in data["rows"])

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import itertools
 import math
+from datetime import datetime
 
 import numpy as np
 import pytest
+from support.available import need
 
 import tfjslab as tf
 from tfjslab.backends import registry
 from tfjslab.backends.cpu import CpuBackend
 from tfjslab.base.errors import UsageError
+from tfjslab.base.version import __version__
 from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.model import Model
 from tfjslab.profiling import collect
+from tfjslab.profiling.captions import evidence
 from tfjslab.profiling.collect import profile_model
+from tfjslab.records.disturbance import judge
 from tfjslab.records.profile import from_json, to_json
 
 X = Port("x", "x", (None, 4), "float32")
@@ -83,3 +88,64 @@ def test_numbers_that_make_no_sense_are_refused(wrong):
 
 def test_profiles_are_reached_from_the_top():
     assert tf.profile_model is profile_model
+
+
+def test_a_plan_that_was_there_before_is_not_said_to_be_compiled_in_no_time():
+    with Model(GRAPH) as model:
+        assert not model.is_compiled(np.ones((1, 4)))
+        first, again = (profile_model(model, np.ones((1, 4)), runs=1) for _ in range(2))
+        assert model.is_compiled(np.ones((1, 4)))
+        assert not model.is_compiled(np.ones((2, 4)))
+    assert first.phases.compile_ms > 0
+    assert (again.phases.compile_ms, again.phases.compile_text) == (None, "cached in this process")
+    assert "compile: cached in this process" in evidence(again)
+    assert (to_json(first)["compile_cached_in_process"], to_json(again)["compile_cached_in_process"]) == (False, True)
+    assert to_json(again)["phases"]["compile_ms"] is None
+    assert from_json(to_json(again)) == again
+
+
+def test_runs_go_on_until_they_are_precise_or_the_time_is_over(ticks):
+    """Each second of this clock is a look at it; all runs take the same, so six of them are certain."""
+    load = lambda _b, _t: Model(GRAPH)  # noqa: E731 - as everywhere here
+    assert len(profile_model(load, clock=ticks, runs=2, warmup=0, precision=0.01,
+                             max_time_s=100).profiled_ms) == 6
+    # A plain run, a profiled one and the look whether time is over are eight looks; 15 seconds end with the second.
+    assert len(profile_model(load, clock=ticks, runs=2, warmup=0, max_time_s=15).profiled_ms) == 2
+
+
+def test_without_a_number_there_are_ten_runs_or_more():
+    assert len(profile_model(lambda _b, _t: Model(GRAPH), max_time_s=0.2).profiled_ms) >= 1
+    assert len(profile_model(lambda _b, _t: Model(GRAPH)).profiled_ms) >= 10
+
+
+@pytest.mark.parametrize("backend", ["wasm-plain", "webgpu"])
+def test_copies_to_and_from_the_device_are_measured(backend):
+    need(backend)
+    with Model(GRAPH, backend) as model:
+        found = profile_model(model, np.ones((64, 4), np.float32), runs=2)
+    assert found.copies.upload_ms > 0
+    assert found.copies.download_ms > 0
+    assert found.copies.upload_ms + found.copies.download_ms < found.unattributed_ms * 1.5
+
+
+def test_copies_around_host_steps_count_and_the_host_itself_has_none(monkeypatch):
+    table = pytest.importorskip("tfjslab.backends.wasm.lower.registry").TABLE
+    monkeypatch.delitem(table.rows, "Softmax")
+    graph = GRAPH.with_(nodes=(Node("a", "Add", ("x", "w")), Node("b", "Softmax", ("a",), {"axis": -1})))
+    with Model(graph, "wasm-plain") as model:
+        found = profile_model(model, np.ones((64, 4), np.float32), runs=1)
+        assert [k.fallback for k in found.kernels] == [False, True]
+        assert found.copies.upload_ms > 0
+    with Model(graph, "cpu") as model:
+        assert profile_model(model, np.ones((64, 4), np.float32), runs=1).copies is None
+
+
+def test_a_profile_says_when_and_where_it_was_taken_and_how_the_machine_was():
+    found = profile_model(lambda _b, _t: Model(GRAPH), runs=3)
+    where = found.environment
+    assert datetime.fromisoformat(where.date).tzinfo is not None
+    assert where.tfjslab == __version__
+    assert where.load_average is None or where.load_average >= 0
+    assert len(found.profiled_states) == len(found.steady_states) == 3
+    assert all(s.reference_ms > 0 for s in found.steady_states)
+    assert [f.runs for f in found.figures] == [len(judge(found.phases.steady_ms, found.steady_states).kept)]

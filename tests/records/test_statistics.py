@@ -77,7 +77,7 @@ def test_interleaved_rounds_find_15_percent_and_do_not_find_what_is_not_there():
 
 def _process(rng, scale=1.0, between=BETWEEN, **how):
     times = scale * math.exp(rng.normal(0, between)) * np.exp(rng.normal(0, 0.02, 30))
-    return replace(figure_of(times.tolist()), **how)
+    return replace(figure_of(times.tolist()), reference_ms=0.1, **how)
 
 
 @pytest.mark.parametrize("processes", [1, 5])
@@ -99,8 +99,8 @@ def test_processes_that_are_alike_find_15_percent():
 
 
 def test_processes_that_vary_more_than_usual_widen_the_interval_themselves():
-    wild = [ProcessFigure(t, 0.005, 30) for t in (1.0, 1.3, 0.8, 1.2, 0.9)]
-    calm = [ProcessFigure(t, 0.005, 30) for t in (1.15, 1.16, 1.15, 1.14, 1.15)]
+    wild = [ProcessFigure(t, 0.005, 30, reference_ms=0.1) for t in (1.0, 1.3, 0.8, 1.2, 0.9)]
+    calm = [ProcessFigure(t, 0.005, 30, reference_ms=0.1) for t in (1.15, 1.16, 1.15, 1.14, 1.15)]
     assert compare_processes(wild, calm).kind == UNKNOWN
     assert compare_processes(calm, [replace(c, median_ms=1.0) for c in calm]).kind == FASTER
 
@@ -137,3 +137,11 @@ def test_a_busy_machine_is_a_reason_to_say_nothing():
 ])
 def test_what_cannot_be_told_says_why(found, reason):
     assert found() == Verdict(UNKNOWN, reason=reason)
+
+
+def test_processes_that_nobody_watched_are_given_more_noise():
+    watched = [ProcessFigure(t, 0.005, 30, reference_ms=0.1) for t in (1.0, 1.15)]
+    assert compare_processes(watched[:1], watched[1:]).kind == SLOWER
+    old = replace(watched[0], reference_ms=None)
+    assert compare_processes([old], watched[1:]).kind == UNKNOWN
+    assert compare_processes([old], [replace(watched[1], median_ms=2.0)]).kind == SLOWER

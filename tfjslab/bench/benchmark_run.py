@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tfjslab.backends.base import PlanInfo
+from tfjslab.base.machine import load_average
 from tfjslab.bench.host_time import measure_host_share, recorded_run
 from tfjslab.bench.result import BenchResult, spread
 from tfjslab.bench.settings import Settings
@@ -42,6 +43,7 @@ class BenchmarkRun:
     cached: bool | None = None
     host: HostShare = _UNMEASURED
     device: dict[str, Any] = field(default_factory=dict)
+    load_average: float | None = field(default_factory=load_average)
 
     @property
     def times(self) -> list[float]:
@@ -132,6 +134,7 @@ def result_of(done: BenchmarkRun, reason: str = "") -> BenchResult:
         done.fallback, f"{CLOCK_NAME} around predict, outputs read", where.engine, times, reason, done.cached,
         done.model.precision.to_json() if done.model.precision else None, host_share=done.host.share,
         host_reason=done.host.reason, compile_cached_in_process=done.is_cached, states=states,
-        rounds=tuple(done.rounds), steal_share=done.meter.steal_share, environment=environment_of([where]),
+        rounds=tuple(done.rounds), steal_share=done.meter.steal_share,
+        environment=replace(environment_of([where]), load_average=done.load_average),
         **done.device,
     )

@@ -42,6 +42,9 @@ def write(session: LabSession, path: str | os.PathLike[str]) -> Path:
     return write_text(path, WRITERS[suffix](session))
 
 
+_NESTED = ("times_ms", "states", "rounds", "environment", "disturbance")  # of a result, and have no place in a cell
+
+
 def results(session: LabSession) -> list[dict[str, Any]]:
     """One row for each run: its number and settings, then the keys of ``tfjslab bench --json``."""
     return [
@@ -52,8 +55,11 @@ def results(session: LabSession) -> list[dict[str, Any]]:
 
 
 def to_csv(session: LabSession) -> str:
-    """Results as comma-separated values with a header line."""
-    rows = results(session)
+    """Results as comma-separated values with a header line; samples and what else has parts are in the JSON."""
+    rows = [
+        {name: value for name, value in row.items() if name not in _NESTED} | {"disturbed": row["disturbance"]["text"]}
+        for row in results(session)
+    ]
     out = io.StringIO()
     writer = csv.DictWriter(out, list(rows[0]) if rows else ["run"], lineterminator="\n")
     writer.writeheader()

@@ -58,8 +58,9 @@ def conditions(result: BenchResult | None) -> str:
         return "not measured yet"
     cached = {True: ", kernels from the disk cache", False: ", kernels newly compiled", None: ""}[result.compile_cached]
     threads = counted(result.threads, "thread")
+    disturbed = f"; {result.disturbance.text}" if result.disturbance.text else ""
     return (f"{result.model} on {result.where}, {threads}, {result.engine}; {result.clock}; "
-            f"{counted(result.runs, 'run')} after {result.warmup} warm-up{cached}")
+            f"{counted(result.runs, 'run')} after {result.warmup} warm-up{cached}{disturbed}")
 
 
 def texts(result: BenchResult | None, profile: Profile | None) -> list[tuple[Figure, str]]:

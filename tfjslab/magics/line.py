@@ -42,7 +42,7 @@ def profile_parser() -> argparse.ArgumentParser:
     options.add_backend(parser, many=True, without="the current one")
     options.add_repeats(
         parser, runs=None, warmup=None,
-        runs_help=f"measured runs (default {DEFAULT_RUNS} of a line, 1 of a cell); the one with the median time counts",
+        runs_help=f"measured runs (default {DEFAULT_RUNS} of a line, 1 of a cell); figures are medians",
         warmup_help=f"runs before those, which also compile (default {DEFAULT_WARMUP} before a line, 0 before a cell)",
     )
     options.add_profile_results(parser)

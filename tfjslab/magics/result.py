@@ -9,10 +9,11 @@ from typing import Any
 
 from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.base.tables import Report, Table, as_html
-from tfjslab.base.text import count, counted, ms, percent, rate, scaled, tail, times
+from tfjslab.base.text import NOTHING, count, counted, ms, percent, rate, scaled, tail
 from tfjslab.bench.result import BenchResult, ratios, spread
 from tfjslab.profiling import captions, export, memory, reduce
 from tfjslab.records.profile import KernelRecord, Profile, to_json
+from tfjslab.records.verdict import times_words
 
 TOP = 15  # rows before the rest is folded
 _NAME_WIDTH = 48
@@ -34,7 +35,7 @@ class ProfileResult(Report):
 
     @property
     def kernels(self) -> tuple[KernelRecord, ...]:
-        """Every kernel of the run with the median time, in order."""
+        """Every kernel in order, with the median of its times."""
         return self.profile.kernels
 
     @property
@@ -78,7 +79,8 @@ class ProfileResult(Report):
     def _nodes(self, top: int | None) -> Table:
         nodes = self.by_node
         few = f", the {top} slowest of {len(nodes)} nodes" if top is not None and top < len(nodes) else ""
-        notes = (captions.totals(self.profile), self._runs(), *self._remaining(), captions.place(self.profile))
+        notes = (captions.totals(self.profile), *captions.evidence(self.profile), self._runs(), *self._remaining(),
+                 captions.place(self.profile))
         rows = tuple(self._row(r) for r in nodes[:top])
         return Table(f"{self.profile.label}{few}", _COLUMNS, rows, notes if top else (), left=2)
 
@@ -93,13 +95,14 @@ class ProfileResult(Report):
         )
 
     def _runs(self) -> str:
-        found, n = spread(self.times_ms), len(self.times_ms)
+        n = len(self.times_ms)
+        found = spread(self.profile.disturbance.of_kept(self.times_ms))
         cold = "" if self.warmup else "; nothing was warmed up, so compiling may be part of it: -w 1 leaves that out"
         before = f" after {self.warmup} that do not count" if self.warmup else ""
         if n == 1:
             return f"1 run{before}{cold}"
         return (f"{n} runs{before}: median {ms(found.median)} ms, fastest {ms(found.minimum)}, p95 {ms(found.p95)}, "
-                f"middle half within {ms(found.iqr)}; kernels are those of the run with the median time{cold}")
+                f"middle half within {ms(found.iqr)}{cold}")
 
     def _remaining(self) -> Iterator[str]:
         if self.profile.new_tensors or self.profile.new_bytes:
@@ -165,12 +168,14 @@ class ProfileComparison(Report):
                    "host time", "ratio")
         first = self.results[0]
         runs = counted(len(first.times_ms), "run")
-        how = f"{runs} each after {first.warmup} that do not count; ratio: to the fastest median"
-        notes = (how, *(captions.place(r.profile) for r in self.results))
+        how = (f"{runs} each after {first.warmup} that do not count, one backend after the other; ratio: of medians, "
+               "to the fastest")
+        disturbed = (f"{b.where}: {b.disturbance.text}" for b in self.bench if b.disturbance.text)
+        notes = (how, *disturbed, *(captions.place(r.profile) for r in self.results))
         return (Table(f"{first.profile.model} on each backend", columns, tuple(
             (b.where, ms(b.median_ms), ms(b.min_ms), ms(b.p95_ms), ms(r.profile.kernel_ms),
              ms(r.profile.unattributed_ms), scaled(b.peak_bytes, "B"), count(b.num_kernels), count(b.fallback_kernels),
-             b.host.part, times(ratio))
+             b.host.part, NOTHING if ratio is None else "1.0x" if ratio <= 1 else times_words(1 / ratio))
             for r, b, ratio in rows
         ), notes),)
 
@@ -184,14 +189,16 @@ class ProfileComparison(Report):
 
 
 def _as_bench(result: ProfileResult) -> BenchResult:
-    p, found = result.profile, spread(result.times_ms)
+    p = result.profile
+    found = spread(p.disturbance.of_kept(result.times_ms))
     where = p.environment
     return BenchResult(
         p.model, where.backend if where else "", where.threads if where else 1, None, None, None, found.median,
         found.minimum, found.p95, found.iqr, len(result.times_ms), result.warmup, p.peak_bytes, None, None,
         len(p.kernels), sum(k.fallback for k in p.kernels), where.clock if where else "", where.engine if where else "",
         result.times_ms, adapter_type=where.adapter_type if where and where.adapter_type else None,
-        host_share=p.host.share, host_reason=p.host.reason,
+        host_share=p.host.share, host_reason=p.host.reason, states=p.profiled_states, steal_share=p.steal_share,
+        environment=where,
     )
 
 

@@ -15,5 +15,6 @@ __getattr__, __dir__ = lazily(__name__, {
     "tfjslab.profiling.memory": "MemoryPoint PeakReport alive_at_peak timeline",
     "tfjslab.profiling.numeric": "NumericDiff numeric_diff",
     "tfjslab.profiling.reduce": "by_kernel by_layer by_node hot overhead_ms overhead_share roofline",
+    "tfjslab.profiling.runs": "join_runs single_run",
     "tfjslab.records.profile": "Environment KernelRecord Phases Profile from_json to_json",
 })

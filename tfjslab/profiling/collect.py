@@ -11,6 +11,7 @@ from tfjslab.arguments import DEFAULT_RUNS, DEFAULT_WARMUP
 from tfjslab.backends import registry
 from tfjslab.backends.rows import is_host
 from tfjslab.base.errors import UsageError
+from tfjslab.base.machine import load_average
 from tfjslab.engine.measure import Clock, ProfileInfo
 from tfjslab.engine.meter import RunMeter, meter_for
 from tfjslab.engine.recorder import KernelRecorder, environment_of
@@ -52,13 +53,15 @@ def profile_model(
     with open_subject(source, backend, threads, clock) as subject:
         model = subject.model
         feeds = model.sample() if x is None else x
-        where = environment_of([model.backend])
+        load = load_average()
         compile_ms = compile_time(model, feeds, clock)
         first_ms = _timed(lambda: model.predict(feeds), clock)
         for _ in range(warmup):
             model.predict(feeds)
         found = _runs(model, feeds, clock, how)
         phases = Phases(subject.load_ms, compile_ms, first_ms, found.phases.steady_ms, compile_ms is None)
+        # Only now do some backends know what their kernels are timed by.
+        where = replace(environment_of([model.backend]), load_average=load)
         return replace(found, phases=phases, environment=where, model=model.name)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from tfjslab.base.errors import UsageError
 from tfjslab.base.tables import Report, Table
 from tfjslab.base.text import counted, ms
-from tfjslab.records.profile import Profile
+from tfjslab.records.profile import KernelRecord, Profile
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Combined(Report):
 
 
 def combine(profiles: Sequence[Profile]) -> Combined:
-    """Median and quartiles of every kernel over all runs of all profiles.
+    """Median and quartiles of every kernel over all undisturbed runs of all profiles.
 
     UsageError unless they are of one model on one backend, with the same kernels in the same order.
     """
@@ -62,11 +62,18 @@ def combine(profiles: Sequence[Profile]) -> Combined:
     for i, p in enumerate(profiles[1:], start=2):
         _require_alike(first, p, i)
     kernels = tuple(
-        _spread(same[0].name, same[0].node, [t for k in same for t in k.times_ms or (k.kernel_time_ms,)])
+        _spread(same[0].name, same[0].node, [t for p, k in zip(profiles, same, strict=True) for t in _counted(p, k)])
         for same in zip(*(p.kernels for p in profiles), strict=True)
     )
-    walls = [t for p in profiles for t in p.profiled_ms or (p.wall_ms,)]
+    walls = [t for p in profiles for t in p.disturbance.of_kept(p.profiled_ms or (p.wall_ms,))]
     return Combined(first.label, len(profiles), kernels, _spread("", "wall of profiled runs", walls))
+
+
+def _counted(p: Profile, k: KernelRecord) -> tuple[float, ...]:
+    """A kernel's times in the runs that count, or the one that is known."""
+    if len(k.times_ms) == len(p.profiled_ms):
+        return p.disturbance.of_kept(k.times_ms)
+    return k.times_ms or (k.kernel_time_ms,)
 
 
 def _require_alike(first: Profile, other: Profile, number: int) -> None:

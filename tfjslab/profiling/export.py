@@ -10,6 +10,7 @@ from typing import Any
 
 from tfjslab.base.errors import UsageError
 from tfjslab.profiling.memory import timeline
+from tfjslab.profiling.runs import single_run
 from tfjslab.records.profile import KernelRecord, Profile
 
 _PROCESS, _PHASES, _COUNTERS = 1, 1, 0
@@ -20,11 +21,14 @@ def to_chrome_trace(profile: Profile) -> dict[str, Any]:
     """A trace in the JSON form of the Trace Event Format: load, compile, first, steady runs, then the profiled run.
 
     In the profiled run kernels are nested in the layer that they belong to, and counters show live bytes and tensors.
-    A profile holds durations, not starts: phases are laid end to end, kernels in order, and what no kernel accounts
-    for comes at the end of its run. Times are whole nanoseconds within, so that nesting survives rounding.
+    Of several profiled runs it is the one whose wall is nearest to the median. A profile holds durations, not starts:
+    phases are laid end to end, kernels in order, and what no kernel accounts for comes at the end of its run. Times are
+    whole nanoseconds within, so that nesting survives rounding.
     """
+    phases = _phases(profile)
+    profile = single_run(profile)
     track = _Track()
-    for name, ms in _phases(profile):
+    for name, ms in phases:
         track.leaf(name, ms, {})
     start = track.now
     spans = [*_profiled_run(track, profile), *track.events]

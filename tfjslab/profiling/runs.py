@@ -11,7 +11,7 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import UsageError
-from tfjslab.records.disturbance import judge
+from tfjslab.records.disturbance import Disturbance, judge
 from tfjslab.records.profile import Copies, KernelRecord, Phases, Profile, attribute
 
 
@@ -19,8 +19,11 @@ def join_runs(profiles: Sequence[Profile]) -> Profile:
     """Profiles of one thing, each of one run or several, as one of all their runs.
 
     Figures are medians of the runs that were not disturbed, of each kernel for itself: a kernel that was interrupted
-    once is slow in one run, not in all. The kernels are those of the run whose wall is nearest to the median (the lower
-    one of two); others' are found by name, node and how often that came before, since loops may differ.
+    once is slow in one run, not in all. For the same reason, where most runs were disturbed, kernels are not: then each
+    one's figure is the median of the faster half of its times in all runs.
+
+    The kernels are those of the run whose wall is nearest to the median (the lower one of two); others' are found by
+    name, node and how often that came before, since loops may differ.
     """
     walls = [t for p in profiles for t in _walls(p)]
     states = tuple(chain.from_iterable(p.profiled_states for p in profiles))
@@ -30,7 +33,7 @@ def join_runs(profiles: Sequence[Profile]) -> Profile:
     owner = next(p for p, end in _ends(profiles) if shown < end)
     kernels = owner.kernels
     if kernels and len(walls) > 1:
-        kernels = _summarised(kernels, _times(owner.kernels, profiles), found.kept)
+        kernels = _summarised(kernels, _times(owner.kernels, profiles), found)
     wall_ms, rest = attribute(kernels, middle)
     steady = tuple(chain.from_iterable(p.phases.steady_ms for p in profiles))
     return replace(
@@ -79,10 +82,10 @@ def _by_median(k: KernelRecord, runs: int) -> list[float]:
 
 
 def _summarised(
-    kernels: Sequence[KernelRecord], times: Array, kept: Sequence[int],
+    kernels: Sequence[KernelRecord], times: Array, runs: Disturbance,
 ) -> tuple[KernelRecord, ...]:
     """The kernels with the median, the least and the spread of the times that count."""
-    counted = times[list(kept)]
+    counted = _faster_half(times) if runs.mostly else times[list(runs.kept)]
     # A kernel of the run that is shown has a time there, unless only that of another of its profile's runs is known.
     counted = np.where(np.isnan(counted).all(axis=0), np.nanmedian(times, axis=0), counted)
     low, middle, high = np.nanpercentile(counted, [25, 50, 75], axis=0).tolist()
@@ -94,6 +97,11 @@ def _summarised(
         )
         for i, k in enumerate(kernels)
     )
+
+
+def _faster_half(times: Array) -> Array:
+    """The lower half of each column, with the middle one; NaN come last."""
+    return np.sort(times, axis=0)[: len(times) // 2 + 1]
 
 
 def _copies(profiles: Sequence[Profile]) -> Copies | None:

@@ -70,12 +70,17 @@ class Disturbance:
         """For people; empty where no run was disturbed."""
         if not self.disturbed:
             return ""
-        number = f"{len(self.disturbed)} of {self.runs} runs disturbed"
+        number = self.short
         if not self.mostly and not self.is_makeshift:
             return f"{number}, left out"
         used = (f"figures are of the {len(self.kept)} that lost least" if self.is_makeshift else
                 f"figures are of the {len(self.kept)} others")
         return f"{number} ({self._causes}); {used} and may be off: {ADVICE}"
+
+    @property
+    def short(self) -> str:
+        """For a title: ``7 of 10 runs disturbed``; empty where none was."""
+        return f"{len(self.disturbed)} of {self.runs} runs disturbed" if self.disturbed else ""
 
     @property
     def is_makeshift(self) -> bool:

@@ -210,7 +210,8 @@ class Profile:
         total = (f"kernels {ms(self.kernel_ms)} ms + unattributed {ms(self.unattributed_ms)} ms = "
                  f"wall {ms(self.wall_ms)} ms; peak {scaled(self.peak_bytes, 'B')}")
         columns = ("node", "kernel", "ms", "share", "FLOPs", "bytes moved", "fallback")
-        notes = tuple(filter(None, (total, self.disturbance.text)))
+        cached = f"compile: {self.phases.compile_text}" if self.phases.cached_in_process else ""
+        notes = tuple(filter(None, (total, self.disturbance.text, cached)))
         return as_html(Table(title, columns, rows, notes, left=2))
 
 

@@ -19,14 +19,16 @@ from tfjslab.records.disturbance import RunState, judge
 from tfjslab.records.verdict import UNKNOWN, Verdict, judged
 
 # Standard deviations of logarithms of medians, measured with many processes that ran the same model.
-PLACEMENT, BETWEEN = 0.01, 0.03
+PLACEMENT, BETWEEN = 0.01, 0.025
+# The same where nobody watched the machine, as in files of earlier versions: a slow processor went unseen.
+UNWATCHED = 0.06
 # Added for each part of the runs that was disturbed: of busy processes even the undisturbed runs have colder caches.
 BUSY = 0.2
 # How many processes the prior counts as, beside those that were measured.
-_PRIOR = 8
+_PRIOR = 12
 FEWEST_RUNS = 6  # of each side; fewer say nothing of their spread
-# Processors that differ more, by the loop that both ran, are not the same machine.
-SAME_REFERENCE = 0.08
+# Processors that differ more, by the loop that both ran, are not equally fast; less is the loop's own noise.
+SAME_REFERENCE = 0.12
 _Z = statistics.NormalDist().inv_cdf(0.975)
 _BUSY = "most runs were disturbed; measure again on a quiet machine, or with --max-time 30"
 _OF_MEDIAN = math.sqrt(math.pi / 2)  # the standard error of a median over that of a mean
@@ -163,11 +165,14 @@ def noise_between(first: Sequence[ProcessFigure], second: Sequence[ProcessFigure
 
 
 def _between(side: Sequence[ProcessFigure], logs: Sequence[float]) -> float:
-    """The variance of one process's figure: what is known of processes, and what these ones show."""
-    busy = BUSY * statistics.mean(f.disturbed for f in side)
-    prior = BETWEEN**2 + busy**2 + statistics.mean(f.error**2 for f in side)
-    middle = statistics.fmean(logs) if logs else 0.0
-    return (_PRIOR * prior + math.fsum((x - middle) ** 2 for x in logs)) / (_PRIOR + len(logs) - 1)
+    """The variance of one process's figure: what is known of processes, or what these ones show where that is more."""
+    busy = BUSY * statistics.fmean(f.disturbed for f in side)
+    usual = BETWEEN if all(f.reference_ms for f in side) else UNWATCHED
+    prior = usual**2 + busy**2 + statistics.fmean(f.error**2 for f in side)
+    if len(logs) < 2:  # noqa: PLR2004 - one has no spread
+        return prior
+    seen, freedom = statistics.variance(logs), len(logs) - 1
+    return max(seen, (_PRIOR * prior + freedom * seen) / (_PRIOR + freedom))
 
 
 def _slower_processor(first: Sequence[ProcessFigure], second: Sequence[ProcessFigure]) -> float:

@@ -23,6 +23,7 @@ from tfjslab.bench.ops.samples import METER, Meter, OpSide
 from tfjslab.bench.ops.sides import OwnOp, PeerOp
 from tfjslab.bench.peers.process import REFUSED, Peer, PeerError
 from tfjslab.bench.peers.processor import same_processor
+from tfjslab.engine.recorder import environment_of
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ def bench_ops(
     if how.rounds < 1:
         raise UsageError(f"rounds={how.rounds}; expected 1 or more")
     work, reason, failed = _Work(), "", False
+    where = environment_of([registry.backend(name, threads) for name in backends])
     try:
         for name in backends:
             _on_backend(work, rows, name, threads, how)
@@ -80,7 +82,7 @@ def bench_ops(
         reason, failed = str(e), True
     return OpReport(
         tuple(work.rows), summaries(work.rows), tuple(dict.fromkeys(work.conditions)), work.peer, work.ceilings, reason,
-        failed,
+        failed, where,
     )
 
 

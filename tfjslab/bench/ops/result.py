@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tfjslab.backends.ceilings import Ceilings
+from tfjslab.records.profile import Environment
 
 WRONG = 1e-4  # outputs that differ more, relative to the largest value, are not of the same computation
 
@@ -90,7 +91,10 @@ class OpSummary:
 
 @dataclass(frozen=True)
 class OpReport:
-    """All rows and what they come to. ``reason`` says why rows are missing; ``failed`` that it was a failure."""
+    """All rows and what they come to. ``reason`` says why rows are missing; ``failed`` that it was a failure.
+
+    ``environment`` is that of all rows, when measuring began.
+    """
 
     rows: tuple[OpResult, ...]
     summaries: tuple[OpSummary, ...]
@@ -99,6 +103,7 @@ class OpReport:
     ceilings: dict[str, Ceilings | None] = field(default_factory=dict)
     reason: str = ""
     failed: bool = False
+    environment: Environment | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""

@@ -28,5 +28,6 @@ def title_of(profile: Profile, what: str, detail: str) -> str:
     parts = [label(profile.model)] if profile.model else []
     if where is not None:
         parts.append(f"{where.where}, {where.threads} threads" if where.threads > 1 else where.where)
-    told = ", ".join(filter(None, [detail, profile.host.text]))
+    disturbed = profile.disturbance.short if profile.disturbance.mostly else ""
+    told = ", ".join(filter(None, [detail, profile.host.text, disturbed]))
     return f"{what}\n{': '.join(filter(None, [' on '.join(parts), told]))}"
