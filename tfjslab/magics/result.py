@@ -13,6 +13,8 @@ from tfjslab.base.text import count, counted, ms, percent, rate, scaled, tail, t
 from tfjslab.bench.result import BenchResult, ratios, spread
 from tfjslab.profiling import captions, export, memory, reduce
 from tfjslab.records.profile import KernelRecord, Profile, to_json
+from tfjslab.views.timeline import timeline
+from tfjslab.views.view import View
 
 TOP = 15  # rows before the rest is folded
 _NAME_WIDTH = 48
@@ -23,8 +25,8 @@ _COLUMNS = ("node", "kernel", "ms", "share", "FLOPs", "GFLOP/s", "bytes", "fallb
 class ProfileResult(Report):
     """A profile of code. ``value`` is what the code's last run gave; times are of ``runs`` profiled runs.
 
-    ``kernels``, ``by_node``, ``by_kernel``, ``by_layer``, ``memory`` (the timeline) and ``trace`` (for Perfetto) are
-    views of the same data; ``profile`` has all of it.
+    ``kernels``, ``by_node``, ``by_kernel``, ``by_layer``, ``memory`` (bytes over time), ``timeline`` (to explore) and
+    ``trace`` (for Perfetto) are views of the same data; ``profile`` has all of it.
     """
 
     profile: Profile
@@ -66,6 +68,11 @@ class ProfileResult(Report):
     def trace(self) -> dict[str, Any]:
         """The run as a Chrome trace."""
         return export.to_chrome_trace(self.profile)
+
+    @property
+    def timeline(self) -> View:
+        """The run to explore: an interactive view, which a notebook shows."""
+        return timeline(self.profile)
 
     def to_json(self) -> dict[str, Any]:
         """The profile, as ``tfjslab profile --json`` writes it."""
