@@ -42,8 +42,14 @@ class View:
             traitlets = importlib.import_module("traitlets")
         except ImportError:
             raise UsageError(_HINT, code="usage.missing_extra") from None
+
+        def close(widget: Any) -> None:
+            """Close its layout as well, which a widget leaves open."""
+            widget.layout.close()
+            anywidget.AnyWidget.close(widget)
+
         fields = {"_esm": module(f"{self.name}.js"), "_css": self._css, "data": traitlets.Dict().tag(sync=True),
-                  "selected": traitlets.Unicode().tag(sync=True)}
+                  "selected": traitlets.Unicode().tag(sync=True), "close": close}
         return type("ViewWidget", (anywidget.AnyWidget,), fields)(data=dict(self.data))
 
     def to_html(self) -> str:
