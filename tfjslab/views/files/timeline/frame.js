@@ -29,7 +29,10 @@ export function frameOf(data, height, actions, search, pane, choose) {
   return {
     root, canvas,
     say: (text) => { status.textContent = text; },
-    tell({ from, to }, wall) { visible.value = `${ms(from)} to ${ms(to)} of ${ms(wall)} ms`; },
+    tell({ from, to }, wall) {
+      const digits = Math.max(2, 2 - Math.floor(Math.log10(to - from))); // as many as tell the two ends apart
+      visible.value = `${from.toFixed(digits)} to ${to.toFixed(digits)} of ${ms(wall)} ms`;
+    },
     legend(kinds) {
       legend.replaceChildren(...kinds.map(({ name, colour, share }) => element("span", {},
         element("i", { className: colour ? "" : "tfv-striped", style: `background-color:${colour}` }), `${name} ${share}`)));
