@@ -12,7 +12,7 @@ from typing import Any
 from tfjslab.base.errors import InputError
 from tfjslab.base.text import counted, shape
 from tfjslab.engine.measure import ProfileInfo
-from tfjslab.profiling.captions import place, totals
+from tfjslab.profiling import captions
 from tfjslab.profiling.collect import from_info
 from tfjslab.profiling.memory import timeline as memory_points
 from tfjslab.records.profile import KernelRecord, Profile
@@ -21,6 +21,9 @@ from tfjslab.views.view import View
 
 _KINDS = 6  # as many as have colours that can be told apart
 _OTHERS = "other kernels"
+_LISTED = 20  # single runs to choose from, beside the fastest and the slowest
+_DISTURBED = " (disturbed)"
+_DIGITS = 6  # of milliseconds: what clocks tell
 
 
 def timeline(profile: Profile | ProfileInfo) -> View:
@@ -53,26 +56,42 @@ def _data(profile: Profile) -> dict[str, Any]:
     kinds = _kinds(profile)
     live = [(p.bytes_live, p.tensors_live) for p in memory_points(profile)]
     return {
-        "label": profile.label, "place": place(profile), "totals": totals(profile),
+        "label": profile.label, "place": captions.place(profile), "notes": _notes(profile),
         "runs": _runs(profile), "lanes": _lanes(profile), "kinds": kinds,
         "spans": [vars(s) for s in spans([parts(k.layer, k.node) for k in profile.kernels])],
         "kernels": [_kernel(k, kinds, *at) for k, at in zip(profile.kernels, live, strict=True)],
     }
 
 
+def _notes(profile: Profile) -> list[str]:
+    """Lines that belong beside the figures: the sum that gives the wall, and what the figures rest on."""
+    evidence = getattr(captions, "evidence", None)
+    return [captions.totals(profile), *(evidence(profile) if evidence else ())]
+
+
 def _runs(profile: Profile) -> list[dict[str, Any]]:
-    """The times that can be shown: those of the profile itself, and of every run where each kernel's are known."""
-    n = len(profile.profiled_ms)
+    """The times that can be shown: those of the profile itself, and of single runs where each kernel's are known."""
+    walls, n = profile.profiled_ms, len(profile.profiled_ms)
     whole = f"median of {counted(n, 'run')}" if n > 1 else "the run"
     runs = [_run(whole, profile.wall_ms, [k.kernel_time_ms for k in profile.kernels])]
     if n > 1 and profile.kernels and all(len(k.times_ms) == n for k in profile.kernels):
-        runs += [_run(f"run {i + 1}", wall, [k.times_ms[i] for k in profile.kernels])
-                 for i, wall in enumerate(profile.profiled_ms)]
+        marks = _marks(profile)
+        listed = sorted({*range(min(n, _LISTED)), *(i for i, mark in marks.items() if mark != _DISTURBED)})
+        runs += [_run(f"run {i + 1}{marks.get(i, '')}", walls[i], [k.times_ms[i] for k in profile.kernels])
+                 for i in listed]
     return runs
 
 
 def _run(name: str, wall_ms: float, times_ms: list[float]) -> dict[str, Any]:
-    return {"name": name, "wall_ms": wall_ms, "times_ms": times_ms}
+    return {"name": name, "wall_ms": wall_ms, "times_ms": [round(t, _DIGITS) for t in times_ms]}
+
+
+def _marks(profile: Profile) -> dict[int, str]:
+    """What is to be said of some runs, by their number from 0."""
+    walls = profile.profiled_ms
+    disturbance = getattr(profile, "disturbance", None)  # of profiles that say which runs the machine disturbed
+    marks = dict.fromkeys(disturbance.disturbed if disturbance else (), _DISTURBED)
+    return {**marks, walls.index(max(walls)): " (slowest)", walls.index(min(walls)): " (fastest)"}
 
 
 def _lanes(profile: Profile) -> list[str]:
@@ -104,6 +123,7 @@ def _kernel(k: KernelRecord, kinds: list[str], bytes_live: int, tensors_live: in
         "name": k.name, "node": k.node, "nodes": list(k.nodes), "layer": k.layer, "kind": kind,
         "host": k.fallback, "reason": k.reason, "flops": k.flops, "bytes_moved": k.bytes_moved,
         "bytes_live": bytes_live, "tensors_live": tensors_live,
+        "range_ms": [min(k.times_ms), max(k.times_ms)] if k.times_ms else [],
         "inputs": [shape(s) for s in k.input_shapes], "outputs": [shape(s) for s in k.output_shapes],
         "buffers": [[b.name, shape(b.shape) if b.dtype else "", b.dtype, b.num_bytes, b.commands] for b in k.buffers],
     }

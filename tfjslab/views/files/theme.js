@@ -1,4 +1,5 @@
 // The page's colours as a canvas needs them, and word when they change.
+const THEMED = ["class", "style", "data-theme", "data-jp-theme-light", "data-jp-theme-name"]; // attributes
 
 // What the custom properties --tfv-NAME come to at an element, as rgb().
 export function colours(el, names) {
@@ -27,7 +28,7 @@ export function onTheme(changed) {
   const system = matchMedia("(prefers-color-scheme: dark)");
   const page = new MutationObserver(changed);
   for (const el of [document.documentElement, document.body]) {
-    page.observe(el, { attributeFilter: ["class", "style", "data-theme", "data-jp-theme-light", "data-jp-theme-name"] });
+    page.observe(el, { attributeFilter: THEMED });
   }
   system.addEventListener("change", changed);
   return () => {

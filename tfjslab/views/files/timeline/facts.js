@@ -10,15 +10,15 @@ export function factsOf(scene, hit) {
   return { kernel: kernelFacts, span: spanFacts, rest: restFacts }[hit.kind](scene, hit);
 }
 
-function kernelFacts({ kernels, run, data }, { index }) {
+function kernelFacts({ kernels, run }, { index }) {
   const k = kernels[index];
   const time = run.time(index);
-  const measured = data.runs.length > 1 ? data.runs.slice(1).map((r) => r.times_ms[index]) : [];
+  const [least, most] = k.range_ms;
   return {
     title: k.node, subtitle: k.name, host: k.host,
     pairs: [
       ["time", `${ms(time)} ms, ${percent(time, run.wall)} of the run`],
-      ["all runs", measured.length ? `${ms(Math.min(...measured))} to ${ms(Math.max(...measured))} ms` : ""],
+      ["all runs", most ? `${ms(least)} to ${ms(most)} ms` : ""],
       ["on the host", k.host ? k.reason || "yes" : ""],
       ["FLOPs", work(k.flops, time, "", "FLOP/s")],
       ["bytes moved", work(k.bytes_moved, time, "B", "B/s")],

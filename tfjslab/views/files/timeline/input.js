@@ -31,7 +31,7 @@ export function listen(canvas, actions, wheelAtOnce) {
     if (event.button !== 0) return;
     canvas.setPointerCapture(event.pointerId);
     pointers.set(event.pointerId, place(event));
-    if (pointers.size === 1) [moved, inOverview] = [0, actions.overview(place(event))];
+    if (pointers.size === 1) [moved, inOverview] = [0, actions.inOverview(place(event))];
     actions.hover(null);
   });
 

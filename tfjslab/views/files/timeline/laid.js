@@ -15,10 +15,12 @@ export function laid(run) {
   const n = run.times_ms.length;
   const starts = new Float64Array(n + 1); // the last one is where the last kernel ends
   run.times_ms.forEach((time, i) => { starts[i + 1] = starts[i] + Math.max(0, time); });
-  const wall = Math.max(run.wall_ms, starts[n]);
+  const unattributed = run.wall_ms - starts[n]; // below 0 where medians of kernels are more than that of the walls
   return {
-    name: run.name, n, starts, wall,
-    rest: wall - starts[n],
+    name: run.name, n, starts, unattributed,
+    wall: run.wall_ms,
+    rest: Math.max(0, unattributed),
+    end: Math.max(run.wall_ms, starts[n]),
     time: (first, end = first + 1) => starts[end] - starts[first],
     // The kernel that runs at a time; n in the time that no kernel accounts for.
     at: (time) => firstWhere(n, (i) => starts[i + 1] > time),

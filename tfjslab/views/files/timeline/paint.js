@@ -34,7 +34,8 @@ export function paint(context, width, scene, shown) {
 
 function drawNames(context, { rows, looks, data }) {
   context.fillStyle = looks.faint;
-  const name = (text, row) => row && context.fillText(tail(text, letters(GUTTER - 6)), 0, row.y + row.height / 2, GUTTER - 6);
+  const room = GUTTER - 6;
+  const name = (text, row) => row && context.fillText(tail(text, letters(room)), 0, row.y + row.height / 2, room);
   name("whole run", rows.overview);
   name("layers", rows.levels[0]);
   name("memory", rows.memory);
@@ -44,7 +45,7 @@ function drawNames(context, { rows, looks, data }) {
 // The whole run in one strip, and a frame around what is visible.
 function drawOverview(context, width, { run, rows, looks, colourOf, matches }, shown) {
   const { y, height } = rows.overview;
-  const all = { from: 0, to: run.wall };
+  const all = { from: 0, to: run.end };
   const scale = scaleOf(all, width);
   const kernels = { n: run.n, from: (i) => run.starts[i], to: (i) => run.starts[i + 1] };
   boxes(kernels, all, scale, (x, w, i) => {
@@ -69,7 +70,8 @@ function drawSpans(context, width, { run, looks, touched }, shown, scale, spans,
     const [left, across] = clipped(x, w, GUTTER, width);
     context.fillStyle = looks.panel;
     context.fillRect(left, row.y, across, row.height);
-    context.globalAlpha = (touched(spans[i]) ? 1 : DIM) * (0.12 + 0.5 * Math.sqrt((inTime.to(i) - inTime.from(i)) / run.wall));
+    const share = (inTime.to(i) - inTime.from(i)) / run.end;
+    context.globalAlpha = (touched(spans[i]) ? 1 : DIM) * (0.12 + 0.5 * Math.sqrt(share));
     context.fillStyle = looks.a;
     context.fillRect(left, row.y, across, row.height);
     context.globalAlpha = 1;
@@ -105,7 +107,9 @@ function drawRest(context, width, { run, rows, looks }, scale) {
   context.fillRect(left, row.y, across, row.height);
   context.strokeStyle = looks.line;
   context.strokeRect(left + 0.5, row.y + 0.5, across - 1, row.height - 1);
-  write(context, looks.ink, `unattributed ${ms(run.rest)} ms`, head, left, across, row);
+  const text = `unattributed ${ms(run.rest)} ms`;
+  const fits = letters(across - 2 * PADDING) >= text.length;
+  write(context, looks.ink, fits ? text : "unattributed", head, left, across, row);
 }
 
 // Frames around what is under the pointer and what is selected, and a line through all rows at the selected kernel.
@@ -113,7 +117,8 @@ function drawMarks(context, width, scene, scale) {
   for (const [hit, thick] of [[scene.hover, 1], [scene.pinned, 2]]) {
     const place = hit && scene.placeOf(hit);
     if (!place) continue;
-    const [x, across] = clipped(scale.x(place.from), Math.max(2, (place.to - place.from) * scale.pixels), GUTTER - 2, width + 2);
+    const pixels = Math.max(2, (place.to - place.from) * scale.pixels);
+    const [x, across] = clipped(scale.x(place.from), pixels, GUTTER - 2, width + 2);
     context.strokeStyle = scene.looks.ink;
     context.lineWidth = thick;
     context.strokeRect(x + thick / 2, place.row.y + thick / 2, across - thick, place.row.height - thick);

@@ -19,7 +19,8 @@ export function paneOf(actions) {
     return [
       element("h3", { className: host ? "tfv-on-host" : "" }, title),
       element("p", { className: "tfv-kernel" }, subtitle),
-      element("div", { className: "tfv-bar" }, button("Zoom to it", actions.reveal), button("Close", actions.unpin)),
+      element("div", { className: "tfv-bar" },
+        button("Zoom to it", () => actions.reveal()), button("Close", () => actions.unpin())),
       element("dl", {}, ...terms),
       ...(hit.kind === "kernel" ? [...fused(scene, hit.index), ...alive(scene, hit.index)] : []),
       ...(hit.kind === "span" ? slow(scene, hit.span.first, hit.span.end) : []),
@@ -29,7 +30,7 @@ export function paneOf(actions) {
   function whole(scene) {
     return [
       element("h3", {}, scene.run.name),
-      element("p", {}, sum(scene)),
+      ...notes(scene).map((note) => element("p", {}, note)),
       ...slow(scene, 0, scene.run.n),
     ];
   }
@@ -46,21 +47,25 @@ export function paneOf(actions) {
       pick.append(name, element("b", {}, `${ms(scene.run.time(i))} ms  ${share}`), bar);
       return element("li", {}, pick);
     });
-    return [element("h4", {}, `slowest of ${counted(end - first, "kernel")}`), element("ol", { className: "tfv-slow" }, ...rows)];
+    const title = element("h4", {}, `slowest of ${counted(end - first, "kernel")}`);
+    return [title, element("ol", { className: "tfv-slow" }, ...rows)];
   }
 
   return { pane, show };
 }
 
-function sum({ run }) {
-  const kernels = run.wall - run.rest;
-  return `kernels ${ms(kernels)} ms + unattributed ${ms(run.rest)} ms (${percent(run.rest, run.wall)}) = wall ${ms(run.wall)} ms`;
+// What belongs beside the figures; of a single run the sum that gives its wall.
+function notes({ run, data }) {
+  if (run.name === data.runs[0].name) return data.notes;
+  const rest = `unattributed ${ms(run.unattributed)} ms (${percent(run.unattributed, run.wall)})`;
+  return [`kernels ${ms(run.starts[run.n])} ms + ${rest} = wall ${ms(run.wall)} ms`];
 }
 
 function fused({ kernels }, index) {
   const nodes = kernels[index].nodes;
   if (nodes.length < 2) return [];
-  return [element("h4", {}, `${nodes.length} nodes in one kernel`), element("ul", {}, ...nodes.map((n) => element("li", {}, n)))];
+  const list = element("ul", {}, ...nodes.map((n) => element("li", {}, n)));
+  return [element("h4", {}, `${nodes.length} nodes in one kernel`), list];
 }
 
 // The largest of what the plan holds while a kernel runs, and the rest of all that is alive.
@@ -68,18 +73,18 @@ function alive({ kernels }, index) {
   const tensors = aliveAt(kernels, index);
   if (!tensors.length) return [];
   const rest = kernels[index].bytes_live - tensors.reduce((all, t) => all + t.bytes, 0);
-  const line = (name, shape, bytes) => element("tr", {}, element("td", {}, name), element("td", {}, shape), element("td", {}, scaled(bytes, "B")));
+  const line = (...cells) => element("tr", {}, ...cells.map((cell) => element("td", {}, cell)));
   const more = tensors.slice(LISTED).reduce((all, t) => all + t.bytes, 0);
   return [
     element("h4", {}, "alive while it runs"),
     element("table", {}, element("tbody", {},
-      ...tensors.slice(0, LISTED).map((t) => line(ending(t.name), `${t.shape} ${t.dtype}`, t.bytes)),
-      ...(more ? [line(`${tensors.length - LISTED} more`, "", more)] : []),
-      line("weights and all other values", "", rest),
+      ...tensors.slice(0, LISTED).map((t) => line(ending(t.name), `${t.shape} ${t.dtype}`, scaled(t.bytes, "B"))),
+      ...(more ? [line(`${tensors.length - LISTED} more`, "", scaled(more, "B"))] : []),
+      line("weights and all other values", "", scaled(rest, "B")),
     )),
   ];
 }
 
 function button(text, onclick) {
-  return element("button", { type: "button", onclick }, text);
+  return element("button", { onclick }, text);
 }

@@ -2,9 +2,9 @@
 export const GUTTER = 86;
 const OVERVIEW = 22;
 const RULER = 22;
-const LEVEL = 19;
-const LANE = 26;
-const MEMORY = 96;
+const LEVEL = 21;
+const LANE = 32;
+const MEMORY = 120;
 const GAP = 8;
 
 export function rowsOf(levels, lanes) {
@@ -35,13 +35,12 @@ export function scaleOf({ from, to }, width) {
 }
 
 // What is at a place: {kind, ...}, or null. Spans are by level, and each level's in order.
-export function found(rows, scene, scale, x, y) {
-  const { run, spans, kernels } = scene;
+export function found({ run, rows, spans, kernels }, scale, x, y) {
   const within = (row) => y >= row.y && y < row.y + row.height;
   if (x < GUTTER) return null;
   if (within(rows.overview)) return { kind: "overview" };
   const time = scale.time(x);
-  if (time < 0 || time >= run.wall) return null;
+  if (time < 0 || time >= run.end) return null;
   const index = run.at(time);
   const level = rows.levels.findIndex(within);
   if (level >= 0) {

@@ -2,6 +2,7 @@
 import { laid } from "./laid.js";
 import { looksOf } from "./looks.js";
 import { rowsOf } from "./rows.js";
+import { percent } from "../text.js";
 
 export function sceneOf(data) {
   const { kernels, lanes } = data;
@@ -26,11 +27,13 @@ export function sceneOf(data) {
     },
     // Where a thing is: its time and its row.
     placeOf(hit) {
-      const { rows, run } = scene;
-      const { starts, n, wall } = run;
-      if (hit.kind === "rest") return { from: starts[n], to: wall, row: rows.lanes[0] };
-      if (hit.kind === "span") return { from: starts[hit.span.first], to: starts[hit.span.end], row: rows.levels[hit.span.level] };
-      return { from: starts[hit.index], to: starts[hit.index + 1], row: rows.lanes[Number(kernels[hit.index].host)] };
+      const { starts, n, end } = scene.run;
+      const { levels, lanes: places } = scene.rows;
+      if (hit.kind === "rest") return { from: starts[n], to: end, row: places[0] };
+      const [first, last, row] = hit.kind === "span"
+        ? [hit.span.first, hit.span.end, levels[hit.span.level]]
+        : [hit.index, hit.index + 1, places[Number(kernels[hit.index].host)]];
+      return { from: starts[first], to: starts[last], row };
     },
     // The kernel that makes a node's value, or one that it was fused into; -1 without.
     kernelOf(node) {
@@ -41,12 +44,13 @@ export function sceneOf(data) {
   return scene;
 }
 
-// What a legend says: every kind with its colour and its time in this run.
+// What a legend says: every kind with its colour and its share of this run.
 export function legendOf({ data, kernels, run, looks, byLane }) {
   const times = data.kinds.map(() => 0);
   for (const i of byLane[0]) times[kernels[i].kind] += run.time(i);
-  const kinds = data.kinds.map((name, kind) => ({ name, colour: looks.kinds[kind], time: times[kind] }));
+  const kinds = data.kinds.map((name, kind) => [name, looks.kinds[kind], times[kind]]);
   const host = (byLane[1] || []).reduce((all, i) => all + run.time(i), 0);
-  if (byLane[1]) kinds.push({ name: "on the host", colour: looks.host, time: host });
-  return [...kinds, { name: "unattributed", colour: "", time: run.rest }];
+  if (byLane[1]) kinds.push(["on the host", looks.host, host]);
+  kinds.push(["unattributed", "", run.rest]);
+  return kinds.map(([name, colour, time]) => ({ name, colour, share: percent(time, run.wall) }));
 }

@@ -15,7 +15,8 @@ export function matching(kernels, text) {
 
 // `changed` is told the matches (null without a search), `jump` the kernel to show.
 export function searchBox(kernels, { changed, jump, leave }) {
-  const input = element("input", { type: "search", placeholder: "search  /", "aria-label": "search kernels, nodes and layers" });
+  const label = "search kernels, nodes and layers";
+  const input = element("input", { type: "search", placeholder: "search  /", "aria-label": label });
   const count = element("output", { className: "tfv-count" });
   let matches = [];
   let at = -1;

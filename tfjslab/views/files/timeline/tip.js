@@ -11,10 +11,11 @@ export function tipOver(root) {
     show(scene, hit, x, y) {
       const { title, subtitle, pairs } = factsOf(scene, hit);
       const lines = pairs.map(([name, value]) => element("div", {}, element("span", {}, `${name} `), value));
-      tip.replaceChildren(element("b", {}, title), element("div", { className: "tfv-tip-kernel" }, subtitle), ...lines);
+      const kernel = element("div", { className: "tfv-tip-kernel" }, subtitle);
+      tip.replaceChildren(element("b", {}, title), kernel, ...lines);
       tip.hidden = false;
-      const across = root.clientWidth - tip.offsetWidth;
-      tip.style.left = `${Math.max(0, x + APART <= across ? x + APART : Math.min(across, x - APART - tip.offsetWidth))}px`;
+      const room = root.clientWidth - tip.offsetWidth;
+      tip.style.left = `${Math.max(0, x + APART <= room ? x + APART : x - APART - tip.offsetWidth)}px`;
       tip.style.top = `${y + APART}px`;
     },
     hide() {

@@ -36,10 +36,10 @@ export function visibleTime(changed) {
   return {
     shown, set, glide, stop,
     // Another run: the same part of it.
-    rescale(wall) {
+    rescale(end) {
       stop();
-      const scale = wall / whole;
-      whole = wall || 1;
+      const scale = end / whole;
+      whole = end || 1;
       set(shown.from * scale, shown.to * scale);
     },
     zoom(factor, at = (shown.from + shown.to) / 2) {
@@ -52,6 +52,5 @@ export function visibleTime(changed) {
       set(shown.from + by, shown.to + by);
     },
     fit: () => glide(0, whole),
-    isWhole: () => shown.to - shown.from >= whole,
   };
 }
