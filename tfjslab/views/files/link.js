@@ -10,15 +10,14 @@ export function linked(model, follow) {
     model.save_changes();
   }
 
-  function heard({ detail }) {
-    if (detail.node === current) return;
-    keep(detail.node);
-    follow(detail.node);
+  function take(node) {
+    if (!node || node === current) return;
+    keep(node);
+    follow(node);
   }
 
-  function changed() {
-    if (model.get("selected") !== current) heard({ detail: { node: model.get("selected") } });
-  }
+  const heard = ({ detail }) => take(detail?.node);
+  const changed = () => take(model.get("selected"));
 
   document.addEventListener(EVENT, heard);
   model.on("change:selected", changed);

@@ -4,7 +4,7 @@ import { colours, inkOn } from "../theme.js";
 const NAMES = ["ink", "faint", "paper", "panel", "line", "host", "a", "memory"];
 const KINDS = ["kind1", "kind2", "kind3", "kind4", "kind5", "kind6", "kind7"];
 const SIZE = 11;
-const LETTER = 0.54; // of the size: the width of a letter, on average
+const LETTER = 0.52; // of the size: the width of a letter, on average
 
 export function looksOf(el) {
   const named = colours(el, [...NAMES, ...KINDS]);
