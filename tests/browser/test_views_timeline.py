@@ -327,6 +327,65 @@ def test_what_is_selected_is_told_and_followed_and_all_is_given_back(small):
     assert page.evaluate("() => [model.changed.length, document.querySelectorAll('.tfv').length]") == [0, 0]
 
 
+FINGERS = """() => {
+  const canvas = document.querySelector('canvas'), box = canvas.getBoundingClientRect();
+  canvas.setPointerCapture = () => {};
+  const send = (kind, pointerId, x) => canvas.dispatchEvent(new PointerEvent(kind,
+    { pointerId, pointerType: 'touch', button: 0, clientX: box.x + x, clientY: box.y + 150, bubbles: true }));
+  send('pointerdown', 1, 300);
+  send('pointerdown', 2, 400);
+  for (let i = 1; i <= 10; i += 1) { send('pointermove', 1, 300 - 5 * i); send('pointermove', 2, 400 + 5 * i); }
+  send('pointerup', 1, 250);
+  send('pointerup', 2, 450);
+}"""
+
+
+def test_in_a_notebook_the_wheel_scrolls_until_the_picture_was_clicked(small):
+    page, given = small
+    page.evaluate(RENDER, [module("timeline.js"), tf.views.timeline(given).data])
+    picture = Picture(page)
+    whole = picture.settled()
+    page.mouse.move(picture.x(0.5), picture.box["y"] + 150)
+    page.mouse.wheel(0, -300)
+    assert picture.settled() == whole
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -50)
+    page.keyboard.up("Control")
+    low, high, _ = picture.settled()
+    assert high - low < whole[1]
+    page.mouse.click(picture.x(0.5), picture.box["y"] + picture.box["height"] - 2)
+    page.mouse.wheel(0, -300)
+    closer = picture.settled()
+    assert closer[1] - closer[0] < high - low
+
+
+def test_two_fingers_zoom_to_what_is_between_them(small):
+    page, given = small
+    page.evaluate(RENDER, [module("timeline.js"), tf.views.timeline(given).data])
+    picture = Picture(page)
+    wall = picture.settled()[2]
+    at = (350 - 86) / (picture.box["width"] - 86) * wall
+    page.evaluate(FINGERS)
+    low, high, _ = picture.settled()
+    assert high - low == pytest.approx(wall / 2, rel=0.02)
+    assert low + (high - low) * (350 - 86) / (picture.box["width"] - 86) == pytest.approx(at, rel=0.02)
+
+
+def test_a_sharp_screen_gets_as_many_pixels_as_it_has(measured, browser, console, tmp_path):
+    page = console(browser.new_page(viewport=SIZE, device_scale_factor=2))
+    page.goto(tf.views.timeline(measured(SYNTHETIC)).save(tmp_path / "view.html").as_uri())
+    page.wait_for_selector("html[data-ready]")
+    Picture(page).settled()
+    wide = "() => [...document.querySelectorAll('canvas')].map((c) => [c.width - 2 * c.clientWidth, c.clientWidth])"
+    assert page.evaluate(wide)[0][0] == 0
+    before = page.evaluate(wide)[0][1]
+    page.set_viewport_size({**SIZE, "width": 1600})  # and follows its size
+    Picture(page).settled()
+    assert page.evaluate(wide)[0][0] == 0
+    assert page.evaluate(wide)[0][1] > before
+    page.close()
+
+
 def test_the_picture_is_saved_and_a_narrow_page_has_the_details_below(shown, tmp_path):
     page = shown[0]
     with page.expect_download() as saved:
