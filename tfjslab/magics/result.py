@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from tfjslab import views
 from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.base.tables import Report, Table, as_html
 from tfjslab.base.text import count, counted, ms, percent, rate, scaled, tail, times
 from tfjslab.bench.result import BenchResult, ratios, spread
 from tfjslab.profiling import captions, export, memory, reduce
 from tfjslab.records.profile import KernelRecord, Profile, to_json
-from tfjslab.views.timeline import timeline
-from tfjslab.views.view import View
 
 TOP = 15  # rows before the rest is folded
 _NAME_WIDTH = 48
@@ -70,9 +69,9 @@ class ProfileResult(Report):
         return export.to_chrome_trace(self.profile)
 
     @property
-    def timeline(self) -> View:
+    def timeline(self) -> views.View:
         """The run to explore: an interactive view, which a notebook shows."""
-        return timeline(self.profile)
+        return views.timeline(self.profile)
 
     def to_json(self) -> dict[str, Any]:
         """The profile, as ``tfjslab profile --json`` writes it."""

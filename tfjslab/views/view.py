@@ -48,14 +48,14 @@ class View:
             widget.layout.close()
             anywidget.AnyWidget.close(widget)
 
-        fields = {"_esm": module(f"{self.name}.js"), "_css": self._css, "data": traitlets.Dict().tag(sync=True),
+        fields = {"_esm": module(f"{self.name}.js"), "_css": self._looks, "data": traitlets.Dict().tag(sync=True),
                   "selected": traitlets.Unicode().tag(sync=True), "close": close}
         return type("ViewWidget", (anywidget.AnyWidget,), fields)(data=dict(self.data))
 
     def to_html(self) -> str:
         """The view as a whole page that reads nothing from anywhere else."""
         script = _text("page.js").replace("VIEW_MODULE", _harmless(module(f"{self.name}.js")))
-        parts = {"title": html.escape(self.title), "css": self._css, "data": _harmless(self.data), "module": script}
+        parts = {"title": html.escape(self.title), "css": self._looks, "data": _harmless(self.data), "module": script}
         page = _text("page.html")
         for key, value in parts.items():
             page = page.replace(f"<!--{key}-->", value)
@@ -91,9 +91,9 @@ class View:
         return self.widget()
 
     @property
-    def _css(self) -> str:
+    def _looks(self) -> str:
         own = FILES / f"{self.name}.css"
-        return _text("view.css") + (_text(own.name) if own.is_file() else "")
+        return _css() + (_text(own.name) if own.is_file() else "")
 
 
 def _text(name: str) -> str:
@@ -103,3 +103,7 @@ def _text(name: str) -> str:
 def _harmless(data: Any) -> str:
     """JSON that may stand inside of a script: no text in it may end that."""
     return json.dumps(data, allow_nan=False).replace("<", "\\u003c")
+
+
+def _css() -> str:
+    return (FILES / "view.css").read_text(encoding="utf-8")
