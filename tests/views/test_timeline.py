@@ -48,17 +48,20 @@ class Disturbed(Profile):
 
     @property
     def disturbance(self):
-        """Runs 2 and 3."""
-        return SimpleNamespace(disturbed=(1, 2), text="")
+        """Runs 2, 3 and 28, which stand for most."""
+        return SimpleNamespace(disturbed=(1, 2, 27), text="most runs disturbed", mostly=True)
 
 
-def test_of_many_runs_the_first_the_fastest_and_the_slowest_are_listed_and_disturbed_ones_marked():
+def test_of_many_runs_the_first_the_fastest_and_the_slowest_are_listed_and_disturbed_ones_marked(monkeypatch):
+    monkeypatch.setattr(captions, "evidence", lambda _: (), raising=False)
     walls = tuple(float(100 + (i * 37) % 100) for i in range(100))
     kernels = tuple(replace(k, times_ms=walls) for k in KERNELS)
     given = Disturbed(**{**vars(profile(kernels, 800.0)), "profiled_ms": walls})
-    names = [r["name"] for r in data(given)["runs"]]
+    found = data(given)
+    assert found["warning"] == "most runs disturbed"
+    names = [r["name"] for r in found["runs"]]
     assert names[:4] == ["median of 100 runs", "run 1 (fastest)", "run 2 (disturbed)", "run 3 (disturbed)"]
-    assert names[20:] == ["run 20", "run 28 (slowest)"]
+    assert names[20:] == ["run 20", "run 28 (slowest, disturbed)"]
 
 
 def test_what_figures_rest_on_is_said_beside_them(monkeypatch):
@@ -68,7 +71,7 @@ def test_what_figures_rest_on_is_said_beside_them(monkeypatch):
 
 def test_kernels_say_what_they_did_and_where():
     found = data(repeated())
-    assert found["lanes"] == ["wasm-simd", "host"]
+    assert (found["lanes"], found["warning"]) == (["wasm-simd", "host"], "")
     assert [k["host"] for k in found["kernels"]] == [False, False, False, True]
     assert found["kinds"] == ["Conv2D", "Relu"]
     assert [k["kind"] for k in found["kernels"][:3]] == [0, 1, 0]

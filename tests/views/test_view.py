@@ -89,7 +89,7 @@ def test_without_anywidget_a_line_says_what_to_install(monkeypatch):
 
     monkeypatch.setattr(importlib, "import_module", missing)
     view = View("timeline", "timeline of net", {})
-    with pytest.raises(UsageError, match=r"an interactive view in a notebook needs anywidget; .*pip install") as caught:
+    with pytest.raises(UsageError, match=r"^an interactive view in a notebook needs anywidget.*pip install") as caught:
         view.widget()
     assert caught.value.code == "usage.missing_extra"
     shown = view._repr_mimebundle_()["text/plain"]

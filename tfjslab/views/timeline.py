@@ -22,7 +22,6 @@ from tfjslab.views.view import View
 _KINDS = 6  # as many as have colours that can be told apart
 _OTHERS = "other kernels"
 _LISTED = 20  # single runs to choose from, beside the fastest and the slowest
-_DISTURBED = " (disturbed)"
 _DIGITS = 6  # of milliseconds: what clocks tell
 
 
@@ -57,6 +56,7 @@ def _data(profile: Profile) -> dict[str, Any]:
     live = [(p.bytes_live, p.tensors_live) for p in memory_points(profile)]
     return {
         "label": profile.label, "place": captions.place(profile), "notes": _notes(profile),
+        "warning": _warning(profile),
         "runs": _runs(profile), "lanes": _lanes(profile), "kinds": kinds,
         "spans": [vars(s) for s in spans([parts(k.layer, k.node) for k in profile.kernels])],
         "kernels": [_kernel(k, kinds, *at) for k, at in zip(profile.kernels, live, strict=True)],
@@ -69,29 +69,34 @@ def _notes(profile: Profile) -> list[str]:
     return [captions.totals(profile), *(evidence(profile) if evidence else ())]
 
 
+def _warning(profile: Profile) -> str:
+    """What has to be read first where the figures may be off; empty elsewhere."""
+    found = _disturbance(profile)
+    return found.text if found and (found.mostly or found.is_makeshift) else ""
+
+
+def _disturbance(profile: Profile) -> Any:
+    """Which runs the machine disturbed, of profiles that tell it."""
+    return getattr(profile, "disturbance", None)
+
+
 def _runs(profile: Profile) -> list[dict[str, Any]]:
     """The times that can be shown: those of the profile itself, and of single runs where each kernel's are known."""
     walls, n = profile.profiled_ms, len(profile.profiled_ms)
     whole = f"median of {counted(n, 'run')}" if n > 1 else "the run"
     runs = [_run(whole, profile.wall_ms, [k.kernel_time_ms for k in profile.kernels])]
     if n > 1 and profile.kernels and all(len(k.times_ms) == n for k in profile.kernels):
-        marks = _marks(profile)
-        listed = sorted({*range(min(n, _LISTED)), *(i for i, mark in marks.items() if mark != _DISTURBED)})
-        runs += [_run(f"run {i + 1}{marks.get(i, '')}", walls[i], [k.times_ms[i] for k in profile.kernels])
-                 for i in listed]
+        known = {"fastest": {walls.index(min(walls))}, "slowest": {walls.index(max(walls))},
+                 "disturbed": set(getattr(_disturbance(profile), "disturbed", ()))}
+        for i in sorted({*range(min(n, _LISTED)), *known["fastest"], *known["slowest"]}):
+            words = ", ".join(word for word, which in known.items() if i in which)
+            name = f"run {i + 1} ({words})" if words else f"run {i + 1}"
+            runs.append(_run(name, walls[i], [k.times_ms[i] for k in profile.kernels]))
     return runs
 
 
 def _run(name: str, wall_ms: float, times_ms: list[float]) -> dict[str, Any]:
     return {"name": name, "wall_ms": wall_ms, "times_ms": [round(t, _DIGITS) for t in times_ms]}
-
-
-def _marks(profile: Profile) -> dict[int, str]:
-    """What is to be said of some runs, by their number from 0."""
-    walls = profile.profiled_ms
-    disturbance = getattr(profile, "disturbance", None)  # of profiles that say which runs the machine disturbed
-    marks = dict.fromkeys(disturbance.disturbed if disturbance else (), _DISTURBED)
-    return {**marks, walls.index(max(walls)): " (slowest)", walls.index(min(walls)): " (fastest)"}
 
 
 def _lanes(profile: Profile) -> list[str]:

@@ -18,6 +18,7 @@ export function frameOf(data, height, actions, search, pane) {
   const root = element("div", { className: "tfv tfv-timeline" },
     element("div", { className: "tfv-title" },
       element("b", {}, data.label), element("span", {}, data.place), visible),
+    element("p", { className: "tfv-warning", hidden: !data.warning }, data.warning),
     barOf(data, actions, search),
     element("div", { className: "tfv-parts" },
       element("div", { className: "tfv-picture" }, canvas, legend, help), pane),

@@ -21,7 +21,7 @@ export async function savePicture(width, scene, shown) {
   context.fillText(`${data.label}, ${run.name}`, 0, 11, width);
   context.font = looks.font;
   context.fillStyle = looks.faint;
-  context.fillText(data.place, 0, 27, width);
+  context.fillText(data.warning || data.place, 0, 27, width);
   const file = await new Promise((resolve) => { canvas.toBlob(resolve, "image/png"); });
   const address = URL.createObjectURL(file);
   element("a", { href: address, download: "timeline.png" }).click();
