@@ -345,6 +345,7 @@ def test_in_a_notebook_the_wheel_scrolls_until_the_picture_was_clicked(small):
     page.evaluate(RENDER, [module("timeline.js"), tf.views.timeline(given).data])
     picture = Picture(page)
     whole = picture.settled()
+    assert picture.canvas.get_attribute("data-lm-suppress-shortcuts") == "true", "or JupyterLab takes the keys"
     page.mouse.move(picture.x(0.5), picture.box["y"] + 150)
     page.mouse.wheel(0, -300)
     assert picture.settled() == whole

@@ -86,12 +86,13 @@ function drawKernels(context, width, { run, kernels, looks, colourOf, matches },
     const index = indices[i];
     const colour = colourOf(index);
     const [left, across] = clipped(x, w, GUTTER, width);
-    context.globalAlpha = matches && !matches.has(index) ? DIM : 1;
+    const dim = matches && !matches.has(index);
+    context.globalAlpha = dim ? DIM : 1;
     context.fillStyle = colour;
     context.fillRect(left, row.y, across, row.height);
-    if (w > 3) separate(context, looks, x + w, row);
-    write(context, looks.on[colour], kernels[index].name, head, left, across, row);
     context.globalAlpha = 1;
+    if (w > 3) separate(context, looks, x + w, row);
+    if (!dim) write(context, looks.on[colour], kernels[index].name, head, left, across, row);
   });
 }
 
