@@ -75,9 +75,10 @@ def add_precision(parser: argparse.ArgumentParser, max_time_s: float) -> None:
 
 
 def add_profile_results(parser: argparse.ArgumentParser) -> None:
-    """What a profile can show or write beside its tables: --memory and --trace."""
+    """What a profile can show or write beside its tables: --memory, --trace and --view."""
     parser.add_argument("--memory", action="store_true", help="also show what is alive at the peak of memory")
     parser.add_argument("--trace", metavar="FILE", help="write a trace for chrome://tracing or Perfetto")
+    parser.add_argument("--view", metavar="FILE.html", help="write a timeline to explore in a browser, as one file")
 
 
 def positive(text: str) -> int:

@@ -1,8 +1,9 @@
-"""``tfjslab profile`` writes traces and compares with what it wrote before."""
+"""``tfjslab profile`` writes traces and timelines, and compares with what it wrote before."""
 
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -24,6 +25,21 @@ def test_a_trace_is_written_for_viewers(model, tmp_path, capsys):
     assert main(["profile", model, "--backend", "cpu", "--trace", str(path)]) == 0
     kinds = [e["ph"] for e in json.loads(path.read_text())["traceEvents"]]
     assert {"M", "X", "C"} == set(kinds)
+
+
+def test_a_timeline_is_written_as_one_page(model, tmp_path, capsys):
+    path = tmp_path / "view.html"
+    assert main(["profile", model, "--backend", "cpu", "--view", str(path)]) == 0
+    page = path.read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert re.search("<title>timeline of .* on cpu</title>", page)
+
+
+def test_a_timeline_that_cannot_be_written_ends_with_2(model, tmp_path, capsys):
+    path = tmp_path / "no" / "view.html"
+    assert main(["profile", model, "--backend", "cpu", "--view", str(path)]) == 2
+    told = capsys.readouterr().err
+    assert told.endswith(f"tfjslab: error: {path}: cannot be written (No such file or directory)\n")
 
 
 def test_a_diff_shows_what_changed_from_the_other_profile(model, before, capsys):

@@ -161,6 +161,14 @@ def test_save_and_trace_write_files(with_model, tmp_path, monkeypatch):
     assert json.loads((tmp_path / "the trace.json").read_text()) == found.trace
 
 
+def test_a_timeline_is_shown_and_written_for_each_backend(with_model, tmp_path):
+    found = with_model(f"%tfprofile -r 2 --view {tmp_path}/one.html model.predict(x)")
+    assert repr(found.timeline) == "View(timeline of model.predict(x) on cpu; save it with .save('view.html'))"
+    assert (tmp_path / "one.html").read_text() == found.timeline.to_html()
+    with_model(f"%tfprofile -b cpu,wasm-plain -r 1 --view {tmp_path}/t.html model.predict(x)")
+    assert {p.name for p in tmp_path.glob("t.*")} == {"t.cpu.html", "t.wasm-plain.html"}
+
+
 def test_a_file_that_cannot_be_written_is_one_line(with_model):
     with pytest.raises(UsageError) as caught:
         with_model("%tfprofile -r 1 --save no/such/folder model.predict(x)")
@@ -356,7 +364,7 @@ def test_a_backend_that_is_not_there_is_reported_before_anything_runs(cells, mon
 
 def test_help_lists_the_options_of_the_command_line(cells):
     assert cells("%tfprofile --help") is None
-    for option in ("--backend", "--runs", "--warmup", "--memory", "--trace", "--save", "--output", "--quiet"):
+    for option in ("--backend", "--runs", "--warmup", "--memory", "--trace", "--view", "--save", "--output", "--quiet"):
         assert option in cells.shown.stdout
 
 

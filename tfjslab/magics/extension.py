@@ -108,17 +108,25 @@ def _elided(code: str) -> str:
 
 
 def _write(request: Request, result: Result) -> None:
-    """The files of ``--save`` and ``--trace``; a trace of several backends is a file for each."""
+    """The files of ``--save``, ``--trace`` and ``--view``; the last two are a file for each of several backends."""
     if request.save is not None:
         _dump("--save", Path(f"{request.save}.json"), result.to_json())
-    if request.trace is None:
+    for path, one in _files(request.trace, result):
+        _dump("--trace", path, one.trace)
+    for path, one in _files(request.view, result):
+        one.timeline.save(path)
+
+
+def _files(target: str | None, result: Result) -> Iterator[tuple[Path, ProfileResult]]:
+    """Where each result is written to: the backend's name before the suffix where there are several."""
+    if target is None:
         return
-    path = Path(request.trace)
+    path = Path(target)
     if isinstance(result, ProfileResult):
-        _dump("--trace", path, result.trace)
+        yield path, result
     else:
         for name, one in zip(result.backends, result.results, strict=True):
-            _dump("--trace", path.with_name(f"{path.stem}.{name}{path.suffix}"), one.trace)
+            yield path.with_name(f"{path.stem}.{name}{path.suffix}"), one
 
 
 def _dump(option: str, path: Path, data: Any) -> None:

@@ -25,6 +25,7 @@ class Request:
     warmup: int
     memory: bool
     trace: str | None
+    view: str | None
     save: str | None
     output: str | None
     quiet: bool
@@ -95,5 +96,5 @@ def read_request(line: str, cell: str | None) -> Request:
         () if args.backend is None else tuple(options.chosen_backends(args.backend)),
         args.runs or (1 if once else DEFAULT_RUNS),
         args.warmup if args.warmup is not None else 0 if once else DEFAULT_WARMUP,
-        args.memory, args.trace, args.save, args.output, args.quiet,
+        args.memory, args.trace, args.view, args.save, args.output, args.quiet,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from tfjslab import views
 from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.base.tables import Report, Table, as_html
 from tfjslab.base.text import NOTHING, count, counted, ms, percent, rate, scaled, tail
@@ -24,8 +25,8 @@ _COLUMNS = ("node", "kernel", "ms", "share", "FLOPs", "GFLOP/s", "bytes", "fallb
 class ProfileResult(Report):
     """A profile of code. ``value`` is what the code's last run gave; times are of ``runs`` profiled runs.
 
-    ``kernels``, ``by_node``, ``by_kernel``, ``by_layer``, ``memory`` (the timeline) and ``trace`` (for Perfetto) are
-    views of the same data; ``profile`` has all of it.
+    ``kernels``, ``by_node``, ``by_kernel``, ``by_layer``, ``memory`` (bytes over time), ``timeline`` (to explore) and
+    ``trace`` (for Perfetto) are views of the same data; ``profile`` has all of it.
     """
 
     profile: Profile
@@ -67,6 +68,11 @@ class ProfileResult(Report):
     def trace(self) -> dict[str, Any]:
         """The run as a Chrome trace."""
         return export.to_chrome_trace(self.profile)
+
+    @property
+    def timeline(self) -> views.View:
+        """The run to explore: an interactive view, which a notebook shows."""
+        return views.timeline(self.profile)
 
     def to_json(self) -> dict[str, Any]:
         """The profile, as ``tfjslab profile --json`` writes it."""

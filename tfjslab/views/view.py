@@ -2,6 +2,7 @@
 
 The module has one default export, ``{render({model, el})}``, as anywidget defines it; ``model.get("data")`` is what
 Python gave. What ``render`` returns is called when the view is taken off the page: it ends workers and listeners.
+``model.get("selected")`` is the name of the node that is selected, which Python may read and set.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,8 @@ _HINT = "an interactive view in a notebook needs anywidget; install it with: pip
 class View:
     """What can be looked at: ``name`` is the module ``files/<name>.js``, ``data`` is what it shows (plain JSON).
 
-    In a notebook it is a widget (where ``anywidget`` is installed) and otherwise a line that says how to see it.
+    In a notebook it is a widget (where ``anywidget`` is installed) and otherwise a line that says how to see it. Looks
+    of its own are in ``files/<name>.css``, behind what all views share.
     """
 
     name: str
@@ -39,18 +42,29 @@ class View:
             traitlets = importlib.import_module("traitlets")
         except ImportError:
             raise UsageError(_HINT, code="usage.missing_extra") from None
-        fields = {"_esm": module(f"{self.name}.js"), "_css": _css(), "data": traitlets.Dict().tag(sync=True)}
+
+        def close(widget: Any) -> None:
+            """Close its layout as well, which a widget leaves open."""
+            widget.layout.close()
+            anywidget.AnyWidget.close(widget)
+
+        fields = {"_esm": module(f"{self.name}.js"), "_css": self._looks, "data": traitlets.Dict().tag(sync=True),
+                  "selected": traitlets.Unicode().tag(sync=True), "close": close}
         return type("ViewWidget", (anywidget.AnyWidget,), fields)(data=dict(self.data))
 
     def to_html(self) -> str:
         """The view as a whole page that reads nothing from anywhere else."""
-        data = json.dumps(self.data, allow_nan=False).replace("<", "\\u003c")  # no text may end the script
-        page = (FILES / "page.html").read_text(encoding="utf-8")
-        parts = {"title": html.escape(self.title), "css": _css(), "data": data, "module": module("page.js").replace(
-            "VIEW_MODULE", json.dumps(module(f"{self.name}.js")).replace("<", "\\u003c"))}
+        script = _text("page.js").replace("VIEW_MODULE", _harmless(module(f"{self.name}.js")))
+        parts = {"title": html.escape(self.title), "css": self._looks, "data": _harmless(self.data), "module": script}
+        page = _text("page.html")
         for key, value in parts.items():
             page = page.replace(f"<!--{key}-->", value)
         return page
+
+    def frame(self, height_px: int = 560) -> str:
+        """The view as an ``iframe`` that holds its whole page, for a report that is one file."""
+        return (f'<iframe title="{html.escape(self.title)}" srcdoc="{html.escape(self.to_html())}" loading="lazy" '
+                f'style="width:100%;height:{height_px}px;border:0"></iframe>')
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write ``to_html``. UsageError when the file cannot be written."""
@@ -67,10 +81,28 @@ class View:
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """What a notebook shows: the widget, or the line that says what it needs."""
         try:
-            shown = self.widget()
+            return self.shown._repr_mimebundle_(**options)
         except UsageError as e:
             return {"text/plain": f"{self!r}\n{e}"}
-        return shown._repr_mimebundle_(**options)
+
+    @cached_property
+    def shown(self) -> Any:
+        """The widget that a notebook shows: one, however often it is shown, so that all places select together."""
+        return self.widget()
+
+    @property
+    def _looks(self) -> str:
+        own = FILES / f"{self.name}.css"
+        return _css() + (_text(own.name) if own.is_file() else "")
+
+
+def _text(name: str) -> str:
+    return (FILES / name).read_text(encoding="utf-8")
+
+
+def _harmless(data: Any) -> str:
+    """JSON that may stand inside of a script: no text in it may end that."""
+    return json.dumps(data, allow_nan=False).replace("<", "\\u003c")
 
 
 def _css() -> str:

@@ -24,6 +24,7 @@ from tfjslab.profiling.memory import alive_at_peak
 from tfjslab.profiling.reduce import Row, by_kernel, by_node
 from tfjslab.records.enough import MAX_TIME_S
 from tfjslab.records.profile import Profile, to_json
+from tfjslab.views.timeline import timeline
 
 DEFAULT_TOP = 15
 _WIDTH_OF_NUMBERS = 72  # what the columns beside a name take
@@ -66,6 +67,8 @@ def _run(args: argparse.Namespace) -> Outcome:
     found = diff(before, profile) if before else None
     if args.trace is not None:
         write_json(to_chrome_trace(profile), args.trace, "--trace")
+    if args.view is not None:
+        timeline(profile).save(args.view)
 
     def show(console: Console) -> None:
         _show(console, profile, args.top, note)
