@@ -35,6 +35,7 @@ _HOME = {
     "profiling.collect": "profile_model",
     "profiling.leaks": "leak_report",
     "profiling.numeric": "numeric_diff",
+    "views": "views",
     "vis": "vis",
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
@@ -42,7 +43,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.
 
 def __getattr__(name: str) -> Any:
     """Find a public name where it is defined; AttributeError with a suggestion when there is none."""
-    if name in {"backends", "profiling", "vis"}:
+    if name in {"backends", "profiling", "views", "vis"}:
         found: Any = import_module(f"tfjslab.{name}")
     elif name in _MODULE_OF:
         found = getattr(import_module(f"tfjslab.{_MODULE_OF[name]}"), name)
