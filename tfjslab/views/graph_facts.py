@@ -127,5 +127,7 @@ def _attrs(node: Node) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    if isinstance(value, float):
+        return f"{value:.7g}"  # as many digits as a float32 has
+    text = ", ".join(map(_text, value)) if isinstance(value, (list, tuple)) else str(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -135,7 +135,8 @@ def _numeric(ran: Ran, differences: Iterable[Difference]) -> dict[str, float]:
         relative = 1.0 if d.relative is None else d.relative
         worst[d.node] = max(worst.get(d.node, 0.0), relative)
         text = d.reason or f"at most {d.max_abs:.3g}, relative {relative:.3g}"
-        ran.say(d.node, f"error on {d.backend}", f"{text}{', differs' if d.diverges else ''}")
+        which = d.value.removeprefix(d.node)  # ":1" for a second output
+        ran.say(d.node, f"error on {d.backend} {which}".rstrip(), f"{text}{', differs' if d.diverges else ''}")
     return worst
 
 
