@@ -73,7 +73,7 @@ def graph(
         if isinstance(model_or_graph, Model):
             notes += _place(ran, model_or_graph, shown.inputs)
     if compare is not None:
-        add_difference(ran, profile, compare)
+        notes.append(f"difference: {add_difference(ran, profile, compare)}")
     if errors is not None:
         add_errors(ran, errors)
     name = model_or_graph.name if isinstance(model_or_graph, Model) else str(whole.metadata.get("name", "model"))

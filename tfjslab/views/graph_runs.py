@@ -97,16 +97,20 @@ def add_host(ran: Ran) -> None:
         ran.overlays.append(Overlay("host", "on the host", "", "share", "share", values))
 
 
-def add_difference(ran: Ran, profile: Profile | None, other: Profile | ProfileDiff) -> None:
-    """What ``other`` takes more, or less. UsageError where there is nothing to hold a profile against."""
+def add_difference(ran: Ran, profile: Profile | None, other: Profile | ProfileDiff) -> str:
+    """What ``other`` takes more, or less; says in words of which runs.
+
+    UsageError where there is nothing to hold a profile against.
+    """
     if isinstance(other, Profile):
         if profile is None:
             raise UsageError("compare is a profile, and there is no other one to compare it with; give profile=, too")
         other = diff(profile, other)
     values = {c.key: c.delta_ms for c in other.nodes}
-    ran.overlays.append(Overlay("difference", f"{other.b} minus {other.a}", "ms", "diverging", SUM, values))
+    ran.overlays.append(Overlay("difference", "difference of two runs", "ms", "diverging", SUM, values))
     for change in other.nodes:
         ran.say(change.key, "difference", _change(change))
+    return f"{other.b} minus {other.a}"
 
 
 def _change(c: TimeChange) -> str:

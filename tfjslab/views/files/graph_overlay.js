@@ -4,7 +4,7 @@ import { blend, css, rgb } from "./graph_theme.js";
 
 const MORE = ["#ffffd9", "#c7e9b4", "#41b6c4", "#225ea8", "#081d58"].map(rgb);
 const LESS_OR_MORE = { light: ["#542788", "#f4f2f0", "#b35806"].map(rgb), dark: ["#b2abd2", "#2a2a2a", "#f1a340"].map(rgb) };
-const DECADES = 6; // of a logarithmic scale: what is smaller is as good as exact
+const DECADES = 3; // of a logarithmic scale: what is smaller does not matter beside the largest
 
 export class Overlay {
   constructor(model, data) {

@@ -11,15 +11,19 @@ export function paint(scene, model, pen, look) {
   const [x0, y0, x1, y1] = look.window;
   const shown = [...scene.boxes.values()].filter((b) => b.x < x1 && b.x + b.w > x0 && b.y < y1 && b.y + b.h > y0);
   const lines = scene.lines.filter(({ bounds: b }) => b[0] < x1 && b[2] > x0 && b[1] < y1 && b[3] > y0);
-  for (const box of shown) if (box.open) paintGroup(box, model, pen, look);
+  for (const box of shown) if (box.open) paintGroup(box, pen, look);
   paintLines(lines, model, pen, look);
+  for (const box of shown) if (box.open) paintTitle(box, model, pen, look);
   for (const box of shown) if (!box.open) paintBox(box, model, pen, look);
 }
 
-function paintGroup(box, model, pen, look) {
+function paintGroup(box, pen, look) {
   const { theme, scale } = look;
   const fill = css(blend(theme.paper, theme.ink, 0.035 * Math.min(box.depth + 1, 4)));
   pen.box(box.x, box.y, box.w, box.h, { fill, ...outline(box, look), radius: scale > 0.4 ? 6 : 0 });
+}
+
+function paintTitle(box, model, pen, { theme, scale }) {
   const size = Math.min(24, Math.max(12, 9 / scale)); // a group's name stays readable from far away
   if (size * scale < READABLE || size > box.h / 3) return;
   pen.text(box.x + 8, box.y + 4 + size, fitted(`− ${model.label(box.box)}`, box.w - 16, size, true), {
