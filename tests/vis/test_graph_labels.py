@@ -17,7 +17,8 @@ def test_a_scope_that_most_names_share_is_left_out():
 
 def test_names_that_would_be_elided_to_the_same_text_are_shown_where_they_differ():
     ends = [f"a_long_beginning_{i}_expand_of_a_block/Conv2D" for i in (1, 2, 13)]
-    assert distinct_labels(ends, 24) == ("…nning_1_expand_of_a_bl…", "…nning_2_expand_of_a_bl…", "…nning_13_expand_of_a_b…")
+    assert distinct_labels(ends, 24) == (
+        "…nning_1_expand_of_a_bl…", "…nning_2_expand_of_a_bl…", "…nning_13_expand_of_a_b…")
 
 
 def test_names_that_differ_too_far_apart_are_numbered_and_so_is_one_that_comes_twice():

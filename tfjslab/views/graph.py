@@ -18,7 +18,7 @@ from tfjslab.model.placement import placements
 from tfjslab.model.sample import sample_inputs
 from tfjslab.profiling.compare import ProfileDiff
 from tfjslab.records.profile import Profile
-from tfjslab.views.graph_facts import Facts, Scope, scopes, settled, slots
+from tfjslab.views.graph_facts import NodeFacts, ShownGraph, scopes, settled, slots
 from tfjslab.views.graph_runs import (
     Errors,
     Ran,
@@ -100,13 +100,13 @@ class _Drawn:
     indices: dict[str, int] = field(default_factory=dict)
     work: dict[str, tuple[int, int]] = field(default_factory=dict)
 
-    def add(self, scope: Scope) -> None:
+    def add(self, scope: ShownGraph) -> None:
         """All of a graph, or of a function, which is a group of its own."""
         makers: dict[str, tuple[int, int]] = {}
         prefix = (f"function {scope.name}",) if scope.name else ()
         for port in scope.graph.inputs:
             makers[port.value] = (self._put(_port(port, INPUT), (*prefix, port.name)), 0)
-        facts = Facts(scope)
+        facts = NodeFacts(scope)
         for node in scope.graph.nodes:
             found = {**facts.of(node), "kind": "node", "inputs": list(_read(node, makers))}
             index = self._put(found, (*prefix, *scope_path(node)))
@@ -125,6 +125,12 @@ class _Drawn:
         self.nodes.append(node)
         self.paths.append(path)
         return len(self.nodes) - 1
+
+    @property
+    def places(self) -> dict[str, int]:
+        """Where a node stands, also for a node of the float32 model whose integer form is drawn (``name/int8``)."""
+        integers = {n.removesuffix("/int8"): i for n, i in self.indices.items() if n.endswith("/int8")}
+        return integers | self.indices
 
     @property
     def edges(self) -> list[tuple[int, int]]:
@@ -150,19 +156,20 @@ def _data(label: str, shown: Graph, drawn: _Drawn, ran: Ran, notes: list[str]) -
     tree = tree_of(drawn.paths, drawn.edges)
     for i, node in enumerate(drawn.nodes):
         node |= {"label": tree.labels[i], "group": tree.group_of[i], "said": []}
-    for name, index in drawn.indices.items():
+    places = drawn.places
+    for name, index in places.items():
         node = drawn.nodes[index]
         placed = ran.placed.get(name)
-        node["said"] = ([] if placed is None else placed_text(name, placed)) + ran.said.get(name, [])
+        node["said"] += ([] if placed is None else placed_text(name, placed)) + ran.said.get(name, [])
         for value, dims in zip(node["outputs"], ran.shapes.get(name, ()), strict=False):
             value["shape"] = value["shape"] or dims
-    elsewhere = sorted({n for o in ran.overlays for n in o.values} - set(drawn.indices))
+    elsewhere = sorted({n for o in ran.overlays for n in o.values} - set(places))
     if elsewhere:
-        notes.append(f"{counted(len(elsewhere), 'kernel')} of nodes that are not in this graph are left out, "
+        notes.append(f"figures of {counted(len(elsewhere), 'node')} that are not in this graph are left out, "
                      f"such as {elsewhere[0]}")
     facts = [("nodes", str(len(shown.nodes))), ("weights", scaled(shown.weight_bytes, "B")), *summary(ran.overlays)]
     return {
         "title": label, "facts": facts, "notes": notes, "nodes": drawn.nodes, "opened": tree.opened,
         "groups": [{"label": name, "parent": parent} for name, parent in tree.groups],
-        "overlays": [o.to_json(drawn.indices) for o in ran.overlays],
+        "overlays": [o.to_json(places) for o in ran.overlays],
     }

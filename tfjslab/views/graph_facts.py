@@ -19,7 +19,7 @@ _ENCODING = ("scale", "zero", "out_scale", "out_zero", "multiplier", "shift")  #
 
 
 @dataclass(frozen=True)
-class Scope:
+class ShownGraph:
     """A graph to show, or a function in it: its name ("" for the whole) and what shape inference says."""
 
     name: str
@@ -45,17 +45,17 @@ def _settled(port: Port, given: Sequence[int]) -> Port:
     return replace(port, shape=found)
 
 
-def scopes(graph: Graph) -> tuple[tuple[Scope, ...], str]:
+def scopes(graph: Graph) -> tuple[tuple[ShownGraph, ...], str]:
     """The graph and its functions, and why shapes are not known ("" where they are). Open lengths are taken as 1."""
-    inner = tuple(Scope(name, f, None) for name, f in _functions(graph).items())
+    inner = tuple(ShownGraph(name, f, None) for name, f in _functions(graph).items())
     if any(p.shape is None for p in graph.inputs):
-        return (Scope("", graph, None), *inner), "an input has no declared rank"
+        return (ShownGraph("", graph, None), *inner), "an input has no declared rank"
     feeds = {p.value: Spec(tuple(1 if d is None or d < 0 else d for d in p.shape or ()), p.dtype or "float32")
              for p in graph.inputs}
     try:
-        return (Scope("", graph, specialize(graph, feeds)), *inner), ""
+        return (ShownGraph("", graph, specialize(graph, feeds)), *inner), ""
     except TfjslabError as e:
-        return (Scope("", graph, None), *inner), str(e)
+        return (ShownGraph("", graph, None), *inner), str(e)
 
 
 def _functions(graph: Graph) -> dict[str, Graph]:
@@ -65,10 +65,10 @@ def _functions(graph: Graph) -> dict[str, Graph]:
     return found
 
 
-class Facts:
-    """Facts of the nodes of one graph; a weight that several nodes read is looked at once."""
+class NodeFacts:
+    """NodeFacts of the nodes of one graph; a weight that several nodes read is looked at once."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: ShownGraph) -> None:
         self._graph, self._known = scope.graph, scope.known
         self._weights: dict[str, dict[str, Any]] = {}
         self._static = {} if self._known is None else {
