@@ -15,13 +15,16 @@ export class Search {
     this.element = h("div", { class: "tfg-search" }, this.input, this.list);
   }
 
-  /** Nodes with all words, those that have them in their own name first. */
+  /** Nodes with all words: the one of that name first, then those that have them in the last part of their names. */
   find(text) {
     const words = text.toLowerCase().split(/\s+/).filter(Boolean);
     if (!words.length) return [];
     const found = [...this.texts.keys()].filter((i) => words.every((word) => this.texts[i].includes(word)));
-    const own = (i) => words.every((word) => this.model.nodes[i].label.toLowerCase().includes(word));
-    return [...found.filter(own), ...found.filter((i) => !own(i))];
+    const rank = (i) => {
+      const { name, label } = this.model.nodes[i];
+      return name === text.trim() ? 0 : words.every((word) => label.toLowerCase().includes(word)) ? 1 : 2;
+    };
+    return found.sort((a, b) => rank(a) - rank(b) || a - b);
   }
 
   show() {
