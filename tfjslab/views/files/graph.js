@@ -17,7 +17,8 @@ function render({ model, el }) {
     telling = false;
   };
   const view = new GraphView(graph, data, layouts, tell);
-  const root = h("div", { class: "tfv tfg" }, h("style", {}, styles), view.bar, view.main);
+  const root = h("div", { class: "tfv tfg", "data-lm-suppress-shortcuts": "true" }, // JupyterLab has keys of its own
+    h("style", {}, styles), view.bar, view.main);
   el.append(root);
   const follow = ({ detail }) => {
     const found = telling ? -1 : graph.nodes.findIndex((n) => n.name === detail?.node && n.kind === "node");

@@ -63,7 +63,9 @@ function ops(model, box) {
     if (kind === "node") counts.set(op, (counts.get(op) ?? 0) + 1);
   }
   const found = [...counts].sort((a, b) => b[1] - a[1]), rest = found.slice(OPS).reduce((sum, [, n]) => sum + n, 0);
-  return section("Ops", table([...found.slice(0, OPS), ...(rest ? [["others", rest]] : [])]));
+  const made = section("Ops", table([...found.slice(0, OPS), ...(rest ? [["others", rest]] : [])]));
+  made?.classList.add("tfg-ops");
+  return made;
 }
 
 function weight(w) {

@@ -1,6 +1,6 @@
 // Draws a scene with a pen. What lies outside of the window is left out, and what would be too small to read, too.
 import { blend, css, luminance } from "./graph_theme.js";
-import { fitted } from "./graph_text.js";
+import { fitted, widthOf } from "./graph_text.js";
 
 const READABLE = 5.5, LETTERED = 0.75; // pixels of a letter's size; from which scale on lines tell shapes
 const KINDS = [["a", /conv|matmul|dense|lstm|gru|einsum/i], ["c", /pool|mean|sum|reduce|max$|min$|arg/i],
@@ -19,15 +19,18 @@ export function paint(scene, model, pen, look) {
 
 function paintGroup(box, pen, look) {
   const { theme, scale } = look;
-  const fill = css(blend(theme.paper, theme.ink, 0.035 * Math.min(box.depth + 1, 4)));
-  pen.box(box.x, box.y, box.w, box.h, { fill, ...outline(box, look), radius: scale > 0.4 ? 6 : 0 });
+  pen.box(box.x, box.y, box.w, box.h, { fill: ground(box, theme), ...outline(box, look), radius: scale > 0.4 ? 6 : 0 });
 }
+
+/** Groups in groups are ever darker, or lighter on dark paper. */
+const ground = (box, theme) => css(blend(theme.paper, theme.ink, 0.035 * Math.min(box.depth + 1, 4)));
 
 function paintTitle(box, model, pen, { theme, scale }) {
   const size = Math.min(24, Math.max(12, 9 / scale)); // a group's name stays readable from far away
   if (size * scale < READABLE || size > box.h / 3) return;
-  pen.text(box.x + 8, box.y + 4 + size, fitted(`− ${model.label(box.box)}`, box.w - 16, size, true), {
-    fill: css(theme.faint), size, bold: true });
+  const title = fitted(`− ${model.label(box.box)}`, box.w - 16, size, true);
+  pen.box(box.x + 6, box.y + 4, widthOf(title, true) * size + 4, size * 1.3, { fill: ground(box, theme), radius: 0 });
+  pen.text(box.x + 8, box.y + 4 + size, title, { fill: css(theme.faint), size, bold: true });
 }
 
 function paintBox(box, model, pen, look) {

@@ -91,6 +91,8 @@ export class GraphView {
 
   resize() {
     const [w, h] = this.camera.size, density = devicePixelRatio || 1;
+    this.camera.x += ((this.width ?? w) - w) / 2 / this.camera.scale; // the middle stays in the middle
+    this.width = w;
     [this.canvas.width, this.canvas.height, this.density] = [w * density, h * density, density];
     this.draw();
   }
