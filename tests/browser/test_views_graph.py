@@ -207,6 +207,15 @@ def test_it_follows_the_themes_of_the_system_and_of_a_notebook_and_fits_narrow_p
     page.evaluate("document.body.dataset.jpThemeLight = 'false'")  # as JupyterLab says that its theme is dark
     laid_out(page)
     assert max(corner(page)) < 60
+    page.evaluate("""() => {
+      document.querySelector(".tfg").style.setProperty("--jp-ui-font-color2", "rgb(0 0 0 / 50%)");
+      document.querySelector(".tfg").style.setProperty("--jp-layout-color1", "white");
+      document.body.dataset.jpThemeLight = "true";
+    }""")
+    laid_out(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="SVG").click()
+    assert 'fill="rgb(127,127,127)"' in Path(download.value.path()).read_text()  # half of black on white
     page.set_viewport_size({"width": 500, "height": 700})
     page.wait_for_selector(".tfg-narrow")
     stage, details = (page.locator(s).bounding_box() for s in (".tfg-stage", ".tfg-details"))

@@ -2,8 +2,8 @@
 // which readers of all kinds of sight can tell apart; on dark paper they are turned so that more always stands out.
 import { blend, css, rgb } from "./graph_theme.js";
 
-const MORE = ["#ffffd9", "#c7e9b4", "#41b6c4", "#225ea8", "#081d58"].map(rgb);
-const LESS_OR_MORE = { light: ["#542788", "#f4f2f0", "#b35806"].map(rgb), dark: ["#b2abd2", "#2a2a2a", "#f1a340"].map(rgb) };
+const MORE = ["#ffffd9", "#c7e9b4", "#41b6c4", "#225ea8", "#081d58"].map((c) => rgb(c));
+const LESS_OR_MORE = { light: ["#542788", "#f4f2f0", "#b35806"].map((c) => rgb(c)), dark: ["#b2abd2", "#2a2a2a", "#f1a340"].map((c) => rgb(c)) };
 const DECADES = 3; // of a logarithmic scale: what is smaller does not matter beside the largest
 
 export class Overlay {

@@ -5,11 +5,12 @@ const NAMES = ["ink", "faint", "paper", "panel", "line", "a", "b", "c", "host", 
 export function themeOf(root) {
   const probe = document.createElement("span");
   root.append(probe);
-  const found = {};
-  for (const name of NAMES) {
+  const colour = (name) => {
     probe.style.color = `var(--tfv-${name})`;
-    found[name] = rgb(getComputedStyle(probe).color);
-  }
+    return getComputedStyle(probe).color;
+  };
+  const paper = rgb(colour("paper"));
+  const found = Object.fromEntries(NAMES.map((name) => [name, rgb(colour(name), paper)])); // some are translucent
   probe.remove();
   return { ...found, dark: luminance(found.paper) < 0.4 };
 }
@@ -30,8 +31,10 @@ export function watchTheme(changed) {
 
 const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
 
-/** Any colour of CSS as `[red, green, blue]`, 0 to 255. */
-export function rgb(colour) {
+/** Any colour of CSS, laid over a ground, as `[red, green, blue]` from 0 to 255. */
+export function rgb(colour, ground = [255, 255, 255]) {
+  canvas.fillStyle = css(ground);
+  canvas.fillRect(0, 0, 1, 1);
   canvas.fillStyle = colour;
   canvas.fillRect(0, 0, 1, 1);
   return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
