@@ -147,11 +147,6 @@ def test_a_profile_gives_time_work_and_the_host_with_its_reason_and_says_what_wa
     assert view.title == "Graph of net on wasm-simd"
 
 
-def test_a_time_is_the_median_of_the_profiled_runs():
-    times = replace(kernel("Relu", "call/head/relu/Relu", 9.0), times_ms=(1.0, 2.0, 9.0))
-    assert overlays_of(tf.views.graph(small(), profile((times,))))["time"] == {"call/head/relu/Relu": 2.0}
-
-
 def test_two_profiles_or_their_difference_give_what_the_second_takes_more():
     a, b = (profile((kernel("Relu", "call/head/relu/Relu", t),)) for t in (1.0, 3.0))
     for view in (tf.views.graph(small(), a, compare=b), tf.views.graph(small(), compare=diff(a, b))):

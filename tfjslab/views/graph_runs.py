@@ -6,7 +6,6 @@ An ``Overlay`` is one number for each node that has one. ``Said`` are lines for 
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -73,12 +72,8 @@ def add_profile(ran: Ran, profile: Profile) -> None:
     add_host(ran)
 
 
-def _time(k: KernelRecord) -> float:
-    return statistics.median(k.times_ms) if k.times_ms else k.kernel_time_ms
-
-
 _FROM_KERNELS: tuple[tuple[str, str, str, Callable[[KernelRecord], float]], ...] = (
-    ("time", "time", "ms", _time), ("flops", "FLOPs", "", lambda k: k.flops),
+    ("time", "time", "ms", lambda k: k.kernel_time_ms), ("flops", "FLOPs", "", lambda k: k.flops),
     ("bytes", "bytes moved", "B", lambda k: k.bytes_moved),
 )
 
