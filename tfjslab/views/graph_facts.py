@@ -122,8 +122,9 @@ def _slot_names(definition: OpDef, count: int) -> list[str]:
 
 
 def _attrs(node: Node) -> dict[str, str]:
-    """Attributes as text, without those that are not given."""
-    return {k: _text(v) for k, v in node.attrs.items() if v is not None}
+    """Attributes as text, without those that are not given or empty."""
+    found = {k: _text(v) for k, v in node.attrs.items() if v is not None}
+    return {k: text for k, text in found.items() if text}
 
 
 def _text(value: Any) -> str:

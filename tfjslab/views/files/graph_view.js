@@ -13,6 +13,7 @@ import { offer, pngOf, svgOf } from "./graph_export.js";
 import { paint } from "./graph_paint.js";
 
 const READABLE = 0.8; // the scale at which a graph is first shown, if all of it would be smaller
+const LETTERED = 0.5; // with everything open: letters are small and there
 const SIGN = 24; // pixels of a group's right end that open it
 
 export class GraphView {
@@ -35,7 +36,7 @@ export class GraphView {
     const picture = (make, end) => async () => offer(await make(this.scene, model, this.look), `${data.title}.${end}`);
     Object.assign(this, barOf(this.search, this.overlays, {
       overlay: (i) => { this.overlay = this.overlays[i] ?? null; this.recolour(); },
-      expand: () => { model.openAll(); this.relayout().then(() => this.fit(READABLE / 2)); },
+      expand: () => { model.openAll(); this.relayout().then(() => this.fit(LETTERED)); },
       collapse: () => { model.closeAll(); this.relayout().then(() => this.fit(READABLE)); },
       fit: () => this.fit(), png: picture(pngOf, "png"), svg: picture(svgOf, "svg"),
     }));
