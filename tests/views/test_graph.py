@@ -147,6 +147,16 @@ def test_a_profile_gives_time_work_and_the_host_with_its_reason_and_says_what_wa
     assert view.title == "Graph of net on wasm-simd"
 
 
+def test_figures_of_nodes_that_a_node_became_are_that_nodes():
+    kernels = (kernel("Mul", "call/head/relu/Relu/0/mul", 1.0),
+               kernel("Add", "call/head/relu/Relu/1/add", 2.0, fallback=True))
+    view = tf.views.graph(small(), profile(kernels))
+    assert overlays_of(view)["time"] == {"call/head/relu/Relu": 3.0}
+    assert overlays_of(view)["host"] == {"call/head/relu/Relu": 1.0}
+    assert ["runs as", "Mul, Add on the host"] in [list(s) for s in nodes_of(view)["call/head/relu/Relu"]["said"]]
+    assert view.data["notes"] == []
+
+
 def test_two_profiles_or_their_difference_give_what_the_second_takes_more():
     a, b = (profile((kernel("Relu", "call/head/relu/Relu", t),)) for t in (1.0, 3.0))
     for view in (tf.views.graph(small(), a, compare=b), tf.views.graph(small(), compare=diff(a, b))):
@@ -188,9 +198,15 @@ def test_a_model_tells_without_a_profile_what_would_run_on_the_host():
     assert overlays_of(view)["host"] == {"relu": 0.0, "twice": 1.0}
 
 
-def test_a_profile_of_another_kind_is_refused():
+def test_what_is_of_another_kind_is_refused_with_where_to_get_it():
+    with pytest.raises(InputError, match=r"^model_or_graph is a str; expected a Model, from tf.load_model, "):
+        tf.views.graph("model.json")
     with pytest.raises(InputError, match=r"^profile is a dict; expected a Profile, from tf.profile_model$"):
         tf.views.graph(small(), {})
+    with pytest.raises(InputError, match=r"^compare is a int; expected a Profile or a ProfileDiff$"):
+        tf.views.graph(small(), profile(), compare=1)
+    with pytest.raises(InputError, match=r"^errors is a list; expected what tf.numeric_diff or tf.quantize gives$"):
+        tf.views.graph(small(), errors=[])
 
 
 def test_node_data_for_model_explorer_has_results_by_node_and_a_gradient(tmp_path):

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from tfjslab.base.errors import InputError, TfjslabError
 from tfjslab.base.text import counted, scaled, shape
-from tfjslab.engine.measure import ProfileInfo
 from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.model.model import Model
 from tfjslab.model.placement import placements
@@ -52,31 +52,37 @@ def graph(
         errors: from ``tf.numeric_diff`` or ``tf.quantize``.
         shapes: of inputs that leave lengths open, by name; other open lengths are taken as 1.
 
-    Raises UsageError for shapes that do not fit and a ``compare`` without anything to compare with, InputError for a
-    profile of another kind.
+    Raises UsageError for shapes that do not fit and a ``compare`` without anything to compare with, InputError for what
+    is of another kind.
 
     """
+    for name, given, kinds, expected in (
+        ("model_or_graph", model_or_graph, Model | Graph, "a Model, from tf.load_model, or its graph"),
+        ("profile", profile, Profile | None, "a Profile, from tf.profile_model"),
+        ("compare", compare, Profile | ProfileDiff | None, "a Profile or a ProfileDiff"),
+        ("errors", errors, Errors | None, "what tf.numeric_diff or tf.quantize gives"),
+    ):
+        if not isinstance(given, kinds):
+            raise InputError(f"{name} is a {type(given).__name__}; expected {expected}")
+    model = model_or_graph if isinstance(model_or_graph, Model) else None
     whole = model_or_graph.graph if isinstance(model_or_graph, Model) else model_or_graph
-    if isinstance(profile, ProfileInfo) or not isinstance(profile, Profile | None):
-        raise InputError(f"profile is a {type(profile).__name__}; expected a Profile, from tf.profile_model")
     shown = whole.with_(inputs=settled(whole.inputs, shapes or {}))
     parts, unknown = scopes(shown)
     drawn = _Drawn()
-    for scope in parts:
-        drawn.add(scope)
-    ran = Ran()
+    for part in parts:
+        drawn.add(part)
     notes = [f"shapes are not known: {unknown}"] if unknown else []
-    if profile is not None:
-        add_profile(ran, profile)
-    else:
+    ran = Ran()
+    if profile is None:
         add_work(ran, drawn.work)
-        if isinstance(model_or_graph, Model):
-            notes += _place(ran, model_or_graph, shown.inputs)
+        notes += [] if model is None else _place(ran, model, shown.inputs)
+    else:
+        add_profile(ran, profile)
     if compare is not None:
         notes.append(f"difference: {add_difference(ran, profile, compare)}")
     if errors is not None:
         add_errors(ran, errors)
-    name = model_or_graph.name if isinstance(model_or_graph, Model) else str(whole.metadata.get("name", "model"))
+    name = str(whole.metadata.get("name", "model")) if model is None else model.name
     label = name if profile is None else profile.label
     return View("graph", f"Graph of {label}", _data(label, shown, drawn, ran, notes))
 
@@ -126,11 +132,18 @@ class _Drawn:
         self.paths.append(path)
         return len(self.nodes) - 1
 
-    @property
+    @cached_property
     def places(self) -> dict[str, int]:
         """Where a node stands, also for a node of the float32 model whose integer form is drawn (``name/int8``)."""
         integers = {n.removesuffix("/int8"): i for n, i in self.indices.items() if n.endswith("/int8")}
         return integers | self.indices
+
+    def place_of(self, name: str) -> int | None:
+        """Where a node stands, or the node that it was made from: ``loop/0/add`` when ``loop`` was unrolled."""
+        places = self.places
+        while name and name not in places:
+            name = name.rpartition("/")[0]
+        return places.get(name)
 
     @property
     def edges(self) -> list[tuple[int, int]]:
@@ -151,19 +164,30 @@ def _port(port: Port, op: str) -> dict[str, Any]:
             "outputs": values}
 
 
+def _made_from(drawn: _Drawn, ran: Ran) -> dict[int, list[str]]:
+    """Kernels, and why they run on the host, of nodes that were made while the model was prepared to run."""
+    found: dict[int, list[str]] = {}
+    for name, placed in ran.placed.items():
+        index = None if name in drawn.places else drawn.place_of(name)
+        if index is not None:
+            found.setdefault(index, []).append(f"{placed.kernel} on the host" if placed.reason else placed.kernel)
+    return found
+
+
 def _data(label: str, shown: Graph, drawn: _Drawn, ran: Ran, notes: list[str]) -> dict[str, Any]:
     """What ``graph.js`` reads."""
     tree = tree_of(drawn.paths, drawn.edges)
     for i, node in enumerate(drawn.nodes):
         node |= {"label": tree.labels[i], "group": tree.group_of[i], "said": []}
-    places = drawn.places
-    for name, index in places.items():
+    for name, index in drawn.places.items():
         node = drawn.nodes[index]
         placed = ran.placed.get(name)
         node["said"] += ([] if placed is None else placed_text(name, placed)) + ran.said.get(name, [])
         for value, dims in zip(node["outputs"], ran.shapes.get(name, ()), strict=False):
             value["shape"] = value["shape"] or dims
-    elsewhere = sorted({n for o in ran.overlays for n in o.values} - set(places))
+    for index, inner in _made_from(drawn, ran).items():
+        drawn.nodes[index]["said"].append(("runs as", ", ".join(dict.fromkeys(inner))))
+    elsewhere = sorted({n for o in ran.overlays for n in o.values if drawn.place_of(n) is None})
     if elsewhere:
         notes.append(f"figures of {counted(len(elsewhere), 'node')} that are not in this graph are left out, "
                      f"such as {elsewhere[0]}")
@@ -171,5 +195,5 @@ def _data(label: str, shown: Graph, drawn: _Drawn, ran: Ran, notes: list[str]) -
     return {
         "title": label, "facts": facts, "notes": notes, "nodes": drawn.nodes, "opened": tree.opened,
         "groups": [{"label": name, "parent": parent} for name, parent in tree.groups],
-        "overlays": [o.to_json(places) for o in ran.overlays],
+        "overlays": [o.to_json(drawn.place_of) for o in ran.overlays],
     }

@@ -35,10 +35,15 @@ class Overlay:
     group: str
     values: Mapping[str, float]
 
-    def to_json(self, indices: Mapping[str, int]) -> dict[str, Any]:
+    def to_json(self, place_of: Callable[[str], int | None]) -> dict[str, Any]:
         """With values by the index of the node; those of nodes that the graph does not have are left out."""
-        found = {indices[name]: value for name, value in self.values.items() if name in indices}
-        return asdict(self) | {"values": found}
+        found: dict[int, list[float]] = {}
+        for name, value in self.values.items():
+            index = place_of(name)
+            if index is not None:
+                found.setdefault(index, []).append(value)
+        together = math.fsum if self.group == SUM else max
+        return asdict(self) | {"values": {index: together(values) for index, values in found.items()}}
 
 
 @dataclass
