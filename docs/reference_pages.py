@@ -116,6 +116,12 @@ def vis() -> str:
             f"{documented(functions)}")
 
 
+def views() -> str:
+    """What there is to look at and explore."""
+    shown = [o for o in _members(tf.views) if inspect.isfunction(o) or inspect.isclass(o)]
+    return f"# Views\n\n{_summary(tf.views)}\n\n{documented(shown)}"
+
+
 def command_line() -> str:
     """What ``--help`` prints, of every command."""
     parts = [f"## tfjslab {c.name}\n\n{c.summary}\n\n```text\n{_help(c.name)}```" for c in COMMANDS]
@@ -184,5 +190,5 @@ def _kernels(o: OpDef) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {p.__name__: p for p in (
-    python, profiling, vis, command_line, backends, passes, ops,
+    python, profiling, vis, views, command_line, backends, passes, ops,
 )}

@@ -70,6 +70,19 @@ def test_the_wheel_is_pure_and_carries_only_source_and_kernel_text(wheel):
     assert {"tfjslab/py.typed", "tfjslab/bench/peers/tfjs.mjs"} <= set(names)
 
 
+def test_what_others_wrote_ships_with_its_licence_and_source(wheel):
+    folders = {p.parent for p in (REPO / "tfjslab").glob("views/vendor/*/*")}
+    assert [f.name for f in folders] == ["dagre"]
+    with zipfile.ZipFile(wheel) as packed:
+        names = packed.namelist()
+        for folder in folders:
+            inside = folder.relative_to(REPO).as_posix()
+            licence, readme = (packed.read(f"{inside}/{name}").decode() for name in ("LICENSE", "README.md"))
+            assert "Permission is hereby granted" in licence
+            assert "Source: https://" in readme
+            assert [n for n in names if n.endswith(f".dist-info/licenses/{inside}/LICENSE")]
+
+
 def test_an_installed_wheel_finds_the_same_kernels_as_the_repository(installed, tmp_path):
     show = "import tfjslab.base.resources as r; print(r.__file__); print(r.kernels_root())"
     module, root = subprocess.check_output([installed, "-c", show], cwd=tmp_path, text=True).splitlines()

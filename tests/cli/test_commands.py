@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -314,3 +315,13 @@ def test_a_closed_pipe_is_quiet():
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == app.CLOSED_PIPE
+
+
+def test_inspect_writes_the_graph_as_a_page_and_figures_of_nodes_for_model_explorer(capsys, model, tmp_path):
+    page, data, saved = (str(tmp_path / name) for name in ("graph.html", "data.json", "profile.json"))
+    result(capsys, "inspect", model, "--backend", "cpu", "--graph", page, "--node-data", data)
+    assert "<title>Graph of" in Path(page).read_text()
+    assert json.loads(Path(data).read_text())["results"]["answer"]["value"] > 0
+    shown(capsys, "profile", model, "--backend", "cpu", "--json", saved)
+    result(capsys, "inspect", model, "--backend", "cpu", "--node-data", data, "--profile", saved)
+    assert json.loads(Path(data).read_text())["name"].endswith("on cpu: time (ms)")

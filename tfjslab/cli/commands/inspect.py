@@ -23,6 +23,8 @@ from tfjslab.model.coverage import coverage
 from tfjslab.model.model import Model
 from tfjslab.model.node_kernel import NodeKernel, node_kernel
 from tfjslab.model.summary import overview
+from tfjslab.profiling import files
+from tfjslab.views import graph, save_node_data
 
 _COMMENTS = {"wat": ";;", "wgsl": "//"}  # how a line of comment begins, by the suffix of a kernel's source
 
@@ -34,6 +36,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_shape(parser)
     parser.add_argument("--kernel", metavar="NODE",
                         help="show the generated text of the kernels that compute this node on one backend instead")
+    parser.add_argument("--graph", metavar="FILE", help="write the graph as a page to explore (.html)")
+    parser.add_argument("--node-data", metavar="FILE",
+                        help="write FLOPs, or with --profile times, of nodes as JSON for Model Explorer")
+    parser.add_argument("--profile", metavar="FILE",
+                        help="a profile of the model (of tfjslab profile --json), for --graph and --node-data")
 
 
 def _run(args: argparse.Namespace) -> Outcome:
@@ -57,7 +64,22 @@ def _overview(args: argparse.Namespace) -> Outcome:
             "weight_bytes": facts.weight_bytes,
             "backends": [_coverage(model, name, ports) for name in names],
         }
+        if args.graph or args.node_data:
+            _write_views(args, model, ports)
     return Outcome(data, lambda console: _show(console, data))
+
+
+def _write_views(args: argparse.Namespace, model: Model, ports: Sequence[Port]) -> None:
+    """The graph with what is known of its nodes, on the first backend that is named."""
+    backend = None if args.backend is None else options.chosen_backends(args.backend)[0]
+    profile = None if args.profile is None else files.load(args.profile)
+    shapes = {p.name: tuple(filter(None, p.shape)) for p in ports if p.shape and None not in p.shape}
+    with Model(model.graph, backend, name=model.name) as there:
+        view = graph(there, profile, shapes=shapes)
+    if args.graph:
+        view.save(args.graph)
+    if args.node_data:
+        save_node_data(view, args.node_data)
 
 
 def _kernel(args: argparse.Namespace) -> Outcome:
@@ -145,6 +167,7 @@ def _explanations(rows: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
 COMMAND = Command(
     "inspect", "Show what a model is made of, and which of its ops each backend leaves to the host.",
     ("tfjslab inspect mobilenet_v2", "tfjslab inspect path/to/model.json --backend wasm-simd --json facts.json",
+     "tfjslab inspect mobilenet_v2 --graph graph.html --node-data flops.json",
      "tfjslab inspect mobilenet_v2 --kernel Conv1/Relu6 --backend wasm-simd"),
     _configure, _run,
 )

@@ -6,15 +6,11 @@ Grouping never makes a cycle, so that the result can be drawn from top to bottom
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tfjslab.graph.blocks import block_of, part_of
 from tfjslab.graph.ir import Graph, Node
-
-# A name up to its last number that ends a word, or up to its first: "block_12_expand" is part of "block_12".
-_LAST_NUMBER = re.compile(r"^(.*\d)(?=[_/.]|$)")
-_FIRST_NUMBER = re.compile(r"^(.*?\d)(?=[_/.]|$)")
 
 
 @dataclass(frozen=True)
@@ -53,16 +49,8 @@ def _layer(node: Node) -> str:
     return node.layer or node.name
 
 
-def _prefix(pattern: re.Pattern[str]) -> Callable[[Node], str]:
-    def key(node: Node) -> str:
-        found = pattern.match(_layer(node))
-        return found.group(1) if found else _layer(node)
-
-    return key
-
-
 _KEYS: dict[str, Callable[[Node], str]] = {
-    "layer": _layer, "block": _prefix(_LAST_NUMBER), "part": _prefix(_FIRST_NUMBER),
+    "layer": _layer, "block": lambda n: block_of(_layer(n)), "part": lambda n: part_of(_layer(n)),
 }
 
 

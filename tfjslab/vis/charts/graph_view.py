@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -21,6 +22,7 @@ from tfjslab.records.profile import Profile
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
 from tfjslab.vis.charts.graph_groups import Grouping, NodeGroup, grouping_of
+from tfjslab.vis.charts.graph_labels import distinct_labels
 from tfjslab.vis.charts.graph_layout import GAP, GraphLayout, place
 from tfjslab.vis.charts.subject import AnyProfile, as_profile, title_of
 
@@ -29,14 +31,15 @@ HALF_W, HALF_H = 0.47, 0.29
 HEAT = "YlOrRd"  # ever darker, so that it reads in grey and without red
 COLD = "#DCE6EE"  # no time of its own
 SMALL = 8.0
+NAME_WIDTH = 24  # characters that a box has room for
 
 
 @dataclass(frozen=True)
 class Heat:
-    """Milliseconds by group, groups whose work another one's kernel did, and the time of kernels in no box."""
+    """Milliseconds by group, by group the one whose kernel did its work, and the time of kernels in no box."""
 
     times: dict[int, float]
-    absorbed: dict[int, str]
+    absorbed: dict[int, int]
     elsewhere_ms: float
 
 
@@ -73,10 +76,12 @@ def graph_view(
     width, height = layout.width * BOX_PX[0] + 40, layout.height * BOX_PX[1] + 70
     figure, axes = canvas(ax, width if heat is None else width + 100, max(height, 200))
     norm = Normalize(0, max([*heat.times.values(), 1e-9]) if heat else 1)
+    labels = distinct_labels([g.name for g in grouping.groups], NAME_WIDTH)
     for edge in grouping.edges:
         axes.add_patch(_arrow(layout, *edge))
     for i, group in enumerate(grouping.groups):
-        _box(axes, group, layout.places[i], _second_line(group, i, heat, data), _fill(i, heat, norm))
+        second = _second_line(i, grouping, labels, heat, data)
+        _box(axes, group, labels[i], layout.places[i], second, _fill(i, heat, norm))
     axes.set_xlim(-0.1, layout.width + 0.1)
     axes.set_ylim(-layout.height + 0.45, 0.55)
     axes.set_axis_off()
@@ -96,7 +101,7 @@ def _heat(grouping: Grouping, profile: Profile) -> Heat:
     """Each kernel's time to the box of its node; the boxes of other nodes fused into it name that box."""
     owner = {n.name: i for i, g in enumerate(grouping.groups) for n in g.nodes}
     times: dict[int, list[float]] = {}
-    absorbed: dict[int, str] = {}
+    absorbed: dict[int, int] = {}
     elsewhere: list[float] = []
     for k in profile.kernels:
         box = owner.get(k.node)
@@ -107,9 +112,9 @@ def _heat(grouping: Grouping, profile: Profile) -> Heat:
         for name in k.nodes:
             other = owner.get(name, box)
             if other != box:
-                absorbed[other] = grouping.groups[box].name
+                absorbed[other] = box
     sums = {i: math.fsum(t) for i, t in times.items()}
-    return Heat(sums, {i: name for i, name in absorbed.items() if i not in sums}, math.fsum(elsewhere))
+    return Heat(sums, {i: by for i, by in absorbed.items() if i not in sums}, math.fsum(elsewhere))
 
 
 def _fill(box: int, heat: Heat | None, norm: Normalize) -> object:
@@ -118,27 +123,30 @@ def _fill(box: int, heat: Heat | None, norm: Normalize) -> object:
     return mpl.colormaps[HEAT](norm(heat.times[box]))
 
 
-def _second_line(group: NodeGroup, box: int, heat: Heat | None, profile: Profile | None) -> str:
+def _second_line(
+    box: int, grouping: Grouping, labels: Sequence[str], heat: Heat | None, profile: Profile | None,
+) -> str:
     """Time and share where known, else what the box holds."""
     if heat is not None and profile is not None:
         if box in heat.times:
             return f"{ms(heat.times[box])} ms  {percent(heat.times[box], profile.wall_ms)}"
         if box in heat.absorbed:
-            return style.label(f"in {heat.absorbed[box]}", 26)
+            return style.label(f"in {labels[heat.absorbed[box]]}", NAME_WIDTH + 3)
+    group = grouping.groups[box]
     if len(group.nodes) == 1:
         return style.label(group.nodes[0].op, 26)
     op, count = Counter(n.op for n in group.nodes).most_common(1)[0]
     return style.label(f"{len(group.nodes)} nodes, {count} {op}", 26)
 
 
-def _box(ax: Axes, group: NodeGroup, at: tuple[float, float], second: str, fill: object) -> None:
+def _box(ax: Axes, group: NodeGroup, label: str, at: tuple[float, float], second: str, fill: object) -> None:
     x, y = at
     ax.add_patch(FancyBboxPatch(
         (x - HALF_W, y - HALF_H), 2 * HALF_W, 2 * HALF_H, boxstyle="round,pad=0,rounding_size=0.06",
         facecolor=fill, edgecolor="#5A5A5A", linewidth=0.7, zorder=3, label=group.name,
     ))
     text = style.on(fill)
-    ax.text(x, y + 0.12, style.label(group.name, 24), ha="center", va="center", fontsize=SMALL, color=text, zorder=4)
+    ax.text(x, y + 0.12, style.label(label, NAME_WIDTH), ha="center", va="center", fontsize=SMALL, color=text, zorder=4)
     ax.text(x, y - 0.14, second, ha="center", va="center", fontsize=SMALL - 0.5, color=text, alpha=0.85, zorder=4)
 
 
