@@ -199,8 +199,8 @@ def chart(name: str, data: Any) -> str:
     """A chart as an image, or a line that says what to install for it."""
     try:
         from tfjslab.vis import charts, image  # noqa: PLC0415 - profiling must work where matplotlib is missing
-    except ModuleNotFoundError as e:
-        return f"<p>No chart: {escape(str(e))}; pip install 'tfjslab[lab]' brings what is needed</p>"
+    except ImportError as e:  # which says what to install
+        return f"<p>No chart: {escape(str(e))}</p>"
     figure = getattr(charts, name)(data).figure
     width, _ = image.pixels(figure)
     address = image.data_uri(figure, scale=2)  # sharp on screens of high density and in print

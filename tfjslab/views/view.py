@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from tfjslab.base.errors import UsageError
+from tfjslab.base.extras import install
 from tfjslab.views.modules import FILES, module
 
-_HINT = "an interactive view in a notebook needs anywidget; install it with: pip install 'tfjslab[lab]'"
+_HINT = f"an interactive view in a notebook needs anywidget, which is missing; {install('lab')}"
 
 
 @dataclass(frozen=True, repr=False)
