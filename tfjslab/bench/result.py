@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.base.text import backend_words
+from tfjslab.base.text import backend_words, counted, ms
 from tfjslab.records.host_share import HostShare
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BenchResult:
     """One model on one backend. Times are in milliseconds; None is what was not measured, with ``reason``.
 
@@ -67,6 +67,11 @@ class BenchResult:
     def host(self) -> HostShare:
         """How much of the time is the host's."""
         return HostShare(self.host_share, self.host_reason)
+
+    def __repr__(self) -> str:
+        found = "not measured" if self.median_ms is None else f"median {ms(self.median_ms)} ms"
+        told = f"; {self.reason}" if self.reason else ""
+        return f"BenchResult({self.model} on {self.where}: {found}, {counted(self.runs, 'run')}{told})"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; the single times are left out."""

@@ -11,6 +11,7 @@ from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.base.tables import Report, Table, as_html
 from tfjslab.base.text import count, counted, ms, percent, rate, scaled, tail, times
 from tfjslab.bench.result import BenchResult, ratios, spread
+from tfjslab.bench.results import BenchResults
 from tfjslab.profiling import captions, export, memory, reduce
 from tfjslab.records.profile import KernelRecord, Profile, to_json
 
@@ -150,9 +151,9 @@ class ProfileComparison(Report):
         return self.results[-1].value
 
     @property
-    def bench(self) -> list[BenchResult]:
+    def bench(self) -> BenchResults:
         """The times as results of a benchmark, for charts and tables of those."""
-        return [_as_bench(r) for r in self.results]
+        return BenchResults(map(_as_bench, self.results))
 
     def to_json(self) -> dict[str, Any]:
         """The profiles, as ``tfjslab profile --json`` writes them, by backend."""

@@ -16,6 +16,7 @@ from tfjslab.backends.base import Backend, PlanInfo, Session
 from tfjslab.backends.host import own_array, spec_of
 from tfjslab.base.dtypes import Array, of_array
 from tfjslab.base.errors import DEVICE_LOST, BackendError, DisposedError, InputError
+from tfjslab.base.tables import Table, as_html
 from tfjslab.engine.create import make_tensor
 from tfjslab.engine.recorder import active_recorder
 from tfjslab.engine.state import count
@@ -29,7 +30,7 @@ from tfjslab.model.frame import GraphProgram
 from tfjslab.model.precision import Precision, check_precision
 from tfjslab.model.run import Recorder, Run
 from tfjslab.model.sample import sample_inputs
-from tfjslab.model.summary import summary
+from tfjslab.model.summary import summary, tables
 
 T = TypeVar("T")
 
@@ -200,6 +201,9 @@ class Model:
             return f"Model({self.name}, disposed)"
         ports = ", ".join(p.name for p in self.inputs), ", ".join(p.name for p in self.outputs)
         return f"Model({self.name}: {ports[0]} -> {ports[1]})"
+
+    def _repr_html_(self) -> str:
+        return "".join(map(as_html, tables(self.graph, repr(self)))) if self._open else as_html(Table(repr(self)))
 
     def _with_recovery(self, work: Callable[[], T], recorder: Recorder | None = None) -> T:
         """Call ``work``; see ``execute``. After a lost device the next call opens a new session in any case."""

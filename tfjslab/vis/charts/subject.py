@@ -15,10 +15,7 @@ def as_profile(given: AnyProfile) -> Profile:
     if isinstance(given, Profile):
         return given
     if isinstance(given, ProfileInfo):
-        return Profile(
-            given.kernels, given.wall_ms, given.unattributed_ms, given.peak_bytes, given.new_bytes, given.new_tensors,
-            environment=given.environment,
-        )
+        return given.profile
     raise InputError(f"got {type(given).__name__}; expected a profile, from tf.profile_model or tf.profile")
 
 
