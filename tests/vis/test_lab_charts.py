@@ -82,7 +82,7 @@ def test_kernel_time_takes_what_profile_gives():
 
 @pytest.mark.parametrize("chart", [charts.kernel_time, charts.layer_time])
 def test_what_is_no_profile_is_refused(chart):
-    with pytest.raises(InputError, match=r"^got int; expected a profile, from tf.profile_model or tf.profile$"):
+    with pytest.raises(UsageError, match=r"^got int; expected a profile, from tf.profile_model or tf.profile$"):
         chart(3)
 
 

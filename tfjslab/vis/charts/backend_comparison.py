@@ -12,6 +12,7 @@ from tfjslab.base.text import ms, times
 from tfjslab.bench.result import BenchResult, ratios
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
+from tfjslab.vis.given import items, takes
 
 COLOURS = {
     "cpu": style.GREY, "wasm": style.BLUE, "wasm-plain": style.SKY, "wasm-simd": style.BLUE,
@@ -19,6 +20,7 @@ COLOURS = {
 }  # a backend looks the same in every chart
 
 
+@takes("a list of benchmark results, from tf.bench_models", items(BenchResult))
 def backend_comparison(results: Sequence[BenchResult], ax: Axes | None = None) -> Chart:
     """Bars of median milliseconds, with a whisker from the fastest run to the 95th percentile, in the given order.
 

@@ -13,13 +13,15 @@ from tfjslab.profiling.reduce import Row, by_kernel, by_layer, by_node
 from tfjslab.records.profile import Profile
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
-from tfjslab.vis.charts.subject import AnyProfile, as_profile, title_of
+from tfjslab.vis.charts.subject import PROFILE, AnyProfile, as_profile, is_profile, title_of
+from tfjslab.vis.given import takes
 
 GROUPINGS: dict[str, Callable[[Profile], list[Row]]] = {"kernel": by_kernel, "node": by_node, "layer": by_layer}
 UNATTRIBUTED = "(no kernel)"
 Bar = tuple[str, float, str, bool]  # name, milliseconds, colour, and whether it ran on the host
 
 
+@takes(PROFILE, is_profile)
 def kernel_time(profile: AnyProfile, ax: Axes | None = None, *, by: str = "kernel", top: int = 15) -> Chart:
     """Bars of milliseconds, the slowest first, each with its share of the run's wall.
 

@@ -14,10 +14,14 @@ from tfjslab.base.errors import InputError
 from tfjslab.base.text import ms
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
+from tfjslab.vis.data import numbers
+from tfjslab.vis.given import takes
 
 MAX_BINS = 40
+MILLISECONDS = "milliseconds [n], as phases.steady_ms of a profile or times_ms of a benchmark's result"
 
 
+@takes(MILLISECONDS)
 def latency_distribution(times_ms: Sequence[float], ax: Axes | None = None, *, title: str = "Latency") -> Chart:
     """A histogram of runs by milliseconds, with the median and the 95th percentile as lines.
 
@@ -45,6 +49,7 @@ def latency_distribution(times_ms: Sequence[float], ax: Axes | None = None, *, t
     return Chart(figure, axes)
 
 
+@takes(MILLISECONDS)
 def latency_trace(times_ms: Sequence[float], ax: Axes | None = None, *, title: str = "Latency of each run") -> Chart:
     """Milliseconds run by run, with the median and the 95th percentile as lines: warm-up, drift and outliers show.
 
@@ -74,7 +79,7 @@ def latency_trace(times_ms: Sequence[float], ax: Axes | None = None, *, title: s
 
 
 def _checked(times_ms: Sequence[float]) -> Array:
-    times = np.asarray(times_ms, dtype=np.float64)
+    times = numbers(times_ms, "times").astype(np.float64)
     if times.ndim != 1 or not times.size or not np.isfinite(times).all() or (times < 0).any():
         raise InputError(f"times have shape {list(times.shape)}; expected [n] finite milliseconds from 0, with n >= 1")
     return times

@@ -12,7 +12,8 @@ from tfjslab.base.text import ms, percent
 from tfjslab.records.profile import KernelRecord, Profile
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
-from tfjslab.vis.charts.subject import AnyProfile, as_profile, title_of
+from tfjslab.vis.charts.subject import PROFILE, AnyProfile, as_profile, is_profile, title_of
+from tfjslab.vis.given import takes
 
 MAX_KINDS = 6  # as many colours as can be distinguished beside grey
 
@@ -30,6 +31,7 @@ class LayerTime:
         return math.fsum(self.times.values())
 
 
+@takes(PROFILE, is_profile)
 def layer_time(profile: AnyProfile, ax: Axes | None = None, *, top: int = 40) -> Chart:
     """Bars of milliseconds from the first layer at the top to the last, coloured by kind of kernel.
 

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 
 from tfjslab.base.errors import InputError
 from tfjslab.base.text import scaled
-from tfjslab.profiling.memory import MemoryPoint
+from tfjslab.profiling.memory import MemoryPoint, timeline
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
+from tfjslab.vis.charts.subject import AnyProfile, as_profile, is_profile
+from tfjslab.vis.given import items, takes
 
 MB = 1e6
 
 
-def memory_timeline(points: Sequence[MemoryPoint], ax: Axes | None = None) -> Chart:
+def _fits(given: Any) -> bool:
+    return is_profile(given) or items(MemoryPoint)(given)
+
+
+@takes("a profile, or memory points of one", _fits)
+def memory_timeline(points: AnyProfile | Sequence[MemoryPoint], ax: Axes | None = None) -> Chart:
     """Megabytes (left) and the number of tensors (right, dashed) against milliseconds; the peak is named.
 
     Args:
-        points: from ``profiling.memory.timeline(profile)``, in the order of time.
+        points: a profile, or what ``profiling.memory.timeline`` makes of one, in the order of time.
         ax: where to draw; None for a new figure.
 
     Example:
@@ -30,6 +38,7 @@ def memory_timeline(points: Sequence[MemoryPoint], ax: Axes | None = None) -> Ch
         'memory (MB)'
 
     """
+    points = points if isinstance(points, Sequence) else timeline(as_profile(points))
     if not points:
         raise InputError("there are no points; expected at least one, from a profile with kernels")
     figure, axes = canvas(ax)

@@ -13,12 +13,14 @@ from tfjslab.base.errors import InputError, UsageError
 from tfjslab.quantization.report import NodeReport, QuantizationReport
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
+from tfjslab.vis.given import takes
 
 TOP = 30
 _BELOW = 2.0  # rows between the axis and the legend, which leaves room for the axis's own name
 _EXACT = 1.12  # where what has no noise at all stands, in parts of the largest that has some
 
 
+@takes("the report of tf.quantize", lambda given: isinstance(given, QuantizationReport))
 def node_errors(report: QuantizationReport, ax: Axes | None = None, *, top: int = TOP) -> Chart:
     """A row for each node that runs in integers, in the order of the model: two points of signal to noise in decibels.
 
@@ -36,8 +38,6 @@ def node_errors(report: QuantizationReport, ax: Axes | None = None, *, top: int 
         >>> figure, axes = node_errors(tf.quantize(model, "int8", calibration).report)  # doctest: +SKIP
 
     """
-    if not isinstance(report, QuantizationReport):
-        raise InputError(f"got {type(report).__name__}; expected the report of tf.quantize")
     if isinstance(top, bool) or top < 1:
         raise UsageError(f"top is {top}; expected an integer >= 1")
     measured = [n for n in report.nodes if n.accumulated_db is not None and n.alone_db is not None]

@@ -14,6 +14,7 @@ from tfjslab.base.text import ms, scaled
 from tfjslab.bench.sweep_result import MIN_DB, Sweep, SweepRow, cost_field
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
+from tfjslab.vis.given import takes
 
 WIDTH, HEIGHT = 860, 400
 CLOSE = 0.022  # of the axes: points nearer than that share one label
@@ -22,6 +23,7 @@ _QUALITIES = {"top1": "top-1 accuracy (%)", "agreement": "top-1 agreement with f
               "sqnr_db": "signal to noise of the outputs (dB)"}
 
 
+@takes("a sweep, from tf.sweep", lambda given: isinstance(given, Sweep))
 def pareto(sweep: Sweep, goal: str | None = None, ax: Axes | None = None) -> Chart:
     """Accuracy over latency, size or memory: full points on the Pareto front, hollow ones off it, a star on the choice.
 
@@ -39,8 +41,6 @@ def pareto(sweep: Sweep, goal: str | None = None, ax: Axes | None = None) -> Cha
         >>> figure, axes = pareto(tf.sweep(model, calibration, test, labels=labels))  # doctest: +SKIP
 
     """
-    if not isinstance(sweep, Sweep):
-        raise InputError(f"got {type(sweep).__name__}; expected a sweep, from tf.sweep")
     goal = goal or sweep.goal
     cost = cost_field(goal)
     rows = [r for r in sweep.rows if getattr(r, cost) is not None and getattr(r, sweep.measure) is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,10 +11,13 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from tfjslab.backends.ceilings import Ceilings
 from tfjslab.base.dtypes import Array
-from tfjslab.base.errors import InputError
+from tfjslab.base.errors import InputError, UsageError
 from tfjslab.base.text import ms, scaled
+from tfjslab.profiling.reduce import by_node
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
+from tfjslab.vis.charts.subject import AnyProfile, as_profile, is_profile
+from tfjslab.vis.given import takes
 
 # Where the numbers of the slowest points stand, each in another direction, as such points lie close together.
 ASIDE = ((0, -18), (18, -8), (-18, -8), (0, 17), (18, 11), (-18, 11))
@@ -42,7 +45,14 @@ class RooflinePoint(Protocol):
         """Billions of bytes that it read and wrote a second; None without a time."""
 
 
-def roofline(points: Sequence[RooflinePoint], ceilings: Ceilings, ax: Axes | None = None) -> Chart:
+def _fits(given: Any) -> bool:
+    """Also points of other makes."""
+    wanted = ("key", "time_ms", "gflops_per_s", "gbytes_per_s")
+    return is_profile(given) or (isinstance(given, Sequence) and all(hasattr(g, w) for g in given for w in wanted))
+
+
+@takes("a profile, or rows of one, and ceilings", _fits)
+def roofline(points: AnyProfile | Sequence[RooflinePoint], ceilings: Ceilings, ax: Axes | None = None) -> Chart:
     """GFLOP/s against operations per byte, both logarithmic, below the roof of the machine.
 
     On the slope memory is the limit, below the flat part arithmetic. The solid roof is for data from memory, the
@@ -50,8 +60,8 @@ def roofline(points: Sequence[RooflinePoint], ceilings: Ceilings, ax: Axes | Non
     without operations, bytes or time, and those that ran on the host, have no place here and are counted in the title.
 
     Args:
-        points: rows of ``by_node`` or of ``roofline`` in ``profiling.reduce``, or anything with ``key``, ``time_ms``,
-            ``gflops_per_s`` and ``gbytes_per_s``.
+        points: a profile, rows of ``by_node`` or of ``roofline`` in ``profiling.reduce``, or anything with ``key``,
+            ``time_ms``, ``gflops_per_s`` and ``gbytes_per_s``.
         ceilings: what ``tfjslab.backends.ceilings.ceilings_of`` measured on the backend.
         ax: where to draw; None for a new figure.
 
@@ -65,6 +75,9 @@ def roofline(points: Sequence[RooflinePoint], ceilings: Ceilings, ax: Axes | Non
         'performance (GFLOP/s)'
 
     """
+    if not isinstance(ceilings, Ceilings):
+        raise UsageError(f"ceilings is a {type(ceilings).__name__}; expected what ceilings_of measured on the backend")
+    points = points if isinstance(points, Sequence) else by_node(as_profile(points))
     placed = [p for p in points if p.gflops_per_s and p.gbytes_per_s and not getattr(p, "fallback", 0)]
     figure, axes = canvas(ax, 860, 460)
     axes.set_xscale("log")
