@@ -204,7 +204,7 @@ def chart(name: str, data: Any) -> str:
         return f"<p>No chart: {escape(str(e))}</p>"
     figure = getattr(charts, name)(data).figure
     width, _ = image.pixels(figure)
-    address = image.data_uri(figure, scale=2)  # sharp on screens of high density and in print
+    address = image.data_uri(figure, scale=2, any_page=True)  # sharp on screens of high density and in print
     return f'<p><img src="{address}" alt="{name.replace("_", " ")}" width="{width}" style="max-width:100%"></p>'
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tfjslab.base.colours import HOST_CSS
 from tfjslab.base.errors import UsageError
 from tfjslab.base.extras import install
 from tfjslab.views.modules import FILES, module
@@ -75,4 +76,4 @@ class View:
 
 
 def _css() -> str:
-    return (FILES / "view.css").read_text(encoding="utf-8")
+    return (FILES / "view.css").read_text(encoding="utf-8").replace("HOST_COLOUR", HOST_CSS)

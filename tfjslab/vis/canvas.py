@@ -26,7 +26,7 @@ class ChartFigure(Figure):
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         width, height = image.pixels(self)
-        return image.png(self, scale=2), {"width": width, "height": height}
+        return image.png(self, scale=2, any_page=True), {"width": width, "height": height}
 
 
 class Drawing(NamedTuple, Generic[A]):

@@ -39,10 +39,10 @@ def latency_distribution(times_ms: Sequence[float], ax: Axes | None = None, *, t
     times = _checked(times_ms)
     figure, axes = canvas(ax, height=320)
     bins = min(MAX_BINS, max(5, math.ceil(2 * math.sqrt(times.size))))
-    axes.hist(times, bins=bins, color=style.BLUE, edgecolor="white", linewidth=0.5)
+    axes.hist(times, bins=bins, color=style.BLUE, rwidth=0.94)
     for value, name, colour, dash in _marks(times):
         axes.axvline(value, color=colour, linestyle=dash, linewidth=1.6, label=f"{name} {ms(value)} ms")
-    axes.legend(fontsize=style.SMALL)
+    style.legend_below(axes)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     style.quiet(axes, "y")
     style.name_axes(axes, "time of a run (ms)", "runs", _titled(title, times))
@@ -70,9 +70,9 @@ def latency_trace(times_ms: Sequence[float], ax: Axes | None = None, *, title: s
     axes.plot(runs, times, "-o", color=style.BLUE, linewidth=0.8, markersize=3.5, label="run")
     for value, name, colour, dash in _marks(times):
         axes.axhline(value, color=colour, linestyle=dash, linewidth=1.4, label=f"{name} {ms(value)} ms")
-    axes.set_ylim(0, float(times.max()) * 1.3 or 1)  # from 0, so that jitter looks as small as it is
+    axes.set_ylim(0, float(times.max()) * 1.1 or 1)  # from 0, so that jitter looks as small as it is
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(fontsize=style.SMALL, loc="upper center", ncols=3)
+    style.legend_below(axes)
     style.quiet(axes, "y")
     style.name_axes(axes, "run", "time (ms)", _titled(title, times))
     return Chart(figure, axes)

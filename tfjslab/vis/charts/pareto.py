@@ -108,16 +108,15 @@ def _limit(ax: Axes, sweep: Sweep) -> None:
 
 
 def _room(ax: Axes, farthest: float, y: Array, top: float | None) -> None:
-    """From 0 along the cost, so that ratios can be seen; room for the legend below."""
+    """From 0 along the cost, so that ratios can be seen; the legend is below."""
     ax.set_xlim(0, farthest * 1.1 or 1)
     low, high = ax.get_ylim()
     low, high = min(low, float(y.min())), max(high, float(y.max()))
     span = (high - low) or 1.0
-    ax.set_ylim(low - 0.24 * span, high + 0.08 * span)
+    ax.set_ylim(low - 0.06 * span, high + 0.08 * span)
     if top is not None:
         ax.annotate("exact", (0, top), (4, 0), textcoords="offset points", va="center", fontsize=style.SMALL)
-    handles, names = ax.get_legend_handles_labels()
-    ax.legend(handles, names, loc="lower left", fontsize=style.SMALL, ncols=2)
+    style.legend_below(ax)
 
 
 def _name_points(ax: Axes, x: Array, y: Array) -> None:

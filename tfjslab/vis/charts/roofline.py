@@ -114,12 +114,12 @@ def _roof(ax: Axes, ceilings: Ceilings, x: Array, y: Array) -> None:
         )
     ax.plot([], [], " ", label=f"arithmetic {scaled(top * GIGA, 'FLOP/s')}")
     ax.set_xlim(left, right)
-    ax.set_ylim(min([left * slopes["memory"], *y / 2]), max([top, *y]) * 4)  # room for the legend
+    ax.set_ylim(min([left * slopes["memory"], *y / 2]), max([top, *y]) * 1.6)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_locator(NullLocator())
-    ax.add_artist(ax.legend(loc="upper left", fontsize=style.SMALL))
+    style.legend_below(ax)
 
 
 def _draw_points(ax: Axes, points: Sequence[RooflinePoint], x: Array, y: Array) -> None:

@@ -53,8 +53,7 @@ def histogram(
     if shown.size:
         counts, edges = np.histogram(shown, nice_edges(float(shown.min()), float(shown.max()), chose.max_bins))
         axes.bar(
-            edges[:-1], counts.tolist(), np.diff(edges), align="edge", color=chose.color or style.BLUE,
-            edgecolor="white", linewidth=0.6,
+            edges[:-1], counts.tolist(), 0.97 * np.diff(edges), align="edge", color=chose.color or style.BLUE,
         )
     else:
         axes.text(0.5, 0.5, "no finite values", transform=axes.transAxes, ha="center", fontsize=chose.points)
