@@ -77,9 +77,10 @@ def test_what_is_shown_has_no_paper_and_no_black(name):
 def test_the_figure_itself_stays_black_on_white(name):
     figure = MADE[name]().figure
     before = png(figure)
+    inked = len(list(theme._changes(figure)))
     assert png(figure, any_page=True) != before
     assert picture(before)[0, 0].tolist() == [1, 1, 1, 1]
-    assert np.abs(picture(png(figure)) - picture(before)).mean() < 0.02  # texts may move by a pixel
+    assert len(list(theme._changes(figure))) == inked > 0
     assert luminance(picture(png(figure))[..., :3].reshape(-1, 3)).min() < 0.01  # black ink is back
 
 
