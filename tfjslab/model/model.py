@@ -27,6 +27,7 @@ from tfjslab.model.control import DEAD
 from tfjslab.model.executor import Executor
 from tfjslab.model.feeds import Feeds
 from tfjslab.model.frame import GraphProgram
+from tfjslab.model.look import looking
 from tfjslab.model.precision import Precision, check_precision
 from tfjslab.model.run import Recorder, Run
 from tfjslab.model.sample import sample_inputs
@@ -152,14 +153,17 @@ class Model:
         """Compile for inputs like ``x`` without running; what each plan is and the memory it needs."""
         return tuple(p.info for p in self.compiled(x)[1].plans if p is not None)
 
-    def compiled(self, x: Any) -> tuple[Executor, GraphProgram]:
-        """The program for inputs like ``x`` and the executor that holds it, for tools that inspect a model."""
+    def compiled(self, x: Any, *, look: bool = False) -> tuple[Executor, GraphProgram]:
+        """The program for inputs like ``x`` and the executor that holds it, for tools that inspect a model.
+
+        With ``look`` its plans have commands but cannot run, where the backend can tell them without making plans.
+        """
         with self._lock:
             wanted = self._feeds.outputs(None)
             specs = {k: spec_of(v) for k, v in self._feeds.arrays(x, wanted)[0].items()}
 
             def prepare() -> tuple[Executor, GraphProgram]:
-                executor = self._executor(self.backend)
+                executor = looking(self._executor(self.backend)) if look else self._executor(self.backend)
                 return executor, executor.prepare(specs, wanted)
 
             return self._with_recovery(prepare)
