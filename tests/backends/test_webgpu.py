@@ -13,6 +13,7 @@ import tfjslab as tf
 from tfjslab import zoo
 from tfjslab.backends.webgpu import backend as webgpu
 from tfjslab.base.errors import BackendError, BackendUnavailableError
+from tfjslab.base.extras import install
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import specialize
 from tfjslab.model.sample import sample_inputs
@@ -58,7 +59,7 @@ def test_without_wgpu_the_reason_names_the_extra_to_install(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     found = webgpu.availability("webgpu")
     assert (found.available, found.reason) == (
-        False, "wgpu cannot be imported (No module named 'wgpu'); pip install 'tfjslab[gpu]'",
+        False, f"wgpu cannot be imported (No module named 'wgpu'); {install('gpu')}",
     )
     assert not webgpu.may_be_chosen("webgpu")
 

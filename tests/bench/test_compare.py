@@ -189,6 +189,31 @@ def test_the_difference_is_the_largest_of_any_output_relative_to_its_largest_val
     assert difference(named(a=[]), named(a=[])) == 0
 
 
+@pytest.mark.parametrize(("lies", "kind", "text"), [
+    ((), "exact", "the same bits"),
+    (("wasm-simd",), "wrong", "4 of 4 rows of y differ; the cpu backend of TensorFlow.js agrees with ours"),
+    (("wasm-simd", "cpu"), "wrong", "4 of 4 rows of y differ; the cpu backend of TensorFlow.js agrees with theirs"),
+])
+def test_outputs_that_are_not_the_same_are_judged_by_another_backend_of_the_peer(lies, kind, text):
+    def start(backend, threads):
+        return fake("lie" if backend in lies else "well")(backend, threads)
+
+    how = Settings(runs=2, warmup=0, clock=milliseconds())
+    (found,) = compare_models([("small", load, ONES)], ["wasm-simd"], None, how, start, 1)
+    assert (found.peer.agreement, found.peer.agreement_text) == (kind, text)
+    assert found.to_json()["peer"]["agreement"] == kind
+
+
+def test_a_referee_that_fails_is_no_judge():
+    def start(backend, threads):
+        return fake("load:refuse" if backend == "cpu" else "lie")(backend, threads)
+
+    how = Settings(runs=2, warmup=0, clock=milliseconds())
+    (found,) = compare_models([("small", load, ONES)], ["wasm-simd"], None, how, start, 1)
+    assert "could not be asked (fake refused to load: no such kernel)" in found.peer.agreement_text
+    assert (found.peer.reason, found.peer.agreement) == ("", "wrong")
+
+
 def test_outputs_that_do_not_correspond_have_no_difference():
     nan, inf = float("nan"), float("inf")
     assert difference(named(a=[1]), []) is None

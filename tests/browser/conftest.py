@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +37,14 @@ def browser():
         opened.close()
     for thread in set(threading.enumerate()) - before:  # those that watch its processes end after them
         thread.join(THREADS_END_S)
+
+
+@pytest.fixture
+def shots(tmp_path):
+    """Where screenshots go: the folder that ``TFJSLAB_SCREENSHOTS`` names, else pytest's own temporary one."""
+    folder = Path(os.environ.get("TFJSLAB_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @pytest.fixture

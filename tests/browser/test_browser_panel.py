@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 from support.jupyter import STEP_MS, jupyter_lab, open_notebook, use_theme, write_notebook
 from support.tfjs import peers
@@ -24,14 +21,6 @@ def lab(tmp_path_factory):
     write_notebook(root / "panel.ipynb", CELL.format(folder=peers(), model="blazeface", programs=programs))
     with jupyter_lab(root) as address:
         yield address
-
-
-@pytest.fixture
-def shots(tmp_path):
-    """Where screenshots go."""
-    folder = Path(os.environ.get("TFJSLAB_SCREENSHOTS") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def said(page):

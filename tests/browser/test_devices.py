@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,14 +39,6 @@ def session():
 def model():
     with zoo.load("digits") as made:
         yield made
-
-
-@pytest.fixture
-def shots(tmp_path):
-    """Where screenshots go."""
-    folder = Path(os.environ.get("TFJSLAB_SCREENSHOTS") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 @pytest.fixture

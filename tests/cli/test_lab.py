@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tfjslab.base import resources
+from tfjslab.base.extras import install
 from tfjslab.cli.app import main
 from tfjslab.cli.command import INTERRUPTED
 from tfjslab.cli.commands import lab
@@ -91,7 +92,7 @@ def test_what_cannot_be_is_one_line(started, installed, capsys, monkeypatch):
     assert line.startswith("tfjslab: error: JupyterLab ended with exit code 7; it was started by ")
     real = importlib.util.find_spec
     monkeypatch.setattr(lab, "find_spec", lambda name: None if name == "jupyterlab" else real(name))
-    assert error(capsys, "lab") == (2, "tfjslab: error: JupyterLab is not installed; pip install 'tfjslab[lab]'")
+    assert error(capsys, "lab") == (2, f"tfjslab: error: JupyterLab is not installed; {install('lab')}")
     monkeypatch.setattr(resources, "_found", lambda _name: None)
     code, line = error(capsys, "lab")
     assert code == 2

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 import pytest
 
 from tfjslab.base.errors import BackendError, BackendUnavailableError
+from tfjslab.base.extras import install
 from tfjslab.browser import chromium as module
 from tfjslab.browser.chromium import chromium, find_chromium
 from tfjslab.browser.node import NodeProgram, find_node
@@ -183,7 +184,7 @@ def test_without_playwright_the_error_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(BackendUnavailableError) as caught, chromium():
         pass
-    wanted = "playwright is not installed (No module named 'playwright'); pip install 'tfjslab[browser]'"
+    wanted = "playwright is not installed (No module named 'playwright'); " + install("browser")
     assert str(caught.value) == wanted
 
 

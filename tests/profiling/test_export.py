@@ -109,6 +109,6 @@ def test_without_pandas_it_says_what_to_install(monkeypatch):
     with pytest.raises(UsageError) as caught:
         to_dataframe(PROFILE)
     assert str(caught.value) == (
-        "to_dataframe needs pandas, which is not installed; install it with: pip install pandas "
-        "(the extra tfjslab[test] has it, too)"
+        "to_dataframe needs pandas, which is not installed; run pip install pandas "
+        "(or run pip install '.[test]' in the folder of the repository)"
     )

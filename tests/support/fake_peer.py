@@ -1,7 +1,8 @@
 """A program that speaks the protocol of a peer: python fake_peer.py BEHAVIOUR THREADS.
 
 The behaviour says what goes wrong and when, as ``command:how``; without a colon everything goes right. Steady runs take
-2 ms, the first of each burst 9 ms. An op takes 4 ms a call, and is one that doubles 1.0.
+2 ms, the first of each burst 9 ms. One that is told to ``lie`` has wrong outputs. An op takes 4 ms a call, and is one
+that doubles 1.0.
 """
 
 import json
@@ -57,7 +58,7 @@ def answers(request):
         return {"times_ms": [9.0] + [2.0] * (request["count"] - 1)}
     if command == "profile":
         return {"peak_bytes": 288, "bytes_before": 32, "num_kernels": 2}
-    return outputs(request["file"], 2.0)
+    return outputs(request["file"], 3.0 if sys.argv[1] == "lie" else 2.0)
 
 
 def main():

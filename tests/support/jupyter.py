@@ -94,3 +94,4 @@ def use_theme(page, theme):
     command(page, "apputils:change-theme", theme=theme)
     page.wait_for_function(
         "light => document.body.dataset.jpThemeLight === light", arg=str(theme.endswith("Light")).lower())
+    page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=STEP_MS)

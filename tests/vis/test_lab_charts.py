@@ -13,6 +13,7 @@ from support.charts import kernel, profile, ticks
 import tfjslab as tf
 from tfjslab import zoo
 from tfjslab.backends.ceilings import Ceilings
+from tfjslab.base.colours import HOST
 from tfjslab.base.errors import InputError, UsageError
 from tfjslab.bench.result import BenchResult
 from tfjslab.graph.ir import Graph, Node, Port
@@ -50,7 +51,7 @@ def test_kernel_time_has_a_bar_for_each_kind_the_slowest_first_and_the_rest_last
 def test_kernels_on_the_host_are_hatched_and_explained():
     axes = charts.kernel_time(profile()).axes
     marked = [(p.get_hatch(), to_hex(p.get_facecolor())) for p in axes.patches if p.get_hatch() and p.get_width()]
-    assert marked == [(style.HATCH, style.VERMILION.lower())]
+    assert marked == [(style.HATCH, HOST.lower())]
     assert [t.get_text() for t in axes.get_legend().get_texts()] == ["on the host (fallback)"]
 
 
@@ -82,7 +83,7 @@ def test_kernel_time_takes_what_profile_gives():
 
 @pytest.mark.parametrize("chart", [charts.kernel_time, charts.layer_time])
 def test_what_is_no_profile_is_refused(chart):
-    with pytest.raises(InputError, match=r"^got int; expected a profile, from tf.profile_model or tf.profile$"):
+    with pytest.raises(UsageError, match=r"^got int; expected a profile, from tf.profile_model or tf.profile$"):
         chart(3)
 
 

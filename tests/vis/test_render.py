@@ -178,7 +178,7 @@ def test_confusion_matrix_without_overlay_and_with_two_colours():
 
 def test_text_in_cells_can_be_read_on_every_colour():
     axes = render.confusion_matrix(None, np.arange(9).reshape(3, 3), color_map="viridis").axes
-    assert (axes.texts[0].get_color(), axes.texts[-1].get_color()) == ("white", "black")
+    assert (axes.texts[0].get_color(), axes.texts[-1].get_color()) == ("white", style.DARK)
 
 
 def test_table_formats_numbers_and_keeps_html_as_text():

@@ -125,5 +125,5 @@ def test_a_layer_without_weights_says_so():
 
 @pytest.mark.parametrize("call", [lambda: show.model_summary(None, "model"), lambda: show.layer(None, None, 0)])
 def test_what_is_no_model_is_refused(call):
-    with pytest.raises(InputError, match=r"expected a model, from tf.load_model, or its graph$"):
+    with pytest.raises(UsageError, match=r"expected a model, from tf.load_model, or its graph"):
         call()

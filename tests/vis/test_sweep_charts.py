@@ -81,7 +81,7 @@ def test_what_is_exact_stands_at_the_top():
 
 
 def test_what_is_no_sweep_or_has_no_figures_is_refused():
-    with pytest.raises(InputError, match=r"^got int; expected a sweep, from tf.sweep$"):
+    with pytest.raises(UsageError, match=r"^got int; expected a sweep, from tf.sweep$"):
         charts.pareto(3)
     with pytest.raises(InputError, match="no setting of the sweep has both an accuracy and a cost"):
         charts.pareto(sweep(replace(ROWS[0], median_ms=None)))
@@ -121,7 +121,7 @@ def test_the_noisiest_nodes_are_drawn_in_the_order_of_the_model():
 def test_a_report_without_errors_of_nodes_is_refused():
     with pytest.raises(InputError, match="no node of this report has an error of its own: 2 of 3 nodes run in int8"):
         charts.node_errors(report(NODES[2:]))
-    with pytest.raises(InputError, match=r"^got int; expected the report of tf.quantize$"):
+    with pytest.raises(UsageError, match=r"^got int; expected the report of tf.quantize$"):
         charts.node_errors(3)
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol, overload
+from typing import Any, Protocol, overload, runtime_checkable
 
 from tfjslab.base.dtypes import Array
 from tfjslab.graph.specialize import Specialized
@@ -96,6 +96,15 @@ class PlanInfo:
     threads: int
     clock: str
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class ListsCommands(Protocol):
+    """A session that can tell what a plan would run without making the plan."""
+
+    def commands(self, program: Specialized, outputs: Sequence[str]) -> Sequence[CommandInfo]:
+        """What ``compile`` of the same program would put into ``info.commands``."""
+        ...
 
 
 @dataclass(eq=False)

@@ -18,6 +18,8 @@ from tfjslab.backends.base import Availability, Backend, BackendDef
 from tfjslab.backends.flags import env
 from tfjslab.backends.rows import row
 from tfjslab.base.errors import ELSEWHERE, BackendError, BackendUnavailableError, UsageError
+from tfjslab.base.tables import Report, Table
+from tfjslab.base.text import backend_words
 
 ADAPTER_VARIABLE, _ON = "TFJSLAB_ADAPTER", " on "
 
@@ -26,7 +28,7 @@ class BackendFallbackWarning(UserWarning):
     """The backend that priority would choose cannot run here, or failed, and another one was taken."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BackendStatus:
     """One line of ``backends()``. ``resolved`` is what an alias stands for now, else the name itself."""
 
@@ -39,6 +41,31 @@ class BackendStatus:
     resolved: str
     current: bool
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def where(self) -> str:
+        """The name, with the kind of its adapter if it has one: a software adapter is no GPU."""
+        return backend_words(self.name, self.details.get("adapter_type"))
+
+    @property
+    def state(self) -> str:
+        """Whether it can run here, and why not."""
+        return "yes" if self.available else f"no: {self.reason}"
+
+    def __repr__(self) -> str:
+        return f"<{self.where}{' (current)' if self.current else ''}{'' if self.available else ', not available'}>"
+
+
+class Backends(Report, list[BackendStatus]):
+    """What ``backends()`` gives: a list that shows itself as a table."""
+
+    def tables(self) -> tuple[Table, ...]:
+        """A line for each backend, the current one marked."""
+        rows = tuple(("->" if b.current else "", b.where, b.state, b.doc) for b in self)
+        return (Table("Backends", ("", "name", "available", "what"), rows, left=4),)
+
+    def __repr__(self) -> str:
+        return list.__repr__(self)
 
 
 class Done:
@@ -135,9 +162,9 @@ def _resolve(definition: BackendDef) -> str | None:
     return next((name for name in definition.alias_of if not _refusal(row(name))), None)
 
 
-def backends() -> list[BackendStatus]:
+def backends() -> Backends:
     """Every backend: highest priority first, then in the order of the table."""
-    listed = []
+    listed = Backends()
     for definition in rows.by_priority():
         found = availability(definition.name)
         listed.append(BackendStatus(

@@ -2,5 +2,6 @@
 
 from tfjslab.bench.bench import bench_model, bench_models
 from tfjslab.bench.result import BenchResult, ratios
+from tfjslab.bench.results import BenchResults
 
-__all__ = ["BenchResult", "bench_model", "bench_models", "ratios"]
+__all__ = ["BenchResult", "BenchResults", "bench_model", "bench_models", "ratios"]

@@ -15,6 +15,7 @@ from typing import Any
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.bench.benchmark_run import BenchmarkRun, begin, burst, is_done, result_of
 from tfjslab.bench.result import BenchResult
+from tfjslab.bench.results import BenchResults
 from tfjslab.bench.settings import Settings, settings_for
 from tfjslab.engine.measure import Clock
 from tfjslab.model.subject import ModelSource, open_subject
@@ -40,7 +41,7 @@ def bench_model(
 def bench_models(
     sources: Sequence[tuple[str, ModelSource, Any]], backends: Sequence[str | None], threads: int | None = None,
     settings: Settings | None = None,
-) -> list[BenchResult]:
+) -> BenchResults:
     """Measure every model on every backend, interleaved; results in the order of models, then backends.
 
     Args:
@@ -67,7 +68,7 @@ def bench_models(
             _steady(bench_runs, how)
         except KeyboardInterrupt:
             reason = "interrupted"
-        return [result_of(bench_run, reason) for bench_run in bench_runs]
+        return BenchResults(result_of(bench_run, reason) for bench_run in bench_runs)
 
 
 def _steady(bench_runs: Sequence[BenchmarkRun], how: Settings) -> None:

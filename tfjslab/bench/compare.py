@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tfjslab.bench.agreement import WRONG, agreement
 from tfjslab.bench.benchmark_run import BenchmarkRun, begin, result_of
 from tfjslab.bench.comparison import (
     Comparison,
@@ -30,6 +31,7 @@ from tfjslab.bench.interleaved import INTERRUPTED, ROUNDS, OwnRuns, PeerRuns, St
 from tfjslab.bench.peers import tfjs
 from tfjslab.bench.peers.process import PeerError
 from tfjslab.bench.peers.processor import same_processor
+from tfjslab.bench.referee import REFEREE, judge
 from tfjslab.bench.result import spread
 from tfjslab.bench.settings import Settings
 from tfjslab.model.inputs import by_name
@@ -148,10 +150,16 @@ def _start_peer(
         stack.enter_context(same_processor(peer.pid, where))
         state.runs, state.facts = PeerRuns(peer), peer.hello
         feeds = {name: np.asarray(value) for name, value in by_name(first.model.inputs, first.feeds).items()}
-        state.loaded = tfjs.load(peer, model_file(first.model, source, folder), feeds, folder)
+        file = model_file(first.model, source, folder)
+        state.loaded = tfjs.load(peer, file, feeds, folder)
         outputs = tfjs.outputs(peer, folder)
         for own in ours:
             own.difference = difference(own.outputs(), outputs)
+        if len(ours) == 1:  # of several, some are variants, whose answers may differ
+            found = agreement(ours[0].outputs(), outputs)
+            asked = found.kind == WRONG and where.name != REFEREE
+            told = f"; {judge(ours[0].outputs(), outputs, start, file, feeds, folder)}" if asked else ""
+            ours[0].agreement, ours[0].agreement_text = found.kind, found.text + told
         state.profile = peer.ask("profile")
         state.runs.warm_up(how.warmup)
 
@@ -218,6 +226,6 @@ def _peer_result(own: OwnRuns, peer: _PeerState, reason: str) -> PeerResult:
         ),
         peak_bytes=profile.get("peak_bytes"), weight_bytes=loaded.get("weight_bytes"), intermediate_bytes=intermediate,
         intermediate_ratio=over(intermediate, bench_run.arena_bytes), num_kernels=profile.get("num_kernels"),
-        difference=own.difference, reason=peer.reason or reason,
-        verdict=ratio.verdict.text if ratio and ratio.verdict else "",
+        difference=own.difference, agreement=own.agreement, agreement_text=own.agreement_text,
+        reason=peer.reason or reason, verdict=ratio.verdict.text if ratio and ratio.verdict else "",
     )

@@ -59,19 +59,27 @@ def ratio_between(slower: Comparison, faster: Comparison) -> Ratio | None:
 def difference(ours: Sequence[tuple[str, Array]], theirs: Sequence[tuple[str, Array]]) -> float | None:
     """The largest difference of any output, relative to the largest absolute value of that output of the peer.
 
-    Outputs are matched by name, or by position where names differ. None when they differ in number, in shape, or
-    in which values are not finite: then they do not agree at all.
+    None when they differ in number, in shape, or in which values are not finite: then they do not agree at all.
     """
+    pairs = paired(ours, theirs)
+    found = [None] if pairs is None else [relative_difference(a, b) for _, a, b in pairs]
+    return max((f for f in found if f is not None), default=0.0) if None not in found else None
+
+
+def paired(
+    ours: Sequence[tuple[str, Array]], theirs: Sequence[tuple[str, Array]],
+) -> list[tuple[str, Array, Array]] | None:
+    """Outputs with those of the peer, matched by name, or by position where names differ; None for another number."""
     named = {name.removesuffix(":0"): value for name, value in theirs}
     plain = [name.removesuffix(":0") for name, _ in ours]
     if len(ours) != len(theirs):
         return None
     others = [named[n] for n in plain] if set(plain) == set(named) else [value for _, value in theirs]
-    found = [_difference(a, b) for (_, a), b in zip(ours, others, strict=True)]
-    return max((f for f in found if f is not None), default=0.0) if None not in found else None
+    return [(name, a, b) for name, (_, a), b in zip(plain, ours, others, strict=True)]
 
 
-def _difference(ours: Array, theirs: Array) -> float | None:
+def relative_difference(ours: Array, theirs: Array) -> float | None:
+    """The largest difference over the largest absolute value of ``theirs``; None for what ``difference`` says."""
     if ours.shape != theirs.shape:
         return None
     a, b = ours.astype(np.float64), theirs.astype(np.float64)
@@ -90,7 +98,8 @@ class PeerResult:
     ``start_ms`` is the time to start its backend; it is not part of ``load_first_ratio``, which is load + first
     over our load + compile + first. ``intermediate_bytes`` is its peak less what it held before the run (weights
     and inputs); ``intermediate_ratio`` is that over our arena. ``difference`` is that of the outputs, relative to the
-    largest value; ``rounds_ms`` are the medians of each round, ours first. ``verdict`` says what ``ratio`` means.
+    largest value, and ``agreement`` its kind (see ``bench.agreement``), empty where it was not judged; ``rounds_ms``
+    are the medians of each round, ours first. ``verdict`` says what ``ratio`` means.
     """
 
     name: str = "tfjs"
@@ -118,6 +127,8 @@ class PeerResult:
     intermediate_ratio: float | None = None
     num_kernels: int | None = None
     difference: float | None = None
+    agreement: str = ""
+    agreement_text: str = ""
     clock: str = "performance.now around execute, outputs read"
     reason: str = ""
     verdict: str = ""

@@ -31,6 +31,8 @@ class OwnRuns:
     bench_run: BenchmarkRun
     rounds: list[list[float]] = field(default_factory=list)
     difference: float | None = None
+    agreement: str = ""
+    agreement_text: str = ""
 
     def run_burst(self, count: int, how: Settings) -> None:
         """Run ``count`` times and keep the times as one round."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.base.text import backend_words
+from tfjslab.base.text import backend_words, counted, ms
 from tfjslab.records.disturbance import Disturbance, RunState, judge
 from tfjslab.records.host_share import HostShare
 from tfjslab.records.profile import Environment, compile_words
@@ -18,7 +18,7 @@ from tfjslab.records.statistics import ProcessFigure, compare_rounds, figure_of
 from tfjslab.records.verdict import UNKNOWN, Verdict
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BenchResult:
     """One model on one backend. Times are in milliseconds; None is what was not measured, with ``reason``.
 
@@ -112,6 +112,11 @@ class BenchResult:
     def host(self) -> HostShare:
         """How much of the time is the host's."""
         return HostShare(self.host_share, self.host_reason)
+
+    def __repr__(self) -> str:
+        found = "not measured" if self.median_ms is None else f"median {ms(self.median_ms)} ms"
+        told = f"; {self.reason}" if self.reason else ""
+        return f"BenchResult({self.model} on {self.where}: {found}, {counted(self.runs, 'run')}{told})"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, with which runs were disturbed."""

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tfjslab.base.errors import BackendError, BackendUnavailableError
+from tfjslab.base.extras import install
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Playwright
@@ -113,7 +114,7 @@ def chromium(flags: Sequence[str] = ()) -> Iterator[Chromium]:
     try:
         from playwright.async_api import async_playwright  # noqa: PLC0415 - optional
     except ImportError as e:
-        raise BackendUnavailableError(f"playwright is not installed ({e}); pip install 'tfjslab[browser]'",
+        raise BackendUnavailableError(f"playwright is not installed ({e}); {install('browser')}",
                                       code="browser.unavailable") from None
     with _loop() as loop:
         driver: Playwright = loop.run(lambda: async_playwright().start(), "starting playwright", START_S)

@@ -14,6 +14,7 @@ from tfjslab import zoo
 from tfjslab.backends import registry
 from tfjslab.base.errors import UsageError
 from tfjslab.base.text import NOTHING, ms, scaled, times
+from tfjslab.bench.agreement import ARGMAX, EXACT, ORDER, ROUNDING, TIE, WRONG
 from tfjslab.bench.compare import compare_models
 from tfjslab.bench.comparison import Comparison, PeerResult, added
 from tfjslab.bench.interleaved import INTERRUPTED, ROUNDS
@@ -25,6 +26,10 @@ from tfjslab.cli.feeds import sampled_for
 from tfjslab.cli.models import loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
+
+HARMLESS = ("", EXACT, ROUNDING)  # of which the figure says all
+_KIND_WORDS = {ORDER: "rows in another order", TIE: "a choice between equals", ARGMAX: "same answers, other values",
+               WRONG: "NOT the same"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -106,6 +111,8 @@ def show(console: Console, found: Sequence[Comparison], note: str) -> None:
         console.print(line)
     if note:
         console.print(note)
+    for line in dict.fromkeys(_answers(c) for c in found if c.peer.agreement not in HARMLESS):
+        console.print(line, style="bold")
     for reason in dict.fromkeys(f"{c.ours.model} on {c.ours.backend}: {c.peer.reason}" for c in found if c.peer.reason):
         console.print(reason, style="bold")
 
@@ -161,4 +168,10 @@ def _ratio(value: float | None) -> str:
 
 
 def _difference(peer: PeerResult) -> str:
-    return NOTHING if peer.difference is None else f"{peer.difference:.1e}"
+    """The figure, with the kind where it is more than rounding."""
+    kind = "" if peer.agreement in HARMLESS else peer.agreement
+    return " ".join(filter(None, [NOTHING if peer.difference is None else f"{peer.difference:.1e}", kind]))
+
+
+def _answers(c: Comparison) -> str:
+    return f"{c.ours.model} on {c.ours.where}, outputs: {_KIND_WORDS[c.peer.agreement]}: {c.peer.agreement_text}"

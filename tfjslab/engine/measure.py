@@ -11,15 +11,17 @@ from typing import Any, Self
 
 from tfjslab.backends import registry
 from tfjslab.base.errors import UsageError
+from tfjslab.base.tables import Report, Table
+from tfjslab.base.text import count, counted, ms, scaled
 from tfjslab.engine.recorder import KernelRecorder
 from tfjslab.engine.state import STATE
-from tfjslab.records.profile import Environment, KernelRecord, attribute
+from tfjslab.records.profile import Environment, KernelRecord, Profile, attribute
 
 Clock = Callable[[], float]
 
 
-@dataclass(frozen=True)
-class MemoryInfo:
+@dataclass(frozen=True, repr=False)
+class MemoryInfo(Report):
     """The figures of TensorFlow.js's ``memory()``, and native counters of the backends that were started.
 
     ``unreliable`` is True when strings are among the tensors, with the ``reasons``.
@@ -31,6 +33,20 @@ class MemoryInfo:
     unreliable: bool
     reasons: tuple[str, ...]
     backends: dict[str, dict[str, int]]
+
+    def tables(self) -> tuple[Table, ...]:
+        """What the engine counts, and the counters of each backend that was started."""
+        rows = [("tensors", count(self.num_tensors)), ("data buffers", count(self.num_data_buffers)),
+                ("bytes of tensors", scaled(self.num_bytes, "B"))]
+        native = [
+            (f"{backend}: {name.replace('_', ' ')}", scaled(value, "B") if "bytes" in name else count(value))
+            for backend, counters in self.backends.items() for name, value in counters.items()
+        ]
+        return (Table("Memory", ("what", "now"), (*rows, *native), self.reasons),)
+
+    def __repr__(self) -> str:
+        held = ((self.num_tensors, "tensor"), (self.num_data_buffers, "data buffer"), (self.num_bytes, "byte"))
+        return f"<Memory: {', '.join(counted(*h) for h in held)}>"
 
 
 def memory() -> MemoryInfo:
@@ -44,7 +60,7 @@ def memory() -> MemoryInfo:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ProfileInfo:
     """What ``profile`` gives: the kernels in order and the tensors that they left behind.
 
@@ -61,6 +77,22 @@ class ProfileInfo:
     unattributed_ms: float
     result: Any = None
     environment: Environment | None = None
+
+    @property
+    def profile(self) -> Profile:
+        """The same as the record that charts, reports and files take."""
+        return Profile(
+            self.kernels, self.wall_ms, self.unattributed_ms, self.peak_bytes, self.new_bytes, self.new_tensors,
+            environment=self.environment,
+        )
+
+    def __repr__(self) -> str:
+        where = f" on {self.environment.where}" if self.environment else ""
+        return (f"ProfileInfo({counted(len(self.kernels), 'kernel')}{where} in {ms(self.wall_ms)} ms, peak "
+                f"{scaled(self.peak_bytes, 'B')}, {self.new_tensors:+d} tensors)")
+
+    def _repr_html_(self) -> str:
+        return self.profile._repr_html_()
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from tfjslab.base.dtypes import Array
+from tfjslab.base.text import counted
 from tfjslab.ops import registry
 from tfjslab.ops.registry import OpDef
 
@@ -73,7 +74,7 @@ class Port:
     dtype: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Graph:
     """A whole model or function. ``constants`` maps value names to arrays; input ports name their values too."""
 
@@ -83,6 +84,10 @@ class Graph:
     constants: Mapping[str, Array] = field(default_factory=dict)
     functions: Mapping[str, Graph] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        ports = (", ".join(p.name for p in ports) for ports in (self.inputs, self.outputs))
+        return f"Graph({counted(len(self.nodes), 'node')}: {' -> '.join(ports)})"
 
     def with_(self, **changes: Any) -> Graph:
         """A copy with fields replaced."""

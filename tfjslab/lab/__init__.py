@@ -3,6 +3,7 @@
 from typing import Any
 
 from tfjslab.base.errors import UsageError
+from tfjslab.base.extras import install
 
 
 def __getattr__(name: str) -> Any:
@@ -14,5 +15,5 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as e:
         if e.name != "ipywidgets":
             raise
-        raise UsageError("tf.Lab() needs ipywidgets, which is missing; pip install 'tfjslab[lab]'") from None
+        raise UsageError(f"tf.Lab() needs ipywidgets, which is missing; {install('lab')}") from None
     return Lab

@@ -12,6 +12,7 @@ from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.base.tables import Report, Table, as_html
 from tfjslab.base.text import NOTHING, count, counted, ms, percent, rate, scaled, tail
 from tfjslab.bench.result import BenchResult, ratios, spread
+from tfjslab.bench.results import BenchResults
 from tfjslab.profiling import captions, export, memory, reduce
 from tfjslab.records.profile import KernelRecord, Profile, to_json
 from tfjslab.records.verdict import times_words
@@ -159,9 +160,9 @@ class ProfileComparison(Report):
         return self.results[-1].value
 
     @property
-    def bench(self) -> list[BenchResult]:
+    def bench(self) -> BenchResults:
         """The times as results of a benchmark, for charts and tables of those."""
-        return [_as_bench(r) for r in self.results]
+        return BenchResults(map(_as_bench, self.results))
 
     def to_json(self) -> dict[str, Any]:
         """The profiles, as ``tfjslab profile --json`` writes them, by backend."""
@@ -212,11 +213,11 @@ def chart(name: str, data: Any) -> str:
     """A chart as an image, or a line that says what to install for it."""
     try:
         from tfjslab.vis import charts, image  # noqa: PLC0415 - profiling must work where matplotlib is missing
-    except ModuleNotFoundError as e:
-        return f"<p>No chart: {escape(str(e))}; pip install 'tfjslab[lab]' brings what is needed</p>"
+    except ImportError as e:  # which says what to install
+        return f"<p>No chart: {escape(str(e))}</p>"
     figure = getattr(charts, name)(data).figure
     width, _ = image.pixels(figure)
-    address = image.data_uri(figure, scale=2)  # sharp on screens of high density and in print
+    address = image.data_uri(figure, scale=2, any_page=True)  # sharp on screens of high density and in print
     return f'<p><img src="{address}" alt="{name.replace("_", " ")}" width="{width}" style="max-width:100%"></p>'
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tfjslab.backends.registry import BackendStatus
+from tfjslab.backends.registry import Backends, BackendStatus
 from tfjslab.base.tables import Report, Table
-from tfjslab.base.text import count, counted, scaled
 from tfjslab.engine.measure import MemoryInfo
 
 
@@ -17,20 +16,11 @@ class MemoryView(Report):
     info: MemoryInfo
 
     def tables(self) -> tuple[Table, ...]:
-        """What the engine counts, and the counters of each backend that was started."""
-        m = self.info
-        rows = [("tensors", count(m.num_tensors)), ("data buffers", count(m.num_data_buffers)),
-                ("bytes of tensors", scaled(m.num_bytes, "B"))]
-        native = [
-            (f"{backend}: {name.replace('_', ' ')}", scaled(value, "B") if "bytes" in name else count(value))
-            for backend, counters in m.backends.items() for name, value in counters.items()
-        ]
-        return (Table("Memory", ("what", "now"), (*rows, *native), m.reasons),)
+        """Those of the record."""
+        return self.info.tables()
 
     def __repr__(self) -> str:
-        m = self.info
-        held = ((m.num_tensors, "tensor"), (m.num_data_buffers, "data buffer"), (m.num_bytes, "byte"))
-        return f"<Memory: {', '.join(counted(*h) for h in held)}>"
+        return repr(self.info)
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,9 +32,7 @@ class BackendsView(Report):
 
     def tables(self) -> tuple[Table, ...]:
         """A line for each backend."""
-        return (Table("Backends", ("", "name", "available", "what"), tuple(
-            ("->" if r.current else "", r.name, "yes" if r.available else f"no: {r.reason}", r.doc) for r in self.rows
-        ), left=4),)
+        return Backends(self.rows).tables()
 
     def __repr__(self) -> str:
         return f"<Backend {self.current}>"

@@ -30,9 +30,9 @@ class Coverage:
 
 
 def coverage(model: Model, x: Any) -> Coverage:
-    """Compile ``model`` for inputs like ``x`` and count. Bodies of loops and branches count once."""
+    """Lower ``model`` for inputs like ``x`` and count. Bodies of loops and branches count once."""
     counts = _Counts()
-    executor, program = model.compiled(x)
+    executor, program = model.compiled(x, look=True)
     counts.program(executor, program)
     fallback, later = (dict(sorted(found.items())) for found in (counts.fallback, counts.later))
     return Coverage(counts.kernels, fallback, counts.reasons, later)

@@ -16,6 +16,7 @@ from tfjslab.backends.base import Backend, PlanInfo, Session
 from tfjslab.backends.host import own_array, spec_of
 from tfjslab.base.dtypes import Array, of_array
 from tfjslab.base.errors import DEVICE_LOST, BackendError, DisposedError, InputError
+from tfjslab.base.tables import Table, as_html
 from tfjslab.engine.create import make_tensor
 from tfjslab.engine.recorder import active_recorder
 from tfjslab.engine.state import count
@@ -26,10 +27,11 @@ from tfjslab.model.control import DEAD
 from tfjslab.model.executor import Executor
 from tfjslab.model.feeds import Feeds
 from tfjslab.model.frame import GraphProgram
+from tfjslab.model.look import looking
 from tfjslab.model.precision import Precision, check_precision
 from tfjslab.model.run import Recorder, Run
 from tfjslab.model.sample import sample_inputs
-from tfjslab.model.summary import summary
+from tfjslab.model.summary import summary, tables
 
 T = TypeVar("T")
 
@@ -159,14 +161,17 @@ class Model:
             running = self._running
             return running is not None and running[0] is self.backend and running[2].is_prepared(specs, wanted)
 
-    def compiled(self, x: Any) -> tuple[Executor, GraphProgram]:
-        """The program for inputs like ``x`` and the executor that holds it, for tools that inspect a model."""
+    def compiled(self, x: Any, *, look: bool = False) -> tuple[Executor, GraphProgram]:
+        """The program for inputs like ``x`` and the executor that holds it, for tools that inspect a model.
+
+        With ``look`` its plans have commands but cannot run, where the backend can tell them without making plans.
+        """
         with self._lock:
             wanted = self._feeds.outputs(None)
             specs = {k: spec_of(v) for k, v in self._feeds.arrays(x, wanted)[0].items()}
 
             def prepare() -> tuple[Executor, GraphProgram]:
-                executor = self._executor(self.backend)
+                executor = looking(self._executor(self.backend)) if look else self._executor(self.backend)
                 return executor, executor.prepare(specs, wanted)
 
             return self._with_recovery(prepare)
@@ -208,6 +213,9 @@ class Model:
             return f"Model({self.name}, disposed)"
         ports = ", ".join(p.name for p in self.inputs), ", ".join(p.name for p in self.outputs)
         return f"Model({self.name}: {ports[0]} -> {ports[1]})"
+
+    def _repr_html_(self) -> str:
+        return "".join(map(as_html, tables(self.graph, repr(self)))) if self._open else as_html(Table(repr(self)))
 
     def _with_recovery(self, work: Callable[[], T], recorder: Recorder | None = None) -> T:
         """Call ``work``; see ``execute``. After a lost device the next call opens a new session in any case."""

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 from tfjslab.base.dtypes import of_array
 from tfjslab.base.errors import TfjslabError
+from tfjslab.base.tables import Table
+from tfjslab.base.text import counted, scaled
 from tfjslab.graph.ir import Dims, Graph, Port
 from tfjslab.graph.specialize import specialize
 from tfjslab.ops.registry import Spec
+
+_FREQUENT = 6  # kinds of ops that are worth naming
 
 
 @dataclass(frozen=True)
@@ -25,13 +29,17 @@ class Overview:
 
 def overview(graph: Graph) -> Overview:
     """Count nodes by op, parameters (numbers of float weights), bytes and operations."""
+    ops, parameters, weight_bytes = _counts(graph)
+    return Overview(sum(ops.values()), ops, parameters, weight_bytes, count_flops(graph))
+
+
+def _counts(graph: Graph) -> tuple[dict[str, int], int, int]:
+    """Ops by how many nodes have them, the most frequent first; numbers of float weights; bytes of all weights."""
     graphs = list(graph.all_graphs())
     ops = Counter(n.op for g in graphs for n in g.nodes)
     weights = [c for g in graphs for c in g.constants.values() if of_array(c) == "float32"]
-    return Overview(
-        sum(ops.values()), dict(sorted(ops.items(), key=lambda kv: (-kv[1], kv[0]))),
-        sum(w.size for w in weights), graph.weight_bytes, count_flops(graph),
-    )
+    ordered = dict(sorted(ops.items(), key=lambda kv: (-kv[1], kv[0])))
+    return ordered, sum(w.size for w in weights), graph.weight_bytes
 
 
 def count_flops(graph: Graph, batch: int = 1) -> int | None:
@@ -66,6 +74,18 @@ def summary(graph: Graph, name: str) -> str:
         *(f"  {op:<28}{count:>6,}" for op, count in facts.ops.items()),
     ]
     return "\n".join(lines)
+
+
+def tables(graph: Graph, title: str) -> tuple[Table, ...]:
+    """The same for pages, without the operations, which take as long to count as a plan takes to make."""
+    ops, parameters, weight_bytes = _counts(graph)
+    frequent = ", ".join(f"{op} {n}x" if n > 1 else op for op, n in list(ops.items())[:_FREQUENT])
+    more = f" and {counted(len(ops) - _FREQUENT, 'other op')}" if len(ops) > _FREQUENT else ""
+    rows = [(kind, p.name, p.dtype or "any dtype", dims_text(p.shape))
+            for kind, ports in (("input", graph.inputs), ("output", graph.outputs)) for p in ports]
+    notes = (f"{scaled(parameters)} parameters, {scaled(weight_bytes, 'B')} of weights",
+             f"{counted(sum(ops.values()), 'node')}: {frequent}{more}")
+    return (Table(title, ("", "name", "dtype", "shape"), tuple(rows), notes, left=4),)
 
 
 def _ports(title: str, ports: tuple[Port, ...]) -> list[str]:

@@ -31,6 +31,9 @@ class Optimized(NamedTuple):
     model: Model
     report: OptimizeReport
 
+    def _repr_html_(self) -> str:
+        return self.report._repr_html_()
+
 
 @dataclass(frozen=True)
 class _Measured:

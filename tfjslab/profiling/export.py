@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from tfjslab.base.errors import UsageError
+from tfjslab.base.extras import install
 from tfjslab.profiling.memory import timeline
 from tfjslab.profiling.runs import single_run
 from tfjslab.records.profile import KernelRecord, Profile
@@ -119,8 +120,8 @@ def to_dataframe(profile: Profile) -> Any:
         pandas = importlib.import_module("pandas")
     except ImportError:
         raise UsageError(
-            "to_dataframe needs pandas, which is not installed; install it with: pip install pandas "
-            "(the extra tfjslab[test] has it, too)", code="usage.missing_extra",
+            f"to_dataframe needs pandas, which is not installed; run pip install pandas (or {install('test')})",
+            code="usage.missing_extra",
         ) from None
     frame = pandas.DataFrame(rows(profile.kernels))
     environment = asdict(profile.environment) if profile.environment else {}

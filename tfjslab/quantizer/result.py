@@ -19,3 +19,6 @@ class Quantized:
     def __iter__(self) -> Any:
         """``model, report = tf.quantize(...)``."""
         return iter((self.model, self.report))
+
+    def _repr_html_(self) -> str:
+        return self.report._repr_html_()

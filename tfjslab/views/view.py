@@ -17,10 +17,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tfjslab.base.colours import HOST_CSS
 from tfjslab.base.errors import UsageError
+from tfjslab.base.extras import install
 from tfjslab.views.modules import FILES, module
 
-_HINT = "an interactive view in a notebook needs anywidget; install it with: pip install 'tfjslab[lab]'"
+_HINT = f"an interactive view in a notebook needs anywidget, which is missing; {install('lab')}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,4 +108,4 @@ def _harmless(data: Any) -> str:
 
 
 def _css() -> str:
-    return (FILES / "view.css").read_text(encoding="utf-8")
+    return (FILES / "view.css").read_text(encoding="utf-8").replace("HOST_COLOUR", HOST_CSS)

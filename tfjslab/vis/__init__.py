@@ -14,8 +14,10 @@ Example:
 
 from importlib.util import find_spec
 
+from tfjslab.base.extras import install
+
 if find_spec("matplotlib") is None:
-    raise ImportError("charts are drawn with matplotlib, which is missing; pip install 'tfjslab[lab]'")
+    raise ImportError(f"charts are drawn with matplotlib, which is missing; {install('lab')}")
 
 from tfjslab.vis import charts as charts
 from tfjslab.vis import metrics as metrics

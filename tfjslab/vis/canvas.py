@@ -6,13 +6,14 @@ soon as nothing refers to it, and may be drawn in any thread.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from tfjslab.vis import image
+from tfjslab.vis import image, vega
 
 MARGIN = 0.08  # inches: pictures also lie on dark pages
 DPI = 100  # so that a hundred pixels are an inch
@@ -20,13 +21,21 @@ A = TypeVar("A")
 
 
 class ChartFigure(Figure):
-    """A figure that notebooks show as a sharp picture. ``html`` says the same as text, where the chart is a table."""
+    """A figure that notebooks show as a sharp picture.
+
+    ``html`` says the same as text, where the chart is a table. ``spec`` makes the same as a Vega-Lite specification,
+    where it can be explored.
+    """
 
     html: str = ""
+    spec: Callable[[], vega.Spec] | None = None
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         width, height = image.pixels(self)
-        return image.png(self, scale=2), {"width": width, "height": height}
+        return image.png(self, scale=2, any_page=True), {"width": width, "height": height}
+
+    def _repr_mimebundle_(self, **_wanted: Any) -> dict[str, Any]:
+        return {} if self.spec is None else {vega.MIME: self.spec()}
 
 
 class Drawing(NamedTuple, Generic[A]):
@@ -44,8 +53,13 @@ class Drawing(NamedTuple, Generic[A]):
     def _repr_html_(self) -> str | None:
         return getattr(self.figure, "html", "") or None
 
+    def _repr_mimebundle_(self, **wanted: Any) -> dict[str, Any]:
+        """What comes beside the picture: the front end takes what it can show best."""
+        return self.figure._repr_mimebundle_(**wanted) if isinstance(self.figure, ChartFigure) else {}
+
 
 Chart = Drawing[Axes]
+Limits = tuple[tuple[float, float], tuple[float, float]]  # of x and of y
 Charts = Drawing[tuple[Axes, ...]]
 
 
@@ -61,3 +75,16 @@ def canvas(ax: Axes | None, width: float = 640, height: float = 380) -> tuple[Fi
         return cast("Figure", ax.get_figure(root=True)), ax
     figure = blank(width, height)
     return figure, figure.subplots()
+
+
+def explorable(figure: Figure, axes: Axes, ax: Axes | None, spec: Callable[[], vega.Spec]) -> Chart:
+    """The chart, to be explored where it is a figure of its own; ``ax`` is the caller's axes, if there were any."""
+    if ax is None and isinstance(figure, ChartFigure):
+        figure.spec = spec
+    return Chart(figure, axes)
+
+
+def limits(axes: Axes) -> Limits:
+    """Where the axes begin and end as drawn, for a specification of the same."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    return (float(left), float(right)), (float(low), float(high))

@@ -8,17 +8,21 @@ from __future__ import annotations
 import base64
 import io
 import threading
+from contextlib import nullcontext
 
 from matplotlib.figure import Figure
+
+from tfjslab.vis import theme
 
 # Dashboards draw in threads. Figures are independent, but matplotlib's text parser and font cache are shared.
 _DRAWING = threading.Lock()
 
 
-def png(figure: Figure, *, scale: float = 1.0, transparent: bool = False) -> bytes:
+def png(figure: Figure, *, scale: float = 1.0, transparent: bool = False, any_page: bool = False) -> bytes:
     r"""The figure as a PNG of its own size times ``scale``.
 
     2 is what screens of high density and printers want; 1 is for pictures that are replaced ten times a second.
+    ``any_page`` is for pages that may be light or dark; see ``theme``.
 
     Example:
         >>> from tfjslab.vis.charts import latency_trace
@@ -27,8 +31,9 @@ def png(figure: Figure, *, scale: float = 1.0, transparent: bool = False) -> byt
 
     """
     out = io.BytesIO()
-    with _DRAWING:
-        _save(figure, out, scale, transparent=transparent)
+    themed = any_page and theme.is_default()
+    with _DRAWING, theme.for_any_page(figure) if themed else nullcontext():
+        _save(figure, out, scale, transparent=transparent or themed)
     return out.getvalue()
 
 
@@ -37,9 +42,10 @@ def _save(figure: Figure, out: io.BytesIO, scale: float, *, transparent: bool) -
     figure.savefig(out, format="png", dpi=figure.dpi * scale, transparent=transparent, metadata={"Software": None})
 
 
-def data_uri(figure: Figure, *, scale: float = 1.0, transparent: bool = False) -> str:
+def data_uri(figure: Figure, *, scale: float = 1.0, transparent: bool = False, any_page: bool = False) -> str:
     """The PNG as a ``data:`` address, for ``<img src=...>`` in HTML that stands alone."""
-    return f"data:image/png;base64,{base64.b64encode(png(figure, scale=scale, transparent=transparent)).decode()}"
+    data = png(figure, scale=scale, transparent=transparent, any_page=any_page)
+    return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 
 def pixels(figure: Figure) -> tuple[int, int]:

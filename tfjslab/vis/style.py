@@ -7,21 +7,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap, to_rgb
+from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.transforms import ScaledTranslation
 
+from tfjslab.base.colours import HOST
 from tfjslab.base.errors import UsageError, did_you_mean
 
 # Okabe and Ito, "Color Universal Design" (2008), the darker ones first: they also differ when printed in grey.
-OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000")
-BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW, BLACK = OKABE_ITO
-GREY = "#9A9A9A"  # sums of the rest, kernels on the host, unattributed time
+# In place of their black, which is lost on dark pages, there is a middle grey.
+OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#6E6E6E")
+BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW, DUSK = OKABE_ITO
+REST = "#C9C9C9"  # sums of the rest
+GREY = "#8C8C8C"  # whiskers, and lines between what belongs together
 HATCH = "////"  # marks fallbacks, so that they show without colour
 SMALL, NORMAL, TITLE = 8.5, 9.5, 11.0  # points
+LABEL_ROOM = 18.0  # points between axes and what stands below their numbers and their label, besides their own size
+DARK = "#101010"  # text on light fills: not the default ink, which follows the page that a picture lies on
 LIGHT = 0.18  # the relative luminance above which black has more contrast than white
 NAMED_MAPS = {"greyscale": "Greys", "viridis": "viridis", "blues": "Blues"}  # the names that tfjs-vis has
 _RGB = re.compile(r"\s*rgba?\(\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*(?:,\s*([01]|0?\.\d+)\s*)?\)\s*$")
@@ -38,9 +45,9 @@ def ink() -> Any:
 
 
 def on(background: Any) -> str:
-    """Black or white, whichever reads better on that colour (relative luminance of WCAG 2)."""
+    """A dark colour or white, whichever reads better on that colour (relative luminance of WCAG 2)."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(background)]  # noqa: PLR2004 - sRGB
-    return "black" if sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True)) > LIGHT else "white"
+    return DARK if sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True)) > LIGHT else "white"
 
 
 def css_colour(value: Any) -> Any:
@@ -66,9 +73,14 @@ def colour_map(chosen: str | Sequence[str]) -> Colormap:
     return mpl.colormaps[name]
 
 
-def hatched(fill: str) -> dict[str, Any]:
-    """The look of a bar whose time is the host's, in its own colour."""
+def hatched(fill: str = HOST) -> dict[str, Any]:
+    """The look of a bar whose time is the host's; in its own colour where that tells something else."""
     return {"color": fill, "hatch": HATCH, "edgecolor": "white", "linewidth": 0}
+
+
+def hollow() -> dict[str, Any]:
+    """The look of a bar of time that nothing accounts for."""
+    return {"facecolor": "none", "edgecolor": GREY, "linewidth": 1}
 
 
 def elide(name: str, width: int = 34) -> str:
@@ -105,6 +117,17 @@ def name_axes(ax: Axes, x: str = "", y: str = "", title: str = "", size: float =
     ax.set_ylabel(y, fontsize=size)
     if title:
         ax.set_title(title, fontsize=TITLE, loc="left")
+
+
+def legend_below(ax: Axes, size: float = SMALL) -> None:
+    """A legend under the axes and their label, where it hides nothing; the layout makes room for it."""
+    figure = cast("Figure", ax.get_figure(root=True))
+    _, names = ax.get_legend_handles_labels()
+    width = ax.get_position().width * figure.get_size_inches()[0] * 72  # points, as the size is
+    columns = int(width / (size * (0.55 * max(map(len, names)) + 4))) if names else 1
+    place = ax.transAxes + ScaledTranslation(0, -(2 * size + LABEL_ROOM) / 72, figure.dpi_scale_trans)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), bbox_transform=place, borderaxespad=0, frameon=False,
+              fontsize=size, ncols=max(1, min(columns, len(names))))
 
 
 def name_rows(ax: Axes, names: Sequence[str], width: int = 34) -> None:

@@ -73,4 +73,4 @@ def _part(shown: Surface, part: str) -> str:
         return title + str(html)
     width, _ = image.pixels(figure)
     alt = escape(" ".join(filter(None, [shown.name, part])))
-    return f'{title}<img width="{width}" alt="{alt}" src="{image.data_uri(figure, scale=2)}">'
+    return f'{title}<img width="{width}" alt="{alt}" src="{image.data_uri(figure, scale=2, any_page=True)}">'

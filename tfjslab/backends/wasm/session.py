@@ -6,11 +6,12 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tfjslab.backends.base import Plan
+from tfjslab.backends.base import CommandInfo, Plan
 from tfjslab.backends.kernels.channels import channels_last
 from tfjslab.backends.kernels.kernel_texts import KernelText
 from tfjslab.backends.kernels.session import CountedConstants, KernelSession
 from tfjslab.backends.wasm.builder import WasmConstant
+from tfjslab.backends.wasm.executable import lower
 from tfjslab.backends.wasm.kernel_texts import kernel_texts
 from tfjslab.backends.wasm.plan import WasmPlan
 from tfjslab.backends.wasm.run.heap import Heap
@@ -39,6 +40,10 @@ class WasmSession(KernelSession[int]):
     def kernel_texts(self, program: Specialized, outputs: Sequence[str], node: str) -> tuple[KernelText, ...]:
         """See ``HasKernelTexts``."""
         return kernel_texts(self.backend.lanes, channels_last(program, outputs), outputs, node)
+
+    def commands(self, program: Specialized, outputs: Sequence[str]) -> Sequence[CommandInfo]:
+        """See ``ListsCommands``."""
+        return lower(self.backend, channels_last(program, outputs), outputs).describe()
 
     def workers(self) -> Workers:
         """The threads beside the caller's, started when first wanted."""

@@ -13,6 +13,7 @@ from tfjslab.backends.base import Availability
 from tfjslab.backends.ceilings import Ceilings
 from tfjslab.backends.kernels.backend import KernelBackend
 from tfjslab.base.errors import TfjslabError
+from tfjslab.base.extras import install
 
 if TYPE_CHECKING:
     from tfjslab.backends.webgpu.run.device import Device
@@ -28,7 +29,7 @@ def availability(variant: str) -> Availability:
 
         found = choose(variant)
     except ImportError as e:
-        return Availability(available=False, reason=f"wgpu cannot be imported ({e}); pip install 'tfjslab[gpu]'")
+        return Availability(available=False, reason=f"wgpu cannot be imported ({e}); {install('gpu')}")
     except TfjslabError as e:
         return Availability(available=False, reason=str(e))
     except Exception as e:  # noqa: BLE001 - whatever stops the drivers is the reason

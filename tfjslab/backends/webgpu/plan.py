@@ -34,6 +34,17 @@ if TYPE_CHECKING:
     from tfjslab.backends.webgpu.session import GpuSession
 
 
+def lowered(session: GpuSession, program: Specialized, outputs: Sequence[str]) -> tuple[GpuBuilder, GpuTuner]:
+    """The kernels of ``program``, and the tuner that chose their tiles."""
+    device = session.device
+    limit = Limit(device.max_binding, str(device.adapter), session.storage)
+    program = split_large(rewritten(unrolled(program), RULES), limit, session.slices)
+    tuner = GpuTuner(device)
+    builder = GpuBuilder(program, outputs, tuner, Capabilities(device), session.storage)
+    lower_program(builder, program, TABLE, also_refuses=limit.refusal)
+    return builder, tuner
+
+
 class GpuPlan(KernelPlan):
     """Owns an arena, a buffer for inputs and outputs, and one of uniforms; weights belong to the session."""
 
@@ -52,12 +63,8 @@ class GpuPlan(KernelPlan):
         """Lower, lay out, make pipelines and bind groups."""
         device = self._device
         before = device.counters["pipelines"], device.compile_ms
-        limit = Limit(device.max_binding, str(device.adapter), self._storage)
-        program = split_large(rewritten(unrolled(program), RULES), limit, self._session.slices)
-        self._specs = program.specs
-        tuner = GpuTuner(device)
-        builder = GpuBuilder(program, self._outputs, tuner, Capabilities(device), self._storage)
-        lower_program(builder, program, TABLE, also_refuses=limit.refusal)
+        builder, tuner = lowered(self._session, program, self._outputs)
+        self._specs = builder.specs
         buffers = builder.finish()
         memory = plan_memory(buffers, ALIGNMENT)
         arena = self._own(memory.peak_bytes, "the arena of a plan") if memory.peak_bytes else None

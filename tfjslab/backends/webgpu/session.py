@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tfjslab.backends.base import Plan
+from tfjslab.backends.base import CommandInfo, Plan
 from tfjslab.backends.kernels.channels import channels_last
+from tfjslab.backends.kernels.describe import describe_records
 from tfjslab.backends.kernels.kernel_texts import KernelText
 from tfjslab.backends.kernels.session import CountedConstants, KernelSession
 from tfjslab.backends.webgpu.builder import GpuConstant
 from tfjslab.backends.webgpu.kernel_texts import kernel_texts
-from tfjslab.backends.webgpu.plan import GpuPlan
+from tfjslab.backends.webgpu.plan import GpuPlan, lowered
 from tfjslab.backends.webgpu.run.device import Device
 from tfjslab.backends.webgpu.storage import Storage
 from tfjslab.base.dtypes import Array
@@ -35,6 +36,11 @@ class GpuSession(KernelSession[Any]):
 
     def _plan(self, program: Specialized, outputs: Sequence[str]) -> Plan:
         return GpuPlan(self, channels_last(program, outputs), outputs)
+
+    def commands(self, program: Specialized, outputs: Sequence[str]) -> Sequence[CommandInfo]:
+        """See ``ListsCommands``."""
+        builder, _ = lowered(self, channels_last(program, outputs), outputs)
+        return describe_records(builder, builder.finish())
 
     def kernel_texts(self, program: Specialized, outputs: Sequence[str], node: str) -> tuple[KernelText, ...]:
         """See ``HasKernelTexts``."""

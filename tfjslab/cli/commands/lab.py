@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tfjslab import arguments as options
 from tfjslab.base.errors import UsageError
+from tfjslab.base.extras import install
 from tfjslab.base.resources import REPOSITORY, notebooks_root
 from tfjslab.base.user_cache import documents_root
 from tfjslab.cli.command import INTERRUPTED, OK, Command, Outcome
@@ -64,7 +65,7 @@ def prepare_folder(given: str | None) -> Path:
 def launch_command(folder: Path, port: int | None, *, browser: bool, allow_root: bool) -> list[str]:
     """The command that starts JupyterLab on a folder. UsageError when it is not installed, or the port cannot be."""
     if find_spec("jupyterlab") is None:
-        raise UsageError("JupyterLab is not installed; pip install 'tfjslab[lab]'", code="install.lab")
+        raise UsageError(f"JupyterLab is not installed; {install('lab')}", code="install.lab")
     if port is not None and port > _LARGEST_PORT:
         raise UsageError(f"--port {port}: expected at most {_LARGEST_PORT}")
     # The interpreter that has tfjslab is the one whose kernel the notebooks need.

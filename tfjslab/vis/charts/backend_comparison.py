@@ -7,18 +7,21 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from tfjslab.base.colours import HOST
 from tfjslab.base.errors import InputError
 from tfjslab.base.text import ms, times
 from tfjslab.bench.result import BenchResult, ratios
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
+from tfjslab.vis.given import items, takes
 
 COLOURS = {
-    "cpu": style.GREY, "wasm": style.BLUE, "wasm-plain": style.SKY, "wasm-simd": style.BLUE,
+    "cpu": HOST, "wasm": style.BLUE, "wasm-plain": style.SKY, "wasm-simd": style.BLUE,
     "wasm-threads": style.GREEN, "webgpu": style.VERMILION, "webgl": style.ORANGE,
 }  # a backend looks the same in every chart
 
 
+@takes("a list of benchmark results, from tf.bench_models", items(BenchResult))
 def backend_comparison(results: Sequence[BenchResult], ax: Axes | None = None) -> Chart:
     """Bars of median milliseconds, with a whisker from the fastest run to the 95th percentile, in the given order.
 
@@ -37,7 +40,7 @@ def backend_comparison(results: Sequence[BenchResult], ax: Axes | None = None) -
     """
     if not results:
         raise InputError("there are no results; expected at least one, from tf.bench_models")
-    figure, axes = canvas(ax, 720, 120 + 30 * len(results))
+    figure, axes = canvas(ax, 720, 130 + 30 * len(results))
     models = list(dict.fromkeys(r.model for r in results))
     medians = [r.median_ms or 0.0 for r in results]
     ends = [max(m, r.p95_ms or 0.0) for m, r in zip(medians, results, strict=True)]
@@ -53,10 +56,10 @@ def backend_comparison(results: Sequence[BenchResult], ax: Axes | None = None) -
         axes.axhline(row - 0.5, color=style.ink(), alpha=0.3, linewidth=0.8)
     style.quiet(axes, "x")
     title = f"{style.label(models[0])} on each backend" if len(models) == 1 else "Models on each backend"
-    if any(r.host.is_most for r in results):
-        axes.barh(-9, 0, label="mostly on the host, by numpy", **style.hatched(style.GREY))
-        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, fontsize=style.SMALL)  # beside the title
     style.name_axes(axes, "time of a run (ms): median, fastest to 95th percentile", "", title)
+    if any(r.host.is_most for r in results):
+        axes.barh(-9, 0, label="mostly on the host, by numpy", **style.hatched())
+        style.legend_below(axes)
     return Chart(figure, axes)
 
 

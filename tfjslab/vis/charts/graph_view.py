@@ -25,6 +25,7 @@ from tfjslab.vis.charts.graph_groups import Grouping, NodeGroup, grouping_of
 from tfjslab.vis.charts.graph_labels import distinct_labels
 from tfjslab.vis.charts.graph_layout import GAP, GraphLayout, place
 from tfjslab.vis.charts.subject import AnyProfile, as_profile, title_of
+from tfjslab.vis.given import is_model, takes
 
 BOX_PX = (184, 62)  # what one box and the room around it take
 HALF_W, HALF_H = 0.47, 0.29
@@ -43,6 +44,7 @@ class Heat:
     elsewhere_ms: float
 
 
+@takes("a model or its graph, and a profile if there is one", is_model)
 def graph_view(
     graph: Graph | Model, profile: AnyProfile | None = None, ax: Axes | None = None, *, max_boxes: int = 48,
 ) -> Chart:

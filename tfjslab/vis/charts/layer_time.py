@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 
+from tfjslab.base.colours import HOST
 from tfjslab.base.errors import UsageError
 from tfjslab.base.text import ms, percent
 from tfjslab.records.profile import KernelRecord, Profile
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
-from tfjslab.vis.charts.subject import AnyProfile, as_profile, title_of
+from tfjslab.vis.charts.subject import PROFILE, AnyProfile, as_profile, is_profile, title_of
+from tfjslab.vis.given import takes
 
 MAX_KINDS = 6  # as many colours as can be distinguished beside grey
+ON_HOST = "on the host (fallback)"
 
 
 @dataclass
@@ -30,6 +34,7 @@ class LayerTime:
         return math.fsum(self.times.values())
 
 
+@takes(PROFILE, is_profile)
 def layer_time(profile: AnyProfile, ax: Axes | None = None, *, top: int = 40) -> Chart:
     """Bars of milliseconds from the first layer at the top to the last, coloured by kind of kernel.
 
@@ -55,11 +60,11 @@ def layer_time(profile: AnyProfile, ax: Axes | None = None, *, top: int = 40) ->
     data = as_profile(profile)
     layers = _shown(_layers(data), top)
     kinds = _kinds(data)
-    figure, axes = canvas(ax, 720, 130 + 17 * len(layers))
+    figure, axes = canvas(ax, 720, 170 + 17 * len(layers))
     for row, layer in enumerate(layers):
         left = 0.0
         for kind, time_ms in sorted(layer.times.items(), key=lambda kv: list(kinds).index(kv[0])):
-            axes.barh(row, time_ms, 0.76, left=left, color=kinds[kind])
+            axes.barh(row, time_ms, 0.76, left=left, **_look(kind, kinds))
             left += time_ms
     style.name_rows(axes, [layer.name for layer in layers])
     ends = [layer.total for layer in layers]
@@ -82,7 +87,7 @@ def _layers(profile: Profile) -> list[LayerTime]:
 
 def kind_of(kernel: KernelRecord) -> str:
     """A kernel's name as legends group it; all that fell back count as one."""
-    return "on the host (fallback)" if kernel.fallback else kernel.name
+    return ON_HOST if kernel.fallback else kernel.name
 
 
 def _shown(layers: list[LayerTime], top: int) -> list[LayerTime]:
@@ -98,19 +103,24 @@ def _shown(layers: list[LayerTime], top: int) -> list[LayerTime]:
 
 
 def _kinds(profile: Profile) -> dict[str, str]:
-    """Kinds of kernels with their colours, those with the most time first; grey for the many."""
+    """Kinds of kernels with their colours, those with the most time first; a light grey for the many."""
     times: dict[str, float] = {}
     for k in profile.kernels:
         times[kind_of(k)] = times.get(kind_of(k), 0.0) + k.kernel_time_ms
     ranked = sorted(times, key=lambda kind: -times[kind])
-    return {kind: style.colour(i) if i < MAX_KINDS else style.GREY for i, kind in enumerate(ranked)}
+    own = iter(style.OKABE_ITO[:MAX_KINDS])
+    return {kind: HOST if kind == ON_HOST else next(own, style.REST) for kind in ranked}
+
+
+def _look(kind: str, kinds: dict[str, str]) -> dict[str, Any]:
+    return style.hatched() if kind == ON_HOST else {"color": kinds[kind]}
 
 
 def _legend(ax: Axes, kinds: dict[str, str]) -> None:
-    """One patch for each colour; the grey ones share one."""
-    for kind in [k for k, c in kinds.items() if c != style.GREY]:
-        ax.barh(-9, 0, color=kinds[kind], label=style.legend_label(kind, 44))
-    if style.GREY in kinds.values():
-        ax.barh(-9, 0, color=style.GREY, label="other kernels")
+    """One patch for each colour; those of the rest share one."""
+    for kind in [k for k, c in kinds.items() if c != style.REST]:
+        ax.barh(-9, 0, label=style.legend_label(kind, 44), **_look(kind, kinds))
+    if style.REST in kinds.values():
+        ax.barh(-9, 0, color=style.REST, label="other kernels")
     if kinds:
-        ax.legend(loc="best", fontsize=style.SMALL)
+        style.legend_below(ax)

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 from matplotlib.axes import Axes
 
 from tfjslab.base.errors import InputError
 from tfjslab.base.text import scaled
-from tfjslab.profiling.memory import MemoryPoint
-from tfjslab.vis import style
-from tfjslab.vis.canvas import Chart, canvas
+from tfjslab.profiling.memory import MemoryPoint, timeline
+from tfjslab.vis import style, vega
+from tfjslab.vis.canvas import Chart, Limits, canvas, explorable, limits
+from tfjslab.vis.charts.subject import AnyProfile, as_profile, is_profile
+from tfjslab.vis.given import items, takes
 
 MB = 1e6
+TITLE = "Memory while the model runs"
 
 
-def memory_timeline(points: Sequence[MemoryPoint], ax: Axes | None = None) -> Chart:
+def _fits(given: Any) -> bool:
+    return is_profile(given) or items(MemoryPoint)(given)
+
+
+@takes("a profile, or memory points of one", _fits)
+def memory_timeline(points: AnyProfile | Sequence[MemoryPoint], ax: Axes | None = None) -> Chart:
     """Megabytes (left) and the number of tensors (right, dashed) against milliseconds; the peak is named.
 
     Args:
-        points: from ``profiling.memory.timeline(profile)``, in the order of time.
+        points: a profile, or what ``profiling.memory.timeline`` makes of one, in the order of time.
         ax: where to draw; None for a new figure.
 
     Example:
@@ -30,6 +40,7 @@ def memory_timeline(points: Sequence[MemoryPoint], ax: Axes | None = None) -> Ch
         'memory (MB)'
 
     """
+    points = points if isinstance(points, Sequence) else timeline(as_profile(points))
     if not points:
         raise InputError("there are no points; expected at least one, from a profile with kernels")
     figure, axes = canvas(ax)
@@ -42,8 +53,27 @@ def memory_timeline(points: Sequence[MemoryPoint], ax: Axes | None = None) -> Ch
     _peak(axes, points)
     _tensors(axes, points)
     style.quiet(axes, "y")
-    style.name_axes(axes, "time since the start of the run (ms)", "memory (MB)", "Memory while the model runs")
-    return Chart(figure, axes)
+    style.name_axes(axes, "time since the start of the run (ms)", "memory (MB)", TITLE)
+    return explorable(figure, axes, ax, partial(_spec, points, limits(axes)))
+
+
+def _spec(points: Sequence[MemoryPoint], ends: Limits) -> vega.Spec:
+    starts = [0.0, *(p.at_ms for p in points[:-1])]
+    rows: list[dict[str, Any]] = [
+        {"from": a, "ms": p.at_ms, "MB": p.bytes_live / MB, "tensors": p.tensors_live, "node": p.node,
+         "kernel": p.kernel} for a, p in zip(starts, points, strict=True)
+    ]
+    x = vega.number("from", "time since the start of the run (ms)", ends[0])
+    y = vega.number("MB", "memory (MB)", ends[1])
+    tooltip = vega.told(node="node", kernel="kernel", MB="memory (MB)", tensors="tensors", ms="ends at (ms)")
+    # A bar from a kernel's start to its end, so that there is something to point at over all of its time.
+    bars = vega.bars(rows, x, "ms", y, tooltip, color=style.BLUE, opacity=0.3)
+    line = vega.layer([*rows, {**rows[-1], "from": rows[-1]["ms"]}],
+                      {"type": "line", "interpolate": "step-after", "color": style.BLUE}, x=x, y=y)
+    top = max(rows, key=lambda row: row["MB"])
+    peak = vega.layer([top], {"type": "point", "filled": True, "size": 70, "color": style.VERMILION},
+                      x={**x, "field": "ms"}, y=y, tooltip=tooltip)
+    return vega.chart(TITLE, [vega.zoomed(bars, "x"), line, peak])
 
 
 def _peak(ax: Axes, points: Sequence[MemoryPoint]) -> None:

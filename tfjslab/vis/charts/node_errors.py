@@ -13,12 +13,13 @@ from tfjslab.base.errors import InputError, UsageError
 from tfjslab.quantization.report import NodeReport, QuantizationReport
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, canvas
+from tfjslab.vis.given import takes
 
 TOP = 30
-_BELOW = 2.0  # rows between the axis and the legend, which leaves room for the axis's own name
 _EXACT = 1.12  # where what has no noise at all stands, in parts of the largest that has some
 
 
+@takes("the report of tf.quantize", lambda given: isinstance(given, QuantizationReport))
 def node_errors(report: QuantizationReport, ax: Axes | None = None, *, top: int = TOP) -> Chart:
     """A row for each node that runs in integers, in the order of the model: two points of signal to noise in decibels.
 
@@ -36,8 +37,6 @@ def node_errors(report: QuantizationReport, ax: Axes | None = None, *, top: int 
         >>> figure, axes = node_errors(tf.quantize(model, "int8", calibration).report)  # doctest: +SKIP
 
     """
-    if not isinstance(report, QuantizationReport):
-        raise InputError(f"got {type(report).__name__}; expected the report of tf.quantize")
     if isinstance(top, bool) or top < 1:
         raise UsageError(f"top is {top}; expected an integer >= 1")
     measured = [n for n in report.nodes if n.accumulated_db is not None and n.alone_db is not None]
@@ -46,7 +45,7 @@ def node_errors(report: QuantizationReport, ax: Axes | None = None, *, top: int 
                          "int8 with calibration data measures them")
     worst = sorted(measured, key=_accumulated)[:top]
     shown = [n for n in measured if n in worst]
-    figure, axes = canvas(ax, 760, 120 + 22 * len(shown))
+    figure, axes = canvas(ax, 760, 140 + 22 * len(shown))
     edge = _edge(shown)
     _draw(axes, shown, edge)
     axes.set_xlim(min(0.0, *(_at(v, edge) for n in shown for v in (n.alone_db, n.accumulated_db))), edge * 1.06)
@@ -84,8 +83,7 @@ def _draw(ax: Axes, nodes: Sequence[NodeReport], edge: float) -> None:
         ax.scatter(values[~exact], rows[~exact], 38, zorder=3, label=name, **look)
         if exact.any():
             ax.scatter(values[exact], rows[exact], 38, marker="s", zorder=3, label=f"{name}: exact", **look)
-    ax.legend(fontsize=style.SMALL, loc="upper center", bbox_to_anchor=(0.4, -_BELOW / len(nodes)), ncols=4,
-              frameon=False)
+    style.legend_below(ax)
 
 
 def _title(report: QuantizationReport, shown: int, measured: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,8 +13,9 @@ from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError
 from tfjslab.base.text import ms, scaled
 from tfjslab.bench.sweep_result import MIN_DB, Sweep, SweepRow, cost_field
-from tfjslab.vis import style
-from tfjslab.vis.canvas import Chart, canvas
+from tfjslab.vis import style, vega
+from tfjslab.vis.canvas import Chart, Limits, canvas, explorable, limits
+from tfjslab.vis.given import takes
 
 WIDTH, HEIGHT = 860, 400
 CLOSE = 0.022  # of the axes: points nearer than that share one label
@@ -22,6 +24,7 @@ _QUALITIES = {"top1": "top-1 accuracy (%)", "agreement": "top-1 agreement with f
               "sqnr_db": "signal to noise of the outputs (dB)"}
 
 
+@takes("a sweep, from tf.sweep", lambda given: isinstance(given, Sweep))
 def pareto(sweep: Sweep, goal: str | None = None, ax: Axes | None = None) -> Chart:
     """Accuracy over latency, size or memory: full points on the Pareto front, hollow ones off it, a star on the choice.
 
@@ -39,8 +42,6 @@ def pareto(sweep: Sweep, goal: str | None = None, ax: Axes | None = None) -> Cha
         >>> figure, axes = pareto(tf.sweep(model, calibration, test, labels=labels))  # doctest: +SKIP
 
     """
-    if not isinstance(sweep, Sweep):
-        raise InputError(f"got {type(sweep).__name__}; expected a sweep, from tf.sweep")
     goal = goal or sweep.goal
     cost = cost_field(goal)
     rows = [r for r in sweep.rows if getattr(r, cost) is not None and getattr(r, sweep.measure) is not None]
@@ -59,8 +60,41 @@ def pareto(sweep: Sweep, goal: str | None = None, ax: Axes | None = None) -> Cha
     _list(axes, rows, sweep, goal, set(front))
     style.quiet(axes, "both")
     note = "" if goal == "speed" else f", {goal} against accuracy"
-    style.name_axes(axes, name, _QUALITIES[sweep.measure], f"{style.label(sweep.model)}: what accuracy costs{note}")
-    return Chart(figure, axes)
+    title = f"{style.label(sweep.model)}: what accuracy costs{note}"
+    style.name_axes(axes, name, _QUALITIES[sweep.measure], title)
+    return explorable(figure, axes, ax, partial(_spec, title, (name, _QUALITIES[sweep.measure]), sweep, rows, (x, y),
+                                                front, limits(axes)))
+
+
+def _spec(
+    title: str, names: tuple[str, str], sweep: Sweep, rows: Sequence[SweepRow], points: tuple[Array, Array],
+    front: Sequence[int], ends: Limits,
+) -> vega.Spec:
+    kinds = {"another setting is better": style.GREY, "Pareto front": style.BLUE, "recommended": style.VERMILION}
+    other, best, chosen = kinds
+    data = [
+        {"setting": r.setting, "cost": a, "quality": b, "low": r.low_ms, "high": r.high_ms,
+         "kind": chosen if r.setting == sweep.recommended else best if i in front else other,
+         "told": _short(r, sweep.measure)}
+        for i, (r, a, b) in enumerate(zip(rows, points[0].tolist(), points[1].tolist(), strict=True))
+    ]
+    data.sort(key=lambda d: list(kinds).index(str(d["kind"])))  # what matters most lies on top
+    x, y = vega.number("cost", names[0], ends[0]), vega.number("quality", names[1], ends[1])
+    shapes = {"field": "kind", "scale": {"domain": list(kinds), "range": ["circle", "circle", "diamond"]}}
+    dots = vega.layer(data, {"type": "point", "filled": True, "size": 110}, x=x, y=y, shape=shapes,
+                      color=vega.coloured("kind", kinds),
+                      tooltip=vega.told(setting="setting", kind="what", cost=names[0], told="quality"))
+    step = vega.layer([d for d in sorted(data, key=lambda d: d["cost"]) if d["kind"] != other],
+                      {"type": "line", "interpolate": "step-after", "color": style.BLUE}, x=x, y=y)
+    layers = [vega.zoomed(dots, "x", "y"), step]
+    if names[0] == _UNITS["speed"][0]:
+        spread = [d for d in data if d["low"] is not None and d["high"] is not None]
+        layers.append(vega.layer(spread, {"type": "rule", "color": style.GREY}, x={**x, "field": "low"},
+                                 x2={"field": "high"}, y=y))
+    if (least := _least(sweep)) is not None:
+        layers.append(vega.layer([{"least": least}], {"type": "rule", "strokeDash": [2, 3], "color": style.GREY},
+                                 y={"field": "least", "type": "quantitative"}))
+    return vega.chart(title, layers, height=300)
 
 
 def _qualities(rows: Sequence[SweepRow], measure: str) -> tuple[Array, float | None]:
@@ -98,26 +132,28 @@ def _draw(
                label="recommended")
 
 
-def _limit(ax: Axes, sweep: Sweep) -> None:
-    """The least accuracy that passes."""
+def _least(sweep: Sweep) -> float | None:
+    """The least accuracy that passes, as the axis counts it."""
     first = sweep.rows[0]
-    least = {"top1": None if first.top1 is None else 100 * (first.top1 - sweep.max_accuracy_drop),
-             "agreement": 100 * (1 - sweep.max_accuracy_drop), "sqnr_db": MIN_DB}[sweep.measure]
-    if least is not None:
+    return {"top1": None if first.top1 is None else 100 * (first.top1 - sweep.max_accuracy_drop),
+            "agreement": 100 * (1 - sweep.max_accuracy_drop), "sqnr_db": MIN_DB}[sweep.measure]
+
+
+def _limit(ax: Axes, sweep: Sweep) -> None:
+    if (least := _least(sweep)) is not None:
         ax.axhline(least, color=style.ink(), linestyle=":", linewidth=1.1, label="least that passes")
 
 
 def _room(ax: Axes, farthest: float, y: Array, top: float | None) -> None:
-    """From 0 along the cost, so that ratios can be seen; room for the legend below."""
+    """From 0 along the cost, so that ratios can be seen; the legend is below."""
     ax.set_xlim(0, farthest * 1.1 or 1)
     low, high = ax.get_ylim()
     low, high = min(low, float(y.min())), max(high, float(y.max()))
     span = (high - low) or 1.0
-    ax.set_ylim(low - 0.24 * span, high + 0.08 * span)
+    ax.set_ylim(low - 0.06 * span, high + 0.08 * span)
     if top is not None:
         ax.annotate("exact", (0, top), (4, 0), textcoords="offset points", va="center", fontsize=style.SMALL)
-    handles, names = ax.get_legend_handles_labels()
-    ax.legend(handles, names, loc="lower left", fontsize=style.SMALL, ncols=2)
+    style.legend_below(ax)
 
 
 def _name_points(ax: Axes, x: Array, y: Array) -> None:

@@ -1,25 +1,29 @@
-"""What charts of a profile share: taking either kind of profile, and naming the model, backend and threads."""
+"""What charts of a profile share: taking any kind of profile, and naming the model, backend and threads."""
 
 from __future__ import annotations
 
-from tfjslab.base.errors import InputError
+from typing import Any
+
 from tfjslab.engine.measure import ProfileInfo
 from tfjslab.records.profile import Profile
+from tfjslab.vis.given import refusal
 from tfjslab.vis.style import label
 
 AnyProfile = Profile | ProfileInfo
+PROFILE = "a profile, from tf.profile_model or tf.profile"
 
 
-def as_profile(given: AnyProfile) -> Profile:
-    """A profile of a model or of ``tf.profile``; InputError for anything else."""
-    if isinstance(given, Profile):
-        return given
-    if isinstance(given, ProfileInfo):
-        return Profile(
-            given.kernels, given.wall_ms, given.unattributed_ms, given.peak_bytes, given.new_bytes, given.new_tensors,
-            environment=given.environment,
-        )
-    raise InputError(f"got {type(given).__name__}; expected a profile, from tf.profile_model or tf.profile")
+def is_profile(given: Any) -> bool:
+    """Whether it is a profile, or has one as what ``tf.profile`` and ``%tfprofile`` give."""
+    return isinstance(given, Profile) or isinstance(getattr(given, "profile", None), Profile)
+
+
+def as_profile(given: Any) -> Profile:
+    """The profile that ``is_profile`` speaks of; UsageError for anything else."""
+    if not is_profile(given):
+        raise refusal(given, PROFILE)
+    found: Profile = given if isinstance(given, Profile) else given.profile
+    return found
 
 
 def title_of(profile: Profile, what: str, detail: str) -> str:

@@ -13,12 +13,14 @@ from tfjslab.base.errors import UsageError
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart
 from tfjslab.vis.data import drawable, field, has_objects
+from tfjslab.vis.given import takes
 from tfjslab.vis.options import BarOptions, chosen
 from tfjslab.vis.surfaces import SurfaceLike, begin, finish
 
 CROWDED = 60  # characters of labels side by side; with more they are rotated
 
 
+@takes("a list of {index, value}, or numbers [n]", at=1)
 def barchart(
     surface: SurfaceLike, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
 ) -> Chart:

@@ -14,6 +14,7 @@ from tfjslab.base.errors import ShapeError
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart
 from tfjslab.vis.data import drawable, field, labels, optional
+from tfjslab.vis.given import takes
 from tfjslab.vis.options import ConfusionMatrixOptions, chosen
 from tfjslab.vis.render.heatmap import name_cells
 from tfjslab.vis.stats import number
@@ -22,6 +23,7 @@ from tfjslab.vis.surfaces import SurfaceLike, begin, finish
 CELL, LARGEST = 34, 1600  # pixels of a cell that holds its number, and of the whole
 
 
+@takes("{values, tick_labels}, values [classes, classes]", at=1)
 def confusion_matrix(
     surface: SurfaceLike, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
 ) -> Chart:

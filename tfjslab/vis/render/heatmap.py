@@ -12,12 +12,14 @@ from tfjslab.base.errors import ShapeError
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart
 from tfjslab.vis.data import drawable, field, labels, optional
+from tfjslab.vis.given import takes
 from tfjslab.vis.options import HeatmapOptions, chosen
 from tfjslab.vis.surfaces import SurfaceLike, begin, finish
 
 MANY = 40  # ticks on an axis; of more, only some are labelled
 
 
+@takes("{values, x_tick_labels, y_tick_labels}, values [columns, rows]", at=1)
 def heatmap(
     surface: SurfaceLike, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
 ) -> Chart:

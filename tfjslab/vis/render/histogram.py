@@ -15,6 +15,7 @@ from tfjslab.base.errors import UsageError
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart
 from tfjslab.vis.data import field, has_objects, measurable
+from tfjslab.vis.given import takes
 from tfjslab.vis.grid import grid
 from tfjslab.vis.options import HistogramOptions, chosen
 from tfjslab.vis.stats import Stats, stats_from, stats_of, stats_row
@@ -23,6 +24,7 @@ from tfjslab.vis.surfaces import SurfaceLike, begin, finish
 MOST_POINTS = 64.0  # of the font times the number of columns that fit side by side
 
 
+@takes("numbers of any shape, or a list of {value}", at=1)
 def histogram(
     surface: SurfaceLike, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
 ) -> Chart:
@@ -51,8 +53,7 @@ def histogram(
     if shown.size:
         counts, edges = np.histogram(shown, nice_edges(float(shown.min()), float(shown.max()), chose.max_bins))
         axes.bar(
-            edges[:-1], counts.tolist(), np.diff(edges), align="edge", color=chose.color or style.BLUE,
-            edgecolor="white", linewidth=0.6,
+            edges[:-1], counts.tolist(), 0.97 * np.diff(edges), align="edge", color=chose.color or style.BLUE,
         )
     else:
         axes.text(0.5, 0.5, "no finite values", transform=axes.transAxes, ha="center", fontsize=chose.points)

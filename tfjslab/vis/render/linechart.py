@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart
 from tfjslab.vis.data import series
+from tfjslab.vis.given import takes
 from tfjslab.vis.options import XYOptions, chosen
 from tfjslab.vis.render.xy import colours, label_axes, positions
 from tfjslab.vis.surfaces import SurfaceLike, begin, finish
@@ -19,6 +20,7 @@ DASHES = ("-", "--", "-.", ":")  # colours repeat after eight, and print is grey
 FEW = 30  # points that are worth a marker each
 
 
+@takes("{values, series} of {x, y}, or numbers [n] or [series, n]", at=1)
 def linechart(
     surface: SurfaceLike, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
 ) -> Chart:

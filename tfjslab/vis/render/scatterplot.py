@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart
 from tfjslab.vis.data import series
+from tfjslab.vis.given import takes
 from tfjslab.vis.options import XYOptions, chosen
 from tfjslab.vis.render.xy import colours, label_axes, positions
 from tfjslab.vis.surfaces import SurfaceLike, begin, finish
@@ -17,6 +18,7 @@ from tfjslab.vis.surfaces import SurfaceLike, begin, finish
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")  # series differ without colour, too
 
 
+@takes("{values, series} of {x, y}, or numbers [series, n, 2]", at=1)
 def scatterplot(
     surface: SurfaceLike, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
 ) -> Chart:

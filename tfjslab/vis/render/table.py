@@ -14,6 +14,7 @@ from tfjslab.base.text import counted
 from tfjslab.vis import style
 from tfjslab.vis.canvas import Chart, ChartFigure
 from tfjslab.vis.data import field, is_list
+from tfjslab.vis.given import takes
 from tfjslab.vis.grid import grid
 from tfjslab.vis.options import ChartOptions, chosen
 from tfjslab.vis.stats import number
@@ -22,6 +23,7 @@ from tfjslab.vis.surfaces import SurfaceLike, begin, finish
 MAX_ROWS, MAX_CELL = 60, 36  # what a picture shows; the text has all
 
 
+@takes("{headers, values}", at=1)
 def table(
     surface: SurfaceLike, data: Any, opts: Mapping[str, Any] | None = None, *, ax: Axes | None = None, **options: Any,
 ) -> Chart:

@@ -48,7 +48,7 @@ def label_axes(ax: Axes, options: XYOptions, names: tuple[list[str], list[str]],
     x, y = (style.label(label, 80) for label in (options.x_label or "x", options.y_label or "y"))
     style.name_axes(ax, x, y, size=options.points)
     if series > 1:
-        ax.legend(fontsize=options.points)
+        style.legend_below(ax, options.points)
 
 
 def _domain(ax: Axes, axis: str, options: XYOptions, *, zero: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from tfjslab.base.errors import InputError, UsageError
 from tfjslab.vis.canvas import Charts, blank
 from tfjslab.vis.data import is_list, numbers
+from tfjslab.vis.given import takes
 from tfjslab.vis.options import HistoryOptions, XYOptions, chosen, snake_case
 from tfjslab.vis.render.linechart import linechart
 from tfjslab.vis.surfaces import SurfaceLike, size
@@ -21,6 +22,7 @@ CALLBACKS = ("on_epoch_end", "on_batch_end")
 UNIT = (0.0, 1.0)
 
 
+@takes("logs of a training and names of metrics", at=1)
 def history(
     surface: SurfaceLike, history: Any, metrics: Sequence[str], opts: Mapping[str, Any] | None = None, *,
     part: str = "", **options: Any,

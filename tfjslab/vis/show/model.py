@@ -7,12 +7,12 @@ from collections import Counter
 from matplotlib.axes import Axes
 
 from tfjslab.base.dtypes import Array
-from tfjslab.base.errors import InputError
 from tfjslab.base.text import counted
 from tfjslab.graph.ir import Graph
 from tfjslab.model.model import Model
 from tfjslab.model.summary import dims_text
 from tfjslab.vis.canvas import Chart, Charts, blank
+from tfjslab.vis.given import is_model, takes
 from tfjslab.vis.render.histogram import histogram
 from tfjslab.vis.render.table import table
 from tfjslab.vis.show.layers import Layer, find_layer, layers_of
@@ -26,6 +26,7 @@ WEIGHTS = ("Weight Name", "Shape", "Min", "Max", "# Params", "# Zeros", "# NaNs"
 MAX_HISTOGRAMS = 6
 
 
+@takes("a model, from tf.load_model, or its graph", is_model, at=1)
 def model_summary(surface: SurfaceLike, model: Model | Graph, *, ax: Axes | None = None) -> Chart:
     """Show each layer with its ops, output shape (``?`` for the batch) and number of parameters, and their sum.
 
@@ -43,13 +44,13 @@ def model_summary(surface: SurfaceLike, model: Model | Graph, *, ax: Axes | None
         'conv2d'
 
     """
-    _check(model)
     layers = layers_of(model)
     values = [[layer.name, _ops(layer), _shape(layer), layer.parameters] for layer in layers]
     total = ["Total", counted(len(layers), "layer"), "", sum(layer.parameters for layer in layers)]
     return table(surface, {"headers": SUMMARY, "values": [*values, total]}, ax=ax)
 
 
+@takes("a model, from tf.load_model, or its graph, and the name or number of a layer", is_model, at=1)
 def layer(surface: SurfaceLike, model: Model | Graph, which: str | int) -> Charts:
     """Show the weights of one layer: a table with shape and statistics, and a histogram of each.
 
@@ -65,7 +66,6 @@ def layer(surface: SurfaceLike, model: Model | Graph, which: str | int) -> Chart
         'Weight Name'
 
     """
-    _check(model)
     found = find_layer(model, which)
     shown = list(found.weights.items())[:MAX_HISTOGRAMS]
     lines = (max(len(found.weights), 1) + 1) * 24
@@ -81,11 +81,6 @@ def layer(surface: SurfaceLike, model: Model | Graph, which: str | int) -> Chart
     if target is not None:
         target.show(figure)
     return Charts(figure, tuple(axes))
-
-
-def _check(model: object) -> None:
-    if not isinstance(model, (Model, Graph)):
-        raise InputError(f"got {type(model).__name__}; expected a model, from tf.load_model, or its graph")
 
 
 def _ops(layer: Layer) -> str:

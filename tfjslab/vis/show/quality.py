@@ -10,10 +10,12 @@ from matplotlib.axes import Axes
 from tfjslab.base.errors import InputError
 from tfjslab.vis.canvas import Chart
 from tfjslab.vis.data import field, is_list, labels
+from tfjslab.vis.given import takes
 from tfjslab.vis.render.table import table
 from tfjslab.vis.surfaces import SurfaceLike
 
 
+@takes("a list of {accuracy, count}", at=1)
 def per_class_accuracy(
     surface: SurfaceLike, class_accuracy: Any, class_labels: Sequence[str] | None = None, *, ax: Axes | None = None,
 ) -> Chart:

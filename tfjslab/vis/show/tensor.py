@@ -7,10 +7,12 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from tfjslab.vis.canvas import Chart
+from tfjslab.vis.given import takes
 from tfjslab.vis.render.histogram import histogram
 from tfjslab.vis.surfaces import SurfaceLike
 
 
+@takes("a tensor", at=1)
 def values_distribution(surface: SurfaceLike, tensor: Any, *, ax: Axes | None = None, **options: Any) -> Chart:
     """Draw a histogram of all values below a table: number, min, max, mean, stddev, zeros, NaNs, infinities.
 
