@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -12,15 +13,19 @@ from tfjslab.base.text import NOTHING, count, ms, percent, rate, scaled, shape
 from tfjslab.bench.result import BenchResult
 from tfjslab.graph.ir import Graph
 from tfjslab.lab.live import EMPTY
+from tfjslab.lab.markup import CLASS_OF_HOST
 from tfjslab.lab.session import LabRun
 from tfjslab.profiling import reduce
 from tfjslab.profiling.captions import totals
+from tfjslab.profiling.compare import ProfileDiff
 from tfjslab.profiling.memory import alive_at_peak, timeline
 from tfjslab.profiling.reduce import Row, by_layer, by_node
 from tfjslab.records.profile import KernelRecord, Profile
+from tfjslab.views.view import View
 
 MOST_ROWS = 400  # a page with more is slow; the JSON has all
-NO_PROFILE = EMPTY.format("press Run to measure; this shows the run that was measured last")
+NO_PROFILE = EMPTY.format("press Run to measure; this shows the run that is chosen above")
+WAITING = '<div class="tfl-empty tfl-waiting">{}</div>'  # of the height that a chart takes
 
 
 def _unsorted(_row: Any) -> int:
@@ -39,12 +44,20 @@ class Column:
     how: str = ""
 
 
-def table(columns: Sequence[Column], rows: Sequence[Any], *, head: bool = True) -> str:
-    """Rows of objects. Without ``head`` the caller shows the columns' names, in the same widths."""
+def table(
+    columns: Sequence[Column], rows: Sequence[Any], *, head: bool = True, on_host: Callable[[Any], object] = _unsorted,
+) -> str:
+    """Rows of objects. Without ``head`` the caller shows the columns' names, in the same widths.
+
+    Rows of which ``on_host`` is true have the colour of the host.
+    """
     whole = sum(c.width for c in columns)
     widths = "".join(f'<col style="width:{c.width / whole:.2%}">' for c in columns)
     names = "".join(f'<th class="{_side(c)}" title="{html.escape(c.how)}">{c.name}</th>' for c in columns)
-    body = "".join(f"<tr>{''.join(_cell(c, row) for c in columns)}</tr>" for row in rows[:MOST_ROWS])
+    body = "".join(
+        f"<tr{CLASS_OF_HOST if on_host(row) else ''}>{''.join(_cell(c, row) for c in columns)}</tr>"
+        for row in rows[:MOST_ROWS]
+    )
     more = note(f"{len(rows) - MOST_ROWS} more rows are in the JSON" if len(rows) > MOST_ROWS else "")
     heading = f"<thead><tr>{names}</tr></thead>" if head else ""
     return f'<table class="tfl-table"><colgroup>{widths}</colgroup>{heading}<tbody>{body}</tbody></table>{more}'
@@ -102,7 +115,7 @@ def kernel_table(profile: Profile, by: str = "ms", *, ascending: bool = False, h
     # Texts are sorted from A, numbers from the largest; equal ones stay in the order of the run.
     largest_first = column.numeric != ascending
     rows = sorted(enumerate(profile.kernels), key=column.key, reverse=largest_first)
-    return table(columns, rows, head=head)
+    return table(columns, rows, head=head, on_host=lambda r: r[1].fallback)
 
 
 LAYER_COLUMNS = (
@@ -117,7 +130,7 @@ LAYER_COLUMNS = (
 )
 
 COMPARE_COLUMNS = (
-    Column("run", 32, lambda r: r.label, numeric=False),
+    Column("run", 32, lambda r: r.name, numeric=False),
     Column("load", 8, lambda r: ms(r.result.load_ms)),
     Column("compile", 9, lambda r: ms(r.result.compile_ms)),
     Column("first", 8, lambda r: ms(r.result.first_ms)),
@@ -176,7 +189,7 @@ def layers(run: LabRun, _graph: Graph | None) -> str:
         return NO_PROFILE
     rows: list[Row] = by_layer(run.profile)
     drawn = chart(_charts().layer_time(run.profile), f"time by layer, {len(rows)} layers")
-    return drawn + table(LAYER_COLUMNS, rows)
+    return drawn + table(LAYER_COLUMNS, rows, on_host=lambda r: r.fallback)
 
 
 def memory(run: LabRun, _graph: Graph | None) -> str:
@@ -228,6 +241,23 @@ def compare(runs: Sequence[LabRun]) -> str:
     return drawn + table(COMPARE_COLUMNS, runs)
 
 
+def difference(found: ProfileDiff | None) -> str:
+    """What changed from the baseline to the run that is shown; the largest changes first."""
+    if found is None:
+        return note("choose a baseline above the tabs, another run or a saved profile, to see what is different")
+    drawn = []
+    for sheet in found.tables():
+        columns = [Column(name, 3 if i < sheet.left else 1, partial(_text_at, i), numeric=i >= sheet.left)
+                   for i, name in enumerate(sheet.columns)]
+        drawn.append(f"<h4>{html.escape(sheet.title)}</h4>{''.join(map(note, sheet.notes))}"
+                     f"{table(columns, sheet.rows) if sheet.rows else ''}")
+    return f'<div class="tfl-changes">{"".join(drawn)}</div>'
+
+
+def _text_at(i: int, row: Sequence[object]) -> str:
+    return "" if row[i] is None else str(row[i])
+
+
 def _relabelled(run: LabRun, runs: Sequence[LabRun]) -> BenchResult:
     """The result, named so that runs can be distinguished; one model and batch keep one model name, for the ratio."""
     r, variant = run.result, run.settings.variant
@@ -241,10 +271,15 @@ def _relabelled(run: LabRun, runs: Sequence[LabRun]) -> BenchResult:
 
 @dataclass(frozen=True)
 class Panel:
-    """A tab about one run."""
+    """A tab about one run: ``show`` makes its HTML, for the report as well.
+
+    ``view``, where a panel has one, is what people can explore; the dashboard shows it in place of that HTML. It gives
+    None where there is nothing to explore.
+    """
 
     name: str
     show: Callable[[LabRun, Graph | None], str]
+    view: Callable[[LabRun, Graph | None], View | None] | None = None
 
 
 PANELS = (
