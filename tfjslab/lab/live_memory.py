@@ -31,8 +31,9 @@ def memory_timeline(profile: Profile | None, limit: int = 0) -> str:
     top, highest = nice_top(max(peak, limit) / 1e6) * 1e6, nice_top(max(tensors))
     area, line = _steps([b / top for b in num_bytes]), _steps([t / highest for t in tensors])
     name = html.escape(profile.kernels[num_bytes.index(peak)].name)
+    told = f"peak {scaled(peak, 'B')} at {name}"
     head = (
-        f'<div class="tfl-key">{fits(peak, limit)}<i class="tfl-area"></i>peak {scaled(peak, "B")} at {name}'
+        f'<div class="tfl-key" title="{told}">{fits(peak, limit)}<i class="tfl-area"></i>{told}'
         f'<i class="tfl-tensors"></i>tensors, at most {max(tensors)}</div>'
     )
     drawing = (

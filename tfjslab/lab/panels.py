@@ -84,7 +84,7 @@ def _shapes(shapes: Sequence[Sequence[int]]) -> str:
 def kernel_columns(wall_ms: float) -> tuple[Column, ...]:
     """The columns of the kernel table of a run that took ``wall_ms``."""
     return (
-        Column("#", 4, lambda r: str(r[0] + 1), lambda r: -r[0], how="order in the run"),
+        Column("#", 5, lambda r: str(r[0] + 1), lambda r: -r[0], how="order in the run"),
         Column("kernel", 16, lambda r: r[1].name, lambda r: r[1].name, numeric=False,
                how="TensorFlow.js's name of the kernel"),
         Column("node", 25, lambda r: r[1].node, lambda r: r[1].node, numeric=False,

@@ -24,7 +24,7 @@ CSS = """
 .tfl-header .jupyter-button { padding: 0 8px; }
 .tfl-header .tfl-backends .jupyter-button { padding: 0 7px; }
 .tfl-header .widget-dropdown, .tfl-header .widget-text { margin: 0; }
-.tfl-backends { gap: 0; flex: 0 0 auto; overflow: visible; }
+.tfl-backends { gap: 0; flex: 0 1 auto; flex-wrap: wrap; overflow: visible; }
 .tfl-backends .jupyter-button { border-radius: 0; border: 1px solid var(--tfl-line); border-left-width: 0; }
 .tfl-backends .jupyter-button:first-child { border-left-width: 1px; border-radius: 3px 0 0 3px; }
 .tfl-backends .jupyter-button:last-child { border-radius: 0 3px 3px 0; }
@@ -50,16 +50,19 @@ CSS = """
 .tfl-strip div.tfl-host { box-shadow: inset 0 3px 0 var(--tfl-host); }
 .tfl-picker { flex-wrap: wrap; gap: 4px 12px; align-items: center; margin-top: 6px; overflow: visible; padding: 0 2px; }
 .tfl-picker > * { margin: 0; } .tfl-picker .widget-label { width: auto; margin-right: 6px; }
-.tfl-picker .widget-dropdown { flex: 0 1 330px; width: auto; min-width: 0; }
+.tfl-picker .widget-dropdown { flex: 1 1 330px; max-width: 460px; width: auto; min-width: 0; }
 .tfl-picker .widget-text { flex: 0 1 220px; width: auto; }
 .tfl-picker .tfl-verdict { flex: 1 1 100%; width: auto; }
 .tfl-verdict:has(.widget-html-content:empty) { display: none; }
 .tfl-strip small { display: block; color: var(--tfl-faint); font-size: 11px; }
 .tfl-strip b { font-size: 16px; font-weight: 600; font-variant-numeric: tabular-nums; }
 .tfl-strip i { font-style: normal; font-size: 11px; color: var(--tfl-faint); margin-left: 3px; }
-.tfl-body { gap: 8px; align-items: stretch; margin-top: 6px; overflow: hidden; }
-.tfl-tabs { flex: 1 1 0; min-width: 0; }
-.tfl-tabs .lm-TabBar-tab { flex: 0 1 auto !important; min-width: 0 !important; width: auto !important;
+.tfl-body { flex-wrap: wrap-reverse; gap: 8px; align-items: stretch; margin-top: 6px; overflow: hidden; }
+.tfl-tabs { flex: 1 1 min(100%, 420px); min-width: 0; }
+.tfl-tabs > .lm-TabBar { height: auto !important; min-height: 0 !important; max-height: none !important;
+  overflow: visible; }
+.tfl-tabs .lm-TabBar-content { flex-wrap: wrap; height: auto !important; }
+.tfl-tabs .lm-TabBar-tab { flex: 0 0 auto !important; min-width: 0 !important; width: auto !important;
   padding: 0 clamp(5px, 0.8vw, 12px) !important; }
 .tfl-tabs .widget-tab-contents, .tfl-tabs > .lm-StackedPanel { min-height: 0; padding: 8px; overflow: hidden; }
 .tfl-tabs > .widget-tab-contents, .tfl-tabs > .lm-StackedPanel { min-height: 440px !important; }
@@ -76,10 +79,11 @@ CSS = """
 .tfl-side > * { width: auto; margin: 0; }
 .tfl-side .widget-label { width: 92px; flex: 0 0 auto; }
 .tfl-side b { font-size: 12px; }
-.tfl-live { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 8px; overflow: hidden; }
-.tfl-card { border: 1px solid var(--tfl-line); border-radius: 3px; padding: 6px 10px 8px; height: 206px;
+.tfl-live { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, max(330px, 34%)), 1fr)); gap: 8px;
+  overflow: hidden; }
+.tfl .tfl-card { border: 1px solid var(--tfl-line); border-radius: 3px; padding: 6px 10px 8px; height: 206px;
   box-sizing: border-box; overflow: hidden; }
-.tfl-card:nth-child(5) { grid-column: 1 / -1; height: 156px; } .tfl-card:nth-child(5) .tfl-plot { height: 114px; }
+.tfl .tfl-card:nth-child(5) { grid-column: 1 / -1; height: 156px; } .tfl-card:nth-child(5) .tfl-plot { height: 114px; }
 .tfl-card h4 { float: left; margin: 0 12px 8px 0; font-size: 12px; font-weight: 600; line-height: 18px; }
 .tfl-plot, .tfl-kernels, .tfl-empty { clear: both; }
 .tfl-key { text-align: right; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; line-height: 18px;
@@ -130,7 +134,7 @@ line.tfl-limit { stroke: var(--tfl-error); stroke-dasharray: 6 4; }
   color: var(--jp-ui-inverse-font-color1, #fff); box-shadow: none; }
 .tfl-note { color: var(--tfl-faint); font-size: 12px; padding: 2px 0 6px; }
 .tfl-scroll { max-height: 60vh; overflow: auto; }
-.tfl-scroll > * { flex: 0 0 auto; }
+.tfl-scroll > * { flex: 0 0 auto; } .tfl-scroll .tfl-table, .tfl-scroll > .tfl-sort { min-width: 860px; }
 .tfl-sort { display: grid; position: sticky; top: 0; z-index: 1; background: var(--tfl-panel); overflow: hidden; }
 .tfl-sort .jupyter-button { padding: 0 6px; background: none; font-size: 12px; font-weight: 600; height: 26px;
   overflow: hidden; text-overflow: ellipsis; text-align: left; box-shadow: none; }

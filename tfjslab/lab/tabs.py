@@ -170,24 +170,28 @@ class Tabs:
 
     def _draw_difference(self) -> None:
         """Compare the run with the baseline, where one is chosen."""
-        run, number = self.run, self._view.picker.baseline.value
-        if number == FILE:
-            path = self._view.picker.path.value.strip()
-            baseline = files.load(Path(path).expanduser()) if path else None
+        run, (name, baseline) = self.run, self._baseline()
+        if run is None or run.profile is None or baseline is None or baseline is run.profile:
+            self._show_difference("", None)
         else:
-            other = self._controller.session.run(number)
-            baseline = other.profile if other is not None else None
-        if run is None or run.profile is None or baseline is None:
-            self._show_difference(None)
-        else:
-            self.drawer.ask("difference", partial(_compared, baseline, run.profile), self._show_difference)
+            draw = partial(_compared, baseline, run.profile)
+            self.drawer.ask("difference", draw, partial(self._show_difference, f"against {name}: "))
 
-    def _show_difference(self, found: ProfileDiff | str | None) -> None:
+    def _baseline(self) -> tuple[str, Profile | None]:
+        """The profile to compare with, and its name. InputError for a file that is none."""
+        number = self._view.picker.baseline.value
+        if number == FILE:
+            path = str(self._view.picker.path.value).strip()
+            return path, files.load(Path(path).expanduser()) if path else None
+        run = self._controller.session.run(number)
+        return (run.name, run.profile) if run is not None else ("", None)
+
+    def _show_difference(self, name: str, found: ProfileDiff | str | None) -> None:
         """Show what a comparison gave; text is why there is none."""
         with self._lock:
             failed = isinstance(found, str)
             said = found if isinstance(found, str) else found.tables()[0].notes[0] if found is not None else ""
-            self._view.picker.told.value = markup.message(said, error=failed)
+            self._view.picker.told.value = markup.message(f"{name}{said}", error=failed)
             self._view.difference.value = panels.difference(None if isinstance(found, str) else found)
 
     def restart(self) -> None:
