@@ -27,17 +27,24 @@ HOST = "cpu"  # where a model is opened to read what its inputs are
 
 
 class ReadInputs(Task):
-    """Opens a model to read what its inputs are."""
+    """Opens a model to read what its inputs are, once ``before`` has ended, which is stopped."""
 
-    def __init__(self, settings: RunSettings, source: ModelSource | None, publish: Publish) -> None:
+    def __init__(
+        self, settings: RunSettings, source: ModelSource | None, publish: Publish, before: Task | None,
+    ) -> None:
         super().__init__(publish)
         self.settings = settings
+        self._before = before
         self.ports: tuple[Port, ...] = ()
         self.first = f"reading the inputs of {settings.model}"
         self._source = source
 
     def work(self) -> str:
         """Open it, and close it again."""
+        if self._before is not None:
+            self._before.stop()
+            self._before.wait()
+            self._before = None
         with open_subject(opener(self.settings, self._source, self.loading), HOST, None, time.perf_counter) as subject:
             self.ports = subject.model.inputs
         return ""
@@ -145,18 +152,20 @@ class ModelChoice:
         self._uploads.close()
 
     def _read(self, name: str, source: ModelSource | None) -> None:
-        if self._reading is not None:
-            self._reading.stop()
+        def heard(snapshot: Snapshot) -> None:
+            self._locked(lambda: self._heard(snapshot, job))
+
         settings = RunSettings(name, HOST, real_weights=self._view.side.real.value)
-        job = self._reading = ReadInputs(settings, source, lambda snapshot: self._locked(lambda: self._heard(snapshot)))
+        job = self._reading = ReadInputs(settings, source, heard, self._reading)
         job.start()
 
-    def _heard(self, snapshot: Snapshot) -> None:
-        """How the reading goes. Called on its thread."""
-        job = self._reading
+    def _heard(self, snapshot: Snapshot, job: ReadInputs) -> None:
+        """How the reading of the last model goes. Called on its thread."""
+        if job is not self._reading:
+            return
         if snapshot.phase == "failed":
             self._tell(snapshot.message, error=True)
-        elif snapshot.phase == "written" and job is not None and not job.busy:
+        elif snapshot.phase == "written":
             self.learn(job.settings.model, job.ports)
         elif snapshot.message:
             self._tell(snapshot.message, error=False)

@@ -41,11 +41,25 @@ def untouched(ports: Sequence[Port]) -> tuple[InputChoice, ...]:
     return tuple(InputChoice(p.name, seed=i) for i, p in enumerate(ports))
 
 
+def lengths_hint(error: str, ports: Sequence[Port]) -> str:
+    """What to add to an error about shapes, where lengths that the model leaves open may be why; else nothing."""
+    names = [p.name for p in ports if p.shape is None or any(d is None or d < 0 for d in p.shape[1:])]
+    if not names or error.endswith(WHERE):
+        return ""
+    return f"; the model leaves lengths of {', '.join(names)} open, which the tab Inputs sets"
+
+
 def read_choice(port: Port, shape: str, seed: int, file: str) -> InputChoice:
     """The choice that fields of a form say. UsageError for a shape that the input cannot have."""
     text = shape.strip().strip("[]")
-    settled = settled_shape(port, text, f"shape {text} of input '{port.name}'") if text else None
+    settled = settled_shape(port, text, f"shape {text} for {port.name}") if text else None
     return InputChoice(port.name, settled, seed, file.strip())
+
+
+def settled(ports: Sequence[Port], choices: Sequence[InputChoice]) -> tuple[Port, ...]:
+    """The ports with the shapes that were chosen."""
+    shapes = {c.name: c.shape for c in choices if c.shape is not None}
+    return tuple(replace(p, shape=shapes.get(p.name, p.shape)) for p in ports)
 
 
 def feeds_for(model: Model, batch: int, choices: Sequence[InputChoice] = ()) -> dict[str, Array]:
@@ -61,16 +75,14 @@ def feeds_for(model: Model, batch: int, choices: Sequence[InputChoice] = ()) -> 
     if unknown:
         known = ", ".join(p.name for p in model.inputs)
         raise UsageError(f"{model.name} has no input '{unknown[0]}'; inputs: {known}")
-    return {p.name: _array(p, batch, made[p.name]) for p in model.inputs}
+    return {p.name: _array(p, batch, made[p.name]) for p in settled(model.inputs, choices)}
 
 
 def _array(port: Port, batch: int, choice: InputChoice) -> Array:
-    settled = replace(port, shape=choice.shape or port.shape)
     try:
         if not choice.file:
-            return sample_inputs([settled], batch, choice.seed)[port.name]
-        found = read_input(Path(choice.file).expanduser(), settled)
-        return check_array(settled, found)
+            return sample_inputs([port], batch, choice.seed)[port.name]
+        return check_array(port, read_input(Path(choice.file).expanduser(), port))
     except TfjslabError as e:
         named = str(e) if str(e).startswith(choice.file) else f"{choice.file}: {e}"
         raise type(e)(f"{named}; {WHERE}", code=e.code) from None

@@ -15,7 +15,7 @@ from tfjslab.engine.measure import Clock
 from tfjslab.export.web import WebExport, export_web
 from tfjslab.export.web.picture import Picture
 from tfjslab.export.web.weights import FLOAT16, FLOAT32
-from tfjslab.lab.inputs import feeds_for
+from tfjslab.lab.inputs import feeds_for, settled
 from tfjslab.lab.opening import opener
 from tfjslab.lab.publishing import Publish
 from tfjslab.lab.rewriting import Rewrite, rewrite
@@ -62,7 +62,8 @@ class WebJob(Task):
             shapes = {name: array.shape for name, array in feeds_for(model, s.batch, s.inputs).items()}
             name = model.name
             if s.variant:
-                model, told = rewrite(model, s.passes, s.quantize, self._calibration, self.step, made)
+                model, told = rewrite(
+                    model, s.passes, s.quantize, self._calibration, self.step, made, settled(model.inputs, s.inputs))
                 model.name = name
             found = export_web(
                 model, self.folder, weights=FLOAT16 if s.quantize == FLOAT16 else FLOAT32, optimize=False,

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.base.errors import TfjslabError
+from tfjslab.base.errors import ShapeError, TfjslabError
 from tfjslab.bench.bench import ROUNDS
 from tfjslab.bench.benchmark_run import BenchmarkRun, begin, burst, is_done, result_of
 from tfjslab.bench.settings import Settings
 from tfjslab.engine.measure import Clock
 from tfjslab.graph.ir import Graph
-from tfjslab.lab.inputs import feeds_for
+from tfjslab.lab.inputs import feeds_for, lengths_hint, settled
 from tfjslab.lab.opening import opener
 from tfjslab.lab.publishing import STOPPED, Publish, Publisher
 from tfjslab.lab.rewriting import Rewrite, rewrite
@@ -99,6 +99,8 @@ class Job:
             self._measure()
         except _Stop:
             self._publisher.end(STOPPED)
+        except ShapeError as e:
+            self._publisher.end("failed", f"{e}{lengths_hint(str(e), self._measured.ports)}")
         except TfjslabError as e:
             self._publisher.end("failed", str(e))
         except MemoryError:
@@ -138,7 +140,8 @@ class Job:
         s, model = self.settings, subject.model
         if not s.variant:
             return model
-        last, self._measured.rewrite = rewrite(model, s.passes, s.quantize, self._calibration, self._rewriting, made)
+        last, self._measured.rewrite = rewrite(
+            model, s.passes, s.quantize, self._calibration, self._rewriting, made, settled(model.inputs, s.inputs))
         last.name = f"{model.name}, {s.variant}"
         if subject.owned:
             model.dispose()
