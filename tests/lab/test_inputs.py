@@ -174,6 +174,7 @@ def test_another_model_has_other_inputs_and_choices_stay_with_theirs(lab, tmp_pa
     assert lab.session.runs[0].settings.inputs == ()
     lab._view.header.model.value, lab._view.header.path.value = PATH, str(tmp_path / "nowhere")
     lab._model.wait()
+    assert rows(lab) == {}, "none of another model"
     assert "nowhere" in lab._view.inputs.told.value
     assert "tfl-message" in lab._view.inputs.told.value
 

@@ -113,8 +113,11 @@ class ModelChoice:
         try:
             name = self.name
         except UsageError as e:
+            self._fill("", ())
             self._tell(str(e), error=False)
             return
+        if name != tab.model:
+            self._fill("", ())
         reading = self._reading is not None and self._reading.busy and self._reading.settings.model == name
         if not name:
             self._tell("give a path or an address, and its inputs are listed here", error=False)
@@ -135,8 +138,7 @@ class ModelChoice:
         except UsageError:
             return
         if name == chosen != tab.model:
-            for box in tab.show(name, ports, self._uploads.take, lambda text: self._tell(text, error=True)):
-                close_tree(box)
+            self._fill(name, ports)
 
     def wait(self) -> None:
         """Wait until no model is being read."""
@@ -150,6 +152,12 @@ class ModelChoice:
             self._reading.wait()
         self._own.clear()
         self._uploads.close()
+
+    def _fill(self, name: str, ports: Sequence[Port]) -> None:
+        """Rows for the inputs of a model in place of those of another."""
+        before = self._view.inputs.show(name, ports, self._uploads.take, lambda text: self._tell(text, error=True))
+        for box in before:
+            close_tree(box)
 
     def _read(self, name: str, source: ModelSource | None) -> None:
         def heard(snapshot: Snapshot) -> None:

@@ -88,7 +88,7 @@ class InputsTab:
         self.model, self._ports = model, tuple(ports)
         self.rows = {p.name: InputRow(p, i, take, show_error) for i, p in enumerate(ports)}
         self._list.children = tuple(row.box for row in self.rows.values())
-        self.told.value = note("" if ports else "this model has no inputs")
+        self.told.value = note("this model has no inputs" if model and not ports else "")
         return before
 
     def choices(self, model: str) -> tuple[InputChoice, ...]:
