@@ -50,12 +50,12 @@ def of_run(run: LabRun) -> str:
 
 
 def of_snapshot(snapshot: Snapshot) -> str:
-    """``measured`` for the run that is under way; empty without one."""
+    """``measured`` for the run that is under way, or for one that ended without a result; empty without one."""
     s, r = snapshot.settings, snapshot.result
     if s is None:
         return ""
     name = f"{r.model} on {r.where}" if r else f"{s.model} on {s.backend}"
-    return measured(name, r.host if r else HostShare(None), "measuring ")
+    return measured(name, r.host if r else HostShare(None), "measuring " if snapshot.busy else f"{snapshot.phase}: ")
 
 
 def card(title: str, content: str) -> str:

@@ -166,16 +166,17 @@ def plain(value: float | None) -> str:
 
 def chart(made: tuple[Any, Any], alt: str, css: str = "") -> str:
     """A chart of ``tfjslab.vis`` as an image inside the page, sharp on screens of high density and on paper."""
-    from tfjslab.vis.image import data_uri, pixels  # noqa: PLC0415 - matplotlib is loaded for the first chart
+    from tfjslab.vis.image import data_uri, pixels  # noqa: PLC0415 - see ``charts``
 
     address, (width, _) = data_uri(made[0], scale=2, transparent=True), pixels(made[0])
     return f'<img class="tfl-chart{css}" width="{width}" alt="{html.escape(alt)}" src="{address}">'
 
 
-def _charts() -> Any:
-    from tfjslab.vis import charts  # noqa: PLC0415 - see ``chart``
+def charts() -> Any:
+    """The module of charts; matplotlib is loaded for the first of them."""
+    from tfjslab.vis import charts as module  # noqa: PLC0415 - see above
 
-    return charts
+    return module
 
 
 def kernels(run: LabRun, _graph: Graph | None) -> str:
@@ -188,7 +189,7 @@ def layers(run: LabRun, _graph: Graph | None) -> str:
     if run.profile is None:
         return NO_PROFILE
     rows: list[Row] = by_layer(run.profile)
-    drawn = chart(_charts().layer_time(run.profile), f"time by layer, {len(rows)} layers")
+    drawn = chart(charts().layer_time(run.profile), f"time by layer, {len(rows)} layers")
     return drawn + table(LAYER_COLUMNS, rows, on_host=lambda r: r.fallback)
 
 
@@ -196,7 +197,7 @@ def memory(run: LabRun, _graph: Graph | None) -> str:
     """Bytes alive over the run, and what is alive at the peak."""
     if run.profile is None or not run.profile.kernels:
         return NO_PROFILE
-    drawn = chart(_charts().memory_timeline(timeline(run.profile)), "memory over the run")
+    drawn = chart(charts().memory_timeline(timeline(run.profile)), "memory over the run")
     return drawn + f'<div class="tfl-report">{alive_at_peak(run.profile)._repr_html_()}</div>'
 
 
@@ -207,7 +208,7 @@ def roofline(run: LabRun, _graph: Graph | None) -> str:
     if run.ceilings is None:
         return EMPTY.format("the ceilings of this backend were not measured")
     c = run.ceilings
-    drawn = chart(_charts().roofline(by_node(run.profile), c), "roofline of all nodes")
+    drawn = chart(charts().roofline(by_node(run.profile), c), "roofline of all nodes")
     held = reduce.roofline(run.profile, c)
     return drawn + note(c.note) + table(ROOF_COLUMNS, [held.whole, *held.kernels])
 
@@ -230,14 +231,14 @@ def graph_view(run: LabRun, graph: Graph | None) -> str:
     if graph is None:
         return EMPTY.format("the graph is drawn for models that were run here; a saved session does not hold it")
     # Its colours mean something, so a dark theme shows it on white instead of inverting them.
-    return chart(_charts().graph_view(graph, run.profile), f"graph of {run.result.model}", " tfl-paper")
+    return chart(charts().graph_view(graph, run.profile), f"graph of {run.result.model}", " tfl-paper")
 
 
 def compare(runs: Sequence[LabRun]) -> str:
     """Chosen runs side by side."""
     if not runs:
         return EMPTY.format("choose runs to compare; each Run adds one")
-    drawn = chart(_charts().backend_comparison([_relabelled(r, runs) for r in runs]), f"{len(runs)} runs compared")
+    drawn = chart(charts().backend_comparison([_relabelled(r, runs) for r in runs]), f"{len(runs)} runs compared")
     return drawn + table(COMPARE_COLUMNS, runs)
 
 

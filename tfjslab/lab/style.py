@@ -34,7 +34,8 @@ CSS = """
 .tfl-progress-bar { position: relative; height: 28px; border-radius: 3px; overflow: hidden;
   background: var(--tfl-panel); border: 1px solid var(--tfl-line); box-sizing: border-box; }
 .tfl-progress-bar b { position: absolute; inset: 0 auto 0 0; background: var(--tfl-a); opacity: .28; }
-.tfl-progress-bar span { position: relative; padding: 0 10px; line-height: 26px; white-space: nowrap;
+.tfl-progress-bar span { position: relative; display: block; padding: 0 10px; line-height: 26px; white-space: nowrap;
+  overflow: hidden; text-overflow: ellipsis;
   font-variant-numeric: tabular-nums; }
 .tfl-message { color: var(--tfl-error); padding: 4px 0; overflow-wrap: anywhere; }
 .tfl-message.tfl-fine { color: var(--tfl-faint); }
@@ -50,7 +51,7 @@ CSS = """
 .tfl-strip div.tfl-host { box-shadow: inset 0 3px 0 var(--tfl-host); }
 .tfl-picker { flex-wrap: wrap; gap: 4px 12px; align-items: center; margin-top: 6px; overflow: visible; padding: 0 2px; }
 .tfl-picker > * { margin: 0; } .tfl-picker .widget-label { width: auto; margin-right: 6px; }
-.tfl-picker .widget-dropdown { flex: 1 1 330px; max-width: 460px; width: auto; min-width: 0; }
+.tfl-picker .widget-dropdown { flex: 1 1 330px; max-width: 540px; width: auto; min-width: 0; }
 .tfl-picker .widget-text { flex: 0 1 220px; width: auto; }
 .tfl-picker .tfl-verdict { flex: 1 1 100%; width: auto; }
 .tfl-verdict:has(.widget-html-content:empty) { display: none; }

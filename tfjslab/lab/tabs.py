@@ -60,6 +60,8 @@ class Tabs:
         self._drawn: object = ()  # the kernels that the Live tab shows; at first none that a profile could have
         self._choices: dict[int, widgets.Checkbox] = {}
         view.picker.on_change(guarded(lambda _: self._picked()))
+        # Loading what draws charts takes longer than drawing one; a run waits for its end.
+        self.drawer.ask("charts", partial(_told, _load_charts), lambda _: None)
 
     @property
     def run(self) -> LabRun | None:
@@ -227,6 +229,11 @@ def _told(draw: Callable[[], Drawn]) -> Drawn:
         return Drawn(live.EMPTY.format(html.escape(str(e))))
     except Exception as e:  # noqa: BLE001 - drawing is done where nobody would see it fail
         return Drawn(live.EMPTY.format(html.escape(f"this cannot be drawn: {type(e).__name__}: {e}")))
+
+
+def _load_charts() -> Drawn:
+    panels.charts()
+    return Drawn("")
 
 
 def _comparison(runs: Sequence[LabRun]) -> Drawn:
