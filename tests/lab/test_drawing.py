@@ -25,7 +25,7 @@ def test_it_draws_in_a_thread_of_its_own_that_ends(drawer):
     drawer.wait()
     assert seen
     assert seen[0] != threading.get_ident()
-    assert drawer._thread is None
+    assert not drawer._thread.is_alive()
     drawer.ask("a", lambda: 2, seen.append)
     drawer.wait()
     assert seen[1:] == [2]

@@ -24,6 +24,7 @@ class Drawer:
         self._paused = paused
         self._lock = threading.Lock()
         self._wanted: dict[str, tuple[Draw, Show]] = {}
+        self._drawing = False  # whether ``_thread``, the last one, is at work
         self._thread: threading.Thread | None = None
 
     def ask(self, name: str, draw: Draw, show: Show) -> None:
@@ -36,7 +37,8 @@ class Drawer:
     def resume(self) -> None:
         """Go on, after a run has ended."""
         with self._lock:
-            if self._wanted and self._thread is None and not self._paused():
+            if self._wanted and not self._drawing and not self._paused():
+                self._drawing = True
                 self._thread = threading.Thread(target=self._main, name="tfjslab-drawing", daemon=True)
                 self._thread.start()
 
@@ -46,8 +48,9 @@ class Drawer:
             self._draw(*found)
 
     def wait(self) -> None:
-        """Wait until nothing is being drawn; what waits for the end of a run is left."""
-        thread = self._thread
+        """Wait until nothing is being drawn, and its thread is gone; what waits for the end of a run is left."""
+        with self._lock:
+            thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join()
 
@@ -61,7 +64,7 @@ class Drawer:
         while True:
             with self._lock:
                 if not self._wanted or self._paused():
-                    self._thread = None
+                    self._drawing = False
                     return
             found = self._next()
             if found is not None:

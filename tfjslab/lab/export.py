@@ -49,7 +49,8 @@ def results(session: LabSession) -> list[dict[str, Any]]:
     """One row for each run: its number and settings, then the keys of ``tfjslab bench --json``."""
     return [
         {"run": r.number, "batch": r.settings.batch, "real_weights": r.settings.real_weights, **r.result.to_json(),
-         "passes": " ".join(r.settings.passes), "quantize": r.settings.quantize}
+         "passes": " ".join(r.settings.passes), "quantize": r.settings.quantize,
+         "ended": r.ended}
         for r in session.runs
     ]
 
