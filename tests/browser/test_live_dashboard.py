@@ -1,10 +1,11 @@
-"""The dashboard in a real browser: JupyterLab on loopback, headless Chromium, notebook 06, the buttons pressed.
+"""The dashboard in a real browser: JupyterLab on loopback, headless Chromium, two notebooks, the buttons pressed.
 
 Screenshots are kept in the folder that ``TFJSLAB_SCREENSHOTS`` names, else in pytest's own temporary one.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -17,10 +18,14 @@ import urllib.request
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
+from support.lab import SIX as INPUTS
+from support.lab import six_inputs
 
+SIX = "six.ipynb"
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "06_live_dashboard.ipynb"
-SIZES = ((1280, 800), (1920, 1080))
+SIZES = ((1280, 800), (1920, 1080), (800, 700))
 THEMES = ("JupyterLab Light", "JupyterLab Dark")
 START_S, STEP_MS = 60, 60_000  # on a machine that has other things to do
 LAB = ".jp-OutputArea .tfl"
@@ -41,12 +46,21 @@ def answers(url):
         return False
 
 
+def write_notebook(path, source):
+    """A notebook of one cell."""
+    cell = {"cell_type": "code", "id": "lab", "metadata": {}, "source": source, "outputs": [], "execution_count": None}
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    path.write_text(json.dumps(
+        {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": [cell]}))
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """The address of JupyterLab with a copy of notebook 06, and no settings of the user's."""
+    """The address of a notebook in a JupyterLab with a copy of 06 and one of our own, and no settings of the user's."""
     pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
     root = tmp_path_factory.mktemp("jupyter")
     shutil.copy(NOTEBOOK, root)
+    write_notebook(root / SIX, f"import tfjslab as tf\n\ntf.Lab({str(six_inputs(root / 'six'))!r}, 'cpu')")
     port, token = free_port(), secrets.token_hex(16)
     quiet = root / ".jupyterlab_settings_dir" / "@jupyterlab" / "apputils-extension"
     quiet.mkdir(parents=True)
@@ -68,7 +82,7 @@ def server(tmp_path_factory):
             while not answers(f"http://127.0.0.1:{port}/api?token={token}"):
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
-            yield f"http://127.0.0.1:{port}/lab/tree/{NOTEBOOK.name}?token={token}"
+            yield lambda name: f"http://127.0.0.1:{port}/lab/tree/{name}?token={token}&reset"
         finally:
             process.terminate()
 
@@ -135,9 +149,9 @@ def page(browser, shots, console):
     opened.close()
 
 
-def open_notebook(page, server):
-    """Open notebook 06 and run its first cell."""
-    page.goto(server)
+def open_notebook(page, server, name=NOTEBOOK.name):
+    """Open a notebook and run its first cell."""
+    page.goto(server(name))
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=STEP_MS)
     page.wait_for_function(
         """async () => { const context = window.jupyterapp.shell.currentWidget?.sessionContext;
@@ -203,8 +217,11 @@ def test_notebook_06_runs_stops_compares_and_fits_in_both_themes(page, server, s
             for each in page.locator(f"{LAB} .tfl-tabs .lm-TabBar-tab").all():
                 each.click()
                 name = each.inner_text()
-                wanted = {"Layers": "img", "Memory": "img", "Roofline": "img", "Graph": "img", "Compare": "img",
-                          "Kernels": "tbody tr", "Changes": ".tfl-changes tbody tr"}.get(name)
+                wanted = {"Inputs": ".tfl-input", "Kernels": "tbody tr", "Changes": ".tfl-changes tbody tr",
+                          **dict.fromkeys(("Layers", "Memory", "Roofline", "Graph", "Compare"), "img")}.get(name)
+                # Until it is drawn, a tab is as high as a chart.
+                body = page.locator(f"{LAB} .tfl-tabs .lm-StackedPanel, {LAB} .tfl-tabs .widget-tab-contents").first
+                assert body.bounding_box()["height"] >= 440, f"{name} collapsed"
                 if wanted:
                     page.wait_for_selector(f"{LAB} .tfl-tabs {wanted}:visible", timeout=STEP_MS)
                 assert too_wide(page) == [], f"{name} at {width} in {theme}"
@@ -214,6 +231,69 @@ def test_notebook_06_runs_stops_compares_and_fits_in_both_themes(page, server, s
     compared = page.locator(f"{LAB} .tfl-choice").inner_text()
     assert "#3 digits, optimized (12 of 13), int8 on wasm-simd" in compared
     export(page, shots)
+
+
+def drawn_in(page, name, what):
+    """Seconds from a click on a tab until what it shows is drawn."""
+    before = time.perf_counter()
+    tab(page, name)
+    page.wait_for_selector(f"{LAB} .tfl-tabs {what}:visible", timeout=STEP_MS)
+    return time.perf_counter() - before
+
+
+def field(page, name, selector):
+    """A field in an input's row."""
+    row = page.locator(f"{LAB} .tfl-input", has=page.locator(f".tfl-port b[title={name}]"))
+    return row.locator(selector)
+
+
+def test_a_model_of_six_inputs_runs_from_its_page_and_is_compared(page, server, shots, tmp_path):
+    open_notebook(page, server, SIX)
+    page.locator(f"{LAB} .tfl-header button[title^=settings]").click()
+    page.locator(f"{LAB} .tfl-side input[type=number]").nth(3).fill("20")
+    page.locator(f"{LAB} .tfl-side input[type=number]").nth(4).fill("1")
+    page.locator(f"{LAB} .tfl-side input[type=number]").nth(4).press("Tab")
+    page.locator(f"{LAB} .tfl-header button[title^=settings]").click()
+    command(page, "application:toggle-left-area")
+    run, message = page.locator(f"{LAB} .tfl-header button", has_text="Run"), page.locator(f"{LAB} .tfl-message")
+
+    tab(page, "Inputs")
+    page.wait_for_selector(f"{LAB} .tfl-input", timeout=STEP_MS)
+    assert page.locator(f"{LAB} .tfl-port b").all_inner_texts() == list(INPUTS)
+    run.click()
+    assert "failed" in phase(page, "failed")
+    assert "the model leaves lengths of steps open, which the tab Inputs sets" in message.first.inner_text()
+    field(page, "steps", "input[type=text]").first.fill("1,5,2")
+    field(page, "steps", "input[type=text]").first.press("Tab")
+    np.save(tmp_path / "mine.npy", np.ones((1, 4), np.float32))
+    field(page, "b", "select").select_option("file")
+    with page.expect_file_chooser() as chooser:
+        field(page, "b", "button").click()
+    chooser.value.set_files(tmp_path / "mine.npy")
+    page.wait_for_function(
+        "s => [...document.querySelectorAll(s)].some(e => e.value === 'mine.npy')", arg=f"{LAB} .tfl-input input",
+        timeout=STEP_MS)
+    assert too_wide(page) == []
+    page.screenshot(path=shots / "six-inputs.png")
+    for _ in range(2):
+        run.click()
+        page.wait_for_selector(f"{LAB} .tfl-progress-bar:not([data-phase=failed], [data-phase=done])", timeout=STEP_MS)
+        assert "done: 20/20" in phase(page, "done")
+    picker = page.locator(f"{LAB} .tfl-picker select")
+    names = [t.replace("\xa0", " ") for t in picker.first.locator("option").all_inner_texts()]
+    assert [n.rpartition(",")[0] for n in names] == [f"#{i} six on cpu (inputs as chosen)" for i in (2, 1)]
+    picker.nth(1).select_option(index=2)
+    page.wait_for_selector(f"{LAB} .tfl-verdict .tfl-message", timeout=STEP_MS)
+    assert f"against {names[1]}: " in page.locator(f"{LAB} .tfl-verdict").inner_text()
+    tab(page, "Compare")
+    page.wait_for_selector(f"{LAB} .tfl-changes:visible", timeout=STEP_MS)
+    picker.first.select_option(index=1)
+    page.wait_for_function("([s, name]) => document.querySelector(s).innerText.includes(name)",
+                           arg=[f"{LAB} .tfl-name", names[1]], timeout=STEP_MS)
+    print({name: round(drawn_in(page, name, "img"), 2) for name in ("Layers", "Memory", "Graph")})  # noqa: T201
+    tab(page, "Live")
+    assert "does not fit in 1.0 MB" in page.locator(f"{LAB} .tfl-live").inner_text()
+    page.screenshot(path=shots / "six-live.png")
 
 
 def export(page, shots):

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from tfjslab.base.errors import InputError, LimitError, ShapeError, UsageError
-from tfjslab.cli.values import digest, read_array, read_inputs, write_outputs
+from tfjslab.cli.values import digest, read_inputs, write_outputs
 from tfjslab.graph.ir import Port
+from tfjslab.model.input_files import read_array
 
 
 def port(name, shape, dtype="float32"):
@@ -69,8 +70,10 @@ def test_an_unknown_or_missing_or_repeated_name_is_wrong_usage(tmp_path):
 def test_a_file_that_cannot_be_the_input_is_named_with_the_reason(tmp_path):
     missing = tmp_path / "no.npy"
     assert message(InputError, [str(missing)], [X]) == f"{missing}: no such file"
-    image = raw(tmp_path / "a.png", b"")
-    assert message(InputError, [image], [X]) == f"{image}: input files end in .npy or .bin"
+    other = raw(tmp_path / "a.txt", b"")
+    assert message(InputError, [other], [X]) == (
+        f"{other}: input files end in .npy, .npz, .bin, .json, .png, .jpg, .jpeg, .webp, .bmp or .gif"
+    )
     short = raw(tmp_path / "s.bin", bytes(12))
     assert message(InputError, [short], [X]) == f"{short}: 12 bytes; input 'x' [None, 2] of float32 takes 8"
     assert message(InputError, [short], [port("x", None)]) == (

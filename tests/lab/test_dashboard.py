@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import re
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from unittest import mock
 
@@ -15,9 +17,16 @@ import tfjslab as tf
 from tfjslab.backends import registry
 from tfjslab.backends.registry import BackendStatus
 from tfjslab.base.errors import InputError, UsageError
-from tfjslab.lab import Lab
-from tfjslab.lab.view import PATH, TABS, UPLOAD, backend_buttons
+from tfjslab.lab import Lab, tabs
+from tfjslab.lab.cards import PROCESS, TENSORS, TRACE
+from tfjslab.lab.panels import Panel
+from tfjslab.lab.picker import FILE
+from tfjslab.lab.view import PATH, TABS, UPLOAD, backend_buttons, close_tree
 from tfjslab.model import Model
+from tfjslab.profiling import compare as profiling
+from tfjslab.profiling import files as profiles
+from tfjslab.views import modules, view
+from tfjslab.views.view import View
 
 pytestmark = pytest.mark.usefixtures("no_widgets_left")
 
@@ -42,10 +51,14 @@ def press(button):
 def run(lab):
     press(lab._view.header.run)
     assert lab.wait(30)
+    lab._tabs.drawer.wait()
 
 
 def select(lab, name):
+    """Open a tab, and wait until it is drawn."""
     lab._view.tabs.selected_index = TABS.index(name)
+    lab._tabs.drawer.wait()
+    lab._model.wait()
 
 
 def test_run_measures_what_is_chosen_and_shows_it(lab):
@@ -53,7 +66,7 @@ def test_run_measures_what_is_chosen_and_shows_it(lab):
     run(lab)
     assert re.fullmatch(r"done: 12/12, median .* ms", shown(lab))
     assert 'data-figure="kernels"' in lab._view.strip.value
-    assert "polyline" in lab._view.live[0].value
+    assert "polyline" in lab._view.live[TRACE].value
     assert lab._view.message.value == ""
     assert not lab._view.header.run.disabled
     assert lab._view.header.stop.disabled
@@ -114,7 +127,7 @@ def test_an_uploaded_model_runs(lab, tmp_path):
     run(lab)
     assert lab.session.runs[0].result.runs == 12
     with pytest.raises(UsageError, match=r"uploaded: a\.bin; expected one model\.json"):
-        lab._uploads.take([{"name": "a.bin", "content": b""}])
+        lab._model.upload([{"name": "a.bin", "content": b""}])
 
 
 def test_one_backend_is_chosen_at_a_time(lab):
@@ -133,8 +146,12 @@ def test_a_backend_that_cannot_run_is_grey_and_says_why():
     assert (button.disabled, button.tooltip) == (True, "not available: no adapter")
     with mock.patch.object(registry, "backends", return_value=[status, *registry.backends()]), Lab() as lab:
         assert "gpu is not available: no adapter" in lab._view.message.value
-    for part in (button.layout, button.style, button):
-        part.close()
+    soft = replace(status, name="soft", available=True, details={"adapter": "llvmpipe", "adapter_type": "software"})
+    marked = backend_buttons([soft])["soft"]
+    assert marked.description == "soft (software)"
+    assert "on llvmpipe, which is software: its figures are no GPU's" in marked.tooltip
+    for made in (button, marked):
+        close_tree(made)
 
 
 def test_each_tab_shows_the_last_run(lab):
@@ -144,7 +161,7 @@ def test_each_tab_shows_the_last_run(lab):
     run(lab)
     for name in ("Layers", "Memory", "Graph"):
         select(lab, name)
-        assert lab._view.panels[name].value.startswith("<img"), name
+        assert "<img" in lab._view.panels[name].value, name
     select(lab, "Roofline")
     assert "runs no kernels of ours" in lab._view.panels["Roofline"].value
     select(lab, "Compare")
@@ -155,7 +172,7 @@ def test_the_roofline_measures_its_ceilings_once(lab):
     lab._view.header.backends["wasm-simd"].value = True
     run(lab)
     select(lab, "Roofline")
-    assert lab._view.panels["Roofline"].value.startswith("<img")
+    assert "<img" in lab._view.panels["Roofline"].value
     ceilings = lab.session.runs[0].ceilings
     run(lab)
     assert lab.session.runs[1].ceilings is ceilings
@@ -167,7 +184,7 @@ def test_pressing_a_column_sorts_the_kernels_and_pressing_it_again_turns_them_ro
     sorter = lab._view.sorter
 
     def order():
-        return re.findall(r"<tr><td[^>]*>(\d+)</td>", sorter.rows.value)
+        return re.findall(r"<tr[^>]*><td[^>]*>(\d+)</td>", sorter.rows.value)
 
     press(sorter.buttons["#"])
     assert order() == ["1", "2"]
@@ -184,11 +201,14 @@ def test_runs_are_compared_by_their_check_boxes(lab):
     run(lab)
     select(lab, "Compare")
     first, second = lab._view.choices.children
-    assert (first.description, second.description) == ("#1 small on cpu", "#2 small on cpu (batch 4)")
+    assert re.fullmatch(r"#1 small on cpu, \d\d:\d\d:\d\d", first.description)
+    assert re.fullmatch(r"#2 small on cpu \(batch 4\), \d\d:\d\d:\d\d", second.description)
     assert lab._view.compared.value.count("<tr>") == 3
     first.value = False
+    lab._tabs.drawer.wait()
     assert lab._view.compared.value.count("<tr>") == 2
     second.value = False
+    lab._tabs.drawer.wait()
     assert "choose runs" in lab._view.compared.value
 
 
@@ -199,6 +219,7 @@ def test_a_session_is_saved_loaded_and_exported_by_the_buttons(lab, tmp_path):
     lab._view.notes.value = "first try"
     for name in ("Save", "HTML", "CSV", "JSON"):
         press(side.buttons[name])
+        assert lab.wait(30)
         assert "tfl-fine" in lab._view.message.value, lab._view.message.value
     assert sorted(p.name for p in tmp_path.iterdir()) == ["mine-results.json", "mine.csv", "mine.html", "mine.json"]
     with Lab() as other:
@@ -213,6 +234,170 @@ def test_a_session_is_saved_loaded_and_exported_by_the_buttons(lab, tmp_path):
     assert "No such file" in lab._view.message.value
     with pytest.raises(InputError):
         lab.load(tmp_path / "gone.json")
+
+
+def test_figures_and_tabs_show_the_run_that_is_picked_under_its_name(lab):
+    run(lab)
+    lab._view.side.batch.value = 4
+    run(lab)
+    picker = lab._view.picker
+    first, second = (r.name for r in lab.session.runs)
+    assert [label for label, _ in picker.run.options] == [second, first]
+    assert second in lab._view.name.value, "the last one is picked"
+    for name in ("Layers", "Memory", "Kernels"):
+        select(lab, name)
+        picker.run.value = 1
+        lab._tabs.drawer.wait()
+        shown = lab._view.sorter.note if name == "Kernels" else lab._view.panels[name]
+        assert first in shown.value
+        picker.run.value = 2
+        lab._tabs.drawer.wait()
+        assert second in shown.value
+    picker.run.value = 1
+    assert f"{lab.session.runs[0].result.median_ms:.3f}" in lab._view.strip.value
+    assert first in lab._view.name.value
+    run(lab)
+    assert picker.run.value == 3, "a new run is picked"
+
+
+def test_a_run_is_compared_with_a_baseline_of_the_session_or_of_a_file(lab, tmp_path):
+    run(lab)
+    profile = lab.session.runs[0].profile
+    saved = tmp_path / "before.json"
+    profiles.save(profile, saved)
+    run(lab)
+    picker = lab._view.picker
+    assert "choose a baseline" in lab._view.difference.value
+    picker.baseline.value = 1
+    lab._tabs.drawer.wait()
+    expected = profiling.diff(profile, lab.session.runs[1].profile)
+    assert f"against {lab.session.runs[0].name}: " in html.unescape(picker.told.value)
+    assert expected.tables()[0].notes[0] in html.unescape(picker.told.value)
+    assert "By node, the largest changes first" in lab._view.difference.value
+    picker.baseline.value = FILE
+    assert picker.path.layout.display == ""
+    assert picker.told.value == "", "no file is given yet"
+    picker.path.value = str(saved)
+    lab._tabs.drawer.wait()
+    assert f"against {saved}: " in html.unescape(picker.told.value)
+    picker.path.value = str(tmp_path / "gone.json")
+    assert "gone.json: cannot be read" in lab._view.message.value
+    picker.baseline.value = 2
+    assert picker.path.layout.display == "none"
+    assert picker.told.value == "", "a run is not compared with itself"
+
+
+def test_a_tab_keeps_its_height_until_it_is_drawn_and_the_page_is_not_held_up(lab, monkeypatch):
+    run(lab)
+    gate = threading.Event()
+
+    def slow(_run, _graph):
+        assert gate.wait(30)
+        return "drawn"
+
+    monkeypatch.setitem(tabs.PANELS, "Layers", Panel("Layers", slow))
+    lab._view.tabs.selected_index = TABS.index("Layers")
+    assert "tfl-waiting" in lab._view.panels["Layers"].value
+    assert "drawing ..." in lab._view.panels["Layers"].value
+    gate.set()
+    lab._tabs.drawer.wait()
+    assert lab._view.panels["Layers"].value.endswith("drawn")
+
+
+def test_a_tab_that_cannot_be_drawn_says_why(lab, monkeypatch):
+    run(lab)
+
+    def broken(_run, _graph):
+        raise ZeroDivisionError("no <b>time</b>")
+
+    monkeypatch.setitem(tabs.PANELS, "Layers", Panel("Layers", broken))
+    select(lab, "Layers")
+    assert "this cannot be drawn: ZeroDivisionError: no &lt;b&gt;time" in lab._view.panels["Layers"].value
+
+
+def test_while_a_run_is_under_way_a_tab_is_drawn_between_two_inferences(lab):
+    run(lab)
+    lab._view.side.runs.value = 1_000_000
+    drawn = threading.Event()
+    lab._view.panels["Layers"].observe(lambda c: drawn.set() if "<img" in c["new"] else None, "value")
+    names = []
+    lab._view.panels["Layers"].observe(lambda _: names.append(threading.current_thread().name), "value")
+    press(lab._view.header.run)
+    lab._view.tabs.selected_index = TABS.index("Layers")
+    assert drawn.wait(30)
+    assert lab.snapshot.busy
+    assert names[-1] == "tfjslab-lab"
+    press(lab._view.header.stop)
+
+
+def test_a_view_takes_the_place_of_its_panel_and_is_given_back(lab, monkeypatch, tmp_path):
+    pytest.importorskip("anywidget", reason="anywidget is not installed")
+    for name in ("view.js", "view.css"):
+        (tmp_path / name).write_text("export default {};" if name.endswith("js") else "")
+    for module in (modules, view):
+        monkeypatch.setattr(module, "FILES", tmp_path)
+    modules.module.cache_clear()
+    panel = Panel("Layers", lambda _run, _graph: "as text",
+                  lambda found, _graph: View("view", "mine", {"run": found.number}))
+    monkeypatch.setitem(tabs.PANELS, "Layers", panel)
+    run(lab)
+    select(lab, "Layers")
+    shown, first = lab._view.pages["Layers"].children
+    assert "as text" not in shown.value
+    assert first.data == {"run": 1}
+    run(lab)
+    assert lab._view.pages["Layers"].children[1].data == {"run": 2}
+    assert first.comm is None, "it was closed"
+    monkeypatch.setattr(tabs, "EXPLORABLE", False)
+    lab._view.picker.run.value = 1
+    lab._tabs.drawer.wait()
+    assert lab._view.pages["Layers"].children[0].value.endswith("as text")
+    modules.module.cache_clear()
+
+
+def test_a_limit_of_memory_says_whether_it_fits(lab):
+    lab._view.side.limit.value = 1
+    run(lab)
+    assert "does not fit in 1.0 MB" in lab._view.live[PROCESS].value
+    assert "fits in 1.0 MB" in lab._view.live[TENSORS].value
+    lab._view.side.limit.value = 100_000
+    assert 'tfl-fits">fits in 100.0 GB' in lab._view.live[PROCESS].value
+
+
+def test_too_many_threads_are_cautioned_where_a_backend_has_threads(lab):
+    lab._view.side.threads.value = 10_000
+    assert lab._view.caution.value == "", "cpu has none of its own"
+    lab._view.header.backends["wasm-threads"].value = True
+    assert "threads is 10000" in lab._view.caution.value
+    lab._view.side.threads.value = 1
+    assert lab._view.caution.value == ""
+
+
+def test_a_report_is_written_in_the_background_with_its_progress(lab, tmp_path):
+    lab._view.side.path.value = str(tmp_path / "mine.json")
+    run(lab)
+    seen = []
+    lab._view.header.progress.observe(lambda _: seen.append(shown(lab)), "value")
+    press(lab._view.side.buttons["HTML"])
+    assert lab.wait(30)
+    assert "writing mine.html" in seen
+    for name in ("Kernels", "Layers", "Graph"):
+        assert f"drawing {name} of run #1" in seen
+    assert shown(lab) == f"wrote {tmp_path / 'mine.html'}"
+    lab._view.side.path.value = str(tmp_path / "nowhere" / "mine.json")
+    press(lab._view.side.buttons["HTML"])
+    assert lab.wait(30)
+    assert "cannot be written" in lab._view.message.value
+
+
+def test_another_session_has_other_runs_under_the_same_numbers(lab, tmp_path):
+    run(lab)
+    lab.save(tmp_path / "mine.json")
+    with Model(GRAPH, "cpu", name="else") as model, Lab(model, "cpu") as other:
+        run(other)
+        other.load(tmp_path / "mine.json")
+        assert [b.description for b in other._view.choices.children] == [lab.session.runs[0].name]
+        assert other._view.picker.run.label == lab.session.runs[0].name
 
 
 def test_settings_are_folded_away_until_asked_for(lab):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from tfjslab.bench.result import BenchResult
-from tfjslab.lab import live, markup
+from tfjslab.lab import live, live_memory, markup
+from tfjslab.lab.cards import profile_cards, timing_cards
 from tfjslab.lab.figures import FIGURES, texts
 from tfjslab.lab.panels import Column, kernel_table, table
+from tfjslab.lab.session import LabSession, RunSettings
 from tfjslab.records.profile import KernelRecord, Profile
 
 
@@ -74,14 +77,48 @@ def test_top_kernels_are_sorted_and_what_no_kernel_accounts_for_is_shown():
     assert re.findall(r"<td>(\d+%)</td>", drawn) == ["38%", "25%", "12%", "25%"]
 
 
+def test_what_the_host_ran_has_its_colour_and_its_cost():
+    drawn = live.top_kernels(PROFILE)
+    assert "1 kernel on the host: 2.00 ms, 25.0%" in drawn
+    relu, conv = (re.search(rf"<tr title=.{name}.*?</tr>", drawn)[0] for name in ("&lt;Relu&gt;", "Conv2D"))
+    assert '<b class="tfl-host" style="width:66.7%"></b>' in relu
+    assert "2.00 ms of it on the host" in relu
+    assert "tfl-host" not in conv
+    assert "on the host" not in live.top_kernels(replace(PROFILE, kernels=PROFILE.kernels[:2]))
+    both = replace(PROFILE, kernels=(kernel("Add", 1.0), kernel("Add", 3.0, fallback=True)))
+    assert re.findall(r'<b class="(\S*)" style="width:([\d.]+%)', live.top_kernels(both))[:2] == [
+        ("tfl-host", "75.0%"), ("", "25.0%")], "a kind that ran in both places has both colours"
+
+
+def test_rows_of_the_host_and_its_figures_are_marked():
+    rows = re.findall(r"<tr([^>]*)><td[^>]*>(\d+)</td>", kernel_table(PROFILE, "#"))
+    assert rows == [("", "1"), ("", "2"), (' class="tfl-host"', "3")]
+    marked = re.findall(r'data-figure="([^"]*)" class="tfl-host"', markup.strip(RESULT, PROFILE))
+    assert marked == ["fallbacks", "on host", "host time"]
+    assert "tfl-host" not in markup.strip(replace(RESULT, fallback_kernels=0), PROFILE)
+
+
+def test_the_hosts_share_stands_beside_the_backends_name():
+    run = LabSession().with_run(RunSettings("m", "cpu"), RESULT, None, ended="2026-11-27T09:08:07").runs[0]
+    said = markup.of_run(run)
+    assert "<b>#1 m on cpu, 09:08:07</b>" in said
+    assert "78% of the time on the host" in said
+    assert "host" not in markup.of_run(replace(run, result=replace(RESULT, host_share=0.0)))
+
+
+def test_more_threads_than_cores_are_cautioned():
+    assert markup.cautions(2, 2) == ""
+    assert "threads is 3, but this process may use 2 cores" in markup.cautions(3, 2)
+
+
 def test_memory_names_its_peak():
-    drawn = live.memory_timeline(PROFILE)
+    drawn = live_memory.memory_timeline(PROFILE)
     assert "peak 4.0 MB at Add" in drawn
     assert "at most 4" in drawn
 
 
 def test_without_data_charts_say_so():
-    for drawn in (*live.timing_charts([], 50), *live.profile_charts(None)):
+    for drawn in (*timing_cards([], 50, ()).values(), *profile_cards(None).values()):
         assert "tfl-empty" in drawn
 
 
@@ -96,7 +133,7 @@ def test_figures_have_units_and_what_was_not_measured_is_a_dash():
     assert shown == {
         "load": "- ms", "compile": "2.00 ms", "first": "3.00 ms", "median": "4.00 ms", "p95": "6.00 ms",
         "peak": "3.4 MB", "tensors": "4", "kernels": "12", "fallbacks": "1",
-        "on host": "78%",
+        "on host": "78%", "host time": "2.00 ms",
     }
 
 
@@ -113,7 +150,7 @@ def test_each_figure_says_how_it_was_measured():
     ("#", False, ["1", "2", "3"]), ("where", False, ["1", "2", "3"]),
 ])
 def test_the_kernel_table_sorts_by_any_column(by, ascending, order):
-    rows = re.findall(r"<tr><td[^>]*>(\d+)</td>", kernel_table(PROFILE, by, ascending=ascending))
+    rows = re.findall(r"<tr[^>]*><td[^>]*>(\d+)</td>", kernel_table(PROFILE, by, ascending=ascending))
     assert rows == order
 
 

@@ -118,7 +118,7 @@ def tab(lab):
 def test_the_button_writes_and_shows_what_is_in_the_folder(lab, tmp_path):
     tab(lab).folder.value = str(tmp_path / "web")
     tab(lab).export.click()
-    assert lab._web.wait(60)
+    assert lab.wait(60)
     assert (tmp_path / "web" / "index.html").is_file()
     told = tab(lab).told.value
     for wanted in ("3 variants: plain, simd, relaxed", "the model as it was loaded", "weights.bin", "http.server"):
@@ -145,14 +145,15 @@ def test_a_run_and_an_export_exclude_each_other_and_closing_ends_both(tmp_path):
     class Slow(Model):
         """A model that waits when it is asked for its inputs."""
 
-        def sample(self, batch=1):
-            """Wait, then give inputs."""
+        @property
+        def inputs(self):
+            """Wait, then tell them."""
             inside.set()
             assert gate.wait(30)
-            return super().sample(batch)
+            return super().inputs
 
     with Slow(GRAPH, "cpu", name="slow") as model, Lab(model, "cpu") as lab:
-        lab._own = {"slow": lambda _backend, _threads: model}
+        lab._model._own = {"slow": lambda _backend, _threads: model}
         lab.export_web(tmp_path / "web")
         assert inside.wait(30)
         with pytest.raises(UsageError, match="a web module is being written"):

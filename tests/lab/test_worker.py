@@ -10,9 +10,10 @@ from support.available import need
 from support.lab import GRAPH, Clock
 
 from tfjslab.base.errors import ModelError, UsageError
+from tfjslab.lab.inputs import feeds_for
 from tfjslab.lab.publishing import Throttle
 from tfjslab.lab.session import RunSettings
-from tfjslab.lab.worker import GRACE_S, Job, feeds_for, round_length, weightless
+from tfjslab.lab.worker import GRACE_S, Job, round_length, weightless
 from tfjslab.model import Model
 
 
@@ -149,7 +150,7 @@ def test_stop_does_not_wait_for_an_inference_that_takes_long(settings):
     published = len(seen)
 
     later = []
-    following = Job(settings, later.append, source=lambda b, t: Model(GRAPH, b, t, "small"), after=job)
+    following = Job(settings, later.append, source=lambda b, t: Model(GRAPH, b, t, "small"), after=job.wait)
     following.start()
     assert [s.phase for s in later] == ["loading"], "two runs at once would measure each other"
     gate.set()

@@ -9,10 +9,11 @@ from dataclasses import replace
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import UsageError, did_you_mean
-from tfjslab.base.shapes import Shape, checked_shape
+from tfjslab.base.shapes import Shape
 from tfjslab.cli.models import open_model
 from tfjslab.cli.progress import Report
 from tfjslab.graph.ir import Port
+from tfjslab.model.inputs import settled_shape
 from tfjslab.model.sample import sample_inputs
 
 
@@ -46,22 +47,8 @@ def shaped(ports: Sequence[Port], given: Sequence[str]) -> tuple[Port, ...]:
     shapes: dict[str, Shape] = {}
     for text in given:
         port, dims = split_name("--shape", text, ports)
-        shapes[port.name] = _shape(port, dims)
+        shapes[port.name] = settled_shape(port, dims, f"--shape {dims}")
     return tuple(replace(p, shape=shapes.get(p.name, p.shape)) for p in ports)
-
-
-def _shape(port: Port, text: str) -> Shape:
-    where = f"--shape {text}"
-    parts = text.split(",")
-    if not all(p.strip().isdecimal() for p in parts):
-        raise UsageError(f"{where}: expected lengths with commas, such as 1,224,224,3")
-    shape = checked_shape([int(p) for p in parts], where)
-    fits = port.shape is None or (
-        len(shape) == len(port.shape) and all(d in (None, s) for s, d in zip(shape, port.shape, strict=True)))
-    if not fits:
-        declared = ",".join("?" if d is None else str(d) for d in port.shape or ())
-        raise UsageError(f"{where}: does not fit input '{port.name}', which is {declared}")
-    return shape
 
 
 def sampled(ports: Sequence[Port], seed: int = 0) -> dict[str, Array]:

@@ -13,8 +13,8 @@ from tfjslab.base.tables import Report
 from tfjslab.cli.command import OK, Outcome
 from tfjslab.cli.feeds import split_name
 from tfjslab.cli.output import print_table
-from tfjslab.cli.values import read_array
 from tfjslab.graph.ir import Port
+from tfjslab.model.input_files import read_array
 
 BATCH = 64
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from tfjslab.base.errors import InputError, UsageError
 from tfjslab.cli.feeds import split_name
-from tfjslab.cli.values import read_array
 from tfjslab.graph.ir import Port
+from tfjslab.model.input_files import read_array
 
 
 def value_range(text: str) -> tuple[float, float]:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from tfjslab.backends import registry
@@ -22,14 +23,21 @@ CLOSE_S = 10.0
 
 
 class Controller:
-    """At most one run at a time. ``show`` is called with every snapshot, on the run's thread or the caller's."""
+    """At most one run at a time. ``show`` is called with every snapshot, on the run's thread or the caller's.
 
-    def __init__(self, show: Callable[[Snapshot], None], clock: Clock = time.perf_counter) -> None:
+    ``clock`` gives seconds, ``now`` the local time that runs are named by.
+    """
+
+    def __init__(
+        self, show: Callable[[Snapshot], None], clock: Clock = time.perf_counter,
+        now: Callable[[], datetime] = datetime.now,
+    ) -> None:
         self.session = LabSession()
         self.snapshot = Snapshot()
         self._graphs: dict[int, Graph] = {}
         self._show = show
         self._clock = clock
+        self._now = now
         self._lock = threading.RLock()
         self._job: Job | None = None
 
@@ -42,8 +50,14 @@ class Controller:
         """The graph of a run, without weights; None for runs that were loaded from a file."""
         return self._graphs.get(number)
 
-    def run(self, settings: RunSettings, source: ModelSource | None = None, calibration: Any = None) -> None:
-        """Start a run; UsageError when the settings make no sense or a run is under way."""
+    def run(
+        self, settings: RunSettings, source: ModelSource | None = None, calibration: Any = None,
+        after: Callable[[], object] | None = None,
+    ) -> None:
+        """Start a run; UsageError when the settings make no sense or a run is under way.
+
+        Before it measures, it waits for the end of the last one and calls ``after``, which waits for other work.
+        """
         settings.check()
         with self._lock:
             if self.snapshot.busy:
@@ -53,8 +67,13 @@ class Controller:
             def publish(snapshot: Snapshot) -> None:
                 self._receive(snapshot, job)
 
-            job = Job(settings, publish, source=source, clock=self._clock, after=before,
-                      calibration=calibration)
+            def wait() -> None:
+                if before is not None:
+                    before.wait()
+                if after is not None:
+                    after()
+
+            job = Job(settings, publish, source=source, clock=self._clock, after=wait, calibration=calibration)
             self._job = job
             job.start()
 
@@ -110,7 +129,9 @@ class Controller:
             self.snapshot = snapshot
             result, settings = snapshot.result, snapshot.settings
             if not snapshot.busy and job is not None and result is not None and result.runs and settings is not None:
-                self.session = self.session.with_run(settings, result, snapshot.profile, job.rewrite)
+                ended = self._now().isoformat(timespec="seconds")
+                self.session = self.session.with_run(
+                    settings, result, snapshot.profile, job.rewrite, ended, snapshot.memory)
                 if job.graph is not None:
                     self._graphs[self.session.runs[-1].number] = job.graph
         self._show(snapshot)

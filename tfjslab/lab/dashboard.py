@@ -15,18 +15,24 @@ from tfjslab import zoo
 from tfjslab.backends import registry, rows
 from tfjslab.backends.registry import BackendStatus
 from tfjslab.base.errors import BackendUnavailableError, TfjslabError, UsageError
+from tfjslab.base.machine import usable_cores
+from tfjslab.base.progress import Progress, no_progress
 from tfjslab.engine.measure import Clock
 from tfjslab.export.web.picture import Picture
 from tfjslab.lab import export, markup, session
+from tfjslab.lab.choice import ModelChoice
 from tfjslab.lab.controller import CLOSE_S, Controller
+from tfjslab.lab.file_job import FileJob
 from tfjslab.lab.session import LabSession, RunSettings, Snapshot
 from tfjslab.lab.tabs import Tabs
-from tfjslab.lab.uploads import Uploads
-from tfjslab.lab.view import PATH, UPLOAD, View
+from tfjslab.lab.task import Task
+from tfjslab.lab.view import Widgets
 from tfjslab.lab.web_job import INPUTS, WebJob
 from tfjslab.model.model import Model
-from tfjslab.model.subject import ModelSource
 from tfjslab.quantizer import KINDS
+
+# Phases whose snapshots come between two inferences: what is done then is in no figure.
+UNTIMED = frozenset({"warming", "running"})
 
 
 class Lab:
@@ -55,18 +61,18 @@ class Lab:
         chosen = _available(statuses, backend or registry.get_backend())
         if quantize and quantize not in KINDS:
             raise UsageError(f"quantize is {quantize!r}; expected one of {', '.join(KINDS)}, or nothing")
-        self._own = {model.name: model} if isinstance(model, Model) else {}
+        own = model if isinstance(model, Model) else None
         self._lock = threading.RLock()
-        self._uploads = Uploads()
-        self._uploaded: Path | None = None
         self._closed = False
         self._controller = Controller(self._show, clock)
         self._clock = clock
-        self._web: WebJob | None = None
-        self._view = View([*self._own, *zoo.ENTRIES], statuses, lambda column: self._tabs.sort(column))  # noqa: PLW0108 - made below
+        self._task: Task | None = None
+        self._view = Widgets([*([own.name] if own else []), *zoo.ENTRIES], statuses,
+                             lambda column: self._tabs.sort(column))  # noqa: PLW0108 - made below
         self._tabs = Tabs(self._view, self._controller, self._lock, self._guarded)
-        self._choose_model(model)
-        self._calibration = calibration, self._chosen_model() if calibration is not None else ""
+        self._model = ModelChoice(self._view, own, self._locked, lambda: self.snapshot.busy)
+        self._model.choose(model)
+        self._calibration = calibration, self._model.name if calibration is not None else ""
         self._view.header.backends[chosen].value = True
         self._view.header.optimize.value, self._view.header.quantize.value = optimize, quantize
         self._connect()
@@ -84,11 +90,11 @@ class Lab:
 
     @property
     def settings(self) -> RunSettings:
-        """What Run would measure now. UsageError where a path or a file is missing."""
+        """What Run would measure now. UsageError where a path or a file is missing, or an input cannot be as chosen."""
         header, side = self._view.header, self._view.side
         return RunSettings(
-            self._chosen_model(), header.backend, side.threads.value or None, side.batch.value, side.warmup.value,
-            side.runs.value, side.real.value, self._passes(), header.quantize.value,
+            self._model.name, header.backend, side.threads.value or None, side.batch.value, side.warmup.value,
+            side.runs.value, side.real.value, self._passes(), header.quantize.value, self._model.inputs(),
         )
 
     def _passes(self) -> tuple[str, ...]:
@@ -106,21 +112,27 @@ class Lab:
         if not chosen.backend:
             raise UsageError("no backend is chosen; press one of those that are available")
         self._idle()
-        self._controller.run(chosen, *self._source(chosen.model))
+        self._controller.run(chosen, self._model.source(), self._data(chosen.model), self._quiet)
         if wait:
             self.wait()
 
-    def _source(self, name: str) -> tuple[ModelSource | None, Any]:
-        """Where a model comes from, if it is no file, and the data that belong to it."""
+    def _data(self, name: str) -> Any:
+        """The data that belong to a model."""
         data, belongs_to = self._calibration
-        return self._own.get(name), data if name == belongs_to else None
+        return data if name == belongs_to else None
+
+    def _quiet(self) -> None:
+        """Wait until nothing else is at work that would disturb a run. Called on the run's thread."""
+        self._tabs.drawer.wait()
+        self._model.wait()
 
     def _idle(self) -> None:
         """UsageError while something is under way: two at once would measure each other."""
         if self.snapshot.busy:
             raise UsageError("a run is under way; stop it first, or wait for its end")
-        if self._web is not None and self._web.busy:
-            raise UsageError("a web module is being written; stop it first, or wait for its end")
+        if self._task is not None and self._task.busy:
+            what = "a web module" if isinstance(self._task, WebJob) else "a file"
+            raise UsageError(f"{what} is being written; stop it first, or wait for its end")
 
     def export_web(
         self, folder: str | os.PathLike[str] | None = None, image: Picture | None = None, *, wait: bool = False,
@@ -135,21 +147,28 @@ class Lab:
         chosen = self.settings
         if folder is None and not tab.folder.value.strip():
             raise UsageError("no folder is given; expected one that is made anew, such as web-module")
-        source, data = self._source(chosen.model)
-        job = WebJob(chosen, Path(tab.folder.value.strip() if folder is None else folder),
-                     INPUTS[tab.input.value] if image is None else image, self._show_web, source=source,
-                     clock=self._clock, calibration=data)
-        self._web = job
-        job.start()
+        self._start(WebJob(
+            chosen, Path(tab.folder.value.strip() if folder is None else folder),
+            INPUTS[tab.input.value] if image is None else image, self._show_task, source=self._model.source(),
+            clock=self._clock, calibration=self._data(chosen.model)))
         if wait:
-            job.wait()
+            self.wait()
 
-    def _show_web(self, snapshot: Snapshot) -> None:
-        """Bring the header and the tab Export up to date. Called on the export's thread, or on the caller's."""
+    def _start(self, task: Task) -> None:
+        """Begin a task, which is the only one then."""
+        self._task = task
+        task.start()
+
+    def _show_task(self, snapshot: Snapshot) -> None:
+        """Bring the header, and the tab Export, up to date. Called on the task's thread, or on the caller's."""
         with self._lock:
-            if not self._closed:
-                self._show_progress(snapshot)
-                self._view.web.show(snapshot, self._web.written if self._web is not None else None)
+            if self._closed:
+                return
+            self._show_progress(snapshot)
+            if isinstance(self._task, WebJob):
+                self._view.web.show(snapshot, self._task.written)
+            elif not snapshot.busy:
+                self._say(snapshot.message, error=snapshot.phase == "failed")
 
     def _show_progress(self, snapshot: Snapshot) -> None:
         header = self._view.header
@@ -160,12 +179,13 @@ class Lab:
     def stop(self) -> None:
         """End the run, whose measurements are kept, or the export."""
         self._controller.stop()
-        if self._web is not None:
-            self._web.stop()
+        if self._task is not None:
+            self._task.stop()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the run has ended and freed everything; whether it did in time."""
-        return self._controller.wait(timeout_s)
+        """Wait until the run, or the export, has ended and freed everything; whether it did in time."""
+        ended = self._task is None or self._task.wait(timeout_s)
+        return self._controller.wait(timeout_s) and ended
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the session to a JSON file."""
@@ -175,20 +195,27 @@ class Lab:
         """Continue the session in a file. Raises InputError or, while a run is under way, UsageError."""
         self._controller.replace_session(session.load(path))
         self._view.notes.value = self.session.notes
-        self._tabs.list_runs()
+        self._tabs.restart()
 
     def export(self, path: str | os.PathLike[str]) -> Path:
         """Write a report (``.html``), the results (``.csv``), or results and profiles (``.json``), by the suffix."""
-        if Path(path).suffix.lower() == ".html":
-            return session.write_text(path, self.report_html())
-        return export.write(self.session, path)
+        return self._write(Path(path), no_progress)
 
     def report_html(self) -> str:
         """The panels of all runs as one HTML page of its own, without widgets, for reading and printing."""
+        return self._report(no_progress)
+
+    def _write(self, path: Path, progress: Progress) -> Path:
+        if path.suffix.lower() == ".html":
+            return session.write_text(path, self._report(progress))
+        return export.write(self.session, path)
+
+    def _report(self, progress: Progress) -> str:
         for run in self.session.runs:
-            if run.profile is not None:
+            if run.profile is not None and run.ceilings is None:
+                progress(f"measuring what this machine can do at most, for run #{run.number}", 0, 0)
                 self._controller.measure_ceilings(run)
-        return export.report_html(self.session, self._controller.graph)
+        return export.report_html(self.session, self._controller.graph, progress)
 
     def close(self) -> None:
         """Free everything: run, thread, model, uploaded files, widgets. A second call does nothing."""
@@ -196,12 +223,11 @@ class Lab:
             self.stop()
             self._closed = True
             self._controller.close()
-            if self._web is not None:
-                self._web.wait(CLOSE_S)
-            self._view.close()
+            if self._task is not None:
+                self._task.wait(CLOSE_S)
             self._tabs.close()
-            self._own.clear()
-            self._uploads.close()
+            self._model.close()
+            self._view.close()
 
     def __enter__(self) -> Self:
         return self
@@ -224,8 +250,9 @@ class Lab:
     def _connect(self) -> None:
         """Connect widgets to methods."""
         header, side = self._view.header, self._view.side
-        header.model.observe(lambda change: header.show_source(change["new"]), "value")
-        header.upload.observe(self._guarded(lambda _: self._upload()), "value")
+        header.model.observe(self._guarded(lambda change: self._show_source(change["new"])), "value")
+        header.path.observe(self._guarded(lambda _: self._model.show_inputs()), "value")
+        header.upload.observe(self._guarded(lambda change: self._upload(change["new"])), "value")
         for name, button in header.backends.items():
             button.observe(partial(self._pressed, name), "value")
         header.run.on_click(self._guarded(lambda _: self.run()))
@@ -233,11 +260,13 @@ class Lab:
         header.settings.observe(lambda c: setattr(side.box.layout, "display", "" if c["new"] else "none"), "value")
         side.buttons["Save"].on_click(self._guarded(lambda _: self._say(f"saved {self.save(side.path.value)}")))
         side.buttons["Load"].on_click(self._guarded(lambda _: self.load(side.path.value)))
+        side.threads.observe(lambda _: self._caution(), "value")
+        side.limit.observe(self._guarded(lambda _: self._tabs.refresh()), "value")
         for name in ("HTML", "CSV", "JSON"):
             side.buttons[name].on_click(self._guarded(partial(self._export_next_to_session, name)))
         self._view.web.export.on_click(self._guarded(lambda _: self.export_web()))
         side.close.on_click(lambda _: self.close())
-        self._view.tabs.observe(self._guarded(lambda _: self._tabs.refresh()), "selected_index")
+        self._view.tabs.observe(self._guarded(lambda _: self._turned()), "selected_index")
         self._view.notes.observe(lambda change: self._controller.set_notes(change["new"]), "value")
 
     def _guarded(self, action: Callable[[Any], object]) -> Callable[[Any], None]:
@@ -256,16 +285,26 @@ class Lab:
         if not self._closed:
             self._view.message.value = markup.message(text, error=error)
 
-    def _choose_model(self, model: str | os.PathLike[str] | Model | None) -> None:
-        header = self._view.header
-        if model is None or isinstance(model, Model):
-            return
-        name = os.fspath(model)
-        if name in zoo.ENTRIES:
-            header.model.value = name
-        else:
-            header.model.value, header.path.value = PATH, name
-        header.show_source(header.model.value)
+    def _locked(self, action: Callable[[], None]) -> None:
+        """Do something to the widgets, from any thread; nothing once they are gone."""
+        with self._lock:
+            if not self._closed:
+                action()
+
+    def _turned(self) -> None:
+        """Another tab is visible."""
+        self._tabs.refresh()
+        self._model.show_inputs()
+
+    def _show_source(self, kind: str) -> None:
+        self._view.header.show_source(kind)
+        self._model.show_inputs()
+
+    def _caution(self) -> None:
+        """Say what is wrong with the settings before they are run."""
+        name = self._view.header.backend
+        threads = self._view.side.threads.value if name and _may_thread(name) else 0
+        self._view.caution.value = markup.cautions(threads, usable_cores())
 
     def _pressed(self, name: str, change: Mapping[str, Any]) -> None:
         """Choose the backend whose button was pressed; pressing the chosen one again changes nothing."""
@@ -275,47 +314,48 @@ class Lab:
                 button.value = other == name
         elif not any(b.value for b in buttons.values()):
             buttons[name].value = True
+        self._caution()
 
-    def _chosen_model(self) -> str:
-        header = self._view.header
-        if header.model.value == PATH:
-            return str(header.path.value).strip()
-        if header.model.value == UPLOAD:
-            if self._uploaded is None:
-                raise UsageError("nothing is uploaded yet; expected a model.json with its weight files")
-            return str(self._uploaded)
-        return str(header.model.value)
-
-    def _upload(self) -> None:
-        files = self._view.header.upload.value
+    def _upload(self, files: Sequence[Mapping[str, Any]]) -> None:
         if files:
-            self._uploaded = self._uploads.take(files)
-            self._say(f"uploaded {', '.join(f['name'] for f in files)}")
+            self._say(self._model.upload(files))
 
     def _export_next_to_session(self, kind: str, _button: object) -> None:
+        """Write a file in the background."""
         target = Path(self._view.side.path.value).with_suffix(f".{kind.lower()}")
         if kind == "JSON":  # the session's own file has that suffix
             target = target.with_name(f"{target.stem}-results.json")
-        self._say(f"wrote {self.export(target)}")
+        self._idle()
+        self._start(FileJob(target.name, partial(self._write, target), self._show_task))
 
     def _show(self, snapshot: Snapshot) -> None:
         """Bring the widgets up to date. Called on the run's thread between two inferences, or on the caller's."""
         with self._lock:
             if self._closed:
                 return
-            view = self._view
             self._show_progress(snapshot)
-            view.strip.value = markup.strip(snapshot.result, snapshot.profile)
-            if view.tab == "Live" or not snapshot.busy:
+            if snapshot.settings is not None and snapshot.ports:
+                self._model.learn(snapshot.settings.model, snapshot.ports)
+            if snapshot.busy:
                 self._tabs.draw_live(snapshot)
-            if not snapshot.busy:
+            else:
                 self._ended(snapshot)
+        if snapshot.phase in UNTIMED:
+            self._tabs.drawer.draw_now()
 
     def _ended(self, snapshot: Snapshot) -> None:
         if snapshot.phase == "failed":
             self._say(snapshot.message, error=True)
         self._tabs.list_runs()
+        self._tabs.draw_live(snapshot)
         self._tabs.redraw()
+        self._tabs.drawer.resume()
+        self._model.show_inputs()
+
+
+def _may_thread(name: str) -> bool:
+    """Whether a backend, or one that it may stand for, runs on several threads."""
+    return any(rows.row(n).threaded for n in (name, *rows.row(name).alias_of))
 
 
 def _available(statuses: Sequence[BackendStatus], name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+import itertools
 import json
 import os
 from collections.abc import Callable
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from tfjslab.base.errors import UsageError
+from tfjslab.base.progress import Progress, no_progress
 from tfjslab.base.version import __version__
 from tfjslab.graph.ir import Graph
 from tfjslab.lab import live, markup
+from tfjslab.lab.cards import TITLES, profile_cards, timing_cards
 from tfjslab.lab.figures import conditions
-from tfjslab.lab.panels import PANELS, compare, note
+from tfjslab.lab.panels import PANELS, Panel, compare, note
 from tfjslab.lab.session import LabRun, LabSession, write_text
 from tfjslab.lab.style import CSS
 from tfjslab.profiling.captions import place
@@ -49,7 +52,8 @@ def results(session: LabSession) -> list[dict[str, Any]]:
     """One row for each run: its number and settings, then the keys of ``tfjslab bench --json``."""
     return [
         {"run": r.number, "batch": r.settings.batch, "real_weights": r.settings.real_weights, **r.result.to_json(),
-         "passes": " ".join(r.settings.passes), "quantize": r.settings.quantize}
+         "passes": " ".join(r.settings.passes), "quantize": r.settings.quantize,
+         "ended": r.ended}
         for r in session.runs
     ]
 
@@ -76,8 +80,10 @@ def to_results_json(session: LabSession) -> str:
 WRITERS = {".csv": to_csv, ".json": to_results_json}
 
 
-def report_html(session: LabSession, graph_of: Callable[[int], Graph | None]) -> str:
-    """All panels of all runs as one page without scripts and without other files."""
+def report_html(
+    session: LabSession, graph_of: Callable[[int], Graph | None], progress: Progress = no_progress,
+) -> str:
+    """All panels of all runs as one page without scripts and without other files. ``progress`` hears of each panel."""
     title = "tfjslab report"
     parts = [f"<h1>{title}</h1>", note(f"made by tfjslab {__version__}")]
     if session.notes:
@@ -86,19 +92,27 @@ def report_html(session: LabSession, graph_of: Callable[[int], Graph | None]) ->
         parts.append(live.EMPTY.format("nothing was measured in this session"))
     else:
         parts += ["<h2>All runs</h2>", compare(session.runs)]
-    parts += [_run(run, graph_of(run.number)) for run in session.runs]
+    done, steps = itertools.count(), len(session.runs) * len(PANELS)
+
+    def tell(run: LabRun, panel: Panel) -> None:
+        progress(f"drawing {panel.name} of run #{run.number}", next(done), steps)
+
+    parts += [_run(run, graph_of(run.number), tell) for run in session.runs]
     return PAGE.format(title=title, css=CSS, body="\n".join(parts))
 
 
-def _run(run: LabRun, graph: Graph | None) -> str:
+def _run(run: LabRun, graph: Graph | None, tell: Callable[[LabRun, Panel], None]) -> str:
     """One run: where it was taken, the strip, the live charts as they stood at its end, and every panel."""
     r = run.result
     where = f"; {place(run.profile)}" if run.profile else ""
-    charts = zip(live.TITLES, (*live.timing_charts(r.times_ms, r.runs), *live.profile_charts(run.profile)), strict=True)
-    cards = "".join(f'<div class="tfl-card">{markup.card(title, content)}</div>' for title, content in charts)
-    shown = "".join(f"<h3>{p.name}</h3>{p.show(run, graph)}" for p in PANELS)
+    made = timing_cards(r.times_ms, r.runs, run.memory) | profile_cards(run.profile)
+    shown = "".join(f'<div class="tfl-card">{markup.card(title, made[title])}</div>' for title in TITLES)
+    panels = []
+    for p in PANELS:
+        tell(run, p)
+        panels.append(f"<h3>{p.name}</h3>{p.show(run, graph)}")
     return (
-        f"<h2>{html.escape(run.label)}</h2>{markup.strip(r, run.profile)}"
+        f"<h2>{html.escape(run.name)}</h2>{markup.strip(r, run.profile)}"
         f"{note(conditions(r) + where)}"
-        f'<div class="tfl-live">{cards}</div>{shown}'
+        f'<div class="tfl-live">{shown}</div>{"".join(panels)}'
     )

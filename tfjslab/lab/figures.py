@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,12 +15,13 @@ Value = Callable[[BenchResult, Profile | None], str]
 
 @dataclass(frozen=True)
 class Figure:
-    """A number of the strip. ``how`` says how it was measured."""
+    """A number of the strip. ``how`` says how it was measured; ``of_host`` marks what the host did for the backend."""
 
     name: str
     unit: str
     how: str
     value: Value
+    of_host: bool = False
 
 
 def _megabytes(num_bytes: int | None) -> str:
@@ -28,6 +30,10 @@ def _megabytes(num_bytes: int | None) -> str:
 
 def _tensors(_result: BenchResult, profile: Profile | None) -> str:
     return count(max((k.total_tensors_snapshot for k in profile.kernels), default=0)) if profile else NOTHING
+
+
+def _host_ms(_result: BenchResult, profile: Profile | None) -> str:
+    return ms(math.fsum(k.kernel_time_ms for k in profile.kernels if k.fallback)) if profile else NOTHING
 
 
 FIGURES = (
@@ -46,9 +52,11 @@ FIGURES = (
     Figure("kernels", "", "Kernels that one inference runs, counted in a recorded run.",
            lambda r, _: count(r.num_kernels)),
     Figure("fallbacks", "", "Kernels that ran on the host, because the backend has none for the op.",
-           lambda r, _: count(r.fallback_kernels)),
+           lambda r, _: count(r.fallback_kernels), of_host=True),
     Figure("on host", "", "The part of the time of a run that those kernels take; the median of a few recorded runs.",
-           lambda r, _: r.host.part),
+           lambda r, _: r.host.part, of_host=True),
+    Figure("host time", "ms", "What those kernels took in the profiled run that the tabs show.", _host_ms,
+           of_host=True),
 )
 
 

@@ -1,4 +1,4 @@
-"""The four live charts, as text: HTML and SVG that the browser draws. Pure functions of inert data.
+"""The live charts of times, as text: HTML and SVG that the browser draws. Pure functions of inert data.
 
 They are redrawn ten times a second during a run. A chart library would take longer for a picture than many
 models for a run; these take well under a millisecond, follow the theme's colours, and stay sharp at any size.
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tfjslab.base.dtypes import Array
-from tfjslab.base.text import counted, ms, scaled
+from tfjslab.base.text import counted, ms, percent
 from tfjslab.profiling.reduce import by_kernel
-from tfjslab.records.profile import Profile
+from tfjslab.records.profile import KernelRecord, Profile
 
 WIDTH, HEIGHT = 400, 100  # of the drawing's own coordinates; the browser stretches them
 MOST_POINTS = 120  # of a line: more cannot be distinguished
@@ -40,7 +40,7 @@ def plot(drawing: str, y_ticks: Sequence[AxisTick], x_ticks: Sequence[AxisTick],
     y = "".join(f'<span style="bottom:{t.at:.1%}">{html.escape(t.text)}</span>' for t in y_ticks)
     x = "".join(f'<span style="left:{t.at:.1%}">{html.escape(t.text)}</span>' for t in x_ticks)
     lines = "".join(
-        f'<line class="{t.line}" x1="0" x2="{WIDTH}" y1="{_y(t.at)}" y2="{_y(t.at)}"/>' for t in y_ticks if t.line
+        f'<line class="{t.line}" x1="0" x2="{WIDTH}" y1="{y_of(t.at)}" y2="{y_of(t.at)}"/>' for t in y_ticks if t.line
     )
     return (
         f'<div class="tfl-plot" role="img" aria-label="{html.escape(label)}"><div class="tfl-y">{y}</div>'
@@ -49,8 +49,14 @@ def plot(drawing: str, y_ticks: Sequence[AxisTick], x_ticks: Sequence[AxisTick],
     )
 
 
-def _y(part: float) -> str:
+def y_of(part: float) -> str:
+    """The coordinate of a height from 0 to 1."""
     return f"{HEIGHT * (1 - part):.1f}"
+
+
+def line_at(places: Iterable[tuple[float, float]]) -> str:
+    """Points of a line through places from 0 to 1."""
+    return " ".join(f"{WIDTH * x:.1f},{y_of(y)}" for x, y in places)
 
 
 def nice_top(value: float) -> float:
@@ -70,11 +76,11 @@ def latency_trace(times_ms: Sequence[float], total: int) -> str:
     top = nice_top(float(times.max()))
     # With many runs those done so far fill the chart; with few the empty part shows how many are left.
     total = len(times_ms) if len(times_ms) >= total else min(total, max(SOON, int(nice_top(len(times_ms)))))
-    shown = _thinned(times)
+    shown = thinned(times)
     wide = max(total - 1, 1)
-    points = " ".join(f"{WIDTH * i / wide:.1f},{_y(t / top)}" for i, t in shown)
+    points = " ".join(f"{WIDTH * i / wide:.1f},{y_of(t / top)}" for i, t in shown)
     if len(shown) == 1:
-        points += f" {WIDTH},{_y(shown[0][1] / top)}"
+        points += f" {WIDTH},{y_of(shown[0][1] / top)}"
     ticks = [AxisTick(0, "0"), AxisTick(1, f"{top:g} ms")]
     lines = [AxisTick(median / top, "", "tfl-median"), AxisTick(p95 / top, "", "tfl-p95")]
     head = (f'<div class="tfl-key"><i class="tfl-median"></i>median {ms(median)} ms<i class="tfl-p95"></i>'
@@ -84,7 +90,7 @@ def latency_trace(times_ms: Sequence[float], total: int) -> str:
                        f"latency of {len(times_ms)} runs, median {ms(median)} ms, p95 {ms(p95)} ms")
 
 
-def _thinned(values: Array) -> list[tuple[int, float]]:
+def thinned(values: Array) -> list[tuple[int, float]]:
     """(index, value) of fewer points that draw the same line: minimum and maximum of each stretch, in order."""
     if len(values) <= MOST_POINTS:
         return list(enumerate(values.tolist()))
@@ -106,7 +112,7 @@ def latency_distribution(times_ms: Sequence[float]) -> str:
     counts, _ = np.histogram(times, BINS, (low, high))
     most, step = int(counts.max()), WIDTH / BINS
     bars = "".join(
-        f'<rect x="{i * step + 0.5:.1f}" width="{step - 1:.1f}" y="{_y(n / most)}" height="{HEIGHT * n / most:.1f}"/>'
+        f'<rect x="{i * step + 0.5:.1f}" width="{step - 1:.1f}" y="{y_of(n / most)}" height="{HEIGHT * n / most:.1f}"/>'
         for i, n in enumerate(counts.tolist()) if n
     )
     at = (middle - low) / (high - low)
@@ -119,67 +125,59 @@ def latency_distribution(times_ms: Sequence[float]) -> str:
     )
 
 
+@dataclass(frozen=True)
+class _Bar:
+    """A row of the top kernels: ``host_ms`` of its time was the host's."""
+
+    name: str
+    count: str
+    time_ms: float
+    host_ms: float = 0.0
+    kind: str = ""
+
+
 def top_kernels(profile: Profile | None) -> str:
-    """The kinds of kernel that take the most time, with their share of the run, and what no kernel accounts for."""
+    """The kinds of kernel that take the most time, with their share of the run, and what no kernel accounts for.
+
+    What the host ran in place of the backend has one colour, and its cost is told.
+    """
     if profile is None:
         return EMPTY.format("no profile yet")
+    on_host = [k for k in profile.kernels if k.fallback]
+    host_ms: dict[str, float] = {}
+    for k in on_host:
+        host_ms[k.name] = host_ms.get(k.name, 0.0) + k.kernel_time_ms
     found = by_kernel(profile)
-    rows = [(r.key, f"{r.count}", r.time_ms) for r in found[:TOP]]
+    bars = [_Bar(r.key, f"x{r.count}", r.time_ms, host_ms.get(r.key, 0.0)) for r in found[:TOP]]
     if len(found) > TOP:
         rest = found[TOP:]
-        time_ms = math.fsum(r.time_ms for r in rest)
-        rows.append((counted(len(rest), "other kind"), f"{sum(r.count for r in rest)}", time_ms))
-    rows.append(("outside kernels", "", profile.unattributed_ms))
-    longest = max(t for _, _, t in rows) or 1.0
-    lines = "".join(
-        f'<tr><th title="{html.escape(name)}">{html.escape(name)}</th><td>{f"x{n}" if n else ""}</td>'
-        f'<td class="tfl-bar"><b style="width:{max(t, 0) / longest:.1%}"></b></td><td>{ms(t)} ms</td>'
-        f"<td>{f'{t / profile.wall_ms:.0%}' if profile.wall_ms > 0 else ''}</td></tr>"
-        for name, n, t in rows
-    )
-    return f'<table class="tfl-kernels">{lines}</table>'
+        bars.append(_Bar(counted(len(rest), "other kind"), f"x{sum(r.count for r in rest)}",
+                         math.fsum(r.time_ms for r in rest), math.fsum(host_ms.get(r.key, 0.0) for r in rest)))
+    bars.append(_Bar("outside kernels", "", profile.unattributed_ms, kind="tfl-rest"))
+    longest = max(b.time_ms for b in bars) or 1.0
+    return host_cost(on_host, profile.wall_ms) + (
+        f'<table class="tfl-kernels">{"".join(_bar(b, longest, profile.wall_ms) for b in bars)}</table>')
 
 
-def memory_timeline(profile: Profile | None) -> str:
-    """Bytes and tensors alive after each kernel of a profiled run."""
-    if profile is None or not profile.kernels:
-        return EMPTY.format("no profile yet")
-    num_bytes = [k.total_bytes_snapshot for k in profile.kernels]
-    tensors = [k.total_tensors_snapshot for k in profile.kernels]
-    peak = max(num_bytes)
-    at = num_bytes.index(peak)
-    top, most = nice_top(peak / 1e6) * 1e6, nice_top(max(tensors))
-    count = len(num_bytes)
-    area = _steps([b / top for b in num_bytes])
-    line = _steps([t / most for t in tensors])
-    name = html.escape(profile.kernels[at].name)
-    head = (
-        f'<div class="tfl-key"><i class="tfl-area"></i>peak {scaled(peak, "B")} at {name}'
-        f'<i class="tfl-tensors"></i>tensors, at most {max(tensors)}</div>'
-    )
-    drawing = (
-        f'<polygon class="tfl-area" points="0,{HEIGHT} {area} {WIDTH},{HEIGHT}"/>'
-        f'<polyline class="tfl-tensors" points="{line}"/>'
-    )
-    return head + plot(drawing, [AxisTick(0, "0"), AxisTick(1, scaled(top, "B"))],
-                       [AxisTick(0, "kernel 1"), AxisTick(1, f"{count}")], f"memory over {count} kernels")
+def host_cost(on_host: Sequence[KernelRecord], wall_ms: float) -> str:
+    """A line on the kernels that the host ran; empty for none."""
+    if not on_host:
+        return ""
+    time_ms = math.fsum(k.kernel_time_ms for k in on_host)
+    return (f'<div class="tfl-key"><i class="tfl-host"></i>{counted(len(on_host), "kernel")} on the host: '
+            f"{ms(time_ms)} ms, {percent(time_ms, wall_ms)}</div>")
 
 
-def _steps(parts: Sequence[float]) -> str:
-    """Points of a staircase over the whole width."""
-    shown = _thinned(np.asarray(parts))
-    wide = WIDTH / len(parts)
-    return " ".join(f"{i * wide:.1f},{_y(v)} {(i + 1) * wide:.1f},{_y(v)}" for i, v in shown)
-
-
-TITLES = ("Latency of each run", "Latency distribution", "Top kernels", "Memory")
+def _bar(b: _Bar, longest: float, wall_ms: float) -> str:
+    name, own = html.escape(b.name), max(b.time_ms - b.host_ms, 0)
+    host = f" ({ms(b.host_ms)} ms of it on the host)" if b.host_ms else ""
+    parts = [f'<b class="tfl-host" style="width:{b.host_ms / longest:.1%}"></b>'] if b.host_ms else []
+    parts += [f'<b class="{b.kind}" style="width:{own / longest:.1%}"></b>'] if own or not parts else []
+    share = f"{b.time_ms / wall_ms:.0%}" if wall_ms > 0 else ""
+    return (f'<tr title="{name}: {ms(b.time_ms)} ms{host}"><th title="{name}">{name}</th><td>{b.count}</td>'
+            f'<td class="tfl-bar">{"".join(parts)}</td><td>{ms(b.time_ms)} ms</td><td>{share}</td></tr>')
 
 
 def timing_charts(times_ms: Sequence[float], total: int) -> tuple[str, str]:
     """The two charts that change with each run."""
     return latency_trace(times_ms, max(total, len(times_ms))), latency_distribution(times_ms)
-
-
-def profile_charts(profile: Profile | None) -> tuple[str, str]:
-    """The two charts that change with each profile."""
-    return top_kernels(profile), memory_timeline(profile)

@@ -6,11 +6,14 @@ import html
 from collections.abc import Iterable
 
 from tfjslab.backends.registry import BackendStatus
-from tfjslab.base.text import percent
+from tfjslab.base.text import counted, percent
 from tfjslab.bench.result import BenchResult
 from tfjslab.lab.figures import conditions, texts
-from tfjslab.lab.session import Snapshot
+from tfjslab.lab.session import LabRun, Snapshot
+from tfjslab.records.host_share import HostShare
 from tfjslab.records.profile import Profile
+
+CLASS_OF_HOST = ' class="tfl-host"'
 
 
 def progress(snapshot: Snapshot) -> str:
@@ -23,14 +26,36 @@ def progress(snapshot: Snapshot) -> str:
 
 
 def strip(result: BenchResult | None, profile: Profile | None) -> str:
-    """All figures in a row; each says on hover how it was measured."""
+    """All figures in a row; each says on hover how it was measured. Those of the host are in its colour."""
     where = conditions(result)
+    fell = bool(result and result.fallback_kernels)
     cells = "".join(
-        f'<div data-figure="{f.name}" title="{html.escape(f"{f.how} ({where})")}"><small>{f.name}</small>'
+        f'<div data-figure="{f.name}"{CLASS_OF_HOST * (fell and f.of_host)} '
+        f'title="{html.escape(f"{f.how} ({where})")}"><small>{f.name}</small>'
         f"<b>{html.escape(text)}</b><i>{f.unit}</i></div>"
         for f, text in texts(result, profile)
     )
     return f'<div class="tfl-strip">{cells}</div>'
+
+
+def measured(name: str, host: HostShare, prefix: str = "") -> str:
+    """The name of a run, which stands beside every figure of it, with the host's share of its time."""
+    part = f"<i{CLASS_OF_HOST}>{host.text}</i>" if host.text else ""
+    return f'<div class="tfl-name">{prefix}<b>{html.escape(name)}</b>{part}</div>'
+
+
+def of_run(run: LabRun) -> str:
+    """``measured`` for a finished run."""
+    return measured(run.name, run.result.host)
+
+
+def of_snapshot(snapshot: Snapshot) -> str:
+    """``measured`` for the run that is under way, or for one that ended without a result; empty without one."""
+    s, r = snapshot.settings, snapshot.result
+    if s is None:
+        return ""
+    name = f"{r.model} on {r.where}" if r else f"{s.model} on {s.backend}"
+    return measured(name, r.host if r else HostShare(None), "measuring " if snapshot.busy else f"{snapshot.phase}: ")
 
 
 def card(title: str, content: str) -> str:
@@ -43,6 +68,14 @@ def message(text: str, *, error: bool) -> str:
     if not text:
         return ""
     return f'<div class="tfl-message{"" if error else " tfl-fine"}" role="alert">{html.escape(text)}</div>'
+
+
+def cautions(threads: int, cores: int) -> str:
+    """What to know before Run is pressed; empty for nothing."""
+    if threads <= cores:
+        return ""
+    return message(f"threads is {threads}, but this process may use {counted(cores, 'core')}: more threads than cores "
+                   "wait for each other, and every figure of such a run is slower and less steady", error=True)
 
 
 def unavailable(statuses: Iterable[BackendStatus]) -> str:

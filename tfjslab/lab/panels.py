@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -12,15 +13,19 @@ from tfjslab.base.text import NOTHING, count, ms, percent, rate, scaled, shape
 from tfjslab.bench.result import BenchResult
 from tfjslab.graph.ir import Graph
 from tfjslab.lab.live import EMPTY
+from tfjslab.lab.markup import CLASS_OF_HOST
 from tfjslab.lab.session import LabRun
 from tfjslab.profiling import reduce
 from tfjslab.profiling.captions import totals
+from tfjslab.profiling.compare import ProfileDiff
 from tfjslab.profiling.memory import alive_at_peak, timeline
 from tfjslab.profiling.reduce import Row, by_layer, by_node
 from tfjslab.records.profile import KernelRecord, Profile
+from tfjslab.views.view import View
 
 MOST_ROWS = 400  # a page with more is slow; the JSON has all
-NO_PROFILE = EMPTY.format("press Run to measure; this shows the run that was measured last")
+NO_PROFILE = EMPTY.format("press Run to measure; this shows the run that is chosen above")
+WAITING = '<div class="tfl-empty tfl-waiting">{}</div>'  # of the height that a chart takes
 
 
 def _unsorted(_row: Any) -> int:
@@ -39,12 +44,20 @@ class Column:
     how: str = ""
 
 
-def table(columns: Sequence[Column], rows: Sequence[Any], *, head: bool = True) -> str:
-    """Rows of objects. Without ``head`` the caller shows the columns' names, in the same widths."""
+def table(
+    columns: Sequence[Column], rows: Sequence[Any], *, head: bool = True, on_host: Callable[[Any], object] = _unsorted,
+) -> str:
+    """Rows of objects. Without ``head`` the caller shows the columns' names, in the same widths.
+
+    Rows of which ``on_host`` is true have the colour of the host.
+    """
     whole = sum(c.width for c in columns)
     widths = "".join(f'<col style="width:{c.width / whole:.2%}">' for c in columns)
     names = "".join(f'<th class="{_side(c)}" title="{html.escape(c.how)}">{c.name}</th>' for c in columns)
-    body = "".join(f"<tr>{''.join(_cell(c, row) for c in columns)}</tr>" for row in rows[:MOST_ROWS])
+    body = "".join(
+        f"<tr{CLASS_OF_HOST if on_host(row) else ''}>{''.join(_cell(c, row) for c in columns)}</tr>"
+        for row in rows[:MOST_ROWS]
+    )
     more = note(f"{len(rows) - MOST_ROWS} more rows are in the JSON" if len(rows) > MOST_ROWS else "")
     heading = f"<thead><tr>{names}</tr></thead>" if head else ""
     return f'<table class="tfl-table"><colgroup>{widths}</colgroup>{heading}<tbody>{body}</tbody></table>{more}'
@@ -71,7 +84,7 @@ def _shapes(shapes: Sequence[Sequence[int]]) -> str:
 def kernel_columns(wall_ms: float) -> tuple[Column, ...]:
     """The columns of the kernel table of a run that took ``wall_ms``."""
     return (
-        Column("#", 4, lambda r: str(r[0] + 1), lambda r: -r[0], how="order in the run"),
+        Column("#", 5, lambda r: str(r[0] + 1), lambda r: -r[0], how="order in the run"),
         Column("kernel", 16, lambda r: r[1].name, lambda r: r[1].name, numeric=False,
                how="TensorFlow.js's name of the kernel"),
         Column("node", 25, lambda r: r[1].node, lambda r: r[1].node, numeric=False,
@@ -102,7 +115,7 @@ def kernel_table(profile: Profile, by: str = "ms", *, ascending: bool = False, h
     # Texts are sorted from A, numbers from the largest; equal ones stay in the order of the run.
     largest_first = column.numeric != ascending
     rows = sorted(enumerate(profile.kernels), key=column.key, reverse=largest_first)
-    return table(columns, rows, head=head)
+    return table(columns, rows, head=head, on_host=lambda r: r[1].fallback)
 
 
 LAYER_COLUMNS = (
@@ -117,7 +130,7 @@ LAYER_COLUMNS = (
 )
 
 COMPARE_COLUMNS = (
-    Column("run", 32, lambda r: r.label, numeric=False),
+    Column("run", 32, lambda r: r.name, numeric=False),
     Column("load", 8, lambda r: ms(r.result.load_ms)),
     Column("compile", 9, lambda r: ms(r.result.compile_ms)),
     Column("first", 8, lambda r: ms(r.result.first_ms)),
@@ -153,16 +166,17 @@ def plain(value: float | None) -> str:
 
 def chart(made: tuple[Any, Any], alt: str, css: str = "") -> str:
     """A chart of ``tfjslab.vis`` as an image inside the page, sharp on screens of high density and on paper."""
-    from tfjslab.vis.image import data_uri, pixels  # noqa: PLC0415 - matplotlib is loaded for the first chart
+    from tfjslab.vis.image import data_uri, pixels  # noqa: PLC0415 - see ``charts``
 
     address, (width, _) = data_uri(made[0], scale=2, transparent=True), pixels(made[0])
     return f'<img class="tfl-chart{css}" width="{width}" alt="{html.escape(alt)}" src="{address}">'
 
 
-def _charts() -> Any:
-    from tfjslab.vis import charts  # noqa: PLC0415 - see ``chart``
+def charts() -> Any:
+    """The module of charts; matplotlib is loaded for the first of them."""
+    from tfjslab.vis import charts as module  # noqa: PLC0415 - see above
 
-    return charts
+    return module
 
 
 def kernels(run: LabRun, _graph: Graph | None) -> str:
@@ -175,15 +189,15 @@ def layers(run: LabRun, _graph: Graph | None) -> str:
     if run.profile is None:
         return NO_PROFILE
     rows: list[Row] = by_layer(run.profile)
-    drawn = chart(_charts().layer_time(run.profile), f"time by layer, {len(rows)} layers")
-    return drawn + table(LAYER_COLUMNS, rows)
+    drawn = chart(charts().layer_time(run.profile), f"time by layer, {len(rows)} layers")
+    return drawn + table(LAYER_COLUMNS, rows, on_host=lambda r: r.fallback)
 
 
 def memory(run: LabRun, _graph: Graph | None) -> str:
     """Bytes alive over the run, and what is alive at the peak."""
     if run.profile is None or not run.profile.kernels:
         return NO_PROFILE
-    drawn = chart(_charts().memory_timeline(timeline(run.profile)), "memory over the run")
+    drawn = chart(charts().memory_timeline(timeline(run.profile)), "memory over the run")
     return drawn + f'<div class="tfl-report">{alive_at_peak(run.profile)._repr_html_()}</div>'
 
 
@@ -194,7 +208,7 @@ def roofline(run: LabRun, _graph: Graph | None) -> str:
     if run.ceilings is None:
         return EMPTY.format("the ceilings of this backend were not measured")
     c = run.ceilings
-    drawn = chart(_charts().roofline(by_node(run.profile), c), "roofline of all nodes")
+    drawn = chart(charts().roofline(by_node(run.profile), c), "roofline of all nodes")
     held = reduce.roofline(run.profile, c)
     return drawn + note(c.note) + table(ROOF_COLUMNS, [held.whole, *held.kernels])
 
@@ -217,15 +231,32 @@ def graph_view(run: LabRun, graph: Graph | None) -> str:
     if graph is None:
         return EMPTY.format("the graph is drawn for models that were run here; a saved session does not hold it")
     # Its colours mean something, so a dark theme shows it on white instead of inverting them.
-    return chart(_charts().graph_view(graph, run.profile), f"graph of {run.result.model}", " tfl-paper")
+    return chart(charts().graph_view(graph, run.profile), f"graph of {run.result.model}", " tfl-paper")
 
 
 def compare(runs: Sequence[LabRun]) -> str:
     """Chosen runs side by side."""
     if not runs:
         return EMPTY.format("choose runs to compare; each Run adds one")
-    drawn = chart(_charts().backend_comparison([_relabelled(r, runs) for r in runs]), f"{len(runs)} runs compared")
+    drawn = chart(charts().backend_comparison([_relabelled(r, runs) for r in runs]), f"{len(runs)} runs compared")
     return drawn + table(COMPARE_COLUMNS, runs)
+
+
+def difference(found: ProfileDiff | None) -> str:
+    """What changed from the baseline to the run that is shown; the largest changes first."""
+    if found is None:
+        return note("choose a baseline above the tabs, another run or a saved profile, to see what is different")
+    drawn = []
+    for sheet in found.tables():
+        columns = [Column(name, 3 if i < sheet.left else 1, partial(_text_at, i), numeric=i >= sheet.left)
+                   for i, name in enumerate(sheet.columns)]
+        drawn.append(f"<h4>{html.escape(sheet.title)}</h4>{''.join(map(note, sheet.notes))}"
+                     f"{table(columns, sheet.rows) if sheet.rows else ''}")
+    return f'<div class="tfl-changes">{"".join(drawn)}</div>'
+
+
+def _text_at(i: int, row: Sequence[object]) -> str:
+    return "" if row[i] is None else str(row[i])
 
 
 def _relabelled(run: LabRun, runs: Sequence[LabRun]) -> BenchResult:
@@ -241,10 +272,15 @@ def _relabelled(run: LabRun, runs: Sequence[LabRun]) -> BenchResult:
 
 @dataclass(frozen=True)
 class Panel:
-    """A tab about one run."""
+    """A tab about one run: ``show`` makes its HTML, for the report as well.
+
+    ``view``, where a panel has one, is what people can explore; the dashboard shows it in place of that HTML. It gives
+    None where there is nothing to explore.
+    """
 
     name: str
     show: Callable[[LabRun, Graph | None], str]
+    view: Callable[[LabRun, Graph | None], View | None] | None = None
 
 
 PANELS = (

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from tfjslab.bench.benchmark_run import BenchmarkRun, result_of
 from tfjslab.bench.result import BenchResult
 from tfjslab.engine.measure import Clock
-from tfjslab.graph.ir import Graph
+from tfjslab.graph.ir import Graph, Port
+from tfjslab.lab.memory_trace import MemoryTrace
 from tfjslab.lab.rewriting import Rewrite
 from tfjslab.lab.session import BUSY, RunSettings, Snapshot
 from tfjslab.profiling.runs import join_runs
@@ -62,6 +63,7 @@ class Measured:
     median_profile: Profile | None = None
     graph: Graph | None = None
     rewrite: Rewrite | None = None
+    ports: tuple[Port, ...] = ()  # the model's inputs, once it is loaded
 
     def add_profile(self, profile: Profile) -> None:
         """Take in one more profile."""
@@ -93,6 +95,7 @@ class Publisher:
         self.measured = Measured()
         self.lock = threading.RLock()
         self.throttle = Throttle(clock)
+        self.memory = MemoryTrace(clock)
         self._settings = settings
         self._publish = publish
         self._clock = clock
@@ -109,8 +112,9 @@ class Publisher:
         with self.lock:
             if self._ended:
                 return
-            snapshot = self._snapshot(phase, message, done, total)
             before = self._clock()
+            self.memory.sample()
+            snapshot = self._snapshot(phase, message, done, total)
             self._publish(snapshot)
             cost_s = self._clock() - before
             self._shown_s += cost_s
@@ -129,4 +133,5 @@ class Publisher:
             done = result.runs
         passed = self._clock() - self._began
         share = self._shown_s / passed if passed > 0 else None
-        return Snapshot(phase, message, done, total, self._settings, result, self.measured.profile(result), share)
+        return Snapshot(phase, message, done, total, self._settings, result, self.measured.profile(result), share,
+                        self.memory.samples, self.measured.ports)

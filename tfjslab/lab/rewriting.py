@@ -11,6 +11,7 @@ from tfjslab.base.progress import Progress
 from tfjslab.base.text import counted, scaled
 from tfjslab.evaluation.evaluate import evaluate, samples_of
 from tfjslab.evaluation.result import Evaluation
+from tfjslab.graph.ir import Port
 from tfjslab.model.model import Model
 from tfjslab.model.summary import overview
 from tfjslab.optimizer import OptimizeReport, optimize
@@ -52,14 +53,16 @@ def variant(passes: Sequence[str], kind: str) -> str:
 
 def rewrite(
     model: Model, passes: Sequence[str], kind: str, calibration: Any, progress: Progress, made: ExitStack,
+    ports: Sequence[Port] = (),
 ) -> tuple[Model, Rewrite]:
     """The model after ``passes`` and quantized to ``kind`` (empty for neither), and what that did.
 
-    Outputs are compared on ``calibration``, or on generated inputs where there is none. ``progress`` is called before
+    Outputs are compared on ``calibration``, or on inputs generated for ``ports``, at first the model's own, where there
+    is none. ``progress`` is called before
     each step and may raise to end the work; models are disposed when ``made`` is closed. Raises what ``tf.optimize``
     and ``tf.quantize`` raise.
     """
-    steps = bool(passes) + bool(kind) + 1
+    steps, ports = bool(passes) + bool(kind) + 1, ports or model.inputs
     last, optimized, quantized = model, None, None
     if passes:
         progress(f"optimizing: {', '.join(passes) if len(passes) < len(PASSES) else 'all passes'}", 0, steps)
@@ -68,23 +71,23 @@ def rewrite(
     if kind:
         progress(f"quantizing to {kind}", steps - 2, steps)
         before = last
-        last, quantized = quantize(before, kind, _ranges(model, kind, calibration))
+        last, quantized = quantize(before, kind, _ranges(ports, kind, calibration))
         made.callback(last.dispose)
         if before is not model:
             before.dispose()  # only the quantized model is run
     progress(COMPARING, steps - 1, steps)
     # Not the inputs that ranges come from, and one in a run, the default batch of the measured runs.
-    samples = samples_of(model, generated_inputs(model.inputs, GENERATED, 1) if calibration is None else calibration)
+    samples = samples_of(model, generated_inputs(ports, GENERATED, 1) if calibration is None else calibration)
     errors = evaluate(last, _first_samples(samples), reference=model, batch_size=1,
                       progress=lambda _, done, total: progress(COMPARING, done, total))
     return last, _rewrite_of(model, last, optimized, quantized, errors, given=calibration is not None)
 
 
-def _ranges(model: Model, kind: str, calibration: Any) -> Any:
+def _ranges(ports: Sequence[Port], kind: str, calibration: Any) -> Any:
     """Calibration data for the kind that needs them: generated ones where none are given."""
     if kind != INT8 or calibration is not None:
         return calibration
-    return generated_inputs(model.inputs, GENERATED)
+    return generated_inputs(ports, GENERATED)
 
 
 def _first_samples(samples: Mapping[str, Any]) -> dict[str, Any]:

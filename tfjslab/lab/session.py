@@ -18,6 +18,9 @@ from tfjslab.base.errors import InputError, TfjslabError, UsageError
 from tfjslab.base.plain import from_plain, to_plain
 from tfjslab.base.text import counted
 from tfjslab.bench.result import BenchResult
+from tfjslab.graph.ir import Port
+from tfjslab.lab.inputs import InputChoice
+from tfjslab.lab.memory_trace import MemorySample
 from tfjslab.lab.rewriting import Rewrite, variant
 from tfjslab.passes.registry import chosen
 from tfjslab.quantizer import KINDS
@@ -32,7 +35,7 @@ class RunSettings:
     """What to measure and how. ``model`` is a name of the zoo, a path or an address; ``threads`` None is all cores.
 
     Before it is measured the model goes through ``passes`` of the optimizer and is quantized to ``quantize``, a kind of
-    ``tf.quantize``; empty for neither.
+    ``tf.quantize``; empty for neither. ``inputs`` are choices for some of its inputs; the others are generated.
     """
 
     model: str
@@ -44,6 +47,7 @@ class RunSettings:
     real_weights: bool = False
     passes: tuple[str, ...] = ()
     quantize: str = ""
+    inputs: tuple[InputChoice, ...] = ()
 
     @property
     def variant(self) -> str:
@@ -68,7 +72,8 @@ class LabRun:
     """One finished run. ``number`` counts from 1; ``profile`` is None when the run was stopped before one was made.
 
     ``ceilings`` are those of its backend, once they were measured. ``rewrite`` says what was done to its model,
-    None for a model as it was loaded.
+    None for a model as it was loaded. ``ended`` is the local time at its end, in the form of ISO 8601; ``memory`` is
+    that of the process over its time.
     """
 
     number: int
@@ -77,6 +82,8 @@ class LabRun:
     profile: Profile | None = None
     ceilings: Ceilings | None = None
     rewrite: Rewrite | None = None
+    ended: str = ""
+    memory: tuple[MemorySample, ...] = ()
 
     @property
     def label(self) -> str:
@@ -86,8 +93,15 @@ class LabRun:
             chosen.append(counted(self.settings.threads, "thread"))
         if self.settings.batch > 1:
             chosen.append(f"batch {self.settings.batch}")
+        if self.settings.inputs:
+            chosen.append("inputs as chosen")
         extra = ", ".join(chosen)
         return f"#{self.number} {r.model} on {r.where}{f' ({extra})' if extra else ''}"
+
+    @property
+    def name(self) -> str:
+        """The label with the time of day at which the run ended."""
+        return ", ".join(filter(None, [self.label, self.ended.partition("T")[2]]))
 
 
 @dataclass(frozen=True)
@@ -99,11 +113,17 @@ class LabSession:
 
     def with_run(
         self, settings: RunSettings, result: BenchResult, profile: Profile | None, rewrite: Rewrite | None = None,
+        ended: str = "", memory: tuple[MemorySample, ...] = (),
     ) -> LabSession:
         """A session with one more run."""
         number = 1 + max((r.number for r in self.runs), default=0)
         known = self.ceilings_of(result.backend, result.threads)
-        return replace(self, runs=(*self.runs, LabRun(number, settings, result, profile, known, rewrite)))
+        run = LabRun(number, settings, result, profile, known, rewrite, ended, memory)
+        return replace(self, runs=(*self.runs, run))
+
+    def run(self, number: int | None) -> LabRun | None:
+        """The run of that number; None where there is none."""
+        return next((r for r in self.runs if r.number == number), None)
 
     def ceilings_of(self, backend: str, threads: int) -> Ceilings | None:
         """The ceilings of a backend that another run has measured; None where none has."""
@@ -163,7 +183,8 @@ class Snapshot:
     """What can be seen of a run at one moment. ``phase`` is one of ``PHASES``.
 
     ``done`` of ``total`` are steps of the phase; ``result`` has what is known so far. ``showing_share`` is the part of
-    the time since Run that went into showing snapshots, which is in no figure.
+    the time since Run that went into showing snapshots, which is in no figure. ``ports`` are the model's inputs, once
+    it is loaded.
     """
 
     phase: str = "idle"
@@ -174,6 +195,8 @@ class Snapshot:
     result: BenchResult | None = None
     profile: Profile | None = field(default=None, repr=False)
     showing_share: float | None = None
+    memory: tuple[MemorySample, ...] = field(default=(), repr=False)
+    ports: tuple[Port, ...] = field(default=(), repr=False)
 
     @property
     def busy(self) -> bool:

@@ -9,9 +9,11 @@ CSS = """
 .tfl { --tfl-ink: var(--jp-ui-font-color1, #222); --tfl-faint: var(--jp-ui-font-color2, #666);
   --tfl-paper: var(--jp-layout-color1, #fff); --tfl-panel: var(--jp-layout-color2, #f4f4f4);
   --tfl-line: var(--jp-border-color2, #ddd); --tfl-font: var(--jp-ui-font-family, system-ui, sans-serif);
-  --tfl-a: #0072B2; --tfl-b: #D55E00; --tfl-c: #009E73; --tfl-error: #b3261e;
+  --tfl-a: #0072B2; --tfl-b: #D55E00; --tfl-c: #009E73; --tfl-d: #CC79A7; --tfl-error: #b3261e;
+  --tfl-host: #9A9A9A; --tfl-stripes: repeating-linear-gradient(135deg, var(--tfl-host) 0 3px, transparent 3px 5px);
   color: var(--tfl-ink); font: 13px/1.4 var(--tfl-font); max-width: 100%; overflow: hidden; }
-[data-jp-theme-light="false"] .tfl { --tfl-a: #56B4E9; --tfl-b: #E69F00; --tfl-c: #2fc79a; --tfl-error: #ff8a80; }
+[data-jp-theme-light="false"] .tfl { --tfl-a: #56B4E9; --tfl-b: #E69F00; --tfl-c: #2fc79a; --tfl-d: #e3a3c9;
+  --tfl-error: #ff8a80; --tfl-host: #8a8a8a; }
 .tfl .widget-html-content, .tfl .jupyter-widgets .widget-html-content { line-height: 1.4; font-size: 13px;
   font-family: var(--tfl-font); color: var(--tfl-ink); min-width: 0; }
 .tfl .widget-html, .tfl .widget-html > .widget-html-content { margin: 0; width: 100%; height: auto; }
@@ -22,7 +24,7 @@ CSS = """
 .tfl-header .jupyter-button { padding: 0 8px; }
 .tfl-header .tfl-backends .jupyter-button { padding: 0 7px; }
 .tfl-header .widget-dropdown, .tfl-header .widget-text { margin: 0; }
-.tfl-backends { gap: 0; flex: 0 0 auto; overflow: visible; }
+.tfl-backends { gap: 0; flex: 0 1 auto; flex-wrap: wrap; overflow: visible; }
 .tfl-backends .jupyter-button { border-radius: 0; border: 1px solid var(--tfl-line); border-left-width: 0; }
 .tfl-backends .jupyter-button:first-child { border-left-width: 1px; border-radius: 3px 0 0 3px; }
 .tfl-backends .jupyter-button:last-child { border-radius: 0 3px 3px 0; }
@@ -32,29 +34,57 @@ CSS = """
 .tfl-progress-bar { position: relative; height: 28px; border-radius: 3px; overflow: hidden;
   background: var(--tfl-panel); border: 1px solid var(--tfl-line); box-sizing: border-box; }
 .tfl-progress-bar b { position: absolute; inset: 0 auto 0 0; background: var(--tfl-a); opacity: .28; }
-.tfl-progress-bar span { position: relative; padding: 0 10px; line-height: 26px; white-space: nowrap;
+.tfl-progress-bar span { position: relative; display: block; padding: 0 10px; line-height: 26px; white-space: nowrap;
+  overflow: hidden; text-overflow: ellipsis;
   font-variant-numeric: tabular-nums; }
 .tfl-message { color: var(--tfl-error); padding: 4px 0; overflow-wrap: anywhere; }
 .tfl-message.tfl-fine { color: var(--tfl-faint); }
-.tfl-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(88px, 1fr)); gap: 1px;
-  background: var(--tfl-line); border: 1px solid var(--tfl-line); border-radius: 3px; overflow: hidden;
-  margin: 6px 0 0; }
-.tfl-strip div { background: var(--tfl-paper); padding: 5px 8px; white-space: nowrap; cursor: help; }
+.tfl-name { padding: 6px 2px 0; color: var(--tfl-faint); overflow-wrap: anywhere; }
+.tfl-name b { color: var(--tfl-ink); font-weight: 600; }
+.tfl-name i.tfl-host { font-style: normal; margin-left: 8px; padding-left: 18px; position: relative; }
+.tfl-name i.tfl-host::before { content: ""; position: absolute; left: 0; top: 3px; width: 12px; height: 10px;
+  background: var(--tfl-stripes); border: 1px solid var(--tfl-host); }
+.tfl-strip { display: flex; flex-wrap: wrap; border: 1px solid var(--tfl-line); border-width: 1px 0 0 1px;
+  border-radius: 3px; overflow: hidden; margin: 6px 0 0; }
+.tfl-strip div { flex: 1 1 76px; background: var(--tfl-paper); padding: 5px 8px; white-space: nowrap; cursor: help;
+  border: 1px solid var(--tfl-line); border-width: 0 1px 1px 0; min-width: 0; }
+.tfl-strip div.tfl-host { box-shadow: inset 0 3px 0 var(--tfl-host); }
+.tfl-picker { flex-wrap: wrap; gap: 4px 12px; align-items: center; margin-top: 6px; overflow: visible; padding: 0 2px; }
+.tfl-picker > * { margin: 0; } .tfl-picker .widget-label { width: auto; margin-right: 6px; }
+.tfl-picker .widget-dropdown { flex: 1 1 330px; max-width: 540px; width: auto; min-width: 0; }
+.tfl-picker .widget-text { flex: 0 1 220px; width: auto; }
+.tfl-picker .tfl-verdict { flex: 1 1 100%; width: auto; }
+.tfl-verdict:has(.widget-html-content:empty) { display: none; }
 .tfl-strip small { display: block; color: var(--tfl-faint); font-size: 11px; }
 .tfl-strip b { font-size: 16px; font-weight: 600; font-variant-numeric: tabular-nums; }
 .tfl-strip i { font-style: normal; font-size: 11px; color: var(--tfl-faint); margin-left: 3px; }
-.tfl-body { gap: 8px; align-items: stretch; margin-top: 6px; overflow: hidden; }
-.tfl-tabs { flex: 1 1 0; min-width: 0; }
-.tfl-tabs .lm-TabBar-tab { flex: 0 1 auto !important; min-width: 0 !important; width: auto !important;
+.tfl-body { flex-wrap: wrap-reverse; gap: 8px; align-items: stretch; margin-top: 6px; overflow: hidden; }
+.tfl-tabs { flex: 1 1 min(100%, 420px); min-width: 0; }
+.tfl-tabs > .lm-TabBar { height: auto !important; min-height: 0 !important; max-height: none !important;
+  overflow: visible; }
+.tfl-tabs .lm-TabBar-content { flex-wrap: wrap; height: auto !important; }
+.tfl-tabs .lm-TabBar-tab { flex: 0 0 auto !important; min-width: 0 !important; width: auto !important;
   padding: 0 clamp(5px, 0.8vw, 12px) !important; }
 .tfl-tabs .widget-tab-contents, .tfl-tabs > .lm-StackedPanel { min-height: 0; padding: 8px; overflow: hidden; }
+.tfl-tabs > .widget-tab-contents, .tfl-tabs > .lm-StackedPanel { min-height: 440px !important; }
+.tfl-inputs { gap: 0; } .tfl-port b, .tfl-port small { display: block; overflow: hidden; text-overflow: ellipsis;
+  white-space: nowrap; }
+.tfl-port small { color: var(--tfl-faint); font-size: 11px; }
+.tfl-input { flex-wrap: wrap; gap: 4px 8px; align-items: center; padding: 4px 2px;
+  border-bottom: 1px solid var(--tfl-line); overflow: visible; }
+.tfl-input > * { margin: 0; width: auto; } .tfl-input .tfl-port { flex: 1 1 170px; width: auto; min-width: 0; }
+.tfl-input .widget-text { flex: 1 1 130px; min-width: 0; } .tfl-input .widget-dropdown { flex: 0 0 104px; }
+.tfl-input .widget-label { width: auto; margin-right: 6px; }
+.tfl-input .widget-text:has(input[type="number"]) { flex: 0 0 130px; } .tfl-input .jupyter-button { flex: 0 0 auto; }
 .tfl-side { flex: 0 0 230px; border: 1px solid var(--tfl-line); border-radius: 3px; padding: 8px; gap: 6px; }
 .tfl-side > * { width: auto; margin: 0; }
 .tfl-side .widget-label { width: 92px; flex: 0 0 auto; }
 .tfl-side b { font-size: 12px; }
-.tfl-live { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 8px; overflow: hidden; }
-.tfl-card { border: 1px solid var(--tfl-line); border-radius: 3px; padding: 6px 10px 8px; height: 206px;
+.tfl-live { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, max(330px, 34%)), 1fr)); gap: 8px;
+  overflow: hidden; }
+.tfl .tfl-card { border: 1px solid var(--tfl-line); border-radius: 3px; padding: 6px 10px 8px; height: 206px;
   box-sizing: border-box; overflow: hidden; }
+.tfl .tfl-card:nth-child(5) { grid-column: 1 / -1; height: 156px; } .tfl-card:nth-child(5) .tfl-plot { height: 114px; }
 .tfl-card h4 { float: left; margin: 0 12px 8px 0; font-size: 12px; font-weight: 600; line-height: 18px; }
 .tfl-plot, .tfl-kernels, .tfl-empty { clear: both; }
 .tfl-key { text-align: right; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; line-height: 18px;
@@ -64,6 +94,9 @@ CSS = """
   vertical-align: middle; }
 .tfl-key i.tfl-median { color: var(--tfl-c); } .tfl-key i.tfl-p95 { color: var(--tfl-b); }
 .tfl-key i.tfl-area { color: var(--tfl-a); } .tfl-key i.tfl-tensors { color: var(--tfl-b); }
+.tfl-key i.tfl-gpu { color: var(--tfl-d); } .tfl-key b { font-weight: 600; margin-left: 10px; }
+.tfl-key i.tfl-host { height: 10px; border: 1px solid var(--tfl-host); background: var(--tfl-stripes); }
+.tfl-key b.tfl-fits { color: var(--tfl-c); } .tfl-key b.tfl-misfit { color: var(--tfl-error); }
 .tfl-plot { display: grid; grid-template-columns: 58px 1fr; grid-template-rows: 1fr 18px; height: 164px; }
 .tfl-plot svg { width: 100%; height: 100%; display: block; border-left: 1px solid var(--tfl-line);
   border-bottom: 1px solid var(--tfl-line); box-sizing: border-box; overflow: visible; min-height: 0; }
@@ -75,20 +108,26 @@ CSS = """
 .tfl-trace { stroke: var(--tfl-a); } .tfl-bars rect { fill: var(--tfl-a); }
 line.tfl-median { stroke: var(--tfl-c); } line.tfl-p95 { stroke: var(--tfl-b); stroke-dasharray: 4 3; }
 polygon.tfl-area { fill: var(--tfl-a); opacity: .3; } polyline.tfl-tensors { stroke: var(--tfl-b); }
+polyline.tfl-area { stroke: var(--tfl-a); } polyline.tfl-gpu { stroke: var(--tfl-d); }
+line.tfl-limit { stroke: var(--tfl-error); stroke-dasharray: 6 4; }
 .tfl-empty { color: var(--tfl-faint); padding: 24px 8px; text-align: center; }
+.tfl-waiting { height: 420px; box-sizing: border-box; padding-top: 120px; }
 .tfl table { border-collapse: collapse; width: 100%; table-layout: fixed; margin: 0; font-size: 12px;
   font-variant-numeric: tabular-nums; color: var(--tfl-ink); border: 0; }
 .tfl th, .tfl td { padding: 2px 6px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; max-width: none;
   border: 0; line-height: 1.5; }
 .tfl-table thead th { position: sticky; top: 0; background: var(--tfl-panel); font-weight: 600; }
 .tfl-table tbody tr { background: none; border-bottom: 1px solid var(--tfl-line); }
+.tfl-table tbody tr.tfl-host td { background: color-mix(in srgb, var(--tfl-host) 26%, transparent); }
+.tfl-table tbody tr.tfl-host td:first-child { box-shadow: inset 4px 0 0 var(--tfl-host); }
 .tfl .tfl-number { text-align: right; } .tfl .tfl-text { text-align: left; }
 .tfl-kernels th { text-align: left; font-weight: 400; width: 38%; } .tfl-kernels td { text-align: right; width: 19%; }
 .tfl .tfl-kernels th, .tfl .tfl-kernels td { padding: 0 4px; line-height: 18px; }
 .tfl-kernels td:nth-child(2) { width: 8%; color: var(--tfl-faint); } .tfl-kernels td.tfl-bar { width: 25%; }
 .tfl-kernels td:last-child { width: 10%; }
-.tfl-bar b { display: block; height: 10px; background: var(--tfl-a); min-width: 1px; }
-.tfl-kernels tr:last-child .tfl-bar b { background: var(--tfl-faint); }
+.tfl-bar b { float: left; height: 10px; background: var(--tfl-a); min-width: 1px; box-sizing: border-box; }
+.tfl-bar b.tfl-host { background: var(--tfl-stripes); border: 1px solid var(--tfl-host); }
+.tfl-bar b.tfl-rest { background: none; border: 1px solid var(--tfl-faint); }
 .tfl-passes { max-height: 150px; overflow: auto; flex: 0 0 auto; }
 .tfl-passes > * { width: auto; margin: 0; height: 22px; flex: 0 0 auto; }
 .tfl-changes h4 { font-size: 12px; font-weight: 600; margin: 10px 0 4px; }
@@ -96,7 +135,7 @@ polygon.tfl-area { fill: var(--tfl-a); opacity: .3; } polyline.tfl-tensors { str
   color: var(--jp-ui-inverse-font-color1, #fff); box-shadow: none; }
 .tfl-note { color: var(--tfl-faint); font-size: 12px; padding: 2px 0 6px; }
 .tfl-scroll { max-height: 60vh; overflow: auto; }
-.tfl-scroll > * { flex: 0 0 auto; }
+.tfl-scroll > * { flex: 0 0 auto; } .tfl-scroll .tfl-table, .tfl-scroll > .tfl-sort { min-width: 860px; }
 .tfl-sort { display: grid; position: sticky; top: 0; z-index: 1; background: var(--tfl-panel); overflow: hidden; }
 .tfl-sort .jupyter-button { padding: 0 6px; background: none; font-size: 12px; font-weight: 600; height: 26px;
   overflow: hidden; text-overflow: ellipsis; text-align: left; box-shadow: none; }

@@ -2,29 +2,55 @@
 
 from __future__ import annotations
 
+import html
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
 
+from tfjslab.base.errors import TfjslabError
 from tfjslab.lab import live, markup, panels
+from tfjslab.lab.cards import profile_cards, timing_cards
 from tfjslab.lab.controller import Controller
+from tfjslab.lab.drawing import Drawer
+from tfjslab.lab.picker import FILE
 from tfjslab.lab.session import LabRun, Snapshot
-from tfjslab.lab.view import View
+from tfjslab.lab.view import Widgets, close_tree
+from tfjslab.profiling import files
 from tfjslab.profiling.captions import totals
+from tfjslab.profiling.compare import ProfileDiff, diff
+from tfjslab.records.profile import Profile
+from tfjslab.views.view import View
+
+DRAWING, LATER = "drawing ...", "a run is under way; this is drawn between two of its inferences ..."
+PANELS = {p.name: p for p in panels.PANELS}
+EXPLORABLE = find_spec("anywidget") is not None  # else panels are shown as in the report
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a tab shows: HTML, and below it a view that people can explore, if there is one."""
+
+    text: str
+    view: View | None = None
 
 
 class Tabs:
-    """Draws the tabs of ``view`` from what ``controller`` has measured.
+    """Draws the tabs of ``view`` from what ``controller`` has measured, about the run that is picked.
 
     ``lock`` is the one of the dashboard. ``guarded`` makes a callback of an action, with errors shown to the user.
     """
 
     def __init__(
-        self, view: View, controller: Controller, lock: threading.RLock,
+        self, view: Widgets, controller: Controller, lock: threading.RLock,
         guarded: Callable[[Callable[[Any], object]], Callable[[Any], None]],
     ) -> None:
+        self.drawer = Drawer(lambda: controller.snapshot.busy)
         self._view = view
         self._controller = controller
         self._lock = lock
@@ -33,14 +59,23 @@ class Tabs:
         self._stale: set[str] = set()
         self._drawn: object = ()  # the kernels that the Live tab shows; at first none that a profile could have
         self._choices: dict[int, widgets.Checkbox] = {}
+        view.picker.on_change(guarded(lambda _: self._picked()))
+        # Loading what draws charts takes longer than drawing one; a run waits for its end.
+        self.drawer.ask("charts", partial(_told, _load_charts), lambda _: None)
+
+    @property
+    def run(self) -> LabRun | None:
+        """The run that the tabs show: the one that is picked, at first the last."""
+        return self._controller.session.run(self._view.picker.run.value)
 
     def close(self) -> None:
-        """Let go of the check boxes."""
+        """End drawing, and let go of the check boxes."""
+        self.drawer.close()
         self._choices.clear()
 
     def redraw(self, *names: str) -> None:
         """Draw these tabs again, all without names, each when it is next visible."""
-        self._stale.update(names or (*self._view.panels, "Kernels", "Compare"))
+        self._stale.update(names or (*PANELS, "Compare"))
         self.refresh()
 
     def sort(self, name: str) -> None:
@@ -50,66 +85,164 @@ class Tabs:
         self.redraw("Kernels")
 
     def draw_live(self, snapshot: Snapshot) -> None:
-        """Draw the charts of the Live tab; those of a profile only when there is a new one."""
-        times = snapshot.result.times_ms if snapshot.result else ()
-        self._draw_cards(0, live.timing_charts(times, snapshot.total))
-        kernels = snapshot.profile.kernels if snapshot.profile else None
-        if kernels is not self._drawn:
-            self._drawn = kernels
-            self._draw_cards(2, live.profile_charts(snapshot.profile))
+        """Draw the figures and the charts of the Live tab; those of a profile only when there is a new one.
 
-    def _draw_cards(self, first: int, drawn: Sequence[str]) -> None:
-        for i, content in enumerate(drawn, first):
-            self._view.live[i].value = markup.card(live.TITLES[i], content)
+        They show the run that is under way, and the picked one when there is none.
+        """
+        run = None if snapshot.busy else self.run
+        result, profile, memory, total = (
+            (run.result, run.profile, run.memory, 0) if run is not None
+            else (snapshot.result, snapshot.profile, snapshot.memory, snapshot.total))
+        self._view.name.value = markup.of_run(run) if run is not None else markup.of_snapshot(snapshot)
+        self._view.strip.value = markup.strip(result, profile)
+        if snapshot.busy and self._view.tab != "Live":
+            return
+        limit = self._view.side.limit.value * 10**6
+        made = timing_cards(result.times_ms if result else (), total, memory, limit)
+        shown = profile.kernels if profile else None, limit
+        if shown != self._drawn:
+            self._drawn = shown
+            made |= profile_cards(profile, limit)
+        for title, content in made.items():
+            self._view.live[title].value = markup.card(title, content)
 
     def refresh(self) -> None:
         """Draw the visible tab, if what it shows has changed."""
         with self._lock:
-            tab, last = self._view.tab, self._controller.last
+            tab = self._view.tab
             if tab == "Live":
                 self.draw_live(self._controller.snapshot)
             if tab not in self._stale:
                 return
             self._stale.discard(tab)
-            if tab == "Compare":
-                self._view.compared.value = panels.compare(self._compared())
-            elif tab == "Kernels":
-                self._draw_kernels(last)
-            elif tab in self._view.panels:
-                self._view.panels[tab].value = self._panel(tab, last)
+            if tab == "Kernels":
+                self._draw_kernels(self.run)
+            elif tab == "Compare":
+                self._ask(tab, partial(_comparison, self._compared()))
+            elif self.run is not None:
+                self._ask(tab, partial(self._panel, PANELS[tab], self.run))
+            else:
+                self._view.panels[tab].value = panels.NO_PROFILE
 
-    def _panel(self, name: str, last: LabRun | None) -> str:
-        if last is None:
-            return panels.NO_PROFILE
-        if name == "Roofline" and last.profile is not None and last.ceilings is None:
-            self._view.panels[name].value = live.EMPTY.format("measuring what this machine can do at most ...")
-            reason = self._controller.measure_ceilings(last)
+    def _picked(self) -> None:
+        """Another run or another baseline was chosen."""
+        self._view.picker.show_path()
+        self.draw_live(self._controller.snapshot)
+        self._draw_difference()
+        self.redraw()
+
+    def _ask(self, name: str, draw: Callable[[], Drawn]) -> None:
+        """Have a tab drawn, with a place holder of its height until then."""
+        later = LATER if self._controller.snapshot.busy else DRAWING
+        self._show(name, Drawn(panels.WAITING.format(later)))
+        self.drawer.ask(name, partial(_told, draw), partial(self._show, name))
+
+    def _show(self, name: str, drawn: Drawn) -> None:
+        """Show what was drawn. Called on the thread that drew."""
+        with self._lock:
+            if name == "Compare":
+                self._view.compared.value = drawn.text
+                return
+            shown, page = self._view.panels[name], self._view.pages[name]
+            shown.value = drawn.text
+            before = page.children[1:]
+            page.children = (shown, *([drawn.view.widget()] if drawn.view is not None else []))
+            for widget in before:
+                close_tree(widget)
+
+    def _panel(self, panel: panels.Panel, run: LabRun) -> Drawn:
+        """A panel under the name of its run."""
+        if panel.name == "Roofline" and run.profile is not None and run.ceilings is None:
+            reason = self._controller.measure_ceilings(run)
             if reason:
-                return live.EMPTY.format(reason)
-            last = self._controller.last or last
-        show = next(p.show for p in panels.PANELS if p.name == name)
-        return show(last, self._controller.graph(last.number))
+                return Drawn(markup.of_run(run) + live.EMPTY.format(html.escape(reason)))
+            run = self._controller.session.run(run.number) or run
+        graph = self._controller.graph(run.number)
+        view = panel.view(run, graph) if panel.view is not None and EXPLORABLE else None
+        return Drawn(markup.of_run(run) + ("" if view is not None else panel.show(run, graph)), view)
 
-    def _draw_kernels(self, last: LabRun | None) -> None:
+    def _draw_kernels(self, run: LabRun | None) -> None:
         sorter, (by, ascending) = self._view.sorter, self._sorted
         sorter.mark(by, ascending=ascending)
-        if last is None or last.profile is None:
-            sorter.rows.value = panels.NO_PROFILE
+        if run is None or run.profile is None:
+            sorter.note.value, sorter.rows.value = "", panels.NO_PROFILE
             return
-        sorter.note.value = panels.note(totals(last.profile))
-        sorter.rows.value = panels.kernel_table(last.profile, by, ascending=ascending, head=False)
+        sorter.note.value = markup.of_run(run) + panels.note(totals(run.profile))
+        sorter.rows.value = panels.kernel_table(run.profile, by, ascending=ascending, head=False)
+
+    def _draw_difference(self) -> None:
+        """Compare the run with the baseline, where one is chosen."""
+        run, (name, baseline) = self.run, self._baseline()
+        if run is None or run.profile is None or baseline is None or baseline is run.profile:
+            self._show_difference("", None)
+        else:
+            draw = partial(_compared, baseline, run.profile)
+            self.drawer.ask("difference", draw, partial(self._show_difference, f"against {name}: "))
+
+    def _baseline(self) -> tuple[str, Profile | None]:
+        """The profile to compare with, and its name. InputError for a file that is none."""
+        number = self._view.picker.baseline.value
+        if number == FILE:
+            path = str(self._view.picker.path.value).strip()
+            return path, files.load(Path(path).expanduser()) if path else None
+        run = self._controller.session.run(number)
+        return (run.name, run.profile) if run is not None else ("", None)
+
+    def _show_difference(self, name: str, found: ProfileDiff | str | None) -> None:
+        """Show what a comparison gave; text is why there is none."""
+        with self._lock:
+            failed = isinstance(found, str)
+            said = found if isinstance(found, str) else found.tables()[0].notes[0] if found is not None else ""
+            self._view.picker.told.value = markup.message(f"{name}{said}", error=failed)
+            self._view.difference.value = panels.difference(None if isinstance(found, str) else found)
+
+    def restart(self) -> None:
+        """Another session: its runs may have the numbers of others."""
+        self._view.choices.children = ()
+        while self._choices:
+            close_tree(self._choices.popitem()[1])
+        self.list_runs()
+        self.redraw()
 
     def list_runs(self) -> None:
-        """A check box for each run; new ones are checked."""
-        numbers = {r.number for r in self._controller.session.runs}
-        for number in [n for n in self._choices if n not in numbers]:
-            self._choices.pop(number).close()
-        for run in self._controller.session.runs:
+        """List the runs in the menus, picking the last one if it is new, with a check box for each in Compare."""
+        runs = self._controller.session.runs
+        new = bool(runs) and runs[-1].number not in self._choices
+        self._view.picker.fill(runs, runs[-1].number if new else self._view.picker.run.value)
+        for run in runs:
             if run.number not in self._choices:
-                box = widgets.Checkbox(value=True, description=run.label, indent=False)
+                box = widgets.Checkbox(value=True, description=run.name, indent=False)
                 box.observe(self._guarded(lambda _: self.redraw("Compare")), "value")
                 self._choices[run.number] = box
         self._view.choices.children = tuple(self._choices.values())
+        self._draw_difference()
 
     def _compared(self) -> list[LabRun]:
         return [r for r in self._controller.session.runs if self._choices[r.number].value]
+
+
+def _told(draw: Callable[[], Drawn]) -> Drawn:
+    """What was drawn, or why it could not be."""
+    try:
+        return draw()
+    except TfjslabError as e:
+        return Drawn(live.EMPTY.format(html.escape(str(e))))
+    except Exception as e:  # noqa: BLE001 - drawing is done where nobody would see it fail
+        return Drawn(live.EMPTY.format(html.escape(f"this cannot be drawn: {type(e).__name__}: {e}")))
+
+
+def _load_charts() -> Drawn:
+    panels.charts()
+    return Drawn("")
+
+
+def _comparison(runs: Sequence[LabRun]) -> Drawn:
+    return Drawn(panels.compare(runs))
+
+
+def _compared(baseline: Profile, profile: Profile) -> ProfileDiff | str:
+    """What changed, or why that cannot be told."""
+    try:
+        return diff(baseline, profile)
+    except TfjslabError as e:
+        return str(e)

@@ -10,8 +10,10 @@ import ipywidgets as widgets
 from tfjslab.backends.registry import BackendStatus
 from tfjslab.formats.registry import model_suffixes
 from tfjslab.lab import markup
-from tfjslab.lab.live import TITLES
-from tfjslab.lab.panels import PANELS, Column, kernel_columns
+from tfjslab.lab.cards import TITLES
+from tfjslab.lab.inputs_tab import InputsTab
+from tfjslab.lab.panels import PANELS, Column, difference, kernel_columns
+from tfjslab.lab.picker import Picker
 from tfjslab.lab.style import CSS
 from tfjslab.lab.web_tab import WebTab
 from tfjslab.passes.registry import PASSES
@@ -20,7 +22,8 @@ from tfjslab.quantizer import KINDS
 NO_KIND = "no quantizing"
 PATH, UPLOAD = "path or URL ...", "upload ..."
 # Live comes first and is drawn during a run; Compare and Notes are about all runs.
-TABS = ("Live", *(p.name for p in PANELS), "Compare", "Export", "Notes")
+TABS = ("Live", "Inputs", *(p.name for p in PANELS), "Compare", "Export", "Notes")
+SOFTWARE = "software"  # the kind of an adapter that is no GPU
 
 
 def backend_buttons(statuses: Iterable[BackendStatus]) -> dict[str, widgets.ToggleButton]:
@@ -28,9 +31,12 @@ def backend_buttons(statuses: Iterable[BackendStatus]) -> dict[str, widgets.Togg
     made = {}
     for s in statuses:
         stands = f", now {s.resolved}" if s.available and s.resolved != s.name else ""
-        tooltip = f"{s.doc}{stands}" if s.available else f"not available: {s.reason}"
+        soft = s.available and s.details.get("adapter_type") == SOFTWARE
+        told = f"; on {s.details['adapter']}, which is software: its figures are no GPU's" if soft else ""
         made[s.name] = widgets.ToggleButton(
-            description=s.name, tooltip=tooltip, disabled=not s.available, icon="" if s.available else "ban",
+            description=f"{s.name} ({SOFTWARE})" if soft else s.name, disabled=not s.available,
+            tooltip=f"{s.doc}{stands}{told}" if s.available else f"not available: {s.reason}",
+            icon="" if s.available else "ban",
         )
     return made
 
@@ -82,6 +88,7 @@ class Sidebar:
         self.batch = _number("batch", 1, "length of what the model leaves open", least=1)
         self.warmup = _number("warm-up", 5, "runs that are not counted", least=0)
         self.runs = _number("runs", 50, "steady runs that are measured", least=1)
+        self.limit = _number("limit, MB", 0, "does it fit in so many MB (10^6 bytes)? 0 means no limit", least=0)
         self.real = widgets.Checkbox(description="published weights", indent=False,
                                      tooltip="download the zoo's real weights; otherwise seeded random ones")
         self.passes = {p.name: widgets.Checkbox(value=True, description=p.name, indent=False, tooltip=p.doc)
@@ -97,7 +104,8 @@ class Sidebar:
         row = widgets.HBox(list(self.buttons.values()), layout=widgets.Layout(flex_flow="row wrap", grid_gap="4px"))
         listed = widgets.VBox(list(self.passes.values())).add_class("tfl-passes")
         self.box = widgets.VBox([
-            widgets.HTML("<b>Settings</b>"), self.threads, self.batch, self.warmup, self.runs, self.real,
+            widgets.HTML("<b>Settings</b>"), self.threads, self.batch, self.warmup, self.runs, self.limit,
+            self.real,
             widgets.HTML("<b>Passes of Optimize</b>"), listed,
             widgets.HTML("<b>Session</b>"), self.path, row, self.close,
         ], layout=widgets.Layout(display="none")).add_class("tfl-side")
@@ -130,34 +138,40 @@ class Sorter:
             button.description = f"{n} {'▲' if ascending else '▼'}" if n == name else n
 
 
-class View:
+class Widgets:
     """All widgets. ``box`` is what a notebook shows."""
 
     def __init__(self, models: Sequence[str], statuses: Sequence[BackendStatus], sort: Callable[[str], None]) -> None:
         self.header = Header(models, statuses)
         self.side = Sidebar()
         self.message = widgets.HTML(markup.unavailable(statuses))
+        self.caution = widgets.HTML()
+        self.name = widgets.HTML()
         self.strip = widgets.HTML()
-        self.live = tuple(widgets.HTML().add_class("tfl-card") for _ in TITLES)
+        self.picker = Picker()
+        self.live = {title: widgets.HTML().add_class("tfl-card") for title in TITLES}
+        self.inputs = InputsTab()
         self.sorter = Sorter(sort)
         # Kernels has its own widgets; every other panel is one piece of HTML.
         self.panels = {p.name: widgets.HTML().add_class("tfl-panel") for p in PANELS if p.name != "Kernels"}
+        self.pages = {n: widgets.VBox([w]).add_class("tfl-scroll") for n, w in self.panels.items()}
+        self.difference = widgets.HTML(difference(None))
         self.choices = widgets.VBox().add_class("tfl-choice")
         self.compared = widgets.HTML()
         self.web = WebTab()
         self.notes = widgets.Textarea(placeholder="What you want to remember; it is saved with the session.",
                                       continuous_update=False, layout=_wide("100%")).add_class("tfl-notes")
         pages = {
-            "Live": widgets.Box(self.live).add_class("tfl-live"), "Kernels": self.sorter.box,
-            **{n: widgets.VBox([w]).add_class("tfl-scroll") for n, w in self.panels.items()},
-            "Compare": widgets.VBox([self.choices, self.compared]).add_class("tfl-scroll"),
+            "Live": widgets.Box(list(self.live.values())).add_class("tfl-live"), "Inputs": self.inputs.box,
+            "Kernels": self.sorter.box, **self.pages,
+            "Compare": widgets.VBox([self.choices, self.compared, self.difference]).add_class("tfl-scroll"),
             "Export": self.web.box, "Notes": self.notes,
         }
         self.tabs = widgets.Tab([pages[n] for n in TABS], titles=TABS).add_class("tfl-tabs")
         body = widgets.HBox([self.tabs, self.side.box]).add_class("tfl-body")
         self.box = widgets.VBox([
             widgets.HTML(f"<style>{CSS}</style>", layout=widgets.Layout(display="none")), self.header.box,
-            self.message, self.strip, body,
+            self.message, self.caution, self.name, self.strip, self.picker.box, body,
         ]).add_class("tfl")
 
     @property

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tfjslab import zoo
-from tfjslab.base.errors import TfjslabError, UsageError
+from tfjslab.base.errors import ShapeError, TfjslabError
 from tfjslab.bench.bench import ROUNDS
 from tfjslab.bench.benchmark_run import BenchmarkRun, begin, burst, is_done, result_of
 from tfjslab.bench.settings import Settings
 from tfjslab.engine.measure import Clock
 from tfjslab.graph.ir import Graph
+from tfjslab.lab.inputs import feeds_for, lengths_hint, settled
+from tfjslab.lab.opening import opener
 from tfjslab.lab.publishing import STOPPED, Publish, Publisher
 from tfjslab.lab.rewriting import Rewrite, rewrite
 from tfjslab.lab.session import RunSettings
@@ -39,13 +41,13 @@ class Job:
     """A run: ``start`` it, ``stop`` it, ``wait`` for it. The last snapshot says how it ended; nothing is raised.
 
     ``publish`` is called on the run's own thread, except for the last snapshot of a run that had to be abandoned.
-    ``after`` is an earlier job, which is waited for first: two runs at once would disturb each other. int8 takes its
-    ranges from ``calibration``, or from generated inputs without it.
+    ``after`` is called first and waits for what is still at work, which would disturb this run. int8 takes its ranges
+    from ``calibration``, or from generated inputs without it.
     """
 
     def __init__(
         self, settings: RunSettings, publish: Publish, *, source: ModelSource | None = None,
-        clock: Clock = time.perf_counter, after: Job | None = None, calibration: Any = None,
+        clock: Clock = time.perf_counter, after: Callable[[], object] | None = None, calibration: Any = None,
     ) -> None:
         self.settings = settings
         self._source = source
@@ -91,12 +93,14 @@ class Job:
 
     def _main(self) -> None:
         if self._after is not None:
-            self._after.wait()
+            self._after()
             self._after = None
         try:
             self._measure()
         except _Stop:
             self._publisher.end(STOPPED)
+        except ShapeError as e:
+            self._publisher.end("failed", f"{e}{lengths_hint(str(e), self._measured.ports)}")
         except TfjslabError as e:
             self._publisher.end("failed", str(e))
         except MemoryError:
@@ -112,16 +116,20 @@ class Job:
         s = self.settings
         s.check()
         how = Settings(s.runs, s.warmup, None, self._clock, self._progress, self._watch)
-        source = self._source or self._open
+        source = opener(s, self._source, self._loading)
         with open_subject(source, s.backend, s.threads, self._clock) as subject, ExitStack() as made:
-            feeds = feeds_for(subject.model, s.batch)
+            self._measured.ports = subject.model.inputs
+            feeds = feeds_for(subject.model, s.batch, s.inputs)
             model = self._rewritten(subject, made)
+            self._publisher.memory.gpu_bytes = partial(_gpu_bytes, model)
             self._measured.graph = weightless(model.graph)
             bench_run = self._measured.bench_run = BenchmarkRun(model.name, model, feeds, subject.load_ms)
             try:
                 self._rounds(bench_run, how)
             finally:
                 with self._publisher.lock:
+                    self._publisher.memory.sample()
+                    self._publisher.memory.gpu_bytes = _no_gpu  # the model is about to go
                     self._measured.ended, self._measured.bench_run = result_of(bench_run), None
 
     def _rewritten(self, subject: Subject, made: ExitStack) -> Model:
@@ -132,7 +140,8 @@ class Job:
         s, model = self.settings, subject.model
         if not s.variant:
             return model
-        last, self._measured.rewrite = rewrite(model, s.passes, s.quantize, self._calibration, self._rewriting, made)
+        last, self._measured.rewrite = rewrite(
+            model, s.passes, s.quantize, self._calibration, self._rewriting, made, settled(model.inputs, s.inputs))
         last.name = f"{model.name}, {s.variant}"
         if subject.owned:
             model.dispose()
@@ -149,10 +158,6 @@ class Job:
         while not is_done(bench_run, how):
             burst(bench_run, round_length(bench_run.times, how.runs), how)
             self._profile(bench_run)
-
-    def _open(self, backend: str | None, threads: int | None) -> Model:
-        s = self.settings
-        return zoo.open_model(s.model, backend, threads, self._loading, real=s.real_weights)
 
     def _loading(self, what: str, done: int, total: int | None) -> None:
         """Show how much of a file is read; stops while loading."""
@@ -200,12 +205,13 @@ def round_length(times_ms: Sequence[float], runs: int) -> int:
     return max(1, min(wanted, runs - len(times_ms)))
 
 
-def feeds_for(model: Model, batch: int) -> dict[str, Any]:
-    """Seeded inputs; UsageError for a ``batch`` where all lengths of the model are fixed."""
-    fixed = not any(d is None or d < 0 for p in model.inputs for d in p.shape or ())
-    if batch != 1 and fixed:
-        raise UsageError(f"batch is {batch}, but all lengths of {model.name}'s inputs are fixed; expected 1")
-    return model.sample(batch)
+def _gpu_bytes(model: Model) -> int | None:
+    """What the model's backend holds on its GPU; None for a backend without one."""
+    return model.backend.memory().get("num_bytes_in_gpu")
+
+
+def _no_gpu() -> None:
+    """Nothing is known of a GPU."""
 
 
 def weightless(graph: Graph) -> Graph:

@@ -10,7 +10,8 @@ import numpy as np
 
 from tfjslab.base.arrays import text_array, to_array
 from tfjslab.base.dtypes import Array, numpy_dtype, of_array
-from tfjslab.base.errors import DTypeError, InputError, ShapeError, did_you_mean
+from tfjslab.base.errors import DTypeError, InputError, ShapeError, UsageError, did_you_mean
+from tfjslab.base.shapes import Shape, checked_shape
 from tfjslab.engine.tensor import Tensor
 from tfjslab.graph.ir import Dims, Port
 from tfjslab.model.summary import dims_text
@@ -40,6 +41,18 @@ def find_port(ports: Sequence[Port], name: str) -> Port | None:
     """The port of that name; TF.js's ``name:0`` means the same."""
     plain = name.removesuffix(":0")
     return next((p for p in ports if name == p.name or plain == p.name.removesuffix(":0")), None)
+
+
+def settled_shape(port: Port, text: str, where: str) -> Shape:
+    """The lengths in a text such as ``1,224,224,3``. UsageError, with ``where``, for one that the port cannot have."""
+    parts = text.split(",")
+    if not all(p.strip().isdecimal() for p in parts):
+        raise UsageError(f"{where}: expected lengths with commas, such as 1,224,224,3")
+    shape = checked_shape([int(p) for p in parts], where)
+    if port.shape is not None and not _fits(shape, port.shape):
+        declared = ",".join("?" if d is None or d < 0 else str(d) for d in port.shape)
+        raise UsageError(f"{where}: does not fit input '{port.name}', which is {declared}")
+    return shape
 
 
 def output_names(given: Any) -> list[str]:

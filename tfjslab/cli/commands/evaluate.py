@@ -11,8 +11,8 @@ from tfjslab.cli.command import Command, Outcome
 from tfjslab.cli.labelled import BATCH, add_data, report_of, samples
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.progress import progress
-from tfjslab.cli.values import read_array
 from tfjslab.evaluation.evaluate import evaluate
+from tfjslab.model.input_files import read_array
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:

@@ -35,8 +35,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     options.add_threads(parser)
     parser.add_argument(
         "--input", metavar="[NAME=]F", action="append", default=[],
-        help="a .npy file, or a .bin file of raw little-endian values in the model's shape and dtype; may be repeated; "
-             "inputs that are not given are seeded random numbers",
+        help="a .npy, .npz or .json file, a picture, or a .bin file of raw little-endian values in the model's shape "
+             "and dtype; may be repeated; inputs that are not given are seeded random numbers",
     )
     parser.add_argument("--output", metavar="F.npz", help="save the outputs by name")
     add_shape(parser)

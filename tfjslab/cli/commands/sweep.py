@@ -13,7 +13,7 @@ from tfjslab.cli.command import INTERRUPTED, OK, Command, Outcome
 from tfjslab.cli.labelled import add_data, in_batches, report_of, samples
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.progress import progress
-from tfjslab.cli.values import read_array
+from tfjslab.model.input_files import read_array
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
