@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import tfjslab as tf
+from tfjslab import zoo
 from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import Port
 from tfjslab.views.modules import module
@@ -269,6 +270,34 @@ def test_selections_are_told_to_other_views_and_followed(browser, console, saved
     page.close()
 
 
+def test_a_timeline_and_a_graph_on_one_page_follow_each_other(browser, console):
+    page = console(browser.new_page(viewport={"width": 1280, "height": 900}))
+    with zoo.load("digits", backend="wasm-plain") as model:
+        profile = tf.profile_model(model)
+        views = [tf.views.graph(model, profile), tf.views.timeline(profile)]
+    page.evaluate("""async (views) => {
+      for (const { source, data } of views) {
+        const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+        const { default: view } = await import(address), values = { data, selected: "" };
+        const el = document.body.appendChild(document.createElement("div"));
+        const model = { get: (name) => values[name], set(name, value) { values[name] = value; }, save_changes() {},
+          on() {}, off() {} };
+        el.className = "shown";
+        await view.render({ el, model });
+      }
+    }""", [{"source": module(f"{v.name}.js"), "data": json.loads(json.dumps(v.data))} for v in views])
+    graph, timeline = page.locator(".shown").all()
+    node = profile.kernels[1].node
+    graph.get_by_label("Search nodes").fill(node)
+    page.keyboard.press("Enter")
+    timeline.get_by_text(node).first.wait_for()
+    other = profile.kernels[0].node
+    timeline.get_by_label("search kernels").fill(other)
+    page.keyboard.press("Enter")
+    graph.locator(".tfg-details .tfg-name", has_text=other).first.wait_for()
+    page.close()
+
+
 def test_a_page_that_forbids_workers_lays_the_graph_out_by_itself(browser, saved, tmp_path):
     text = saved("large").read_text()
     rule = '<meta http-equiv="Content-Security-Policy" content="worker-src \'none\'">'
@@ -289,7 +318,8 @@ def test_a_view_that_is_taken_off_the_page_leaves_no_worker_and_no_listener(brow
       const end = Worker.prototype.terminate;
       Worker.prototype.terminate = function () { ended.push(1); end.call(this); };
       const el = document.body.appendChild(document.createElement("div"));
-      const cleanup = await view.render({ el, model: { get: () => data } });
+      const model = { get: (name) => (name === "data" ? data : ""), set() {}, save_changes() {}, on() {}, off() {} };
+      const cleanup = await view.render({ el, model });
       await new Promise((done) => setTimeout(done, 300));
       const shown = el.querySelectorAll("canvas").length;
       await cleanup();

@@ -116,8 +116,7 @@ def add_difference(ran: Ran, profile: Profile | None, other: Profile | ProfileDi
 def _change(c: TimeChange) -> str:
     if c.status != "both":
         return f"{c.status}, {c.delta_ms:+.3g} ms{f'; fused into {c.became}' if c.became else ''}"
-    certain = {True: "more than the spread", False: "within the spread", None: "too few runs to say"}[c.significant]
-    return f"{ms(c.a_ms)} to {ms(c.b_ms)} ms ({c.delta_ms:+.3g} ms, {certain})"
+    return f"{ms(c.a_ms)} to {ms(c.b_ms)} ms ({c.delta_ms:+.3g} ms): {c.verdict}"
 
 
 def add_errors(ran: Ran, errors: Errors) -> None:

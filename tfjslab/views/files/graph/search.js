@@ -1,5 +1,5 @@
 // Finding nodes by what is written on them.
-import { h } from "./graph_dom.js";
+import { element } from "../dom.js";
 
 const MOST = 50;
 
@@ -8,11 +8,11 @@ export class Search {
     this.model = model;
     this.chosen = chosen;
     this.texts = model.nodes.map((n) => `${n.name} ${n.op} ${n.layer}`.toLowerCase());
-    this.input = h("input", { type: "search", placeholder: "Search names, ops, layers  ( / )", "aria-label": "Search nodes",
-      "aria-controls": "tfg-hits", input: () => this.show(), keydown: (e) => this.key(e) });
-    this.list = h("ol", { class: "tfg-hits", role: "listbox", "aria-label": "Nodes found" });
+    this.input = element("input", { type: "search", placeholder: "Search names, ops, layers  ( / )", "aria-label": "Search nodes",
+      oninput: () => this.show(), onkeydown: (e) => this.key(e) });
+    this.list = element("ol", { className: "tfg-hits", role: "listbox", "aria-label": "Nodes found" });
     this.list.hidden = true;
-    this.element = h("div", { class: "tfg-search" }, this.input, this.list);
+    this.element = element("div", { className: "tfg-search" }, this.input, this.list);
   }
 
   /** Nodes with all words: the one of that name first, then those that have them in the last part of their names. */
@@ -31,8 +31,8 @@ export class Search {
     const found = this.find(this.input.value);
     this.at = 0;
     this.list.replaceChildren(...found.slice(0, MOST).map((node) => this.hit(node)),
-      ...(found.length > MOST ? [h("li", { class: "tfg-more" }, `and ${found.length - MOST} more`)] : []),
-      ...(this.input.value.trim() && !found.length ? [h("li", { class: "tfg-more" }, "no node")] : []));
+      ...(found.length > MOST ? [element("li", { className: "tfg-more" }, `and ${found.length - MOST} more`)] : []),
+      ...(this.input.value.trim() && !found.length ? [element("li", { className: "tfg-more" }, "no node")] : []));
     this.hits = found.slice(0, MOST);
     this.list.hidden = !this.input.value.trim();
     this.mark();
@@ -40,8 +40,8 @@ export class Search {
 
   hit(node) {
     const { name, op } = this.model.nodes[node];
-    return h("li", { role: "option", title: name, pointerdown: (e) => { e.preventDefault(); this.choose(node); } },
-      h("b", {}, op), ` ${name}`);
+    return element("li", { role: "option", title: name, onpointerdown: (e) => { e.preventDefault(); this.choose(node); } },
+      element("b", {}, op), ` ${name}`);
   }
 
   mark() {

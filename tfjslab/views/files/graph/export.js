@@ -1,7 +1,7 @@
 // The whole graph as a picture to keep.
-import { CanvasPen, SvgPen } from "./graph_pens.js";
-import { css } from "./graph_theme.js";
-import { paint } from "./graph_paint.js";
+import { CanvasPen, SvgPen } from "./pens.js";
+import { css } from "./colours.js";
+import { paint } from "./paint.js";
 
 const LARGEST = 8192; // pixels a side that any browser's canvas takes
 

@@ -1,14 +1,15 @@
 // The pane beside the graph: all that is known of a node, a group or, when nothing is selected, the model.
-import { h } from "./graph_dom.js";
-import { ROOT } from "./graph_model.js";
-import { histogram } from "./graph_histogram.js";
+import { element } from "../dom.js";
+import { percent, scaled } from "../text.js";
+import { ROOT } from "./model.js";
+import { histogram } from "./histogram.js";
 
 const OPS = 12;
 
 export class Details {
   constructor(model, data, actions) {
     Object.assign(this, { model, data, actions });
-    this.element = h("aside", { class: "tfg-details", "aria-label": "Details", "aria-live": "polite", tabindex: "0" });
+    this.element = element("aside", { className: "tfg-details", "aria-label": "Details", "aria-live": "polite", tabindex: "0" });
   }
 
   show(box, overlays) {
@@ -20,20 +21,20 @@ export class Details {
   }
 
   whole() {
-    return [h("h3", {}, this.data.title), table(this.data.facts), ...this.data.notes.map((n) => h("p", {}, n)),
-      ops(this.model, ROOT), h("p", { class: "tfg-faint" },
+    return [element("h3", {}, this.data.title), table(this.data.facts), ...this.data.notes.map((n) => element("p", {}, n)),
+      ops(this.model, ROOT), element("p", { className: "tfg-faint" },
         "Double click or + opens and closes a group. Wheel: zoom, drag: move; keys: arrows + − f(it) / (search) Esc.")];
   }
 
   group(box) {
     const open = this.model.isOpen(box);
-    return [h("h3", {}, this.model.label(box)),
-      h("button", { click: () => this.actions.toggle(box) }, open ? "Close group" : "Open group"), ops(this.model, box)];
+    return [element("h3", {}, this.model.label(box)),
+      element("button", { onclick: () => this.actions.toggle(box) }, open ? "Close group" : "Open group"), ops(this.model, box)];
   }
 
   node(box) {
     const node = this.model.nodes[box], links = (boxes) => boxes.map((b) => this.link(b));
-    return [h("h3", {}, node.op), h("p", { class: "tfg-name" }, node.name),
+    return [element("h3", {}, node.op), element("p", { className: "tfg-name" }, node.name),
       table([...(node.layer ? [["layer", node.layer]] : []), ...node.said]),
       section("Quantization", node.quantization && table(Object.entries(node.quantization))),
       section("Attributes", table(Object.entries(node.attrs))),
@@ -46,7 +47,7 @@ export class Details {
   shape({ node, output }) { return this.model.nodes[node].outputs[output]?.shape ?? ""; }
 
   link(box) {
-    return h("button", { class: "tfg-link", title: this.model.nodes[box].name, click: () => this.actions.reveal(box) },
+    return element("button", { className: "tfg-link", title: this.model.nodes[box].name, onclick: () => this.actions.reveal(box) },
       `${this.model.nodes[box].op} ${this.model.nodes[box].label}`);
   }
 }
@@ -70,23 +71,23 @@ function ops(model, box) {
 
 function weight(w) {
   const range = w.min === undefined ? [] : [["range", `${short(w.min)} to ${short(w.max)}`], ["mean", short(w.mean)],
-    ["zeros", `${(100 * w.zeros).toFixed(1)}%`]];
+    ["zeros", percent(w.zeros, 1)]];
   const odd = w.not_finite ? [["not finite", w.not_finite]] : [];
-  return h("div", { class: "tfg-weight" }, h("b", {}, w.input), ` ${w.dtype} ${w.shape}, ${bytes(w.bytes)}`,
-    h("div", { class: "tfg-name" }, w.value), table([...(w.values ? [["values", w.values]] : []), ...range, ...odd]),
-    w.histogram ? histogram(w) : null);
+  const known = [table([...(w.values ? [["values", w.values]] : []), ...range, ...odd]), w.histogram && histogram(w)];
+  return element("div", { className: "tfg-weight" }, element("b", {}, w.input),
+    ` ${w.dtype} ${w.shape}, ${scaled(w.bytes, "B")}`, element("div", { className: "tfg-name" }, w.value),
+    ...known.filter(Boolean));
 }
 
 const short = (value) => Number(value.toPrecision(4)).toString();
-const bytes = (n) => n < 1000 ? `${n} B` : n < 1e6 ? `${(n / 1e3).toFixed(1)} kB` : `${(n / 1e6).toFixed(1)} MB`;
 const table = (pairs) => rows(pairs.map(([name, value]) => [name, [String(value)]]));
 
 function rows(pairs) {
-  const made = pairs.map(([name, cells]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, ...cells)));
-  return made.length ? h("table", {}, h("tbody", {}, ...made)) : null;
+  const made = pairs.map(([name, cells]) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, ...cells)));
+  return made.length ? element("table", {}, element("tbody", {}, ...made)) : null;
 }
 
 function section(title, content) {
   const parts = [content].flat().filter(Boolean);
-  return parts.length ? h("section", {}, h("h4", {}, title), ...parts) : null;
+  return parts.length ? element("section", {}, element("h4", {}, title), ...parts) : null;
 }

@@ -1,6 +1,7 @@
 // A number for every box, from those of the nodes in it, and its colour. The scales are ColorBrewer's YlGnBu and PuOr,
 // which readers of all kinds of sight can tell apart; on dark paper they are turned so that more always stands out.
-import { blend, css, rgb } from "./graph_theme.js";
+import { blend, css, rgb } from "./colours.js";
+import { ms, scaled } from "../text.js";
 
 const MORE = ["#ffffd9", "#c7e9b4", "#41b6c4", "#225ea8", "#081d58"].map((c) => rgb(c));
 const LESS_OR_MORE = { light: ["#542788", "#f4f2f0", "#b35806"].map((c) => rgb(c)), dark: ["#b2abd2", "#2a2a2a", "#f1a340"].map((c) => rgb(c)) };
@@ -50,7 +51,7 @@ export class Overlay {
     if (this.scale === "share") return value === 1 ? "on the host" : value === 0 ? "" : `${(100 * value).toFixed(0)}% on the host`;
     if (this.scale === "log") return value.toExponential(1);
     const sign = this.scale === "diverging" && value > 0 ? "+" : "";
-    return this.unit === "ms" ? `${sign}${figures(value)} ms` : `${sign}${scaled(value)}${this.unit}`;
+    return `${sign}${this.unit === "ms" ? figures(value) : scaled(value, this.unit)}`;
   }
 
   /** The legend's bar as CSS, with what stands at its two ends. */
@@ -66,15 +67,8 @@ function along(stops, part) {
   return blend(stops[i], stops[i + 1], at - i);
 }
 
+/** Milliseconds of either sign; those of a few nanoseconds with the one figure that they have. */
 function figures(value) {
   const size = Math.abs(value);
-  if (size > 0 && size < 0.0005) return value.toPrecision(1);
-  return size === 0 ? "0" : value.toFixed(size >= 100 ? 1 : size >= 1 ? 2 : 3);
-}
-
-export function scaled(value) {
-  const prefixes = ["", "k", "M", "G", "T"];
-  let i = 0;
-  for (; Math.abs(value) >= 1000 && i < prefixes.length - 1; i++) value /= 1000;
-  return i ? `${value.toFixed(1)} ${prefixes[i]}` : `${Math.round(value)} `;
+  return size > 0 && size < 0.0005 ? `${value.toPrecision(1)} ms` : `${value < 0 ? "-" : ""}${size ? ms(size) : 0} ms`;
 }

@@ -1,12 +1,12 @@
 // The whole graph in a corner, with the part that the window shows.
-import { css } from "./graph_theme.js";
-import { h } from "./graph_dom.js";
+import { css } from "./colours.js";
+import { element } from "../dom.js";
 
 const WIDTH = 150, HEIGHT = 190;
 
 export class Minimap {
   constructor(go) {
-    this.element = h("canvas", { class: "tfg-minimap", "aria-hidden": "true" });
+    this.element = element("canvas", { className: "tfg-minimap", "aria-hidden": "true" });
     const moved = (e) => { if (e.buttons) go(e.offsetX / this.scale, e.offsetY / this.scale); };
     for (const name of ["pointerdown", "pointermove"]) this.element.addEventListener(name, moved);
   }

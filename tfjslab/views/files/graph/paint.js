@@ -1,6 +1,6 @@
 // Draws a scene with a pen. What lies outside of the window is left out, and what would be too small to read, too.
-import { blend, css, luminance } from "./graph_theme.js";
-import { fitted, widthOf } from "./graph_text.js";
+import { blend, css, luminance } from "./colours.js";
+import { fitted, widthOf } from "./letters.js";
 
 const READABLE = 5.5, LETTERED = 0.75; // pixels of a letter's size; from which scale on lines tell shapes
 const KINDS = [["a", /conv|matmul|dense|lstm|gru|einsum/i], ["c", /pool|mean|sum|reduce|max$|min$|arg/i],

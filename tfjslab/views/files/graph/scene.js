@@ -1,6 +1,6 @@
 // Boxes and lines at their places in one plane, from what graph_place.js gave.
-import { OUT, ROOT } from "./graph_model.js";
-import { widthOf } from "./graph_text.js";
+import { OUT, ROOT } from "./model.js";
+import { widthOf } from "./letters.js";
 
 const HEIGHT = 42, LEAST = 96, MOST = 260, ROOM = 36;
 const STEP = 12; // of widths, so that like blocks have like layouts

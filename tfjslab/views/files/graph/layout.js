@@ -1,6 +1,6 @@
 // Layouts made in a worker, so that the page stays alive; in the page itself where its rules forbid workers.
-import dagre from "./../vendor/dagre/dagre.min.js?text";
-import place from "./graph_place.js?text";
+import dagre from "../../vendor/dagre/dagre.min.js?text";
+import place from "./place.js?text";
 
 const SOURCE = `${dagre}\n${place}`;
 const address = (text) => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));

@@ -1,5 +1,5 @@
 // Two ways to draw the same: on a canvas, and as the text of an SVG.
-import { FONT } from "./graph_text.js";
+import { FONT } from "./letters.js";
 
 export class CanvasPen {
   constructor(context) { this.c = context; }

@@ -1,16 +1,17 @@
 // Keeps model, layout, camera and panes together: what is asked for, and when it is drawn.
-import { Camera } from "./graph_camera.js";
-import { CanvasPen } from "./graph_pens.js";
-import { Details } from "./graph_details.js";
-import { Legend, barOf } from "./graph_bar.js";
-import { Minimap } from "./graph_minimap.js";
-import { Overlay } from "./graph_overlay.js";
-import { Search } from "./graph_search.js";
-import { css, themeOf } from "./graph_theme.js";
-import { h } from "./graph_dom.js";
-import { hit, request, sceneOf } from "./graph_scene.js";
-import { offer, pngOf, svgOf } from "./graph_export.js";
-import { paint } from "./graph_paint.js";
+import { Camera } from "./camera.js";
+import { CanvasPen } from "./pens.js";
+import { Details } from "./details.js";
+import { Legend, barOf } from "./bar.js";
+import { Minimap } from "./minimap.js";
+import { Overlay } from "./overlay.js";
+import { Search } from "./search.js";
+import { css, themeOf } from "./colours.js";
+import { element } from "../dom.js";
+import { painted } from "../canvas.js";
+import { hit, request, sceneOf } from "./scene.js";
+import { offer, pngOf, svgOf } from "./export.js";
+import { paint } from "./paint.js";
 
 const READABLE = 0.8; // the scale at which a graph is first shown, if all of it would be smaller
 const LETTERED = 0.5; // with everything open: letters are small and there
@@ -21,18 +22,19 @@ export class GraphView {
     Object.assign(this, { model, data, layouts, tell, selected: null, hovered: null, related: new Set() });
     this.overlays = data.overlays.map((found) => new Overlay(model, found));
     this.overlay = this.overlays[0] ?? null;
-    this.canvas = h("canvas", { tabindex: "0", role: "application", "aria-roledescription": "graph",
+    this.canvas = element("canvas", { tabindex: "0", role: "application", "aria-roledescription": "graph",
       "aria-label": `Graph of ${data.title}: ${model.nodes.length} nodes. Press / to search.` });
     this.details = new Details(model, data, { toggle: (box) => this.toggle(box), reveal: (box) => this.reveal(box) });
     this.search = new Search(model, (node) => { this.reveal(node); this.canvas.focus(); });
     this.camera = new Camera(this.canvas, { moved: () => this.draw(), hover: (at, e) => this.hover(at, e),
       choose: (at) => this.choose(at), open: (at) => this.openAt(at) });
+    this.painter = painted(this.canvas, (context, width, height) => this.paint(context, width, height));
     this.minimap = new Minimap((x, y) => this.camera.centre(x, y));
     this.legend = new Legend();
-    this.tip = h("div", { class: "tfv-tip", role: "tooltip" });
+    this.tip = element("div", { className: "tfv-tip", role: "tooltip" });
     this.tip.hidden = true;
-    this.stage = h("div", { class: "tfg-stage" }, this.canvas, this.minimap.element, this.legend.element, this.tip);
-    this.main = h("div", { class: "tfg-main" }, this.stage, this.details.element);
+    this.stage = element("div", { className: "tfg-stage" }, this.canvas, this.minimap.element, this.legend.element, this.tip);
+    this.main = element("div", { className: "tfg-main" }, this.stage, this.details.element);
     const picture = (make, end) => async () => offer(await make(this.scene, model, this.look), `${data.title}.${end}`);
     Object.assign(this, barOf(this.search, this.overlays, {
       overlay: (i) => { this.overlay = this.overlays[i] ?? null; this.recolour(); },
@@ -48,7 +50,6 @@ export class GraphView {
     this.theme = themeOf(root);
     this.details.show(null, this.overlays);
     await this.relayout();
-    this.resize();
     this.fit(READABLE);
     if (document.activeElement === document.body && root.parentElement.matches(".tfv-page")) this.canvas.focus();
   }
@@ -90,24 +91,19 @@ export class GraphView {
     this.recolour();
   }
 
-  resize() {
-    const [w, h] = this.camera.size, density = devicePixelRatio || 1;
-    this.camera.x += ((this.width ?? w) - w) / 2 / this.camera.scale; // the middle stays in the middle
-    this.width = w;
-    [this.canvas.width, this.canvas.height, this.density] = [w * density, h * density, density];
-    this.draw();
-  }
+  draw() { this.painter.ask(); }
 
-  draw() { this.frame ??= requestAnimationFrame(() => { this.frame = null; this.paint(); }); }
-
-  paint() {
-    const c = this.canvas.getContext("2d", { alpha: false }), { x, y, scale } = this.camera, zoom = scale * this.density;
-    c.setTransform(1, 0, 0, 1, 0, 0);
-    c.fillStyle = css(this.theme.paper);
-    c.fillRect(0, 0, this.canvas.width, this.canvas.height);
+  paint(context, width, height) {
+    if (!this.theme) return; // not on the page yet
+    const { camera } = this;
+    camera.x += ((this.width ?? width) - width) / 2 / camera.scale; // the middle stays in the middle
+    this.width = width;
+    context.fillStyle = css(this.theme.paper);
+    context.fillRect(0, 0, width, height);
     if (!this.scene) return;
-    c.setTransform(zoom, 0, 0, zoom, -x * zoom, -y * zoom);
-    paint(this.scene, this.model, new CanvasPen(c), this.look);
+    context.scale(camera.scale, camera.scale);
+    context.translate(-camera.x, -camera.y);
+    paint(this.scene, this.model, new CanvasPen(context), this.look);
     this.minimap.paint(this.scene, this.camera, this.theme);
   }
 
@@ -119,7 +115,7 @@ export class GraphView {
     if (!this.tip.hidden) {
       this.tip.textContent = this.model.isGroup(box.box) ? this.model.label(box.box) : this.model.nodes[box.box].name;
       const value = this.overlay?.text(this.overlay.value(box.box));
-      if (value) this.tip.append(h("br"), `${this.overlay.title}: ${value}`);
+      if (value) this.tip.append(element("br"), `${this.overlay.title}: ${value}`);
       const room = this.camera.size[0] - this.tip.offsetWidth - 4;
       this.tip.style.left = `${Math.max(4, Math.min(e.offsetX + 14, room))}px`;
       this.tip.style.top = `${e.offsetY + 16}px`;
@@ -173,7 +169,7 @@ export class GraphView {
     e.stopPropagation(); // a notebook has keys of its own
   }
 
-  dispose() { cancelAnimationFrame(this.frame); }
+  dispose() { this.painter.stop(); }
 }
 
 /** The + of a closed group, and the line with the − of an open one. */
