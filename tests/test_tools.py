@@ -190,3 +190,28 @@ def test_the_check_of_trust_plants_work_that_changes_no_answer(tool):
             first, *others = slower.predict(x)
             assert len(others) == len(nodes) > 0
             np.testing.assert_array_equal(first, model.predict(x))
+
+
+def test_pairs_in_the_predicted_order_are_counted_and_the_others_told(tool):
+    tools = tool("measure_prediction")
+    slow, fast, wrong = (tools.Point(m, "wasm-simd", p, q) for m, p, q in (("a", 4, 8), ("b", 1, 2), ("c", 2, 9)))
+    order = tools.order_of([slow, fast, wrong])
+    assert (order.pairs, order.right, order.wrong) == (3, 2, ((slow, wrong),))
+    assert tools.order_of([slow, tools.Point("d", "x", 1, 8.2)]).pairs == 0, "they are as good as equal"
+    page = tools.page([slow, fast, wrong], ["d, `wasm-simd`: no kernel"], "here.")
+    assert "2 of 3 pairs are in the predicted order: 66.7%" in page
+    assert "| a | `wasm-simd` | 4.00 | 8.00 | 2.00 |" in page
+    assert "Not measured: d, `wasm-simd`: no kernel" in page
+
+
+def test_a_transfer_factor_has_its_error(tool):
+    factor, error = tool("measure_prediction").factor_of(
+        [tool("measure_prediction").Point("a", "x", 1, q) for q in (1, 4)])
+    assert (factor, error) == (2, pytest.approx(np.exp(np.std(np.log([1, 4]), ddof=1))))
+
+
+def test_points_are_of_programs_that_were_measured_on_both_sides(tool):
+    here = [{"backend": "wasm-simd", "median_ms": 1.0, "peer": {"median_ms": 2.0}}]
+    there = [{"backend": "wasm-simd", "median_ms": 1.5}, {"backend": "tfjs-wasm-simd", "median_ms": None}]
+    (point,) = tool("measure_prediction").points_of("m", here, there)
+    assert (point.program, point.predicted, point.measured) == ("wasm-simd", 1.0, 1.5)

@@ -185,7 +185,7 @@ def _sides(p: Profile, key: Callable[[KernelRecord], str]) -> dict[str, _Side]:
 def _side(kernels: Sequence[KernelRecord], p: Profile) -> _Side:
     num_bytes = sum(k.bytes_added for k in kernels)
     runs = tuple(math.fsum(ts) for ts in zip(*(k.times_ms for k in kernels), strict=True))
-    if len(runs) == len(p.profiled_ms):
+    if runs and len(runs) == len(p.profiled_ms):
         runs = p.disturbance.of_kept(runs)
     time_ms = statistics.median(runs) if runs else math.fsum(k.kernel_time_ms for k in kernels)
     return _Side(time_ms, time_ms / p.wall_ms if p.wall_ms > 0 else None, num_bytes, runs)
