@@ -276,13 +276,17 @@ def test_a_run_is_compared_with_a_baseline_of_the_session_or_of_a_file(lab, tmp_
     assert "By node, the largest changes first" in lab._view.difference.value
     picker.baseline.value = FILE
     assert picker.path.layout.display == ""
+    lab._tabs.drawer.wait()
     assert picker.told.value == "", "no file is given yet"
     picker.path.value = str(saved)
     lab._tabs.drawer.wait()
     assert f"against {saved}: " in html.unescape(picker.told.value)
     picker.path.value = str(tmp_path / "gone.json")
-    assert "gone.json: cannot be read" in lab._view.message.value
-    picker.baseline.value = 2
+    run(lab)
+    assert "gone.json: cannot be read" in picker.told.value
+    assert "choose a baseline" in lab._view.difference.value
+    picker.baseline.value = 3
+    lab._tabs.drawer.wait()
     assert picker.path.layout.display == "none"
     assert picker.told.value == "", "a run is not compared with itself"
 
@@ -302,6 +306,31 @@ def test_a_tab_keeps_its_height_until_it_is_drawn_and_the_page_is_not_held_up(la
     gate.set()
     lab._tabs.drawer.wait()
     assert lab._view.panels["Layers"].value.endswith("drawn")
+
+
+def test_a_run_waits_for_what_is_being_drawn(lab, monkeypatch):
+    run(lab)
+    gate, inside, opened = threading.Event(), threading.Event(), []
+
+    def slow(_run, _graph):
+        inside.set()
+        assert gate.wait(30)
+        return "drawn"
+
+    def load(backend, threads):
+        opened.append(gate.is_set())
+        return Model(GRAPH, backend, threads, "small")
+
+    monkeypatch.setitem(tabs.PANELS, "Layers", Panel("Layers", slow))
+    monkeypatch.setitem(lab._model._own, "small", load)
+    lab._view.tabs.selected_index = TABS.index("Layers")
+    assert inside.wait(30)
+    press(lab._view.header.run)
+    assert opened == []
+    gate.set()
+    assert lab.wait(30)
+    assert opened == [True]
+    lab._tabs.drawer.wait()
 
 
 def test_a_tab_that_cannot_be_drawn_says_why(lab, monkeypatch):
