@@ -25,7 +25,6 @@ from tfjslab.lab.view import PATH, TABS, UPLOAD, backend_buttons, close_tree
 from tfjslab.model import Model
 from tfjslab.profiling import compare as profiling
 from tfjslab.profiling import files as profiles
-from tfjslab.views import modules, view
 from tfjslab.views.view import View
 
 pytestmark = pytest.mark.usefixtures("no_widgets_left")
@@ -161,7 +160,8 @@ def test_each_tab_shows_the_last_run(lab):
     run(lab)
     for name in ("Layers", "Memory", "Graph"):
         select(lab, name)
-        assert "<img" in lab._view.panels[name].value, name
+        explored = len(lab._view.pages[name].children) == 2
+        assert explored or "<img" in lab._view.panels[name].value, name
     select(lab, "Roofline")
     assert "runs no kernels of ours" in lab._view.panels["Roofline"].value
     select(lab, "Compare")
@@ -359,29 +359,36 @@ def test_while_a_run_is_under_way_a_tab_is_drawn_between_two_inferences(lab):
     press(lab._view.header.stop)
 
 
-def test_a_view_takes_the_place_of_its_panel_and_is_given_back(lab, monkeypatch, tmp_path):
-    pytest.importorskip("anywidget", reason="anywidget is not installed")
-    for name in ("view.js", "view.css"):
-        (tmp_path / name).write_text("export default {};" if name.endswith("js") else "")
-    for module in (modules, view):
-        monkeypatch.setattr(module, "FILES", tmp_path)
-    modules.module.cache_clear()
+class Explored(View):
+    """A view whose widget is a plain one."""
+
+    def widget(self):
+        """A new widget; none for the third run."""
+        if self.data["run"] == 3:
+            raise UsageError("no <view> of this")
+        return widgets.Label(value=f"explore run {self.data['run']}")
+
+
+def test_a_view_takes_the_place_of_its_panel_and_is_given_back(lab, monkeypatch):
+    monkeypatch.setattr(tabs, "EXPLORABLE", True)
     panel = Panel("Layers", lambda _run, _graph: "as text",
-                  lambda found, _graph: View("view", "mine", {"run": found.number}))
+                  lambda found, _graph: Explored("view", "mine", {"run": found.number}))
     monkeypatch.setitem(tabs.PANELS, "Layers", panel)
     run(lab)
     select(lab, "Layers")
     shown, first = lab._view.pages["Layers"].children
     assert "as text" not in shown.value
-    assert first.data == {"run": 1}
+    assert first.value == "explore run 1"
     run(lab)
-    assert lab._view.pages["Layers"].children[1].data == {"run": 2}
+    assert lab._view.pages["Layers"].children[1].value == "explore run 2"
     assert first.comm is None, "it was closed"
+    run(lab)
+    (shown,) = lab._view.pages["Layers"].children
+    assert "no &lt;view&gt; of this" in shown.value
     monkeypatch.setattr(tabs, "EXPLORABLE", False)
     lab._view.picker.run.value = 1
     lab._tabs.drawer.wait()
     assert lab._view.pages["Layers"].children[0].value.endswith("as text")
-    modules.module.cache_clear()
 
 
 def test_a_limit_of_memory_says_whether_it_fits(lab):

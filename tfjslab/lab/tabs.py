@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeVar
 
 import ipywidgets as widgets
 
@@ -23,6 +23,7 @@ from tfjslab.lab.view import Widgets, close_tree
 from tfjslab.profiling.captions import totals
 from tfjslab.views.view import View
 
+T = TypeVar("T")
 DRAWING, LATER = "drawing ...", "a run is under way; this is drawn between two of its inferences ..."
 PANELS = {p.name: p for p in panels.PANELS}
 EXPLORABLE = find_spec("anywidget") is not None  # else panels are shown as in the report
@@ -58,7 +59,7 @@ class Tabs:
         self._baseline = Baseline(view, self.drawer, lock)
         view.picker.on_change(guarded(lambda _: self._picked()))
         # Loading what draws charts takes longer than drawing one; a run waits for its end.
-        self.drawer.ask("charts", partial(_told, _load_charts), lambda _: None)
+        self.drawer.ask("charts", partial(_told, _load_charts, Drawn), lambda _: None)
 
     @property
     def run(self) -> LabRun | None:
@@ -130,7 +131,7 @@ class Tabs:
         """Have a tab drawn, with a place holder of its height until then."""
         later = LATER if self._controller.snapshot.busy else DRAWING
         self._show(name, Drawn(panels.WAITING.format(later)))
-        self.drawer.ask(name, partial(_told, draw), partial(self._show, name))
+        self.drawer.ask(name, partial(_told, draw, Drawn), partial(self._show, name))
 
     def _show(self, name: str, drawn: Drawn) -> None:
         """Show what was drawn. Called on the thread that drew."""
@@ -139,9 +140,9 @@ class Tabs:
                 self._view.compared.value = drawn.text
                 return
             shown, page = self._view.panels[name], self._view.pages[name]
-            shown.value = drawn.text
+            text, explored = _told(partial(_with_widget, drawn), _failed)
             before = page.children[1:]
-            page.children = (shown, *([drawn.view.widget()] if drawn.view is not None else []))
+            shown.value, page.children = text, (shown, *explored)
             for widget in before:
                 close_tree(widget)
 
@@ -192,14 +193,23 @@ class Tabs:
         return [r for r in self._controller.session.runs if self._choices[r.number].value]
 
 
-def _told(draw: Callable[[], Drawn]) -> Drawn:
-    """What was drawn, or why it could not be."""
+def _told(draw: Callable[[], T], failed: Callable[[str], T]) -> T:
+    """What was drawn, or what ``failed`` makes of the HTML that says why it could not be."""
     try:
         return draw()
     except TfjslabError as e:
-        return Drawn(live.EMPTY.format(html.escape(str(e))))
+        return failed(live.EMPTY.format(html.escape(str(e))))
     except Exception as e:  # noqa: BLE001 - drawing is done where nobody would see it fail
-        return Drawn(live.EMPTY.format(html.escape(f"this cannot be drawn: {type(e).__name__}: {e}")))
+        return failed(live.EMPTY.format(html.escape(f"this cannot be drawn: {type(e).__name__}: {e}")))
+
+
+def _with_widget(drawn: Drawn) -> tuple[str, tuple[widgets.Widget, ...]]:
+    """The HTML, and a widget of the view, if there is one."""
+    return drawn.text, (drawn.view.widget(),) if drawn.view is not None else ()
+
+
+def _failed(text: str) -> tuple[str, tuple[widgets.Widget, ...]]:
+    return text, ()
 
 
 def _load_charts() -> Drawn:
