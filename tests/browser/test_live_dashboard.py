@@ -29,6 +29,7 @@ SIZES = ((1280, 800), (1920, 1080), (800, 700))
 THEMES = ("JupyterLab Light", "JupyterLab Dark")
 START_S, STEP_MS = 60, 60_000  # on a machine that has other things to do
 LAB = ".jp-OutputArea .tfl"
+PICTURE = ":is(img, canvas)"  # a chart, or a view that is drawn in the browser
 
 
 def free_port():
@@ -218,7 +219,7 @@ def test_notebook_06_runs_stops_compares_and_fits_in_both_themes(page, server, s
                 each.click()
                 name = each.inner_text()
                 wanted = {"Inputs": ".tfl-input", "Kernels": "tbody tr", "Changes": ".tfl-changes tbody tr",
-                          **dict.fromkeys(("Layers", "Memory", "Roofline", "Graph", "Compare"), "img")}.get(name)
+                          **dict.fromkeys(("Layers", "Memory", "Roofline", "Graph", "Compare"), PICTURE)}.get(name)
                 # Until it is drawn, a tab is as high as a chart.
                 body = page.locator(f"{LAB} .tfl-tabs .lm-StackedPanel, {LAB} .tfl-tabs .widget-tab-contents").first
                 assert body.bounding_box()["height"] >= 440, f"{name} collapsed"
@@ -290,7 +291,7 @@ def test_a_model_of_six_inputs_runs_from_its_page_and_is_compared(page, server, 
     picker.first.select_option(index=1)
     page.wait_for_function("([s, name]) => document.querySelector(s).innerText.includes(name)",
                            arg=[f"{LAB} .tfl-name", names[1]], timeout=STEP_MS)
-    print({name: round(drawn_in(page, name, "img"), 2) for name in ("Layers", "Memory", "Graph")})  # noqa: T201
+    print({name: round(drawn_in(page, name, PICTURE), 2) for name in ("Layers", "Memory", "Graph")})  # noqa: T201
     tab(page, "Live")
     assert "does not fit in 1.0 MB" in page.locator(f"{LAB} .tfl-live").inner_text()
     page.screenshot(path=shots / "six-live.png")

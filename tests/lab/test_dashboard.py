@@ -25,7 +25,6 @@ from tfjslab.lab.view import PATH, TABS, UPLOAD, backend_buttons, close_tree
 from tfjslab.model import Model
 from tfjslab.profiling import compare as profiling
 from tfjslab.profiling import files as profiles
-from tfjslab.views import modules, view
 from tfjslab.views.view import View
 
 pytestmark = pytest.mark.usefixtures("no_widgets_left")
@@ -161,7 +160,8 @@ def test_each_tab_shows_the_last_run(lab):
     run(lab)
     for name in ("Layers", "Memory", "Graph"):
         select(lab, name)
-        assert "<img" in lab._view.panels[name].value, name
+        explored = len(lab._view.pages[name].children) == 2
+        assert explored or "<img" in lab._view.panels[name].value, name
     select(lab, "Roofline")
     assert "runs no kernels of ours" in lab._view.panels["Roofline"].value
     select(lab, "Compare")
@@ -276,13 +276,17 @@ def test_a_run_is_compared_with_a_baseline_of_the_session_or_of_a_file(lab, tmp_
     assert "By node, the largest changes first" in lab._view.difference.value
     picker.baseline.value = FILE
     assert picker.path.layout.display == ""
+    lab._tabs.drawer.wait()
     assert picker.told.value == "", "no file is given yet"
     picker.path.value = str(saved)
     lab._tabs.drawer.wait()
     assert f"against {saved}: " in html.unescape(picker.told.value)
     picker.path.value = str(tmp_path / "gone.json")
-    assert "gone.json: cannot be read" in lab._view.message.value
-    picker.baseline.value = 2
+    run(lab)
+    assert "gone.json: cannot be read" in picker.told.value
+    assert "choose a baseline" in lab._view.difference.value
+    picker.baseline.value = 3
+    lab._tabs.drawer.wait()
     assert picker.path.layout.display == "none"
     assert picker.told.value == "", "a run is not compared with itself"
 
@@ -302,6 +306,31 @@ def test_a_tab_keeps_its_height_until_it_is_drawn_and_the_page_is_not_held_up(la
     gate.set()
     lab._tabs.drawer.wait()
     assert lab._view.panels["Layers"].value.endswith("drawn")
+
+
+def test_a_run_waits_for_what_is_being_drawn(lab, monkeypatch):
+    run(lab)
+    gate, inside, opened = threading.Event(), threading.Event(), []
+
+    def slow(_run, _graph):
+        inside.set()
+        assert gate.wait(30)
+        return "drawn"
+
+    def load(backend, threads):
+        opened.append(gate.is_set())
+        return Model(GRAPH, backend, threads, "small")
+
+    monkeypatch.setitem(tabs.PANELS, "Layers", Panel("Layers", slow))
+    monkeypatch.setitem(lab._model._own, "small", load)
+    lab._view.tabs.selected_index = TABS.index("Layers")
+    assert inside.wait(30)
+    press(lab._view.header.run)
+    assert opened == []
+    gate.set()
+    assert lab.wait(30)
+    assert opened == [True]
+    lab._tabs.drawer.wait()
 
 
 def test_a_tab_that_cannot_be_drawn_says_why(lab, monkeypatch):
@@ -330,29 +359,36 @@ def test_while_a_run_is_under_way_a_tab_is_drawn_between_two_inferences(lab):
     press(lab._view.header.stop)
 
 
-def test_a_view_takes_the_place_of_its_panel_and_is_given_back(lab, monkeypatch, tmp_path):
-    pytest.importorskip("anywidget", reason="anywidget is not installed")
-    for name in ("view.js", "view.css"):
-        (tmp_path / name).write_text("export default {};" if name.endswith("js") else "")
-    for module in (modules, view):
-        monkeypatch.setattr(module, "FILES", tmp_path)
-    modules.module.cache_clear()
+class Explored(View):
+    """A view whose widget is a plain one."""
+
+    def widget(self):
+        """A new widget; none for the third run."""
+        if self.data["run"] == 3:
+            raise UsageError("no <view> of this")
+        return widgets.Label(value=f"explore run {self.data['run']}")
+
+
+def test_a_view_takes_the_place_of_its_panel_and_is_given_back(lab, monkeypatch):
+    monkeypatch.setattr(tabs, "EXPLORABLE", True)
     panel = Panel("Layers", lambda _run, _graph: "as text",
-                  lambda found, _graph: View("view", "mine", {"run": found.number}))
+                  lambda found, _graph: Explored("view", "mine", {"run": found.number}))
     monkeypatch.setitem(tabs.PANELS, "Layers", panel)
     run(lab)
     select(lab, "Layers")
     shown, first = lab._view.pages["Layers"].children
     assert "as text" not in shown.value
-    assert first.data == {"run": 1}
+    assert first.value == "explore run 1"
     run(lab)
-    assert lab._view.pages["Layers"].children[1].data == {"run": 2}
+    assert lab._view.pages["Layers"].children[1].value == "explore run 2"
     assert first.comm is None, "it was closed"
+    run(lab)
+    (shown,) = lab._view.pages["Layers"].children
+    assert "no &lt;view&gt; of this" in shown.value
     monkeypatch.setattr(tabs, "EXPLORABLE", False)
     lab._view.picker.run.value = 1
     lab._tabs.drawer.wait()
     assert lab._view.pages["Layers"].children[0].value.endswith("as text")
-    modules.module.cache_clear()
 
 
 def test_a_limit_of_memory_says_whether_it_fits(lab):

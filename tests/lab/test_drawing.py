@@ -66,6 +66,16 @@ def test_while_a_run_is_under_way_only_its_own_thread_draws(drawer):
     assert seen[1:] == ["b"]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_fails_does_not_end_drawing(drawer):
+    seen = []
+    drawer.ask("a", lambda: 1 / 0, seen.append)
+    drawer.wait()
+    drawer.ask("b", lambda: "b", seen.append)
+    drawer.wait()
+    assert seen == ["b"]
+
+
 def test_closing_forgets_what_is_wanted(drawer):
     drawer.paused.append(1)
     drawer.ask("a", lambda: 1, lambda _: pytest.fail("it was closed"))

@@ -94,7 +94,7 @@ def test_rows_of_the_host_and_its_figures_are_marked():
     rows = re.findall(r"<tr([^>]*)><td[^>]*>(\d+)</td>", kernel_table(PROFILE, "#"))
     assert rows == [("", "1"), ("", "2"), (' class="tfl-host"', "3")]
     marked = re.findall(r'data-figure="([^"]*)" class="tfl-host"', markup.strip(RESULT, PROFILE))
-    assert marked == ["fallbacks", "on host", "host time"]
+    assert marked == ["fallbacks", "on host", "host cost"]
     assert "tfl-host" not in markup.strip(replace(RESULT, fallback_kernels=0), PROFILE)
 
 
@@ -133,7 +133,7 @@ def test_figures_have_units_and_what_was_not_measured_is_a_dash():
     assert shown == {
         "load": "- ms", "compile": "2.00 ms", "first": "3.00 ms", "median": "4.00 ms", "p95": "6.00 ms",
         "peak": "3.4 MB", "tensors": "4", "kernels": "12", "fallbacks": "1",
-        "on host": "78%", "host time": "2.00 ms",
+        "on host": "78%", "host cost": "2.00 ms",
     }
 
 
@@ -152,6 +152,10 @@ def test_each_figure_says_how_it_was_measured():
 def test_the_kernel_table_sorts_by_any_column(by, ascending, order):
     rows = re.findall(r"<tr[^>]*><td[^>]*>(\d+)</td>", kernel_table(PROFILE, by, ascending=ascending))
     assert rows == order
+
+
+def test_long_names_of_nodes_are_cut_where_they_are_alike():
+    assert '<td class="tfl-text tfl-end" title="node/Add"><bdi>node/Add</bdi></td>' in kernel_table(PROFILE)
 
 
 def test_tables_escape_what_models_are_called_and_end_somewhere():

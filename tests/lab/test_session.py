@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from tfjslab.base.errors import InputError, UsageError
 from tfjslab.lab import export, session
+from tfjslab.lab.inputs import InputChoice
+from tfjslab.lab.memory_trace import MemorySample
 from tfjslab.lab.session import LabSession, RunSettings, Snapshot
 
 
@@ -22,6 +25,20 @@ def two_runs(measure, settings):
 def test_a_session_survives_a_file(two_runs, tmp_path):
     path = session.save(two_runs, tmp_path / "s.json")
     assert session.load(path) == two_runs
+
+
+def test_inputs_memory_and_the_time_of_a_run_survive_a_file_and_files_without_them_are_read(two_runs, tmp_path):
+    first = two_runs.runs[0]
+    chosen = replace(first.settings, inputs=(InputChoice("x", (1, 4), 2), InputChoice("y", file="a.npy")))
+    kept = LabSession().with_run(chosen, first.result, None, None, "2026-11-27T09:08:07",
+                                 (MemorySample(0.5, 10**6, None, 4),))
+    assert session.load(session.save(kept, tmp_path / "s.json")) == kept
+    assert kept.runs[0].name == "#1 small on cpu (inputs as chosen), 09:08:07"
+    assert kept.run(1) is kept.runs[0]
+    assert kept.run(2) is None
+    older = session.to_json(kept)
+    del older["runs"][0]["ended"], older["runs"][0]["memory"], older["runs"][0]["settings"]["inputs"]
+    assert session.from_json(older).runs[0].name == "#1 small on cpu"
 
 
 def test_runs_are_numbered_and_named(two_runs):

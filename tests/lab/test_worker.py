@@ -181,6 +181,20 @@ def test_too_little_memory_becomes_a_message_too(measure, settings):
     assert measure(settings, source=fail)[-1].message.startswith("there is not enough memory")
 
 
+def test_what_is_done_between_two_inferences_is_in_no_figure_and_updates_go_on(measure, settings, clock):
+    during = []
+
+    def between():
+        during.append(len(during))
+        for _ in range(1000):  # a second of this clock
+            clock()
+
+    seen = measure(settings, between=between)
+    assert len(during) > 5
+    assert max(seen[-1].result.times_ms) < 100
+    assert sum(s.phase == "running" for s in seen) > 3, "showing is cheap, however long that took"
+
+
 def test_a_batch_fills_open_lengths_and_is_refused_where_there_are_none():
     with Model(GRAPH, "cpu") as model:
         assert feeds_for(model, 3)["x"].shape == (3, 4)

@@ -25,12 +25,13 @@ CLOSE_S = 10.0
 class Controller:
     """At most one run at a time. ``show`` is called with every snapshot, on the run's thread or the caller's.
 
-    ``clock`` gives seconds, ``now`` the local time that runs are named by.
+    ``clock`` gives seconds, ``now`` the local time that runs are named by. ``between`` is called on a run's thread
+    between two inferences.
     """
 
     def __init__(
         self, show: Callable[[Snapshot], None], clock: Clock = time.perf_counter,
-        now: Callable[[], datetime] = datetime.now,
+        now: Callable[[], datetime] = datetime.now, between: Callable[[], object] | None = None,
     ) -> None:
         self.session = LabSession()
         self.snapshot = Snapshot()
@@ -38,6 +39,7 @@ class Controller:
         self._show = show
         self._clock = clock
         self._now = now
+        self._between = between
         self._lock = threading.RLock()
         self._job: Job | None = None
 
@@ -73,7 +75,8 @@ class Controller:
                 if after is not None:
                     after()
 
-            job = Job(settings, publish, source=source, clock=self._clock, after=wait, calibration=calibration)
+            job = Job(settings, publish, source=source, clock=self._clock, after=wait, calibration=calibration,
+                      between=self._between)
             self._job = job
             job.start()
 

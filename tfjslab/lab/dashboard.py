@@ -31,9 +31,6 @@ from tfjslab.lab.web_job import INPUTS, WebJob
 from tfjslab.model.model import Model
 from tfjslab.quantizer import KINDS
 
-# Phases whose snapshots come between two inferences: what is done then is in no figure.
-UNTIMED = frozenset({"warming", "running"})
-
 
 class Lab:
     """A dashboard that measures models while you watch. Put it at the end of a cell, choose, and press Run.
@@ -64,7 +61,7 @@ class Lab:
         own = model if isinstance(model, Model) else None
         self._lock = threading.RLock()
         self._closed = False
-        self._controller = Controller(self._show, clock)
+        self._controller = Controller(self._show, clock, between=lambda: self._tabs.drawer.draw_now())  # noqa: PLW0108 - made below
         self._clock = clock
         self._task: Task | None = None
         self._view = Widgets([*([own.name] if own else []), *zoo.ENTRIES], statuses,
@@ -340,8 +337,6 @@ class Lab:
                 self._tabs.draw_live(snapshot)
             else:
                 self._ended(snapshot)
-        if snapshot.phase in UNTIMED:
-            self._tabs.drawer.draw_now()
 
     def _ended(self, snapshot: Snapshot) -> None:
         if snapshot.phase == "failed":

@@ -49,10 +49,10 @@ class Drawer:
 
     def wait(self) -> None:
         """Wait until nothing is being drawn, and its thread is gone; what waits for the end of a run is left."""
-        with self._lock:
-            thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
+        joined = threading.current_thread()
+        while (thread := self._thread) is not None and thread is not joined:  # one may begin as another ends
             thread.join()
+            joined = thread
 
     def close(self) -> None:
         """Forget what is wanted, and wait for what is being drawn."""
@@ -61,14 +61,13 @@ class Drawer:
         self.wait()
 
     def _main(self) -> None:
-        while True:
-            with self._lock:
-                if not self._wanted or self._paused():
-                    self._drawing = False
-                    return
-            found = self._next()
-            if found is not None:
+        try:
+            while not self._paused() and (found := self._next()) is not None:
                 self._draw(*found)
+        finally:
+            with self._lock:
+                self._drawing = False
+        self.resume()  # what was asked for in between
 
     def _next(self) -> tuple[str, Draw, Show] | None:
         with self._lock:

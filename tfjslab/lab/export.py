@@ -105,6 +105,7 @@ def _run(run: LabRun, graph: Graph | None, tell: Callable[[LabRun, Panel], None]
     """One run: where it was taken, the strip, the live charts as they stood at its end, and every panel."""
     r = run.result
     where = f"; {place(run.profile)}" if run.profile else ""
+    ended = f"; ended {run.ended.replace('T', ' ')}" if run.ended else ""
     made = timing_cards(r.times_ms, r.runs, run.memory) | profile_cards(run.profile)
     shown = "".join(f'<div class="tfl-card">{markup.card(title, made[title])}</div>' for title in TITLES)
     panels = []
@@ -113,6 +114,6 @@ def _run(run: LabRun, graph: Graph | None, tell: Callable[[LabRun, Panel], None]
         panels.append(f"<h3>{p.name}</h3>{p.show(run, graph)}")
     return (
         f"<h2>{html.escape(run.name)}</h2>{markup.strip(r, run.profile)}"
-        f"{note(conditions(r) + where)}"
+        f"{note(conditions(r) + where + ended)}"
         f'<div class="tfl-live">{shown}</div>{"".join(panels)}'
     )

@@ -55,7 +55,7 @@ FIGURES = (
            lambda r, _: count(r.fallback_kernels), of_host=True),
     Figure("on host", "", "The part of the time of a run that those kernels take; the median of a few recorded runs.",
            lambda r, _: r.host.part, of_host=True),
-    Figure("host time", "ms", "What those kernels took in the profiled run that the tabs show.", _host_ms,
+    Figure("host cost", "ms", "What those kernels took in the profiled run that the tabs show.", _host_ms,
            of_host=True),
 )
 

@@ -34,7 +34,10 @@ def _unsorted(_row: Any) -> int:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table. ``text`` shows, ``key`` sorts where a table can be sorted; numbers start at the largest."""
+    """A column of a table. ``text`` shows, ``key`` sorts where a table can be sorted; numbers start at the largest.
+
+    Names that differ at their ends, ``by_end``, are cut at their beginnings where they are too long.
+    """
 
     name: str
     width: int  # in parts of the table
@@ -42,6 +45,7 @@ class Column:
     key: Callable[[Any], Any] = _unsorted
     numeric: bool = True
     how: str = ""
+    by_end: bool = False
 
 
 def table(
@@ -74,7 +78,8 @@ def _side(column: Column) -> str:
 
 def _cell(column: Column, row: Any) -> str:
     text = html.escape(column.text(row))
-    return f'<td class="{_side(column)}" title="{text}">{text}</td>'
+    shown = f"<bdi>{text}</bdi>" if column.by_end else text
+    return f'<td class="{_side(column)}{" tfl-end" * column.by_end}" title="{text}">{shown}</td>'
 
 
 def _shapes(shapes: Sequence[Sequence[int]]) -> str:
@@ -88,7 +93,7 @@ def kernel_columns(wall_ms: float) -> tuple[Column, ...]:
         Column("kernel", 16, lambda r: r[1].name, lambda r: r[1].name, numeric=False,
                how="TensorFlow.js's name of the kernel"),
         Column("node", 25, lambda r: r[1].node, lambda r: r[1].node, numeric=False,
-               how="the model's node whose value it makes"),
+               how="the model's node whose value it makes", by_end=True),
         Column("ms", 8, lambda r: ms(r[1].kernel_time_ms), lambda r: r[1].kernel_time_ms,
                how="time inside the kernel in the profiled run with the median wall"),
         Column("share", 7, lambda r: percent(r[1].kernel_time_ms, wall_ms), lambda r: r[1].kernel_time_ms,
@@ -119,7 +124,7 @@ def kernel_table(profile: Profile, by: str = "ms", *, ascending: bool = False, h
 
 
 LAYER_COLUMNS = (
-    Column("layer", 34, lambda r: r.key, numeric=False),
+    Column("layer", 34, lambda r: r.key, numeric=False, by_end=True),
     Column("kernels", 8, lambda r: str(r.count)),
     Column("ms", 9, lambda r: ms(r.time_ms)),
     Column("share", 8, lambda r: percent(r.share)),

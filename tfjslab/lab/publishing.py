@@ -25,6 +25,8 @@ UPDATES_PER_S = 10
 MOST_SHARE = 0.04  # of the time goes into showing; on a machine that is slow at it, updates come less often
 MOST_PROFILES = 99
 STOPPED = "stopped"
+# Phases whose snapshots come between two inferences: what is done then is in no figure.
+UNTIMED = frozenset({"warming", "running"})
 Publish = Callable[[Snapshot], None]
 
 
@@ -89,9 +91,14 @@ class Measured:
 
 
 class Publisher:
-    """Publishes snapshots of one run. After the last one, see ``end``, it publishes nothing."""
+    """Publishes snapshots of one run. After the last one, see ``end``, it publishes nothing.
 
-    def __init__(self, settings: RunSettings, publish: Publish, clock: Clock) -> None:
+    ``between`` is called between two inferences, for what else there is to do on this thread.
+    """
+
+    def __init__(
+        self, settings: RunSettings, publish: Publish, clock: Clock, between: Callable[[], object] | None = None,
+    ) -> None:
         self.measured = Measured()
         self.lock = threading.RLock()
         self.throttle = Throttle(clock)
@@ -99,6 +106,7 @@ class Publisher:
         self._settings = settings
         self._publish = publish
         self._clock = clock
+        self._between = between
         self._ended = False
         self._began, self._shown_s = 0.0, 0.0
 
@@ -119,6 +127,8 @@ class Publisher:
             cost_s = self._clock() - before
             self._shown_s += cost_s
             self.throttle.record_cost(cost_s)
+        if self._between is not None and phase in UNTIMED:  # without the lock, which Stop needs
+            self._between()
 
     def end(self, phase: str, message: str = "") -> None:
         """Publish the last snapshot, once."""

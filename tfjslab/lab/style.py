@@ -120,7 +120,7 @@ line.tfl-limit { stroke: var(--tfl-error); stroke-dasharray: 6 4; }
 .tfl-table tbody tr { background: none; border-bottom: 1px solid var(--tfl-line); }
 .tfl-table tbody tr.tfl-host td { background: color-mix(in srgb, var(--tfl-host) 26%, transparent); }
 .tfl-table tbody tr.tfl-host td:first-child { box-shadow: inset 4px 0 0 var(--tfl-host); }
-.tfl .tfl-number { text-align: right; } .tfl .tfl-text { text-align: left; }
+.tfl .tfl-number { text-align: right; } .tfl .tfl-text { text-align: left; } .tfl .tfl-end { direction: rtl; }
 .tfl-kernels th { text-align: left; font-weight: 400; width: 38%; } .tfl-kernels td { text-align: right; width: 19%; }
 .tfl .tfl-kernels th, .tfl .tfl-kernels td { padding: 0 4px; line-height: 18px; }
 .tfl-kernels td:nth-child(2) { width: 8%; color: var(--tfl-faint); } .tfl-kernels td.tfl-bar { width: 25%; }

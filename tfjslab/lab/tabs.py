@@ -8,25 +8,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ipywidgets as widgets
 
 from tfjslab.base.errors import TfjslabError
 from tfjslab.lab import live, markup, panels
+from tfjslab.lab.baseline import Baseline
 from tfjslab.lab.cards import profile_cards, timing_cards
 from tfjslab.lab.controller import Controller
 from tfjslab.lab.drawing import Drawer
-from tfjslab.lab.picker import FILE
 from tfjslab.lab.session import LabRun, Snapshot
 from tfjslab.lab.view import Widgets, close_tree
-from tfjslab.profiling import files
 from tfjslab.profiling.captions import totals
-from tfjslab.profiling.compare import ProfileDiff, diff
-from tfjslab.records.profile import Profile
 from tfjslab.views.view import View
 
+T = TypeVar("T")
 DRAWING, LATER = "drawing ...", "a run is under way; this is drawn between two of its inferences ..."
 PANELS = {p.name: p for p in panels.PANELS}
 EXPLORABLE = find_spec("anywidget") is not None  # else panels are shown as in the report
@@ -34,7 +31,7 @@ EXPLORABLE = find_spec("anywidget") is not None  # else panels are shown as in t
 
 @dataclass(frozen=True)
 class Drawn:
-    """What a tab shows: HTML, and below it a view that people can explore, if there is one."""
+    """What a tab shows: HTML, and below it a view to explore, if there is one."""
 
     text: str
     view: View | None = None
@@ -59,9 +56,10 @@ class Tabs:
         self._stale: set[str] = set()
         self._drawn: object = ()  # the kernels that the Live tab shows; at first none that a profile could have
         self._choices: dict[int, widgets.Checkbox] = {}
+        self._baseline = Baseline(view, self.drawer, lock)
         view.picker.on_change(guarded(lambda _: self._picked()))
         # Loading what draws charts takes longer than drawing one; a run waits for its end.
-        self.drawer.ask("charts", partial(_told, _load_charts), lambda _: None)
+        self.drawer.ask("charts", partial(_told, _load_charts, Drawn), lambda _: None)
 
     @property
     def run(self) -> LabRun | None:
@@ -119,23 +117,21 @@ class Tabs:
                 self._draw_kernels(self.run)
             elif tab == "Compare":
                 self._ask(tab, partial(_comparison, self._compared()))
-            elif self.run is not None:
-                self._ask(tab, partial(self._panel, PANELS[tab], self.run))
             else:
-                self._view.panels[tab].value = panels.NO_PROFILE
+                self._ask(tab, partial(self._panel, PANELS[tab], self.run))
 
     def _picked(self) -> None:
         """Another run or another baseline was chosen."""
         self._view.picker.show_path()
         self.draw_live(self._controller.snapshot)
-        self._draw_difference()
+        self._baseline.compare(self.run, self._controller.session)
         self.redraw()
 
     def _ask(self, name: str, draw: Callable[[], Drawn]) -> None:
         """Have a tab drawn, with a place holder of its height until then."""
         later = LATER if self._controller.snapshot.busy else DRAWING
         self._show(name, Drawn(panels.WAITING.format(later)))
-        self.drawer.ask(name, partial(_told, draw), partial(self._show, name))
+        self.drawer.ask(name, partial(_told, draw, Drawn), partial(self._show, name))
 
     def _show(self, name: str, drawn: Drawn) -> None:
         """Show what was drawn. Called on the thread that drew."""
@@ -144,14 +140,16 @@ class Tabs:
                 self._view.compared.value = drawn.text
                 return
             shown, page = self._view.panels[name], self._view.pages[name]
-            shown.value = drawn.text
+            text, explored = _told(partial(_with_widget, drawn), _failed)
             before = page.children[1:]
-            page.children = (shown, *([drawn.view.widget()] if drawn.view is not None else []))
+            shown.value, page.children = text, (shown, *explored)
             for widget in before:
                 close_tree(widget)
 
-    def _panel(self, panel: panels.Panel, run: LabRun) -> Drawn:
+    def _panel(self, panel: panels.Panel, run: LabRun | None) -> Drawn:
         """A panel under the name of its run."""
+        if run is None:
+            return Drawn(panels.NO_PROFILE)
         if panel.name == "Roofline" and run.profile is not None and run.ceilings is None:
             reason = self._controller.measure_ceilings(run)
             if reason:
@@ -169,32 +167,6 @@ class Tabs:
             return
         sorter.note.value = markup.of_run(run) + panels.note(totals(run.profile))
         sorter.rows.value = panels.kernel_table(run.profile, by, ascending=ascending, head=False)
-
-    def _draw_difference(self) -> None:
-        """Compare the run with the baseline, where one is chosen."""
-        run, (name, baseline) = self.run, self._baseline()
-        if run is None or run.profile is None or baseline is None or baseline is run.profile:
-            self._show_difference("", None)
-        else:
-            draw = partial(_compared, baseline, run.profile)
-            self.drawer.ask("difference", draw, partial(self._show_difference, f"against {name}: "))
-
-    def _baseline(self) -> tuple[str, Profile | None]:
-        """The profile to compare with, and its name. InputError for a file that is none."""
-        number = self._view.picker.baseline.value
-        if number == FILE:
-            path = str(self._view.picker.path.value).strip()
-            return path, files.load(Path(path).expanduser()) if path else None
-        run = self._controller.session.run(number)
-        return (run.name, run.profile) if run is not None else ("", None)
-
-    def _show_difference(self, name: str, found: ProfileDiff | str | None) -> None:
-        """Show what a comparison gave; text is why there is none."""
-        with self._lock:
-            failed = isinstance(found, str)
-            said = found if isinstance(found, str) else found.tables()[0].notes[0] if found is not None else ""
-            self._view.picker.told.value = markup.message(f"{name}{said}", error=failed)
-            self._view.difference.value = panels.difference(None if isinstance(found, str) else found)
 
     def restart(self) -> None:
         """Another session: its runs may have the numbers of others."""
@@ -215,20 +187,29 @@ class Tabs:
                 box.observe(self._guarded(lambda _: self.redraw("Compare")), "value")
                 self._choices[run.number] = box
         self._view.choices.children = tuple(self._choices.values())
-        self._draw_difference()
+        self._baseline.compare(self.run, self._controller.session)
 
     def _compared(self) -> list[LabRun]:
         return [r for r in self._controller.session.runs if self._choices[r.number].value]
 
 
-def _told(draw: Callable[[], Drawn]) -> Drawn:
-    """What was drawn, or why it could not be."""
+def _told(draw: Callable[[], T], failed: Callable[[str], T]) -> T:
+    """What was drawn, or what ``failed`` makes of the HTML that says why it could not be."""
     try:
         return draw()
     except TfjslabError as e:
-        return Drawn(live.EMPTY.format(html.escape(str(e))))
+        return failed(live.EMPTY.format(html.escape(str(e))))
     except Exception as e:  # noqa: BLE001 - drawing is done where nobody would see it fail
-        return Drawn(live.EMPTY.format(html.escape(f"this cannot be drawn: {type(e).__name__}: {e}")))
+        return failed(live.EMPTY.format(html.escape(f"this cannot be drawn: {type(e).__name__}: {e}")))
+
+
+def _with_widget(drawn: Drawn) -> tuple[str, tuple[widgets.Widget, ...]]:
+    """The HTML, and a widget of the view, if there is one."""
+    return drawn.text, (drawn.view.widget(),) if drawn.view is not None else ()
+
+
+def _failed(text: str) -> tuple[str, tuple[widgets.Widget, ...]]:
+    return text, ()
 
 
 def _load_charts() -> Drawn:
@@ -238,11 +219,3 @@ def _load_charts() -> Drawn:
 
 def _comparison(runs: Sequence[LabRun]) -> Drawn:
     return Drawn(panels.compare(runs))
-
-
-def _compared(baseline: Profile, profile: Profile) -> ProfileDiff | str:
-    """What changed, or why that cannot be told."""
-    try:
-        return diff(baseline, profile)
-    except TfjslabError as e:
-        return str(e)

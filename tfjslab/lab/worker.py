@@ -42,19 +42,20 @@ class Job:
 
     ``publish`` is called on the run's own thread, except for the last snapshot of a run that had to be abandoned.
     ``after`` is called first and waits for what is still at work, which would disturb this run. int8 takes its ranges
-    from ``calibration``, or from generated inputs without it.
+    from ``calibration``, or from generated inputs without it. ``between`` is called between two inferences.
     """
 
     def __init__(
         self, settings: RunSettings, publish: Publish, *, source: ModelSource | None = None,
         clock: Clock = time.perf_counter, after: Callable[[], object] | None = None, calibration: Any = None,
+        between: Callable[[], object] | None = None,
     ) -> None:
         self.settings = settings
         self._source = source
         self._clock = clock
         self._after = after
         self._calibration = calibration
-        self._publisher = Publisher(settings, publish, clock)
+        self._publisher = Publisher(settings, publish, clock, between)
         self._measured = self._publisher.measured
         self._throttle = self._publisher.throttle
         self._stop = threading.Event()
