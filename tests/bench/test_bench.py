@@ -192,3 +192,10 @@ def test_disturbed_runs_do_not_decide_and_nothing_is_told_where_there_are_no_oth
     assert found.kind == UNKNOWN
     assert found.reason.startswith("a: 30 of 30 runs disturbed (other programs took the processor in 30)")
     assert found.ratio is not None
+
+
+def test_undisturbed_runs_of_one_round_alone_tell_nothing_but_the_ratio_of_all_is_given():
+    noisy = measured([2.0] * 30, [CALM] * 4 + [DISTURBED] * 26)
+    found = compare_results(measured([1.0] * 30), noisy)
+    assert (found.kind, found.ratio) == (UNKNOWN, pytest.approx(0.5))
+    assert found.reason == "30 and 4 runs; at least 6 of each are needed"

@@ -166,8 +166,10 @@ def verdicts(results: Sequence[BenchResult]) -> list[Verdict | None]:
 
 def compare_results(first: BenchResult, second: BenchResult) -> Verdict:
     """Whether the second is faster than the first; they were interleaved, as those of one call of ``bench_models``."""
+    found = compare_rounds(first.undisturbed_rounds, second.undisturbed_rounds)
     makeshift = next((r for r in (first, second) if r.disturbance.is_makeshift), None)
-    if makeshift is None:
-        return compare_rounds(first.undisturbed_rounds, second.undisturbed_rounds)
-    found = compare_rounds(first.all_rounds, second.all_rounds)
-    return replace(found, kind=UNKNOWN, reason=f"{makeshift.model}: {makeshift.disturbance.text}")
+    if makeshift is None and found.ratio is not None:
+        return found
+    # The ratio of all runs, disturbed ones too, is better than none; but nothing follows from it.
+    reason = f"{makeshift.model}: {makeshift.disturbance.text}" if makeshift else found.reason
+    return replace(compare_rounds(first.all_rounds, second.all_rounds), kind=UNKNOWN, reason=reason)

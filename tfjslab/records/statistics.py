@@ -22,8 +22,9 @@ from tfjslab.records.verdict import UNKNOWN, Verdict, judged
 PLACEMENT, BETWEEN = 0.01, 0.025
 # The same where nobody watched the machine, as in files of earlier versions: a slow processor went unseen.
 UNWATCHED = 0.06
-# Added for each part of the runs that was disturbed: of busy processes even the undisturbed runs have colder caches.
-BUSY = 0.2
+# Times the square of the part of the runs that was disturbed: of busy processes even the undisturbed runs have colder
+# caches, and of very busy ones hardly any run is undisturbed.
+BUSY = 0.25
 # How many processes the prior counts as, beside those that were measured.
 _PRIOR = 12
 FEWEST_RUNS = 6  # of each side; fewer say nothing of their spread
@@ -166,7 +167,7 @@ def noise_between(first: Sequence[ProcessFigure], second: Sequence[ProcessFigure
 
 def _between(side: Sequence[ProcessFigure], logs: Sequence[float]) -> float:
     """The variance of one process's figure: what is known of processes, or what these ones show where that is more."""
-    busy = BUSY * statistics.fmean(f.disturbed for f in side)
+    busy = BUSY * statistics.fmean(f.disturbed for f in side) ** 2
     usual = BETWEEN if all(f.reference_ms for f in side) else UNWATCHED
     prior = usual**2 + busy**2 + statistics.fmean(f.error**2 for f in side)
     if len(logs) < 2:  # noqa: PLR2004 - one has no spread
