@@ -22,13 +22,18 @@ def totals(profile: Profile) -> str:
     )
 
 
-def evidence(profile: Profile) -> tuple[str, ...]:
-    """Lines on what the figures rest on: runs, what disturbed them, copies, and a plan that was there before."""
-    found, walls = profile.disturbance, profile.profiled_ms
-    interval = median_interval(found.of_kept(walls)) if walls else None
+def certainty(profile: Profile) -> str:
+    """How many runs count, and how certain that makes the wall."""
+    counts = profile.disturbance.of_kept(profile.profiled_ms or (profile.wall_ms,))
+    interval = median_interval(counts)
     known = f", the wall known to {percent(interval.precision)}" if interval else ""
-    lines = [f"medians of {counted(len(found.kept), 'run')}{known}"] if len(walls) > 1 else []
-    lines += [found.text] if found.text else []
+    return f"medians of {counted(len(counts), 'run')}{known}"
+
+
+def evidence(profile: Profile) -> tuple[str, ...]:
+    """Lines on what has to be known beside the figures: disturbed runs, copies, a plan that was there before."""
+    text = profile.disturbance.text
+    lines = [text] if text else []
     if profile.steal_share is not None and profile.steal_share > _STOLEN:
         lines.append(f"other virtual machines had {percent(profile.steal_share)} of the processors' time")
     if profile.unattributed_ms < 0:

@@ -15,7 +15,7 @@ from tfjslab.cli.feeds import add_shape, sampled_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table, write_json
 from tfjslab.cli.progress import progress
-from tfjslab.profiling.captions import evidence, totals
+from tfjslab.profiling.captions import certainty, evidence, totals
 from tfjslab.profiling.collect import profile_model
 from tfjslab.profiling.compare import ProfileDiff, diff
 from tfjslab.profiling.export import to_chrome_trace
@@ -116,6 +116,7 @@ def show_kernels(console: Console, profile: Profile, top: int | None = None) -> 
 def show_totals(console: Console, profile: Profile) -> None:
     """Kernels + unattributed = wall, what profiling itself costs, and what these figures rest on."""
     console.print(totals(profile))
+    console.print(certainty(profile))
     for line in evidence(profile):
         console.print(line, style="bold" if line == profile.disturbance.text and profile.disturbance.mostly else "")
     if profile.processes:
