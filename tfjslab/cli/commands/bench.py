@@ -19,6 +19,7 @@ from tfjslab.cli.feeds import add_shape, sampled_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
+from tfjslab.records.enough import PRECISION
 from tfjslab.records.verdict import Verdict
 
 DEFAULT_RUNS, DEFAULT_WARMUP = 50, 5
@@ -36,7 +37,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                   f"and fewer once they took {MAX_TIME_S:.0f} s)",
         warmup_help=f"runs before those, which are not counted (default {DEFAULT_WARMUP})",
     )
-    options.add_precision(parser, MAX_TIME_S)
+    options.add_precision(parser, PRECISION, MAX_TIME_S)
     compare.configure(parser)
     roofline.configure(parser)
     ops.configure(parser)

@@ -22,7 +22,7 @@ from tfjslab.profiling.export import to_chrome_trace
 from tfjslab.profiling.files import load
 from tfjslab.profiling.memory import alive_at_peak
 from tfjslab.profiling.reduce import Row, by_kernel, by_node
-from tfjslab.records.enough import MAX_TIME_S
+from tfjslab.records.enough import MAX_TIME_S, PRECISION
 from tfjslab.records.profile import Profile, to_json
 
 DEFAULT_TOP = 15
@@ -40,7 +40,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                   "precise)",
         warmup_help=f"runs before those, which are not counted (default {options.DEFAULT_WARMUP})",
     )
-    options.add_precision(parser, MAX_TIME_S)
+    options.add_precision(parser, PRECISION, MAX_TIME_S)
     options.add_profile_results(parser)
     add_shape(parser)
     parser.add_argument("--top", metavar="N", type=options.positive, default=DEFAULT_TOP,
