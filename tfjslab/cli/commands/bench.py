@@ -20,7 +20,7 @@ from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
 from tfjslab.records.enough import PRECISION
-from tfjslab.records.verdict import Verdict
+from tfjslab.records.verdict import SpeedVerdict
 
 DEFAULT_RUNS, DEFAULT_WARMUP = 50, 5
 
@@ -121,7 +121,7 @@ def _remarks(r: BenchResult) -> Iterator[str]:
         yield f"{r.model}: {r.precision['text']}"
 
 
-def _show_model(console: Console, model: str, rows: Sequence[tuple[BenchResult, Verdict | None]]) -> None:
+def _show_model(console: Console, model: str, rows: Sequence[tuple[BenchResult, SpeedVerdict | None]]) -> None:
     columns = ("backend", "load", "compile", "first", "median", "spread", "p95", "runs", "against fastest", "peak",
                "min", "kernels", "on host", "host time")
     print_table(
@@ -136,7 +136,7 @@ def _show_model(console: Console, model: str, rows: Sequence[tuple[BenchResult, 
     )
 
 
-def _against(r: BenchResult, verdict: Verdict | None) -> str:
+def _against(r: BenchResult, verdict: SpeedVerdict | None) -> str:
     return NOTHING if r.median_ms is None else "1.0x" if verdict is None else verdict.short
 
 
