@@ -11,7 +11,6 @@ from typing import NoReturn
 
 from tfjslab.backends import registry, rows
 from tfjslab.base.errors import UsageError
-from tfjslab.records.enough import PRECISION
 
 DEFAULT_RUNS, DEFAULT_WARMUP = 10, 3  # of a profile
 
@@ -64,12 +63,12 @@ def add_repeats(
     parser.add_argument("-w", "--warmup", metavar="N", type=natural, default=warmup, help=warmup_help)
 
 
-def add_precision(parser: argparse.ArgumentParser, max_time_s: float) -> None:
-    """The --precision and --max-time options: how many runs there are where the machine decides."""
+def add_precision(parser: argparse.ArgumentParser, precision: float, max_time_s: float) -> None:
+    """The --precision and --max-time options, with what holds without them: how many runs the machine decides on."""
     parser.add_argument(
         "--precision", metavar="P", type=part,
         help="more runs than --runs, until half of the median's 95%% interval is so small a part of it (default "
-             f"{PRECISION:.0%}%, where --runs is not given)")
+             f"{precision:.0%}%, where --runs is not given)")
     parser.add_argument("--max-time", metavar="S", type=seconds, dest="max_time_s",
                         help=f"seconds after which they end all the same (default {max_time_s:g})")
 

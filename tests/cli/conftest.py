@@ -6,6 +6,9 @@ import json
 import numpy as np
 import pytest
 
+from tfjslab.bench import settings
+from tfjslab.records import enough
+
 WEIGHTS = {"w": np.array([[1, 2], [3, 4], [5, 6]], np.float32), "b": np.array([0.5, -100], np.float32)}
 IMAGE = np.array([[1, 1, 1], [0, 1, 2]], np.float32)
 ANSWER = np.array([[9.5, 0], [13.5, 0]], np.float32)  # relu(IMAGE @ w + b), worked out by hand
@@ -54,6 +57,13 @@ def _write(folder, damage=None, shard=None):
     path = folder / "model.json"
     path.write_text(json.dumps(model))
     return path
+
+
+@pytest.fixture(autouse=True)
+def _briefly(monkeypatch):
+    """What nobody says how long to measure ends soon, also where tests beside it disturb every run."""
+    monkeypatch.setattr(enough, "MAX_TIME_S", 0.5)
+    monkeypatch.setattr(settings, "MAX_TIME_S", 0.5)
 
 
 @pytest.fixture

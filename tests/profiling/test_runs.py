@@ -54,11 +54,18 @@ def test_disturbed_runs_are_kept_as_samples_and_not_counted():
     assert from_json(to_json(found)) == found
 
 
+def test_a_profile_of_an_earlier_version_is_shown_without_evidence():
+    old = replace(join_runs([run((1.0, 2.0, 3.0))] * 3), profiled_states=(), steady_states=())
+    assert (captions.evidence(old), old.disturbance.text) == ((), "")
+    assert captions.certainty(old) == "medians of 3 runs"
+
+
 def test_when_most_were_disturbed_every_view_says_so():
     found = join_runs([run((1.0, 2.0, 3.0), 30.0, DISTURBED)] * 6)
     text = found.disturbance.text
     assert text.startswith("6 of 6 runs disturbed (other programs took the processor in 6)")
     assert text in captions.evidence(found)
+    assert "of a run 9.00 ms are waiting for a processor, part of unattributed" in captions.evidence(found)
     assert text in found._repr_html_()
     assert to_json(found)["disturbance"]["mostly"] is True
 

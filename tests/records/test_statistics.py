@@ -19,7 +19,7 @@ from tfjslab.records.statistics import (
     figure_of,
     median_interval,
 )
-from tfjslab.records.verdict import FASTER, SAME, SLOWER, UNKNOWN, Verdict, judged, times_words
+from tfjslab.records.verdict import FASTER, SAME, SLOWER, UNKNOWN, SpeedVerdict, judged, times_words
 
 
 @pytest.mark.parametrize(("verdict", "short", "text"), [
@@ -29,7 +29,7 @@ from tfjslab.records.verdict import FASTER, SAME, SLOWER, UNKNOWN, Verdict, judg
     (judged(1.003, 1.001, 1.004), "same within 1%", "same within 1%"),
     (judged(1.1, 0.8, 1.5, "two slow runs"), "cannot tell",
      "cannot tell (95%: 1.25x slower to 1.50x faster; two slow runs)"),
-    (Verdict(UNKNOWN, reason="nothing was measured"), "cannot tell", "cannot tell (nothing was measured)"),
+    (SpeedVerdict(UNKNOWN, reason="nothing was measured"), "cannot tell", "cannot tell (nothing was measured)"),
 ])
 def test_a_verdict_has_one_wording(verdict, short, text):
     assert (verdict.short, verdict.text, verdict.to_json()["text"]) == (short, text, text)
@@ -136,7 +136,7 @@ def test_a_busy_machine_is_a_reason_to_say_nothing():
      "times of 0 are below what the clock can tell"),
 ])
 def test_what_cannot_be_told_says_why(found, reason):
-    assert found() == Verdict(UNKNOWN, reason=reason)
+    assert found() == SpeedVerdict(UNKNOWN, reason=reason)
 
 
 def test_processes_that_nobody_watched_are_given_more_noise():

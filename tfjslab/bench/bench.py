@@ -76,5 +76,6 @@ def _steady(bench_runs: Sequence[BenchmarkRun], how: Settings) -> None:
     count = -(-how.runs // ROUNDS)
     while open_runs := [bench_run for bench_run in bench_runs if not is_done(bench_run, how)]:
         for bench_run in open_runs:
-            missing = how.runs - len(bench_run.times)
-            burst(bench_run, min(count, missing) if missing > 0 else count, how)
+            done = len(bench_run.times)
+            # Rounds beyond those that are wanted grow: there may have to be many.
+            burst(bench_run, min(count, how.runs - done) if done < how.runs else max(count, done // ROUNDS), how)

@@ -13,7 +13,7 @@ import numpy as np
 from tfjslab.base.dtypes import Array
 from tfjslab.bench.result import BenchResult
 from tfjslab.records.statistics import compare_rounds
-from tfjslab.records.verdict import Verdict
+from tfjslab.records.verdict import SpeedVerdict
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Ratio:
     median: float
     least: float
     most: float
-    verdict: Verdict | None = field(default=None, compare=False)
+    verdict: SpeedVerdict | None = field(default=None, compare=False)
 
 
 def medians_of_rounds(

@@ -15,7 +15,7 @@ from tfjslab.records.disturbance import Disturbance, RunState, judge
 from tfjslab.records.host_share import HostShare
 from tfjslab.records.profile import Environment, compile_words
 from tfjslab.records.statistics import ProcessFigure, compare_rounds, figure_of
-from tfjslab.records.verdict import UNKNOWN, Verdict
+from tfjslab.records.verdict import UNKNOWN, SpeedVerdict
 
 
 @dataclass(frozen=True, repr=False)
@@ -159,7 +159,7 @@ def _fastest(results: Sequence[BenchResult]) -> dict[str, BenchResult]:
     return found
 
 
-def verdicts(results: Sequence[BenchResult]) -> list[Verdict | None]:
+def verdicts(results: Sequence[BenchResult]) -> list[SpeedVerdict | None]:
     """Each result against the fastest of the same model, as ``compare_results`` says it.
 
     None for the fastest itself, and for what was not measured.
@@ -170,10 +170,12 @@ def verdicts(results: Sequence[BenchResult]) -> list[Verdict | None]:
     ]
 
 
-def compare_results(first: BenchResult, second: BenchResult) -> Verdict:
+def compare_results(first: BenchResult, second: BenchResult) -> SpeedVerdict:
     """Whether the second is faster than the first; they were interleaved, as those of one call of ``bench_models``."""
+    found = compare_rounds(first.undisturbed_rounds, second.undisturbed_rounds)
     makeshift = next((r for r in (first, second) if r.disturbance.is_makeshift), None)
-    if makeshift is None:
-        return compare_rounds(first.undisturbed_rounds, second.undisturbed_rounds)
-    found = compare_rounds(first.all_rounds, second.all_rounds)
-    return replace(found, kind=UNKNOWN, reason=f"{makeshift.model}: {makeshift.disturbance.text}")
+    if makeshift is None and found.ratio is not None:
+        return found
+    # The ratio of all runs, disturbed ones too, is better than none; but nothing follows from it.
+    reason = f"{makeshift.model}: {makeshift.disturbance.text}" if makeshift else found.reason
+    return replace(compare_rounds(first.all_rounds, second.all_rounds), kind=UNKNOWN, reason=reason)

@@ -38,7 +38,7 @@ from tfjslab.passes.registry import run_passes
 from tfjslab.quantization.calibrate import METHODS
 from tfjslab.quantizer import INT8, KINDS, quantize
 from tfjslab.records import verdict as records
-from tfjslab.records.verdict import Verdict
+from tfjslab.records.verdict import SpeedVerdict
 
 OPTIMIZED = "optimized"
 SETTINGS = (OPTIMIZED, *KINDS)
@@ -173,7 +173,7 @@ def _sweep_row(
 ) -> SweepRow:
     size_x = base.weight_bytes / max(made.weight_bytes, 1)
     memory_x = over(first.peak_bytes, measured.peak_bytes)
-    speed = Verdict(records.SAME, 1.0, 1.0, 1.0) if made is base else compare_results(first, measured)
+    speed = SpeedVerdict(records.SAME, 1.0, 1.0, 1.0) if made is base else compare_results(first, measured)
     counted_ms = measured.disturbance.of_kept(measured.times_ms)
     low, high = (float(v) for v in np.percentile(counted_ms, [25, 75])) if counted_ms else (None, None)
     top, paired = next((t for t in judged.top if t.k == 1), None), judged.paired

@@ -86,8 +86,8 @@ class ProfileResult(Report):
     def _nodes(self, top: int | None) -> Table:
         nodes = self.by_node
         few = f", the {top} slowest of {len(nodes)} nodes" if top is not None and top < len(nodes) else ""
-        notes = (captions.totals(self.profile), *captions.evidence(self.profile), self._runs(), *self._remaining(),
-                 captions.place(self.profile))
+        notes = (captions.totals(self.profile), self._runs(), *self._remaining(), captions.place(self.profile),
+                 *captions.evidence(self.profile))
         rows = tuple(self._row(r) for r in nodes[:top])
         return Table(f"{self.profile.label}{few}", _COLUMNS, rows, notes if top else (), left=2)
 

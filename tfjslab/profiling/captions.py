@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 from tfjslab.base.text import counted, ms, percent, scaled
 from tfjslab.profiling.reduce import overhead_ms, overhead_share
 from tfjslab.records.profile import Profile
@@ -22,13 +24,22 @@ def totals(profile: Profile) -> str:
     )
 
 
-def evidence(profile: Profile) -> tuple[str, ...]:
-    """Lines on what the figures rest on: runs, what disturbed them, copies, and a plan that was there before."""
-    found, walls = profile.disturbance, profile.profiled_ms
-    interval = median_interval(found.of_kept(walls)) if walls else None
+def certainty(profile: Profile) -> str:
+    """How many runs count, and how certain that makes the wall."""
+    counts = profile.disturbance.of_kept(profile.profiled_ms or (profile.wall_ms,))
+    interval = median_interval(counts)
     known = f", the wall known to {percent(interval.precision)}" if interval else ""
-    lines = [f"medians of {counted(len(found.kept), 'run')}{known}"] if len(walls) > 1 else []
-    lines += [found.text] if found.text else []
+    return f"medians of {counted(len(counts), 'run')}{known}"
+
+
+def evidence(profile: Profile) -> tuple[str, ...]:
+    """Lines on what has to be known beside the figures: disturbed runs, copies, a plan that was there before."""
+    found = profile.disturbance
+    lines = [found.text] if found.text else []
+    states = found.of_kept(profile.profiled_states) if found.mostly else ()
+    waited = [s.lost_ms for s in states if s.lost_ms is not None]
+    if waited:
+        lines.append(f"of a run {ms(statistics.median(waited))} ms are waiting for a processor, part of unattributed")
     if profile.steal_share is not None and profile.steal_share > _STOLEN:
         lines.append(f"other virtual machines had {percent(profile.steal_share)} of the processors' time")
     if profile.unattributed_ms < 0:

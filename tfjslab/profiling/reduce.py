@@ -42,7 +42,8 @@ def by(profile: Profile, key: Callable[[KernelRecord], str]) -> list[Row]:
     groups: dict[str, list[KernelRecord]] = {}
     for k in profile.kernels:
         groups.setdefault(key(k), []).append(k)
-    kept = profile.disturbance.kept if len(profile.profiled_ms) > 1 else ()
+    found = profile.disturbance
+    kept = found.kept if len(profile.profiled_ms) > 1 and not found.mostly else ()
     rows = [_row(name, kernels, profile.wall_ms, kept) for name, kernels in groups.items()]
     return sorted(rows, key=lambda r: (-r.time_ms, r.key))
 
@@ -63,9 +64,12 @@ def _fastest(kernels: Sequence[KernelRecord]) -> float | None:
 
 
 def _spread(kernels: Sequence[KernelRecord], kept: Sequence[int]) -> float | None:
-    """The middle half of the kernels' sums in the runs that count; None where one of them was not in every run."""
+    """The middle half of the kernels' sums in the runs that count, if there are such runs and all ran in each.
+
+    Of a single kernel it is known in any case.
+    """
     if not kept or not all(k.times_ms for k in kernels):
-        return None
+        return kernels[0].iqr_ms if len(kernels) == 1 else None
     low, high = np.percentile(np.sum([[k.times_ms[i] for i in kept] for k in kernels], axis=0), [25, 75])
     return float(high - low)
 

@@ -14,13 +14,15 @@ from tfjslab.base.errors import UsageError
 from tfjslab.records.disturbance import Disturbance, judge
 from tfjslab.records.profile import Copies, KernelRecord, Phases, Profile, attribute
 
+_LEAST = 3  # times of a kernel that have a median
+
 
 def join_runs(profiles: Sequence[Profile]) -> Profile:
     """Profiles of one thing, each of one run or several, as one of all their runs.
 
     Figures are medians of the runs that were not disturbed, of each kernel for itself: a kernel that was interrupted
     once is slow in one run, not in all. For the same reason, where most runs were disturbed, kernels are not: then each
-    one's figure is the median of the faster half of its times in all runs.
+    one's figure is the median of the fastest quarter of its times in all runs.
 
     The kernels are those of the run whose wall is nearest to the median (the lower one of two); others' are found by
     name, node and how often that came before, since loops may differ.
@@ -85,7 +87,7 @@ def _summarised(
     kernels: Sequence[KernelRecord], times: Array, runs: Disturbance,
 ) -> tuple[KernelRecord, ...]:
     """The kernels with the median, the least and the spread of the times that count."""
-    counted = _faster_half(times) if runs.mostly else times[list(runs.kept)]
+    counted = _fastest_quarter(times) if runs.mostly else times[list(runs.kept)]
     # A kernel of the run that is shown has a time there, unless only that of another of its profile's runs is known.
     counted = np.where(np.isnan(counted).all(axis=0), np.nanmedian(times, axis=0), counted)
     low, middle, high = np.nanpercentile(counted, [25, 50, 75], axis=0).tolist()
@@ -99,9 +101,9 @@ def _summarised(
     )
 
 
-def _faster_half(times: Array) -> Array:
-    """The lower half of each column, with the middle one; NaN come last."""
-    return np.sort(times, axis=0)[: len(times) // 2 + 1]
+def _fastest_quarter(times: Array) -> Array:
+    """The lowest quarter of each column, three at least; NaN come last."""
+    return np.sort(times, axis=0)[: max(_LEAST, len(times) // 4)]
 
 
 def _copies(profiles: Sequence[Profile]) -> Copies | None:

@@ -44,11 +44,10 @@ class Enough:
 
 def enough(
     runs: int | None, precision: float | None, max_time_s: float | None, default_runs: int,
-    default_time_s: float = MAX_TIME_S,
+    default_time_s: float | None = None,
 ) -> Enough:
     """What holds by what was asked for: a number of runs alone is kept to; without one there are as many as needed."""
     if runs is not None and precision is None and max_time_s is None:
         return Enough(runs)
-    least = default_runs if runs is None else runs
-    return Enough(least, PRECISION if precision is None else precision,
-                  default_time_s if max_time_s is None else max_time_s)
+    time_s = (default_time_s or MAX_TIME_S) if max_time_s is None else max_time_s
+    return Enough(default_runs if runs is None else runs, PRECISION if precision is None else precision, time_s)

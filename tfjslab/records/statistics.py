@@ -16,14 +16,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tfjslab.records.disturbance import RunState, judge
-from tfjslab.records.verdict import UNKNOWN, Verdict, judged
+from tfjslab.records.verdict import UNKNOWN, SpeedVerdict, judged
 
 # Standard deviations of logarithms of medians, measured with many processes that ran the same model.
 PLACEMENT, BETWEEN = 0.01, 0.025
 # The same where nobody watched the machine, as in files of earlier versions: a slow processor went unseen.
 UNWATCHED = 0.06
-# Added for each part of the runs that was disturbed: of busy processes even the undisturbed runs have colder caches.
-BUSY = 0.2
+# Times the square of the part of the runs that was disturbed: of busy processes even the undisturbed runs have colder
+# caches, and of very busy ones hardly any run is undisturbed.
+BUSY = 0.25
 # How many processes the prior counts as, beside those that were measured.
 _PRIOR = 12
 FEWEST_RUNS = 6  # of each side; fewer say nothing of their spread
@@ -99,20 +100,20 @@ def _error(times: Sequence[float]) -> float:
     return math.log(found.high / found.low) / (2 * _Z)
 
 
-def compare_samples(first: Sequence[float], second: Sequence[float], noise: float = PLACEMENT) -> Verdict:
+def compare_samples(first: Sequence[float], second: Sequence[float], noise: float = PLACEMENT) -> SpeedVerdict:
     """Two samples by their medians, where no rounds are known; ``noise`` is what two processes, say, differ by."""
     runs = min(len(first), len(second))
     if runs < FEWEST_RUNS:
         few = f"{len(first)} and {len(second)} runs; at least {FEWEST_RUNS} of each are needed"
-        return Verdict(UNKNOWN, reason=few if runs else "nothing was measured on both sides")
+        return SpeedVerdict(UNKNOWN, reason=few if runs else "nothing was measured on both sides")
     if min(*first, *second) <= 0:
-        return Verdict(UNKNOWN, reason="times of 0 are below what the clock can tell")
+        return SpeedVerdict(UNKNOWN, reason="times of 0 are below what the clock can tell")
     log = math.log(statistics.median(first) / statistics.median(second))
     error = math.hypot(_error(first), _error(second), noise)
     return _verdict(log, error, runs - 1, "the runs differ too much; measure with more of them, or on a quiet machine")
 
 
-def compare_rounds(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> Verdict:
+def compare_rounds(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> SpeedVerdict:
     """Two subjects that alternated in rounds in one process, or in two on the same processor.
 
     The ratio is the median of the rounds' ratios, so that a machine which changes between rounds changes nothing. Its
@@ -130,7 +131,7 @@ def compare_rounds(first: Sequence[Sequence[float]], second: Sequence[Sequence[f
 
 def compare_processes(
     first: Sequence[ProcessFigure], second: Sequence[ProcessFigure], *, same_machine: bool = True,
-) -> Verdict:
+) -> SpeedVerdict:
     """Two sides that were measured in processes of their own, one or several each.
 
     The noise between processes is estimated from those of one side, together with what is known of it beforehand.
@@ -138,12 +139,13 @@ def compare_processes(
     nothing: the interval holds both. On another machine (``same_machine``) the loop says nothing.
     """
     if not first or not second:
-        return Verdict(UNKNOWN, reason="nothing was measured on both sides")
+        return SpeedVerdict(UNKNOWN, reason="nothing was measured on both sides")
     if min(f.runs for f in (*first, *second)) < FEWEST_RUNS:
         fewest = " and ".join(str(min(f.runs for f in side)) for side in (first, second))
-        return Verdict(UNKNOWN, reason=f"{fewest} undisturbed runs; at least {FEWEST_RUNS} of each process are needed")
+        few = f"{fewest} undisturbed runs; at least {FEWEST_RUNS} of each process are needed"
+        return SpeedVerdict(UNKNOWN, reason=few)
     if min(f.median_ms for f in (*first, *second)) <= 0:
-        return Verdict(UNKNOWN, reason="times of 0 are below what the clock can tell")
+        return SpeedVerdict(UNKNOWN, reason="times of 0 are below what the clock can tell")
     logs = [[math.log(f.median_ms) for f in side] for side in (first, second)]
     variances = [_between(side, of_side) for side, of_side in zip((first, second), logs, strict=True)]
     error = math.sqrt(sum(v / len(of_side) for v, of_side in zip(variances, logs, strict=True)))
@@ -166,7 +168,7 @@ def noise_between(first: Sequence[ProcessFigure], second: Sequence[ProcessFigure
 
 def _between(side: Sequence[ProcessFigure], logs: Sequence[float]) -> float:
     """The variance of one process's figure: what is known of processes, or what these ones show where that is more."""
-    busy = BUSY * statistics.fmean(f.disturbed for f in side)
+    busy = BUSY * statistics.fmean(f.disturbed for f in side) ** 2
     usual = BETWEEN if all(f.reference_ms for f in side) else UNWATCHED
     prior = usual**2 + busy**2 + statistics.fmean(f.error**2 for f in side)
     if len(logs) < 2:  # noqa: PLR2004 - one has no spread
@@ -194,7 +196,7 @@ def _why_wide(first: Sequence[ProcessFigure], second: Sequence[ProcessFigure], s
     return "processes of the same model differ by as much; measure both with --processes 5"
 
 
-def _verdict(log: float, error: float, freedom: int, why_wide: str, slower: float = 0.0) -> Verdict:
+def _verdict(log: float, error: float, freedom: int, why_wide: str, slower: float = 0.0) -> SpeedVerdict:
     """The verdict on the logarithm of a ratio; the interval also holds the one that is less ``slower``."""
     reach = _student(freedom) * error
     low, high = log - reach - max(slower, 0.0), log + reach - min(slower, 0.0)

@@ -18,7 +18,7 @@ SAME_WITHIN = 0.15
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SpeedVerdict:
     """``kind`` is one of the four words. ``ratio`` with its 95% interval from ``low`` to ``high``; None: not measured.
 
     ``reason`` says why it cannot be told, and what to do.
@@ -72,12 +72,12 @@ def times_words(ratio: float) -> str:
     return f"{ratio:.2f}x {FASTER}" if ratio >= 1 else f"{1 / ratio:.2f}x {SLOWER}"
 
 
-def judged(ratio: float, low: float, high: float, why_wide: str = "") -> Verdict:
+def judged(ratio: float, low: float, high: float, why_wide: str = "") -> SpeedVerdict:
     """The verdict on a ratio and its interval; ``why_wide`` is the reason where nothing can be told."""
     if low >= 1 + LEAST:
-        return Verdict(FASTER, ratio, low, high)
+        return SpeedVerdict(FASTER, ratio, low, high)
     if high <= 1 / (1 + LEAST):
-        return Verdict(SLOWER, ratio, low, high)
+        return SpeedVerdict(SLOWER, ratio, low, high)
     if max(high, 1 / low) <= 1 + SAME_WITHIN:
-        return Verdict(SAME, ratio, low, high)
-    return Verdict(UNKNOWN, ratio, low, high, why_wide)
+        return SpeedVerdict(SAME, ratio, low, high)
+    return SpeedVerdict(UNKNOWN, ratio, low, high, why_wide)

@@ -20,7 +20,8 @@ from tfjslab.cli.feeds import add_shape, sampled_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
-from tfjslab.records.verdict import Verdict
+from tfjslab.records.enough import PRECISION
+from tfjslab.records.verdict import SpeedVerdict
 
 DEFAULT_RUNS, DEFAULT_WARMUP = 50, 5
 
@@ -37,7 +38,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                   f"and fewer once they took {MAX_TIME_S:.0f} s)",
         warmup_help=f"runs before those, which are not counted (default {DEFAULT_WARMUP})",
     )
-    options.add_precision(parser, MAX_TIME_S)
+    options.add_precision(parser, PRECISION, MAX_TIME_S)
     compare.configure(parser)
     parser.add_argument("--in", dest="browser", choices=BROWSERS,
                         help="measure in this browser, headless; --backend then takes "
@@ -133,7 +134,7 @@ def _remarks(r: BenchResult) -> Iterator[str]:
         yield f"{r.model}: {r.precision['text']}"
 
 
-def _show_model(console: Console, model: str, rows: Sequence[tuple[BenchResult, Verdict | None]]) -> None:
+def _show_model(console: Console, model: str, rows: Sequence[tuple[BenchResult, SpeedVerdict | None]]) -> None:
     columns = ("backend", "load", "compile", "first", "median", "spread", "p95", "runs", "against fastest", "peak",
                "min", "kernels", "on host", "host time")
     print_table(
@@ -148,7 +149,7 @@ def _show_model(console: Console, model: str, rows: Sequence[tuple[BenchResult, 
     )
 
 
-def _against(r: BenchResult, verdict: Verdict | None) -> str:
+def _against(r: BenchResult, verdict: SpeedVerdict | None) -> str:
     return NOTHING if r.median_ms is None else "1.0x" if verdict is None else verdict.short
 
 

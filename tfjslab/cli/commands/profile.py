@@ -15,14 +15,14 @@ from tfjslab.cli.feeds import add_shape, sampled_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table, write_json
 from tfjslab.cli.progress import progress
-from tfjslab.profiling.captions import evidence, totals
+from tfjslab.profiling.captions import certainty, evidence, totals
 from tfjslab.profiling.collect import profile_model
 from tfjslab.profiling.compare import ProfileDiff, diff
 from tfjslab.profiling.export import to_chrome_trace
 from tfjslab.profiling.files import load
 from tfjslab.profiling.memory import alive_at_peak
 from tfjslab.profiling.reduce import Row, by_kernel, by_node
-from tfjslab.records.enough import MAX_TIME_S
+from tfjslab.records.enough import MAX_TIME_S, PRECISION
 from tfjslab.records.profile import Profile, to_json
 from tfjslab.views.timeline import timeline
 
@@ -41,7 +41,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                   "precise)",
         warmup_help=f"runs before those, which are not counted (default {options.DEFAULT_WARMUP})",
     )
-    options.add_precision(parser, MAX_TIME_S)
+    options.add_precision(parser, PRECISION, MAX_TIME_S)
     options.add_profile_results(parser)
     add_shape(parser)
     parser.add_argument("--top", metavar="N", type=options.positive, default=DEFAULT_TOP,
@@ -119,6 +119,7 @@ def show_kernels(console: Console, profile: Profile, top: int | None = None) -> 
 def show_totals(console: Console, profile: Profile) -> None:
     """Kernels + unattributed = wall, what profiling itself costs, and what these figures rest on."""
     console.print(totals(profile))
+    console.print(certainty(profile))
     for line in evidence(profile):
         console.print(line, style="bold" if line == profile.disturbance.text and profile.disturbance.mostly else "")
     if profile.processes:
