@@ -313,3 +313,28 @@ def test_a_closed_pipe_is_quiet():
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == app.CLOSED_PIPE
+
+
+def test_names_wrap_in_a_narrow_terminal_in_place_of_their_ends(capsys, monkeypatch):
+    monkeypatch.setattr(output, "_WIDTH_WITHOUT_TERMINAL", 60)
+    text = shown(capsys, "profile", "digits", "--backend", "wasm-plain", "-r", "1", "-w", "0")
+    rows = text.splitlines()
+    assert max(map(len, rows)) <= 60
+    assert ".." not in text
+    start = next(i for i, line in enumerate(rows) if line.startswith("DepthwiseConv2d"))
+    name = "".join(line.split()[0] for line in rows[start: start + 3])
+    assert "DepthwiseConv2dNative+FusedBatchNorm+Relu6".startswith(name[:36])
+
+
+def test_bench_and_profile_take_the_same_files_as_run(capsys, model, tmp_path):
+    good, bad = tmp_path / "x.npy", tmp_path / "y.npy"
+    np.save(good, np.ones((5, 3), np.float32))
+    np.save(bad, np.ones((5, 4), np.float32))
+    for command in ("bench", "profile"):
+        quick = ["--backend", "cpu", "-r", "1", "-w", "0"]
+        assert main([command, model, *quick, "--input", str(good), "--json", str(tmp_path / f"{command}.json")]) == 0
+        capsys.readouterr()
+        assert main([command, model, *quick, "--input", str(bad)]) == 3
+        assert "expected [?, 3]" in capsys.readouterr().err
+    kernels = json.loads((tmp_path / "profile.json").read_text())["kernels"]
+    assert kernels[0]["output_shapes"][0][0] == 5

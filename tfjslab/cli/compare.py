@@ -22,7 +22,7 @@ from tfjslab.bench.peers.process import PeerError
 from tfjslab.bench.peers.tfjs import PEERS_VARIABLE, VARIANTS, check_backend, find_peers, start_tfjs
 from tfjslab.bench.settings import Settings
 from tfjslab.cli import command
-from tfjslab.cli.feeds import sampled_for
+from tfjslab.cli.inputs import feeds_for
 from tfjslab.cli.models import loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace, settings: Settings) -> command.Outcome:
         sources = [
             # A path goes as it is, so that both sides read the same file.
             (m, loader(m, report, real=args.real_weights) if m in zoo.ENTRIES else m,
-             sampled_for(m, args.shape, report, real=args.real_weights))
+             feeds_for(m, args.shape, args.input, report, real=args.real_weights))
             for m in args.models
         ]
         found = compare_models(

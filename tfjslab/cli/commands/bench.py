@@ -15,7 +15,8 @@ from tfjslab.bench.result import BenchResult, ratios
 from tfjslab.bench.settings import Settings
 from tfjslab.cli import compare, ops, roofline
 from tfjslab.cli.command import INTERRUPTED, OK, Command, Outcome
-from tfjslab.cli.feeds import add_shape, sampled_for
+from tfjslab.cli.feeds import add_shape
+from tfjslab.cli.inputs import add_input, feeds_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
@@ -29,6 +30,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     options.add_adapter(parser)
     options.add_threads(parser)
     add_shape(parser)
+    add_input(parser)
     options.add_repeats(
         parser, runs=None, warmup=DEFAULT_WARMUP,
         runs_help=f"steady runs of each model on each backend (default {DEFAULT_RUNS}, or fewer once they took "
@@ -54,19 +56,20 @@ def _run(args: argparse.Namespace) -> Outcome:
 def _alone(args: argparse.Namespace, settings: Settings) -> Outcome:
     """Our backends, side by side."""
     backends = options.chosen_backends(args.backend)
-    results = measure(args.models, backends, args.threads, args.shape, settings, real=args.real_weights)
+    results = measure(args.models, backends, args.threads, args.shape, settings, real=args.real_weights,
+                      inputs=args.input)
     note = weights_note(args.models, real=args.real_weights)
     return Outcome([r.to_json() for r in results], lambda console: show(console, results, note), exit_code(results))
 
 
 def measure(
     models: Sequence[str], backends: Sequence[str], threads: int | None, shapes: Sequence[str], settings: Settings, *,
-    real: bool,
+    real: bool, inputs: Sequence[str] = (),
 ) -> list[BenchResult]:
     """Bench every model on every backend, with a progress bar."""
     with progress() as report:
         sources = [
-            (m, loader(m, report, real=real), sampled_for(m, shapes, report, real=real)) for m in models
+            (m, loader(m, report, real=real), feeds_for(m, shapes, inputs, report, real=real)) for m in models
         ]
         return bench_models(sources, backends, threads, replace(settings, progress=report))
 
@@ -127,7 +130,7 @@ COMMAND = Command(
     (
         "tfjslab bench mobilenet_v2",
         "tfjslab bench path/to/model.json other/ --backend cpu,wasm-simd --runs 100 --json times.json",
-        "tfjslab bench blazeface --backend wasm-threads --threads 2",
+        "tfjslab bench blazeface --backend wasm-threads --threads 2 --input face.npy",
         "tfjslab bench path/to/model.json --backend wasm-simd --compare tfjs --peers path/to/npm",
         "tfjslab bench mobilenet_v2 --backend wasm-simd --roofline",
         "tfjslab bench --ops builtin --compare tfjs --peers path/to/npm",

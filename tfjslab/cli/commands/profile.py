@@ -7,10 +7,11 @@ import argparse
 from rich.console import Console
 
 from tfjslab import arguments as options
-from tfjslab.base.text import ms, percent, rate, scaled, tail
+from tfjslab.base.text import ms, percent, rate, scaled
 from tfjslab.cli import roofline
 from tfjslab.cli.command import Command, Outcome
-from tfjslab.cli.feeds import add_shape, sampled_for
+from tfjslab.cli.feeds import add_shape
+from tfjslab.cli.inputs import add_input, feeds_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table, write_json
 from tfjslab.cli.progress import progress
@@ -24,7 +25,8 @@ from tfjslab.profiling.reduce import Row, by_kernel, by_node
 from tfjslab.records.profile import Profile, to_json
 
 DEFAULT_TOP = 15
-_WIDTH_OF_NUMBERS = 56  # what the columns beside a name take
+_NARROW = 80  # columns of a terminal, below which names would have no room beside all of the numbers
+_BESIDE = ("calls", "GB/s", "FLOPs")
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +41,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
     options.add_profile_results(parser)
     add_shape(parser)
+    add_input(parser)
     parser.add_argument("--top", metavar="N", type=options.positive, default=DEFAULT_TOP,
                         help=f"how many of the slowest nodes to show (default {DEFAULT_TOP}); JSON always has all")
     parser.add_argument("--diff", metavar="OTHER.json",
@@ -50,7 +53,7 @@ def _run(args: argparse.Namespace) -> Outcome:
     before = load(args.diff) if args.diff is not None else None  # a damaged file is better known at once
     with progress() as report:
         source = loader(args.model, report, real=args.real_weights)
-        x = sampled_for(args.model, args.shape, report, real=args.real_weights)
+        x = feeds_for(args.model, args.shape, args.input, report, real=args.real_weights)
         profile = profile_model(source, x, args.backend, args.threads, runs=args.runs, warmup=args.warmup)
         held = roofline.hold(profile) if args.roofline else None
     note = weights_note([args.model], real=args.real_weights)
@@ -111,10 +114,10 @@ def show_totals(console: Console, profile: Profile) -> None:
 
 def _print_rows(console: Console, title: str, key: str, rows: list[Row]) -> None:
     print_table(console, title, (key, "calls", "ms", "share", "GFLOP/s", "GB/s", "FLOPs", "on host"), [
-        (tail(r.key, console.width - _WIDTH_OF_NUMBERS), r.count, ms(r.time_ms), percent(r.share),
+        (r.key, r.count, ms(r.time_ms), percent(r.share),
          rate(r.gflops_per_s, r.flops), rate(r.gbytes_per_s, r.bytes_moved), scaled(r.flops), r.fallback)
         for r in rows
-    ])
+    ], wide=_BESIDE if console.width < _NARROW else ())
 
 
 COMMAND = Command(
