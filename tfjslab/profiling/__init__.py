@@ -9,6 +9,7 @@ from typing import Any
 from tfjslab.base.errors import did_you_mean
 
 _PUBLIC = {
+    "tfjslab.profiling.ceilings": "ceilings",
     "tfjslab.profiling.collect": "from_info profile_model",
     "tfjslab.profiling.combined": "Combined combine",
     "tfjslab.profiling.compare": "ProfileDiff diff",
