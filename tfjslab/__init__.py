@@ -12,8 +12,8 @@ from tfjslab.base.version import __version__ as __version__
 _HOME = {
     "backends": "backends",
     "backends.flags": "env",
-    "backends.registry": "BackendFallbackWarning get_backend get_threads_count ready set_adapter set_backend "
-    "set_threads_count set_wasm_paths",
+    "backends.registry": "BackendFallbackWarning ThreadsWarning get_backend get_threads_count ready set_adapter "
+    "set_backend set_threads_count set_wasm_paths",
     "base.errors": "TfjslabError",
     "bench": "bench bench_model bench_models",
     "bench.sweep": "sweep",

@@ -8,13 +8,16 @@ import subprocess
 import sys
 import warnings
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tfjslab.backends import registry
 from tfjslab.backends.rows import ROWS
+from tfjslab.base.machine import usable_cores
 from tfjslab.base.version import __version__
+from tfjslab.bench.result import BenchResult
 from tfjslab.cli import app, commands, output
 from tfjslab.cli.app import main
 from tfjslab.cli.command import INTERRUPTED
@@ -338,3 +341,18 @@ def test_bench_and_profile_take_the_same_files_as_run(capsys, model, tmp_path):
         assert "expected [?, 3]" in capsys.readouterr().err
     kernels = json.loads((tmp_path / "profile.json").read_text())["kernels"]
     assert kernels[0]["output_shapes"][0][0] == 5
+
+
+def test_threads_above_the_cores_and_the_hosts_share_are_said_beside_the_figures(capsys, monkeypatch):
+    many = str(usable_cores() + 2)
+    quick = ("-r", "1", "-w", "0", "--threads", many)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert main(["bench", "digits", "--backend", "wasm-threads", *quick]) == 0
+    told = capsys.readouterr()
+    assert f"warning: backend 'wasm-threads': {many} threads on {usable_cores()} core" in told.err
+    assert f"{many} threads on {usable_cores()} core" in told.out
+    some = BenchResult("net", "webgpu", 1, None, None, None, 2.0, 1.0, 3.0, 0.5, 3, 1, 1, 1, 1, 3, 1, "c", "e",
+                       host_share=0.784)
+    assert some.place == "webgpu, 78% on host"
+    assert replace(some, host_share=0.0).place == "webgpu"

@@ -129,7 +129,7 @@ def _show_model(console: Console, model: str, found: Sequence[Comparison]) -> No
         ("backend", "ours", "spread", "tfjs", "spread", "tfjs/ours", "from", "to", "difference", "runs", "ours min",
          "tfjs min"),
         [
-            (c.ours.where, ms(c.ours.median_ms), ms(c.ours.iqr_ms), ms(c.peer.median_ms), ms(c.peer.iqr_ms),
+            (c.ours.place, ms(c.ours.median_ms), ms(c.ours.iqr_ms), ms(c.peer.median_ms), ms(c.peer.iqr_ms),
              _ratio(c.peer.ratio), _ratio(c.peer.ratio_min), _ratio(c.peer.ratio_max), _difference(c.peer),
              c.peer.runs, ms(c.ours.min_ms), ms(c.peer.min_ms))
             for c in found
@@ -141,7 +141,7 @@ def _show_model(console: Console, model: str, found: Sequence[Comparison]) -> No
         ("backend", "ours", "modules", "tfjs", "tfjs/ours", "memory", "tfjs", "tfjs/ours", "load", "compile", "first",
          "tfjs load", "tfjs first", "tfjs start"),
         [
-            (c.ours.where, ms(added(c.ours.load_ms, c.ours.compile_ms, c.ours.first_ms)),
+            (c.ours.place, ms(added(c.ours.load_ms, c.ours.compile_ms, c.ours.first_ms)),
              _modules(c), ms(added(c.peer.load_ms, c.peer.first_ms)), _ratio(c.peer.load_first_ratio),
              scaled(c.ours.arena_bytes, "B"), scaled(c.peer.intermediate_bytes, "B"),
              _ratio(c.peer.intermediate_ratio), ms(c.ours.load_ms), ms(c.ours.compile_ms), ms(c.ours.first_ms),

@@ -169,7 +169,7 @@ class ProfileComparison(Report):
         how = f"{runs} each after {first.warmup} that do not count; ratio: to the fastest median"
         notes = (how, *(captions.place(r.profile) for r in self.results))
         return (Table(f"{first.profile.model} on each backend", columns, tuple(
-            (b.where, ms(b.median_ms), ms(b.min_ms), ms(b.p95_ms), ms(r.profile.kernel_ms),
+            (b.place, ms(b.median_ms), ms(b.min_ms), ms(b.p95_ms), ms(r.profile.kernel_ms),
              ms(r.profile.unattributed_ms), scaled(b.peak_bytes, "B"), count(b.num_kernels), count(b.fallback_kernels),
              b.host.part, times(ratio))
             for r, b, ratio in rows

@@ -9,6 +9,8 @@ from dataclasses import replace
 from rich.console import Console
 
 from tfjslab import arguments as options
+from tfjslab.backends import registry
+from tfjslab.base.machine import crowding
 from tfjslab.base.text import count, counted, ms, scaled, times
 from tfjslab.bench.bench import bench_models
 from tfjslab.bench.result import BenchResult, ratios
@@ -56,9 +58,10 @@ def _run(args: argparse.Namespace) -> Outcome:
 def _alone(args: argparse.Namespace, settings: Settings) -> Outcome:
     """Our backends, side by side."""
     backends = options.chosen_backends(args.backend)
+    crowded = crowding(args.threads or registry.get_threads_count()) if any(map(registry.is_threaded, backends)) else ""
     results = measure(args.models, backends, args.threads, args.shape, settings, real=args.real_weights,
                       inputs=args.input)
-    note = weights_note(args.models, real=args.real_weights)
+    note = "\n".join(filter(None, [crowded, weights_note(args.models, real=args.real_weights)]))
     return Outcome([r.to_json() for r in results], lambda console: show(console, results, note), exit_code(results))
 
 
@@ -112,7 +115,7 @@ def _show_model(console: Console, model: str, rows: Sequence[tuple[BenchResult, 
     print_table(
         console, f"{model}: milliseconds; {scaled(rows[0][0].weight_bytes, 'B')} of weights", columns,
         [
-            (r.where, ms(r.load_ms), ms(r.compile_ms), ms(r.first_ms), ms(r.median_ms), ms(r.iqr_ms), ms(r.p95_ms),
+            (r.place, ms(r.load_ms), ms(r.compile_ms), ms(r.first_ms), ms(r.median_ms), ms(r.iqr_ms), ms(r.p95_ms),
              r.runs, times(ratio), scaled(r.peak_bytes, "B"), ms(r.min_ms), count(r.num_kernels),
              count(r.fallback_kernels), r.host.part)
             for r, ratio in rows
