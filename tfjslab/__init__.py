@@ -12,14 +12,15 @@ from tfjslab.base.version import __version__ as __version__
 _HOME = {
     "backends": "backends",
     "backends.flags": "env",
-    "backends.registry": "BackendFallbackWarning get_backend get_threads_count ready set_adapter set_backend "
-    "set_threads_count",
+    "backends.registry": "BackendFallbackWarning ThreadsWarning get_backend get_threads_count ready set_adapter "
+    "set_backend set_threads_count",
     "base.errors": "TfjslabError",
     "browser": "browser",
     "browser.jobs.tfjs_source": "set_tfjs set_wasm_paths",
-    "bench": "bench_model bench_models",
+    "bench": "bench bench_model bench_models",
     "bench.sweep": "sweep",
     "export.web": "export_web",
+    "export.web.picture": "Picture",
     "engine.create": "eye fill linspace ones random_normal random_uniform range scalar tensor tensor1d "
     "tensor2d tensor3d tensor4d tensor5d tensor6d zeros",
     "engine.measure": "memory profile time",
@@ -33,19 +34,22 @@ _HOME = {
     "quantization.generate": "generated_inputs",
     "quantizer": "quantize",
     "optimizer": "optimize",
+    "passes.registry": "PASSES",
     "profiling": "profiling",
     "profiling.collect": "profile_model",
     "profiling.leaks": "leak_report",
     "profiling.numeric": "numeric_diff",
     "views": "views",
     "vis": "vis",
+    "zoo": "zoo",
 }
+_MODULES = {"backends", "bench", "browser", "profiling", "views", "vis", "zoo"}
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
     """Find a public name where it is defined; AttributeError with a suggestion when there is none."""
-    if name in {"backends", "browser", "profiling", "views", "vis"}:
+    if name in _MODULES:
         found: Any = import_module(f"tfjslab.{name}")
     elif name in _MODULE_OF:
         found = getattr(import_module(f"tfjslab.{_MODULE_OF[name]}"), name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import warnings
 from types import ModuleType
 
 import pytest
@@ -14,6 +15,7 @@ from tfjslab.backends import registry, rows
 from tfjslab.backends.base import Availability, BackendDef
 from tfjslab.backends.cpu import CpuBackend
 from tfjslab.base.errors import BackendUnavailableError, UsageError
+from tfjslab.base.machine import usable_cores
 
 FAST = BackendDef("fast", 9, "made up", "nothing", "made_up_backend", "v")
 FAST_THREADS = BackendDef("fast-threads", 0, "made up", "nothing", "made_up_backend", "t", threaded=True,
@@ -181,6 +183,20 @@ def test_flags_are_found_out_once_and_can_be_reset(table):
     assert tf.env().get("WASM_HAS_SIMD_SUPPORT") is not found["WASM_HAS_SIMD_SUPPORT"]
     tf.env().reset()
     assert tf.env().features() == found
+
+
+def test_more_threads_than_cores_are_warned_about_once(table):
+    module = table(FAST_THREADS, CPU, module=Fake())
+    many = usable_cores() + 3
+    with pytest.warns(tf.ThreadsWarning, match=rf"^backend 'fast-threads': {many} threads on {usable_cores()} core"):
+        registry.backend("fast-threads", many)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        registry.backend("fast-threads", many)
+        registry.backend("fast-threads", 1)
+    assert module.made == [("t", many), ("t", 1)]
+    assert registry.is_threaded("fast-threads")
+    assert not registry.is_threaded("cpu")
 
 
 def test_the_thread_count_defaults_to_the_cores_and_is_kept(table):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,9 @@ import pytest
 
 from tfjslab.backends import registry
 from tfjslab.backends.rows import ROWS
+from tfjslab.base.machine import usable_cores
 from tfjslab.base.version import __version__
+from tfjslab.bench.result import BenchResult
 from tfjslab.cli import app, commands, output
 from tfjslab.cli.app import main
 from tfjslab.cli.command import INTERRUPTED
@@ -325,3 +328,43 @@ def test_inspect_writes_the_graph_as_a_page_and_figures_of_nodes_for_model_explo
     shown(capsys, "profile", model, "--backend", "cpu", "--json", saved)
     result(capsys, "inspect", model, "--backend", "cpu", "--node-data", data, "--profile", saved)
     assert json.loads(Path(data).read_text())["name"].endswith("on cpu: time (ms)")
+
+
+def test_names_wrap_in_a_narrow_terminal_in_place_of_their_ends(capsys, monkeypatch):
+    monkeypatch.setattr(output, "_WIDTH_WITHOUT_TERMINAL", 60)
+    text = shown(capsys, "profile", "digits", "--backend", "wasm-plain", "-r", "1", "-w", "0")
+    rows = text.splitlines()
+    assert max(map(len, rows)) <= 60
+    assert ".." not in text
+    start = next(i for i, line in enumerate(rows) if line.startswith("DepthwiseConv2d"))
+    name = "".join(line.split()[0] for line in rows[start: start + 3])
+    assert "DepthwiseConv2dNative+FusedBatchNorm+Relu6".startswith(name[:36])
+
+
+def test_bench_and_profile_take_the_same_files_as_run(capsys, model, tmp_path):
+    good, bad = tmp_path / "x.npy", tmp_path / "y.npy"
+    np.save(good, np.ones((5, 3), np.float32))
+    np.save(bad, np.ones((5, 4), np.float32))
+    for command in ("bench", "profile"):
+        quick = ["--backend", "cpu", "-r", "1", "-w", "0"]
+        assert main([command, model, *quick, "--input", str(good), "--json", str(tmp_path / f"{command}.json")]) == 0
+        capsys.readouterr()
+        assert main([command, model, *quick, "--input", str(bad)]) == 3
+        assert "expected [?, 3]" in capsys.readouterr().err
+    kernels = json.loads((tmp_path / "profile.json").read_text())["kernels"]
+    assert kernels[0]["output_shapes"][0][0] == 5
+
+
+def test_threads_above_the_cores_and_the_hosts_share_are_said_beside_the_figures(capsys, monkeypatch):
+    many = str(usable_cores() + 2)
+    quick = ("-r", "1", "-w", "0", "--threads", many)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert main(["bench", "digits", "--backend", "wasm-threads", *quick]) == 0
+    told = capsys.readouterr()
+    assert f"warning: backend 'wasm-threads': {many} threads on {usable_cores()} core" in told.err
+    assert f"{many} threads on {usable_cores()} core" in told.out
+    some = BenchResult("net", "webgpu", 1, None, None, None, 2.0, 1.0, 3.0, 0.5, 3, 1, 1, 1, 1, 3, 1, "c", "e",
+                       host_share=0.784)
+    assert some.place == "webgpu, 78% on host"
+    assert replace(some, host_share=0.0).place == "webgpu"

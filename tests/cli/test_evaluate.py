@@ -7,6 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from tfjslab.cli.app import main
+from tfjslab.vis import charts
 from tfjslab.zoo import digits
 
 
@@ -81,4 +82,21 @@ def test_wrong_files_and_names_are_refused(files, capsys):
     assert "expected numbers with samples along the first axis of 4" in capsys.readouterr().err
     argv = ["sweep", "digits", "--input", files["test"], "--kind", "uint8", "-r", "2", "--chart", "/none/c.png"]
     assert main(argv) == 2
-    assert "--chart /none/c.png: cannot be written" in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert "--chart /none/c.png: cannot be written" in told.err
+    assert "uint8" in told.out, "the table is not lost"
+    assert main([*argv, "--json", "-"]) == 2
+    assert json.loads(capsys.readouterr().out)["rows"]
+
+
+def test_whatever_goes_wrong_in_a_chart_the_table_is_there(files, capsys, monkeypatch, tmp_path):
+    def broken(_sweep):
+        raise TypeError("no such thing")
+
+    monkeypatch.setattr(charts, "pareto", broken)
+    target = str(tmp_path / "c.png")
+    argv = ["sweep", "digits", "--input", files["test"], "--kind", "uint8", "-r", "2", "--chart", target]
+    assert main(argv) == 2
+    told = capsys.readouterr()
+    assert "cannot be written (no such thing)" in told.err
+    assert "uint8" in told.out

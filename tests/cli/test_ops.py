@@ -75,6 +75,11 @@ def test_only_ours_without_compare_and_only_what_the_filter_lets_through(capsys,
     assert [(r["op"], r["peer_ms"], r["ratio"]) for r in found["rows"]] == [("Relu", None, None)]
     assert found["summaries"][0]["geometric_mean"] is None
     assert found["rows"][0]["ms"] > 0
+    assert main([*asked(listed), "--filter", "relu"]) == 0
+    text = capsys.readouterr().out
+    assert "GFLOP/s" in text
+    assert "tfjs" not in text
+    assert "difference" not in text
 
 
 def test_a_peer_that_is_lost_is_exit_code_4_after_what_was_measured(capsys, listed, peer, monkeypatch):

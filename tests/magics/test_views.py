@@ -18,6 +18,12 @@ def test_memory_shows_the_counters_of_the_engine(cells):
         cells("%tfmemory x")
 
 
+def test_memory_explains_itself(cells):
+    assert cells("%tfmemory --help") is None
+    assert "usage: %tfmemory" in cells.shown.stdout
+    assert "%tfprofile --memory" in cells.shown.stdout
+
+
 def test_backend_shows_the_registry_and_chooses(cells):
     found = cells("%tfbackend")
     assert repr(found) == "<Backend cpu>"

@@ -1,5 +1,6 @@
 """Every notebook runs from top to bottom in a kernel of its own, and says what is committed where that is checked."""
 
+import ast
 import json
 import os
 import re
@@ -68,3 +69,18 @@ def test_a_notebook_whose_output_changed_fails(tmp_path):
     done = run(broken)
     assert done.returncode == 1
     assert "2 failed, 2 passed" in done.stdout
+
+
+PUBLIC = {"import tfjslab as tf", "from tfjslab import zoo"}
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_reads_as_a_story_that_imports_what_is_public(notebook):
+    """No cell shows whether a test passes, as a tuple or a comparison, and nothing is imported from the inside."""
+    for cell in code_cells(notebook):
+        lines = [line for line in "".join(cell["source"]).splitlines() if not line.startswith("%")]
+        plain = [re.sub(r"= %\w+.*", "= None", line) for line in lines]
+        assert {line for line in plain if re.match(r"(from|import) tfjslab", line)} <= PUBLIC
+        body = ast.parse("\n".join(plain)).body
+        last = body[-1].value if body and isinstance(body[-1], ast.Expr) else None
+        assert not isinstance(last, (ast.Tuple, ast.Compare)), cell["id"]

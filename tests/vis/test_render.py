@@ -260,3 +260,11 @@ def test_all_that_is_drawn_lies_within_the_picture(name):
     assert box.y0 >= -1
     assert box.x1 <= width + 1
     assert box.y1 <= height + 1
+
+
+def test_a_histogram_of_names_has_its_bins_side_by_side_without_empty_ones():
+    axes = render.histogram(None, [0, 0, 1, 9], max_bins=10, stats=False, xType="nominal").axes
+    assert [p.get_height() for p in axes.patches] == [2, 1, 1]
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["0 to 1", "1 to 2", "8 to 9"]
+    along = render.histogram(None, [0, 0, 1, 9], max_bins=10, stats=False, xType="quantitative").axes
+    assert len(along.patches) > 3

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from support.charts import cells
+from support.layers import functional, keras_input, keras_layer, weights_of, write
 
 import tfjslab as tf
 from tfjslab import zoo
@@ -85,7 +86,7 @@ def test_model_summary_has_every_layer_in_order_and_all_parameters(name):
     graph = zoo.build(name)
     figure, axes = show.model_summary(None, graph)
     rows = cells(axes)
-    assert rows[0] == ["Layer Name", "Ops", "Output Shape", "# Of Params"]
+    assert rows[0] == ["Layer Name", "Ops", "Output Shape", "# Of Params", "Trainable"]
     assert rows[1][0] == graph.nodes[0].layer
     assert rows[-1][0] == "Total"
     assert rows[-1][3] == f"{overview(graph).parameters:,}"
@@ -95,7 +96,8 @@ def test_model_summary_has_every_layer_in_order_and_all_parameters(name):
 
 def test_shapes_in_a_summary_leave_the_batch_open():
     with zoo.load("mobilenet_v2") as model:
-        assert cells(show.model_summary(None, model).axes)[1] == ["Conv1", "FusedConv2D", "[?, 112, 112, 32]", "896"]
+        assert cells(show.model_summary(None, model).axes)[1] == ["Conv1", "FusedConv2D", "[?, 112, 112, 32]", "896",
+                                                                     "false"]
 
 
 def test_layer_tabulates_and_draws_each_weight():
@@ -125,5 +127,32 @@ def test_a_layer_without_weights_says_so():
 
 @pytest.mark.parametrize("call", [lambda: show.model_summary(None, "model"), lambda: show.layer(None, None, 0)])
 def test_what_is_no_model_is_refused(call):
-    with pytest.raises(UsageError, match=r"expected a model, from tf.load_model, or its graph"):
+    with pytest.raises(UsageError, match=r"expected (a model, from tf.load_model, or its graph|a layer, as model)"):
         call()
+
+
+def test_what_a_layers_model_trains_is_told(tmp_path):
+    """Keras says so for each layer; what it does not mention is trainable. A graph model's weights are constants."""
+    layers = [keras_input("in", [None, 3]),
+              keras_layer("Dense", "first", "in", units=4, trainable=False),
+              keras_layer("Dense", "second", "first", units=2)]
+    weights = weights_of({"first/kernel": (3, 4), "first/bias": (4,), "second/kernel": (4, 2), "second/bias": (2,)})
+    model = tf.load_model(write(tmp_path, functional(layers, ["in"], ["second"]), weights), backend="cpu")
+    assert {layer.name: layer.trainable for layer in model.layers} == {"first": False, "second": True}
+    rows = cells(show.model_summary(None, model).axes)
+    assert [row[4] for row in rows[1:3]] == ["false", "true"]
+    assert show.layer(None, model, "second").axes[0].get_title(loc="left").endswith(", trainable")
+    model.dispose()
+
+
+def test_a_layer_is_shown_as_in_tfjs_vis():
+    with zoo.load("mobilenet_v2", backend="cpu") as model:
+        found = model.get_layer("Conv1")
+        assert repr(found) == "Layer(Conv1: FusedConv2D)"
+        assert model.layers[0].name == model.get_layer(0).name == "Conv1"
+        axes = show.layer({"name": "first"}, found).axes
+        assert axes[0].get_title(loc="left") == "Conv1: FusedConv2D"
+        with pytest.raises(UsageError, match=r"^which is None; expected a name or a number for a model"):
+            show.layer(None, model)
+        with pytest.raises(UsageError, match=r"^which is 0; expected .* none for a layer$"):
+            show.layer(None, found, 0)

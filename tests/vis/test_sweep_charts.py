@@ -48,6 +48,13 @@ def test_whiskers_are_the_middle_half_of_runs_and_the_interval_of_accuracy():
     assert axes.get_xlim()[1] > 6.0
 
 
+@pytest.mark.parametrize("top1", [1.0, 0.0, 0.999999999999])
+def test_a_model_that_is_always_right_or_always_wrong_is_drawn(top1):
+    """Its interval ends at the value itself, but for rounding."""
+    edge = replace(ROWS[0], top1=top1, top1_low=min(top1, 1 - 1e-17) - 1e-17, top1_high=max(top1, 0.0) - 1e-16)
+    assert charts.pareto(sweep(edge)).figure._repr_png_()
+
+
 def test_the_limit_and_the_names_are_shown():
     axes = charts.pareto(sweep(*ROWS)).axes
     dotted = [line for line in axes.lines if line.get_linestyle() == ":"]

@@ -15,6 +15,7 @@ from tfjslab.base.errors import TfjslabError, UsageError
 from tfjslab.bench.results import BenchResults
 from tfjslab.engine.measure import ProfileInfo, TimeInfo
 from tfjslab.evaluation.result import Evaluation
+from tfjslab.model.layers import layers_of
 from tfjslab.profiling.compare import diff
 from tfjslab.profiling.memory import alive_at_peak, timeline
 from tfjslab.profiling.reduce import by_kernel, by_node
@@ -33,7 +34,8 @@ RESULTS = {
     "profile": PROFILE, "profile info": INFO, "magic": SimpleNamespace(profile=PROFILE), "rows": by_kernel(PROFILE),
     "points": timeline(PROFILE), "bench": BenchResults([result("cpu", 2.0)]), "one bench": result("cpu", 2.0),
     "sweep": sweep(*ROWS), "quantization": report(), "quantized": Quantized(None, report()), "evaluation": EVALUATION,
-    "graph": GRAPH, "ceilings": CEILINGS, "memory": tf.memory(), "time": TimeInfo(1.0, 2.0),
+    "graph": GRAPH, "layer": layers_of(GRAPH)[0],
+    "ceilings": CEILINGS, "memory": tf.memory(), "time": TimeInfo(1.0, 2.0),
     "diff": diff(PROFILE, PROFILE), "peak": alive_at_peak(PROFILE), "backends": tf.backends(),
     "times": [1.0, 2.0], "array": np.ones(3), "none": None, "number": 3, "text": "profile", "object": object(),
     "empty": [], "mapping": {"a": 1},
@@ -45,14 +47,15 @@ DRAWS = {
     "charts.kernel_time": PROFILES, "charts.layer_time": PROFILES, "charts.memory_timeline": PROFILES | {"points"},
     "charts.roofline": PROFILES | {"rows", "empty"},
     "charts.backend_comparison": {"bench"}, "charts.pareto": {"sweep"}, "charts.node_errors": {"quantization"},
-    "charts.graph_view": {"graph"}, "show.layer": {"graph"}, "show.model_summary": {"graph"},
+    "charts.graph_view": {"graph"}, "show.layer": {"graph", "layer"}, "show.model_summary": {"graph"},
     "charts.latency_distribution": {"times", "array"}, "charts.latency_trace": {"times", "array"},
 }
 
 
 def call(chart, data):
     place = () if chart.name.startswith("charts.") else (None,)
-    return chart.function(*place, data, *MORE.get(chart.name, ()))
+    more = () if data is RESULTS["layer"] else MORE.get(chart.name, ())
+    return chart.function(*place, data, *more)
 
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda c: c.name)

@@ -18,6 +18,7 @@ from tfjslab.backends.base import Availability, Backend, BackendDef
 from tfjslab.backends.flags import env
 from tfjslab.backends.rows import row
 from tfjslab.base.errors import ELSEWHERE, BackendError, BackendUnavailableError, UsageError
+from tfjslab.base.machine import crowding, usable_cores
 from tfjslab.base.tables import Report, Table
 from tfjslab.base.text import backend_words
 
@@ -26,6 +27,10 @@ ADAPTER_VARIABLE, _ON = "TFJSLAB_ADAPTER", " on "
 
 class BackendFallbackWarning(UserWarning):
     """The backend that priority would choose cannot run here, or failed, and another one was taken."""
+
+
+class ThreadsWarning(UserWarning):
+    """A backend is started with more threads than there are cores."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -190,6 +195,8 @@ def backend(name: str | None = None, threads: int | None = None) -> Backend:
         count = (threads or get_threads_count()) if real.threaded else 1
         key = (_key(real), count)
         if key not in _STATE.made:
+            if real.threaded and count > usable_cores():
+                warnings.warn(f"backend '{real.name}': {crowding(count)}", ThreadsWarning, stacklevel=2)
             _STATE.made[key] = importlib.import_module(real.module).create(real.variant, count)
         return _STATE.made[key]
 
@@ -284,7 +291,13 @@ def get_threads_count() -> int:
     """Threads that a threaded backend is started with: what was set, else the cores this process may use."""
     if _STATE.threads is not None:
         return _STATE.threads
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_cores()
+
+
+def is_threaded(name: str) -> bool:
+    """Whether a backend, or what an alias stands for now, runs on several threads of its own."""
+    resolved = _resolve(row(name))
+    return resolved is not None and row(resolved).threaded
 
 
 def memory() -> dict[str, dict[str, int]]:

@@ -8,6 +8,7 @@ import platform
 from functools import lru_cache
 from pathlib import Path
 
+_SPARE = 0.5  # of a core: what a system does besides
 # What tells processors of one name apart, such as those behind a hypervisor.
 _IDENTITY = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU part")
 
@@ -46,6 +47,21 @@ def load_average() -> float | None:
         return os.getloadavg()[0]
     except (AttributeError, OSError):
         return None
+
+
+def crowding(threads: int) -> str:
+    """Why ``threads`` may not have a core each: there are fewer, or others compute on them; empty where they have.
+
+    Asked before the threads run: the load of the last minute counts everyone.
+    """
+    cores = usable_cores()
+    if threads > cores:
+        return f"{threads} threads on {cores} core{'s' * (cores > 1)}: they take turns, fewer are faster"
+    load = load_average() or 0.0
+    if threads > 1 and threads > cores - load + _SPARE:
+        return (f"{threads} threads on {cores} cores, of which others took {min(load, cores):.1f} in the last minute: "
+                "threads that wait for each other suffer most")
+    return ""
 
 
 @lru_cache(maxsize=1)

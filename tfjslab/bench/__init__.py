@@ -3,5 +3,6 @@
 from tfjslab.bench.bench import bench_model, bench_models
 from tfjslab.bench.result import BenchResult, ratios
 from tfjslab.bench.results import BenchResults
+from tfjslab.bench.settings import Settings
 
-__all__ = ["BenchResult", "BenchResults", "bench_model", "bench_models", "ratios"]
+__all__ = ["BenchResult", "BenchResults", "Settings", "bench_model", "bench_models", "ratios"]

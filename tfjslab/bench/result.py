@@ -109,6 +109,11 @@ class BenchResult:
         return backend_words(self.backend, self.adapter_type)
 
     @property
+    def place(self) -> str:
+        """The same with the host's share of the time, where it has one."""
+        return f"{self.where}, {self.host.part} on host" if self.host_share else self.where
+
+    @property
     def host(self) -> HostShare:
         """How much of the time is the host's."""
         return HostShare(self.host_share, self.host_reason)

@@ -18,7 +18,7 @@ class BenchResults(Report, list[BenchResult]):
     def tables(self) -> tuple[Table, ...]:
         """A line for each result, the fastest backend of a model being 1.0x."""
         rows = tuple(
-            (r.model, r.where, ms(r.median_ms), ms(r.iqr_ms), ms(r.p95_ms), ms(r.min_ms), times(ratio), ms(r.load_ms),
+            (r.model, r.place, ms(r.median_ms), ms(r.iqr_ms), ms(r.p95_ms), ms(r.min_ms), times(ratio), ms(r.load_ms),
              ms(r.compile_ms), ms(r.first_ms), scaled(r.peak_bytes, "B"), r.host.part, r.runs)
             for r, ratio in zip(self, ratios(self), strict=True)
         )

@@ -17,12 +17,14 @@ class Outcome:
     """The result of a command.
 
     ``data`` is what ``--json`` writes. ``show`` prints the same for people. ``exit_code`` is INTERRUPTED when the
-    person stopped the work and ``data`` is what had been measured until then.
+    person stopped the work and ``data`` is what had been measured until then. ``after`` is done when all is shown, as a
+    chart to a file: what goes wrong there is told, and costs no result.
     """
 
     data: Any
     show: Callable[[Console], None]
     exit_code: int = OK
+    after: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)

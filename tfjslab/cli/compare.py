@@ -22,7 +22,7 @@ from tfjslab.bench.peers.process import PeerError
 from tfjslab.bench.peers.tfjs import PEERS_VARIABLE, VARIANTS, check_backend, find_peers, start_tfjs
 from tfjslab.bench.settings import Settings
 from tfjslab.cli import command
-from tfjslab.cli.feeds import sampled_for
+from tfjslab.cli.inputs import feeds_for
 from tfjslab.cli.models import loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace, settings: Settings) -> command.Outcome:
         sources = [
             # A path goes as it is, so that both sides read the same file.
             (m, loader(m, report, real=args.real_weights) if m in zoo.ENTRIES else m,
-             sampled_for(m, args.shape, report, real=args.real_weights))
+             feeds_for(m, args.shape, args.input, report, real=args.real_weights))
             for m in args.models
         ]
         found = compare_models(
@@ -134,7 +134,7 @@ def _show_model(console: Console, model: str, found: Sequence[Comparison]) -> No
         ("backend", "ours", "spread", "tfjs", "spread", "tfjs/ours", "from", "to", "difference", "runs", "ours min",
          "tfjs min"),
         [
-            (c.ours.where, ms(c.ours.median_ms), ms(c.ours.iqr_ms), ms(c.peer.median_ms), ms(c.peer.iqr_ms),
+            (c.ours.place, ms(c.ours.median_ms), ms(c.ours.iqr_ms), ms(c.peer.median_ms), ms(c.peer.iqr_ms),
              _ratio(c.peer.ratio), _ratio(c.peer.ratio_min), _ratio(c.peer.ratio_max), _difference(c.peer),
              c.peer.runs, ms(c.ours.min_ms), ms(c.peer.min_ms))
             for c in found
@@ -146,7 +146,7 @@ def _show_model(console: Console, model: str, found: Sequence[Comparison]) -> No
         ("backend", "ours", "modules", "tfjs", "tfjs/ours", "memory", "tfjs", "tfjs/ours", "load", "compile", "first",
          "tfjs load", "tfjs first", "tfjs start"),
         [
-            (c.ours.where, ms(added(c.ours.load_ms, c.ours.compile_ms, c.ours.first_ms)),
+            (c.ours.place, ms(added(c.ours.load_ms, c.ours.compile_ms, c.ours.first_ms)),
              _modules(c), ms(added(c.peer.load_ms, c.peer.first_ms)), _ratio(c.peer.load_first_ratio),
              scaled(c.ours.arena_bytes, "B"), scaled(c.peer.intermediate_bytes, "B"),
              _ratio(c.peer.intermediate_ratio), ms(c.ours.load_ms), ms(c.ours.compile_ms), ms(c.ours.first_ms),

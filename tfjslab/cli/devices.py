@@ -19,7 +19,7 @@ from tfjslab.browser.jobs.results import DeviceResult
 from tfjslab.browser.jobs.session import STOPPED, DeviceSession
 from tfjslab.browser.jobs.tfjs_source import set_tfjs
 from tfjslab.cli.command import INTERRUPTED, OK, Outcome
-from tfjslab.cli.feeds import sampled_for
+from tfjslab.cli.inputs import feeds_for
 from tfjslab.cli.models import loader
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
@@ -46,7 +46,7 @@ def measure(args: argparse.Namespace, session: DeviceSession, how: HowToRun) -> 
         with progress() as report:
             for model in args.models:
                 source = loader(model, report, real=args.real_weights) if model in zoo.ENTRIES else model
-                feeds = sampled_for(model, args.shape, report, real=args.real_weights)
+                feeds = feeds_for(model, args.shape, args.input, report, real=args.real_weights)
                 bench([source], names, inputs=feeds, compare=bool(args.compare), how=how, session=session,
                       progress=report, seen=found.append)
     except KeyboardInterrupt:

@@ -10,8 +10,6 @@ from dataclasses import replace
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.base.shapes import Shape
-from tfjslab.cli.models import open_model
-from tfjslab.cli.progress import Report
 from tfjslab.graph.ir import Port
 from tfjslab.model.inputs import settled_shape
 from tfjslab.model.sample import sample_inputs
@@ -59,9 +57,3 @@ def sampled(ports: Sequence[Port], seed: int = 0) -> dict[str, Array]:
             message = f"input '{port.name}' is {dims}; open lengths are taken as 1, --shape sets them"
             warnings.warn(message, OpenLengthWarning, stacklevel=2)
     return sample_inputs(ports, seed=seed)
-
-
-def sampled_for(name: str, given: Sequence[str], report: Report, *, real: bool) -> dict[str, Array]:
-    """Seeded values for a model that is opened just for that: what is measured later finds its files fetched."""
-    with open_model(name, "cpu", None, report, real=real) as model:
-        return sampled(shaped(model.inputs, given))

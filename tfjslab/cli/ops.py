@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from rich.console import Console
@@ -24,9 +24,10 @@ from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
 
 BACKEND = "wasm-simd"
+_OF_PEERS = ("tfjs", "tfjs/ours", "from", "to", "difference", "ours is")  # columns
 # Options that are about models.
-_OF_MODELS = {"runs": "--runs", "shape": "--shape", "real_weights": "--real-weights", "roofline": "--roofline",
-              "precision": "--precision", "max_time_s": "--max-time"}
+_OF_MODELS = {"runs": "--runs", "shape": "--shape", "input": "--input", "real_weights": "--real-weights",
+              "roofline": "--roofline", "precision": "--precision", "max_time_s": "--max-time"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -88,16 +89,10 @@ def show(console: Console, found: OpReport) -> None:
     """A table for each backend, then what its rows come to, and what the figures mean."""
     for summary in found.summaries:
         rows = [r for r in found.rows if (r.backend, r.threads) == (summary.backend, summary.threads)]
-        _show_rows(console, summary, rows)
+        _show_rows(console, summary, rows, compared=bool(found.peer))
         for line in _summary_lines(summary):
             console.print(line)
-    console.print(
-        "\ntimes are milliseconds of one call: the median over alternating rounds of the fastest undisturbed sample; "
-        "inputs lie where they are computed with, results are not read; tfjs/ours: median of the rounds' ratios and "
-        "their range, above 1 ours is faster; GFLOP/s of nominal operations; of ceiling: the larger share of computing "
-        "and of moving bytes, above 100% where a kernel needs less than the nominal work; difference: of outputs, over "
-        "the largest value",
-    )
+    console.print(f"\n{'; '.join(_legend(compared=bool(found.peer)))}")
     for line in (*found.conditions, found.peer):
         if line:
             console.print(line)
@@ -105,7 +100,20 @@ def show(console: Console, found: OpReport) -> None:
         console.print(f"not all was measured: {found.reason}", style="bold")
 
 
-def _show_rows(console: Console, summary: OpSummary, rows: Sequence[OpResult]) -> None:
+def _legend(*, compared: bool) -> Iterator[str]:
+    """What the columns mean."""
+    yield "times are milliseconds of one call: the median over alternating rounds of the fastest undisturbed sample"
+    yield "inputs lie where they are computed with, results are not read"
+    if compared:
+        yield "tfjs/ours: median of the rounds' ratios and their range, above 1 ours is faster"
+    yield "GFLOP/s of nominal operations"
+    yield ("of ceiling: the larger share of computing and of moving bytes, above 100% where a kernel needs less than "
+           "the nominal work")
+    if compared:
+        yield "difference: of outputs, over the largest value"
+
+
+def _show_rows(console: Console, summary: OpSummary, rows: Sequence[OpResult], *, compared: bool) -> None:
     print_table(
         console, f"{len(rows)} ops on {summary.backend}, {summary.threads} thread(s)",
         ("op", "shapes", "ours", "tfjs", "tfjs/ours", "from", "to", "GFLOP/s", "of ceiling", "on host", "difference",
@@ -117,7 +125,7 @@ def _show_rows(console: Console, summary: OpSummary, rows: Sequence[OpResult]) -
              remark(r))
             for r in rows
         ],
-        left=2, wide=("difference", "rounds", "from", "to", "ours is"),
+        left=2, wide=("difference", "rounds", "from", "to", "ours is"), without=() if compared else _OF_PEERS,
     )
 
 

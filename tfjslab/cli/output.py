@@ -19,6 +19,7 @@ from tfjslab.cli.command import Outcome
 
 # Without a terminal nothing is known of the width: wide enough that no column is cut in a file or a pipe.
 _WIDTH_WITHOUT_TERMINAL = 200
+_LEAST = 16  # characters of a name in a line, so that it wraps into few
 _WIDE = 120  # where tables show all of their columns
 
 
@@ -36,6 +37,9 @@ def emit(report: Outcome, json_target: str | None) -> None:
     if json_target != "-":
         width = None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL
         report.show(_Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False))
+    if report.after is not None:
+        sys.stdout.flush()
+        report.after()
 
 
 def write_json(data: Any, target: str, option: str) -> None:
@@ -53,16 +57,19 @@ def write_json(data: Any, target: str, option: str) -> None:
 
 def print_table(
     console: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, left: int = 1,
-    wide: Container[str] = (),
+    wide: Container[str] = (), without: Container[str] = (),
 ) -> None:
     """A table whose first ``left`` columns are text and the others numbers, aligned right. None is left empty.
 
-    Columns in ``wide`` are left out where they would make the others unreadable.
+    Columns in ``wide`` are left out where they would make the others unreadable, those in ``without`` always. Texts
+    wrap, numbers stay whole.
     """
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    shown = [i for i, column in enumerate(columns) if console.width >= _WIDE or column not in wide]
+    fitting = [i for i, column in enumerate(columns) if console.width >= _WIDE or column not in wide]
+    shown = [i for i in fitting if columns[i] not in without]
     for i in shown:
-        made.add_column(columns[i], justify="left" if i < left else "right", overflow="fold")
+        made.add_column(columns[i], justify="left" if i < left else "right", overflow="fold",
+                        min_width=_LEAST if i < left == 1 else None)
     for row in rows:
         made.add_row(*("" if row[i] is None else str(row[i]) for i in shown))
     # Not the table's own title: that would be padded to the table's width.

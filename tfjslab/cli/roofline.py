@@ -15,7 +15,7 @@ from tfjslab.backends.ceilings import Ceilings, ceilings_of
 from tfjslab.base.machine import cpu_model
 from tfjslab.base.text import NOTHING, ms, percent, scaled
 from tfjslab.cli.command import Outcome
-from tfjslab.cli.feeds import sampled_for
+from tfjslab.cli.inputs import feeds_for
 from tfjslab.cli.models import loader
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
@@ -69,7 +69,7 @@ def extend(report: Outcome, args: argparse.Namespace) -> Outcome:
         for row in report.data:
             tell(f"{row['model']} on {row['backend']}: profile", 0, None)
             source = loader(row["model"], tell, real=args.real_weights)
-            x = sampled_for(row["model"], args.shape, tell, real=args.real_weights)
+            x = feeds_for(row["model"], args.shape, args.input, tell, real=args.real_weights)
             found.append(hold(profile_model(source, x, row["backend"], row["threads"]), known))
     data = [{**row, "roofline": held.to_json()} for row, held in zip(report.data, found, strict=True)]
     return replace(report, data=data, show=_after(report.show, found))

@@ -19,7 +19,7 @@ from tfjslab.base.errors import TfjslabError, UsageError
 from tfjslab.base.tables import Report
 from tfjslab.engine.measure import memory
 from tfjslab.magics.code import Awaiting, Code, compile_code, finish, run_code
-from tfjslab.magics.line import Request, backend_parser, read_request
+from tfjslab.magics.line import Request, backend_parser, memory_parser, read_request
 from tfjslab.magics.measure import measure
 from tfjslab.magics.result import ProfileComparison, ProfileResult, result_of
 from tfjslab.magics.views import BackendsView, MemoryView
@@ -146,10 +146,14 @@ def _awaits(shell: InteractiveShell, args: list[str]) -> bool:
         return False
 
 
-def _memory_magic(line: str) -> MemoryView:
-    """Show what ``tf.memory()`` returns."""
+def _memory_magic(line: str) -> MemoryView | None:
+    """Show what ``tf.memory()`` returns; ``%tfmemory --help`` says what that is."""
     with _one_line_errors():
-        if line.strip():
+        try:
+            _, rest = memory_parser().parse_known_args(line.split())
+        except SystemExit:  # help was printed
+            return None
+        if rest:
             raise UsageError(f"%tfmemory {line.strip()}: takes no arguments; %tfprofile --memory shows a run's memory")
     return MemoryView(memory())
 

@@ -63,6 +63,15 @@ def backend_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def memory_parser() -> argparse.ArgumentParser:
+    """``%tfmemory``, which has no options but ``--help``."""
+    return options.Parser(
+        prog="%tfmemory",
+        description="Show what tf.memory() counts, tensors, data buffers and bytes, and the counters of each backend "
+                    "that was started. The memory of a run is shown by %%tfprofile --memory.",
+    )
+
+
 def split(parser: argparse.ArgumentParser, line: str) -> tuple[argparse.Namespace, str]:
     """The options at the start of a line, and the rest of it as it was typed.
 

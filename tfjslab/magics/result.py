@@ -180,7 +180,7 @@ class ProfileComparison(Report):
         disturbed = (f"{b.where}: {b.disturbance.text}" for b in self.bench if b.disturbance.text)
         notes = (how, *disturbed, *(captions.place(r.profile) for r in self.results))
         return (Table(f"{first.profile.model} on each backend", columns, tuple(
-            (b.where, ms(b.median_ms), ms(b.min_ms), ms(b.p95_ms), ms(r.profile.kernel_ms),
+            (b.place, ms(b.median_ms), ms(b.min_ms), ms(b.p95_ms), ms(r.profile.kernel_ms),
              ms(r.profile.unattributed_ms), scaled(b.peak_bytes, "B"), count(b.num_kernels), count(b.fallback_kernels),
              b.host.part, NOTHING if ratio is None else "1.0x" if ratio <= 1 else times_words(1 / ratio))
             for r, b, ratio in rows

@@ -27,6 +27,7 @@ from tfjslab.model.control import DEAD
 from tfjslab.model.executor import Executor
 from tfjslab.model.feeds import Feeds
 from tfjslab.model.frame import GraphProgram
+from tfjslab.model.layers import Layer, find_layer, layers_of
 from tfjslab.model.look import looking
 from tfjslab.model.precision import Precision, check_precision
 from tfjslab.model.run import Recorder, Run
@@ -191,6 +192,15 @@ class Model:
                 self._stop()
                 self._count(-1)
                 self._open, self._arrays = None, []
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers in order, by the name scopes of their nodes."""
+        return layers_of(self.graph)
+
+    def get_layer(self, which: str | int) -> Layer:
+        """A layer by name or by number; InputError suggests a close name."""
+        return find_layer(self.graph, which)
 
     def summary(self) -> str:
         """What the model is, as text."""

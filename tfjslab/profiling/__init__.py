@@ -6,6 +6,7 @@ A name is loaded when it is first used, so that importing the package stays chea
 from tfjslab.base.lazy import lazily
 
 __getattr__, __dir__ = lazily(__name__, {
+    "tfjslab.profiling.ceilings": "ceilings",
     "tfjslab.profiling.collect": "from_info profile_model",
     "tfjslab.profiling.combined": "Combined combine",
     "tfjslab.profiling.compare": "ProfileDiff diff",

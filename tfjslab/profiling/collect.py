@@ -114,7 +114,5 @@ def from_info(info: ProfileInfo, name: str = "") -> Profile:
 
     Phases are unknown: it ran once, in whatever state things were.
     """
-    return Profile(
-        info.kernels, info.wall_ms, info.unattributed_ms, info.peak_bytes, info.new_bytes, info.new_tensors,
-        profiled_ms=(info.wall_ms,), environment=info.environment or environment_of([registry.backend()]), model=name,
-    )
+    where = info.environment or environment_of([registry.backend()])
+    return replace(info.profile, profiled_ms=(info.wall_ms,), environment=where, model=name)

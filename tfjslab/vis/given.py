@@ -16,6 +16,7 @@ from tfjslab.bench.sweep_result import Sweep
 from tfjslab.engine.measure import MemoryInfo, ProfileInfo, TimeInfo
 from tfjslab.evaluation.result import Evaluation
 from tfjslab.graph.ir import Graph
+from tfjslab.model.layers import Layer
 from tfjslab.model.model import Model
 from tfjslab.optimizer.optimize import Optimized
 from tfjslab.profiling.memory import MemoryPoint
@@ -55,6 +56,7 @@ KINDS = (
     Kind("what tf.optimize gives", (Optimized,), "charts.graph_view, with its model"),
     Kind("an evaluation", (Evaluation,), "render.confusion_matrix, with its confusion_data()"),
     Kind("a model", (Model, Graph), "charts.graph_view, show.model_summary and show.layer"),
+    Kind("a layer", (Layer,), "show.layer"),
     Kind("ceilings", (Ceilings,), "charts.roofline, behind a profile"),
     Kind("tf.memory()", (MemoryInfo,), ""),
     Kind("tf.time()", (TimeInfo,), ""),

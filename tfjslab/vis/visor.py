@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.base.text import counted
-from tfjslab.vis import visor_html
+from tfjslab.vis import live, visor_html
 from tfjslab.vis.options import snake_case
 
 DEFAULT_TAB = "Visor"
@@ -25,22 +25,48 @@ class Surface:
 
     ``styles`` may have ``width``, ``height``, ``max_width`` and ``max_height``, as numbers of pixels or CSS lengths;
     the first two in pixels are also the size of charts that are drawn here.
+
+    ``label``, ``draw_area`` and ``container`` are, as in tfjs-vis, its heading, its drawings and all of it, here as
+    HTML. A notebook that shows a surface keeps showing what is drawn there.
     """
 
     name: str
     tab: str = DEFAULT_TAB
     styles: Mapping[str, str] = field(default_factory=dict)
     parts: dict[str, Figure] = field(default_factory=dict)
+    visor: Visor | None = field(default=None, repr=False)
+
+    @property
+    def label(self) -> str:
+        """The heading."""
+        return self.name
+
+    @property
+    def draw_area(self) -> str:
+        """The drawings as HTML."""
+        return visor_html.draw_area(self)
+
+    @property
+    def container(self) -> str:
+        """The heading and the drawings as HTML."""
+        return visor_html.surface(self)
 
     def show(self, figure: Figure, part: str = "") -> None:
         """Show a figure here in place of what was shown as that part."""
         if not isinstance(figure, Figure):
             raise UsageError(f"a surface shows matplotlib figures, not a {type(figure).__name__}")
         self.parts[part] = figure
+        self._changed()
 
     def clear(self) -> None:
         """Show nothing."""
         self.parts.clear()
+        self._changed()
+
+    def _changed(self) -> None:
+        live.changed(self)
+        if self.visor is not None:
+            live.changed(self.visor)
 
     def pixels(self, name: str) -> float | None:
         """A style as a number of pixels, or None."""
@@ -51,15 +77,20 @@ class Surface:
         return f"Surface({self.name!r}, tab {self.tab!r}, {counted(len(self.parts), 'chart')})"
 
     def _repr_html_(self) -> str:
-        return visor_html.surface(self)
+        return self.container
+
+    def _repr_mimebundle_(self, **_wanted: Any) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+    def _ipython_display_(self) -> None:
+        live.show(self)
 
 
 @dataclass(eq=False)
 class Visor:
     """Surfaces by tab. A cell that ends in ``tf.vis.visor()`` shows it, with tabs that need no script.
 
-    A notebook shows the visor as it was when the cell ran. To follow a long run, keep
-    ``handle = display(visor(), display_id=True)`` and call ``handle.update(visor())``.
+    The last place where a notebook showed the visor follows it: charts that are drawn into surfaces appear there.
     """
 
     surfaces: dict[tuple[str, str], Surface] = field(default_factory=dict)
@@ -87,7 +118,7 @@ class Visor:
         look = _styles(given.get("styles") or {})
         if where not in self.tabs:
             self.active_tab = where
-        found = self.surfaces.setdefault((title, where), Surface(title, where, look))
+        found = self.surfaces.setdefault((title, where), Surface(title, where, look, visor=self))
         if look:
             found.styles = look
         return found
@@ -103,6 +134,7 @@ class Visor:
             known = ", ".join(self.tabs) or "none yet"
             raise UsageError(f"tab '{tab}' is not one of {known}{did_you_mean(tab, self.tabs)}")
         self.active_tab = tab
+        live.changed(self)
 
     def is_open(self) -> bool:
         """Whether surfaces are shown."""
@@ -111,14 +143,17 @@ class Visor:
     def open(self) -> None:
         """Show the surfaces."""
         self._open = True
+        live.changed(self)
 
     def close(self) -> None:
         """Show only that there is a visor; its surfaces stay."""
         self._open = False
+        live.changed(self)
 
     def toggle(self) -> None:
         """Open it when closed, close it when open."""
         self._open = not self._open
+        live.changed(self)
 
     def is_fullscreen(self) -> bool:
         """Whether it takes the whole width."""
@@ -127,15 +162,19 @@ class Visor:
     def fullscreen(self, on: bool = True) -> None:  # noqa: FBT001, FBT002 - reads as ``fullscreen(False)``
         """Take the whole width, with surfaces side by side, or as much as one chart needs."""
         self._fullscreen = on
+        live.changed(self)
 
     def toggle_fullscreen(self) -> None:
         """Change between the whole width and that of one chart."""
-        self._fullscreen = not self._fullscreen
+        self.fullscreen(not self._fullscreen)
+
+    toggle_full_screen = toggle_fullscreen  # toggleFullScreen of tfjs-vis
 
     def clear(self) -> None:
         """Drop all surfaces and their figures."""
         self.surfaces.clear()
         self.active_tab = None
+        live.changed(self)
 
     def __repr__(self) -> str:
         state = "open" if self._open else "closed"
@@ -149,6 +188,9 @@ class Visor:
     def _repr_mimebundle_(self, **_wanted: Any) -> dict[str, str]:
         """Text and HTML, whichever of them the front end wants."""
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+    def _ipython_display_(self) -> None:
+        live.show(self)
 
 
 _VISOR = Visor()

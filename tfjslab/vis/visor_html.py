@@ -60,9 +60,13 @@ def _tab(shown: Visor, tab: str) -> str:
 def surface(shown: Surface) -> str:
     """One surface with its name and its pictures; tables are text."""
     style = "".join(f"{k.replace('_', '-')}:{v};" for k, v in shown.styles.items())
-    parts = "".join(_part(shown, part) for part in shown.parts)
     attribute = f' style="{escape(style)}"' if style else ""
-    return f"<figure{attribute}><figcaption>{escape(shown.name)}</figcaption>{parts}</figure>"
+    return f"<figure{attribute}><figcaption>{escape(shown.label)}</figcaption>{draw_area(shown)}</figure>"
+
+
+def draw_area(shown: Surface) -> str:
+    """Its pictures, without the name."""
+    return "".join(_part(shown, part) for part in shown.parts)
 
 
 def _part(shown: Surface, part: str) -> str:

@@ -9,6 +9,8 @@ from dataclasses import replace
 from rich.console import Console
 
 from tfjslab import arguments as options
+from tfjslab.backends import registry
+from tfjslab.base.machine import crowding
 from tfjslab.base.text import NOTHING, count, counted, ms, scaled
 from tfjslab.bench.bench import bench_models
 from tfjslab.bench.result import BenchResult, verdicts
@@ -16,7 +18,8 @@ from tfjslab.bench.settings import MAX_TIME_S, Settings, settings_for
 from tfjslab.browser.jobs.headless import BROWSERS, headless_session
 from tfjslab.cli import compare, devices, ops, roofline
 from tfjslab.cli.command import INTERRUPTED, OK, Command, Outcome
-from tfjslab.cli.feeds import add_shape, sampled_for
+from tfjslab.cli.feeds import add_shape
+from tfjslab.cli.inputs import add_input, feeds_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
@@ -32,6 +35,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     options.add_adapter(parser)
     options.add_threads(parser)
     add_shape(parser)
+    add_input(parser)
     options.add_repeats(
         parser, runs=None, warmup=DEFAULT_WARMUP,
         runs_help=f"steady runs of each model on each backend (default {DEFAULT_RUNS}, more until they are precise, "
@@ -69,19 +73,21 @@ def _in_browser(args: argparse.Namespace) -> Outcome:
 def _alone(args: argparse.Namespace, settings: Settings) -> Outcome:
     """Our backends, side by side."""
     backends = options.chosen_backends(args.backend)
-    results = measure(args.models, backends, args.threads, args.shape, settings, real=args.real_weights)
-    note = weights_note(args.models, real=args.real_weights)
+    crowded = crowding(args.threads or registry.get_threads_count()) if any(map(registry.is_threaded, backends)) else ""
+    results = measure(args.models, backends, args.threads, args.shape, settings, real=args.real_weights,
+                      inputs=args.input)
+    note = "\n".join(filter(None, [crowded, weights_note(args.models, real=args.real_weights)]))
     return Outcome([r.to_json() for r in results], lambda console: show(console, results, note), exit_code(results))
 
 
 def measure(
     models: Sequence[str], backends: Sequence[str], threads: int | None, shapes: Sequence[str], settings: Settings, *,
-    real: bool,
+    real: bool, inputs: Sequence[str] = (),
 ) -> list[BenchResult]:
     """Bench every model on every backend, with a progress bar."""
     with progress() as report:
         sources = [
-            (m, loader(m, report, real=real), sampled_for(m, shapes, report, real=real)) for m in models
+            (m, loader(m, report, real=real), feeds_for(m, shapes, inputs, report, real=real)) for m in models
         ]
         return bench_models(sources, backends, threads, replace(settings, progress=report))
 
@@ -140,7 +146,7 @@ def _show_model(console: Console, model: str, rows: Sequence[tuple[BenchResult, 
     print_table(
         console, f"{model}: milliseconds; {scaled(rows[0][0].weight_bytes, 'B')} of weights", columns,
         [
-            (r.where, ms(r.load_ms), ms(r.compile_ms), ms(r.first_ms), ms(r.median_ms), ms(r.iqr_ms), ms(r.p95_ms),
+            (r.place, ms(r.load_ms), ms(r.compile_ms), ms(r.first_ms), ms(r.median_ms), ms(r.iqr_ms), ms(r.p95_ms),
              r.runs, _against(r, verdict), scaled(r.peak_bytes, "B"), ms(r.min_ms), count(r.num_kernels),
              count(r.fallback_kernels), r.host.part)
             for r, verdict in rows
@@ -162,7 +168,7 @@ COMMAND = Command(
     (
         "tfjslab bench mobilenet_v2",
         "tfjslab bench path/to/model.json other/ --backend cpu,wasm-simd --runs 100 --json times.json",
-        "tfjslab bench blazeface --backend wasm-threads --threads 2",
+        "tfjslab bench blazeface --backend wasm-threads --threads 2 --input face.npy",
         "tfjslab bench blazeface --precision 1% --max-time 60",
         "tfjslab bench path/to/model.json --backend wasm-simd --compare tfjs --peers path/to/npm",
         "tfjslab bench path/to/model.json --in chromium --backend wasm-simd --compare tfjs --tfjs path/to/npm",

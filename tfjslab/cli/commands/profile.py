@@ -8,10 +8,11 @@ from dataclasses import replace
 from rich.console import Console
 
 from tfjslab import arguments as options
-from tfjslab.base.text import ms, percent, rate, scaled, tail
+from tfjslab.base.text import ms, percent, rate, scaled
 from tfjslab.cli import processes, roofline
 from tfjslab.cli.command import Command, Outcome
-from tfjslab.cli.feeds import add_shape, sampled_for
+from tfjslab.cli.feeds import add_shape
+from tfjslab.cli.inputs import add_input, feeds_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table, write_json
 from tfjslab.cli.progress import progress
@@ -27,7 +28,8 @@ from tfjslab.records.profile import Profile, to_json
 from tfjslab.views.timeline import timeline
 
 DEFAULT_TOP = 15
-_WIDTH_OF_NUMBERS = 72  # what the columns beside a name take
+_NARROW = 80  # columns of a terminal, below which names would have no room beside all of the numbers
+_BESIDE = ("calls", "GB/s", "FLOPs")
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +46,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     options.add_precision(parser, PRECISION, MAX_TIME_S)
     options.add_profile_results(parser)
     add_shape(parser)
+    add_input(parser)
     parser.add_argument("--top", metavar="N", type=options.positive, default=DEFAULT_TOP,
                         help=f"how many of the slowest nodes to show (default {DEFAULT_TOP}); JSON always has all")
     parser.add_argument("--processes", metavar="N", type=options.positive, default=1,
@@ -58,7 +61,7 @@ def _run(args: argparse.Namespace) -> Outcome:
     before = load(args.diff) if args.diff is not None else None  # a damaged file is better known at once
     with progress() as report:
         source = loader(args.model, report, real=args.real_weights)
-        x = sampled_for(args.model, args.shape, report, real=args.real_weights)
+        x = feeds_for(args.model, args.shape, args.input, report, real=args.real_weights)
         profile = profile_model(source, x, args.backend, args.threads, runs=args.runs, warmup=args.warmup,
                                 precision=args.precision, max_time_s=args.max_time_s)
         profile = replace(profile, processes=processes.measure(args, report))
@@ -129,11 +132,10 @@ def show_totals(console: Console, profile: Profile) -> None:
 def _print_rows(console: Console, title: str, key: str, rows: list[Row]) -> None:
     columns = (key, "calls", "ms", "fastest", "spread", "share", "GFLOP/s", "GB/s", "FLOPs", "on host")
     print_table(console, title, columns, [
-        (tail(r.key, console.width - _WIDTH_OF_NUMBERS), r.count, ms(r.time_ms), ms(r.fastest_ms), ms(r.iqr_ms),
-         percent(r.share), rate(r.gflops_per_s, r.flops), rate(r.gbytes_per_s, r.bytes_moved), scaled(r.flops),
-         r.fallback)
+        (r.key, r.count, ms(r.time_ms), ms(r.fastest_ms), ms(r.iqr_ms), percent(r.share),
+         rate(r.gflops_per_s, r.flops), rate(r.gbytes_per_s, r.bytes_moved), scaled(r.flops), r.fallback)
         for r in rows
-    ], wide=("fastest", "spread"))
+    ], wide=("fastest", "spread", *(_BESIDE if console.width < _NARROW else ())))
 
 
 COMMAND = Command(

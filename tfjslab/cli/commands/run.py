@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -15,12 +14,12 @@ from tfjslab.base.dtypes import Array
 from tfjslab.base.text import NOTHING, shape
 from tfjslab.bench.host_time import measure_host_share
 from tfjslab.cli.command import Command, Outcome
-from tfjslab.cli.feeds import add_shape, sampled, shaped
+from tfjslab.cli.feeds import add_shape, shaped
+from tfjslab.cli.inputs import add_input, feeds
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
-from tfjslab.cli.values import digest, read_inputs, write_outputs
-from tfjslab.graph.ir import Port
+from tfjslab.cli.values import digest, write_outputs
 from tfjslab.model.coverage import coverage
 from tfjslab.model.model import Model
 from tfjslab.records.host_share import HostShare
@@ -33,11 +32,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     options.add_backend(parser)
     options.add_adapter(parser)
     options.add_threads(parser)
-    parser.add_argument(
-        "--input", metavar="[NAME=]F", action="append", default=[],
-        help="a .npy, .npz or .json file, a picture, or a .bin file of raw little-endian values in the model's shape "
-             "and dtype; may be repeated; inputs that are not given are seeded random numbers",
-    )
+    add_input(parser)
     parser.add_argument("--output", metavar="F.npz", help="save the outputs by name")
     add_shape(parser)
     options.add_seed(parser)
@@ -47,10 +42,10 @@ def _run(args: argparse.Namespace) -> Outcome:
     with progress() as report:
         model = open_model(args.model, args.backend, args.threads, report, real=args.real_weights)
     with model:
-        feeds, sources = _feeds(shaped(model.inputs, args.shape), args.input, args.seed)
-        results = model.execute(feeds, [p.name for p in model.outputs])
+        fed, sources = feeds(shaped(model.inputs, args.shape), args.input, args.seed)
+        results = model.execute(fed, [p.name for p in model.outputs])
         outputs = {p.name: array for p, array in zip(model.outputs, results, strict=True)}
-        host = _host(model, feeds)
+        host = _host(model, fed)
         data = {
             "model": args.model,
             "backend": model.backend.name,
@@ -59,7 +54,7 @@ def _run(args: argparse.Namespace) -> Outcome:
             "host_reason": host.reason,
             "precision": model.precision.to_json() if model.precision else None,
             "note": weights_note([args.model], real=args.real_weights),
-            "inputs": [{**digest(name, array), "source": sources[name]} for name, array in feeds.items()],
+            "inputs": [{**digest(name, array), "source": sources[name]} for name, array in fed.items()],
             "outputs": [digest(name, array) for name, array in outputs.items()],
         }
     if args.output:
@@ -72,15 +67,6 @@ def _host(model: Model, feeds: dict[str, Array]) -> HostShare:
     if not is_host(model.backend.name) and not coverage(model, feeds).fallback:
         return HostShare(0.0)
     return measure_host_share(model, feeds, time.perf_counter)
-
-
-def _feeds(ports: Sequence[Port], given: list[str], seed: int) -> tuple[dict[str, Array], dict[str, str]]:
-    """Arrays by input name, and where each came from."""
-    read = read_inputs(given, ports)
-    feeds = {name: array for name, (array, _) in read.items()}
-    sources = {name: source for name, (_, source) in read.items()}
-    feeds.update(sampled([p for p in ports if p.name not in read], seed))
-    return feeds, {name: sources.get(name, f"random, seed {seed}") for name in feeds}
 
 
 def _show(console: Console, data: dict[str, Any], host: HostShare) -> None:

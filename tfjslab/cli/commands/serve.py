@@ -10,6 +10,7 @@ from tfjslab.browser.jobs.session import LOOPBACK
 from tfjslab.cli import devices
 from tfjslab.cli.command import Command, Outcome
 from tfjslab.cli.feeds import add_shape
+from tfjslab.cli.inputs import add_input
 from tfjslab.cli.models import add_model
 
 _LARGEST_PORT = 65535
@@ -22,6 +23,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     devices.add_tfjs(parser)
     devices.add_repeats(parser)
     add_shape(parser)
+    add_input(parser)
     parser.add_argument("--host", metavar="H", default=LOOPBACK,
                         help="0.0.0.0 for every network that this machine is in, which a phone needs (default "
                              f"{LOOPBACK}, this machine alone)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 from tfjslab import arguments as options
 from tfjslab.base.errors import UsageError
@@ -43,18 +44,17 @@ def _run(args: argparse.Namespace) -> Outcome:
             max_accuracy_drop=args.max_accuracy_drop, labels=labels, goal=args.goal,
             settings=Settings(args.runs, args.warmup, progress=tell),
         )
-    if args.chart:
-        _draw(found, args.chart)
     made = report_of(found, weights_note([args.model], real=args.real_weights), chart=args.chart)
-    return Outcome(made.data, made.show, INTERRUPTED if "interrupted" in found.conditions else OK)
+    code = INTERRUPTED if "interrupted" in found.conditions else OK
+    return Outcome(made.data, made.show, code, partial(_draw, found, args.chart) if args.chart else None)
 
 
 def _draw(found: Sweep, target: str) -> None:
-    from tfjslab.vis.charts import pareto  # noqa: PLC0415 - matplotlib is loaded for those who want a chart
-
     try:
+        from tfjslab.vis.charts import pareto  # noqa: PLC0415 - matplotlib is loaded for those who want a chart
+
         pareto(found).figure.savefig(target)
-    except (OSError, ValueError) as e:
+    except Exception as e:  # noqa: BLE001 - whatever it is, the results are there
         raise UsageError(f"--chart {target}: cannot be written ({e})") from None
 
 

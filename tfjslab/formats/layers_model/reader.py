@@ -173,5 +173,6 @@ def _metadata(document: Document, model: ModelConfig) -> dict[str, Any]:
     return {
         "format": FORMAT, "source": document.name, "name": model.name,
         "keras_version": topology(document).get("keras_version"), "layers": [x.name for x in model.all_layers()],
+        "trainable": [x.name for x in model.all_layers() if x.config.get("trainable", True) is not False],
         "signature": {"inputs": {r.layer: r.layer for r in model.inputs}, "outputs": {}}, **told(document),
     }

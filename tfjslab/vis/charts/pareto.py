@@ -118,7 +118,7 @@ def _draw(
             across = np.array([[max(x[i] - r.low_ms, 0.0)], [max(r.high_ms - x[i], 0.0)]])
         along = None
         if sweep.measure == "top1" and r.top1_low is not None and r.top1_high is not None:
-            along = np.array([[y[i] - 100 * r.top1_low], [100 * r.top1_high - y[i]]])
+            along = np.maximum([[y[i] - 100 * r.top1_low], [100 * r.top1_high - y[i]]], 0.0)  # rounding, at 100%
         ax.errorbar(x[i], y[i], xerr=across, yerr=along, fmt="none", ecolor=style.GREY, elinewidth=0.9, capsize=2.5,
                     zorder=2)
     order = sorted(front, key=lambda i: x[i])

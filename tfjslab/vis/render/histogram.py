@@ -18,9 +18,10 @@ from tfjslab.vis.data import field, has_objects, measurable
 from tfjslab.vis.given import takes
 from tfjslab.vis.grid import grid
 from tfjslab.vis.options import HistogramOptions, chosen
-from tfjslab.vis.stats import Stats, stats_from, stats_of, stats_row
+from tfjslab.vis.stats import Stats, number, stats_from, stats_of, stats_row
 from tfjslab.vis.surfaces import SurfaceLike, begin, finish
 
+SIDE_BY_SIDE = 5  # ranges of bins that fit beside each other
 MOST_POINTS = 64.0  # of the font times the number of columns that fit side by side
 
 
@@ -38,7 +39,8 @@ def histogram(
         data: a Tensor, array or list of numbers of any shape, or a list of ``{"value"}``.
         opts: options as a mapping; see ``HistogramOptions``.
         ax: where to draw instead of in a new figure.
-        options: options by keyword: ``width height x_label y_label font_size stats max_bins color``.
+        options: options by keyword: ``width height x_label y_label font_size stats max_bins color x_type``. With
+            ``x_type`` of ``ordinal`` or ``nominal`` bins are names, and those without values are left out.
 
     Example:
         >>> figure, axes = histogram(None, [0, 1, 1, 2], max_bins=4, stats=False)
@@ -52,9 +54,7 @@ def histogram(
     figure, axes = begin(surface, ax, chose)
     if shown.size:
         counts, edges = np.histogram(shown, nice_edges(float(shown.min()), float(shown.max()), chose.max_bins))
-        axes.bar(
-            edges[:-1], counts.tolist(), 0.97 * np.diff(edges), align="edge", color=chose.color or style.BLUE,
-        )
+        _draw(axes, counts, edges, chose)
     else:
         axes.text(0.5, 0.5, "no finite values", transform=axes.transAxes, ha="center", fontsize=chose.points)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -70,6 +70,19 @@ def _read(data: Any) -> Array:
     if has_objects(data):
         data = [field(d, "value", f"item {i}") for i, d in enumerate(data)]
     return measurable(data, "data of a histogram").reshape(-1)
+
+
+def _draw(ax: Axes, counts: Array, edges: Array, options: HistogramOptions) -> None:
+    """Bars along the values, or side by side with their ranges as names; then bins without values are left out."""
+    colour = options.color or style.BLUE
+    if options.x_type in {None, "quantitative"}:
+        ax.bar(edges[:-1], counts.tolist(), 0.97 * np.diff(edges), align="edge", color=colour)
+        return
+    some = np.flatnonzero(counts)
+    at = np.arange(some.size)
+    ax.bar(at, counts[some].tolist(), 0.9, color=colour)
+    ax.set_xticks(at, [f"{number(edges[i])} to {number(edges[i + 1])}" for i in some],
+                  rotation=90 if some.size > SIDE_BY_SIDE else 0)
 
 
 def _stats(options: HistogramOptions, values: Array) -> Stats | None:

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.errors import InputError, UsageError
+from tfjslab.vis import live
 from tfjslab.vis.canvas import Charts, blank
 from tfjslab.vis.data import is_list, numbers
 from tfjslab.vis.given import takes
 from tfjslab.vis.options import HistoryOptions, XYOptions, chosen, snake_case
 from tfjslab.vis.render.linechart import linechart
 from tfjslab.vis.surfaces import SurfaceLike, size
-from tfjslab.vis.visor import surface_of
+from tfjslab.vis.visor import Surface, surface_of
 
 Callback = Callable[[int, Mapping[str, Any]], Charts]
 CALLBACKS = ("on_epoch_end", "on_batch_end")
@@ -69,7 +70,8 @@ def fit_callbacks(
 ) -> dict[str, Callback]:
     """Callbacks for a training loop: ``on_epoch_end(epoch, logs)`` and ``on_batch_end(batch, logs)``.
 
-    Each adds the logs' metrics to what it has seen and draws the history so far, in its own part of the surface.
+    Each adds the logs' metrics to what it has seen and draws the history so far, in its own part of the surface. In a
+    notebook the surface appears with the first call and follows the training, unless the visor is shown, which does.
 
     Args:
         surface: ``{"name", "tab"}``, a Surface, or None.
@@ -93,7 +95,7 @@ def fit_callbacks(
     return {name: _callback(place, metrics, chose, name) for name in names}
 
 
-def _callback(place: SurfaceLike, metrics: Sequence[str], options: HistoryOptions, name: str) -> Callback:
+def _callback(place: Surface | None, metrics: Sequence[str], options: HistoryOptions, name: str) -> Callback:
     seen: dict[str, list[float]] = {}
     label = "Batch" if "batch" in name.lower() else "Epoch"
     given = {k: v for k, v in dataclasses.asdict(options).items() if k != "callbacks"} | {"x_label": label}
@@ -105,7 +107,10 @@ def _callback(place: SurfaceLike, metrics: Sequence[str], options: HistoryOption
         if not seen:
             raise InputError(f"the logs have {', '.join(logs) or 'no metrics'}; expected one of {', '.join(metrics)}")
         known = [m for m in metrics if m in seen]
-        return history(place, {"history": seen}, known, given, part=name)
+        drawn = history(place, {"history": seen}, known, given, part=name)
+        if place is not None and not live.follows(place, place.visor) and live.in_notebook():
+            live.show(place)
+        return drawn
 
     return callback
 

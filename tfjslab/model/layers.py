@@ -9,20 +9,26 @@ from tfjslab.base.dtypes import Array, of_array
 from tfjslab.base.errors import InputError, TfjslabError, did_you_mean
 from tfjslab.graph.ir import Dims, Graph, Node
 from tfjslab.graph.specialize import specialize
-from tfjslab.model.model import Model
 from tfjslab.ops.registry import Spec
 
 _BATCHES = (2, 3)  # lengths that differ between these two are open ones
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Layer:
-    """Nodes of one name scope, in the order of the first; ``shape`` is the last one's output, None when unknown."""
+    """Nodes of one name scope, in the order of the first; ``shape`` is the last one's output, None when unknown.
+
+    ``trainable`` is what the file of a layers model says. Graph models are frozen: their weights are constants.
+    """
 
     name: str
     ops: tuple[str, ...]
     shape: Dims | None
     weights: dict[str, Array]
+    trainable: bool = False
+
+    def __repr__(self) -> str:
+        return f"Layer({self.name}: {', '.join(self.ops)})"
 
     @property
     def parameters(self) -> int:
@@ -30,9 +36,9 @@ class Layer:
         return sum(w.size for w in self.weights.values() if of_array(w) == "float32")
 
 
-def layers_of(model: Model | Graph) -> list[Layer]:
+def layers_of(graph: Graph) -> list[Layer]:
     """The layers in order. A weight that several read counts for the first."""
-    graph = model.graph if isinstance(model, Model) else model
+    trainable = frozenset(graph.metadata.get("trainable", ()))
     nodes: dict[str, list[Node]] = {}
     for node in graph.nodes:
         nodes.setdefault(node.layer or node.name, []).append(node)
@@ -41,13 +47,14 @@ def layers_of(model: Model | Graph) -> list[Layer]:
     for name, inside in nodes.items():
         weights = {k: w for n in inside for k, w in _weights(n, graph) if k not in taken}
         taken |= weights.keys()
-        layers.append(Layer(name, tuple(n.op for n in inside), shapes.get(inside[-1].outputs[0]), weights))
+        layers.append(Layer(name, tuple(n.op for n in inside), shapes.get(inside[-1].outputs[0]), weights,
+                            name in trainable))
     return layers
 
 
-def find_layer(model: Model | Graph, which: str | int) -> Layer:
+def find_layer(graph: Graph, which: str | int) -> Layer:
     """A layer by name, or by number among those of ``layers_of``; InputError suggests a close name."""
-    layers = layers_of(model)
+    layers = layers_of(graph)
     if isinstance(which, int):
         if not -len(layers) <= which < len(layers):
             raise InputError(f"layer {which} does not exist; the model has {len(layers)} layers")
