@@ -36,7 +36,7 @@ class HowToRun:
 
 
 @dataclass(frozen=True)
-class Job:
+class DeviceJob:
     """``told`` is what the page gets, ``files`` what it may then ask for.
 
     ``refused`` are programs that cannot be tried at all, with the reason: TensorFlow.js is not here, or the model
@@ -53,7 +53,7 @@ class Job:
 def make_job(
     model: Model, model_file: Path, programs: Sequence[DeviceProgram], inputs: Mapping[str, Array], how: HowToRun,
     scratch: Path,
-) -> Job:
+) -> DeviceJob:
     """Gather what a browser needs: the model's files, TensorFlow.js, and our module of it, written to ``scratch``."""
     number = f"job{next(_numbers)}"
     files: dict[str, Content] = {}
@@ -69,7 +69,7 @@ def make_job(
         "id": number, "name": model.name, "runner": "./page/run.js", "inputs": fed, "sides": sides, "runs": how.runs,
         "warmup": how.warmup, "rounds": how.rounds, "budget_ms": how.budget_s * 1e3, "profiles": how.profiles,
     }
-    return Job(number, tuple(able), told, files, refused)
+    return DeviceJob(number, tuple(able), told, files, refused)
 
 
 def _input(files: dict[str, Content], path: str, name: str, value: Array) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class Burst:
+class DeviceBurst:
     """Runs in a row: milliseconds of one run, each over ``batch`` runs, and of the loop of fixed work before them."""
 
     round: int
@@ -119,7 +119,7 @@ class SideRecord:
     name: str
     opened: Opened | None = None
     flags: dict[str, Any] = field(default_factory=dict)
-    bursts: list[Burst] = field(default_factory=list)
+    bursts: list[DeviceBurst] = field(default_factory=list)
     outputs: dict[int, dict[str, Any]] = field(default_factory=dict)
     data: dict[int, bytes] = field(default_factory=dict)
     runs: tuple[DeviceRun, ...] = ()
@@ -173,7 +173,7 @@ def _opened(_job: JobRecord, side: SideRecord, told: dict[str, Any]) -> None:
 
 
 def _burst(job: JobRecord, side: SideRecord, told: dict[str, Any]) -> None:
-    found = from_plain(Burst, told, f"a burst of {side.name}")
+    found = from_plain(DeviceBurst, told, f"a burst of {side.name}")
     check_limit("samples", sum(len(b.times_ms) for b in side.bursts) + len(found.times_ms), _MOST_SAMPLES)
     if any(t < 0 for t in (*found.times_ms, found.reference_ms)) or found.batch < 1:
         raise InputError(f"a burst of {side.name} has negative times or an empty batch")

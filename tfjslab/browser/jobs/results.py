@@ -15,7 +15,7 @@ from tfjslab.base.shapes import size_of
 from tfjslab.base.text import counted, ms
 from tfjslab.bench.comparison import difference
 from tfjslab.bench.result import BenchResult, spread
-from tfjslab.browser.jobs.job import Job
+from tfjslab.browser.jobs.job import DeviceJob
 from tfjslab.browser.jobs.programs import TFJS, DeviceProgram
 from tfjslab.browser.jobs.records import DeviceEnvironment, DeviceRun, JobRecord, SideRecord
 from tfjslab.profiling.runs import join_runs
@@ -76,7 +76,7 @@ class DeviceResult:
 
 
 def results_of(
-    programs: Sequence[DeviceProgram], job: Job, record: JobRecord, expected: Sequence[tuple[str, Array]],
+    programs: Sequence[DeviceProgram], job: DeviceJob, record: JobRecord, expected: Sequence[tuple[str, Array]],
 ) -> list[DeviceResult]:
     """One result for each program, with the reason where it was refused; ``expected`` are the answers of ``cpu``."""
     sides = dict(zip(job.programs, record.sides, strict=False))
@@ -97,7 +97,7 @@ def device_name(where: DeviceEnvironment | None) -> str:
 
 
 def _result(
-    job: Job, record: JobRecord, program: DeviceProgram, side: SideRecord, expected: Sequence[tuple[str, Array]],
+    job: DeviceJob, record: JobRecord, program: DeviceProgram, side: SideRecord, expected: Sequence[tuple[str, Array]],
 ) -> DeviceResult:
     where, opened = record.environment, side.opened
     bench = _bench(job, program, side, where, side.reason or record.reason)
@@ -109,7 +109,7 @@ def _result(
 
 
 def _bench(
-    job: Job, program: DeviceProgram, side: SideRecord, where: DeviceEnvironment | None, reason: str,
+    job: DeviceJob, program: DeviceProgram, side: SideRecord, where: DeviceEnvironment | None, reason: str,
 ) -> BenchResult:
     opened, times = side.opened, tuple(t for b in side.bursts for t in b.times_ms)
     # A hidden page gets as little time as the browser likes: nothing of such a run counts.
@@ -154,7 +154,7 @@ def _is_shape(value: Any) -> bool:
 
 
 def _profile(
-    job: Job, bench: BenchResult, runs: Sequence[DeviceRun], clock_ms: float | None,
+    job: DeviceJob, bench: BenchResult, runs: Sequence[DeviceRun], clock_ms: float | None,
 ) -> tuple[Profile | None, tuple[tuple[str, str], ...]]:
     """All profiled runs as one, without the kernels that are shorter than a step of the clock, and those."""
     if not runs or not any(r.kernels for r in runs):

@@ -11,9 +11,9 @@ from functools import partial
 
 from tfjslab.base.errors import BackendError, TfjslabError
 from tfjslab.base.progress import Progress, no_progress
-from tfjslab.browser.jobs.job import Job
+from tfjslab.browser.jobs.job import DeviceJob
 from tfjslab.browser.jobs.records import JobRecord, SideRecord
-from tfjslab.browser.jobs.site import Message, Site, SiteHandler
+from tfjslab.browser.jobs.site import JobSite, Message, SiteHandler
 from tfjslab.browser.server import listening
 
 LOOPBACK, ANY = "127.0.0.1", "0.0.0.0"  # noqa: S104 - only where a user asks for it
@@ -27,14 +27,14 @@ Watch = Callable[[JobRecord], bool]  # sees a job's record while it grows; True 
 class DeviceSession:
     """Gives jobs to whatever page is open at ``url``. ``silent_s`` is how long a page may tell nothing."""
 
-    site: Site
+    site: JobSite
     url: str
     connect_s: float = 60.0
     silent_s: float = 120.0
     busy: bool = False
     _now: Callable[[], float] = field(default=time.monotonic)
 
-    def run(self, job: Job, progress: Progress = no_progress, watch: Watch = lambda _: False) -> JobRecord:
+    def run(self, job: DeviceJob, progress: Progress = no_progress, watch: Watch = lambda _: False) -> JobRecord:
         """Run a job to its end and give what was told; ``reason`` says why something is missing.
 
         Raises BackendError (``browser.absent``, ``browser.silent``) when no page takes it, or one takes it and then
@@ -61,7 +61,7 @@ class DeviceSession:
             self.busy = False
         return record
 
-    def _gather(self, job: Job, record: JobRecord, progress: Progress, watch: Watch) -> None:
+    def _gather(self, job: DeviceJob, record: JobRecord, progress: Progress, watch: Watch) -> None:
         last, told = self._now(), 0
         while not record.ended:
             message = self.site.take(_LOOK_S)
@@ -82,7 +82,7 @@ class DeviceSession:
         if told and seconds > self.silent_s:
             raise BackendError(f"the browser has told nothing for {self.silent_s:.0f} s", code="browser.silent")
 
-    def _stop(self, job: Job, record: JobRecord) -> None:
+    def _stop(self, job: DeviceJob, record: JobRecord) -> None:
         """Let the page end its worker, and take in what is still on its way."""
         with self.site.changed:
             self.site.job, self.site.stopping = None, True
@@ -94,7 +94,7 @@ class DeviceSession:
         record.ended, record.reason = True, STOPPED
 
 
-def _belongs(message: Message, job: Job) -> bool:
+def _belongs(message: Message, job: DeviceJob) -> bool:
     return message.record.get("job") == job.id
 
 
@@ -112,7 +112,7 @@ def device_session(host: str = LOOPBACK, port: int = 0) -> Iterator[DeviceSessio
 
     UsageError where nothing can listen there.
     """
-    site, names = Site(), set[str]()
+    site, names = JobSite(), set[str]()
     with listening(partial(SiteHandler, site=site, hosts=lambda: frozenset(names)), host, port) as found:
         shown = own_address() if host == ANY else host
         names |= {f"{name}:{found}" for name in (shown, *(("localhost", LOOPBACK) if host in {ANY, LOOPBACK} else ()))}

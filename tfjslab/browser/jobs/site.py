@@ -45,7 +45,7 @@ class Message:
 
 
 @dataclass
-class Site:
+class JobSite:
     """Files by their path below the token, the job that is wanted, and the messages that came in."""
 
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
@@ -106,12 +106,12 @@ class Refused(Exception):  # noqa: N818 - it is an answer, not an error of ours
 
 
 class SiteHandler(BaseHTTPRequestHandler):
-    """Serves one ``Site``."""
+    """Serves one ``JobSite``."""
 
     protocol_version = "HTTP/1.1"
     timeout = _IDLE_S
 
-    def __init__(self, *args: Any, site: Site, hosts: Callable[[], frozenset[str]]) -> None:
+    def __init__(self, *args: Any, site: JobSite, hosts: Callable[[], frozenset[str]]) -> None:
         self._site, self._hosts = site, hosts
         super().__init__(*args)
 

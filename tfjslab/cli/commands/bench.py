@@ -141,7 +141,7 @@ def _remarks(r: BenchResult) -> Iterator[str]:
 
 
 def _show_model(console: Console, model: str, rows: Sequence[tuple[BenchResult, SpeedVerdict | None]]) -> None:
-    columns = ("backend", "load", "compile", "first", "median", "spread", "p95", "runs", "against fastest", "peak",
+    columns = ("backend", "load", "compile", "first", "median", "spread", "p95", "runs", "vs fastest", "peak",
                "min", "kernels", "on host", "host time")
     print_table(
         console, f"{model}: milliseconds; {scaled(rows[0][0].weight_bytes, 'B')} of weights", columns,
