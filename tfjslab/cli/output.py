@@ -67,10 +67,12 @@ def print_table(
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     fitting = [i for i, column in enumerate(columns) if console.width >= _WIDE or column not in wide]
     shown = [i for i in fitting if columns[i] not in without]
+    found = list(rows)
+    least = min(_LEAST, max((len(str(row[0])) for row in found), default=0)) if left == 1 else None
     for i in shown:
         made.add_column(columns[i], justify="left" if i < left else "right", overflow="fold",
-                        min_width=_LEAST if i < left == 1 else None)
-    for row in rows:
+                        min_width=least if i < left else None)
+    for row in found:
         made.add_row(*("" if row[i] is None else str(row[i]) for i in shown))
     # Not the table's own title: that would be padded to the table's width.
     console.print(f"\n{title}", style="bold")
