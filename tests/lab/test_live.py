@@ -13,6 +13,7 @@ from tfjslab.lab.cards import profile_cards, timing_cards
 from tfjslab.lab.figures import FIGURES, texts
 from tfjslab.lab.panels import Column, kernel_table, table
 from tfjslab.lab.session import LabSession, RunSettings
+from tfjslab.lab.style import CSS
 from tfjslab.records.profile import KernelRecord, Profile
 
 
@@ -93,9 +94,11 @@ def test_what_the_host_ran_has_its_colour_and_its_cost():
 def test_rows_of_the_host_and_its_figures_are_marked():
     rows = re.findall(r"<tr([^>]*)><td[^>]*>(\d+)</td>", kernel_table(PROFILE, "#"))
     assert rows == [("", "1"), ("", "2"), (' class="tfl-host"', "3")]
-    marked = re.findall(r'data-figure="([^"]*)" class="tfl-host"', markup.strip(RESULT, PROFILE))
-    assert marked == ["fallbacks", "on host", "host cost"]
-    assert "tfl-host" not in markup.strip(replace(RESULT, fallback_kernels=0), PROFILE)
+    assert markup.strip(RESULT, PROFILE).startswith('<div class="tfl-strip tfl-fell">')
+    assert markup.strip(replace(RESULT, fallback_kernels=0), PROFILE).startswith('<div class="tfl-strip">')
+    known = {f.name for f in FIGURES}
+    (rule,) = re.findall(r"[.]tfl-fell :is[(](.*?)[)]", CSS)
+    assert set(re.findall(r'data-figure="([^"]*)"', rule)) == {"fallbacks", "on host", "host cost"} <= known
 
 
 def test_the_hosts_share_stands_beside_the_backends_name():

@@ -107,9 +107,11 @@ class ModelChoice:
 
     def show_inputs(self) -> None:
         """Show the inputs of the chosen model, where the tab is visible; they are read first unless they are known."""
+        if self._view.tab == "Inputs":
+            self._locked(self._show_inputs)
+
+    def _show_inputs(self) -> None:
         tab = self._view.inputs
-        if self._view.tab != "Inputs":
-            return
         try:
             name = self.name
         except UsageError as e:

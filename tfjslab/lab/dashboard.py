@@ -16,18 +16,16 @@ from tfjslab.backends import registry, rows
 from tfjslab.backends.registry import BackendStatus
 from tfjslab.base.errors import BackendUnavailableError, TfjslabError, UsageError
 from tfjslab.base.machine import usable_cores
-from tfjslab.base.progress import Progress, no_progress
 from tfjslab.engine.measure import Clock
 from tfjslab.export.web.picture import Picture
-from tfjslab.lab import export, markup, session
+from tfjslab.lab import markup, session
 from tfjslab.lab.choice import ModelChoice
 from tfjslab.lab.controller import CLOSE_S, Controller
-from tfjslab.lab.file_job import FileJob
 from tfjslab.lab.session import LabSession, RunSettings, Snapshot
 from tfjslab.lab.tabs import Tabs
-from tfjslab.lab.task import Task
 from tfjslab.lab.view import Widgets
 from tfjslab.lab.web_job import INPUTS, WebJob
+from tfjslab.lab.writing import Writing
 from tfjslab.model.model import Model
 from tfjslab.quantizer import KINDS
 
@@ -63,7 +61,7 @@ class Lab:
         self._closed = False
         self._controller = Controller(self._show, clock, between=lambda: self._tabs.drawer.draw_now())  # noqa: PLW0108 - made below
         self._clock = clock
-        self._task: Task | None = None
+        self._writing = Writing(self._controller, self._show_writing)
         self._view = Widgets([*([own.name] if own else []), *zoo.ENTRIES], statuses,
                              lambda column: self._tabs.sort(column))  # noqa: PLW0108 - made below
         self._tabs = Tabs(self._view, self._controller, self._lock, self._guarded)
@@ -127,9 +125,7 @@ class Lab:
         """UsageError while something is under way: two at once would measure each other."""
         if self.snapshot.busy:
             raise UsageError("a run is under way; stop it first, or wait for its end")
-        if self._task is not None and self._task.busy:
-            what = "a web module" if isinstance(self._task, WebJob) else "a file"
-            raise UsageError(f"{what} is being written; stop it first, or wait for its end")
+        self._writing.check_idle()
 
     def export_web(
         self, folder: str | os.PathLike[str] | None = None, image: Picture | None = None, *, wait: bool = False,
@@ -144,26 +140,21 @@ class Lab:
         chosen = self.settings
         if folder is None and not tab.folder.value.strip():
             raise UsageError("no folder is given; expected one that is made anew, such as web-module")
-        self._start(WebJob(
+        self._writing.start(WebJob(
             chosen, Path(tab.folder.value.strip() if folder is None else folder),
-            INPUTS[tab.input.value] if image is None else image, self._show_task, source=self._model.source(),
+            INPUTS[tab.input.value] if image is None else image, self._show_writing, source=self._model.source(),
             clock=self._clock, calibration=self._data(chosen.model)))
         if wait:
             self.wait()
 
-    def _start(self, task: Task) -> None:
-        """Begin a task, which is the only one then."""
-        self._task = task
-        task.start()
-
-    def _show_task(self, snapshot: Snapshot) -> None:
-        """Bring the header, and the tab Export, up to date. Called on the task's thread, or on the caller's."""
+    def _show_writing(self, snapshot: Snapshot) -> None:
+        """Bring the header, and the tab Export, up to date. Called on the thread that writes, or on the caller's."""
         with self._lock:
             if self._closed:
                 return
             self._show_progress(snapshot)
-            if isinstance(self._task, WebJob):
-                self._view.web.show(snapshot, self._task.written)
+            if self._writing.is_web:
+                self._view.web.show(snapshot, self._writing.web)
             elif not snapshot.busy:
                 self._say(snapshot.message, error=snapshot.phase == "failed")
 
@@ -176,13 +167,12 @@ class Lab:
     def stop(self) -> None:
         """End the run, whose measurements are kept, or the export."""
         self._controller.stop()
-        if self._task is not None:
-            self._task.stop()
+        self._writing.stop()
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until the run, or the export, has ended and freed everything; whether it did in time."""
-        ended = self._task is None or self._task.wait(timeout_s)
-        return self._controller.wait(timeout_s) and ended
+        written = self._writing.wait(timeout_s)
+        return self._controller.wait(timeout_s) and written
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the session to a JSON file."""
@@ -196,23 +186,11 @@ class Lab:
 
     def export(self, path: str | os.PathLike[str]) -> Path:
         """Write a report (``.html``), the results (``.csv``), or results and profiles (``.json``), by the suffix."""
-        return self._write(Path(path), no_progress)
+        return self._writing.file(Path(path))
 
     def report_html(self) -> str:
         """The panels of all runs as one HTML page of its own, without widgets, for reading and printing."""
-        return self._report(no_progress)
-
-    def _write(self, path: Path, progress: Progress) -> Path:
-        if path.suffix.lower() == ".html":
-            return session.write_text(path, self._report(progress))
-        return export.write(self.session, path)
-
-    def _report(self, progress: Progress) -> str:
-        for run in self.session.runs:
-            if run.profile is not None and run.ceilings is None:
-                progress(f"measuring what this machine can do at most, for run #{run.number}", 0, 0)
-                self._controller.measure_ceilings(run)
-        return export.report_html(self.session, self._controller.graph, progress)
+        return self._writing.report()
 
     def close(self) -> None:
         """Free everything: run, thread, model, uploaded files, widgets. A second call does nothing."""
@@ -220,8 +198,7 @@ class Lab:
             self.stop()
             self._closed = True
             self._controller.close()
-            if self._task is not None:
-                self._task.wait(CLOSE_S)
+            self._writing.wait(CLOSE_S)
             self._tabs.close()
             self._model.close()
             self._view.close()
@@ -323,7 +300,7 @@ class Lab:
         if kind == "JSON":  # the session's own file has that suffix
             target = target.with_name(f"{target.stem}-results.json")
         self._idle()
-        self._start(FileJob(target.name, partial(self._write, target), self._show_task))
+        self._writing.start_file(target)
 
     def _show(self, snapshot: Snapshot) -> None:
         """Bring the widgets up to date. Called on the run's thread between two inferences, or on the caller's."""

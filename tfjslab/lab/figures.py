@@ -15,13 +15,12 @@ Value = Callable[[BenchResult, Profile | None], str]
 
 @dataclass(frozen=True)
 class Figure:
-    """A number of the strip. ``how`` says how it was measured; ``of_host`` marks what the host did for the backend."""
+    """A number of the strip. ``how`` says how it was measured."""
 
     name: str
     unit: str
     how: str
     value: Value
-    of_host: bool = False
 
 
 def _megabytes(num_bytes: int | None) -> str:
@@ -52,11 +51,10 @@ FIGURES = (
     Figure("kernels", "", "Kernels that one inference runs, counted in a recorded run.",
            lambda r, _: count(r.num_kernels)),
     Figure("fallbacks", "", "Kernels that ran on the host, because the backend has none for the op.",
-           lambda r, _: count(r.fallback_kernels), of_host=True),
+           lambda r, _: count(r.fallback_kernels)),
     Figure("on host", "", "The part of the time of a run that those kernels take; the median of a few recorded runs.",
-           lambda r, _: r.host.part, of_host=True),
-    Figure("host cost", "ms", "What those kernels took in the profiled run that the tabs show.", _host_ms,
-           of_host=True),
+           lambda r, _: r.host.part),
+    Figure("host cost", "ms", "What those kernels took in the profiled run that the tabs show.", _host_ms),
 )
 
 

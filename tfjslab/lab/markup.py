@@ -26,16 +26,15 @@ def progress(snapshot: Snapshot) -> str:
 
 
 def strip(result: BenchResult | None, profile: Profile | None) -> str:
-    """All figures in a row; each says on hover how it was measured. Those of the host are in its colour."""
+    """All figures in a row; each says on hover how it was measured. Those of the host are marked where it had work."""
     where = conditions(result)
-    fell = bool(result and result.fallback_kernels)
     cells = "".join(
-        f'<div data-figure="{f.name}"{CLASS_OF_HOST * (fell and f.of_host)} '
-        f'title="{html.escape(f"{f.how} ({where})")}"><small>{f.name}</small>'
+        f'<div data-figure="{f.name}" title="{html.escape(f"{f.how} ({where})")}"><small>{f.name}</small>'
         f"<b>{html.escape(text)}</b><i>{f.unit}</i></div>"
         for f, text in texts(result, profile)
     )
-    return f'<div class="tfl-strip">{cells}</div>'
+    fell = " tfl-fell" if result is not None and result.fallback_kernels else ""
+    return f'<div class="tfl-strip{fell}">{cells}</div>'
 
 
 def measured(name: str, host: HostShare, prefix: str = "") -> str:

@@ -48,7 +48,9 @@ CSS = """
   border-radius: 3px; overflow: hidden; margin: 6px 0 0; }
 .tfl-strip div { flex: 1 1 76px; background: var(--tfl-paper); padding: 5px 8px; white-space: nowrap; cursor: help;
   border: 1px solid var(--tfl-line); border-width: 0 1px 1px 0; min-width: 0; }
-.tfl-strip div.tfl-host { box-shadow: inset 0 3px 0 var(--tfl-host); }
+/* Figures of what the host did for the backend, where it had anything to do. */
+.tfl-fell :is([data-figure="fallbacks"], [data-figure="on host"], [data-figure="host cost"]) {
+  box-shadow: inset 0 3px 0 var(--tfl-host); }
 .tfl-picker { flex-wrap: wrap; gap: 4px 12px; align-items: center; margin-top: 6px; overflow: visible; padding: 0 2px; }
 .tfl-picker > * { margin: 0; } .tfl-picker .widget-label { width: auto; margin-right: 6px; }
 .tfl-picker .widget-dropdown { flex: 1 1 330px; max-width: 540px; width: auto; min-width: 0; }
