@@ -139,6 +139,14 @@ def test_what_cannot_be_told_says_why(found, reason):
     assert found() == SpeedVerdict(UNKNOWN, reason=reason)
 
 
+def test_processes_of_tiny_models_differ_by_more():
+    def side(ms):
+        return [ProcessFigure(ms, 0.005, 30, reference_ms=0.1)]
+
+    assert compare_processes(side(1.5), side(1.8)).kind == SLOWER
+    assert compare_processes(side(0.05), side(0.06)).kind == UNKNOWN
+
+
 def test_processes_that_nobody_watched_are_given_more_noise():
     watched = [ProcessFigure(t, 0.005, 30, reference_ms=0.1) for t in (1.0, 1.15)]
     assert compare_processes(watched[:1], watched[1:]).kind == SLOWER

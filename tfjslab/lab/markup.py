@@ -27,7 +27,7 @@ def strip(result: BenchResult | None, profile: Profile | None) -> str:
     where = conditions(result)
     cells = "".join(
         f'<div data-figure="{f.name}" title="{html.escape(f"{f.how} ({where})")}"><small>{f.name}</small>'
-        f"<b>{html.escape(text)}</b><i>{f.unit}</i></div>"
+        f"<b>{html.escape(text)}</b><i>{f.unit if text[-1:].isdigit() else ''}</i></div>"
         for f, text in texts(result, profile)
     )
     return f'<div class="tfl-strip">{cells}</div>'

@@ -22,6 +22,8 @@ from tfjslab.records.verdict import UNKNOWN, SpeedVerdict, judged
 PLACEMENT, BETWEEN = 0.01, 0.025
 # The same where nobody watched the machine, as in files of earlier versions: a slow processor went unseen.
 UNWATCHED = 0.06
+# A call from Python takes some microseconds, and in every process other ones: more than the rest of a small model.
+CALL_MS = 0.006
 # Times the square of the part of the runs that was disturbed: of busy processes even the undisturbed runs have colder
 # caches, and of very busy ones hardly any run is undisturbed.
 BUSY = 0.25
@@ -170,7 +172,8 @@ def _between(side: Sequence[ProcessFigure], logs: Sequence[float]) -> float:
     """The variance of one process's figure: what is known of processes, or what these ones show where that is more."""
     busy = BUSY * statistics.fmean(f.disturbed for f in side) ** 2
     usual = BETWEEN if all(f.reference_ms for f in side) else UNWATCHED
-    prior = usual**2 + busy**2 + statistics.fmean(f.error**2 for f in side)
+    call = CALL_MS / max(statistics.fmean(f.median_ms for f in side), CALL_MS)
+    prior = usual**2 + call**2 + busy**2 + statistics.fmean(f.error**2 for f in side)
     if len(logs) < 2:  # noqa: PLR2004 - one has no spread
         return prior
     seen, freedom = statistics.variance(logs), len(logs) - 1
