@@ -19,11 +19,14 @@ def result(capsys, *argv):
 
 @pytest.mark.parametrize("precision", ["50%", "0.5"])
 def test_runs_end_when_they_are_precise(capsys, model, precision):
-    """So rough that six runs or a few more are enough, which is why there are not thousands in the time."""
+    """So rough that six runs or a few more are enough, long before the time is over."""
     common = (model, "-b", "cpu", "--precision", precision, "--max-time", "20")
-    assert 6 <= len(result(capsys, "profile", *common, "-r", "6")["profiled_ms"]) < 2000
+    walls = result(capsys, "profile", *common, "-r", "6")["profiled_ms"]
+    assert len(walls) >= 6
+    assert sum(walls) < 5e3
     (row,) = result(capsys, "bench", *common, "-r", "6")
-    assert 6 <= row["runs"] < 2000
+    assert row["runs"] >= 6
+    assert sum(row["times_ms"]) < 5e3
     assert row["runs"] == len(row["times_ms"]) == len(row["states"]) == sum(row["rounds"])
 
 

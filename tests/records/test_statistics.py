@@ -44,7 +44,7 @@ def test_students_quantile_is_that_of_scipy(freedom):
     assert own._student(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=0.01)
 
 
-@pytest.mark.parametrize("count", [6, 10, 25, 60])
+@pytest.mark.parametrize("count", [6, 10, 25, 60, 200])
 def test_the_interval_of_a_median_holds_it_in_95_of_100_cases(count):
     assert median_interval([1.0] * 5) is None
     low, high = own._around_the_median(count)
@@ -52,6 +52,13 @@ def test_the_interval_of_a_median_holds_it_in_95_of_100_cases(count):
     found = median_interval(list(range(1, count + 1)))
     assert (found.low, found.high) == (low + 1, high + 1)
     assert found.precision == pytest.approx((high - low) / 2 / found.median)
+
+
+@pytest.mark.parametrize("count", [201, 500, 100_000])
+def test_the_interval_of_many_values_is_as_good_and_quick(count):
+    low, high = own._around_the_median(count)
+    assert low + high == count - 1
+    assert 0.95 <= 1 - 2 * stats.binom.cdf(low, count, 0.5) < 0.98
 
 
 def _rounds(rng, rounds, scale, drift):
@@ -137,6 +144,14 @@ def test_a_busy_machine_is_a_reason_to_say_nothing():
 ])
 def test_what_cannot_be_told_says_why(found, reason):
     assert found() == SpeedVerdict(UNKNOWN, reason=reason)
+
+
+def test_processes_of_tiny_models_differ_by_more():
+    def side(ms):
+        return [ProcessFigure(ms, 0.005, 30, reference_ms=0.1)]
+
+    assert compare_processes(side(1.5), side(1.8)).kind == SLOWER
+    assert compare_processes(side(0.05), side(0.06)).kind == UNKNOWN
 
 
 def test_processes_that_nobody_watched_are_given_more_noise():

@@ -55,4 +55,4 @@ def _compared(given: Profile | Path | None, profile: Profile | None) -> ProfileD
 
 
 def _verdict(found: ProfileDiff | None) -> str:
-    return found.tables()[0].notes[0] if found is not None else ""
+    return found.total.verdict if found is not None else ""

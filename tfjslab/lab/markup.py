@@ -30,22 +30,26 @@ def strip(result: BenchResult | None, profile: Profile | None) -> str:
     where = conditions(result)
     cells = "".join(
         f'<div data-figure="{f.name}" title="{html.escape(f"{f.how} ({where})")}"><small>{f.name}</small>'
-        f"<b>{html.escape(text)}</b><i>{f.unit}</i></div>"
+        f"<b>{html.escape(text)}</b><i>{f.unit if text[-1:].isdigit() else ''}</i></div>"
         for f, text in texts(result, profile)
     )
     fell = " tfl-fell" if result is not None and result.fallback_kernels else ""
     return f'<div class="tfl-strip{fell}">{cells}</div>'
 
 
-def measured(name: str, host: HostShare, prefix: str = "") -> str:
-    """The name of a run, which stands beside every figure of it, with the host's share of its time."""
+def measured(name: str, host: HostShare, prefix: str = "", said: str = "") -> str:
+    """The name of a run, which stands beside every figure of it, with the host's share of its time.
+
+    ``said`` is what else has to be said there, such as that its runs were disturbed.
+    """
     part = f"<i{CLASS_OF_HOST}>{host.text}</i>" if host.text else ""
-    return f'<div class="tfl-name">{prefix}<b>{html.escape(name)}</b>{part}</div>'
+    told = f"<i>{html.escape(said)}</i>" if said else ""
+    return f'<div class="tfl-name">{prefix}<b>{html.escape(name)}</b>{part}{told}</div>'
 
 
 def of_run(run: LabRun) -> str:
     """``measured`` for a finished run."""
-    return measured(run.name, run.result.host)
+    return measured(run.name, run.result.host, said=run.result.disturbance.text)
 
 
 def of_snapshot(snapshot: Snapshot) -> str:

@@ -9,6 +9,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
+from tfjslab import views
 from tfjslab.base.text import NOTHING, count, ms, percent, rate, scaled, shape
 from tfjslab.bench.result import BenchResult
 from tfjslab.graph.ir import Graph
@@ -95,9 +96,9 @@ def kernel_columns(wall_ms: float) -> tuple[Column, ...]:
         Column("node", 25, lambda r: r[1].node, lambda r: r[1].node, numeric=False,
                how="the model's node whose value it makes", by_end=True),
         Column("ms", 8, lambda r: ms(r[1].kernel_time_ms), lambda r: r[1].kernel_time_ms,
-               how="time inside the kernel in the profiled run with the median wall"),
+               how="time inside the kernel, the median of the runs that were not disturbed"),
         Column("share", 7, lambda r: percent(r[1].kernel_time_ms, wall_ms), lambda r: r[1].kernel_time_ms,
-               how="part of that run's wall time"),
+               how="part of the wall time of a run, the median too"),
         Column("FLOPs", 9, lambda r: scaled(r[1].flops), lambda r: r[1].flops,
                how="a multiply and an add are two, counted from the shapes"),
         Column("GFLOP/s", 8, lambda r: rate(_rate(r[1]), r[1].flops), lambda r: _rate(r[1]) or 0.0),
@@ -198,6 +199,17 @@ def layers(run: LabRun, _graph: Graph | None) -> str:
     return drawn + table(LAYER_COLUMNS, rows, on_host=lambda r: r.fallback)
 
 
+def explored_run(run: LabRun, _graph: Graph | None) -> View | None:
+    """The profiled runs, to explore."""
+    return views.timeline(run.profile) if run.profile is not None and run.profile.kernels else None
+
+
+def timeline_page(run: LabRun, graph: Graph | None) -> str:
+    """The same as a page within the page, which needs nothing else."""
+    found = explored_run(run, graph)
+    return NO_PROFILE if found is None else found.frame()
+
+
 def memory(run: LabRun, _graph: Graph | None) -> str:
     """Bytes alive over the run, and what is alive at the peak."""
     if run.profile is None or not run.profile.kernels:
@@ -237,6 +249,11 @@ def graph_view(run: LabRun, graph: Graph | None) -> str:
         return EMPTY.format("the graph is drawn for models that were run here; a saved session does not hold it")
     # Its colours mean something, so a dark theme shows it on white instead of inverting them.
     return chart(charts().graph_view(graph, run.profile), f"graph of {run.result.model}", " tfl-paper")
+
+
+def explored_graph(run: LabRun, graph: Graph | None) -> View | None:
+    """The graph, to explore."""
+    return None if graph is None else views.graph(graph, run.profile)
 
 
 def compare(runs: Sequence[LabRun]) -> str:
@@ -289,6 +306,7 @@ class Panel:
 
 
 PANELS = (
-    Panel("Kernels", kernels), Panel("Layers", layers), Panel("Memory", memory), Panel("Roofline", roofline),
-    Panel("Graph", graph_view), Panel("Changes", changes),
+    Panel("Kernels", kernels), Panel("Layers", layers), Panel("Timeline", timeline_page, explored_run),
+    Panel("Memory", memory), Panel("Roofline", roofline), Panel("Graph", graph_view, explored_graph),
+    Panel("Changes", changes),
 )

@@ -17,6 +17,7 @@ from tfjslab.records.profile import KernelRecord, Profile
 from tfjslab.records.statistics import compare_processes, compare_samples, figure_of, noise_between
 
 _ALWAYS_DIFFERS = ("date", "load_average")
+_VERSION = "tfjslab"
 
 
 @dataclass(frozen=True)
@@ -213,4 +214,5 @@ def _changed(a: Profile, b: Profile) -> tuple[str, ...]:
     return tuple(
         f"{f.name}: {before} and {after}" for f in fields(a.environment) if f.name not in _ALWAYS_DIFFERS
         if (before := getattr(a.environment, f.name)) != (after := getattr(b.environment, f.name))
+        and (f.name != _VERSION or (before and after))  # earlier versions did not say which they were
     )

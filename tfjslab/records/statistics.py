@@ -22,6 +22,8 @@ from tfjslab.records.verdict import UNKNOWN, SpeedVerdict, judged
 PLACEMENT, BETWEEN = 0.01, 0.025
 # The same where nobody watched the machine, as in files of earlier versions: a slow processor went unseen.
 UNWATCHED = 0.06
+# A call from Python takes some microseconds, and in every process other ones: more than the rest of a small model.
+CALL_MS = 0.006
 # Times the square of the part of the runs that was disturbed: of busy processes even the undisturbed runs have colder
 # caches, and of very busy ones hardly any run is undisturbed.
 BUSY = 0.25
@@ -30,6 +32,7 @@ _PRIOR = 12
 FEWEST_RUNS = 6  # of each side; fewer say nothing of their spread
 # Processors that differ more, by the loop that both ran, are not equally fast; less is the loop's own noise.
 SAME_REFERENCE = 0.12
+_MANY = 200
 _Z = statistics.NormalDist().inv_cdf(0.975)
 _BUSY = "most runs were disturbed; measure again on a quiet machine, or with --max-time 30"
 _OF_MEDIAN = math.sqrt(math.pi / 2)  # the standard error of a median over that of a mean
@@ -59,7 +62,10 @@ def median_interval(times: Sequence[float]) -> Interval | None:
 
 
 def _around_the_median(count: int) -> tuple[int, int]:
-    """Which of so many ordered values enclose the median with 95%."""
+    """Which of so many ordered values enclose the median with 95%: by the binomial, of many by the normal near it."""
+    if count > _MANY:
+        outside = int(count / 2 - _Z * math.sqrt(count) / 2) - 1
+        return outside, count - 1 - outside
     probability, below = 0.0, -1
     while probability + (step := math.comb(count, below + 1) / 2**count) <= 0.025:  # noqa: PLR2004 - half of 5%
         probability, below = probability + step, below + 1
@@ -170,7 +176,8 @@ def _between(side: Sequence[ProcessFigure], logs: Sequence[float]) -> float:
     """The variance of one process's figure: what is known of processes, or what these ones show where that is more."""
     busy = BUSY * statistics.fmean(f.disturbed for f in side) ** 2
     usual = BETWEEN if all(f.reference_ms for f in side) else UNWATCHED
-    prior = usual**2 + busy**2 + statistics.fmean(f.error**2 for f in side)
+    call = CALL_MS / max(statistics.fmean(f.median_ms for f in side), CALL_MS)
+    prior = usual**2 + call**2 + busy**2 + statistics.fmean(f.error**2 for f in side)
     if len(logs) < 2:  # noqa: PLR2004 - one has no spread
         return prior
     seen, freedom = statistics.variance(logs), len(logs) - 1

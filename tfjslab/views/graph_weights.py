@@ -21,7 +21,7 @@ def weight_facts(array: Array) -> dict[str, Any]:
     ``of`` how many were counted. A few values stand in ``values``.
     """
     facts: dict[str, Any] = {"shape": shape(array.shape), "dtype": of_array(array), "bytes": int(array.nbytes)}
-    if array.dtype.kind not in "fiub" or array.size == 0:
+    if array.dtype.kind not in "fiub" or array.size == 0 or _stands_for_another(array):
         return facts
     if array.size <= _LISTED:
         facts["values"] = ", ".join(f"{v:.6g}" for v in array.ravel().tolist())
@@ -34,6 +34,11 @@ def weight_facts(array: Array) -> dict[str, Any]:
         if finite.size > 1 and high > low:
             facts["histogram"] = _histogram(finite, low, high)
     return facts
+
+
+def _stands_for_another(array: Array) -> bool:
+    """Whether it is one value repeated without memory of its own, as graphs have that were kept without weights."""
+    return array.size > 1 and not any(array.strides)
 
 
 def _histogram(values: Array, low: float, high: float) -> dict[str, Any]:

@@ -52,7 +52,8 @@ class View:
 
         fields = {"_esm": module(f"{self.name}.js"), "_css": self._looks, "data": traitlets.Dict().tag(sync=True),
                   "selected": traitlets.Unicode().tag(sync=True), "close": close}
-        return type("ViewWidget", (anywidget.AnyWidget,), fields)(data=dict(self.data))
+        # By its class anywidget tells views apart, whose looks it puts on the page once.
+        return type(f"{self.name.title()}Widget", (anywidget.AnyWidget,), fields)(data=dict(self.data))
 
     def to_html(self) -> str:
         """The view as a whole page that reads nothing from anywhere else."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from tfjslab.backends.webgpu.session import GpuSession
 
 
+_READINGS = 3  # of outputs, to find how long one takes
+
+
 def lowered(session: GpuSession, program: Specialized, outputs: Sequence[str]) -> tuple[GpuBuilder, GpuTuner]:
     """The kernels of ``program``, and the tuner that chose their tiles."""
     device = session.device
@@ -56,6 +60,7 @@ class GpuPlan(KernelPlan):
         self._owned: list[tuple[Any, str]] = []
         self._slots: dict[str, Range] = {}
         self._stamps: Stamps | None = None
+        self._read_ms: float | None = None  # of the outputs, once somebody asked
         self._passes: dict[range, list[Dispatch]] = {}  # of commands that are dispatched in one pass
         super().__init__(session, session.constants, program, outputs)
 
@@ -199,20 +204,21 @@ class GpuPlan(KernelPlan):
                 encoder.copy_buffer_to_buffer(source, offset, target, 0, count)
         if recorder is None or stamps is None:
             return self._submit(encoder, ranges)
-        resolved = recorder.resolve(encoder)
-        if isinstance(stamps, RunStamps):  # what is read when all is done is a copy and no waiting
-            encoder = self._finished(encoder)
-        began = time.perf_counter()
-        found = self._submit(encoder, [*ranges, resolved])
-        downloaded(stamps, began)
+        found = self._submit(encoder, [*ranges, recorder.resolve(encoder)])
         stamps += recorder.take(found[-1])
+        if isinstance(stamps, RunStamps) and ranges:
+            stamps.download_ms = (stamps.download_ms or 0.0) + self._reading_ms(ranges)
         return found[:-1]
 
-    def _finished(self, encoder: Any) -> Any:
-        """Submit what was recorded, wait until it is done, and begin again."""
-        self._device.submit(encoder)
-        self._device.wait()
-        return self._device.encoder()
+    def _reading_ms(self, ranges: Sequence[Range]) -> float:
+        """How long reading the outputs takes when all is done, the least of a few times: measured once for a plan."""
+        if self._read_ms is None:
+            began = [time.perf_counter()]
+            for _ in range(_READINGS):
+                self._device.submit(self._device.encoder(), ranges)
+                began.append(time.perf_counter())
+            self._read_ms = min(after - before for before, after in pairwise(began)) * 1e3
+        return self._read_ms
 
     def _submit(self, encoder: Any, ranges: Sequence[Range]) -> list[Array]:
         """The words of ranges. The typed error of an op whose kernel found its inputs wrong; the next run is clean."""
@@ -251,7 +257,9 @@ class GpuPlan(KernelPlan):
         present = [i for i in step.inputs if isinstance(i, tuple)]
         read = [(*self._slots[p.slot][:2], self._bytes(s)) for p, s in present]
         if stamps is not None:  # what was recorded before has stamps of its own, and is no time of the host's
-            encoder = self._finished(encoder)
+            self._device.submit(encoder)
+            self._device.wait()
+            encoder = self._device.encoder()
         before = time.perf_counter()
         found = iter(self._submit(encoder, read))
         downloaded(stamps, before)
