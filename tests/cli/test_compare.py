@@ -69,6 +69,21 @@ def test_the_tables_fit_a_narrow_terminal(capsys, fitting, peer, monkeypatch):
     assert len([line for line in lines if line.startswith("cpu ")]) == 2  # no row is folded
 
 
+def test_outputs_that_are_not_the_same_are_said_so(capsys, fitting, peer, monkeypatch):
+    peer("lie")
+    assert main([*arguments_for(fitting), "--json", "-"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["peer"]["agreement"] == "wrong"
+    assert row["peer"]["agreement_text"] == "answer has shapes [4] and [1, 4]"
+    assert main(arguments_for(fitting)) == 0
+    text = capsys.readouterr().out
+    assert " - wrong" in text  # there is no figure
+    assert "on cpu, outputs: NOT the same: answer has shapes [4] and [1, 4]" in " ".join(text.split())
+    monkeypatch.setattr(output, "_WIDTH_WITHOUT_TERMINAL", 80)
+    assert main(arguments_for(fitting)) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
 def test_a_model_that_the_peer_refuses_is_measured_on_our_side(capsys, model, peer):
     peer("well")
     assert main([*arguments_for(model), "--json", "-"]) == 4
