@@ -5,21 +5,12 @@ Screenshots are kept in the folder that ``TFJSLAB_SCREENSHOTS`` names, else in p
 
 from __future__ import annotations
 
-import json
-import os
-import secrets
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.jupyter import STEP_MS, command, jupyter_lab, open_notebook, use_theme, write_notebook
 from support.lab import SIX as INPUTS
 from support.lab import six_inputs
 
@@ -27,32 +18,8 @@ SIX = "six.ipynb"
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "06_live_dashboard.ipynb"
 SIZES = ((1280, 800), (1920, 1080), (800, 700))
 THEMES = ("JupyterLab Light", "JupyterLab Dark")
-START_S, STEP_MS = 60, 60_000  # on a machine that has other things to do
 LAB = ".jp-OutputArea .tfl"
 PICTURE = ":is(img, canvas)"  # a chart, or a view that is drawn in the browser
-
-
-def free_port():
-    with closing(socket.socket()) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def answers(url):
-    """Whether the server is up."""
-    try:
-        with urllib.request.urlopen(url, timeout=5) as reply:  # noqa: S310 - our own loopback address
-            return reply.status == 200
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def write_notebook(path, source):
-    """A notebook of one cell."""
-    cell = {"cell_type": "code", "id": "lab", "metadata": {}, "source": source, "outputs": [], "execution_count": None}
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    path.write_text(json.dumps(
-        {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": [cell]}))
 
 
 @pytest.fixture(scope="module")
@@ -62,42 +29,8 @@ def server(tmp_path_factory):
     root = tmp_path_factory.mktemp("jupyter")
     shutil.copy(NOTEBOOK, root)
     write_notebook(root / SIX, f"import tfjslab as tf\n\ntf.Lab({str(six_inputs(root / 'six'))!r}, 'cpu')")
-    port, token = free_port(), secrets.token_hex(16)
-    quiet = root / ".jupyterlab_settings_dir" / "@jupyterlab" / "apputils-extension"
-    quiet.mkdir(parents=True)
-    (quiet / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    env = os.environ | {
-        name: str(root / f".{name.lower()}")
-        for name in ("JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR")
-    }
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(NOTEBOOK.parents[1]), os.environ.get("PYTHONPATH")]))
-    command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
-        "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}",
-        "--LabApp.expose_app_in_browser=True",
-    ]
-    log = root / ".server.log"
-    with log.open("w") as out, subprocess.Popen(command, env=env, stdout=out, stderr=out) as process:
-        try:
-            deadline = time.monotonic() + START_S
-            while not answers(f"http://127.0.0.1:{port}/api?token={token}"):
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-            yield lambda name: f"http://127.0.0.1:{port}/lab/tree/{name}?token={token}&reset"
-        finally:
-            process.terminate()
-
-
-@pytest.fixture
-def shots(tmp_path):
-    """Where screenshots go."""
-    folder = Path(os.environ.get("TFJSLAB_SCREENSHOTS") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def command(page, name, **arguments):
-    page.evaluate("([name, args]) => window.jupyterapp.commands.execute(name, args)", [name, arguments])
+    with jupyter_lab(root) as address:
+        yield lambda name: f"{address(name)}&reset"
 
 
 def phase(page, *names):
@@ -150,23 +83,14 @@ def page(browser, shots, console):
     opened.close()
 
 
-def open_notebook(page, server, name=NOTEBOOK.name):
-    """Open a notebook and run its first cell."""
-    page.goto(server(name))
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=STEP_MS)
-    page.wait_for_function(
-        """async () => { const context = window.jupyterapp.shell.currentWidget?.sessionContext;
-        await context?.ready; const kernel = context?.session?.kernel;
-        await kernel?.info; return kernel?.connectionStatus === 'connected' && kernel.status === 'idle'; }""",
-        timeout=STEP_MS,
-    )
-    page.locator(".jp-CodeCell .cm-content").first.click()
-    command(page, "notebook:run-cell")
+def open_lab(page, server, name=NOTEBOOK.name):
+    """Open a notebook and run its first cell, which shows the dashboard."""
+    open_notebook(page, server(name))
     page.wait_for_selector(f"{LAB} .tfl-strip", timeout=STEP_MS)
 
 
 def test_notebook_06_runs_stops_compares_and_fits_in_both_themes(page, server, shots):
-    open_notebook(page, server)
+    open_lab(page, server)
     page.locator(f"{LAB} .tfl-header button[title^=settings]").click()
 
     choose(page, "mobilenet_v2", "wasm-threads", 5)
@@ -210,9 +134,7 @@ def test_notebook_06_runs_stops_compares_and_fits_in_both_themes(page, server, s
     page.locator(f"{LAB} .tfl-header button[title^=settings]").click()
     command(page, "application:toggle-left-area")
     for theme in THEMES:
-        command(page, "apputils:change-theme", theme=theme)
-        page.wait_for_function(
-            "light => document.body.dataset.jpThemeLight === light", arg=str(theme.endswith("Light")).lower())
+        use_theme(page, theme)
         for width, height in SIZES:
             page.set_viewport_size({"width": width, "height": height})
             for each in page.locator(f"{LAB} .tfl-tabs .lm-TabBar-tab").all():
@@ -249,7 +171,7 @@ def field(page, name, selector):
 
 
 def test_a_model_of_six_inputs_runs_from_its_page_and_is_compared(page, server, shots, tmp_path):
-    open_notebook(page, server, SIX)
+    open_lab(page, server, SIX)
     page.locator(f"{LAB} .tfl-header button[title^=settings]").click()
     page.locator(f"{LAB} .tfl-side input[type=number]").nth(3).fill("20")
     page.locator(f"{LAB} .tfl-side input[type=number]").nth(4).fill("1")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import http.server
-import os
 import threading
 import time
 from pathlib import Path
@@ -118,14 +117,6 @@ def blank(browser):
 def page(blank, console):
     """An empty page that must not say an error."""
     return console(blank)
-
-
-@pytest.fixture
-def shots(tmp_path):
-    """Where screenshots go."""
-    folder = Path(os.environ.get("TFJSLAB_SCREENSHOTS") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def pixels(height, width):

@@ -272,7 +272,7 @@ def test_a_run_is_compared_with_a_baseline_of_the_session_or_of_a_file(lab, tmp_
     lab._tabs.drawer.wait()
     expected = profiling.diff(profile, lab.session.runs[1].profile)
     assert f"against {lab.session.runs[0].name}: " in html.unescape(picker.told.value)
-    assert expected.tables()[0].notes[0] in html.unescape(picker.told.value)
+    assert expected.total.verdict in html.unescape(picker.told.value)
     assert "By node, the largest changes first" in lab._view.difference.value
     picker.baseline.value = FILE
     assert picker.path.layout.display == ""

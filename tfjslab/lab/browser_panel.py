@@ -130,7 +130,7 @@ class BrowserPanel:
         lines = "".join(f'<div class="tfl-note">{html.escape(line)}</div>' for line in notes)
         self.told.value = f'<div class="tfl">{table(COLUMNS, measured)}{"".join(failed)}{lines}</div>'
         if measured:
-            picture = data_uri(backend_comparison([r.bench for r in measured]).figure, transparent=True)
+            picture = data_uri(backend_comparison([r.bench for r in measured]).figure, any_page=True)
             self.chart.value = f'<img alt="median time of each program" src="{picture}">'
 
 

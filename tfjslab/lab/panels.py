@@ -170,12 +170,12 @@ def plain(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.1f}"
 
 
-def chart(made: tuple[Any, Any], alt: str, css: str = "") -> str:
+def chart(made: tuple[Any, Any], alt: str) -> str:
     """A chart of ``tfjslab.vis`` as an image inside the page, sharp on screens of high density and on paper."""
     from tfjslab.vis.image import data_uri, pixels  # noqa: PLC0415 - see ``charts``
 
-    address, (width, _) = data_uri(made[0], scale=2, transparent=True), pixels(made[0])
-    return f'<img class="tfl-chart{css}" width="{width}" alt="{html.escape(alt)}" src="{address}">'
+    address, (width, _) = data_uri(made[0], scale=2, any_page=True), pixels(made[0])
+    return f'<img class="tfl-chart" width="{width}" alt="{html.escape(alt)}" src="{address}">'
 
 
 def charts() -> Any:
@@ -247,8 +247,7 @@ def graph_view(run: LabRun, graph: Graph | None) -> str:
     """The model's graph, coloured by time."""
     if graph is None:
         return EMPTY.format("the graph is drawn for models that were run here; a saved session does not hold it")
-    # Its colours mean something, so a dark theme shows it on white instead of inverting them.
-    return chart(charts().graph_view(graph, run.profile), f"graph of {run.result.model}", " tfl-paper")
+    return chart(charts().graph_view(graph, run.profile), f"graph of {run.result.model}")
 
 
 def explored_graph(run: LabRun, graph: Graph | None) -> View | None:

@@ -5,15 +5,17 @@ JupyterLab. Series have the colours of Okabe and Ito, which colour-blind readers
 pages.
 """
 
+from tfjslab.base.colours import HOST, HOST_ON_DARK
+
 CSS = """
 .tfl { --tfl-ink: var(--jp-ui-font-color1, #222); --tfl-faint: var(--jp-ui-font-color2, #666);
   --tfl-paper: var(--jp-layout-color1, #fff); --tfl-panel: var(--jp-layout-color2, #f4f4f4);
   --tfl-line: var(--jp-border-color2, #ddd); --tfl-font: var(--jp-ui-font-family, system-ui, sans-serif);
   --tfl-a: #0072B2; --tfl-b: #D55E00; --tfl-c: #009E73; --tfl-d: #CC79A7; --tfl-error: #b3261e;
-  --tfl-host: #9A9A9A; --tfl-stripes: repeating-linear-gradient(135deg, var(--tfl-host) 0 3px, transparent 3px 5px);
+  --tfl-host: HOST_COLOUR; --tfl-stripes: repeating-linear-gradient(135deg, var(--tfl-host) 0 3px, transparent 3px 5px);
   color: var(--tfl-ink); font: 13px/1.4 var(--tfl-font); max-width: 100%; overflow: hidden; }
 [data-jp-theme-light="false"] .tfl { --tfl-a: #56B4E9; --tfl-b: #E69F00; --tfl-c: #2fc79a; --tfl-d: #e3a3c9;
-  --tfl-error: #ff8a80; --tfl-host: #8a8a8a; }
+  --tfl-error: #ff8a80; --tfl-host: HOST_ON_DARK; }
 .tfl .widget-html-content, .tfl .jupyter-widgets .widget-html-content { line-height: 1.4; font-size: 13px;
   font-family: var(--tfl-font); color: var(--tfl-ink); min-width: 0; }
 .tfl .widget-html, .tfl .widget-html > .widget-html-content { margin: 0; width: 100%; height: auto; }
@@ -143,8 +145,6 @@ line.tfl-limit { stroke: var(--tfl-error); stroke-dasharray: 6 4; }
   overflow: hidden; text-overflow: ellipsis; text-align: left; box-shadow: none; }
 .tfl-sort .jupyter-button.tfl-number { text-align: right; }
 .tfl-chart { max-width: 100%; height: auto; display: block; margin: 0 auto 8px; }
-.tfl-chart.tfl-paper { background: #fff; }
-[data-jp-theme-light="false"] .tfl-chart:not(.tfl-paper) { filter: invert(.92) hue-rotate(180deg); }
 .tfl-choice .widget-checkbox { width: 100%; margin: 0; } .tfl-choice .widget-label-basic { max-width: 100%; }
 .tfl-notes textarea { height: 300px; font-family: var(--tfl-font); }
-"""
+""".replace("HOST_COLOUR", HOST).replace("HOST_ON_DARK", HOST_ON_DARK)
