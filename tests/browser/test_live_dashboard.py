@@ -6,6 +6,7 @@ Screenshots are kept in the folder that ``TFJSLAB_SCREENSHOTS`` names, else in p
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
