@@ -30,11 +30,16 @@ def strip(result: BenchResult | None, profile: Profile | None) -> str:
     where = conditions(result)
     cells = "".join(
         f'<div data-figure="{f.name}" title="{html.escape(f"{f.how} ({where})")}"><small>{f.name}</small>'
-        f"<b>{html.escape(text)}</b><i>{f.unit if text[-1:].isdigit() else ''}</i></div>"
+        f"<b{_words(text)}>{html.escape(text)}</b><i>{f.unit if text[-1:].isdigit() else ''}</i></div>"
         for f, text in texts(result, profile)
     )
     fell = " tfl-fell" if result is not None and result.fallback_kernels else ""
     return f'<div class="tfl-strip{fell}">{cells}</div>'
+
+
+def _words(text: str) -> str:
+    """What makes room for words in place of a number."""
+    return ' class="tfl-words"' if " " in text else ""
 
 
 def measured(name: str, host: HostShare, prefix: str = "", said: str = "") -> str:

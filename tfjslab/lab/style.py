@@ -43,13 +43,15 @@ CSS = """
 .tfl-message.tfl-fine { color: var(--tfl-faint); }
 .tfl-name { padding: 6px 2px 0; color: var(--tfl-faint); overflow-wrap: anywhere; }
 .tfl-name b { color: var(--tfl-ink); font-weight: 600; }
-.tfl-name i.tfl-host { font-style: normal; margin-left: 8px; padding-left: 18px; position: relative; }
+.tfl-name i { margin-left: 8px; }
+.tfl-name i.tfl-host { font-style: normal; padding-left: 18px; position: relative; }
 .tfl-name i.tfl-host::before { content: ""; position: absolute; left: 0; top: 3px; width: 12px; height: 10px;
   background: var(--tfl-stripes); border: 1px solid var(--tfl-host); }
 .tfl-strip { display: flex; flex-wrap: wrap; border: 1px solid var(--tfl-line); border-width: 1px 0 0 1px;
   border-radius: 3px; overflow: hidden; margin: 6px 0 0; }
 .tfl-strip div { flex: 1 1 76px; background: var(--tfl-paper); padding: 5px 8px; white-space: nowrap; cursor: help;
   border: 1px solid var(--tfl-line); border-width: 0 1px 1px 0; min-width: 0; }
+.tfl-strip b.tfl-words { font-size: 11px; white-space: normal; line-height: 1.2; display: inline-block; }
 /* Figures of what the host did for the backend, where it had anything to do. */
 .tfl-fell :is([data-figure="fallbacks"], [data-figure="on host"], [data-figure="host cost"]) {
   box-shadow: inset 0 3px 0 var(--tfl-host); }
