@@ -81,7 +81,7 @@ def _timed(run: Any, clock: Clock) -> float:
 
 
 def _runs(model: Model, feeds: Any, clock: Clock, how: Enough, least: int) -> Profile:
-    """Plain and profiled runs in turn, until there are enough; when time is over, only until there are the ``least``."""
+    """Plain and profiled runs in turn, until there are enough, or the ``least`` number when time is over."""
     meter, profiled = meter_for(model.backend, clock), list[Profile]()
     end = math.inf if how.max_time_s is None else clock() + how.max_time_s
     meter.mark()
