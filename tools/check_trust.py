@@ -36,7 +36,7 @@ from tfjslab.records.verdict import SAME, SLOWER, UNKNOWN
 
 MODELS = ("mobilenet_v2", "blazeface", "digits")
 PLANTED = 1.15
-TOP, NEAR = 5, 0.15
+TOP, NEAR, TIE = 5, 0.15, 0.03
 BUSY_LOOP = "while True: pass"
 
 
@@ -159,11 +159,13 @@ def check_top(models: Sequence[str], place: Place) -> bool:
     right = near = 0
     model = models[0]
     quiet = from_json(profile(model, place))
-    expected = {r.key for r in by_node(quiet)[:TOP]}
+    rows = by_node(quiet)
+    # Nodes that take the same may change places.
+    expected = {r.key for r in rows if r.time_ms >= (1 - TIE) * rows[TOP - 1].time_ms}
     with busy_loops():
         for _ in range(place.tries):
             found = from_json(profile(model, place))
-            same = {r.key for r in by_node(found)[:TOP]} == expected
+            same = {r.key for r in by_node(found)[:TOP]} <= expected
             close = abs(found.wall_ms / quiet.wall_ms - 1) <= NEAR or bool(found.disturbance.mostly)
             say(f"  {model}, busy: top {TOP} {'the same' if same else 'differ'}; wall {found.wall_ms:.2f} ms, quiet "
                   f"{quiet.wall_ms:.2f} ms; {found.disturbance.text}")

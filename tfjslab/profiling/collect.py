@@ -22,6 +22,8 @@ from tfjslab.profiling.runs import join_runs
 from tfjslab.records.enough import Enough, enough
 from tfjslab.records.profile import Phases, Profile, attribute
 
+LEAST_RUNS = 30  # where nobody says how many: so that kernels that take 2% more or less keep their order
+
 
 def profile_model(
     source: ModelSource, x: Any = None, backend: str | None = None, threads: int | None = None, *,
@@ -39,14 +41,14 @@ def profile_model(
         backend: None for the model's own, or the current one.
         threads: for threaded backends.
         runs: how many profiled and how many plain runs; with a precision or a time limit, at least so many. None:
-            at least 10, and more until the median is known to 3% or 5 s are over.
+            at least 30, and more until the median is known to 3%; at least 10 if 5 s are over before.
         warmup: runs after the first that are not counted.
         precision: go on until half of the median's 95% interval is so small a part of it.
         max_time_s: but no longer than this.
         clock: gives seconds.
 
     """
-    how = enough(runs, precision, max_time_s, DEFAULT_RUNS)
+    how = enough(runs, precision, max_time_s, LEAST_RUNS)
     if how.runs < 1 or warmup < 0:
         raise UsageError(f"runs is {runs} and warmup is {warmup}; expected runs >= 1 and warmup >= 0")
     how.check()
@@ -58,7 +60,7 @@ def profile_model(
         first_ms = _timed(lambda: model.predict(feeds), clock)
         for _ in range(warmup):
             model.predict(feeds)
-        found = _runs(model, feeds, clock, how)
+        found = _runs(model, feeds, clock, how, 1 if max_time_s is not None else DEFAULT_RUNS)
         phases = Phases(subject.load_ms, compile_ms, first_ms, found.phases.steady_ms, compile_ms is None)
         # Only now do some backends know what their kernels are timed by.
         where = replace(environment_of([model.backend]), load_average=load)
@@ -78,8 +80,8 @@ def _timed(run: Any, clock: Clock) -> float:
     return (clock() - before) * 1e3
 
 
-def _runs(model: Model, feeds: Any, clock: Clock, how: Enough) -> Profile:
-    """Plain and profiled runs in turn, until there are enough."""
+def _runs(model: Model, feeds: Any, clock: Clock, how: Enough, least: int) -> Profile:
+    """Plain and profiled runs in turn, until there are enough, or the ``least`` number when time is over."""
     meter, profiled = meter_for(model.backend, clock), list[Profile]()
     end = math.inf if how.max_time_s is None else clock() + how.max_time_s
     meter.mark()
@@ -87,7 +89,7 @@ def _runs(model: Model, feeds: Any, clock: Clock, how: Enough) -> Profile:
         meter.time(lambda: model.predict(feeds))
         profiled.append(_profiled_run(model, feeds, meter))
         meter.mark()
-        if how.max_time_s is not None and clock() >= end:
+        if how.max_time_s is not None and len(profiled) >= least and clock() >= end:
             break
     states = meter.states
     each = [replace(p, profiled_states=(s,)) for p, s in zip(profiled, states[1::2], strict=True)]

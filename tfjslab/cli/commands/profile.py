@@ -17,7 +17,7 @@ from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table, write_json
 from tfjslab.cli.progress import progress
 from tfjslab.profiling.captions import certainty, evidence, totals
-from tfjslab.profiling.collect import profile_model
+from tfjslab.profiling.collect import LEAST_RUNS, profile_model
 from tfjslab.profiling.compare import ProfileDiff, diff
 from tfjslab.profiling.export import to_chrome_trace
 from tfjslab.profiling.files import load
@@ -39,8 +39,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     options.add_threads(parser)
     options.add_repeats(
         parser, runs=None, warmup=options.DEFAULT_WARMUP,
-        runs_help=f"profiled runs, and as many plain ones (default: {options.DEFAULT_RUNS}, and more until they are "
-                  "precise)",
+        runs_help=f"profiled runs, and as many plain ones (default: {LEAST_RUNS}, and more until they are precise)",
         warmup_help=f"runs before those, which are not counted (default {options.DEFAULT_WARMUP})",
     )
     options.add_precision(parser, PRECISION, MAX_TIME_S)
