@@ -122,6 +122,16 @@ def views() -> str:
     return f"# Views\n\n{_summary(tf.views)}\n\n{documented(shown)}"
 
 
+def browsers() -> str:
+    """What measures in browsers, and what can run there."""
+    shown = [o for o in _members(tf.browser) if inspect.isfunction(o) or inspect.isclass(o)]
+    rows = [(f"`{p.name}`", p.text) for p in tf.browser.PROGRAMS.values()]
+    return "\n\n".join((
+        "# Browsers", _summary(tf.browser), documented(shown),
+        "## Programs", table(("program", "what it is"), rows),
+    ))
+
+
 def command_line() -> str:
     """What ``--help`` prints, of every command."""
     parts = [f"## tfjslab {c.name}\n\n{c.summary}\n\n```text\n{_help(c.name)}```" for c in COMMANDS]
@@ -190,5 +200,5 @@ def _kernels(o: OpDef) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {p.__name__: p for p in (
-    python, profiling, vis, views, command_line, backends, passes, ops,
+    python, profiling, vis, views, browsers, command_line, backends, passes, ops,
 )}
