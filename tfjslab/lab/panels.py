@@ -138,7 +138,7 @@ LAYER_COLUMNS = (
 COMPARE_COLUMNS = (
     Column("run", 32, lambda r: r.name, numeric=False),
     Column("load", 8, lambda r: ms(r.result.load_ms)),
-    Column("compile", 9, lambda r: ms(r.result.compile_ms)),
+    Column("compile", 9, lambda r: r.result.compile_text),
     Column("first", 8, lambda r: ms(r.result.first_ms)),
     Column("median", 9, lambda r: ms(r.result.median_ms)),
     Column("spread", 8, lambda r: ms(r.result.iqr_ms), how="the middle half of the runs lies within it"),
