@@ -40,6 +40,10 @@ TensorFlow.js in Node; measured ones of our web module and of TensorFlow.js in h
 The *order* counts pairs of (model, program): whether the one that is predicted to be faster is. Pairs that are measured
 within 5% of each other have none. The *factor* is measured over predicted, the geometric mean over models, with what
 one model is away from it (a standard deviation): multiply a predicted time by it.
+
+Threads are predicted worst: where there are few cores, a browser's own threads take turns with them. Scalar code
+differs next, which another compiler writes there (V8, and not Cranelift). Pairs of these, and pairs whose times are
+close, are most of those in another order.
 """
 
 
