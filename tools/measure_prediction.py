@@ -89,6 +89,11 @@ def points_of(label: str, here: Sequence[Mapping[str, Any]], there: Sequence[Map
             for name in predicted if predicted[name] and measured.get(name)]
 
 
+def first_line(reason: str) -> str:
+    """Enough of a reason for a page."""
+    return reason.partition("\n")[0].rstrip(":")
+
+
 def page(points: Sequence[Point], refused: Sequence[str], where: str) -> str:
     """The whole page."""
     order = order_of(points)
@@ -136,7 +141,7 @@ def main() -> None:
         here = _run(["bench", model, *shared, "--peers", args.peers])
         there = _run(["bench", model, *shared, "--in", "chromium", "--tfjs", args.peers])
         points += points_of(label, here, there)
-        refused += [f"{label}, `{r['backend']}`: {r['reason']}" for r in there if r["reason"]]
+        refused += [f"{label}, `{r['backend']}`: {first_line(r['reason'])}" for r in there if r["reason"]]
         engines |= {r["engine"]: None for r in there if not r["reason"]}
     text = page(points, refused, f"{measured_here()}; {'; '.join(engines)}.")
     args.out.write_text(text, encoding="utf-8")

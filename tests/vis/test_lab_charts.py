@@ -149,6 +149,12 @@ def test_several_models_are_named_and_kept_separate():
     assert [line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == "-"][-1] == 0.5
 
 
+def test_what_ran_in_a_browser_is_named_with_it():
+    phone = replace(result("tfjs-webgl", 3.0), device="Chrome 156 on Android")
+    axes = charts.backend_comparison([result("wasm-simd", 2.0), phone]).axes
+    assert ticks(axes.yaxis) == ["wasm-simd", "tfjs-webgl, Chrome 156 on Android"]
+
+
 def test_roofline_places_points_by_intensity_and_rate_and_names_the_slowest():
     points = [
         SimpleNamespace(key="slow", time_ms=2.0, gflops_per_s=20.0, gbytes_per_s=2.0),

@@ -70,6 +70,7 @@ def _look(result: BenchResult) -> dict[str, Any]:
 
 def _name(result: BenchResult, models: list[str]) -> str:
     where = f"{result.where}, {result.threads} threads" if result.threads > 1 else result.where
+    where = f"{where}, {result.device}" if result.device else where
     return where if len(models) == 1 else f"{style.elide(result.model, 18)}  {where}"
 
 
