@@ -72,6 +72,13 @@ def test_runs_that_all_took_the_same_time_are_drawn():
     assert "rect" in live.latency_distribution([2.0, 2.0])
 
 
+def test_lines_are_of_the_runs_that_count():
+    times = [1.0, 9.0, 9.0, 1.0, 9.0]
+    assert "median 1.00 ms" in live.latency_trace(times, 5, (0, 3))
+    assert "median 1.00 ms, 5 runs, 3 disturbed" in live.latency_distribution(times, (0, 3))
+    assert "median 9.00 ms, 5 runs<" in live.latency_distribution(times)
+
+
 def test_top_kernels_are_sorted_and_what_no_kernel_accounts_for_is_shown():
     drawn = live.top_kernels(PROFILE)
     assert re.findall(r'<th title="([^"]*)"', drawn) == ["Conv2D", "&lt;Relu&gt;", "Add", "outside kernels"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tfjslab.bench.result import BenchResult
 from tfjslab.lab import live, live_memory
 from tfjslab.lab.memory_trace import MemorySample
 from tfjslab.records.profile import Profile
@@ -14,12 +15,13 @@ TRACE, DISTRIBUTION, KERNELS, TENSORS, PROCESS = TITLES = (
 
 
 def timing_cards(
-    times_ms: Sequence[float], total: int, memory: Sequence[MemorySample], limit: int = 0,
+    result: BenchResult | None, total: int, memory: Sequence[MemorySample], limit: int = 0,
 ) -> dict[str, str]:
-    """The charts that change with each run. ``limit`` is in bytes, 0 for none."""
+    """The charts that change with each run; lines are of the runs that count, as the figures. ``limit`` is in bytes."""
+    times_ms, kept = (result.times_ms, result.disturbance.kept) if result else ((), ())
     return {
-        TRACE: live.latency_trace(times_ms, max(total, len(times_ms))),
-        DISTRIBUTION: live.latency_distribution(times_ms),
+        TRACE: live.latency_trace(times_ms, max(total, len(times_ms)), kept),
+        DISTRIBUTION: live.latency_distribution(times_ms, kept),
         PROCESS: live_memory.process_memory(memory, limit),
     }
 

@@ -106,7 +106,7 @@ def _run(run: LabRun, graph: Graph | None, tell: Callable[[LabRun, Panel], None]
     r = run.result
     where = f"; {place(run.profile)}" if run.profile else ""
     ended = f"; ended {run.ended.replace('T', ' ')}" if run.ended else ""
-    made = timing_cards(r.times_ms, r.runs, run.memory) | profile_cards(run.profile)
+    made = timing_cards(r, r.runs, run.memory) | profile_cards(run.profile)
     shown = "".join(f'<div class="tfl-card">{markup.card(title, made[title])}</div>' for title in TITLES)
     panels = []
     for p in PANELS:

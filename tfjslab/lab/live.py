@@ -67,12 +67,15 @@ def nice_top(value: float) -> float:
     return next(m * power for m in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if m * power >= value * (1 - 1e-9))
 
 
-def latency_trace(times_ms: Sequence[float], total: int) -> str:
-    """Latency of each run in order, with lines at the median and the 95th percentile."""
+def latency_trace(times_ms: Sequence[float], total: int, kept: Sequence[int] = ()) -> str:
+    """Latency of each run in order, with lines at the median and the 95th percentile of the runs that count.
+
+    ``kept`` are those, by number from 0; none means all.
+    """
     if not times_ms:
         return EMPTY.format("no runs yet")
     times = np.asarray(times_ms)
-    median, p95 = (float(v) for v in np.percentile(times, (50, 95)))
+    median, p95 = (float(v) for v in np.percentile(times[list(kept)] if kept else times, (50, 95)))
     top = nice_top(float(times.max()))
     # With many runs those done so far fill the chart; with few the empty part shows how many are left.
     total = len(times_ms) if len(times_ms) >= total else min(total, max(SOON, int(nice_top(len(times_ms)))))
@@ -101,12 +104,12 @@ def thinned(values: Array) -> list[tuple[int, float]]:
     return list(zip(kept.tolist(), values[kept].tolist(), strict=True))
 
 
-def latency_distribution(times_ms: Sequence[float]) -> str:
-    """How many runs took how long, from the fastest to the slowest."""
+def latency_distribution(times_ms: Sequence[float], kept: Sequence[int] = ()) -> str:
+    """How many runs took how long, from the fastest to the slowest; ``kept`` as above."""
     if not times_ms:
         return EMPTY.format("no runs yet")
     times = np.asarray(times_ms)
-    low, high, middle = float(times.min()), float(times.max()), float(np.median(times))
+    low, high, middle = float(times.min()), float(times.max()), float(np.median(times[list(kept)] if kept else times))
     if high == low:
         high = low * 1.01 or 1.0
     counts, _ = np.histogram(times, BINS, (low, high))
@@ -117,7 +120,8 @@ def latency_distribution(times_ms: Sequence[float]) -> str:
     )
     at = (middle - low) / (high - low)
     line = f'<line class="tfl-median" x1="{WIDTH * at:.1f}" x2="{WIDTH * at:.1f}" y1="0" y2="{HEIGHT}"/>'
-    said = f"median {ms(middle)} ms, {counted(len(times_ms), 'run')}"
+    others = len(times_ms) - len(kept) if kept else 0
+    said = f"median {ms(middle)} ms, {counted(len(times_ms), 'run')}{f', {others} disturbed' * bool(others)}"
     head = f'<div class="tfl-key"><i class="tfl-median"></i>{said}</div>'
     return head + plot(
         f'<g class="tfl-bars">{bars}</g>{line}', [AxisTick(0, "0"), AxisTick(1, counted(most, "run"))],
@@ -176,8 +180,3 @@ def _bar(b: _Bar, longest: float, wall_ms: float) -> str:
     share = f"{b.time_ms / wall_ms:.0%}" if wall_ms > 0 else ""
     return (f'<tr title="{name}: {ms(b.time_ms)} ms{host}"><th title="{name}">{name}</th><td>{b.count}</td>'
             f'<td class="tfl-bar">{"".join(parts)}</td><td>{ms(b.time_ms)} ms</td><td>{share}</td></tr>')
-
-
-def timing_charts(times_ms: Sequence[float], total: int) -> tuple[str, str]:
-    """The two charts that change with each run."""
-    return latency_trace(times_ms, max(total, len(times_ms))), latency_distribution(times_ms)

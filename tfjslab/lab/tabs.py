@@ -96,7 +96,7 @@ class Tabs:
         if snapshot.busy and self._view.tab != "Live":
             return
         limit = self._view.side.limit.value * 10**6
-        made = timing_cards(result.times_ms if result else (), total, memory, limit)
+        made = timing_cards(result, total, memory, limit)
         shown = profile.kernels if profile else None, limit
         if shown != self._drawn:
             self._drawn = shown
