@@ -213,7 +213,7 @@ def test_a_profile_is_searched_opened_and_read_in_every_theme(shown):
     # Another run has its own times.
     page.get_by_label("run", exact=True).select_option(index=2)
     page.locator(".tfv-pane button", has_text="Close").click()
-    assert page.locator(".tfv-pane h3").inner_text() in {"run 2 (slowest)", "run 2 (fastest)"}
+    assert page.locator(".tfv-pane h3").inner_text().startswith(("run 2 (slowest", "run 2 (fastest"))  # or disturbed
     assert picture.settled()[2] == pytest.approx(given.profiled_ms[1], abs=0.05)
 
     themes(page, picture)

@@ -33,6 +33,10 @@ function render({ model, el }) {
   const time = visibleTime(() => painter.ask());
   const tip = tipOver(root);
   const painter = painted(canvas, (context, width) => {
+    if (!scene.looks) { // it has come onto the page just now
+      dress();
+      return;
+    }
     paint(context, width, scene, time.shown);
     frame.tell(time.shown, scene.run.end);
   });
@@ -45,7 +49,9 @@ function render({ model, el }) {
     painter.ask();
   });
 
+  // What is not on the page has no colours yet: a notebook may put it there later.
   function dress() {
+    if (!root.isConnected) return;
     scene.dress(root);
     frame.legend(legendOf(scene));
     show(scene);

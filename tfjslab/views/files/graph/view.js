@@ -47,6 +47,7 @@ export class GraphView {
 
   async start(root) {
     this.root = root;
+    this.themed = root.isConnected; // what is not on the page has no colours yet
     this.theme = themeOf(root);
     this.details.show(null, this.overlays);
     await this.relayout();
@@ -94,7 +95,12 @@ export class GraphView {
   draw() { this.painter.ask(); }
 
   paint(context, width, height) {
-    if (!this.theme) return; // not on the page yet
+    if (!this.theme) return;
+    if (!this.themed && this.root.isConnected) {
+      this.themed = true;
+      this.retheme(this.root);
+      return;
+    }
     const { camera } = this;
     camera.x += ((this.width ?? width) - width) / 2 / camera.scale; // the middle stays in the middle
     this.width = width;

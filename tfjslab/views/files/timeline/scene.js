@@ -16,7 +16,7 @@ export function sceneOf(data) {
     peak: indices.reduce((most, i) => (kernels[i].bytes_live > kernels[most].bytes_live ? i : most), 0),
     run: laid(data.runs[0]),
     looks: null, matches: null, hover: null, pinned: null,
-    colourOf: (i) => (kernels[i].host ? scene.looks.host : scene.looks.kinds[kernels[i].kind]),
+    colourOf: (i) => (kernels[i].host ? scene.looks?.host : scene.looks?.kinds[kernels[i].kind]),
     dress(el) { scene.looks = looksOf(el); },
     choose(index) { scene.run = laid(data.runs[index]); },
     // Whether a search left something of a span.
