@@ -75,7 +75,7 @@ def latency_trace(times_ms: Sequence[float], total: int, kept: Sequence[int] = (
     if not times_ms:
         return EMPTY.format("no runs yet")
     times = np.asarray(times_ms)
-    median, p95 = (float(v) for v in np.percentile(times[list(kept)] if kept else times, (50, 95)))
+    median, p95 = (float(v) for v in np.percentile(_counted(times, kept), (50, 95)))
     top = nice_top(float(times.max()))
     # With many runs those done so far fill the chart; with few the empty part shows how many are left.
     total = len(times_ms) if len(times_ms) >= total else min(total, max(SOON, int(nice_top(len(times_ms)))))
@@ -91,6 +91,11 @@ def latency_trace(times_ms: Sequence[float], total: int, kept: Sequence[int] = (
     drawing = f'<polyline class="tfl-trace" points="{points}"/>'
     return head + plot(drawing, [*ticks, *lines], [AxisTick(0, "run 1"), AxisTick(1, f"{total}")],
                        f"latency of {len(times_ms)} runs, median {ms(median)} ms, p95 {ms(p95)} ms")
+
+
+def _counted(times: Array, kept: Sequence[int]) -> Array:
+    """The times of the runs that count; none named means all."""
+    return times[list(kept)] if kept else times
 
 
 def thinned(values: Array) -> list[tuple[int, float]]:
@@ -109,7 +114,7 @@ def latency_distribution(times_ms: Sequence[float], kept: Sequence[int] = ()) ->
     if not times_ms:
         return EMPTY.format("no runs yet")
     times = np.asarray(times_ms)
-    low, high, middle = float(times.min()), float(times.max()), float(np.median(times[list(kept)] if kept else times))
+    low, high, middle = float(times.min()), float(times.max()), float(np.median(_counted(times, kept)))
     if high == low:
         high = low * 1.01 or 1.0
     counts, _ = np.histogram(times, BINS, (low, high))

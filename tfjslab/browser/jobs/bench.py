@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -57,13 +57,13 @@ def bench(
     found: list[DeviceResult] = []
     with _session(session, browser) as page:
         for source in given:
-            for programs in wanted:
-                results = _run(page, source, programs, inputs, how or HowToRun(), progress, stop)
-                for result in results:
-                    seen(result)
-                found += results
-                if stop():
-                    return found
+            with closing(_run(page, source, wanted, inputs, how or HowToRun(), progress, stop)) as jobs:
+                for results in jobs:
+                    for result in results:
+                        seen(result)
+                    found += results
+                    if stop():
+                        return found
     return found
 
 
@@ -83,18 +83,20 @@ def _session(given: DeviceSession | None, browser: str) -> Iterator[DeviceSessio
 
 
 def _run(
-    page: DeviceSession, source: ModelSource, programs: tuple[DeviceProgram, ...], inputs: Any, how: HowToRun,
+    page: DeviceSession, source: ModelSource, wanted: Sequence[tuple[DeviceProgram, ...]], inputs: Any, how: HowToRun,
     progress: Progress, stop: Callable[[], bool],
-) -> list[DeviceResult]:
-    """One job."""
+) -> Generator[list[DeviceResult], None, None]:
+    """The jobs of one model, which is loaded, written and answered by ``cpu`` once for all of them."""
     with tempfile.TemporaryDirectory(prefix="tfjslab-") as folder, _loaded(source) as model:
-        feeds = _arrays(model, inputs)
+        feeds, scratch = _arrays(model, inputs), Path(folder)
         names = [p.name for p in model.outputs]
         with Model(model.graph, "cpu", name=model.name) as reference:
             expected = list(zip(names, reference.execute(feeds, names), strict=True))
-        job = make_job(model, model_file(model, source, Path(folder)), programs, feeds, how, Path(folder))
-        record = page.run(job, progress, lambda _: stop()) if job.programs else JobRecord([])
-        return results_of(programs, job, record, expected)
+        file = model_file(model, source, scratch)
+        for programs in wanted:
+            job = make_job(model, file, programs, feeds, how, scratch)
+            record = page.run(job, progress, lambda _: stop()) if job.programs else JobRecord([])
+            yield results_of(programs, job, record, expected)
 
 
 @contextmanager

@@ -48,6 +48,10 @@ class DeviceEnvironment:
     webgpu: Renderer | None
     battery: Battery | None
 
+    def renderer_of(self, backend: str) -> Renderer | None:
+        """What a backend of TensorFlow.js draws or computes with; None for those without a GPU."""
+        return {"webgl": self.webgl, "webgpu": self.webgpu}.get(backend)
+
     @property
     def no_threads(self) -> str:
         """Why WebAssembly threads cannot run there; empty where they can."""

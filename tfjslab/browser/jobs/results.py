@@ -132,7 +132,7 @@ def _bench(
 
 def _renderer(program: DeviceProgram, where: DeviceEnvironment | None) -> tuple[str | None, str | None]:
     """The adapter of a GPU backend and its type, which says when it is a program on the processor."""
-    found = {"webgl": where.webgl, "webgpu": where.webgpu}.get(program.backend) if where else None
+    found = where.renderer_of(program.backend) if where else None
     return (None, None) if found is None else (found.renderer, "CPU" if found.software else "GPU")
 
 
@@ -190,7 +190,7 @@ def _notes(program: DeviceProgram, side: SideRecord, where: DeviceEnvironment | 
         return
     if program.threaded and where.no_threads:
         yield where.no_threads
-    found = {"webgl": where.webgl, "webgpu": where.webgpu}.get(program.backend)
+    found = where.renderer_of(program.backend)
     if found is not None and found.software:
         yield f"{program.backend} is a program on the processor here: {found.renderer}"
     if any(b.hidden for b in side.bursts):

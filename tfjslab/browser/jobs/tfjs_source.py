@@ -32,11 +32,6 @@ class TfjsSource:
     version: str = VERSION
     wasm_paths: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def is_remote(self) -> bool:
-        """Whether browsers fetch it from an address themselves."""
-        return self.root is not None and _is_address(self.root)
-
     def scripts(self, backend: str) -> list[str | Path]:
         """The scripts of a backend in order. UsageError that says what is missing and what installs it."""
         names = dict.fromkeys(("@tensorflow/tfjs", _PACKAGE_OF[backend]))
@@ -48,8 +43,8 @@ class TfjsSource:
         return {name: self.wasm_paths.get(name) or self._find(package, f"dist/{name}") for name in WASM_FILES}
 
     def _find(self, package: str, file: str) -> str | Path:
-        if self.is_remote:
-            return f"{str(self.root).rstrip('/')}/{package}@{self.version}/{file}"
+        if self.root is not None and _is_address(self.root):
+            return f"{self.root.rstrip('/')}/{package}@{self.version}/{file}"
         folder = peers_folder(self.root)
         found = folder / "node_modules" / package / file
         if not found.is_file():
