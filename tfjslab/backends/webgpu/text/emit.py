@@ -97,6 +97,9 @@ var<private> nan_bits: u32 = 0x7fc00000u;
 fn is_nan(x: F) -> B {{ return (bitcast<U>(x) & U(0x7fffffffu)) > U(0x7f800000u); }}
 fn min_nan(x: F, y: F) -> F {{ return select(y, x, (x < y) | is_nan(x)); }}
 fn max_nan(x: F, y: F) -> F {{ return select(y, x, (x > y) | is_nan(x)); }}
+// The same where y is no NaN. A choice by a comparison alone becomes the GPU's own min, which loses the NaN of x.
+fn min_bound(x: F, y: F) -> F {{ return select(min(x, y), x, is_nan(x)); }}
+fn max_bound(x: F, y: F) -> F {{ return select(max(x, y), x, is_nan(x)); }}
 """
 
 
@@ -151,14 +154,13 @@ def _plain(e: Expr, args: Sequence[str]) -> str:
         return f"B({'true' if e.args[0].leaf else 'false'})"
     bound = e.op in ("min", "max") and e.args[1].op == "const"
     if bound and e.args[1].leaf == e.args[1].leaf:
-        return f"select({args[0]}, {args[1]}, {args[0]} {'>' if e.op == 'min' else '<'} {args[1]})"
+        return f"{e.op}_bound({args[0]}, {args[1]})"
     return _PATTERNS[e.op].format(*args)
 
 
 def _count(e: Expr, counts: Counter[Expr]) -> None:
     counts[e] += 1
-    # A bounded value is read twice by its comparison, and so is what might be NaN.
-    if e.op in ("min", "max", "int.trunc_unsigned"):
+    if e.op == "int.trunc_unsigned":  # its pattern has the argument twice
         counts[e.args[0]] += 1
     if counts[e] == 1:
         for a in e.args:
