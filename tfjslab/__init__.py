@@ -16,6 +16,7 @@ _HOME = {
     "set_backend set_threads_count",
     "base.errors": "TfjslabError",
     "browser": "browser",
+    "browser.jobs.litert_source": "set_litert",
     "browser.jobs.tfjs_source": "set_tfjs set_wasm_paths",
     "bench": "bench bench_model bench_models",
     "bench.sweep": "sweep",
