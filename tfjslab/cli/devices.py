@@ -24,6 +24,7 @@ from tfjslab.cli.inputs import feeds_for
 from tfjslab.cli.models import loader
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
+from tfjslab.profiling.captions import totals
 
 PROGRAM_NAMES = ", ".join(PROGRAMS)
 _FAILED = 4  # a program could not do what was asked
@@ -124,6 +125,4 @@ def _remarks(r: DeviceResult) -> Iterator[str]:
     if r.bench.disturbance.text:
         yield f"{where}: {r.bench.disturbance.text}"
     if r.profile is not None:
-        p = r.profile
-        yield (f"{where}: {counted(len(p.kernels), 'kernel')} {ms(p.kernel_ms)} ms + unattributed "
-               f"{ms(p.unattributed_ms)} ms = wall {ms(p.wall_ms)} ms of a profiled run")
+        yield f"{where}: {counted(len(r.profile.kernels), 'kernel')}; {totals(r.profile)}"
