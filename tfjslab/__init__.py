@@ -31,7 +31,7 @@ _HOME = {
     "evaluation": "evaluate",
     "magics": "load_ipython_extension unload_ipython_extension",
     "lab": "Lab",
-    "model": "Model load_graph_model load_layers_model load_model",
+    "model": "Model load_graph_model load_layers_model load_model load_tflite_model",
     "quantization.generate": "generated_inputs",
     "quantizer": "quantize",
     "optimizer": "optimize",

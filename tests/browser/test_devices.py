@@ -198,13 +198,16 @@ def test_litert_js_measures_a_tflite_file_and_the_others_say_why_not(session):
         litert_files()
     except UsageError as e:
         pytest.skip(str(e))
-    ran, ours = tf.browser.bench(str(TFLITE), ["litert-wasm", "wasm-simd"], how=QUICK, session=session)
-    assert ran.bench.reason == ""
+    ran, ours, theirs = tf.browser.bench(
+        str(TFLITE), ["litert-wasm", "wasm-simd", "tfjs-cpu"], how=QUICK, session=session)
+    assert ran.bench.reason == ours.bench.reason == ""
+    assert ran.difference < 1e-5
+    assert ours.difference < 1e-5
     assert len(ran.bench.times_ms) == 6
     assert ran.bench.engine.startswith("LiteRT.js 2.")
     assert ran.profile is None
     assert "LiteRT.js has no profiler: no kernels" in ran.notes
-    assert ours.bench.reason == "wasm-simd reads TensorFlow.js models only; mlc_vww_96_float.tflite is none"
+    assert theirs.bench.reason == "tfjs-cpu reads TensorFlow.js models only; mlc_vww_96_float.tflite is none"
 
 
 def test_litert_js_reads_no_other_models(session, model):

@@ -434,13 +434,6 @@ def test_bytes_that_are_no_text(tmp_path):
     assert fails(path)[0] == "not UTF-8 text (invalid start byte)"
 
 
-def test_tflite_is_said_to_come_later(tmp_path):
-    path = tmp_path / "model.tflite"
-    path.write_bytes(b"\x1c\0\0\0TFL3")
-    message = ".tflite models are not supported yet; expected a TensorFlow.js model.json"
-    assert fails(path) == (message, "model.format")
-
-
 def test_a_format_can_be_insisted_on(kit, tmp_path):
     path = kit.affine().write(tmp_path)
     with pytest.raises(ModelError, match="found a tfjs-graph-model, expected a tfjs-layers-model"):

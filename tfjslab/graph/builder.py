@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -71,22 +72,25 @@ class GraphBuilder:
         self.constants[value] = np.asarray(array)
         return value
 
-    def node(self, name: str, tf_op: str, given: Sequence[str], **attrs: Any) -> Node:
+    def node(
+        self, name: str, tf_op: str, given: Sequence[str], attr_inputs: Mapping[str, str] = MappingProxyType({}),
+        **attrs: Any,
+    ) -> Node:
         """Add a node: TensorFlow's op name, its tensors in TensorFlow's order, and attributes by TensorFlow's names.
 
-        UsageError names the node when an attribute is wrong; attributes that the op does not have are refused.
+        ``attr_inputs`` are values that supply attributes at run time, by the op's own names. UsageError names the node
+        when an attribute is wrong; attributes that the op does not have are refused.
         """
         definition, form = spelled(tf_op)
         unique = self.unique(name)
         renamed = {v: k for k, v in form.rename.items()}
-        resolved = definition.resolve_attrs(
-            {**form.fixed, **{renamed.get(k, k): v for k, v in attrs.items()}}, f"node '{unique}'",
-        )
+        given_attrs = {**form.fixed, **{renamed.get(k, k): v for k, v in attrs.items()}}
+        resolved = definition.resolve_attrs(given_attrs, f"node '{unique}'", frozenset(attr_inputs))
         inputs = place_inputs(definition, form, given)
         count = definition.outputs_of(resolved, len(inputs))
         if count is None:
             raise UsageError(f"node '{unique}': how many outputs {tf_op} has depends on its functions")
-        node = Node(unique, definition.name, inputs, resolved, num_outputs=count, layer=self.layer)
+        node = Node(unique, definition.name, inputs, resolved, dict(attr_inputs), count, self.layer)
         self.nodes.append(node)
         return node
 

@@ -9,6 +9,7 @@ from tfjslab.formats.graph_model.reader import FORMAT as GRAPH_MODEL
 from tfjslab.formats.layers_model.reader import FORMAT as LAYERS_MODEL
 from tfjslab.formats.registry import read_model
 from tfjslab.formats.sources import MODEL_FILE, Progress, no_progress
+from tfjslab.formats.tflite.reader import FORMAT as TFLITE
 from tfjslab.model.model import Model
 
 Source = str | os.PathLike[str]
@@ -49,9 +50,19 @@ def load_layers_model(
     return load_model(path_or_url, backend, threads, progress, LAYERS_MODEL)
 
 
+def load_tflite_model(
+    path_or_url: Source, backend: str | None = None, threads: int | None = None, progress: Progress = no_progress,
+) -> Model:
+    """``load_model`` that takes nothing but a ``.tflite`` file.
+
+    Its activations are floats; weights may be float32, float16 or quantized, and are float32 once they are read.
+    """
+    return load_model(path_or_url, backend, threads, progress, TFLITE)
+
+
 def _name(source: Source) -> str:
     """What people call the model: its folder when the file is a plain ``model.json``, else the file."""
     parts = [p for p in os.fspath(source).replace(os.sep, "/").split("?")[0].split("/") if p]
     if parts and parts[-1] == MODEL_FILE:
         parts.pop()
-    return parts[-1].removesuffix(".json") if parts else "model"
+    return parts[-1].removesuffix(".json").removesuffix(".tflite") if parts else "model"

@@ -165,13 +165,18 @@ class OpDef:
         """Most inputs a node has; None for variadic ops."""
         return None if any(n.startswith("*") for n in self.inputs) else len(self.inputs)
 
-    def resolve_attrs(self, given: Mapping[str, Any], where: str) -> dict[str, Any]:
-        """Check given attributes, apply defaults, and return them canonical. UsageError names ``where``."""
+    def resolve_attrs(
+        self, given: Mapping[str, Any], where: str, later: frozenset[str] = frozenset(),
+    ) -> dict[str, Any]:
+        """Check given attributes, apply defaults, and return them canonical, but those that come ``later``.
+
+        UsageError names ``where``.
+        """
         known = {a.name: a for a in self.attrs}
         for name in given:
             if name not in known:
                 raise UsageError(f"{where}: {self.name} has no attribute '{name}'{did_you_mean(name, known)}")
-        return {a.name: a.resolve(given, f"{where}: {self.name}") for a in self.attrs}
+        return {a.name: a.resolve(given, f"{where}: {self.name}") for a in self.attrs if a.name not in later}
 
     def outputs_of(self, attrs: Attrs, num_inputs: int) -> int | None:
         """How many outputs a node has; None when only its users or its file tell (branches, calls)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -102,13 +103,19 @@ def _run(
 @contextmanager
 def _subject(source: ModelSource, scratch: Path) -> Iterator[JobSubject]:
     """The model loaded, and the file of it that others read, which is written where there is none."""
-    if isinstance(source, str | os.PathLike) and Path(source).suffix == TFLITE:
-        if not Path(source).is_file():
-            raise ModelError(f"{os.fspath(source)} does not exist", code="model.not_found")
-        yield JobSubject(Path(source).stem, Path(source), None)
+    model: Model | None
+    if not isinstance(source, str | os.PathLike) or Path(source).suffix != TFLITE:
+        with _loaded(source) as model:
+            yield JobSubject(model.name, model_file(model, source, scratch), model)
         return
-    with _loaded(source) as model:
-        yield JobSubject(model.name, model_file(model, source, scratch), model)
+    if not Path(source).is_file():
+        raise ModelError(f"{os.fspath(source)} does not exist", code="model.not_found")
+    with contextlib.ExitStack() as stack:
+        try:
+            model, why = stack.enter_context(_loaded(source)), ""
+        except ModelError as e:  # LiteRT.js may be able to read it
+            model, why = None, str(e)
+        yield JobSubject(Path(source).stem, Path(source), model, why)
 
 
 @contextmanager

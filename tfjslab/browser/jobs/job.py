@@ -27,11 +27,12 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class JobSubject:
-    """What a job is about: the file that others read, and our model of it; None where only others read its format."""
+    """What a job is about: the file that others read, and our model of it; None, with ``why``, where it has none."""
 
     name: str
     file: Path
     model: Model | None
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def _side(
         "threads": how.threads if program.threaded else 1,
     }
     is_tflite = subject.file.suffix == TFLITE
-    if is_tflite != (program.kind == LITERT):
+    if program.kind in (TFJS, LITERT) and is_tflite != (program.kind == LITERT):
         raise UsageError(f"{program.name} reads {'TensorFlow.js models' if is_tflite else TFLITE + ' files'} only; "
                          f"{subject.file.name} is none")
     if program.kind == LITERT:
@@ -104,7 +105,7 @@ def _side(
         return {**told, "litert": _litert(files), "file": f"./{number}/model{TFLITE}"}
     if program.kind == TFJS:
         return {**told, **_tfjs(files, program), "model": _model(files, number, subject.file)}
-    return {**told, "variant": program.backend, "module": _module(files, number, program, subject.model, scratch)}
+    return {**told, "variant": program.backend, "module": _module(files, number, program, subject, scratch)}
 
 
 def _litert(files: dict[str, Content]) -> dict[str, str]:
@@ -143,13 +144,13 @@ def _model(files: dict[str, Content], number: str, model_file: Path) -> dict[str
 
 
 def _module(
-    files: dict[str, Content], number: str, program: DeviceProgram, model: Model | None, scratch: Path,
+    files: dict[str, Content], number: str, program: DeviceProgram, subject: JobSubject, scratch: Path,
 ) -> dict[str, Any]:
     """Our module, with the one variant that the program is."""
-    if model is None:
-        raise UsageError("this model was not loaded, so there is no module of it")
+    if subject.model is None:
+        raise UsageError(subject.why)
     folder = scratch / number / program.name
-    made = export_web(model, folder, only=[program.backend])
+    made = export_web(subject.model, folder, only=[program.backend])
     for name in made.files:
         files[f"{number}/{program.name}/{name}"] = folder / name
     return {"url": f"./{number}/{program.name}/model.js"}
