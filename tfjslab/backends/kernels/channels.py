@@ -1,4 +1,6 @@
-"""Images with channels first as images with channels last, which is what kernels are for.
+"""A program in the form that kernels are for: images with channels last.
+
+A convolution of sequences becomes one of images of height 1.
 
 A convolution or pooling of data_format NCHW becomes one of NHWC between two transposes. Elementwise work between two
 of them is done with channels last as well, so that the transposes in between vanish. Where values lie as channel planes
@@ -11,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from tfjslab.backends.kernels.rewrites import conv1d, rewritten
 from tfjslab.base.names import reserve
 from tfjslab.base.shapes import Shape, size_of
 from tfjslab.graph.ir import Node
@@ -23,8 +26,12 @@ _TO_LAST, _TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 _RANK = 4
 
 
-def channels_last(program: Specialized, outputs: Sequence[str]) -> Specialized:
-    """The program without windows over images with channels first; ``outputs`` are as before."""
+def for_kernels(program: Specialized, outputs: Sequence[str]) -> Specialized:
+    """The program with windows over images with channels last only; ``outputs`` are as before."""
+    return _channels_last(rewritten(program, (conv1d,)), outputs)
+
+
+def _channels_last(program: Specialized, outputs: Sequence[str]) -> Specialized:
     if not any(map(_is_first, program.graph.nodes)):
         return program
     return _Rewriter(program).run(outputs)

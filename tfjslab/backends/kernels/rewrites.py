@@ -1,4 +1,4 @@
-"""What is said in other ops before it is lowered, and no kernel knows of: Einsum, broadcast batches.
+"""What is said in other ops before it is lowered, and no kernel knows of: Einsum, broadcast batches, Conv1D.
 
 A rule makes one node into several, of which the last has the node's name. The others are named after it.
 """
@@ -9,10 +9,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import Shape, size_of
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
 from tfjslab.ops import registry
+from tfjslab.ops.conv1d import conv2d_attrs, image_shape
 from tfjslab.ops.decompose import unfused
 from tfjslab.ops.registry import Spec
 
@@ -22,6 +24,7 @@ class Rewriting:
     """A program under way: what its nodes become, and what is known of the new values."""
 
     specs: dict[str, Spec]
+    constants: dict[str, Array]
     nodes: list[Node] = field(default_factory=list)
 
     def add(self, node: Node, op: str, inputs: Sequence[str], what: str = "", **attrs: Any) -> str:
@@ -35,6 +38,16 @@ class Rewriting:
         self.nodes.append(made)
         return name
 
+    def reshaped(self, node: Node, value: str, what: str, shape: Shape) -> str:
+        """A value in another shape; of a constant it is one as well, which kernels need to be of weights."""
+        if value not in self.constants:
+            return self.add(node, "Reshape", [value], what, shape=shape)
+        name = f"{value} {what}"
+        if name not in self.constants:
+            self.constants[name] = self.constants[value].reshape(shape)
+            self.specs[name] = replace(self.specs[value], shape=shape, value=None)
+        return name
+
     def shape(self, value: str) -> Shape:
         """The shape of a value."""
         return self.specs[value].known_shape
@@ -46,7 +59,7 @@ Rule = Callable[[Rewriting, Node], bool]
 
 def rewritten(program: Specialized, rules: Sequence[Rule]) -> Specialized:
     """The program with each node as the first rule has it that takes it; the very same one when none does."""
-    work = Rewriting(dict(program.specs))
+    work = Rewriting(dict(program.specs), dict(program.graph.constants))
     changed = False
     for node in program.graph.nodes:
         if node.name in program.static and any(rule(work, node) for rule in rules):
@@ -56,7 +69,8 @@ def rewritten(program: Specialized, rules: Sequence[Rule]) -> Specialized:
     if not changed:
         return program
     static = program.static | {n.name for n in work.nodes if n.name not in program.specs}
-    return Specialized(program.graph.with_(nodes=tuple(work.nodes)), work.specs, static)
+    graph = program.graph.with_(nodes=tuple(work.nodes), constants=work.constants)
+    return Specialized(graph, work.specs, static)
 
 
 def broadcast_batches(work: Rewriting, node: Node) -> bool:
@@ -136,6 +150,18 @@ class _Einsum:
     def _shaped(self, value: str, parts: tuple[str, str, str]) -> str:
         shape = [size_of([self.lengths[c] for c in part]) for part in parts]
         return self.work.add(self.node, "Reshape", [value], "matrix", shape=shape)
+
+
+def conv1d(work: Rewriting, node: Node) -> bool:
+    """A sequence is an image of height 1."""
+    if node.op != "Conv1D":
+        return False
+    x, kernel = node.inputs
+    image = work.reshaped(node, x, "image", image_shape(work.shape(x), node.attrs))
+    filter2d = work.reshaped(node, kernel, "filter", (1, *work.shape(kernel)))
+    made = work.add(node, "Conv2D", [image, filter2d], "convolved", **conv2d_attrs(node.attrs))
+    work.add(node, "Reshape", [made], shape=work.shape(node.name))
+    return True
 
 
 RULES: tuple[Rule, ...] = (broadcast_batches, einsum)
