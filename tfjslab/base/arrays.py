@@ -16,7 +16,7 @@ from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import DTypeError, InputError, ShapeError
 from tfjslab.base.limits import LIMITS, check_limit
 
-_NUMBERS, _TEXT = "biuf", "US"
+_NUMBERS, _TEXT = "biufc", "US"
 _INT64 = np.iinfo(np.int64)
 
 

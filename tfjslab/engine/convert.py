@@ -13,7 +13,7 @@ from tfjslab.engine.operators import DISPATCH
 from tfjslab.engine.tensor import Tensor
 from tfjslab.ops.registry import OpDef
 
-_WIDTH = {"bool": 0, "int32": 1, "float32": 2}
+_WIDTH = {"bool": 0, "int32": 1, "float32": 2, "complex64": 3}
 
 
 # Inputs that are positions: Python's whole numbers become int32 there, not float32.
@@ -74,7 +74,7 @@ def to_tensors(definition: OpDef, values: Sequence[Any], name: str) -> tuple[lis
     """Tensors for ``values`` (None stays None), and those that were created here, which the caller has to free.
 
     Numbers and lists of Python numbers take the dtype of the tensors beside them (``int_tensor + 1`` stays int32,
-    ``+ 1.5`` becomes float32); tensors and arrays of different dtypes are cast to the widest of bool, int32, float32.
+    ``+ 1.5`` becomes float32); tensors and arrays of different dtypes are cast to the widest of bool, int32, float32, complex64.
     """
     made: list[Tensor] = []
     try:
@@ -118,7 +118,7 @@ def _common(definition: OpDef, values: Sequence[Any], dtypes: Sequence[str]) -> 
 
 def _python_kind(value: Any) -> str:
     """What Python itself makes of a number or list: a whole number is an int32 here, not yet a float32."""
-    return {"b": "bool", "i": "int32", "u": "int32"}.get(np.asarray(value).dtype.kind, "float32")
+    return {"b": "bool", "i": "int32", "u": "int32", "c": "complex64"}.get(np.asarray(value).dtype.kind, "float32")
 
 
 def _one(value: Any, dtype: str | None, made: list[Tensor], where: str) -> Tensor:

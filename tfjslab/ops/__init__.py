@@ -29,6 +29,7 @@ from tfjslab.ops import (
     selection,
     shaping,
     slicing,
+    spectral,
 )
 
 __all__ = [
@@ -56,4 +57,5 @@ __all__ = [
     "selection",
     "shaping",
     "slicing",
+    "spectral",
 ]
