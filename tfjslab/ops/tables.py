@@ -61,9 +61,9 @@ def _example() -> T:
 
 
 @op("HashTable", "", infer=lambda _ins, _attrs: [_TABLE], attrs=_DTYPES, flops=no_flops,
-    tf=[Tf("HashTableV2", ""), Tf("HashTable", "", write=False)], cases=[Case(())])
+    stateful=True, tf=[Tf("HashTableV2", ""), Tf("HashTable", "", write=False)], cases=[Case(())])
 def hash_table(key_dtype: str, value_dtype: str) -> LookupTable:
-    """An empty table."""
+    """An empty table. Two are never one: in files, what is imported into a table is seen by all that read it."""
     return LookupTable(key_dtype, value_dtype, {})
 
 
