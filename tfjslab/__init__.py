@@ -64,9 +64,12 @@ def __getattr__(name: str) -> Any:
 def _eager(name: str) -> Any:
     from tfjslab.base.errors import did_you_mean  # noqa: PLC0415 - see the module's docstring
     from tfjslab.engine.eager import functions  # noqa: PLC0415
+    from tfjslab.engine.namespaces import NAMESPACES, namespace  # noqa: PLC0415
 
+    if name in NAMESPACES:
+        return namespace(name)
     if name not in functions():
-        hint = did_you_mean(name, [*_MODULE_OF, *functions()])
+        hint = did_you_mean(name, [*_MODULE_OF, *NAMESPACES, *functions()])
         raise AttributeError(f"module 'tfjslab' has no attribute '{name}'{hint}")
     return functions()[name]
 
@@ -74,5 +77,6 @@ def _eager(name: str) -> Any:
 def __dir__() -> list[str]:
     """All public names, the eager functions included."""
     from tfjslab.engine.eager import functions  # noqa: PLC0415 - see the module's docstring
+    from tfjslab.engine.namespaces import NAMESPACES  # noqa: PLC0415
 
-    return sorted({*_MODULE_OF, *functions(), "__version__"})
+    return sorted({*_MODULE_OF, *NAMESPACES, *functions(), "__version__"})
