@@ -372,8 +372,8 @@ def test_unknown_ops_are_listed_at_once_with_counts_but_only_those_that_would_ru
         (
             lambda n: n[0]["attr"]["dtype"].update(type="DT_QINT8"),
             ("node 'x': dtype 'DT_QINT8' of a TensorFlow file is not supported; supported: "
-            "DT_FLOAT, DT_DOUBLE, DT_HALF, DT_INT32, DT_INT64, DT_UINT8, DT_INT8, DT_INT16, DT_BOOL, DT_COMPLEX64, DT_COMPLEX128, DT_STRING, "
-            "DT_VARIANT, DT_RESOURCE"),
+            "DT_FLOAT, DT_DOUBLE, DT_HALF, DT_INT32, DT_INT64, DT_UINT8, DT_INT8, DT_INT16, DT_BOOL, DT_COMPLEX64, "
+            "DT_COMPLEX128, DT_STRING, DT_VARIANT, DT_RESOURCE"),
             "model.dtype",
         ),
     ],

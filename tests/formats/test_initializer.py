@@ -15,7 +15,7 @@ TYPES = {"key_dtype": {"type": "DT_INT64"}, "value_dtype": {"type": "DT_INT32"}}
 
 
 def lookup(kit, *, keys="k", table="t", shared="", initializer=True, **attr):
-    """ids -> values of a table that is filled by the initializer, or in the graph by a node that nobody reads."""
+    """Ids looked up in a table that is filled by the initializer, or in the graph by a node that nobody reads."""
     told = {**TYPES, **attr, **({"shared_name": {"s": shared}} if shared else {})}
     fill = [
         kit.node(table, "HashTableV2", **told), kit.const(keys, KEYS), kit.const("v", VALUES),

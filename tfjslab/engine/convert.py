@@ -74,7 +74,8 @@ def to_tensors(definition: OpDef, values: Sequence[Any], name: str) -> tuple[lis
     """Tensors for ``values`` (None stays None), and those that were created here, which the caller has to free.
 
     Numbers and lists of Python numbers take the dtype of the tensors beside them (``int_tensor + 1`` stays int32,
-    ``+ 1.5`` becomes float32); tensors and arrays of different dtypes are cast to the widest of bool, int32, float32, complex64.
+    ``+ 1.5`` becomes float32); tensors and arrays of different dtypes are cast to the widest of bool, int32, float32,
+    complex64.
     """
     made: list[Tensor] = []
     try:

@@ -76,7 +76,7 @@ class Tensor(Operators):
 
     @property
     def num_bytes(self) -> int:
-        """What it adds to ``memory().num_bytes``: 4 bytes an element, 1 for bool, 8 for complex64, UTF-8 lengths of strings.
+        """What it adds to ``memory().num_bytes``: bytes of elements, UTF-8 lengths of strings.
 
         TensorFlow.js adds nothing when a string tensor is cloned but takes its bytes away when the clone is disposed,
         so its count drifts below zero; here a clone adds what its disposal takes away.

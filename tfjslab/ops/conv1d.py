@@ -23,8 +23,9 @@ _RANK, _PAIRS = 3, 6
 
 def image_shape(x: Shape, attrs: Attrs) -> Shape:
     """The shape of a batch of sequences, or of one without a batch axis, as that of images of height 1."""
-    *batch, first, second = x
-    return (*(batch or (1,)), 1, first, second) if attrs["data_format"] == "NWC" else (*(batch or (1,)), first, 1, second)
+    *outer, first, second = x
+    batch = outer or [1]
+    return (*batch, 1, first, second) if attrs["data_format"] == "NWC" else (*batch, first, 1, second)
 
 
 def conv2d_attrs(attrs: Attrs) -> dict[str, Any]:

@@ -51,7 +51,8 @@ _CASES = (
 @op("MaxPool3D", "x", infer=_infer("MaxPool3D", NUMBER), attrs=_ATTRS, flops=_flops, api="max_pool3d",
     tf=[Tf("MaxPool3D", "x")], facts=Facts(dtype=FIRST, rank=FIRST),
     cases=(*_CASES, Case((_CUBE,), _TWO, expect=[7]),
-           Case((T((1, 1, 1, 2, 1), values=[np.nan, 1]),), {"ksize": [1, 1, 2]}, expect=[1]), Case((T((1, 4, 4, 4, 2), "int32", -9, -3),), _TWO)))
+           Case((T((1, 1, 1, 2, 1), values=[np.nan, 1]),), {"ksize": [1, 1, 2]}, expect=[1]),
+           Case((T((1, 4, 4, 4, 2), "int32", -9, -3),), _TWO)))
 def max_pool3d(x: Array, **attrs: Any) -> Array:
     """Largest value in each window of [batch, depth, height, width, channels]; padding and NaN never win."""
     w = _window("MaxPool3D", x.shape, attrs)

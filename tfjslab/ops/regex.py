@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tfjslab.base.errors import LimitError, UsageError
-from tfjslab.ops.regex_syntax import At, Char, Choice, Group, Place, Repeat, Sequence, Test, Tree, parse
+from tfjslab.ops.regex_syntax import At, Char, Choice, Group, Repeat, Sequence, Test, Tree, parse
 
 MOST_STEPS = 10_000  # of a program
 MOST_VISITS = 10_000_000  # of steps in one call of an op: some seconds
@@ -186,7 +186,8 @@ def parse_rewrite(rewrite: str, groups: int) -> _Rewrite:
         elif after and after in "0123456789" and int(after) <= groups:
             parts.append(int(after))
         else:
-            raise UsageError(f"rewrite {rewrite!r}: \\{after}; expected \\\\ or \\0 to \\{groups}, groups of the pattern")
+            expected = f"\\\\ or \\0 to \\{groups}, groups of the pattern"
+            raise UsageError(f"rewrite {rewrite!r}: \\{after}; expected {expected}")
     return tuple(parts)
 
 

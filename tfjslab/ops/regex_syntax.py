@@ -1,7 +1,7 @@
-"""Reads regular expressions in the syntax of RE2, which TensorFlow's string ops take, as a tree.
+r"""Reads regular expressions in the syntax of RE2, which TensorFlow's string ops take, as a tree.
 
 There are no backreferences and no looking around, so what is read can be matched in linear time. Classes such as
-``\\d`` are ASCII ones, as in RE2; ``\\p{L}`` takes the general categories of Unicode.
+``\d`` are ASCII ones, as in RE2; ``\p{L}`` takes the general categories of Unicode.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ class _Flags:
     ungreedy: bool = False
 
 
+_SIGNS: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 _FLAGS = {"i": "any_case", "s": "dot_all", "m": "lines", "U": "ungreedy"}
 _DIGITS, _SPACES = "0123456789", "\t\n\f\r "
 _LOWER, _UPPER = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -104,6 +105,7 @@ def _at_border(text: str, at: int) -> bool:
 _START, _END = At(lambda _, at: at == 0), At(lambda text, at: at == len(text))
 _LINE_START = At(lambda text, at: at == 0 or text[at - 1] == "\n")
 _LINE_END = At(lambda text, at: at == len(text) or text[at] == "\n")
+_BORDERS = {"^": (_START, _LINE_START), "$": (_END, _LINE_END)}  # of the text, of lines
 _PLACES = {"A": _START, "z": _END, "b": At(_at_border), "B": At(lambda text, at: not _at_border(text, at))}
 
 
@@ -222,14 +224,13 @@ class _Reader:
         return part
 
     def _counts(self) -> tuple[int, int | None] | None:
-        for sign, counts in (("*", (0, None)), ("+", (1, None)), ("?", (0, 1))):
-            if self.take(sign):
-                return counts
+        if self.peek() in _SIGNS:
+            return _SIGNS[self.next()]
         end = self.pattern.find("}", self.at)
         least, comma, most = self.pattern[self.at + 1 : max(end, 0)].partition(",")
         if self.peek() != "{" or not (least.isdecimal() and least.isascii()) or not (most == "" or most.isdecimal()):
             return None  # a { that is meant as such
-        counts = int(least[:9]), (int(most[:9]) if most else None if comma else int(least[:9]))
+        counts: tuple[int, int | None] = int(least[:9]), (int(most[:9]) if most else None if comma else int(least[:9]))
         if max(c or 0 for c in counts) > MOST_REPEATS or (counts[1] is not None and counts[1] < counts[0]):
             self.fail(f"{{{least}{comma}{most}}} (expected counts in order up to {MOST_REPEATS})")
         self.at = end + 1
@@ -244,22 +245,20 @@ class _Reader:
 
     def _atom(self, flags: _Flags) -> Tree:
         char = self.next()
-        if char == ".":
-            return Char(lambda c: flags.dot_all or c != "\n")
-        if char == "^":
-            return _LINE_START if flags.lines else _START
-        if char == "$":
-            return _LINE_END if flags.lines else _END
+        if char in _BORDERS:
+            return _BORDERS[char][flags.lines]
+        if char == "." or (char == "\\" and self.take("C")):
+            return Char(lambda c: char != "." or flags.dot_all or c != "\n")
         if char == "[":
             return Char(self._class(flags))
         if char in "*+?":
             self.fail(f"a {char} with nothing before it")
-        if char != "\\":
-            return self._literal(char, flags)
+        return self._literal(char, flags) if char != "\\" else self._escape(flags)
+
+    def _escape(self, flags: _Flags) -> Tree:
+        """What a backslash and the next characters stand for."""
         if self.peek() in _PLACES and self.peek():
             return _PLACES[self.next()]
-        if self.take("C"):
-            return Char(lambda _: True)
         test = self._short()
         return Char(test) if test else self._literal(self._escaped(), flags)
 

@@ -186,4 +186,4 @@ def sparse_segment_mean(data: Array, indices: Array, segment_ids: Array) -> Arra
     """
     sums, counts = _segments("SparseSegmentMean", data, indices, segment_ids)
     divisor: Any = np.maximum(counts, 1).reshape(-1, *[1] * (sums.ndim - 1))
-    return (sums / divisor).astype(data.dtype)
+    return np.asarray(sums / divisor).astype(data.dtype)

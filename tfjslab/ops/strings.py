@@ -74,7 +74,8 @@ _REPLACE = (Attr("pattern", "str"), Attr("rewrite", "str"), Attr("replace_global
         Case((_s("abcb", "xyz", ""),), {"pattern": "b", "rewrite": "X"}),
         Case((_s("abcb"),), {"pattern": "b", "rewrite": "X", "replace_global": False}),
         Case((_s("Hello World", shape=()),), {"pattern": r"(\w+) (\w+)", "rewrite": r"\2 \1\\"}),
-        Case((_s("baac"),), {"pattern": "a*", "rewrite": "-"}), Case((T((0, 2), "string"),), {"pattern": "", "rewrite": ""}),
+        Case((_s("baac"),), {"pattern": "a*", "rewrite": "-"}),
+        Case((T((0, 2), "string"),), {"pattern": "", "rewrite": ""}),
     ))
 def static_regex_replace(x: Array, pattern: str, rewrite: str, *, replace_global: bool) -> Array:
     r"""What a regular expression matches is replaced, everywhere or the first time.
@@ -139,7 +140,8 @@ def _infer_hash(ins: Specs, attrs: Attrs) -> list[Spec]:
     api="string_to_hash_bucket_fast", tf=[Tf("StringToHashBucketFast", "x")], facts=Facts(dtype="int32", rank=FIRST),
     cases=(
         Case((_s("Hello", "TensorFlow", "2.x"),), {"num_buckets": 3}, expect=[0, 2, 2]),
-        Case((_s("a", "b", "c", "d"),), {"num_buckets": 10}, expect=[9, 2, 2, 5]), Case((_s("x" * 70),), {"num_buckets": 9}),
+        Case((_s("a", "b", "c", "d"),), {"num_buckets": 10}, expect=[9, 2, 2, 5]),
+        Case((_s("x" * 70),), {"num_buckets": 9}),
         Case((_s("q", shape=()),), {"num_buckets": 1 << 40}), Case((T((0, 2), "string"),), {"num_buckets": 3}),
     ))
 def string_to_hash_bucket_fast(x: Array, num_buckets: int) -> Array:
@@ -195,11 +197,12 @@ def _ngrams(row: list[str], width: int, count: int, attrs: Attrs) -> list[str]:
 
 @op("StringNGrams", "data data_splits", infer=_infer_ngrams, attrs=_NGRAMS, num_outputs=2, flops=no_flops,
     api="string_n_grams", tf=[Tf("StringNGrams", "data data_splits")], cases=(
-        Case((_s("a", "b", "c", "d", "e"), T((3,), "int32", values=[0, 3, 5])), {"ngram_widths": [2], "separator": "|"}),
+        Case((_s("a", "b", "c", "d", "e"), T((3,), "int32", values=[0, 3, 5])),
+             {"ngram_widths": [2], "separator": "|"}),
         Case((_s("a", "b", "c", "d"), T((4,), "int32", values=[0, 1, 1, 4])),
              {"ngram_widths": [3, 2], "left_pad": "L", "right_pad": "R", "pad_width": -1}),
         Case((_s("a", "b"), T((2,), "int32", values=[0, 2])),
-             {"ngram_widths": [5], "preserve_short_sequences": True, "pad_width": 1, "left_pad": "L", "right_pad": "R"}),
+             {"ngram_widths": [5], "preserve_short_sequences": True, "pad_width": 1, "left_pad": "L"}),
         Case((T((0,), "string"), T((2,), "int32", values=[0, 0])), {"ngram_widths": [2]}),
         Case((T((0,), "string"), T((0,), "int32")), {"ngram_widths": [2]}),
     ))

@@ -38,7 +38,8 @@ def _index_of(keys: Array) -> dict[Any, int]:
         return known[1]
     found = {key: i for i, key in enumerate(keys.reshape(-1).tolist())}
     if not keys.flags.writeable:
-        _INDICES[id(keys)] = weakref.ref(keys, lambda _, key=id(keys): _INDICES.pop(key, None)), found
+        place = id(keys)
+        _INDICES[place] = weakref.ref(keys, lambda _: _INDICES.pop(place, None)), found
     return found
 
 

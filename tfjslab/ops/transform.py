@@ -67,8 +67,8 @@ def _mapped(at: Array, length: int, mode: str) -> Array:
     """Coordinates inside of the image where the mode finds some; NaN stays."""
     if mode == "CONSTANT":
         return at
-    if mode in ("REFLECT", "WRAP"):
-        at = np.where(at == at, 0 * at, at) if length <= 1 else (_reflected if mode == "REFLECT" else _wrapped)(at, length)  # noqa: PLR0124 - NaN
+    if mode != "NEAREST" and length > 1:
+        at = (_reflected if mode == "REFLECT" else _wrapped)(at, length)
     return np.clip(at, 0, length - 1)
 
 
@@ -98,7 +98,7 @@ def _between(images: Array, x: Array, y: Array, fill: float) -> Array:
         (1 - across) * _read(images, left, row, fill) + across * _read(images, left + 1, row, fill)
         for row in (top, top + 1)
     ]
-    return (1 - down) * rows[0] + down * rows[1]
+    return np.asarray((1 - down) * rows[0] + down * rows[1])
 
 
 _ROTATED = T((1, 8), values=[0.8, -0.6, 1.3, 0.6, 0.8, -1.1, 0, 0])

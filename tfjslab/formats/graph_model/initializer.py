@@ -27,7 +27,8 @@ def with_initializer(nodes: Nodes, document: Document) -> dict[str, RawNode]:
     raw = optional(document.json, "modelInitializer", dict, {}, where)
     extra = _renamed(graphdef.parse_nodes(raw.get("node", []), f"{where}: node"), nodes, where)
     merged = {**nodes, **extra}
-    filled = {_table(n.inputs[0][0], merged): n.name for n in merged.values() if _op(n) == "LookupTableImport" and n.inputs}
+    filling = [n for n in merged.values() if _op(n) == "LookupTableImport" and n.inputs]
+    filled = {_table(n.inputs[0][0], merged): n.name for n in filling}
     return {name: _reading(node, filled) for name, node in merged.items()} if filled else merged
 
 
@@ -59,8 +60,8 @@ def _renamed(extra: Nodes, nodes: Nodes, where: str) -> dict[str, RawNode]:
 def _same_table(table: RawNode, nodes: Nodes) -> str:
     """The model's node for a table of the initializer: of its name, or else its only one with that shared name."""
     shared = table.attrs.get("shared_name")
-    alike = [n.name for n in nodes.values() if shared and n.attrs.get("shared_name") == shared and _op(n) == "HashTable"]
-    return alike[0] if table.name not in nodes and len(alike) == 1 else table.name
+    alike = [n.name for n in nodes.values() if _op(n) == "HashTable" and n.attrs.get("shared_name") == shared]
+    return alike[0] if shared and table.name not in nodes and len(alike) == 1 else table.name
 
 
 def _table(name: str, nodes: Nodes) -> str:
