@@ -54,6 +54,11 @@ def text_array(array: Array, where: str) -> Array:
     return out
 
 
+def reals(array: Array) -> Array:
+    """Complex numbers as pairs of real ones along a last axis; any other array itself."""
+    return array[..., None].view(array.real.dtype) if array.dtype.kind == "c" else array
+
+
 def encoded(text: str) -> bytes:
     """The bytes of an element of ``text_array``."""
     return text.encode("utf-8", "surrogateescape")

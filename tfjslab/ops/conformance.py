@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tfjslab.base.arrays import reals
 from tfjslab.base.dtypes import Array
 from tfjslab.ops import registry
 from tfjslab.ops.registry import Case, OpDef, Spec
@@ -82,7 +83,7 @@ def _difference(check: Check, found: Any, expected: Any) -> str:
     if found.shape != expected.shape:
         return f"shape {list(found.shape)}; expected {list(expected.shape)}"
     if expected.dtype.kind == found.dtype.kind == "c":  # real and imaginary parts are numbers like any other
-        return _difference(check, *(a.reshape(*a.shape, 1).view(a.real.dtype) for a in (found, expected)))
+        return _difference(check, reals(found), reals(expected))
     if expected.dtype.kind != "f":
         same = found.dtype.kind == expected.dtype.kind and np.array_equal(found, expected)
         return "" if same else f"{found.dtype} {_short(found)}; expected {expected.dtype} {_short(expected)}"
