@@ -101,7 +101,8 @@ def _fallbacks(session, name):
 # that does, where weights of int8 are constant.
 _ON_THE_HOST = {
     **{name: name for name in (
-        "AvgPool3D", "Conv3D", "Conv3DTranspose", "Dilation2D", "ImageProjectiveTransformV3", "MaxPool3D")},
+        "AvgPool3D", "Conv3D", "Conv3DTranspose", "Dilation2D", "ImageProjectiveTransformV3", "MaxPool3D",
+        "SparseReshape")},
     "Assert": "Assert", "BatchMatMul": "empty|int32", "Einsum": "Einsum", "MaxPool": "int32",
     "Multinomial": "Multinomial", "QuantizedDepthwiseConv2D": "a multiplier of 2",
     "RandomStandardNormal": "Random", "RandomUniform": "Random", "RandomUniformInt": "Random",
