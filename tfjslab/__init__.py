@@ -24,6 +24,7 @@ _HOME = {
     "engine.create": "eye fill linspace ones random_normal random_uniform range scalar tensor tensor1d "
     "tensor2d tensor3d tensor4d tensor5d tensor6d zeros",
     "engine.measure": "memory profile time",
+    "engine.namespaces": "signal sparse spectral string",
     "engine.scopes": "dispose get_tensors_in_container keep tidy",
     "engine.tensor": "Tensor",
     "engine.variable": "Variable variable",
@@ -64,12 +65,9 @@ def __getattr__(name: str) -> Any:
 def _eager(name: str) -> Any:
     from tfjslab.base.errors import did_you_mean  # noqa: PLC0415 - see the module's docstring
     from tfjslab.engine.eager import functions  # noqa: PLC0415
-    from tfjslab.engine.namespaces import NAMESPACES, namespace  # noqa: PLC0415
 
-    if name in NAMESPACES:
-        return namespace(name)
     if name not in functions():
-        hint = did_you_mean(name, [*_MODULE_OF, *NAMESPACES, *functions()])
+        hint = did_you_mean(name, [*_MODULE_OF, *functions()])
         raise AttributeError(f"module 'tfjslab' has no attribute '{name}'{hint}")
     return functions()[name]
 
@@ -77,6 +75,5 @@ def _eager(name: str) -> Any:
 def __dir__() -> list[str]:
     """All public names, the eager functions included."""
     from tfjslab.engine.eager import functions  # noqa: PLC0415 - see the module's docstring
-    from tfjslab.engine.namespaces import NAMESPACES  # noqa: PLC0415
 
-    return sorted({*_MODULE_OF, *NAMESPACES, *functions(), "__version__"})
+    return sorted({*_MODULE_OF, *functions(), "__version__"})

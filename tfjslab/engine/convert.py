@@ -13,7 +13,7 @@ from tfjslab.engine.operators import DISPATCH
 from tfjslab.engine.tensor import Tensor
 from tfjslab.ops.registry import OpDef
 
-_WIDTH = {"bool": 0, "int32": 1, "float32": 2, "complex64": 3}
+_WIDTH = {"bool": 0, "int32": 1, "float32": 2, "complex64": 3}  # the widest holds the others
 
 
 # Inputs that are positions: Python's whole numbers become int32 there, not float32.
@@ -74,8 +74,7 @@ def to_tensors(definition: OpDef, values: Sequence[Any], name: str) -> tuple[lis
     """Tensors for ``values`` (None stays None), and those that were created here, which the caller has to free.
 
     Numbers and lists of Python numbers take the dtype of the tensors beside them (``int_tensor + 1`` stays int32,
-    ``+ 1.5`` becomes float32); tensors and arrays of different dtypes are cast to the widest of bool, int32, float32,
-    complex64.
+    ``+ 1.5`` becomes float32); tensors and arrays of different dtypes are cast to the widest of bool, int32, float32.
     """
     made: list[Tensor] = []
     try:

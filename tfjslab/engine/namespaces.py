@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -39,7 +38,4 @@ class Namespace:
         return f"<tf.{self.__name__}: {', '.join(dir(self))}>"
 
 
-@cache
-def namespace(name: str) -> Namespace:
-    """The namespace called ``name``."""
-    return Namespace(name)
+signal, sparse, spectral, string = map(Namespace, NAMESPACES)

@@ -23,7 +23,6 @@ from tfjslab.ops.facts import FIRST, Facts, Like
 from tfjslab.ops.registry import Case, Cost, Infer, OpDef, Reference, Spec, Specs, T, Tf, Tolerance, register
 
 FLOAT, NUMBER, BOOL, ANY = ("float32",), ("float32", "int32"), ("bool",), ("float32", "int32", "bool")
-FIELD = (*NUMBER, "complex64")  # what can be added and multiplied
 
 
 def check_dtypes(name: str, specs: Specs, takes: tuple[str, ...]) -> None:
@@ -121,18 +120,20 @@ def _i(*values: int) -> tuple[str, list[float]]:
     return "int32", list(values)
 
 
+_FIELD = (*NUMBER, "complex64")  # what can be added and multiplied
+
 # ---- arithmetic ------------------------------------------------------------------------------------------------------
 
 elementwise(
-    "Add", X + Y, "x + y.", takes=FIELD, quantized="add", cases=[_case(_i(1, 2), _i(3, -4), expect=[4, -2])],
+    "Add", X + Y, "x + y.", takes=_FIELD, quantized="add", cases=[_case(_i(1, 2), _i(3, -4), expect=[4, -2])],
     tf=[
         Tf("AddV2", "x y"), Tf("Add", "x y", write=False), Tf("BiasAddV1", "x y", write=False),
         # Channels last is plain broadcasting; a bias along another axis is not.
         Tf("BiasAdd", "x y", write=False, only={"data_format": "NHWC"}),
     ],
 )
-elementwise("Sub", X - Y, "x - y.", takes=FIELD)
-elementwise("Multiply", X * Y, "x * y.", tf="Mul", api="mul", takes=FIELD)
+elementwise("Sub", X - Y, "x - y.", takes=_FIELD)
+elementwise("Multiply", X * Y, "x * y.", tf="Mul", api="mul", takes=_FIELD)
 elementwise(
     "RealDiv", X / Y, "x / y; of integers the floor, as in TF.js, and 0 where y is 0.", tf="RealDiv Div", api="div",
     takes=NUMBER, cases=[

@@ -1,10 +1,8 @@
-"""A program in the form that kernels are for: images with channels last.
-
-A convolution of sequences becomes one of images of height 1.
+"""Images with channels first as images with channels last, which is what kernels are for.
 
 A convolution or pooling of data_format NCHW becomes one of NHWC between two transposes. Elementwise work between two
 of them is done with channels last as well, so that the transposes in between vanish. Where values lie as channel planes
-the others are copies of planes.
+the others are copies of planes. A convolution of sequences becomes one of images of height 1 before that.
 """
 
 from __future__ import annotations
@@ -26,12 +24,9 @@ _TO_LAST, _TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 _RANK = 4
 
 
-def for_kernels(program: Specialized, outputs: Sequence[str]) -> Specialized:
-    """The program with windows over images with channels last only; ``outputs`` are as before."""
-    return _channels_last(rewritten(program, (conv1d,)), outputs)
-
-
-def _channels_last(program: Specialized, outputs: Sequence[str]) -> Specialized:
+def channels_last(program: Specialized, outputs: Sequence[str]) -> Specialized:
+    """The program without windows over sequences, and over images with channels first; ``outputs`` are as before."""
+    program = rewritten(program, (conv1d,))
     if not any(map(_is_first, program.graph.nodes)):
         return program
     return _Rewriter(program).run(outputs)

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfjslab.backends.base import CommandInfo, Plan
-from tfjslab.backends.kernels.channels import for_kernels
+from tfjslab.backends.kernels.channels import channels_last
 from tfjslab.backends.kernels.describe import describe_records
 from tfjslab.backends.kernels.kernel_texts import KernelText
 from tfjslab.backends.kernels.session import CountedConstants, KernelSession
@@ -35,16 +35,16 @@ class GpuSession(KernelSession[Any]):
         self.slices: dict[Hashable, Array] = {}  # parts of weights that are larger than a binding
 
     def _plan(self, program: Specialized, outputs: Sequence[str]) -> Plan:
-        return GpuPlan(self, for_kernels(program, outputs), outputs)
+        return GpuPlan(self, channels_last(program, outputs), outputs)
 
     def commands(self, program: Specialized, outputs: Sequence[str]) -> Sequence[CommandInfo]:
         """See ``ListsCommands``."""
-        builder, _ = lowered(self, for_kernels(program, outputs), outputs)
+        builder, _ = lowered(self, channels_last(program, outputs), outputs)
         return describe_records(builder, builder.finish())
 
     def kernel_texts(self, program: Specialized, outputs: Sequence[str], node: str) -> tuple[KernelText, ...]:
         """See ``HasKernelTexts``."""
-        plan = GpuPlan(self, for_kernels(program, outputs), outputs)
+        plan = GpuPlan(self, channels_last(program, outputs), outputs)
         try:
             return kernel_texts(plan, node, float16=self.storage.float16)
         finally:
