@@ -1,4 +1,4 @@
-"""Convolution along one axis, which is that of images of height 1: kernels for these run it on other backends."""
+"""Convolution along one axis, which is that of images of height 1: other backends run it as such."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Convolutions in three dimensions: plain and transposed. numpy computes them on every backend."""
+"""Convolutions in three dimensions: plain and transposed.
+
+Other backends run the plain ones, without groups, as convolutions of images; numpy computes the rest there.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said in other ops before it is lowered, and no kernel knows of: Einsum, broadcast batches, Conv1D.
+"""What is said in other ops before it is lowered, and no kernel knows of: Einsum, broadcast batches.
 
 A rule makes one node into several, of which the last has the node's name. The others are named after it.
 """
@@ -14,7 +14,6 @@ from tfjslab.base.shapes import Shape, size_of
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
 from tfjslab.ops import registry
-from tfjslab.ops.conv1d import conv2d_attrs, image_shape
 from tfjslab.ops.decompose import unfused
 from tfjslab.ops.registry import Spec
 
@@ -38,15 +37,18 @@ class Rewriting:
         self.nodes.append(made)
         return name
 
-    def reshaped(self, node: Node, value: str, what: str, shape: Shape) -> str:
-        """A value in another shape; of a constant it is one as well, which kernels need to be of weights."""
-        if value not in self.constants:
-            return self.add(node, "Reshape", [value], what, shape=shape)
-        name = f"{value} {what}"
+    def constant(self, name: str, make: Callable[[Array], Array], source: str) -> str:
+        """A constant that is made of another one, which kernels need to be of weights; the same for the same name."""
         if name not in self.constants:
-            self.constants[name] = self.constants[value].reshape(shape)
-            self.specs[name] = replace(self.specs[value], shape=shape, value=None)
+            made = self.constants[name] = make(self.constants[source])
+            self.specs[name] = replace(self.specs[source], shape=made.shape, value=None)
         return name
+
+    def reshaped(self, node: Node, value: str, what: str, shape: Shape) -> str:
+        """A value in another shape; of a constant it is one as well."""
+        if value in self.constants:
+            return self.constant(f"{value} {what}", lambda array: array.reshape(shape), value)
+        return self.add(node, "Reshape", [value], what, shape=shape)
 
     def shape(self, value: str) -> Shape:
         """The shape of a value."""
@@ -150,18 +152,6 @@ class _Einsum:
     def _shaped(self, value: str, parts: tuple[str, str, str]) -> str:
         shape = [size_of([self.lengths[c] for c in part]) for part in parts]
         return self.work.add(self.node, "Reshape", [value], "matrix", shape=shape)
-
-
-def conv1d(work: Rewriting, node: Node) -> bool:
-    """A sequence is an image of height 1."""
-    if node.op != "Conv1D":
-        return False
-    x, kernel = node.inputs
-    image = work.reshaped(node, x, "image", image_shape(work.shape(x), node.attrs))
-    filter2d = work.reshaped(node, kernel, "filter", (1, *work.shape(kernel)))
-    made = work.add(node, "Conv2D", [image, filter2d], "convolved", **conv2d_attrs(node.attrs))
-    work.add(node, "Reshape", [made], shape=work.shape(node.name))
-    return True
 
 
 RULES: tuple[Rule, ...] = (broadcast_batches, einsum)
