@@ -14,10 +14,9 @@ from tfjslab.ops.conv import pad_image
 from tfjslab.ops.elementwise import NUMBER, check_dtypes
 from tfjslab.ops.facts import FIRST, Facts
 from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, op
-from tfjslab.ops.window import DILATIONS, PADDING, STRIDES, Window, image_parts, window
+from tfjslab.ops.window import DILATIONS, EXPLICIT, PADDING, STRIDES, Window, image_parts, window
 
 _FORMAT = Attr("data_format", "word", "NHWC", ("NHWC",))
-_PADDINGS = Attr(PADDING.name, PADDING.kind, PADDING.default, ("SAME", "VALID"))
 _FILTER_RANK = 3
 _LOWEST = -(2**53 - 1)  # of a window without a number above it: where TensorFlow.js begins to compare
 
@@ -50,13 +49,14 @@ def _flops(ins: Specs, outs: Specs, _attrs: Attrs) -> int:
     return 2 * outs[0].size * height * width
 
 
-@op("Dilation2D", "x filter", infer=_infer, attrs=(STRIDES, _PADDINGS, DILATIONS, _FORMAT), flops=_flops,
+@op("Dilation2D", "x filter", infer=_infer, attrs=(STRIDES, PADDING, DILATIONS, _FORMAT, EXPLICIT), flops=_flops,
     api="dilation2d", facts=Facts(dtype=FIRST, rank=FIRST), tf=[Tf("Dilation2D", "x filter", {"dilations": "rates"})],
     cases=(
         Case((T((1, 2, 2, 1), values=[1, 2, 3, 4]), T((2, 2, 1), values=[0, 5, 0, 0])), expect=[7]),
         Case((T((2, 5, 4, 3)), T((3, 2, 3))), {"padding": "SAME"}),
         Case((T((1, 7, 8, 2)), T((2, 3, 2))), {"strides": [1, 2, 3, 1]}),
         Case((T((1, 7, 8, 2)), T((2, 2, 2))), {"dilations": [1, 2, 3, 1], "padding": "SAME"}),
+        Case((T((1, 3, 4, 2)), T((3, 2, 2))), {"padding": "EXPLICIT", "explicit_paddings": [0, 0, 1, 0, 0, 2, 0, 0]}),
         Case((T((4, 4, 2)), T((2, 2, 2)))), Case((T((0, 4, 4, 2)), T((2, 2, 2)))),
         Case((T((1, 4, 4, 2), "int32", -9, -5), T((2, 2, 2), "int32", -3, 3)), {"padding": "SAME"}),
         Case((T((1, 1, 2, 1), values=[np.nan, 1]), T((1, 1, 1), values=[2])), expect=[_LOWEST, 3]),

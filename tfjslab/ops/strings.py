@@ -153,7 +153,7 @@ def string_to_hash_bucket_fast(x: Array, num_buckets: int) -> Array:
 # ---- StringNGrams ----------------------------------------------------------------------------------------------------
 
 _NGRAMS = (
-    Attr("separator", "str", " "), Attr("ngram_widths", "ints"), Attr("left_pad", "str", ""),
+    Attr("separator", "str", " "), Attr("ngram_widths", "ints", ()), Attr("left_pad", "str", ""),
     Attr("right_pad", "str", ""), Attr("pad_width", "int", 0),
     Attr("preserve_short_sequences", "bool", default=False),
 )
