@@ -25,6 +25,7 @@ _HOME = {
     "engine.create": "eye fill linspace ones random_normal random_uniform range scalar tensor tensor1d "
     "tensor2d tensor3d tensor4d tensor5d tensor6d zeros",
     "engine.measure": "memory profile time",
+    "engine.namespaces": "signal sparse spectral string",
     "engine.scopes": "dispose get_tensors_in_container keep tidy",
     "engine.tensor": "Tensor",
     "engine.variable": "Variable variable",

@@ -86,10 +86,11 @@ def test_nan_comes_out_where_the_reference_has_it(session, name):
 
 _ROWS = WASM_KERNELS.rows.keys(), GPU_KERNELS.rows.keys()
 _RECURRENT = ("GRU", "LSTM", "SimpleRNN")
+_REWRITTEN = (*_RECURRENT, "AvgPool3D", "Conv1D", "Conv3D", "MaxPool3D")  # they run as other ops
 # What one of the tables lacks. An adapter runs some of it as other ops.
 _ONLY_ON = {
     WASM: ("DynamicQuantizedDense", "LinSpace", "NonMaxSuppressionV4", "NonMaxSuppressionV5", "Range"),
-    (*WASM, *GPU): _RECURRENT,
+    (*WASM, *GPU): _REWRITTEN,
     GPU: ("Einsum",),
 }
 _LISTED = set(itertools.chain(*_ONLY_ON.values()))
@@ -117,7 +118,9 @@ def _fallbacks(session, name):
 # What still runs on the host of a WebAssembly backend, by op, and what a reason for it says. No other op has a case
 # that does, where weights of int8 are constant.
 _ON_THE_HOST = {
-    "Assert": "Assert", "BatchMatMul": "empty|int32", "Einsum": "Einsum", "MaxPool": "int32",
+    **{name: name for name in ("Conv3DTranspose", "Dilation2D", "ImageProjectiveTransformV3", "SparseReshape")},
+    "Conv3D": "Conv3D",  # of groups
+    "Assert": "Assert", "BatchMatMul": "empty|int32", "Einsum": "Einsum", "MaxPool": "int32", "MaxPool3D": "int32",
     "Multinomial": "Multinomial", "QuantizedDepthwiseConv2D": "a multiplier of 2",
     "RandomStandardNormal": "Random", "RandomUniform": "Random", "RandomUniformInt": "Random",
     "ResizeBilinear": "int32", "TruncatedNormal": "Truncated",

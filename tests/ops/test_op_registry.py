@@ -92,7 +92,8 @@ def test_an_op_or_spelling_cannot_be_defined_twice() -> None:
     (Attr("k", "pairs"), [1, 2, 3], "attribute 'k' is [1, 2, 3]; expected a list of pairs of integers"),
     (Attr("k", "bools"), [1], "attribute 'k' is [1]; expected a list of true and false"),
     (Attr("k", "dims"), "abc", "attribute 'k' is 'abc'; expected a shape, with -1 for what is not known"),
-    (Attr("k", "dtype"), "float", "attribute 'k' is 'float'; expected one of float32, int32, bool, string, variant"),
+    (Attr("k", "dtype"), "float",
+     "attribute 'k' is 'float'; expected one of float32, int32, bool, complex64, string, variant"),
     (Attr("k", "word", choices=("SAME", "VALID")), "smae",
      "attribute 'k' is 'SMAE'; expected one of SAME, VALID; did you mean 'SAME'?"),
 ])

@@ -45,7 +45,7 @@ def digest(name: str, array: Array) -> dict[str, Any]:
     return {
         "name": name,
         "shape": list(array.shape),
-        "dtype": array.dtype.name if numeric else "string",
+        "dtype": "string" if array.dtype.kind in "OSU" else array.dtype.name,
         "sha256": hashlib.sha256(_little_endian_bytes(array)).hexdigest(),
         "min": float(finite.min()) if some else None,
         "max": float(finite.max()) if some else None,

@@ -13,11 +13,14 @@ from tfjslab.engine.operators import DISPATCH
 from tfjslab.engine.tensor import Tensor
 from tfjslab.ops.registry import OpDef
 
-_WIDTH = {"bool": 0, "int32": 1, "float32": 2}
+_WIDTH = {"bool": 0, "int32": 1, "float32": 2, "complex64": 3}  # the widest holds the others
 
 
-# Inputs that are positions: Python's whole numbers become int32 there, not float32.
-_POSITIONS = frozenset({"indices", "box_ind"})
+# Inputs that are positions or lengths: Python's whole numbers become int32 there, not float32.
+_POSITIONS = frozenset({
+    "box_ind", "data_splits", "dense_shape", "indices", "input_indices", "input_shape", "new_shape", "partitions",
+    "segment_ids", "shape", "splits",
+})
 
 Attributes = Mapping[str, Any]
 
@@ -83,9 +86,13 @@ def to_tensors(definition: OpDef, values: Sequence[Any], name: str) -> tuple[lis
         found = ["" if v is None and i in optional else _dtype(v, name) for i, v in enumerate(values)]
         common = _common(definition, values[first:], found[first:])
         wanted = [common if i >= first else None for i in range(len(values))]
-        for i, input_name in enumerate(definition.inputs):
-            if input_name in _POSITIONS and i < len(values) and _is_weak(values[i]):
+        names = [n.strip("*?") for n in definition.inputs]
+        for i, value in enumerate(values):
+            input_name = names[min(i, len(names) - 1)]
+            if input_name in _POSITIONS and _is_weak(value):
                 wanted[i] = "int32"
+            elif input_name == "default" and "values" in names and _is_weak(value):
+                wanted[i] = found[names.index("values")]
         out = [None if v is None else _one(v, w, made, name) for v, w in zip(values, wanted, strict=True)]
     except BaseException:
         for t in made:
@@ -118,7 +125,7 @@ def _common(definition: OpDef, values: Sequence[Any], dtypes: Sequence[str]) -> 
 
 def _python_kind(value: Any) -> str:
     """What Python itself makes of a number or list: a whole number is an int32 here, not yet a float32."""
-    return {"b": "bool", "i": "int32", "u": "int32"}.get(np.asarray(value).dtype.kind, "float32")
+    return {"b": "bool", "i": "int32", "u": "int32", "c": "complex64"}.get(np.asarray(value).dtype.kind, "float32")
 
 
 def _one(value: Any, dtype: str | None, made: list[Tensor], where: str) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.arrays import require_finite, require_whole, text_array, to_array
-from tfjslab.base.dtypes import Array, dtype_info, numpy_dtype, of_array
+from tfjslab.base.dtypes import ON_HOST, Array, dtype_info, numpy_dtype, of_array
 from tfjslab.base.errors import DTypeError, InputError, ShapeError
 from tfjslab.base.limits import LIMITS, check_limit
 from tfjslab.base.shapes import checked_shape, size_of
@@ -23,7 +23,7 @@ _NUMERIC = ("float32", "int32", "bool")
 def make_tensor(array: Array, dtype: str) -> Tensor:
     """A tensor with a copy of ``array``, whose numpy dtype must be that of ``dtype``."""
     check_limit("tensor: bytes", array.size * dtype_info(dtype).bytes_per_element, LIMITS.tensor_bytes)
-    if dtype == "string":
+    if dtype in ON_HOST:
         return Tensor(Data(dtype, host=array.copy()), array.shape, dtype)
     with STATE.lock:
         data = on_session(lambda eager: Data(dtype, buffer=eager.session.put(array, dtype), eager=eager))
@@ -42,7 +42,7 @@ def as_array(values: Any, dtype: str | None, where: str) -> tuple[Array, str]:
     found = of_array(array)
     natural = "float32" if found == "int32" and not is_array else found
     wanted = natural if dtype is None else dtype_info(dtype).name
-    if wanted == "variant" or (wanted == "string") != (found == "string"):
+    if wanted == "variant" or (wanted != found and (found == "complex64" or "string" in (wanted, found))):
         raise DTypeError(f"{where}: {found} values cannot become a tensor of {wanted}")
     return text_array(array, where) if wanted == "string" else _converted(array, wanted), wanted
 

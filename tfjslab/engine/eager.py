@@ -23,6 +23,7 @@ from tfjslab.ops.attrs import REQUIRED
 from tfjslab.ops.registry import OpDef
 
 _MAX_ATTRS = 4096
+_OF_COMPLEX = {"abs": "ComplexAbs"}  # functions that run another op for complex numbers
 
 
 def freeze(value: Any) -> Hashable:
@@ -52,6 +53,8 @@ class EagerOp:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the op: see ``signature``."""
+        if self.name in _OF_COMPLEX and args and str(getattr(args[0], "dtype", "")).startswith("complex"):
+            return _dispatch(_OF_COMPLEX[self.name], *args, **kwargs)
         if not kwargs and self._plain is not None and not self.variadic and len(args) == len(self.inputs):
             return self._run(args, *self._plain)  # the common call, without binding
         given = self._bind(args, kwargs)
@@ -152,8 +155,8 @@ def _by_kernel(kernel: str) -> EagerOp:
     return EagerOp(registry.get(kernel))
 
 
-def _dispatch(kernel: str, *values: Any) -> Any:
-    return _by_kernel(kernel)(*values)
+def _dispatch(kernel: str, *values: Any, **attrs: Any) -> Any:
+    return _by_kernel(kernel)(*values, **attrs)
 
 
 def _method(tensor: Tensor, name: str) -> Callable[..., Any]:

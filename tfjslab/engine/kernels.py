@@ -12,7 +12,7 @@ from tfjslab.backends import rows
 from tfjslab.backends.base import CommandInfo, Plan, RunStamps
 from tfjslab.backends.host import Live, describe, run_node, spec_of
 from tfjslab.backends.host_threads import host_threads
-from tfjslab.base.dtypes import of_array
+from tfjslab.base.dtypes import ON_HOST, of_array
 from tfjslab.base.errors import BackendError, DTypeError, TfjslabError
 from tfjslab.engine.create import make_tensor
 from tfjslab.engine.recorder import active_recorder
@@ -115,7 +115,7 @@ def _prepare(
     specs = (*feeds.values(), *(program.specs[v] for v in outputs))
     static = bool(program.graph.nodes) and all(n.name in program.static for n in program.graph.nodes)
     # A node that shape inference computed already (the shape of a tensor) needs no kernel either.
-    compiled = static and all(s.dtype not in ("string", "variant") for s in specs)
+    compiled = static and all(s.dtype not in ON_HOST for s in specs)
     plan = eager.session.compile(program, outputs) if compiled and not definition.facts.shares_bytes else None
     return OneNode(node, plan, cuts)
 
@@ -158,7 +158,7 @@ def _run_on_host(eager: EagerSession, node: Node, inputs: Sequence[Tensor | None
     elapsed = (recorder.clock() - before) * 1e3 if recorder else 0.0
     if recorder:
         ins, outs = ([spec_of(v) for v in vs if v is not None] for vs in (arrays, values))
-        reason = "" if is_host else "its shape depends on data or it handles strings"
+        reason = "" if is_host else "its shape depends on data or it handles strings or complex numbers"
         live = Live(sum(s.num_bytes for s in outs), len(outs))
         recorder.add(lambda: [describe(node, ins, outs, live, fallback=reason)], [elapsed], Live())
     return [make_tensor(v, of_array(v)) for v in values]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.base.arrays import to_array
+from tfjslab.base.arrays import reals, to_array
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError, UsageError, did_you_mean
 from tfjslab.base.progress import Progress, no_progress
@@ -218,7 +218,7 @@ def _compared(
                          f"{', '.join(own.parts)}", code="evaluate.outputs")
     errors = []
     for name in own.parts:
-        a, b = others.whole(name), own.whole(name)
+        a, b = reals(others.whole(name)), reals(own.whole(name))
         if a.shape != b.shape:
             raise InputError(f"output '{name}' has shape {list(b.shape)}; that of {reference.name} has {list(a.shape)}",
                              code="evaluate.shape")

@@ -16,7 +16,7 @@ from tfjslab.base.errors import ModelError, UsageError, did_you_mean
 from tfjslab.formats.strict_json import show
 
 QUANTIZATIONS = ("float16", "uint8", "uint16")
-_STORED = {"float32": "<f4", "int32": "<i4", "bool": "u1"}
+_STORED = {"float32": "<f4", "int32": "<i4", "bool": "u1", "complex64": "<c8"}
 _LENGTH_BYTES = 4
 
 

@@ -16,14 +16,17 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.base.dtypes import Array, numpy_dtype
+from tfjslab.base.dtypes import Array, dtype_info, numpy_dtype
 from tfjslab.base.errors import ModelError, ShapeError, did_you_mean
 from tfjslab.base.limits import LIMITS, check_limit
 from tfjslab.base.shapes import Shape, checked_shape, size_of
 from tfjslab.formats.sources import Files
 from tfjslab.formats.strict_json import each, member, optional, show, typed
 
-_STORED: dict[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "int32": np.dtype("<i4"), "bool": np.dtype("u1")}
+_STORED: dict[str, np.dtype[Any]] = {
+    "float32": np.dtype("<f4"), "int32": np.dtype("<i4"), "bool": np.dtype("u1"),
+    "complex64": np.dtype("<c8"),
+}
 _QUANTIZED: dict[str, np.dtype[Any]] = {
     "uint8": np.dtype("u1"), "uint16": np.dtype("<u2"), "float16": np.dtype("<f2"),
 }
@@ -93,9 +96,8 @@ def _parse_spec(raw: dict[str, Any], where: str) -> WeightSpec:
     dtype = member(raw, "dtype", str, where)
     if dtype not in (*_STORED, "string"):
         known = (*_STORED, "string")
-        fault = "complex64 weights are not supported" if dtype == "complex64" else f"unknown dtype {show(dtype)}"
         hint = did_you_mean(dtype, known)
-        raise ModelError(f"{where}: {fault}; expected {', '.join(known)}{hint}", code="model.dtype")
+        raise ModelError(f"{where}: unknown dtype {show(dtype)}; expected {', '.join(known)}{hint}", code="model.dtype")
     try:
         shape = checked_shape(member(raw, "shape", list, where), where)
     except ShapeError as e:
@@ -103,7 +105,7 @@ def _parse_spec(raw: dict[str, Any], where: str) -> WeightSpec:
     quantized = optional(raw, "quantization", dict, {}, where)
     quantization = _parse_quantization(quantized, dtype, where) if quantized else None
     spec = WeightSpec(name, shape, dtype, quantization)
-    check_limit(f"{where}: bytes", size_of(shape) * 4, LIMITS.tensor_bytes)
+    check_limit(f"{where}: bytes", size_of(shape) * max(dtype_info(dtype).bytes_per_element, 4), LIMITS.tensor_bytes)
     return spec
 
 

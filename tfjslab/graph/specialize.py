@@ -18,8 +18,6 @@ from tfjslab.ops.registry import Spec
 
 # Only shape-like values are computed while planning; weights are left to the passes, which report what they fold.
 MAX_FOLDED_ELEMENTS = 4096
-# Python objects, which no plan keeps in its memory.
-_OBJECTS = ("variant", "string")
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,5 +130,5 @@ def _fold(node: Node, specs: Mapping[str, Spec], outs: list[Spec]) -> list[np.nd
 
 def _is_static(node: Node, specs: Mapping[str, Spec], outs: list[Spec]) -> bool:
     ins = [specs[v] for v in node.inputs if v]
-    known = all(s.shape is not None and s.dtype not in _OBJECTS for s in (*ins, *outs))
+    known = all(s.shape is not None and s.dtype not in dtypes.ON_HOST for s in (*ins, *outs))
     return known and not node.definition.control and not node.attr_inputs

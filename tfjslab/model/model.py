@@ -273,7 +273,7 @@ class Model:
             session = backend.open_session()
             # Where numpy is the backend it is no fallback, and has what threads it takes.
             is_host = rows.is_host(backend.name)
-            reason = "" if is_host else "its shape depends on data or it handles strings or lists"
+            reason = "" if is_host else "its shape depends on data or it handles strings, lists or complex numbers"
             executor = Executor(self.graph, session, reason, threads=0 if is_host else backend.threads)
             self._running = (backend, session, executor)
         return self._running[2]

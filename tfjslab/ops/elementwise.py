@@ -120,18 +120,20 @@ def _i(*values: int) -> tuple[str, list[float]]:
     return "int32", list(values)
 
 
+_FIELD = (*NUMBER, "complex64")  # what can be added and multiplied
+
 # ---- arithmetic ------------------------------------------------------------------------------------------------------
 
 elementwise(
-    "Add", X + Y, "x + y.", takes=NUMBER, quantized="add", cases=[_case(_i(1, 2), _i(3, -4), expect=[4, -2])],
+    "Add", X + Y, "x + y.", takes=_FIELD, quantized="add", cases=[_case(_i(1, 2), _i(3, -4), expect=[4, -2])],
     tf=[
         Tf("AddV2", "x y"), Tf("Add", "x y", write=False), Tf("BiasAddV1", "x y", write=False),
         # Channels last is plain broadcasting; a bias along another axis is not.
         Tf("BiasAdd", "x y", write=False, only={"data_format": "NHWC"}),
     ],
 )
-elementwise("Sub", X - Y, "x - y.", takes=NUMBER)
-elementwise("Multiply", X * Y, "x * y.", tf="Mul", api="mul", takes=NUMBER)
+elementwise("Sub", X - Y, "x - y.", takes=_FIELD)
+elementwise("Multiply", X * Y, "x * y.", tf="Mul", api="mul", takes=_FIELD)
 elementwise(
     "RealDiv", X / Y, "x / y; of integers the floor, as in TF.js, and 0 where y is 0.", tf="RealDiv Div", api="div",
     takes=NUMBER, cases=[

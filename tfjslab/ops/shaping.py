@@ -254,11 +254,19 @@ def check(condition: Array, *data: Array) -> list[Array]:
         Case((T((3,), "int32", values=[-3, 0, 7]),), {"dtype": "float32"}, expect=[-3, 0, 7]),
         Case((T((4,), "bool"),), {"dtype": "float32"}), Case((T((4,), "bool"),), {"dtype": "int32"}),
         Case((T((2, 3)),), {"dtype": "float32"}), Case((T((0, 3)),), {"dtype": "int32"}),
-        Case((T(()),), {"dtype": "bool"}),
+        Case((T(()),), {"dtype": "bool"}), Case((T((3,), "bool"),), {"dtype": "complex64"}),
+        Case((T((2,), "complex64", values=[1.5 - 2j, 3j]),), {"dtype": "float32"}, expect=[1.5, 0]),
+        Case((T((2,), "complex64", values=[-1.5 - 2j, 3j]),), {"dtype": "int32"}, expect=[-1, 0]),
+        Case((T((3,)),), {"dtype": "complex64"}), Case((T((2, 3), "complex64"),), {"dtype": "complex64"}),
     ))
 def cast(x: Array, dtype: str) -> Array:
-    """Change the dtype: to int32 the fraction is cut off (0 for NaN), to bool everything but 0 is true."""
-    target = x.dtype if dtype == "float32" and x.dtype.kind == "f" else numpy_dtype(dtype)
+    """Change the dtype: to int32 the fraction is cut off (0 for NaN), to bool everything but 0 is true.
+
+    Of complex numbers the real part is taken.
+    """
+    if x.dtype.kind == "c" and dtype != "complex64":
+        x = x.real  # as in TensorFlow
+    target = x.dtype if (dtype, x.dtype.kind) in (("float32", "f"), ("complex64", "c")) else numpy_dtype(dtype)
     if dtype == "int32" and x.dtype.kind == "f":
         # JavaScript's rule for numbers that int32 cannot hold: the low 32 bits, and 0 for what is not finite.
         low = np.mod(np.trunc(np.where(np.isfinite(x), x, 0).astype(np.float64)), 2.0**32)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfjslab.base.arrays import reals
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import TfjslabError, UsageError
 from tfjslab.base.shapes import Shape
@@ -128,9 +129,9 @@ def _difference(was: Sequence[Array], now: Sequence[Array]) -> tuple[float | Non
     for a, b in zip(was, now, strict=True):
         if a.shape != b.shape:
             raise UsageError(f"an optimized output has shape {list(b.shape)}, expected {list(a.shape)}")
-        if a.dtype.kind not in "fiub" or not a.size:
+        if a.dtype.kind not in "fiubc" or not a.size:
             continue
-        wide, other = a.astype(np.float64), b.astype(np.float64)
+        wide, other = reals(a).astype(np.float64), reals(b).astype(np.float64)
         same = (wide == other) | (np.isnan(wide) & np.isnan(other))
         apart = float(np.where(same, 0, np.abs(np.where(same, 0, wide) - np.where(same, 0, other))).max())
         size = float(np.abs(wide[np.isfinite(wide)]).max(initial=0))

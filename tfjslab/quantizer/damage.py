@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tfjslab.base.arrays import reals
 from tfjslab.base.dtypes import Array
 from tfjslab.model.model import Model
 from tfjslab.quantization.choose import DYNAMIC_FORM, MERGED, Choice
@@ -28,8 +29,8 @@ def compare(plain: Model, new: Model, batches: Batches) -> tuple[OutputReport, .
              for names in [tuple(p.value for p in plain.outputs)]]
     found = []
     for port in plain.outputs:
-        a = np.concatenate([np.atleast_1d(wanted[port.value]) for wanted, _ in pairs])
-        b = np.concatenate([np.atleast_1d(got[port.value]) for _, got in pairs])
+        a = reals(np.concatenate([np.atleast_1d(wanted[port.value]) for wanted, _ in pairs]))
+        b = reals(np.concatenate([np.atleast_1d(got[port.value]) for _, got in pairs]))
         error = float(np.abs(a.astype(np.float64) - b).max(initial=0))
         found.append(OutputReport(
             port.name, a.shape[0], error, sqnr_db(a, b), cosine(a, b), top1_agreement(a, b), classes_of(a),

@@ -31,7 +31,10 @@ _OUTPUT_NAMES = {
     "FusedBatchNorm": _BATCH_NORM, "FusedBatchNormV2": _BATCH_NORM, "FusedBatchNormV3": _BATCH_NORM,
     "NonMaxSuppressionV4": ("selected_indices", "valid_outputs"),
     "NonMaxSuppressionV5": ("selected_indices", "selected_scores", "valid_outputs"),
-    "TensorArrayV3": ("handle", "flow"), "ListDiff": ("out", "idx"),
+    "TensorArrayV3": ("handle", "flow"), "ListDiff": ("out", "idx"), "MaxPoolWithArgmax": ("output", "argmax"),
+    "StringSplit": ("indices", "values", "shape"), "StringNGrams": ("ngrams", "ngrams_splits"),
+    "SparseFillEmptyRows": ("output_indices", "output_values", "empty_row_indicator", "reverse_index_map"),
+    "SparseReshape": ("output_indices", "output_shape"), "RaggedRange": ("rt_nested_splits", "rt_dense_values"),
 }
 
 

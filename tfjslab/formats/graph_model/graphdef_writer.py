@@ -178,7 +178,7 @@ def attr_json(attribute: Attr, node: Node, value: Any) -> dict[str, Any]:
     if attribute.name in FUNCTION_ATTRS:
         return {"func": {"name": value}}
     if attribute.name in _WINDOWS:
-        value = _four(value, node.attrs.get("data_format", "NHWC"))
+        value = _spelled_out(value, node.attrs.get("data_format", "NHWC"))
     if attribute.kind not in _ENCODERS:
         raise ModelError(f"node {show(node.name)}: attribute '{attribute.name}' cannot be written", code="model.write")
     return _ENCODERS[attribute.kind](value)
@@ -195,12 +195,13 @@ _ENCODERS: dict[str, Callable[[Any], dict[str, Any]]] = {
 }
 
 
-def _four(values: tuple[int, ...], data_format: str) -> tuple[int, ...]:
+def _spelled_out(values: tuple[int, ...], data_format: str) -> tuple[int, ...]:
     """TF.js reads windows by position, so short forms are spelled out."""
-    pair = values * 2 if len(values) == 1 else values
-    if len(pair) != 2:  # noqa: PLR2004 - height and width
-        return pair
-    return (1, *pair, 1) if data_format == "NHWC" else (1, 1, *pair)
+    axes = len(data_format) - 2  # without batch and channels
+    inner = values * axes if len(values) == 1 else values
+    if len(inner) != axes:
+        return inner
+    return (1, *inner, 1) if data_format.endswith("C") else (1, 1, *inner)
 
 
 def function_json(name: str, function: Graph, weights: dict[str, Array]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from tfjslab.formats.graph_model import graphdef
 from tfjslab.formats.graph_model.build import NodeBuilder
 from tfjslab.formats.graph_model.frames import convert_frames
 from tfjslab.formats.graph_model.graphdef import RawFunction, RawNode, Ref
+from tfjslab.formats.graph_model.initializer import with_initializer
 from tfjslab.formats.graph_model.signature import Interface, find_interface, with_unsigned_inputs
 from tfjslab.formats.model_json import told, topology, weight_groups
 from tfjslab.formats.strict_json import optional, show
@@ -35,7 +36,7 @@ def read(document: Document) -> Graph:
     """
     where = document.name
     described = topology(document)
-    everything = graphdef.parse_nodes(described.get("node"), f"{where}: node")
+    everything = with_initializer(graphdef.parse_nodes(described.get("node"), f"{where}: node"), document)
     functions = graphdef.parse_functions(optional(described, "library", dict, {}, where), f"{where}: library")
     producer = _producer(described, where)
     interface = find_interface(document.json, everything, producer, where)

@@ -34,9 +34,10 @@ _STORED: dict[str, _Row] = {
     "DT_INT64": ("<i8", "int64Val", graphdef.integer), "DT_UINT8": ("u1", "intVal", graphdef.integer),
     "DT_INT8": ("i1", "intVal", graphdef.integer), "DT_INT16": ("<i2", "intVal", graphdef.integer),
     "DT_BOOL": ("u1", "boolVal", lambda raw, where: typed(raw, bool, where)), "DT_STRING": ("", "stringVal", _text),
+    "DT_COMPLEX64": ("<c8", "scomplexVal", graphdef.number), "DT_COMPLEX128": ("<c16", "dcomplexVal", graphdef.number),
 }
 _CODES = {1: "DT_FLOAT", 2: "DT_DOUBLE", 19: "DT_HALF", 3: "DT_INT32", 9: "DT_INT64", 4: "DT_UINT8", 6: "DT_INT8",
-          5: "DT_INT16", 10: "DT_BOOL", 7: "DT_STRING"}
+          5: "DT_INT16", 10: "DT_BOOL", 7: "DT_STRING", 8: "DT_COMPLEX64", 18: "DT_COMPLEX128"}
 
 
 def decode(raw: dict[str, Any], where: str) -> Array | None:
@@ -57,6 +58,8 @@ def decode(raw: dict[str, Any], where: str) -> Array | None:
         out = np.frombuffer(_content(raw, size * np.dtype(element).itemsize, where), element)
     else:
         values = [value_of(v, f"{where}: {key}") for v in optional(raw, key, list, [], where)]
+        if dtype == "complex64":  # listed as real, imaginary, real and so on
+            values = [complex(*pair) for pair in zip(values[::2], values[1::2], strict=False)]
         if not values and size:
             return None
         if len(values) > size:
