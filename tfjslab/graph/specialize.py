@@ -89,7 +89,7 @@ def _resolve_attrs(node: Node, specs: Mapping[str, Spec]) -> Node:
     known = {a: specs[v].value for a, v in node.attr_inputs.items() if specs[v].value is not None}
     if not known:
         return node
-    given = {**node.attrs, **{a: v.item() if v is not None and v.ndim == 0 else v for a, v in known.items()}}
+    given = {**node.attrs, **known}
     rest = {a: v for a, v in node.attr_inputs.items() if a not in known}
     if not rest:
         given = node.definition.resolve_attrs(given, f"node '{node.name}'")

@@ -204,8 +204,5 @@ class Frame:
         """The node with the attributes that other nodes computed."""
         if not node.attr_inputs:
             return node
-        given = dict(node.attrs)
-        for attr, value in node.attr_inputs.items():
-            array = self.host(value)
-            given[attr] = array.item() if getattr(array, "ndim", 1) == 0 else array
+        given = {**node.attrs, **{attr: self.host(value) for attr, value in node.attr_inputs.items()}}
         return replace(node, attrs=node.definition.resolve_attrs(given, f"node '{node.name}'"), attr_inputs={})

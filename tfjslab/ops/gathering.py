@@ -184,7 +184,7 @@ def sparse_to_dense(indices: Array, values: Array, default: Array, output_shape:
 # ---- OneHot ----------------------------------------------------------------------------------------------------------
 
 _ONE_HOT = (
-    Attr("depth", "int"), Attr("on_value", "float", 1), Attr("off_value", "float", 0), Attr("axis", "int", -1),
+    Attr("depth", "int"), Attr("on_value", "value", 1), Attr("off_value", "value", 0), Attr("axis", "int", -1),
     Attr("dtype", "dtype", "float32"),
 )
 

@@ -73,7 +73,7 @@ def _infer_squeeze(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("Squeeze", "x", infer=_infer_squeeze, attrs=[Attr("axis", "ints", ())], flops=no_flops, api="squeeze",
-    facts=_RESHAPES, tf=[Tf("Squeeze", "x", rename={"axis": "squeeze_dims"})], cases=(
+    facts=_RESHAPES, tf=[Tf("Squeeze", "x", rename={"axis": "squeeze_dims"}, also={"axis": "axis"})], cases=(
         Case((T((1, 3, 1, 2)),)), Case((T((1, 3, 1, 2)),), {"axis": [2]}), Case((T((1, 3, 1, 2)),), {"axis": [-4, -2]}),
         Case((T((1, 1)),)), Case((T((0, 1)),)),
     ))
@@ -96,7 +96,7 @@ def _infer_transpose(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("Transpose", "x", infer=_infer_transpose, attrs=[Attr("perm", "ints", None)], flops=no_flops, api="transpose",
-    facts=Facts(dtype=FIRST, rank=FIRST), tf=[Tf("Transpose", "x @perm")], cases=(
+    facts=Facts(dtype=FIRST, rank=FIRST), tf=[Tf("Transpose", "x @perm?")], cases=(
         Case((T((2, 3), values=range(6)),), expect=[0, 3, 1, 4, 2, 5]),
         Case((T((2, 3, 4, 5)),), {"perm": [0, 3, 1, 2]}),
         Case((T((2, 3, 4)),), {"perm": [1, 0, 2]}), Case((T((7,)),)), Case((T(()),)), Case((T((0, 3)),)),
