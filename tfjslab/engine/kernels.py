@@ -10,7 +10,7 @@ import numpy as np
 
 from tfjslab.backends import rows
 from tfjslab.backends.base import CommandInfo, Plan, RunStamps
-from tfjslab.backends.host import Live, describe, run_node, spec_of
+from tfjslab.backends.host import Live, describe, run_promoted, spec_of
 from tfjslab.backends.host_threads import host_threads
 from tfjslab.base.dtypes import of_array
 from tfjslab.base.errors import BackendError, DTypeError, TfjslabError
@@ -152,7 +152,7 @@ def _run_on_host(eager: EagerSession, node: Node, inputs: Sequence[Tensor | None
     arrays = [None if t is None else t.numpy() for t in inputs]
     is_host = rows.is_host(eager.backend.name)
     with host_threads(0 if is_host else eager.backend.threads):
-        values = run_node(node, arrays, node.attrs)
+        values = run_promoted(node, arrays, node.attrs)
     if not all(isinstance(v, np.ndarray) for v in values):
         raise DTypeError(f"{node.op} makes a list of tensors, which only a model can hold")
     elapsed = (recorder.clock() - before) * 1e3 if recorder else 0.0

@@ -11,7 +11,7 @@ from tfjslab.base.errors import ShapeError
 from tfjslab.base.shapes import Shape, checked_shape, size_of
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.conv import from_nhwc, to_nhwc
-from tfjslab.ops.facts import FIRST, Facts
+from tfjslab.ops.facts import FIRST, LIKE_FIRST, Facts
 from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, no_flops, op
 from tfjslab.ops.window import DATA_FORMAT, image_parts, image_shape
 
@@ -59,7 +59,7 @@ def _infer_mirror(ins: Specs, attrs: Attrs) -> list[Spec]:
     return [Spec(out, ins[0].dtype)]
 
 
-@op("MirrorPad", "x", infer=_infer_mirror, flops=no_flops, api="mirror_pad", tf=[Tf("MirrorPad", "x @paddings")],
+@op("MirrorPad", "x", infer=_infer_mirror, flops=no_flops, api="mirror_pad", facts=LIKE_FIRST, tf=[Tf("MirrorPad", "x @paddings")],
     attrs=[_PADDINGS, Attr("mode", "word", "REFLECT", ("REFLECT", "SYMMETRIC"))], cases=(
         Case((T((3,), values=[1, 2, 3]),), {"paddings": [[2, 1]]}, expect=[3, 2, 1, 2, 3, 2]),
         Case((T((3,), values=[1, 2, 3]),), {"paddings": [[2, 1]], "mode": "symmetric"}, expect=[2, 1, 1, 2, 3, 3]),
@@ -84,7 +84,7 @@ def _infer_depth_to_space(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("DepthToSpace", "x", infer=_infer_depth_to_space, attrs=[_BLOCK, DATA_FORMAT], flops=no_flops, api="depth_to_space",
-    tf=[Tf("DepthToSpace", "x")], cases=(
+    facts=LIKE_FIRST,     tf=[Tf("DepthToSpace", "x")], cases=(
         Case((T((1, 1, 1, 4), values=[1, 2, 3, 4]),), {"block_size": 2}, expect=[1, 2, 3, 4]),
         Case((T((2, 3, 2, 12)),), {"block_size": 2}),
         Case((T((1, 9, 2, 3)),), {"block_size": 3, "data_format": "NCHW"}),
@@ -106,7 +106,7 @@ def _infer_space_to_depth(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("SpaceToDepth", "x", infer=_infer_space_to_depth, attrs=[_BLOCK, DATA_FORMAT], flops=no_flops, api="space_to_depth",
-    tf=[Tf("SpaceToDepth", "x")], cases=(
+    facts=LIKE_FIRST,     tf=[Tf("SpaceToDepth", "x")], cases=(
         Case((T((1, 2, 2, 1), values=[1, 2, 3, 4]),), {"block_size": 2}, expect=[1, 2, 3, 4]),
         Case((T((2, 6, 4, 3)),), {"block_size": 2}), Case((T((1, 2, 3, 6)),), {"block_size": 3, "data_format": "NCHW"}),
     ))
@@ -141,7 +141,7 @@ def _space_to_batch_shape(shape: Shape, block: Shape, paddings: Pairs) -> tuple[
 _SPACE_ATTRS = (Attr("block_shape", "ints"), _PADDINGS)
 
 
-@op("SpaceToBatchND", "x", attrs=_SPACE_ATTRS, flops=no_flops, api="space_to_batch_nd",
+@op("SpaceToBatchND", "x", attrs=_SPACE_ATTRS, flops=no_flops, facts=LIKE_FIRST, api="space_to_batch_nd",
     infer=lambda ins, attrs: [Spec(
         _space_to_batch_shape(ins[0].known_shape, attrs["block_shape"], attrs["paddings"])[1], ins[0].dtype)],
     tf=[Tf("SpaceToBatchND", "x @block_shape @paddings")], cases=(
@@ -171,6 +171,7 @@ def _batch_to_space_shape(shape: Shape, block: Shape, crops: Pairs) -> Shape:
 
 
 @op("BatchToSpaceND", "x", attrs=(Attr("block_shape", "ints"), Attr("crops", "pairs")), flops=no_flops,
+    facts=LIKE_FIRST,
     infer=lambda ins, attrs: [Spec(
         _batch_to_space_shape(ins[0].known_shape, attrs["block_shape"], attrs["crops"]), ins[0].dtype)],
     api="batch_to_space_nd", tf=[Tf("BatchToSpaceND", "x @block_shape @crops")], cases=(

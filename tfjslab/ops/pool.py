@@ -13,6 +13,7 @@ from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.conv import from_nhwc, pad_image, to_nhwc
 from tfjslab.ops.elementwise import FLOAT, NUMBER, check_dtypes
 from tfjslab.ops.facts import FIRST, IMAGE_RANK, Facts
+from tfjslab.ops.promotion import Promotion
 from tfjslab.ops.registry import Case, Infer, Spec, Specs, T, Tf, op
 from tfjslab.ops.window import DATA_FORMAT, EXPLICIT, PADDING, STRIDES, Window, image_parts, pair, window
 
@@ -53,7 +54,7 @@ _CASES = (
 
 
 @op("MaxPool", "x", infer=_infer("MaxPool", NUMBER), attrs=_ATTRS, flops=_flops, api="max_pool",
-    tf=[Tf("MaxPool", "x")], facts=Facts(dtype=FIRST, rank=IMAGE_RANK, quantized="max"),
+    tf=[Tf("MaxPool", "x")], facts=Facts(dtype=FIRST, rank=IMAGE_RANK, quantized="max", promotes=Promotion(NUMBER, back=True)),
     cases=(*_CASES, Case((_SQUARE,), _TWO, expect=[5, 7, 13, 15]), Case((T((1, 4, 4, 2), "int32", -9, -3),), _TWO)))
 def max_pool(x: Array, **attrs: Any) -> Array:
     """Largest value in each window; padding never wins."""

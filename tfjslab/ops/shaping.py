@@ -10,7 +10,7 @@ from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import InputError, ShapeError
 from tfjslab.base.shapes import Shape, broadcast, checked_shape, normalize_axes, normalize_axis, size_of
 from tfjslab.ops.attrs import Attr, Attrs
-from tfjslab.ops.facts import FIRST, Facts
+from tfjslab.ops.facts import FIRST, LIKE_FIRST, Facts
 from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, no_flops, op, same_shape
 
 
@@ -115,7 +115,7 @@ def _infer_broadcast_to(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("BroadcastTo", "x", infer=_infer_broadcast_to, attrs=[Attr("shape", "ints")], flops=no_flops, api="broadcast_to",
-    tf=[Tf("BroadcastTo", "x @shape")], cases=(
+    facts=LIKE_FIRST,     tf=[Tf("BroadcastTo", "x @shape")], cases=(
         Case((T((3, 1)),), {"shape": [2, 3, 4]}), Case((T(()),), {"shape": [2, 2]}),
         Case((T((1, 3)),), {"shape": [0, 3]}),
     ))
@@ -131,16 +131,17 @@ def _infer_shape(ins: Specs, _attrs: Attrs) -> list[Spec]:
     return [Spec((len(s.known_shape),), "int32", _ints(s.known_shape)) for s in ins]
 
 
+_LENGTHS = Facts(dtype="int32")
 _ANY_SHAPE = (Case((T((2, 3)),), expect=[2, 3]), Case((T(()),)), Case((T((0, 4), "bool"),), expect=[0, 4]))
 
 
-@op("Shape", "x", infer=_infer_shape, flops=no_flops, tf=[Tf("Shape", "x")], cases=_ANY_SHAPE)
+@op("Shape", "x", infer=_infer_shape, flops=no_flops, facts=_LENGTHS, tf=[Tf("Shape", "x")], cases=_ANY_SHAPE)
 def shape_of(x: Array) -> Array:
     """The lengths of the axes."""
     return _ints(x.shape)
 
 
-@op("ShapeN", "*xs", infer=_infer_shape, flops=no_flops, tf=[Tf("ShapeN", "*xs")],
+@op("ShapeN", "*xs", infer=_infer_shape, flops=no_flops, facts=_LENGTHS, tf=[Tf("ShapeN", "*xs")],
     count_outputs=lambda _attrs, n: n, cases=[Case((T((2, 3)), T((4,))), expect=[2, 3])])
 def shapes_of(*xs: Array) -> list[Array]:
     """The shape of each input."""
@@ -148,14 +149,14 @@ def shapes_of(*xs: Array) -> list[Array]:
 
 
 @op("Size", "x", infer=lambda ins, _attrs: [Spec((), "int32", _ints(ins[0].size))], flops=no_flops,
-    tf=[Tf("Size", "x")], cases=[Case((T((2, 3)),), expect=6), Case((T(()),), expect=1), Case((T((0, 3)),), expect=0)])
+    facts=_LENGTHS,     tf=[Tf("Size", "x")], cases=[Case((T((2, 3)),), expect=6), Case((T(()),), expect=1), Case((T((0, 3)),), expect=0)])
 def size(x: Array) -> Array:
     """The number of elements."""
     return _ints(x.size)
 
 
 @op("Rank", "x", infer=lambda ins, _attrs: [Spec((), "int32", _ints(len(ins[0].known_shape)))], flops=no_flops,
-    tf=[Tf("Rank", "x")], cases=[Case((T((2, 3)),), expect=2), Case((T(()),), expect=0)])
+    facts=_LENGTHS,     tf=[Tf("Rank", "x")], cases=[Case((T((2, 3)),), expect=2), Case((T(()),), expect=0)])
 def rank(x: Array) -> Array:
     """The number of axes."""
     return _ints(x.ndim)
@@ -221,7 +222,7 @@ def _infer_ensure(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("EnsureShape", "x", infer=_infer_ensure, attrs=[Attr("shape", "dims")], flops=no_flops, api="ensure_shape",
-    tf=[Tf("EnsureShape", "x")], cases=[Case((T((2, 3)),), {"shape": [-1, 3]}), Case((T((2, 3)),), {"shape": [-1]})])
+    facts=LIKE_FIRST,     tf=[Tf("EnsureShape", "x")], cases=[Case((T((2, 3)),), {"shape": [-1, 3]}), Case((T((2, 3)),), {"shape": [-1]})])
 def ensure_shape(x: Array, shape: Shape) -> Array:
     """The value itself when it has the shape, in which -1 is any length."""
     _infer_ensure([Spec(x.shape, "")], {"shape": shape})

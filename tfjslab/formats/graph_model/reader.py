@@ -12,11 +12,13 @@ from tfjslab.formats.graph_model import graphdef
 from tfjslab.formats.graph_model.build import NodeBuilder
 from tfjslab.formats.graph_model.frames import convert_frames
 from tfjslab.formats.graph_model.graphdef import RawFunction, RawNode, Ref
-from tfjslab.formats.graph_model.signature import Interface, find_interface, with_unsigned_inputs
+from tfjslab.formats.graph_model.plain import plain_functions, plain_nodes
+from tfjslab.formats.graph_model.signature import Interface, find_interface, with_unsigned_inputs, without_unknown
 from tfjslab.formats.model_json import told, topology, weight_groups
 from tfjslab.formats.strict_json import optional, show
 from tfjslab.formats.weights import read_weights
 from tfjslab.graph.ir import Graph
+from tfjslab.graph.promote import with_casts
 from tfjslab.graph.verify import verify
 from tfjslab.ops import registry
 
@@ -37,10 +39,11 @@ def read(document: Document) -> Graph:
     described = topology(document)
     everything = graphdef.parse_nodes(described.get("node"), f"{where}: node")
     functions = graphdef.parse_functions(optional(described, "library", dict, {}, where), f"{where}: library")
+    functions = plain_functions(functions, f"{where}: library")
     producer = _producer(described, where)
-    interface = find_interface(document.json, everything, producer, where)
+    interface = without_unknown(find_interface(document.json, everything, producer, where), everything)
     groups = weight_groups(document)
-    nodes = _needed(everything, interface, where)
+    nodes = plain_nodes(_needed(everything, interface, where), where)
     interface = with_unsigned_inputs(interface, nodes, producer, where)
     converted = convert_frames(nodes, functions, where)
     functions.update(converted.functions)
@@ -50,7 +53,7 @@ def read(document: Document) -> Graph:
         raise ModelError(f"{where}: output {show(inside[0])} comes out of a loop without an Exit", code="model.loop")
     _refuse_unknown_ops(converted.nodes, functions, [*outputs.values()], {e.ref for e in interface.inputs}, where)
     weights = read_weights(groups, document.source.files)
-    graph = _build(converted.nodes, functions, interface, outputs, weights, where)
+    graph = with_casts(_build(converted.nodes, functions, interface, outputs, weights, where))
     graph = graph.with_(metadata=_metadata(document, interface, producer, len(everything)))
     try:
         verify(graph)
