@@ -201,15 +201,20 @@ elementwise("BitwiseAnd", prim("bitand", X, Y), "The bits that both have.", api=
 
 _POSITIVE = [Case((T((3, 5), lo=1e-3, hi=30),))]
 _WITHIN_ONE = [Case((T((3, 5), lo=-1, hi=1),))]
+_ANGLES = [
+    Case((T((7,), values=[8191.5, -8192.5, 1e5, -1e10, 1e22, -3e38, 12.5]),)),
+    Case((T((3,), values=[math.inf, -math.inf, math.nan]),), expect=[math.nan] * 3),
+    Case((T((4, 33), lo=-1e6, hi=1e6),)),
+]
 elementwise("Exp", prim("exp", X), "e to the power of x.",
             casts="wide", cases=[_case(_f(0, 100, -200), expect=[1, math.inf, 0])], tolerance=Tolerance(4e-6))
 elementwise("Expm1", prim("expm1", X), "exp(x) - 1, exact near 0.", cases=[_case(_f(0, -200), expect=[0, -1])])
 elementwise("Log", prim("log", X), "The natural logarithm.",
             casts="", cases=[*_POSITIVE, _case(_f(1, 0, -1), expect=[0, -math.inf, math.nan])])
 elementwise("Log1p", prim("log1p", X), "log(1 + x), exact near 0.", cases=[*_POSITIVE, _case(_f(0), expect=[0])])
-elementwise("Sin", prim("sin", X), "The sine.", casts="")
-elementwise("Cos", prim("cos", X), "The cosine.", casts="", cases=[_case(_f(0), expect=[1])])
-elementwise("Tan", prim("tan", X), "The tangent.", casts="")
+elementwise("Sin", prim("sin", X), "The sine.", casts="", cases=_ANGLES)
+elementwise("Cos", prim("cos", X), "The cosine.", casts="", cases=[*_ANGLES, _case(_f(0), expect=[1])])
+elementwise("Tan", prim("tan", X), "The tangent.", casts="", cases=_ANGLES)
 elementwise("Asin", prim("asin", X), "The inverse of the sine.", cases=_WITHIN_ONE)
 elementwise("Acos", prim("acos", X), "The inverse of the cosine.", cases=_WITHIN_ONE)
 elementwise("Atan", prim("atan", X), "The inverse of the tangent.")

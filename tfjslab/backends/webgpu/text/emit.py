@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfjslab.backends.kernels.typed import leaf, typed
+from tfjslab.backends.webgpu.text.far_angles import far_angles
 from tfjslab.ops.expr import Expr
 from tfjslab.ops.expr_math import expand
 
@@ -37,6 +38,8 @@ _PATTERNS = {
     "from_int": "F({0})", "int.trunc": "I({0})",
     # What NaN becomes is left to the adapter.
     "int.trunc_unsigned": "bitcast<I>(select(U({0}), U(0u), is_nan({0})))",
+    "turned": "bitcast<F>(bitcast<U>({0}) ^ (bitcast<U>(I({1})) << U(31u)))",
+    **{p: f"{p}({{0}}, {{1}})" for p in ("far_sin", "far_cos", "far_tan")},
     "int.quotient": "int_quotient({0}, {1})", "int.power": "int_power({0}, {1})", "int.bitand": "({0} & {1})",
 }
 # What patterns call, written in front of the kernels that need it: the floor of a quotient by what is not 0 or -1, and
@@ -134,9 +137,10 @@ def emit(function: Function, name: str) -> str:
     return f"fn {name}({parameters}) -> {_TYPES[function.result]} {{\n{body}\n}}\n"
 
 
-def helpers(functions: Sequence[str]) -> str:
+def helpers(functions: Sequence[str], lanes: int) -> str:
     """What the texts of functions call, beside the prelude."""
-    return "".join(helper for call, helper in _HELPERS.items() if any(call in f for f in functions))
+    found = [helper for call, helper in _HELPERS.items() if any(call in f for f in functions)]
+    return "".join((*found, far_angles("".join(functions), lanes)))
 
 
 def _plain(e: Expr, args: Sequence[str]) -> str:
