@@ -93,6 +93,11 @@ def pair(values: Sequence[int], data_format: str, where: str) -> Pair:
     return values[0], values[1]
 
 
+def _of_pixels(values: Sequence[int], data_format: str) -> Sequence[int]:
+    """Height and width out of four values; others as they are."""
+    return image_parts(tuple(values), data_format, "")[1] if len(values) == _RANK else values
+
+
 def window(x: Shape, size: Pair, attrs: Attrs, where: str) -> Window:
     """The window of ``size`` over an image of shape ``x``, by the attributes of a convolution or pooling.
 
@@ -101,7 +106,8 @@ def window(x: Shape, size: Pair, attrs: Attrs, where: str) -> Window:
     data_format = attrs["data_format"]
     batch, in_size, _ = image_parts(x, data_format, f"{where}: input")
     stride = pair(attrs["strides"], data_format, f"{where}: strides")
-    dilation = pair(attrs.get("dilations", (1,)), data_format, f"{where}: dilations")
+    # Those of batch and channels are not looked at, as in TF.js: BodyPix says [2, 2, 1, 1], and runs with (2, 1).
+    dilation = pair(_of_pixels(attrs.get("dilations", (1,)), data_format), data_format, f"{where}: dilations")
     explicit = attrs.get("explicit_paddings", ())
     if data_format == "NCHW" and len(explicit) == 2 * _RANK:
         explicit = (*explicit[:2], *explicit[4:], *explicit[2:4])

@@ -75,6 +75,14 @@ def with_unsigned_inputs(interface: Interface, nodes: Mapping[str, RawNode], pro
     return replace(interface, inputs=(*interface.inputs, *(_declared(e, nodes, producer, where) for e in others)))
 
 
+def structured_outputs(model: Mapping[str, Any], count: int) -> list[str]:
+    """The keys under which ``predict`` gives the outputs, in their order; none where it gives a list."""
+    metadata = model.get("userDefinedMetadata")
+    keys = metadata.get("structuredOutputKeys") if isinstance(metadata, dict) else None
+    fit = isinstance(keys, list) and len(set(map(str, keys))) == count and all(isinstance(k, str) for k in keys)
+    return list(keys) if fit and keys else []
+
+
 def _placeholders(nodes: Mapping[str, RawNode]) -> list[RawNode]:
     """Those that must be fed, else those with a default. A default that is not fed over is part of the model."""
     must = [n for n in nodes.values() if n.op in _MUST_BE_FED]
