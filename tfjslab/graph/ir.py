@@ -66,6 +66,7 @@ class Port:
 
     ``shape`` is None for unknown rank and has None for unknown lengths. ``dtype`` may be "" for outputs whose
     file does not say. ``key`` is what a file's signature calls it, which users may say instead of the name.
+    Integers are to lie ``below`` a bound, where one is known and not 0: they look up rows of a table.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Port:
     shape: Dims | None
     dtype: str
     key: str = ""
+    below: int = 0
 
 
 @dataclass(frozen=True, eq=False, repr=False)

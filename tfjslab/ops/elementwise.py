@@ -258,7 +258,8 @@ elementwise(
 
 elementwise("Equal", prim("eq", X, Y), "x == y.", result="bool", takes=ANY, text=True,
             cases=[_case(_f(1, 2, math.nan), _f(1, 3, math.nan), expect=[1, 0, 0])])
-elementwise("NotEqual", prim("ne", X, Y), "x != y.", result="bool", takes=ANY, text=True, api="not_equal")
+elementwise("NotEqual", prim("ne", X, Y), "x != y.", result="bool", takes=ANY, text=True, api="not_equal",
+            cases=[_case(_f(1, 2, math.nan, math.nan), _f(1, 3, math.nan, 0), expect=[0, 1, 1, 1])])
 elementwise("Less", prim("lt", X, Y), "x < y.", result="bool", takes=NUMBER,
             cases=[_case(_i(1, 2, 3), _i(2, 2, 2), expect=[1, 0, 0])])
 elementwise("LessEqual", prim("le", X, Y), "x <= y.", result="bool", takes=NUMBER, api="less_equal")
