@@ -152,6 +152,8 @@ _WHICH = T((3,), "int32", values=[0, 1, 0])
              {"crop_size": [1, 1]}, expect=[2.5]),
         Case((T((2, 5, 7, 3)), _BOXES, _WHICH), {"crop_size": [4, 3], "extrapolation_value": 9}),
         Case((T((2, 5, 7, 3)), _BOXES, _WHICH), {"crop_size": [4, 3], "method": "nearest"}),
+        Case((T((1, 6, 7, 2)), T((1, 4), values=[0.1, 0.1, 0.9, 0.9]), T((1,), "int32", values=[0])),
+             {"crop_size": [1, 1], "method": "nearest"}),
         Case((T((1, 3, 3, 1)), T((0, 4)), T((0,), "int32")), {"crop_size": [2, 2]}),
         Case((T((1, 2, 2, 1)), T((1, 4), values=[math.nan, 0, 1, 1]), T((1,), "int32", values=[0])),
              {"crop_size": [1, 2], "extrapolation_value": 7}, expect=[7, 7]),

@@ -30,7 +30,8 @@ _PATTERNS = {
     "neg": "(-{0})", "not": "(!{0})",
     # naga's own != of floats is false where one is NaN.
     "ne": "(!({0} == {1}))",
-    # WGSL's own min and max may lose a NaN, and so may a comparison of x with itself; bits may not.
+    # WGSL's own min and max may lose a NaN, and so may a comparison of x with itself, and the choice between x and a
+    # constant that drivers of OpenGL make a minimum of; bits may not.
     "min": "min_nan({0}, {1})", "max": "max_nan({0}, {1})", "isnan": "is_nan({0})",
     "scale2": "({0} * bitcast<F>((I({1}) + I(127)) << U(23u)))",
     "exponent": "(F(I((bitcast<U>({0}) >> U(23u)) & U(255u))) - F(127.0))",
@@ -153,16 +154,13 @@ def _plain(e: Expr, args: Sequence[str]) -> str:
         return f"I({value})" if value > _INT32_MIN else f"(I({value + 1}) - I(1))"
     if e.op == "bool.const":
         return f"B({'true' if e.args[0].leaf else 'false'})"
-    bound = e.op in ("min", "max") and e.args[1].op == "const"
-    if bound and e.args[1].leaf == e.args[1].leaf:
-        return f"select({args[0]}, {args[1]}, {args[0]} {'>' if e.op == 'min' else '<'} {args[1]})"
     return _PATTERNS[e.op].format(*args)
 
 
 def _count(e: Expr, counts: Counter[Expr]) -> None:
     counts[e] += 1
-    # A bounded value is read twice by its comparison, and so is what might be NaN.
-    if e.op in ("min", "max", "int.trunc_unsigned"):
+    # What might be NaN is read twice.
+    if e.op == "int.trunc_unsigned":
         counts[e.args[0]] += 1
     if counts[e] == 1:
         for a in e.args:
