@@ -191,7 +191,10 @@ elementwise(
     "x held between two bounds.", api="clip_by_value", takes=NUMBER,
     tf=[Tf("ClipByValue", "x @clip_value_min @clip_value_max")],
     attrs=[Attr("clip_value_min", "float", -1), Attr("clip_value_max", "float", 1)],
-    cases=[_case(_f(-2, 0.25, 9), expect=[-0.5, 0.25, 1], clip_value_min=-0.5)],
+    cases=[
+        _case(_f(-2, 0.25, 9), expect=[-0.5, 0.25, 1], clip_value_min=-0.5),
+        _case(_i(-9, 3, 9), expect=[-1, 3, 9], clip_value_max=math.inf),
+    ],
 )
 
 elementwise("BitwiseAnd", prim("bitand", X, Y), "The bits that both have.", api="bitwise_and", takes=("int32",),

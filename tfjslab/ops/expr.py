@@ -192,10 +192,15 @@ def evaluate(e: Expr, inputs: Sequence[Array], params: Mapping[str, Any]) -> Any
 
 
 def _constant(value: Any, numeric: Sequence[np.dtype[Any]]) -> Any:
-    """A constant in the precision of the first numeric input; a fraction stays one among integers."""
-    if not numeric or (numeric[0].kind in "iu" and value != int(value)):
+    """A constant in the precision of the first numeric input; what is no integer stays as it is among integers."""
+    if not numeric or (numeric[0].kind in "iu" and not _fits(value, numeric[0])):
         return value
     return numeric[0].type(value)
+
+
+def _fits(value: Any, dtype: np.dtype[Any]) -> bool:
+    info = np.iinfo(dtype)
+    return bool(info.min <= value <= info.max and value == int(value))
 
 
 def transform(e: Expr, rule: Callable[[Expr, tuple[Expr, ...]], Expr]) -> Expr:

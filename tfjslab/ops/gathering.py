@@ -73,7 +73,7 @@ def gather(x: Array, indices: Array, **attrs: Any) -> Array:
     if batch == 0:
         return np.take(x, indices, axis)
     rows = size_of(x.shape[:batch])
-    flat = x.reshape(rows, -1, x.shape[axis], size_of(x.shape[axis + 1 :]))
+    flat = x.reshape(rows, size_of(x.shape[batch:axis]), x.shape[axis], size_of(x.shape[axis + 1 :]))
     chosen = flat[np.arange(rows)[:, None], :, indices.reshape(rows, -1), :]  # [rows, index, outer, inner]
     shape = (*x.shape[:axis], *indices.shape[batch:], *x.shape[axis + 1 :])
     return chosen.swapaxes(1, 2).reshape(shape)
@@ -169,7 +169,14 @@ def tensor_scatter_update(x: Array, indices: Array, updates: Array) -> Array:
 
 def _infer_sparse_to_dense(ins: Specs, attrs: Attrs) -> list[Spec]:
     _check_index_dtype("SparseToDense", ins[0])
-    return [Spec(checked_shape(attrs["output_shape"], "SparseToDense"), ins[1].dtype)]
+    shape = checked_shape(attrs["output_shape"], "SparseToDense")
+    count = ins[0].size // max(len(shape), 1)
+    whole = bool(shape) and ins[0].size == count * len(shape)
+    if not whole or ins[1].known_shape not in ((), (count,)) or ins[2].size != 1:
+        found = " and ".join(str(list(s.known_shape)) for s in ins)
+        wanted = f"expected {len(shape)} coordinates each, as many values or one, and one default"
+        raise ShapeError(f"SparseToDense: indices, values and default of shapes {found}; {wanted}")
+    return [Spec(shape, ins[1].dtype)]
 
 
 @op("SparseToDense", "indices values default", infer=_infer_sparse_to_dense, attrs=[Attr("output_shape", "ints")],
@@ -179,7 +186,7 @@ def _infer_sparse_to_dense(ins: Specs, attrs: Attrs) -> list[Spec]:
     ))
 def sparse_to_dense(indices: Array, values: Array, default: Array, output_shape: Shape) -> Array:
     """A tensor full of ``default`` with values put at coordinates."""
-    out = np.full(output_shape, default, values.dtype)
+    out = np.full(output_shape, default.reshape(()), values.dtype)
     target, at = _pointed("SparseToDense", out, indices.reshape(-1, len(output_shape)))
     target[at] = values
     return out

@@ -191,11 +191,13 @@ _RUNNING = (
 _RUNNING_CASES = (
     *(Case((T((3, 4, 5), d, -2, 2),), {"axis": axis, "exclusive": e, "reverse": r})
       for d in NUMBER for axis, e, r in ((0, False, False), (1, True, False), (-1, False, True), (2, True, True))),
-    Case((T((0, 3)),), {"axis": 0}),
+    Case((T((0, 3)),), {"axis": 0}), Case((T(()),), {"axis": 0}), Case((T(()),), {"exclusive": True}),
 )
 
 
 def _running(function: Callable[..., Any], neutral: int, x: Array, attrs: Attrs) -> Array:
+    if not x.ndim:  # a sum of one
+        return _running(function, neutral, x[None], {**attrs, "axis": 0})[0]
     axis = normalize_axis(attrs["axis"], x.ndim)
     view = np.flip(x, axis) if attrs["reverse"] else x
     if attrs["exclusive"]:

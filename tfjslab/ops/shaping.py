@@ -164,6 +164,9 @@ def rank(x: Array) -> Array:
 
 
 def _infer_broadcast_args(ins: Specs, _attrs: Attrs) -> list[Spec]:
+    if any(len(s.known_shape) != 1 or s.dtype != "int32" for s in ins):
+        found = " and ".join(f"{s.dtype} {list(s.known_shape)}" for s in ins)
+        raise ShapeError(f"BroadcastArgs: {found}; expected two shapes, vectors of int32")
     a, b = (s.value for s in ins)
     if a is None or b is None:
         return [Spec(None, "int32")]

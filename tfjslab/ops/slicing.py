@@ -173,7 +173,7 @@ def split_sizes(shape: Shape, attrs: Attrs) -> tuple[int, Shape]:
         return axis, (total // parts,) * parts
     rest = total - sum(n for n in sizes if n != -1)
     found = tuple(rest if n == -1 else n for n in sizes)
-    if sizes.count(-1) > 1 or min(found, default=0) < 0 or sum(found) != total:
+    if not sizes or sizes.count(-1) > 1 or min(found, default=0) < 0 or sum(found) != total:
         raise ShapeError(f"SplitV: parts {list(sizes)} do not add up to axis {axis} of length {total}")
     return axis, found
 

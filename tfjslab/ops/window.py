@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tfjslab.base.errors import ShapeError
-from tfjslab.base.shapes import Shape, window_output, window_padding
+from tfjslab.base.shapes import Shape, checked_shape, window_output, window_padding
 from tfjslab.ops.attrs import Attr, Attrs
 
 Pair = tuple[int, int]
@@ -115,4 +115,5 @@ def window(x: Shape, size: Pair, attrs: Attrs, where: str) -> Window:
     if min(min(p) for p in pad) < 0:
         raise ShapeError(f"{where}: explicit_paddings {list(explicit)}; expected numbers >= 0")
     out = tuple(window_output(*p) for p in zip(in_size, size, stride, dilation, pad, strict=True))
+    checked_shape([n + sum(p) for n, p in zip(in_size, pad, strict=True)], f"{where}: padded image")
     return Window(batch, in_size, (out[0], out[1]), size, stride, dilation, pad, data_format)
