@@ -22,6 +22,7 @@ from tfjslab.engine.tensor import Tensor
 from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.graph.specialize import Specialized, specialize
 from tfjslab.graph.suppression import cut, cut_outputs, fix_suppressions
+from tfjslab.ops.promotion import casts
 from tfjslab.ops.registry import OpDef, Spec
 
 
@@ -127,9 +128,12 @@ def _without(program: Specialized, names: Collection[str]) -> Specialized:
 
 
 def _check(definition: OpDef, specs: Sequence[Spec], attrs: Mapping[str, Any]) -> None:
-    """Let the op's rule refuse; its error gets the name of the eager function in front."""
+    """Let the op's rule refuse, behind its casts; its error gets the name of the eager function in front."""
+    needed = casts(definition.facts.promotes, [s.dtype for s in specs])
+    dtypes = needed.inputs if needed else ("",) * len(specs)
     try:
-        definition.infer(specs, attrs)
+        if needed is None or not needed.passes_on:
+            definition.infer([replace(s, dtype=d or s.dtype) for s, d in zip(specs, dtypes, strict=True)], attrs)
     except TfjslabError as e:
         text = str(e).removeprefix(f"{definition.name}: ")
         raise type(e)(f"{definition.api or definition.name}: {text}", code=e.code) from None

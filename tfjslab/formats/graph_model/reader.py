@@ -26,7 +26,6 @@ from tfjslab.formats.model_json import told, topology, weight_groups
 from tfjslab.formats.strict_json import optional, show
 from tfjslab.formats.weights import read_weights
 from tfjslab.graph.ir import Graph, Port
-from tfjslab.graph.promote import with_casts
 from tfjslab.graph.verify import verify
 from tfjslab.ops import registry
 
@@ -61,7 +60,7 @@ def read(document: Document) -> Graph:
         raise ModelError(f"{where}: output {show(inside[0])} comes out of a loop without an Exit", code="model.loop")
     _refuse_unknown_ops(converted.nodes, functions, [*outputs.values()], {e.ref for e in interface.inputs}, where)
     weights = read_weights(groups, document.source.files)
-    graph = with_casts(_build(converted.nodes, functions, interface, outputs, weights, where))
+    graph = _build(converted.nodes, functions, interface, outputs, weights, where)
     graph = graph.with_(
         inputs=_keyed(graph.inputs, interface.inputs), outputs=_keyed(graph.outputs, interface.outputs),
         metadata=_metadata(document, interface, producer, len(everything)),
