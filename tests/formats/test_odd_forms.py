@@ -50,7 +50,8 @@ def test_lists_that_name_every_kind_are_those_of_the_filled_one(kit, run, tmp_pa
 def test_a_tensor_of_one_element_is_that_element(kit, run, tmp_path, op, tensors, expected, known):
     """In a constant, and where the run tells it."""
     dtypes = {"i": "DT_INT32", "f": "DT_FLOAT"}
-    given = [kit.const(n, a) if known else kit.placeholder(n, a.shape, dtypes[a.dtype.kind]) for n, a in tensors.items()]
+    given = [
+        kit.const(n, a) if known else kit.placeholder(n, a.shape, dtypes[a.dtype.kind]) for n, a in tensors.items()]
     nodes = [kit.placeholder("x", [2, 3]), *given, kit.node("y", op, "x", *tensors)]
     feeds = {"x": X} if known else {"x": X, **tensors}
     found = answers(kit, run, tmp_path, nodes, tensors if known else None, feeds)
@@ -110,7 +111,7 @@ def test_a_bias_of_nchw_images_goes_along_the_channels(kit, run, tmp_path):
 
 
 def test_batch_norm_of_nchw_images_with_moments_in_training_mode(kit, run, tmp_path):
-    moments = {n: BY_CHANNEL for n in ("scale", "offset", "mean", "variance")}
+    moments = dict.fromkeys(("scale", "offset", "mean", "variance"), BY_CHANNEL)
     nodes = [kit.placeholder("x", [2, 3, 2, 2]), *(kit.const(n, a) for n, a in moments.items()),
              kit.node("y", "FusedBatchNormV3", "x", *moments, data_format=text("NCHW"), is_training={"b": True},
                       epsilon={"f": 0.5})]
@@ -149,7 +150,7 @@ def test_structured_outputs_are_a_mapping(kit, tmp_path):
 
 
 STAND_INS = {
-    "lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "a pointer of Git LFS and not the file"),
+    "lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "a pointer of Git LFS and not the"),
     "html": (b"\n<!DOCTYPE html><html><body>404</body></html>", "a page of HTML, which servers send"),
     "gzip": (gzip.compress(b"{}"), "compressed with gzip; unpack it first"),
     "zip": (b"PK\x03\x04more", "a zip archive; unpack it first"),

@@ -37,7 +37,7 @@ UNARY = [
     ("Round", np.int32([2**31 - 1, -(2**31)]), np.int32([2**31 - 1, -(2**31)])),
     ("Softplus", INTS, np.int32([0, 1, 2, 0, 9])), ("Exp", INTS, np.exp(INTS).astype(np.float32)),
     ("LeakyRelu", INTS, np.float32([0, 1, 2, -0.6, 9])), ("IsFinite", INTS, np.ones(5, bool)),
-    ("Neg", BOOLS, BOOLS), ("Acos", BOOLS, ~BOOLS), ("Max", BOOLS, np.array(True)), ("Cumsum", BOOLS, np.int32([1, 1])),
+    ("Neg", BOOLS, BOOLS), ("Acos", BOOLS, ~BOOLS), ("Max", BOOLS, np.bool_(1)), ("Cumsum", BOOLS, np.int32([1, 1])),
 ]
 BINARY = [
     ("Add", BOOLS, BOOLS, BOOLS), ("Sub", BOOLS, ~BOOLS, np.array([True, True])),

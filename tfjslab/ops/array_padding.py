@@ -70,7 +70,8 @@ def _infer_mirror(ins: Specs, attrs: Attrs) -> list[Spec]:
     return [Spec(out, ins[0].dtype)]
 
 
-@op("MirrorPad", "x", infer=_infer_mirror, flops=no_flops, api="mirror_pad", facts=LIKE_FIRST, tf=[Tf("MirrorPad", "x @paddings")],
+@op("MirrorPad", "x", infer=_infer_mirror, flops=no_flops, api="mirror_pad", facts=LIKE_FIRST,
+    tf=[Tf("MirrorPad", "x @paddings")],
     attrs=[_PADDINGS, Attr("mode", "word", "REFLECT", ("REFLECT", "SYMMETRIC"))], cases=(
         Case((T((3,), values=[1, 2, 3]),), {"paddings": [[2, 1]]}, expect=[3, 2, 1, 2, 3, 2]),
         Case((T((3,), values=[1, 2, 3]),), {"paddings": [[2, 1]], "mode": "symmetric"}, expect=[2, 1, 1, 2, 3, 3]),
@@ -95,7 +96,7 @@ def _infer_depth_to_space(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("DepthToSpace", "x", infer=_infer_depth_to_space, attrs=[_BLOCK, DATA_FORMAT], flops=no_flops, api="depth_to_space",
-    facts=LIKE_FIRST,     tf=[Tf("DepthToSpace", "x")], cases=(
+    facts=LIKE_FIRST, tf=[Tf("DepthToSpace", "x")], cases=(
         Case((T((1, 1, 1, 4), values=[1, 2, 3, 4]),), {"block_size": 2}, expect=[1, 2, 3, 4]),
         Case((T((2, 3, 2, 12)),), {"block_size": 2}),
         Case((T((1, 9, 2, 3)),), {"block_size": 3, "data_format": "NCHW"}),
@@ -117,7 +118,7 @@ def _infer_space_to_depth(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("SpaceToDepth", "x", infer=_infer_space_to_depth, attrs=[_BLOCK, DATA_FORMAT], flops=no_flops, api="space_to_depth",
-    facts=LIKE_FIRST,     tf=[Tf("SpaceToDepth", "x")], cases=(
+    facts=LIKE_FIRST, tf=[Tf("SpaceToDepth", "x")], cases=(
         Case((T((1, 2, 2, 1), values=[1, 2, 3, 4]),), {"block_size": 2}, expect=[1, 2, 3, 4]),
         Case((T((2, 6, 4, 3)),), {"block_size": 2}), Case((T((1, 2, 3, 6)),), {"block_size": 3, "data_format": "NCHW"}),
     ))

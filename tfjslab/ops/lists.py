@@ -186,8 +186,8 @@ def _scattered(tensor: Array, indices: Array, size: int, attrs: Attrs) -> Tensor
     _require_vector("indices", indices)
     wrong = [i for i in indices.tolist() if not 0 <= i < size]
     if wrong or tensor.shape[:1] != indices.shape:
-        found = f"{len(tensor)} elements" if tensor.ndim else "a scalar"
-        raise InputError(f"indices {indices.tolist()} do not put {found} into a list of length {size}")
+        what = f"{len(tensor)} elements" if tensor.ndim else "a scalar"
+        raise InputError(f"indices {indices.tolist()} do not put {what} into a list of length {size}")
     found = TensorList((None,) * size, attrs["element_shape"], attrs["element_dtype"])
     for i, part in zip(indices.tolist(), tensor, strict=True):
         found = found.with_item(i, np.asarray(part))

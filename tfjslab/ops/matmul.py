@@ -82,7 +82,8 @@ def mat_mul(a: Array, b: Array, **attrs: Any) -> Array:
 
 
 @op("_FusedMatMul", "a b *args", infer=_infer_fused, attrs=(*_ATTRS, *FUSED_ATTRS), flops=_flops, api="fused_mat_mul",
-    facts=replace(_DENSE, core="BatchMatMul", promotes=Promotion(FLOAT, back=True)), tf=[Tf("_FusedMatMul", "a b *args")], cases=(
+    facts=replace(_DENSE, core="BatchMatMul", promotes=Promotion(FLOAT, back=True)),
+    tf=[Tf("_FusedMatMul", "a b *args")], cases=(
         Case((T((1, 2), values=[1, 2]), T((2, 2), values=[1, -1, 1, -1]), T((2,), values=[0.5, 0.5])),
              {"fused_ops": ["BiasAdd", "Relu"]}, expect=[3.5, 0]),
         Case((T((3, 7)), T((7, 5)), T((5,))), {"fused_ops": ["BiasAdd"]}),

@@ -23,7 +23,8 @@ _STATISTICS = (T((3,)), T((3,), lo=0.1, hi=2), T((3,)), T((3,)))
 elementwise(
     "FusedBatchNorm", (_X - _MEAN) * (_SCALE / prim("sqrt", _VARIANCE + param("epsilon"))) + _OFFSET,
     "Batch norm at inference: (x - mean) / sqrt(variance + epsilon) * scale + offset, channels last.",
-    inputs="x mean variance offset scale", api="batch_norm", attrs=[Attr("epsilon", "float", 1e-3)], rank=FIRST, casts="wide",
+    inputs="x mean variance offset scale", api="batch_norm", attrs=[Attr("epsilon", "float", 1e-3)], rank=FIRST,
+    casts="wide",
     tf=[Tf(name, _FILE_ORDER, write=name.endswith("V3"), only={"data_format": "NHWC", "is_training": False})
         for name in ("FusedBatchNormV3", "FusedBatchNormV2", "FusedBatchNorm")],
     cases=[

@@ -60,8 +60,10 @@ _NANS = (
 
 
 @op("MaxPool", "x", infer=_infer("MaxPool", NUMBER), attrs=_ATTRS, flops=_flops, api="max_pool",
-    tf=[Tf("MaxPool", "x")], facts=Facts(dtype=FIRST, rank=IMAGE_RANK, quantized="max", promotes=Promotion(NUMBER, back=True)),
-    cases=(*_CASES, *_NANS, Case((_SQUARE,), _TWO, expect=[5, 7, 13, 15]), Case((T((1, 4, 4, 2), "int32", -9, -3),), _TWO)))
+    tf=[Tf("MaxPool", "x")],
+    facts=Facts(dtype=FIRST, rank=IMAGE_RANK, quantized="max", promotes=Promotion(NUMBER, back=True)),
+    cases=(*_CASES, *_NANS, Case((_SQUARE,), _TWO, expect=[5, 7, 13, 15]),
+           Case((T((1, 4, 4, 2), "int32", -9, -3),), _TWO)))
 def max_pool(x: Array, **attrs: Any) -> Array:
     """Largest value in each window; neither padding nor NaN ever wins, as in TF.js."""
     w = pool_window("MaxPool", x.shape, attrs)

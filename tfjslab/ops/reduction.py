@@ -68,7 +68,7 @@ def reduction(
     forms = (Tf(name, "x @axis"),) if tf else ()
     return register(OpDef(
         name, ("x",), _AXES, _infer(name, takes, result), run, _flops, forms, api or name.lower(), (*written, *cases),
-        doc, facts=Facts(dtype=result or (FIRST if "bool" not in takes else None), quantized=quantized, promotes=promotes),
+        doc, facts=Facts(result or (FIRST if "bool" not in takes else None), quantized=quantized, promotes=promotes),
     ))
 
 
@@ -105,8 +105,10 @@ reduction("Sum", np.sum, "The sum over axes.", written=(
 reduction("Prod", np.prod, "The product over axes.", written=(Case((_GIVEN,), {"axis": [1]}, [2, 15]),))
 reduction("Mean", _mean, "The mean over axes, also of integers a float, as in TF.js.", result="float32",
           quantized="mean", written=(Case((_GIVEN,), {}, 2.75), Case((T((1, 7, 7, 33)),), {"axis": [1, 2]})))
-reduction("Max", _largest, "The maximum over axes.", takes=NUMBER, promotes=_NUMBERS, written=(Case((_GIVEN,), {"axis": [0]}, [3, 5]),))
-reduction("Min", _smallest, "The minimum over axes.", takes=NUMBER, promotes=_NUMBERS, written=(Case((_GIVEN,), {"axis": [0]}, [1, 2]),))
+reduction("Max", _largest, "The maximum over axes.", takes=NUMBER, promotes=_NUMBERS,
+          written=(Case((_GIVEN,), {"axis": [0]}, [3, 5]),))
+reduction("Min", _smallest, "The minimum over axes.", takes=NUMBER, promotes=_NUMBERS,
+          written=(Case((_GIVEN,), {"axis": [0]}, [1, 2]),))
 reduction("All", np.all, "Whether all are true.", takes=BOOL, result="bool",
           written=(Case((_FLAGS,), {"axis": [1]}, [0, 1]),))
 reduction("Any", np.any, "Whether one is true.", takes=BOOL, result="bool",
@@ -197,7 +199,7 @@ _RUNNING_CASES = (
 
 def _running(function: Callable[..., Any], neutral: int, x: Array, attrs: Attrs) -> Array:
     if not x.ndim:  # a sum of one
-        return _running(function, neutral, x[None], {**attrs, "axis": 0})[0]
+        return _running(function, neutral, x[None], {**attrs, "axis": 0}).reshape(())
     axis = normalize_axis(attrs["axis"], x.ndim)
     view = np.flip(x, axis) if attrs["reverse"] else x
     if attrs["exclusive"]:
@@ -208,14 +210,16 @@ def _running(function: Callable[..., Any], neutral: int, x: Array, attrs: Attrs)
 
 
 @op("Cumsum", "x", infer=_infer_running, attrs=_RUNNING, flops=_flops, tf=[Tf("Cumsum", "x @axis")],
-    facts=_RUNS, api="cumsum", cases=(*_RUNNING_CASES, Case((T((3,), values=[1, 2, 3]),), {"exclusive": True}, [0, 1, 3])))
+    facts=_RUNS, api="cumsum",
+    cases=(*_RUNNING_CASES, Case((T((3,), values=[1, 2, 3]),), {"exclusive": True}, [0, 1, 3])))
 def cumsum(x: Array, **attrs: Any) -> Array:
     """Running sum along an axis; ``exclusive`` leaves the element itself out."""
     return _running(np.cumsum, 0, x, attrs)
 
 
 @op("Cumprod", "x", infer=_infer_running, attrs=_RUNNING, flops=_flops, tf=[Tf("Cumprod", "x @axis")],
-    facts=_RUNS, api="cumprod", cases=(*_RUNNING_CASES, Case((T((3,), values=[2, 3, 4]),), {"reverse": True}, [24, 12, 4])))
+    facts=_RUNS, api="cumprod",
+    cases=(*_RUNNING_CASES, Case((T((3,), values=[2, 3, 4]),), {"reverse": True}, [24, 12, 4])))
 def cumprod(x: Array, **attrs: Any) -> Array:
     """Running product along an axis; ``exclusive`` leaves the element itself out."""
     return _running(np.cumprod, 1, x, attrs)

@@ -116,7 +116,7 @@ def _infer_broadcast_to(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("BroadcastTo", "x", infer=_infer_broadcast_to, attrs=[Attr("shape", "ints")], flops=no_flops, api="broadcast_to",
-    facts=LIKE_FIRST,     tf=[Tf("BroadcastTo", "x @shape")], cases=(
+    facts=LIKE_FIRST, tf=[Tf("BroadcastTo", "x @shape")], cases=(
         Case((T((3, 1)),), {"shape": [2, 3, 4]}), Case((T(()),), {"shape": [2, 2]}),
         Case((T((1, 3)),), {"shape": [0, 3]}),
     ))
@@ -150,14 +150,15 @@ def shapes_of(*xs: Array) -> list[Array]:
 
 
 @op("Size", "x", infer=lambda ins, _attrs: [Spec((), "int32", _ints(ins[0].size))], flops=no_flops,
-    facts=_LENGTHS,     tf=[Tf("Size", "x")], cases=[Case((T((2, 3)),), expect=6), Case((T(()),), expect=1), Case((T((0, 3)),), expect=0)])
+    facts=_LENGTHS, tf=[Tf("Size", "x")],
+    cases=[Case((T((2, 3)),), expect=6), Case((T(()),), expect=1), Case((T((0, 3)),), expect=0)])
 def size(x: Array) -> Array:
     """The number of elements."""
     return _ints(x.size)
 
 
 @op("Rank", "x", infer=lambda ins, _attrs: [Spec((), "int32", _ints(len(ins[0].known_shape)))], flops=no_flops,
-    facts=_LENGTHS,     tf=[Tf("Rank", "x")], cases=[Case((T((2, 3)),), expect=2), Case((T(()),), expect=0)])
+    facts=_LENGTHS, tf=[Tf("Rank", "x")], cases=[Case((T((2, 3)),), expect=2), Case((T(()),), expect=0)])
 def rank(x: Array) -> Array:
     """The number of axes."""
     return _ints(x.ndim)
@@ -226,7 +227,8 @@ def _infer_ensure(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("EnsureShape", "x", infer=_infer_ensure, attrs=[Attr("shape", "dims")], flops=no_flops, api="ensure_shape",
-    facts=LIKE_FIRST,     tf=[Tf("EnsureShape", "x")], cases=[Case((T((2, 3)),), {"shape": [-1, 3]}), Case((T((2, 3)),), {"shape": [-1]})])
+    facts=LIKE_FIRST, tf=[Tf("EnsureShape", "x")],
+    cases=[Case((T((2, 3)),), {"shape": [-1, 3]}), Case((T((2, 3)),), {"shape": [-1]})])
 def ensure_shape(x: Array, shape: Shape) -> Array:
     """The value itself when it has the shape, in which -1 is any length."""
     _infer_ensure([Spec(x.shape, "")], {"shape": shape})

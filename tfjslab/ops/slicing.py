@@ -51,7 +51,7 @@ def _infer_slice(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("Slice", "x", infer=_infer_slice, attrs=[Attr("begin", "ints"), Attr("size", "ints")], flops=no_flops, api="slice",
-    facts=LIKE_FIRST,     tf=[Tf("Slice", "x @begin @size")], cases=(
+    facts=LIKE_FIRST, tf=[Tf("Slice", "x @begin @size")], cases=(
         Case((T((3, 3), values=range(9)),), {"begin": [1, 0], "size": [2, 2]}, expect=[3, 4, 6, 7]),
         Case((T((4, 5, 6)),), {"begin": [1, 2, 3], "size": [-1, 1, -1]}),
         Case((T((5,), "bool"),), {"begin": [2], "size": [3]}),
@@ -213,7 +213,7 @@ def _infer_unpack(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("Unpack", "x", infer=_infer_unpack, attrs=[_AXIS, Attr("num", "int", None)], flops=no_flops, api="unstack",
-    facts=LIKE_FIRST,     tf=[Tf("Unpack", "x")], count_outputs=lambda attrs, _n: int(attrs["num"]), cases=(
+    facts=LIKE_FIRST, tf=[Tf("Unpack", "x")], count_outputs=lambda attrs, _n: int(attrs["num"]), cases=(
         Case((T((2, 3), values=range(6)),), {"num": 2}, expect=[0, 1, 2]),
         Case((T((2, 3, 4)),), {"axis": -1, "num": 4}),
         Case((T((3,), "int32", -9, 9),), {"num": 3}),
@@ -287,7 +287,7 @@ def _infer_tile(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("Tile", "x", infer=_infer_tile, attrs=[Attr("reps", "ints")], flops=no_flops, api="tile",
-    facts=LIKE_FIRST,     tf=[Tf("Tile", "x @reps")], cases=(
+    facts=LIKE_FIRST, tf=[Tf("Tile", "x @reps")], cases=(
         Case((T((2,), values=[1, 2]),), {"reps": [2]}, expect=[1, 2, 1, 2]), Case((T((2, 3)),), {"reps": [3, 1]}),
         Case((T((2, 3)),), {"reps": [0, 2]}), Case((T(()),), {"reps": []}),
     ))

@@ -25,8 +25,9 @@ def generated_inputs(
 ) -> list[dict[str, Array]]:
     """``count`` batches of one sample, each by input name; float values lie in low..high.
 
-    Integers lie in 0..255, and those that look up rows of a table below its length. Raises InputError for an input without a declared shape of numbers, UsageError for a count
-    below 1 or an empty range.
+    Integers lie in 0..255, and those that look up rows of a table below its length. Raises InputError
+    for an input without a declared shape of numbers, UsageError for a count below 1 or an empty
+    range.
     """
     if count < 1 or not low < high:
         raise UsageError(f"count={count}, low={low:g}, high={high:g}; expected a count of 1 or more and low < high")

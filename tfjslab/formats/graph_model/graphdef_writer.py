@@ -21,8 +21,8 @@ from tfjslab.ops.control import FUNCTION_ATTRS
 from tfjslab.ops.registry import OpDef, Tf
 
 _WINDOWS = ("strides", "dilations", "ksize")
-_TENSOR_DTYPES = {"int": np.int32, "ints": np.int32, "pairs": np.int32, "dims": np.int32, "float": np.float32, "value": np.float32,
-                  "bool": np.bool_, "bools": np.bool_}
+_TENSOR_DTYPES = {"int": np.int32, "ints": np.int32, "pairs": np.int32, "dims": np.int32, "float": np.float32,
+                  "value": np.float32, "bool": np.bool_, "bools": np.bool_}
 
 
 @dataclass

@@ -58,7 +58,8 @@ def _with_moments(node: RawNode, nodes: Mapping[str, RawNode], where: str) -> Ra
 
 def _declares_nothing(constant: RawNode, where: str) -> bool:
     """Whether a constant has no elements."""
-    proto: dict[str, Any] = optional(optional(dict(constant.attrs), "value", dict, {}, where), "tensor", dict, {}, where)
+    value: dict[str, Any] = optional(dict(constant.attrs), "value", dict, {}, where)
+    proto: dict[str, Any] = optional(value, "tensor", dict, {}, where)
     return 0 in (graphdef.shape(optional(proto, "tensorShape", dict, {}, where), where) or ())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from tfjslab.ops.far_angles import FIRST_EXPONENT, NEAR, REST_UNIT, WORDS
 
@@ -28,7 +29,7 @@ SIMD_PATTERNS = {
     for name in _NAMES
 }
 
-_PAIRS = [hi << 32 | lo for hi, lo in zip(WORDS, WORDS[1:], strict=False)]
+_PAIRS = [hi << 32 | lo for hi, lo in pairwise(WORDS)]
 _LABELS = range(len(_PAIRS))
 # Two words of 2/pi from word $k on.
 _WORDS_FUNCTION = f"""(func $two_over_pi (param $k i32) (result i64)
