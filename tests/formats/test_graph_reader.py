@@ -370,10 +370,10 @@ def test_unknown_ops_are_listed_at_once_with_counts_but_only_those_that_would_ru
         ),
         (lambda n: n[1].update(name="v"), "'w', read by node 'p', is not in the graph", "model.graph"),
         (
-            lambda n: n[0]["attr"]["dtype"].update(type="DT_QINT8"),
-            ("node 'x': dtype 'DT_QINT8' of a TensorFlow file is not supported; supported: "
-            "DT_FLOAT, DT_DOUBLE, DT_HALF, DT_INT32, DT_INT64, DT_UINT8, DT_INT8, DT_INT16, DT_BOOL, DT_COMPLEX64, "
-            "DT_COMPLEX128, DT_STRING, DT_VARIANT, DT_RESOURCE"),
+            lambda n: n[0]["attr"]["dtype"].update(type="DT_QINT32"),
+            ("node 'x': dtype 'DT_QINT32' of a TensorFlow file is not supported; supported: "
+            "DT_FLOAT, DT_DOUBLE, DT_HALF, DT_BFLOAT16, DT_INT32, DT_INT64, DT_UINT8, DT_INT8, DT_INT16, DT_UINT16, "
+            "DT_UINT32, DT_UINT64, DT_BOOL, DT_COMPLEX64, DT_COMPLEX128, DT_STRING, DT_VARIANT, DT_RESOURCE"),
             "model.dtype",
         ),
     ],

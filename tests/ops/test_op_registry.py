@@ -29,7 +29,8 @@ def test_spellings_name_the_ops_own_inputs_and_attributes(op: OpDef) -> None:
     for form in op.tf:
         tokens = form.args.split()
         assert {t for t in tokens if not t.startswith("@")} <= inputs
-        assert {t.removeprefix("@") for t in tokens if t.startswith("@")} | set(form.rename) | set(form.fixed) <= attrs
+        supplied = {t.strip("@?") for t in tokens if t.startswith("@")}
+        assert supplied | set(form.rename) | set(form.fixed) | set(form.also) <= attrs
         assert {n for n in op.inputs if not n.endswith("?")} <= set(tokens), "every required input has its place"
         assert not set(form.only) & attrs
 

@@ -30,8 +30,10 @@ class DType:
 
 # TF.js has no 64-bit or 8-bit integers and no float16: its reader widens or narrows them as below.
 _TABLE = (
-    DType("float32", np.dtype(np.float32), 4, ("DT_FLOAT", "DT_DOUBLE", "DT_HALF"), (1, 2, 19)),
-    DType("int32", np.dtype(np.int32), 4, ("DT_INT32", "DT_INT64", "DT_UINT8", "DT_INT8", "DT_INT16"), (3, 9, 4, 6, 5)),
+    DType("float32", np.dtype(np.float32), 4, ("DT_FLOAT", "DT_DOUBLE", "DT_HALF", "DT_BFLOAT16"), (1, 2, 19, 14)),
+    DType("int32", np.dtype(np.int32), 4,
+          ("DT_INT32", "DT_INT64", "DT_UINT8", "DT_INT8", "DT_INT16", "DT_UINT16", "DT_UINT32", "DT_UINT64"),
+          (3, 9, 4, 6, 5, 17, 22, 23)),
     DType("bool", np.dtype(np.bool_), 1, ("DT_BOOL",), (10,)),
     DType("complex64", np.dtype(np.complex64), 8, ("DT_COMPLEX64", "DT_COMPLEX128"), (8, 18)),
     DType("string", np.dtype(object), 0, ("DT_STRING",), (7,)),

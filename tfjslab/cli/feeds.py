@@ -11,7 +11,7 @@ from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.base.shapes import Shape
 from tfjslab.graph.ir import Port
-from tfjslab.model.inputs import settled_shape
+from tfjslab.model.inputs import find_port, settled_shape
 from tfjslab.model.sample import sample_inputs
 
 
@@ -31,8 +31,8 @@ def split_name(option: str, text: str, ports: Sequence[Port]) -> tuple[Port, str
     """Which input ``NAME=REST`` or, for models with one input, ``REST`` is about. UsageError names the inputs."""
     by_name = {p.name: p for p in ports}
     name, equals, rest = text.partition("=")
-    if equals and name in by_name:
-        return by_name[name], rest
+    if equals and (found_port := find_port(ports, name)):
+        return found_port, rest
     if len(ports) == 1 and not equals:
         return ports[0], text
     found = f"the model has no input '{name}'" if equals else f"the model has {len(ports)} inputs; write NAME={text}"

@@ -10,7 +10,7 @@ import numpy as np
 
 from tfjslab.backends import rows
 from tfjslab.backends.base import CommandInfo, Plan, RunStamps
-from tfjslab.backends.host import Live, describe, run_node, spec_of
+from tfjslab.backends.host import Live, describe, run_promoted, spec_of
 from tfjslab.backends.host_threads import host_threads
 from tfjslab.base.dtypes import ON_HOST, of_array
 from tfjslab.base.errors import BackendError, DTypeError, TfjslabError
@@ -22,6 +22,7 @@ from tfjslab.engine.tensor import Tensor
 from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.graph.specialize import Specialized, specialize
 from tfjslab.graph.suppression import cut, cut_outputs, fix_suppressions
+from tfjslab.ops.promotion import casts
 from tfjslab.ops.registry import OpDef, Spec
 
 
@@ -127,9 +128,12 @@ def _without(program: Specialized, names: Collection[str]) -> Specialized:
 
 
 def _check(definition: OpDef, specs: Sequence[Spec], attrs: Mapping[str, Any]) -> None:
-    """Let the op's rule refuse; its error gets the name of the eager function in front."""
+    """Let the op's rule refuse, behind its casts; its error gets the name of the eager function in front."""
+    needed = casts(definition.facts.promotes, [s.dtype for s in specs])
+    dtypes = needed.inputs if needed else ("",) * len(specs)
     try:
-        definition.infer(specs, attrs)
+        if needed is None or not needed.passes_on:
+            definition.infer([replace(s, dtype=d or s.dtype) for s, d in zip(specs, dtypes, strict=True)], attrs)
     except TfjslabError as e:
         text = str(e).removeprefix(f"{definition.name}: ")
         raise type(e)(f"{definition.api or definition.name}: {text}", code=e.code) from None
@@ -152,7 +156,7 @@ def _run_on_host(eager: EagerSession, node: Node, inputs: Sequence[Tensor | None
     arrays = [None if t is None else t.numpy() for t in inputs]
     is_host = rows.is_host(eager.backend.name)
     with host_threads(0 if is_host else eager.backend.threads):
-        values = run_node(node, arrays, node.attrs)
+        values = run_promoted(node, arrays, node.attrs)
     if not all(isinstance(v, np.ndarray) for v in values):
         raise DTypeError(f"{node.op} makes a list of tensors, which only a model can hold")
     elapsed = (recorder.clock() - before) * 1e3 if recorder else 0.0

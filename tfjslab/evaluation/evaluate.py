@@ -183,7 +183,7 @@ def _batches(feeds: Mapping[str, Array], samples: int, size: int) -> Iterator[tu
 
 
 def _run(model: Model, batch: Mapping[str, Array]) -> list[Array]:
-    found = model.predict(dict(batch))
+    found = model.execute(dict(batch))
     return list(found) if isinstance(found, list) else [found]
 
 

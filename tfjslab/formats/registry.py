@@ -15,6 +15,8 @@ from tfjslab.formats.layers_model import reader as tfjs_layers
 from tfjslab.formats.sources import Progress, no_progress, open_source
 from tfjslab.formats.tflite import reader as tflite
 from tfjslab.graph.ir import Graph
+from tfjslab.graph.promote import with_casts
+from tfjslab.graph.tables import with_table_lengths
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def read_model(
     row = _recognised(document)
     if format_name not in ("", row.name):
         raise ModelError(f"{document.name}: found a {row.name}, expected a {format_name}", code="model.format")
-    return row.read(document)
+    return with_table_lengths(with_casts(row.read(document)))
 
 
 def _recognised(document: Document) -> Format:

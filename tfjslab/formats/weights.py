@@ -21,6 +21,7 @@ from tfjslab.base.errors import ModelError, ShapeError, did_you_mean
 from tfjslab.base.limits import LIMITS, check_limit
 from tfjslab.base.shapes import Shape, checked_shape, size_of
 from tfjslab.formats.sources import Files
+from tfjslab.formats.stand_ins import HEAD_BYTES, refuse_stand_in
 from tfjslab.formats.strict_json import each, member, optional, show, typed
 
 _STORED: dict[str, np.dtype[Any]] = {
@@ -150,7 +151,13 @@ def read_weights(groups: Sequence[WeightGroup], files: Files) -> dict[str, Array
     for group in groups:
         shards = [(p, files.local(p, "weight shard")) for p in group.paths]
         sizes = [path.stat().st_size for _, path in shards]
-        _check_sizes(group, files, sizes)
+        try:
+            _check_sizes(group, files, sizes)
+        except ModelError:
+            for name, path in shards:
+                with path.open("rb") as f:
+                    refuse_stand_in(f.read(HEAD_BYTES), files.describe(name), "weight shard")
+            raise
         buffer = _read_shards([path for _, path in shards], sizes, files)
         found.update(_decode_group(group, buffer, files.describe(group.paths[-1]) if group.paths else files.where))
     return found

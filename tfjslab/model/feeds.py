@@ -66,16 +66,16 @@ class Feeds:
 
 
 def resolve_value(graph: Graph, name: str) -> str:
-    """The value named by ``name``: an output's name, a node's name or TF.js's ``name:index``.
+    """The value named by ``name``: an output's key or name, a node's name or TF.js's ``name:index``.
 
     Raises ModelError with a suggestion when there is none.
     """
-    for port in graph.outputs:
-        if port.name == name:
-            return port.value
+    signed = [p for p in graph.outputs if p.key and p.key == name]  # before names, as in TF.js
+    for port in (*signed, *(p for p in graph.outputs if p.name == name)):
+        return port.value
     plain = name.removesuffix(":0")
     known = {*(p.value for p in graph.inputs), *graph.constants, *(v for n in graph.nodes for v in n.outputs)}
     if plain in known:
         return plain
-    names = [*(p.name for p in graph.outputs), *known]
+    names = [*(p.key for p in graph.outputs if p.key), *(p.name for p in graph.outputs), *known]
     raise ModelError(f"'{name}' is not an output or node of the model{did_you_mean(name, names)}", code="model.no_node")

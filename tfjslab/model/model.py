@@ -101,16 +101,21 @@ class Model:
         """Run the model on one value, a sequence in the order of ``inputs``, or a mapping by input name.
 
         numpy arrays and Python numbers give numpy arrays, Tensors give Tensors. One output comes by itself, several
-        as a list in the order of ``outputs``. Raises InputError, DTypeError or ShapeError naming the input.
+        as a list in the order of ``outputs``; a mapping where the model was written with ``structuredOutputKeys``, as
+        in TF.js. Raises InputError, DTypeError or ShapeError naming the input.
         """
-        return self.execute(x)
+        found = self.execute(x)
+        keys = self.graph.metadata.get("structured_outputs")
+        return dict(zip(keys, found if isinstance(found, list) else [found], strict=True)) if keys else found
 
     async def predict_async(self, x: Any) -> Any:
         """``predict`` for code that awaits."""
-        return self.execute(x)
+        return self.predict(x)
 
     def execute(self, feeds: Any, outputs: str | Sequence[str] | None = None) -> Any:
         """Like ``predict``, for any nodes as ``outputs`` (``name`` or ``name:index``), which may be fed as well.
+
+        Inputs and outputs of a signature also go by their keys there. Results are never a mapping.
 
         Where no backend was named and the automatic choice fails (a lost device, no memory left, a limit, a refused
         shader), the model moves to the next one, with a BackendFallbackWarning; never while a profile is recorded.

@@ -27,6 +27,8 @@ def _check(name: str, ins: Specs, attrs: Attrs) -> None:
     boxes, scores = (s.known_shape for s in ins)
     if len(boxes) != 2 or boxes[1] != 4 or scores != boxes[:1]:  # noqa: PLR2004 - y1, x1, y2, x2
         raise ShapeError(f"{name}: boxes {list(boxes)} with scores {list(scores)}; expected [n, 4] with [n]")
+    if attrs["max_output_size"] < 0:
+        raise UsageError(f"{name}: max_output_size {attrs['max_output_size']}; expected a number >= 0")
     if not 0 <= attrs["iou_threshold"] <= 1 or not 0 <= attrs.get("soft_nms_sigma", 0) <= 1:
         raise UsageError(f"{name}: iou_threshold and soft_nms_sigma must be between 0 and 1")
 

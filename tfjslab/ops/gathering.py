@@ -10,6 +10,7 @@ from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import DTypeError, InputError, ShapeError
 from tfjslab.base.shapes import Shape, checked_shape, normalize_axis, size_of
 from tfjslab.ops.attrs import Attr, Attrs
+from tfjslab.ops.facts import LIKE_FIRST, Facts, Like
 from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, no_flops, op
 
 
@@ -55,7 +56,7 @@ def _index(*values: int, shape: Shape | None = None) -> T:
 
 
 @op("GatherV2", "x indices", infer=_infer_gather, attrs=[Attr("axis", "int", 0), Attr("batch_dims", "int", 0)],
-    flops=no_flops, api="gather", tf=[
+    flops=no_flops, api="gather", facts=LIKE_FIRST, tf=[
         Tf("GatherV2", "x indices @axis"), Tf("Gather", "x indices", fixed={"axis": 0, "batch_dims": 0}, write=False),
     ], cases=(
         Case((T((3, 2), values=range(6)), _index(2, 0)), expect=[4, 5, 0, 1]),
@@ -72,7 +73,7 @@ def gather(x: Array, indices: Array, **attrs: Any) -> Array:
     if batch == 0:
         return np.take(x, indices, axis)
     rows = size_of(x.shape[:batch])
-    flat = x.reshape(rows, -1, x.shape[axis], size_of(x.shape[axis + 1 :]))
+    flat = x.reshape(rows, size_of(x.shape[batch:axis]), x.shape[axis], size_of(x.shape[axis + 1 :]))
     chosen = flat[np.arange(rows)[:, None], :, indices.reshape(rows, -1), :]  # [rows, index, outer, inner]
     shape = (*x.shape[:axis], *indices.shape[batch:], *x.shape[axis + 1 :])
     return chosen.swapaxes(1, 2).reshape(shape)
@@ -106,6 +107,7 @@ def _infer_gather_nd(ins: Specs, _attrs: Attrs) -> list[Spec]:
 
 
 @op("GatherNd", "x indices", infer=_infer_gather_nd, flops=no_flops, api="gather_nd", tf=[Tf("GatherNd", "x indices")],
+    facts=LIKE_FIRST,
     cases=(
         Case((T((2, 2), values=[1, 2, 3, 4]), _index(0, 1, 1, 0, shape=(2, 2))), expect=[2, 3]),
         Case((T((3, 4, 5)), _index(2, 1, 0, 3, shape=(2, 2)))), Case((T((3, 4)), _index(2, shape=(1, 1, 1)))),
@@ -132,6 +134,7 @@ def _infer_scatter(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("ScatterNd", "indices updates", infer=_infer_scatter, attrs=[Attr("shape", "ints")], api="scatter_nd",
+    facts=Facts(dtype=Like(1)),
     tf=[Tf("ScatterNd", "indices updates @shape")], cases=(
         Case((_index(1, 3, 1, shape=(3, 1)), T((3,), values=[1, 2, 4])), {"shape": [4]}, expect=[0, 5, 0, 2]),
         Case((_index(0, 2, shape=(2, 1)), T((2, 3))), {"shape": [4, 3]}),
@@ -151,6 +154,7 @@ def _infer_update(ins: Specs, _attrs: Attrs) -> list[Spec]:
 
 
 @op("TensorScatterUpdate", "x indices updates", infer=_infer_update, flops=no_flops, api="tensor_scatter_update",
+    facts=LIKE_FIRST,
     tf=[Tf("TensorScatterUpdate", "x indices updates")], cases=(
         Case((T((3,), values=[1, 2, 3]), _index(2, shape=(1, 1)), T((1,), values=[9])), expect=[1, 2, 9]),
         Case((T((4, 3)), _index(0, 2, shape=(2, 1)), T((2, 3)))),
@@ -201,7 +205,7 @@ def sparse_to_dense(indices: Array, values: Array, default: Array, output_shape:
 # ---- OneHot ----------------------------------------------------------------------------------------------------------
 
 _ONE_HOT = (
-    Attr("depth", "int"), Attr("on_value", "float", 1), Attr("off_value", "float", 0), Attr("axis", "int", -1),
+    Attr("depth", "int"), Attr("on_value", "value", 1), Attr("off_value", "value", 0), Attr("axis", "int", -1),
     Attr("dtype", "dtype", "float32"),
 )
 

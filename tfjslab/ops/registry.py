@@ -107,8 +107,8 @@ class Tf:
     ``args`` lists the node's tensor inputs in order: ``x`` is an input of the op, ``*xs`` the rest of them,
     ``@axis`` a tensor whose value becomes the attribute ``axis``. Attributes not in ``args`` are read from the
     node's attribute of the same name, or from ``rename[name]``; ``fixed`` gives constant ones. ``only`` lists
-    attributes of the node that the op does not have, with the one value for which it computes the same.
-    ``write`` marks the form the writer uses.
+    attributes of the node that the op does not have, with the one value for which it computes the same. ``also`` gives
+    another name that some files use for an attribute. ``write`` marks the form the writer uses.
     """
 
     op: str
@@ -117,6 +117,7 @@ class Tf:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     write: bool = True
     only: Mapping[str, Any] = field(default_factory=dict)
+    also: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

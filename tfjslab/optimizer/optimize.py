@@ -119,7 +119,7 @@ def _measure(model: Model, made: Model, x: Any, settings: Settings) -> _Measured
 
 
 def _outputs(model: Model, x: Any) -> list[Array]:
-    found = model.predict(x)
+    found = model.execute(x)
     return [np.asarray(v) for v in found] if isinstance(found, list) else [np.asarray(found)]
 
 

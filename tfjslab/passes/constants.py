@@ -50,7 +50,7 @@ def _fold(draft: Draft, node: Node) -> None:
 
 def _results(draft: Draft, node: Node) -> list[Array]:
     given = {a: draft.constants[v] for a, v in node.attr_inputs.items()}
-    attrs = {**node.attrs, **{a: v.item() if v.ndim == 0 else v for a, v in given.items()}}
+    attrs = {**node.attrs, **given}
     if given:
         attrs = node.definition.resolve_attrs(attrs, f"node '{node.name}'")
     return node.definition.run([draft.constants[v] if v else None for v in node.inputs], attrs)

@@ -142,15 +142,16 @@ def convert_node(raw: RawNode, definition: OpDef, form: Tf, constants: Mapping[s
     attrs: dict[str, Any] = dict(form.fixed)
     attr_inputs: dict[str, str] = {}
     for attribute in definition.attrs:
-        key = form.rename.get(attribute.name, attribute.name)
+        names = (form.rename.get(attribute.name, attribute.name), form.also.get(attribute.name, ""))
+        key = next((n for n in names if raw.attrs.get(n)), "")
         source = bound.get(f"@{attribute.name}")
         if source:
             value = constants.get(value_name(*source[0]))
             if value is None:
                 attr_inputs[attribute.name] = value_name(*source[0])
             else:
-                attrs[attribute.name] = value.item() if value.ndim == 0 else value
-        elif attribute.name not in attrs and raw.attrs.get(key):
+                attrs[attribute.name] = value
+        elif attribute.name not in attrs and key:
             attrs[attribute.name] = graphdef.attr_value(raw.attrs[key], f"{where}: attribute {show(key)}")
     try:
         attrs = resolve(definition, attrs, attr_inputs, where)

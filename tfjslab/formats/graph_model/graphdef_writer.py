@@ -22,7 +22,7 @@ from tfjslab.ops.registry import OpDef, Tf
 
 _WINDOWS = ("strides", "dilations", "ksize")
 _TENSOR_DTYPES = {"int": np.int32, "ints": np.int32, "pairs": np.int32, "dims": np.int32, "float": np.float32,
-                  "bool": np.bool_, "bools": np.bool_}
+                  "value": np.float32, "bool": np.bool_, "bools": np.bool_}
 
 
 @dataclass
@@ -143,7 +143,8 @@ class GraphDefWriter:
 def spelling(node: Node, definition: OpDef) -> Tf:
     """The spelling that says what the node does: the preferred one whose tensors and fixed attributes are there."""
     for form in sorted(definition.tf, key=lambda f: not f.write):
-        needed = [w[1:] for w in form.args.split() if w.startswith("@") and not w.endswith("?")]
+        # TF.js itself wants them all, also those that a file may leave out.
+        needed = [w[1:].strip("?") for w in form.args.split() if w.startswith("@")]
         given = all(node.attrs.get(a) is not None or a in node.attr_inputs for a in needed)
         if given and all(node.attrs.get(k) == v for k, v in form.fixed.items()):
             return form

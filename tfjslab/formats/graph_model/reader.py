@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tfjslab.base.dtypes import Array
@@ -13,11 +14,19 @@ from tfjslab.formats.graph_model.build import NodeBuilder
 from tfjslab.formats.graph_model.frames import convert_frames
 from tfjslab.formats.graph_model.graphdef import RawFunction, RawNode, Ref
 from tfjslab.formats.graph_model.initializer import with_initializer
-from tfjslab.formats.graph_model.signature import Interface, find_interface, with_unsigned_inputs
+from tfjslab.formats.graph_model.plain import plain_functions, plain_nodes
+from tfjslab.formats.graph_model.signature import (
+    Endpoint,
+    Interface,
+    find_interface,
+    structured_outputs,
+    with_unsigned_inputs,
+    without_unknown,
+)
 from tfjslab.formats.model_json import told, topology, weight_groups
 from tfjslab.formats.strict_json import optional, show
 from tfjslab.formats.weights import read_weights
-from tfjslab.graph.ir import Graph
+from tfjslab.graph.ir import Graph, Port
 from tfjslab.graph.verify import verify
 from tfjslab.ops import registry
 
@@ -38,10 +47,11 @@ def read(document: Document) -> Graph:
     described = topology(document)
     everything = with_initializer(graphdef.parse_nodes(described.get("node"), f"{where}: node"), document)
     functions = graphdef.parse_functions(optional(described, "library", dict, {}, where), f"{where}: library")
+    functions = plain_functions(functions, f"{where}: library")
     producer = _producer(described, where)
-    interface = find_interface(document.json, everything, producer, where)
+    interface = without_unknown(find_interface(document.json, everything, producer, where), everything)
     groups = weight_groups(document)
-    nodes = _needed(everything, interface, where)
+    nodes = plain_nodes(_needed(everything, interface, where), where)
     interface = with_unsigned_inputs(interface, nodes, producer, where)
     converted = convert_frames(nodes, functions, where)
     functions.update(converted.functions)
@@ -52,7 +62,10 @@ def read(document: Document) -> Graph:
     _refuse_unknown_ops(converted.nodes, functions, [*outputs.values()], {e.ref for e in interface.inputs}, where)
     weights = read_weights(groups, document.source.files)
     graph = _build(converted.nodes, functions, interface, outputs, weights, where)
-    graph = graph.with_(metadata=_metadata(document, interface, producer, len(everything)))
+    graph = graph.with_(
+        inputs=_keyed(graph.inputs, interface.inputs), outputs=_keyed(graph.outputs, interface.outputs),
+        metadata=_metadata(document, interface, producer, len(everything)),
+    )
     try:
         verify(graph)
     except GraphError as e:
@@ -122,6 +135,10 @@ def _build(
     return builder.graph(nodes, [(e.name, e.ref, e.shape, e.dtype) for e in interface.inputs], ends)
 
 
+def _keyed(ports: Sequence[Port], ends: Sequence[Endpoint]) -> tuple[Port, ...]:
+    return tuple(replace(port, key=end.key) for port, end in zip(ports, ends, strict=True))
+
+
 def _metadata(document: Document, interface: Interface, producer: int, nodes: int) -> dict[str, Any]:
     signature = {
         side: {e.key: e.name for e in ends if e.key}
@@ -131,4 +148,5 @@ def _metadata(document: Document, interface: Interface, producer: int, nodes: in
     return {
         "format": FORMAT, "source": document.name, "producer": producer, "nodes_in_file": nodes, "signature": signature,
         "absent": list(interface.absent), "signature_shapes": signed, **told(document),
+        "structured_outputs": structured_outputs(document.json, len(interface.outputs)),
     }
