@@ -14,7 +14,7 @@ from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import Graph, Node, value_name
 from tfjslab.graph.specialize import Specialized, specialize
 from tfjslab.ops.cells import ACTIVATIONS, CELLS, Step
-from tfjslab.ops.recurrent import cell_of
+from tfjslab.ops.recurrent import cell_of, optional_inputs
 from tfjslab.ops.registry import Spec
 
 MAX_STEPS = 2048
@@ -87,12 +87,12 @@ def _write_out(builder: GraphBuilder, node: Node, shape: Shape) -> list[str]:
         found = f"{steps} steps" if steps else "any number of steps"
         where = f"node '{node.name}' ({node.op})"
         raise ModelError(f"{where}: {found}; written out are 1 to {MAX_STEPS}", code="model.steps")
-    x, kernel, *rest = node.inputs
+    x, kernel, *_ = node.inputs
     m, cell = _NodeMaker(builder, node), cell_of(node.op, node.attrs)
     each = list(m.several("Unpack", x, axis=1, num=steps).outputs)
     inputs = [m.split(v, cell.gates) for v in (each[::-1] if node.attrs["go_backwards"] else each)]
-    bias = rest[0] if node.op == "GRU" and rest else ""
-    given = [v for v in rest if v != bias]
+    others = optional_inputs(node.op, node.inputs)
+    given = list(others.states)
     if not given and shape:
         given = [m.constant("zeros", np.zeros((shape[0], shape[2] // cell.gates)))] * cell.states
     states = given or [m.add("ZerosLike", inputs[0][0])] * cell.states
@@ -108,12 +108,22 @@ def _write_out(builder: GraphBuilder, node: Node, shape: Shape) -> list[str]:
         part = m.once(f"kernel {gates}", lambda: columns(gates))
         return m.split(m.add("MatMul", value, part), len(gates))
 
-    biases = m.split(m.add("Reshape", bias, shape=[1, -1]), cell.gates) if bias else []
+    biases = m.split(m.add("Reshape", others.bias, shape=[1, -1]), cell.gates) if others.bias else []
+    masks = _masks(m, others.mask, steps)
     outputs = []
-    for step in inputs:
-        states = list(cell.step(Step(
+    for step, taken in zip(inputs, masks[::-1] if node.attrs["go_backwards"] else masks, strict=True):
+        new = list(cell.step(Step(
             m, step, biases, states, product, ACTIVATIONS[node.attrs["activation"]],
             ACTIVATIONS[node.attrs.get("recurrent_activation", "linear")],
         )))
+        states = [m.add("SelectV2", taken, *both) for both in zip(new, states, strict=True)] if taken else new
         outputs.append(states[0])
     return [m.add("Pack", *outputs, axis=1), *states]
+
+
+def _masks(m: _NodeMaker, mask: str, steps: int) -> list[str]:
+    """For each step whether each row takes it, [batch, 1]; "" without a mask."""
+    if not mask:
+        return [""] * steps
+    taken = m.add("ExpandDims", m.add("Cast", mask, DstT="bool"), axis=-1)
+    return list(m.several("Unpack", taken, axis=1, num=steps).outputs)
