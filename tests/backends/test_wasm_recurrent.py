@@ -24,7 +24,7 @@ def _run(sessions, name, attrs, sizes, *, states, bias=False, constant=True, mas
     wide = cell.gates * units
     shapes = {"x": (batch, steps, wide), "recurrent_kernel": (units, wide)}
     shapes |= {"recurrent_bias": (wide,)} if bias else {}
-    shapes |= {n: (batch, units) for n in ("h", "c")[: cell.states]} if states else {}
+    shapes |= dict.fromkeys(("h", "c")[:cell.states], (batch, units)) if states else {}
     values = {k: rng.uniform(-1, 1, s) / (np.sqrt(units) if "kernel" in k else 1) for k, s in shapes.items()}
     if masked:
         values["mask"] = rng.integers(0, 2, (batch, steps)).astype(float)
