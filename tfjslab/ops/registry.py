@@ -222,6 +222,12 @@ def register(definition: OpDef) -> OpDef:
     return definition
 
 
+def remove(name: str) -> None:
+    """Take an op and its spellings out of the registry."""
+    for form in _OPS.pop(name).tf:
+        del _TF[form.op]
+
+
 def op(
     name: str, inputs: str, *, infer: Infer, attrs: Iterable[Attr] = (), tf: Iterable[Tf] = (), api: str | None = None,
     cases: Iterable[Case] = (), flops: Cost = default_flops, num_outputs: int | None = 1, stateful: bool = False,
@@ -276,6 +282,11 @@ def having(fact: Callable[[Facts], object]) -> tuple[str, ...]:
 def find_tf(tf_op: str) -> tuple[OpDef, Tf] | None:
     """The op and spelling for a TensorFlow op name, or None."""
     return _TF.get(tf_op)
+
+
+def tf_names() -> list[str]:
+    """All names of TensorFlow ops that are known."""
+    return [*_TF]
 
 
 def require_known_tf(tf_ops: Iterable[str], where: str) -> None:

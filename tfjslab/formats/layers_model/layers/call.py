@@ -286,6 +286,11 @@ def layer(*class_names: str, rank: int = 0, masks: bool = False) -> Callable[[_R
     return decorate
 
 
+def forget(class_name: str) -> None:
+    """Take a class out of the table."""
+    del _LAYERS[class_name]
+
+
 def all_layers() -> Mapping[str, Layer]:
     """Readers by class name."""
     return _LAYERS
