@@ -43,8 +43,15 @@ SEQUENCES = {
     "Dense": ({"units": 4}, {"kernel": (3, 4), "bias": (4,)}),
     "TimeDistributed": ({"layer": wrapped("Dense", units=2, use_bias=False)}, {"kernel": (3, 2)}),
 }
+VIDEOS = {
+    "ConvLSTM2D": (
+        {"filters": 2, "kernel_size": 2, "padding": "same", "return_sequences": True},
+        {"kernel": (2, 2, 3, 8), "recurrent_kernel": (2, 2, 2, 8), "bias": (8,)},
+    ),
+}
 CASES = {
     **{f"{k} of images": (k, v, (None, None, None, 3), (2, 6, 4, 3)) for k, v in IMAGES.items()},
+    **{f"{k} of videos": (k, v, (None, None, None, None, 3), (2, 4, 5, 6, 3)) for k, v in VIDEOS.items()},
     **{f"{k} of steps": (k, v, (None, None, 3), (2, 5, 3)) for k, v in SEQUENCES.items()},
 }
 

@@ -300,6 +300,23 @@ def test_an_activation_over_rows_in_a_cell(tmp_path, run):
     np.testing.assert_allclose(found.sum(-1), 1, atol=1e-6)
 
 
+def test_a_convolutional_memory_is_one_node_and_is_written_out_for_files(tmp_path):
+    shapes = {"c/kernel": (2, 2, 3, 8), "c/recurrent_kernel": (2, 2, 2, 8), "c/bias": (8,)}
+    layers = [
+        keras_input("x", (None, 3, 4, 5, 3)),
+        keras_layer("ConvLSTM2D", "c", "x", filters=2, kernel_size=2, padding="same", go_backwards=True),
+    ]
+    write(tmp_path / "made", functional(layers, ["x"], ["c"]), weights_of(shapes))
+    x = np.random.default_rng(0).uniform(-1, 1, (2, 3, 4, 5, 3)).astype(np.float32)
+    with tf.load_model(tmp_path / "made", backend="cpu") as model:
+        assert [n.op for n in model.graph.nodes].count("ConvLSTM2D") == 1
+        expected = model.predict(x)
+        model.save(tmp_path / "saved")
+    with tf.load_model(tmp_path / "saved", backend="cpu") as model:
+        assert {n.op for n in model.graph.nodes}.isdisjoint({"ConvLSTM2D"})
+        close(model.predict(x), expected)
+
+
 # ---- states that are kept --------------------------------------------------------------------------------------------
 
 

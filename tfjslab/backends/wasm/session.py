@@ -19,6 +19,8 @@ from tfjslab.backends.wasm.run.workers import Workers
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.shapes import Shape
 from tfjslab.graph.specialize import Specialized
+from tfjslab.graph.unroll_recurrent import unrolled
+from tfjslab.ops.recurrent import CONVOLVED
 from tfjslab.ops.registry import Spec
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ class WasmSession(KernelSession[int]):
 
     def commands(self, program: Specialized, outputs: Sequence[str]) -> Sequence[CommandInfo]:
         """See ``ListsCommands``."""
-        return lower(self.backend, channels_last(program, outputs), outputs).describe()
+        return lower(self.backend, _with_kernels(program, outputs), outputs).describe()
 
     def workers(self) -> Workers:
         """The threads beside the caller's, started when first wanted."""
@@ -60,7 +62,7 @@ class WasmSession(KernelSession[int]):
         }
 
     def _plan(self, program: Specialized, outputs: Sequence[str]) -> Plan:
-        return WasmPlan(self, channels_last(program, outputs), outputs)
+        return WasmPlan(self, _with_kernels(program, outputs), outputs)
 
     def _alloc(self, spec: Spec) -> int:
         return self.heap.alloc(spec.num_bytes)
@@ -83,3 +85,8 @@ class WasmSession(KernelSession[int]):
             self._workers.close()
             self._workers = None
         self.heap.close()
+
+
+def _with_kernels(program: Specialized, outputs: Sequence[str]) -> Specialized:
+    """The program in forms that there are kernels for."""
+    return channels_last(unrolled(program, (CONVOLVED,)), outputs)

@@ -202,18 +202,23 @@ def _run(c: Call, s: Steps, op: str, bias: str, attrs: Mapping[str, Any], recurr
     """Add the nodes of a cell; ``bias`` is that of the inputs, both are "" where there is none."""
     if c.rank(s.x) != _RANK:
         raise c.fail(f"input {list(c.shape(s.x))}, expected rank {_RANK}")
-    gates, states = CELLS[op].gates, CELLS[op].states
+    gates = CELLS[op].gates
     units = _units(c, gates)
     named = {
         "x": _products(c, s.x, gates * units, bias), "recurrent_kernel": c.weight("recurrent_kernel"),
         "recurrent_bias": recurrent_bias, "mask": s.mask,
         **dict(zip(("h", "c"), s.first((c.shape(s.x)[0], units)), strict=False)),
     }
+    return add_steps(c, s, op, named, attrs)
+
+
+def add_steps(c: Call, s: Steps, op: str, named: Mapping[str, str], attrs: Mapping[str, Any]) -> Sequence[str]:
+    """Add the node that takes the steps; its inputs by their names in the op, "" for none."""
     inputs = [named.get(word.strip("?"), "") for word in registry.get(op).inputs]
     while not inputs[-1]:
         inputs.pop()
     return c.several(
-        op, 1 + states, *inputs, steps=c.shape(s.x)[1] or 0, go_backwards=s.backwards,
+        op, 1 + CELLS[op].states, *inputs, steps=c.shape(s.x)[1] or 0, go_backwards=s.backwards,
         activation=_activation(c, "activation", "tanh"), **attrs,
     )
 
@@ -223,7 +228,8 @@ def _activation(c: Call, option: str, default: str) -> str:
     return activation_name(c, c.config.get(option) or default)
 
 
-def _gates(c: Call) -> dict[str, str]:
+def gate_activation(c: Call) -> dict[str, str]:
+    """The activation of the gates as an attribute."""
     return {"recurrent_activation": _activation(c, "recurrent_activation", "hard_sigmoid")}
 
 
@@ -239,7 +245,7 @@ def _simple(c: Call, s: Steps) -> Sequence[str]:
 
 @cell("LSTMCell", "LSTM", states=2)
 def _lstm(c: Call, s: Steps) -> Sequence[str]:
-    return _run(c, s, "LSTM", _bias(c), _gates(c))
+    return _run(c, s, "LSTM", _bias(c), gate_activation(c))
 
 
 @cell("GRUCell", "GRU", states=1)
@@ -247,7 +253,7 @@ def _gru(c: Call, s: Steps) -> Sequence[str]:
     """``reset_after`` says whether the reset follows the product; then there are two biases."""
     after = c.flag("reset_after", default=False)
     bias, recurrent_bias = _two_biases(c) if after else (_bias(c), "")
-    return _run(c, s, "GRU", bias, {"reset_after": after, **_gates(c)}, recurrent_bias)
+    return _run(c, s, "GRU", bias, {"reset_after": after, **gate_activation(c)}, recurrent_bias)
 
 
 def _two_biases(c: Call) -> tuple[str, str]:
