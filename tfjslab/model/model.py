@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -153,6 +154,10 @@ class Model:
                 lambda: self._checked_executor(arrays, wanted).run(arrays, wanted, Run(recorder)), recorder,
             )
             return found[: len(wanted) - len(self._feeds.states.outputs)]
+
+    def states_aside(self) -> AbstractContextManager[None]:
+        """What runs in this context starts with zero states, and leaves those that the model has now."""
+        return self._feeds.states.aside()
 
     def reset_states(self) -> None:
         """Let stateful layers start with zeros again; nothing happens in a model without any."""

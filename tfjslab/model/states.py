@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
 from tfjslab.base.dtypes import Array, numpy_dtype
+from tfjslab.base.errors import ModelError
 from tfjslab.graph.ir import STATES, Graph, Port
 
 
@@ -30,10 +32,29 @@ class States:
         """Start with zeros again."""
         self.arrays = {start.value: _zeros(start) for start, _ in self._ports}
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Zeros inside, and afterwards what was there before."""
+        before = self.arrays
+        self.reset()
+        try:
+            yield
+        finally:
+            self.arrays = before
+
     def advance(self, results: Sequence[Array]) -> None:
         """Keep the results for ``outputs``."""
-        for (start, _), result in zip(self._ports, results, strict=True):
-            self.arrays[start.value] = np.array(result)
+        self.arrays = {
+            start.value: np.array(result) for (start, _), result in zip(self._ports, results, strict=True)
+        }
+
+
+def refuse_states(graph: Graph, what: str) -> None:
+    """ModelError for a model that keeps states between calls, where ``what`` cannot."""
+    kept = ", ".join(graph.metadata.get(STATES) or {})
+    if kept:
+        why = f"the model keeps states between calls ({kept}), which {what} does not"
+        raise ModelError(f"{why}; save it and load that: states are inputs and outputs then", code="model.stateful")
 
 
 def _zeros(port: Port) -> Array:
