@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -43,6 +42,13 @@ def place_inputs(definition: OpDef, form: Tf, given: Sequence[str]) -> tuple[str
     return tuple(bound.get(n, "") for n in names)
 
 
+@dataclass(frozen=True)
+class Supplied:
+    """Stands for an attribute that is only known when the model runs: what the value of this name holds."""
+
+    value: str
+
+
 @dataclass
 class GraphBuilder:
     """Collects nodes in order. Values are names, as in the graph; ``layer`` is noted on the nodes added next."""
@@ -72,25 +78,23 @@ class GraphBuilder:
         self.constants[value] = np.asarray(array)
         return value
 
-    def node(
-        self, name: str, tf_op: str, given: Sequence[str], attr_inputs: Mapping[str, str] = MappingProxyType({}),
-        **attrs: Any,
-    ) -> Node:
+    def node(self, name: str, tf_op: str, given: Sequence[str], **attrs: Any) -> Node:
         """Add a node: TensorFlow's op name, its tensors in TensorFlow's order, and attributes by TensorFlow's names.
 
-        ``attr_inputs`` are values that supply attributes at run time, by the op's own names. UsageError names the node
-        when an attribute is wrong; attributes that the op does not have are refused.
+        UsageError names the node when an attribute is wrong; attributes that the op does not have are refused.
+        One that is ``Supplied`` is read from a value.
         """
         definition, form = spelled(tf_op)
         unique = self.unique(name)
         renamed = {v: k for k, v in form.rename.items()}
-        given_attrs = {**form.fixed, **{renamed.get(k, k): v for k, v in attrs.items()}}
-        resolved = definition.resolve_attrs(given_attrs, f"node '{unique}'", frozenset(attr_inputs))
+        wanted = {**form.fixed, **{renamed.get(k, k): v for k, v in attrs.items()}}
+        supplied = {k: v.value for k, v in wanted.items() if isinstance(v, Supplied)}
+        resolved = definition.resolve_attrs(wanted, f"node '{unique}'", supplied)
         inputs = place_inputs(definition, form, given)
         count = definition.outputs_of(resolved, len(inputs))
         if count is None:
             raise UsageError(f"node '{unique}': how many outputs {tf_op} has depends on its functions")
-        node = Node(unique, definition.name, inputs, resolved, dict(attr_inputs), count, self.layer)
+        node = Node(unique, definition.name, inputs, resolved, supplied, num_outputs=count, layer=self.layer)
         self.nodes.append(node)
         return node
 

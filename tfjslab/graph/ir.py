@@ -66,7 +66,8 @@ class Port:
 
     ``shape`` is None for unknown rank and has None for unknown lengths. ``dtype`` may be "" for outputs whose
     file does not say. ``key`` is what a file's signature calls it, which users may say instead of the name.
-    Integers are to lie ``below`` a bound, where one is known and not 0: they look up rows of a table.
+    Integers are to lie ``below`` a bound, where one is known and not 0: they look up rows of a table. What is fed may
+    have one of the dtypes ``also`` as well, and is converted.
     """
 
     name: str
@@ -75,6 +76,12 @@ class Port:
     dtype: str
     key: str = ""
     below: int = 0
+    also: tuple[str, ...] = ()
+
+
+# Where ``metadata`` has the names of the inputs that a model feeds itself: each gets, in the next call, what the output
+# of this name gave in the call before, and zeros at first.
+STATES = "states"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tfjslab.formats.layers_model.layers  # noqa: F401 - registers the layers
@@ -18,10 +18,11 @@ from tfjslab.formats.model_json import told, topology, weight_groups
 from tfjslab.formats.strict_json import show, typed
 from tfjslab.formats.weights import read_weights
 from tfjslab.graph.builder import GraphBuilder
-from tfjslab.graph.ir import Dims, Graph, Port
+from tfjslab.graph.ir import STATES, Dims, Graph, Port
 from tfjslab.graph.order import CycleError, depth_first
 
 FORMAT = "tfjs-layers-model"
+_OTHER_IDS = {"float32": ("int32",), "int32": ("float32",)}  # what integers may come in instead
 _Key = tuple[str, int]
 
 
@@ -40,14 +41,27 @@ def read(document: Document) -> Graph:
     _refuse_unknown_layers(model, where)
     groups = weight_groups(document)
     weights = WeightIndex(read_weights(groups, document.source.files))
-    masked = any(x.config.get("mask_zero") for x in model.all_layers())
-    reader = _Reader(Workbench(GraphBuilder(), masked=masked), weights, where)
+    bench = Workbench(GraphBuilder(), keras_3=_is_keras_3(document), by_tfjs=_is_by_tfjs(document))
+    reader = _Reader(bench, weights, where)
     feeds = [reader.input(model.layers[r.layer]) for r in model.inputs]
     results = reader.run(model, feeds, ())
-    bench = reader.bench
     names = _output_names(model)
     ports = [Port(n, v, bench.shape(v), bench.dtype(v)) for n, v in zip(names, results, strict=True)]
-    return bench.builder.build(ports, _metadata(document, model))
+    return _finished(bench, ports, _metadata(document, model))
+
+
+def _finished(bench: Workbench, ports: list[Port], metadata: dict[str, Any]) -> Graph:
+    """The graph, without what nothing reads: masks that no layer asked for."""
+    builder, values = bench.builder, {p.value for p in ports} | {v for _, v in bench.kept}
+    read: set[str] = set(values)
+    for node in reversed(builder.nodes):
+        if not read.isdisjoint(node.outputs):
+            read.update(node.uses)
+    builder.nodes = [n for n in builder.nodes if not read.isdisjoint(n.outputs)]
+    builder.inputs = [replace(p, also=_OTHER_IDS[p.dtype]) if p.value in bench.ids else p for p in builder.inputs]
+    states = [Port(f"{p.name}/next", v, p.shape, p.dtype) for p, v in bench.kept]
+    kept = {p.name: s.name for (p, _), s in zip(bench.kept, states, strict=True)}
+    return builder.build([*ports, *states], {**metadata, **({STATES: kept} if kept else {})})
 
 
 def _refuse_unknown_layers(model: ModelConfig, where: str) -> None:
@@ -146,7 +160,8 @@ class _Reader:
         self.bench.builder.layer = layer.name
         call = Call(
             self.bench, "/".join((*path, layer.name)), where, layer.config, tuple(inputs),
-            lambda name: self.weights.find(path, layer.name, name, where),
+            lambda name: self.weights.find(path, layer.name, name, where), layer.wrapped,
+            lambda model, feeds: self.run(model, feeds, (*path, layer.name)),
         )
         return all_layers()[layer.class_name](call)
 
@@ -167,6 +182,18 @@ def input_spec(layer: LayerConfig, where: str) -> tuple[Dims, str]:
         except DTypeError:
             raise ModelError(f"{where}: unknown dtype {show(dtype)}", code="model.dtype") from None
     return tuple(dims), dtype
+
+
+def _is_keras_3(document: Document) -> bool:
+    """Whether Keras 3 or later wrote the file, by what it says of its maker."""
+    version = topology(document).get("keras_version") or document.json.get("generatedBy")
+    major = str(version).removeprefix("keras v").partition(".")[0]
+    return major.isdigit() and int(major) >= 3  # noqa: PLR2004
+
+
+def _is_by_tfjs(document: Document) -> bool:
+    """Whether TF.js itself built and saved the model."""
+    return str(topology(document).get("keras_version")).startswith("tfjs-layers")
 
 
 def _metadata(document: Document, model: ModelConfig) -> dict[str, Any]:

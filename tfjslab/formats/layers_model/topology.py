@@ -14,6 +14,7 @@ from tfjslab.formats.strict_json import each, member, optional, show, typed
 
 MODELS = ("Model", "Functional", "Sequential")
 INPUT = "InputLayer"
+WRAPPED, CELLS = ("layer", "backward_layer"), ("cell", "cells")  # options that are layers, or cells
 _SHAPE_KEYS = ("batch_input_shape", "batch_shape")
 
 
@@ -28,13 +29,17 @@ class Reference:
 
 @dataclass(frozen=True)
 class LayerConfig:
-    """One layer: its class, name and options, what each of its calls reads, and its content if it is a model."""
+    """One layer: its class, name and options, what each of its calls reads, and its content if it is a model.
+
+    ``wrapped`` are the layers and cells among its options.
+    """
 
     class_name: str
     name: str
     config: Mapping[str, Any]
     calls: tuple[tuple[Reference, ...], ...]
     model: ModelConfig | None = None
+    wrapped: Mapping[str, tuple[LayerConfig, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,12 +53,19 @@ class ModelConfig:
     offsets: Mapping[str, int] = field(default_factory=dict)
 
     def all_layers(self) -> Iterator[LayerConfig]:
-        """Layers at any depth, models themselves left out."""
+        """Layers at any depth, those in wrappers too; models themselves and cells are left out."""
         for layer in self.layers.values():
-            if layer.model is None:
-                yield layer
-            else:
-                yield from layer.model.all_layers()
+            yield from _layers_in(layer)
+
+
+def _layers_in(layer: LayerConfig) -> Iterator[LayerConfig]:
+    if layer.model is not None:
+        yield from layer.model.all_layers()
+    else:
+        yield layer
+        for key in WRAPPED:
+            for inner in layer.wrapped.get(key, ()):
+                yield from _layers_in(inner)
 
 
 def parse_topology(topology: Mapping[str, Any], where: str) -> ModelConfig:
@@ -97,7 +109,14 @@ def _parse_layer(raw: dict[str, Any], where: str) -> LayerConfig:
         for i, node in enumerate(optional(raw, "inbound_nodes", list, [], here))
     )
     model = _parse_model(raw, here) if class_name in MODELS else None
-    return LayerConfig(class_name, name, options, calls, model)
+    held = ((k, options.get(k)) for k in (*WRAPPED, *CELLS))
+    wrapped = {k: _wrapped(v, f"{here}: '{k}'") for k, v in held if isinstance(v, (dict, list))}
+    return LayerConfig(class_name, name, options, calls, model, wrapped)
+
+
+def _wrapped(raw: dict[str, Any] | list[Any], where: str) -> tuple[LayerConfig, ...]:
+    """One layer or several as an option of another."""
+    return tuple(_parse_layer(item, where) for item in each(raw if isinstance(raw, list) else [raw], dict, where))
 
 
 def _references(raw: object, where: str) -> tuple[Reference, ...]:

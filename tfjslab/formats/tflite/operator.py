@@ -11,7 +11,7 @@ import numpy as np
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import ModelError
 from tfjslab.formats.tflite.file import TfliteOperator, TfliteSubgraph, TfliteTensor
-from tfjslab.graph.builder import GraphBuilder
+from tfjslab.graph.builder import GraphBuilder, Supplied
 from tfjslab.graph.ir import Node
 
 Values = Sequence[str]  # of the outputs, in order
@@ -79,11 +79,9 @@ class Operator:
     def add(self, tf_op: str, *given: str, **attrs: Any) -> str:
         """Add a node named after the operator's output, and give its value, the first one where there are several.
 
-        An attribute may be a ``Later``, a value at run time.
+        An attribute may be ``Supplied``, by a value at run time.
         """
-        later = {k: v.value for k, v in attrs.items() if isinstance(v, Later)}
-        now = {k: v for k, v in attrs.items() if k not in later}
-        return self.builder.node(self.name, tf_op, given, attr_inputs=later, **now).name
+        return self.builder.node(self.name, tf_op, given, **attrs).name
 
     def called(self, op: str, given: Sequence[str], **attrs: Any) -> list[str]:
         """Add a node that calls functions; its outputs are the operator's."""
@@ -92,9 +90,9 @@ class Operator:
         return list(self.builder.nodes[-1].outputs)
 
     def attr(self, i: int) -> Any:
-        """Input ``i`` as an attribute: its value, or a ``Later``."""
+        """Input ``i`` as an attribute: what it is, or that it is ``Supplied`` at run time."""
         found = self.constant(i)
-        return Later(self.value(i)) if found is None else found.item() if found.ndim == 0 else found.tolist()
+        return Supplied(self.value(i)) if found is None else found.item() if found.ndim == 0 else found.tolist()
 
     @property
     def name(self) -> str:
@@ -129,13 +127,6 @@ class Operator:
     def fail(self, why: str) -> ModelError:
         """An error that names the operator."""
         return ModelError(f"{self.where}: {self.told.label}: {why}", code="model.operator")
-
-
-@dataclass(frozen=True)
-class Later:
-    """An attribute that is a value at run time."""
-
-    value: str
 
 
 Converter = Callable[[Operator], "str | Values"]

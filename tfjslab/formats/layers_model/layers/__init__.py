@@ -2,15 +2,21 @@
 
 from tfjslab.formats.layers_model.layers import (
     activations,
+    conv_recurrent,
     convolution,
     core,
+    masking,
     merging,
     normalizing,
     pooling,
+    preprocessing,
     recurrent,
     reshaping,
+    volumes,
+    wrappers,
 )
 
 __all__ = [
-    "activations", "convolution", "core", "merging", "normalizing", "pooling", "recurrent", "reshaping",
+    "activations", "conv_recurrent", "convolution", "core", "masking", "merging", "normalizing", "pooling",
+    "preprocessing", "recurrent", "reshaping", "volumes", "wrappers",
 ]

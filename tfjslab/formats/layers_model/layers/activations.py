@@ -32,12 +32,12 @@ def activate(c: Call, x: str) -> str:
     return str(ACTIVATIONS[activation_name(c, c.config.get("activation"))](c, x))
 
 
-@layer("Activation")
+@layer("Activation", masks=True)
 def _activation(c: Call) -> str:
     return activate(c, c.x)
 
 
-@layer("ReLU")
+@layer("ReLU", masks=True)
 def _relu(c: Call) -> str:
     """All of Keras's options; TF.js reads only ``max_value`` of them."""
     limit, slope, threshold = c.number("max_value", math.inf), c.number("negative_slope", 0), c.number("threshold", 0)
@@ -53,17 +53,17 @@ def _relu(c: Call) -> str:
     return out if limit == math.inf else c.add("Minimum", out, c.constant("max_value", limit))
 
 
-@layer("LeakyReLU")
+@layer("LeakyReLU", masks=True)
 def _leaky_relu(c: Call) -> str:
     return c.add("LeakyRelu", c.x, alpha=c.number("alpha", c.number("negative_slope", 0.3)))
 
 
-@layer("PReLU")
+@layer("PReLU", masks=True)
 def _prelu(c: Call) -> str:
     return c.add("Prelu", c.x, c.weight("alpha"))
 
 
-@layer("ELU")
+@layer("ELU", masks=True)
 def _elu(c: Call) -> str:
     alpha = c.number("alpha", 1)
     elu = c.add("Elu", c.x)
@@ -73,13 +73,13 @@ def _elu(c: Call) -> str:
     return c.add("SelectV2", c.add("Greater", c.x, c.constant("zero", 0)), c.x, scaled)
 
 
-@layer("ThresholdedReLU")
+@layer("ThresholdedReLU", masks=True)
 def _thresholded(c: Call) -> str:
     over = c.add("Greater", c.x, c.constant("theta", c.number("theta", 1)))
     return c.add("Mul", c.x, c.add("Cast", over, DstT="float32"))
 
 
-@layer("Softmax")
+@layer("Softmax", masks=True)
 def _softmax(c: Call) -> str:
     axes = c.integers("axis", (-1,))
     if len(axes) != 1:

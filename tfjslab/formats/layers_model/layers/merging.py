@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tfjslab.formats.layers_model.layers.call import Call, layer
+from tfjslab.formats.layers_model.layers.masking import concatenate_masks, join_masks
 
 _PAIR = 2
 # Ranks, batch included.
@@ -20,6 +21,7 @@ def _fold(c: Call, tf_op: str) -> str:
         for _ in range(rank - c.rank(value)):
             aligned = c.add("ExpandDims", aligned, axis=1)
         out = c.add(tf_op, out, aligned) if out else aligned
+    join_masks(c, out)
     return out
 
 
@@ -42,7 +44,9 @@ def _multiply(c: Call) -> str:
 
 @layer("Average")
 def _average(c: Call) -> str:
-    return c.add("Mul", _fold(c, "AddV2"), c.constant("share", 1 / max(len(c.inputs), 1)))
+    out = c.add("Mul", _fold(c, "AddV2"), c.constant("share", 1 / max(len(c.inputs), 1)))
+    join_masks(c, out)
+    return out
 
 
 @layer("Maximum")
@@ -58,7 +62,9 @@ def _minimum(c: Call) -> str:
 @layer("Concatenate")
 def _concatenate(c: Call) -> str:
     (axis,) = c.integers("axis", (-1,), 1)
-    return c.add("ConcatV2", *c.inputs, axis=axis)
+    out = c.add("ConcatV2", *c.inputs, axis=axis)
+    concatenate_masks(c, out, axis)
+    return out
 
 
 @layer("Dot")
