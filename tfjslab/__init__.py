@@ -7,8 +7,10 @@ from importlib import import_module
 from typing import Any
 
 from tfjslab.base.version import __version__ as __version__
+from tfjslab.functions.table import FUNCTIONS, NAMESPACES
 
-# Where each public name is defined. Every op with an eager function comes on top, from the op registry.
+# Where each public name is defined. What is made of ops comes on top, from the table of functions, and every op with
+# an eager function, from the op registry.
 _HOME = {
     "backends": "backends",
     "backends.flags": "env",
@@ -42,6 +44,7 @@ _HOME = {
     "views": "views",
     "vis": "vis",
     "zoo": "zoo",
+    **FUNCTIONS,
 }
 _MODULES = {"backends", "bench", "browser", "profiling", "views", "vis", "zoo"}
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
@@ -53,6 +56,8 @@ def __getattr__(name: str) -> Any:
         found: Any = import_module(f"tfjslab.{name}")
     elif name in _MODULE_OF:
         found = getattr(import_module(f"tfjslab.{_MODULE_OF[name]}"), name)
+    elif name in NAMESPACES:
+        found = import_module("tfjslab.functions.namespaces").namespace(name)
     elif name.startswith("_"):
         raise AttributeError(f"module 'tfjslab' has no attribute '{name}'")
     else:
@@ -66,7 +71,7 @@ def _eager(name: str) -> Any:
     from tfjslab.engine.eager import functions  # noqa: PLC0415
 
     if name not in functions():
-        hint = did_you_mean(name, [*_MODULE_OF, *functions()])
+        hint = did_you_mean(name, [*_MODULE_OF, *NAMESPACES, *functions()])
         raise AttributeError(f"module 'tfjslab' has no attribute '{name}'{hint}")
     return functions()[name]
 
@@ -75,4 +80,4 @@ def __dir__() -> list[str]:
     """All public names, the eager functions included."""
     from tfjslab.engine.eager import functions  # noqa: PLC0415 - see the module's docstring
 
-    return sorted({*_MODULE_OF, *functions(), "__version__"})
+    return sorted({*_MODULE_OF, *NAMESPACES, *functions(), "__version__"})

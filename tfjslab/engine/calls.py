@@ -25,12 +25,14 @@ class Call:
     defaults: of inputs that may be left out, and of attributes where they are not those of a file.
     results: names of the outputs, with spaces between.
     rank: of the first input; one of one axis fewer gets a batch of one, which the outputs lose again.
+    batched: how many inputs get that batch, the first ones.
     """
 
     order: str = ""
     defaults: Attributes = field(default_factory=dict)
     results: str = ""
     rank: int = 0
+    batched: int = 1
 
 
 class Results(list[Tensor]):
@@ -61,6 +63,7 @@ _CALLS = {
     ), Call(rank=_IMAGE)),
     "Einsum": Call(order="equation *xs"),
     "FusedBatchNorm": Call(defaults={"offset": 0, "scale": 1}),
+    **dict.fromkeys(("LowerBound", "UpperBound"), Call(rank=_MATRIX, batched=2)),
     "MaxPoolWithArgmax": Call(results="result indexes"),
     "Multinomial": Call(rank=_MATRIX),
     "NonMaxSuppressionV4": Call(results="selected_indices valid_outputs"),

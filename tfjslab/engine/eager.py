@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from tfjslab.base.errors import UsageError, did_you_mean
+from tfjslab.base.errors import UsageError
 from tfjslab.engine.calls import Results, call_of, is_complete, omissible_attribute, with_conveniences
 from tfjslab.engine.convert import to_tensors
 from tfjslab.engine.kernels import run_kernel
 from tfjslab.engine.operators import DISPATCH
+from tfjslab.engine.scopes import dispose
 from tfjslab.engine.tensor import Tensor
 from tfjslab.ops import registry
 from tfjslab.ops.attrs import REQUIRED
@@ -98,8 +99,12 @@ class EagerOp:
         x = tensors[0] if tensors else None
         if x is None or x.rank != self.call.rank - 1:
             return run_kernel(self.definition, tensors, attrs, key)
-        with x.shared((1, *x.signature[0])) as batch:
-            outs = run_kernel(self.definition, [batch, *tensors[1:]], attrs, key)
+        several = self.call.batched
+        batches = [None if t is None else t.shared((1, *t.signature[0])) for t in tensors[:several]]
+        try:
+            outs = run_kernel(self.definition, [*batches, *tensors[several:]], attrs, key)
+        finally:
+            dispose(batches)
         return [_only(out) for out in outs]
 
 
@@ -181,12 +186,4 @@ def _dispatch(kernel: str, *values: Any) -> Any:
     return _by_kernel(kernel)(*values)
 
 
-def _method(tensor: Tensor, name: str) -> Callable[..., Any]:
-    """The eager function ``name`` with ``tensor`` as its first input."""
-    if name not in functions():
-        raise AttributeError(f"Tensor has no attribute or op '{name}'{did_you_mean(name, functions())}")
-    return partial(functions()[name], tensor)
-
-
 DISPATCH.run = _dispatch
-DISPATCH.method = _method
