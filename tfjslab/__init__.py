@@ -14,8 +14,8 @@ from tfjslab.functions.table import FUNCTIONS, NAMESPACES
 _HOME = {
     "backends": "backends",
     "backends.flags": "env",
-    "backends.registry": "BackendFallbackWarning ThreadsWarning get_backend get_threads_count ready set_adapter "
-    "set_backend set_threads_count",
+    "backends.registry": "BackendFallbackWarning ThreadsWarning backend get_backend get_threads_count ready "
+    "set_adapter set_backend set_threads_count",
     "base.errors": "TfjslabError",
     "browser": "browser",
     "browser.jobs.tfjs_source": "set_tfjs set_wasm_paths",
@@ -25,6 +25,7 @@ _HOME = {
     "export.web.picture": "Picture",
     "engine.create": "eye fill linspace ones random_normal random_uniform range scalar tensor tensor1d "
     "tensor2d tensor3d tensor4d tensor5d tensor6d zeros",
+    "engine.debugging": "NotFiniteWarning",
     "engine.measure": "memory profile time",
     "engine.scopes": "dispose get_tensors_in_container keep tidy",
     "engine.tensor": "Tensor",

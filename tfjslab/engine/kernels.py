@@ -14,7 +14,9 @@ from tfjslab.backends.host import Live, describe, run_node, spec_of
 from tfjslab.backends.host_threads import host_threads
 from tfjslab.base.dtypes import of_array
 from tfjslab.base.errors import BackendError, DTypeError, TfjslabError
+from tfjslab.backends.flags import env
 from tfjslab.engine.create import make_tensor
+from tfjslab.engine.debugging import check_numbers
 from tfjslab.engine.recorder import active_recorder
 from tfjslab.engine.sessions import Data, EagerSession, on_session
 from tfjslab.engine.state import STATE
@@ -50,7 +52,9 @@ def run_kernel(
         outs = on_session(lambda eager: _run(eager, definition, inputs, attrs, attrs_key))
         if STATE.watch is not None:
             STATE.watch.ran(definition.name, outs)
-        return outs
+    if env().get("DEBUG"):
+        check_numbers(definition.api or definition.name, outs)
+    return outs
 
 
 def _run(

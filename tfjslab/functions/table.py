@@ -9,8 +9,8 @@ from __future__ import annotations
 FUNCTIONS = {
     "functions.buffer": "TensorBuffer buffer",
     "functions.convolution": "pool separable_conv2d",
-    "functions.engine": "Engine backend dispose_variables enable_debug_mode enable_prod_mode engine find_backend "
-    "next_frame print",
+    "functions.losses": "Reduction",
+    "functions.process": "enable_debug_mode enable_prod_mode find_backend next_frame print",
     "functions.products": "diag dot outer_product",
     "functions.random": "dropout rand random_gamma random_standard_normal random_uniform_int truncated_normal",
     "functions.ranks": "batch_norm2d batch_norm3d batch_norm4d concat1d concat2d concat3d concat4d pad1d pad2d pad3d "
@@ -34,21 +34,13 @@ NAMESPACES = {
         "non_max_suppression_padded_async non_max_suppression_with_score non_max_suppression_with_score_async "
         "rgb_to_grayscale rotate_with_offset threshold",
     },
-    "io": {
-        "io.artifacts": "get_model_artifacts_info_for_json get_weight_specs",
-        "io.buffers": "concatenate_array_buffers decode_weights encode_weights is_http_scheme",
-        "io.handlers": "from_memory http with_save_handler",
-        "io.routers": "get_load_handlers get_save_handlers register_load_router register_save_router",
-        "io.store": "copy_model list_models move_model remove_model",
-        "io.weights": "load_weights save load",
-    },
     "linalg": {
         "": "band_part",
         "functions.decompositions": "qr",
         "functions.products": "gram_schmidt",
     },
     "losses": {
-        "functions.losses": "Reduction absolute_difference compute_weighted_loss cosine_distance hinge_loss huber_loss "
+        "functions.losses": "absolute_difference compute_weighted_loss cosine_distance hinge_loss huber_loss "
         "log_loss mean_squared_error sigmoid_cross_entropy softmax_cross_entropy",
     },
     "math": {
@@ -56,6 +48,11 @@ NAMESPACES = {
         "functions.statistics": "confusion_matrix",
     },
     "util": {
-        "functions.util": "array_of assert_non_negative_integer_dimensions assert_shapes_match",
+        "functions.util": "arrays_equal assert_non_negative_integer_dimensions assert_shapes_match bytes_per_element "
+        "clamp compute_strides create_shuffled_indices decode_string dist_squared encode_string flatten "
+        "has_encoding_loss index_to_loc infer_dtype infer_from_implicit_shape is_int is_scalar_shape is_typed_array "
+        "is_valid_dtype loc_to_index make_ones_typed_array make_zeros_typed_array nearest_divisor nearest_larger_even "
+        "now parse_axis_param rand_uniform right_pad shuffle shuffle_combo size_from_shape size_to_squarish_shape "
+        "squeeze_shape to_nested_array to_typed_array",
     },
 }
