@@ -31,6 +31,7 @@ _HOME = {
     "engine.tensor": "Tensor",
     "engine.variable": "Variable variable",
     "evaluation": "evaluate",
+    "io": "io",
     "magics": "load_ipython_extension unload_ipython_extension",
     "lab": "Lab",
     "model": "Model load_graph_model load_layers_model load_model",
@@ -47,7 +48,7 @@ _HOME = {
     "zoo": "zoo",
     **FUNCTIONS,
 }
-_MODULES = {"backends", "bench", "browser", "profiling", "views", "vis", "zoo"}
+_MODULES = {"backends", "bench", "browser", "io", "profiling", "views", "vis", "zoo"}
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from tfjslab.backends import registry, rows
 from tfjslab.backends.base import Backend, PlanInfo, Session
 from tfjslab.backends.host import own_array, spec_of
+from tfjslab.base.awaiting import settled
 from tfjslab.base.dtypes import Array, of_array
 from tfjslab.base.errors import DEVICE_LOST, BackendError, DisposedError, InputError
 from tfjslab.base.tables import Table, as_html
@@ -21,7 +23,9 @@ from tfjslab.engine.create import make_tensor
 from tfjslab.engine.recorder import active_recorder
 from tfjslab.engine.state import count
 from tfjslab.engine.tensor import Tensor
+from tfjslab.formats.artifacts import SaveHandler, packed
 from tfjslab.formats.registry import write_model
+from tfjslab.formats.sources import MODEL_FILE, FolderFiles, Source
 from tfjslab.graph.ir import Graph, Port
 from tfjslab.model.control import DEAD
 from tfjslab.model.executor import Executor
@@ -111,6 +115,8 @@ class Model:
 
     def execute(self, feeds: Any, outputs: str | Sequence[str] | None = None) -> Any:
         """Like ``predict``, for any nodes as ``outputs`` (``name`` or ``name:index``), which may be fed as well.
+
+        A layer's name stands for its output.
 
         Where no backend was named and the automatic choice fails (a lost device, no memory left, a limit, a refused
         shader), the model moves to the next one, with a BackendFallbackWarning; never while a profile is recorded.
@@ -206,9 +212,25 @@ class Model:
         """What the model is, as text."""
         return summary(self.graph, self.name)
 
-    def save(self, path: str | os.PathLike[str], format: str = "tfjs-graph-model") -> Path:  # noqa: A002 - public name
-        """Write the model to a folder. UsageError lists the known formats."""
-        return write_model(self.graph, path, format)
+    def save(
+        self, path: str | os.PathLike[str] | SaveHandler, format: str = "tfjs-graph-model",  # noqa: A002 - public name
+    ) -> Any:
+        """Write the model to a folder and return its path. UsageError lists the known formats.
+
+        A handler with a ``save`` method, as ``tf.io.with_save_handler`` makes one, gets the model's artifacts in
+        place of that, and its result is returned.
+        """
+        if not isinstance(path, SaveHandler):
+            return write_model(self.graph, path, format)
+        with tempfile.TemporaryDirectory(prefix="tfjslab-") as folder:
+            write_model(self.graph, folder, format)
+            artifacts = packed(Source(FolderFiles(Path(folder)), MODEL_FILE))
+        return settled(path.save(artifacts))
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        """All weights and constants by name, as read-only arrays that share the model's bytes."""
+        return {k: a for g in self.graph.all_graphs() for k, a in g.constants.items()}
 
     def __enter__(self) -> Self:
         return self
