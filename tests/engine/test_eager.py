@@ -175,7 +175,7 @@ def test_every_case_of_every_op_runs_eagerly(check):
 
 
 def _call(check):
-    """Inputs by name, so that the order in which TensorFlow.js takes them does not matter; a variadic op's as it does."""
+    """Inputs by name, so that the order in which TensorFlow.js takes them does not matter."""
     function, inputs = getattr(tf, check.op.api), [tf.tensor(x) for x in check.inputs]
     names = [n.strip("?") for n in check.op.inputs]
     attrs = check.op.resolve_attrs(check.case.attrs, check.name)

@@ -15,20 +15,20 @@ from functools import cache
 from tfjslab.backends import rows
 from tfjslab.base.errors import UsageError, did_you_mean
 
-
 FlagValue = bool | float | str
 
 
 @dataclass(frozen=True)
 class Flag:
-    """One flag. ``evaluate`` finds its value on this machine when nobody has set it; its kind is the flag's kind.
+    """One flag. ``evaluate`` finds its value on this machine when nobody has set it.
 
-    ``on_set`` is called with every value that is set.
+    ``kind`` is that of its values: ``bool``, ``float`` or ``str``. ``on_set`` is called with every value that is set.
     """
 
     name: str
     doc: str
     evaluate: Callable[[], FlagValue]
+    kind: type = bool
     on_set: Callable[[FlagValue], None] | None = None
 
 
@@ -83,17 +83,15 @@ class Flags:
         return str(self._of_kind(name, str))
 
     def _of_kind(self, name: str, kind: type) -> FlagValue:
-        value = self.get(name)
-        if _kind(value) is not kind:
-            raise UsageError(f"flag {name} is {value!r}; expected {_EXPECTED[kind]}")
-        return value
+        if self._flag(name).kind is not kind:
+            raise UsageError(f"flag {name} is {self.get(name)!r}; expected {_EXPECTED[kind]}")
+        return self.get(name)
 
     def set(self, name: str, value: FlagValue) -> None:
         """Set a flag to a value of its kind; it acts on backends that are chosen from then on."""
         flag = self._flag(name)
-        kind = _kind(self.get(name))
-        if _kind(value) is not kind:
-            raise UsageError(f"flag {name}: {value!r}; expected {_EXPECTED[kind]}")
+        if _kind(value) is not flag.kind:
+            raise UsageError(f"flag {name}: {value!r}; expected {_EXPECTED[flag.kind]}")
         with self._lock:
             self._values[name] = value
         if flag.on_set is not None:
@@ -114,13 +112,13 @@ class Flags:
 
         ``set_hook`` is called with every value that is set. UsageError for a name that is taken by another one.
         """
-        value = evaluation_fn()
-        if _kind(value) not in _EXPECTED:
+        kind = _kind(value := evaluation_fn())
+        if kind not in _EXPECTED:
             raise UsageError(f"flag {name}: {value!r}; expected True or False, a number or text")
         with self._lock:
             if name in self._flags:
                 raise UsageError(f"flag {name} is registered already")
-            self._flags[name] = Flag(name, doc, evaluation_fn, set_hook)
+            self._flags[name] = Flag(name, doc, evaluation_fn, kind, set_hook)
 
     def unregister_flag(self, name: str) -> None:
         """Forget a flag that ``register_flag`` added."""
@@ -157,4 +155,4 @@ def env() -> Flags:
     """The flags of all backends, as ``tf.env()`` of TensorFlow.js."""
     modules = dict.fromkeys(row.declares for row in rows.ROWS if row.declares)
     declared = (flag for name in modules for flag in importlib.import_module(name).FLAGS)
-    return Flags((*COMMON, *declared))
+    return Flags((*declared, *COMMON))

@@ -18,7 +18,7 @@ _IMAGE, _MATRIX = 4, 2
 
 
 @dataclass(frozen=True)
-class Call:
+class TfjsCall:
     """What is particular about calling one op.
 
     order: the parameters that come first, ``*xs`` for as many as there are; the others follow in the op's order.
@@ -26,6 +26,7 @@ class Call:
     results: names of the outputs, with spaces between.
     rank: of the first input; one of one axis fewer gets a batch of one, which the outputs lose again.
     batched: how many inputs get that batch, the first ones.
+    takes: a dtype that narrower inputs are cast to, where TensorFlow.js computes with them as well.
     """
 
     order: str = ""
@@ -33,6 +34,7 @@ class Call:
     results: str = ""
     rank: int = 0
     batched: int = 1
+    takes: str = ""
 
 
 class Results(list[Tensor]):
@@ -60,25 +62,30 @@ _CALLS = {
     **dict.fromkeys((
         "AvgPool", "MaxPool", "Conv2D", "Conv2DBackpropInput", "DepthwiseConv2dNative", "FusedConv2D",
         "FusedDepthwiseConv2D", "LRN", "ResizeBilinear", "ResizeNearestNeighbor",
-    ), Call(rank=_IMAGE)),
-    "Einsum": Call(order="equation *xs"),
-    "FusedBatchNorm": Call(defaults={"offset": 0, "scale": 1}),
-    **dict.fromkeys(("LowerBound", "UpperBound"), Call(rank=_MATRIX, batched=2)),
-    "MaxPoolWithArgmax": Call(results="result indexes"),
-    "Multinomial": Call(rank=_MATRIX),
-    "NonMaxSuppressionV4": Call(results="selected_indices valid_outputs"),
-    "NonMaxSuppressionV5": Call(results="selected_indices selected_scores valid_outputs"),
-    "ListDiff": Call(results="values indices"),
-    "OneHot": Call(order="indices depth on_value off_value dtype", defaults={"dtype": "int32"}),
-    "SparseToDense": Call(order="indices values output_shape default", defaults={"default": 0}),
-    "TopK": Call(results="values indices"),
-    "Unique": Call(results="values indices"),
+    ), TfjsCall(rank=_IMAGE)),
+    **dict.fromkeys(("Erf", "Exp", "IsFinite", "IsInf", "IsNan", "LeakyRelu", "LogSoftmax", "Prelu"),
+                    TfjsCall(takes="float32")),
+    **dict.fromkeys((
+        "ArgMax", "ArgMin", "Cumprod", "Cumsum", "Greater", "GreaterEqual", "Less", "LessEqual", "Maximum", "Minimum",
+    ), TfjsCall(takes="int32")),
+    "Einsum": TfjsCall(order="equation *xs"),
+    "FusedBatchNorm": TfjsCall(defaults={"offset": 0, "scale": 1}),
+    **dict.fromkeys(("LowerBound", "UpperBound"), TfjsCall(rank=_MATRIX, batched=2)),
+    "MaxPoolWithArgmax": TfjsCall(results="result indexes"),
+    "Multinomial": TfjsCall(rank=_MATRIX),
+    "NonMaxSuppressionV4": TfjsCall(results="selected_indices valid_outputs"),
+    "NonMaxSuppressionV5": TfjsCall(results="selected_indices selected_scores valid_outputs"),
+    "ListDiff": TfjsCall(results="values indices"),
+    "OneHot": TfjsCall(order="indices depth on_value off_value dtype", defaults={"dtype": "int32"}),
+    "SparseToDense": TfjsCall(order="indices values output_shape default", defaults={"default": 0}),
+    "TopK": TfjsCall(results="values indices"),
+    "Unique": TfjsCall(results="values indices"),
 }
 
 
-def call_of(definition: OpDef) -> Call:
+def call_of(definition: OpDef) -> TfjsCall:
     """What is particular about calling this op."""
-    return _CALLS.get(definition.name, Call())
+    return _CALLS.get(definition.name, TfjsCall())
 
 
 # ---- attributes that callers write in another way -------------------------------------------------------------------
@@ -99,7 +106,8 @@ def omissible_attribute(definition: OpDef) -> str:
 
 def is_complete(definition: OpDef) -> bool:
     """Whether a call that gives just the inputs needs nothing of this module."""
-    plain = call_of(definition) == Call(results=call_of(definition).results) and definition.name not in _CHANGES
+    call = call_of(definition)
+    plain = not (call.order or call.defaults) and definition.name not in _CHANGES
     return plain and all(a.default is not REQUIRED for a in definition.attrs)
 
 
@@ -151,8 +159,8 @@ def _sizes(given: Attributes, _values: Sequence[Any]) -> Attributes:
 
 def _batch_of_one(given: Attributes, _values: Sequence[Any]) -> Attributes:
     """The shape of one image is that of a batch of one."""
-    shape = given.get("output_shape")
-    return {**given, "output_shape": (1, *shape)} if np.shape(shape) == (_IMAGE - 1,) else given  # type: ignore[misc]
+    shape = given.get("output_shape", ())
+    return {**given, "output_shape": (1, *shape)} if np.shape(shape) == (_IMAGE - 1,) else given
 
 
 _LEFT_OUT = {"StridedSlice": "strides", "Unpack": "num", "Slice": "size"}

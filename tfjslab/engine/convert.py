@@ -18,11 +18,14 @@ _WIDTH = {"bool": 0, "int32": 1, "float32": 2}
 # Inputs that are positions: Python's whole numbers become int32 there, not float32.
 _POSITIONS = frozenset({"indices", "box_ind"})
 
-def to_tensors(definition: OpDef, values: Sequence[Any], name: str) -> tuple[list[Tensor | None], list[Tensor]]:
+def to_tensors(
+    definition: OpDef, values: Sequence[Any], name: str, takes: str = "",
+) -> tuple[list[Tensor | None], list[Tensor]]:
     """Tensors for ``values`` (None stays None), and those that were created here, which the caller has to free.
 
     Numbers and lists of Python numbers take the dtype of the tensors beside them (``int_tensor + 1`` stays int32,
     ``+ 1.5`` becomes float32); tensors and arrays of different dtypes are cast to the widest of bool, int32, float32.
+    Narrower ones than ``takes`` are cast to that.
     """
     made: list[Tensor] = []
     try:
@@ -30,6 +33,8 @@ def to_tensors(definition: OpDef, values: Sequence[Any], name: str) -> tuple[lis
         first = 1 if definition.inputs[:1] == ("condition",) else 0
         found = ["" if v is None and i in optional else _dtype(v, name) for i, v in enumerate(values)]
         common = _common(definition, values[first:], found[first:])
+        if takes and all(d in _WIDTH for d in found):
+            common = max([takes, *found], key=_WIDTH.__getitem__)
         wanted = [common if i >= first else None for i in range(len(values))]
         for i, input_name in enumerate(definition.inputs):
             if input_name in _POSITIONS and i < len(values) and _is_weak(values[i]):

@@ -193,7 +193,7 @@ def random_generator(seed: int | None, where: str) -> np.random.Generator:
 
 
 def number_type(dtype: str, where: str) -> np.dtype[Any]:
-    """numpy's dtype for a tensor of numbers or truth values; DTypeError for any other."""
+    """The dtype of numpy for a tensor of numbers or truth values; DTypeError for any other."""
     if dtype not in _NUMERIC:
         raise DTypeError(f"{where}: dtype {dtype!r}; expected one of {', '.join(_NUMERIC)}")
     return numpy_dtype(dtype)

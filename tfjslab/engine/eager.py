@@ -65,8 +65,7 @@ class EagerOp:
 
     def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            given = self.signature.bind(*args, **kwargs).arguments
-            return {**self.call.defaults, **given}
+            return {**self.call.defaults, **self.signature.bind(*args, **kwargs).arguments}
         except TypeError as e:
             raise TypeError(f"{self.name}: {e}; expected {self.name}{self.signature}") from None
 
@@ -81,10 +80,11 @@ class EagerOp:
         return self._resolved[raw]
 
     def _run(self, values: Sequence[Any], attrs: Mapping[str, Any], key: Hashable) -> Any:
-        if all(type(v) is Tensor for v in values) and len({v.dtype for v in values}) <= 1:
+        dtypes = {v.dtype if type(v) is Tensor else "" for v in values}
+        if len(dtypes) <= 1 and "" not in dtypes and (not self.call.takes or self.call.takes in dtypes):
             outs = self._batched(values, attrs, key)
         else:
-            tensors, made = to_tensors(self.definition, values, self.name)
+            tensors, made = to_tensors(self.definition, values, self.name, self.call.takes)
             try:
                 outs = self._batched(tensors, attrs, key)
             finally:

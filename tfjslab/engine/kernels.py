@@ -10,11 +10,11 @@ import numpy as np
 
 from tfjslab.backends import rows
 from tfjslab.backends.base import CommandInfo, Plan, RunStamps
+from tfjslab.backends.flags import env
 from tfjslab.backends.host import Live, describe, run_node, spec_of
 from tfjslab.backends.host_threads import host_threads
 from tfjslab.base.dtypes import of_array
 from tfjslab.base.errors import BackendError, DTypeError, TfjslabError
-from tfjslab.backends.flags import env
 from tfjslab.engine.create import make_tensor
 from tfjslab.engine.debugging import check_numbers
 from tfjslab.engine.recorder import active_recorder

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from tfjslab.base.errors import ModelError, UsageError
-from tfjslab.formats.sources import MODEL_FILE, Files, Source
 from tfjslab.formats.document import Document
+from tfjslab.formats.sources import MODEL_FILE, Files, Source
 from tfjslab.formats.weights import parse_manifest
 
 Artifacts = Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tfjslab.base.errors import ShapeError, UsageError, did_you_mean
@@ -38,10 +38,11 @@ def pool(
     input: Value, window_shape: Window, pooling_type: str, padding: Pad = "valid", dilations: Window = 1,
     strides: Window = 1,
 ) -> Tensor:
-    """Mean (``"avg"``) or largest value (``"max"``) of windows whose elements are ``dilations`` apart; channels last."""
+    """Mean (``"avg"``) or largest value (``"max"``) of windows with elements ``dilations`` apart; channels last."""
     if pooling_type not in _POOLS:
         raise UsageError(f"pool: pooling_type is {pooling_type!r}; expected one of {', '.join(_POOLS)}")
-    run, steps, step = getattr(op, _POOLS[pooling_type]), _pair(dilations), _pair(strides)
+    run: Callable[..., Tensor] = getattr(op, _POOLS[pooling_type])
+    steps, step = _pair(dilations), _pair(strides)
     if steps == (1, 1):
         return run(input, window_shape, strides, padding)
     if step != (1, 1):

@@ -43,7 +43,7 @@ def rgb_to_grayscale(image: Value) -> Tensor:
 def _with_channels(where: str, image: Value, channels: int) -> Tensor:
     found = as_tensor(image)
     if found.rank < 2 or found.shape[-1] != channels:  # noqa: PLR2004 - pixels and channels
-        raise ShapeError(f"{where}: image {found.shape}; expected rank 2 or more with {channels} channels, the last axis")
+        raise ShapeError(f"{where}: image {found.shape}; expected rank 2 or more, the last axis {channels} channels")
     return found
 
 

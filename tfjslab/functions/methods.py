@@ -40,6 +40,10 @@ def _stack(x: Tensor, others: _Others, axis: int = 0) -> Tensor:
     return op.stack(_with_others(x, others), axis)
 
 
+def _where(x: Tensor, condition: Tensor, other: Tensor) -> Tensor:
+    return op.where(condition, x, other)
+
+
 def _flatten(x: Tensor) -> Tensor:
     return op.reshape(x, [-1])
 
@@ -79,12 +83,11 @@ async def _bytes(x: Tensor) -> bytes | list[bytes]:
 
 
 _OWN: dict[str, Callable[..., Any]] = {
-    "concat": _concat, "stack": _stack, "flatten": _flatten, "as_scalar": _as_scalar, "as1d": _flatten,
+    "concat": _concat, "stack": _stack, "where": _where, "flatten": _flatten, "as_scalar": _as_scalar, "as1d": _flatten,
     **{f"as{rank}d": partial(_as_rank, rank) for rank in range(2, 6)},
     "reshape_as": _reshape_as, "buffer": _buffer, "buffer_sync": _buffer_sync, "bytes": _bytes,
-    "bytes_sync": _bytes_sync, "as_type": lambda x, dtype: op.cast(x, dtype),
-    **{f"to_{name}": partial(lambda dtype, x: op.cast(x, dtype), dtype)
-       for name, dtype in (("bool", "bool"), ("float", "float32"), ("int", "int32"))},
+    "bytes_sync": _bytes_sync, "as_type": op.cast, "to_bool": partial(op.cast, dtype="bool"),
+    "to_float": partial(op.cast, dtype="float32"), "to_int": partial(op.cast, dtype="int32"),
 }
 
 

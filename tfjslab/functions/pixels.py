@@ -46,9 +46,10 @@ def _levels(pixels: Any) -> Array:
     """The pixels as an array of whole numbers from 0 to 255."""
     if isinstance(pixels, Tensor):
         pixels = pixels.numpy()
-    raw = pixels if isinstance(pixels, Mapping) else {n: getattr(pixels, n, None) for n in ("data", "width", "height")}
-    if isinstance(raw.get("width"), int) and isinstance(raw.get("height"), int) and hasattr(raw.get("data"), "__len__"):
-        return _raw(raw["data"], raw["height"], raw["width"])
+    data, height, width = (
+        pixels.get(n) if isinstance(pixels, Mapping) else getattr(pixels, n, None) for n in ("data", "height", "width"))
+    if isinstance(height, int) and isinstance(width, int) and hasattr(data, "__len__"):
+        return _raw(data, height, width)
     if hasattr(pixels, "convert"):  # a PIL image, whatever its mode
         pixels = np.asarray(pixels if pixels.mode in ("L", "RGB", "RGBA") else pixels.convert("RGBA"))
     levels = to_array(pixels, "browser.from_pixels")
@@ -63,8 +64,8 @@ def _raw(data: Any, height: int, width: int) -> Array:
     """RGBA bytes as an image."""
     values = np.frombuffer(data, np.uint8) if isinstance(data, (bytes, bytearray, memoryview)) else np.asarray(data)
     if values.size != height * width * _RGBA:
-        raise ShapeError(f"browser.from_pixels: {values.size} bytes; expected {height * width * _RGBA}, four for each of "
-                         f"{height} x {width} pixels")
+        wanted = f"{height * width * _RGBA}, four for each of {height} x {width} pixels"
+        raise ShapeError(f"browser.from_pixels: {values.size} bytes; expected {wanted}")
     return values.reshape(height, width, _RGBA)
 
 

@@ -38,5 +38,5 @@ def print(x: Value, verbose: bool = False) -> None:  # noqa: A001 - as in Tensor
     """Print a tensor; with ``verbose`` its dtype, rank and shape in lines of their own first."""
     shown = as_tensor(x)
     if verbose:
-        builtins.print(f"dtype: {shown.dtype}\nrank: {shown.rank}\nshape: {shown.shape}")
+        builtins.print(f"dtype: {shown.dtype}\nrank: {shown.rank}\nshape: {shown.shape}")  # noqa: T201 - its purpose
     shown.print()

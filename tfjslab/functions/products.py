@@ -46,7 +46,7 @@ def gram_schmidt(xs: Value) -> Tensor | list[Tensor]:
         check_rank("gram_schmidt", "a vector", row, 1)
     sizes = {row.size for row in rows}
     if len(sizes) != 1:
-        raise ShapeError(f"gram_schmidt: vectors of {sorted(sizes)} elements; expected one length, and a vector or more")
+        raise ShapeError(f"gram_schmidt: vectors of {sorted(sizes)} elements; expected some of one length")
     if len(rows) > rows[0].size:
         raise ShapeError(f"gram_schmidt: {len(rows)} vectors of {rows[0].size} elements; expected at most as many")
     found: list[Tensor] = []

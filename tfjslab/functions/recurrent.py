@@ -35,7 +35,7 @@ def multi_rnn_cell(
 ) -> list[list[Tensor]]:
     """The next states and outputs, ``[cs, hs]``, of cells that each read the output of the one before."""
     if not len(lstm_cells) == len(c) == len(h):
-        raise ShapeError(f"multi_rnn_cell: {len(lstm_cells)} cells, {len(c)} c and {len(h)} h; expected as many of each")
+        raise ShapeError(f"multi_rnn_cell: {len(lstm_cells)} cells, {len(c)} c, {len(h)} h; expected as many of each")
     flowing = as_tensor(data)
     states: list[Tensor] = []
     outputs: list[Tensor] = []

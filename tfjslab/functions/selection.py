@@ -31,7 +31,7 @@ def _boolean_mask(values: Value, mask: Value, axis: int) -> Tensor:
     first = normalize_axis(axis, x.rank)
     covered = x.shape[first : first + chosen.rank]
     if covered != chosen.shape:
-        raise ShapeError(f"boolean_mask_async: mask {chosen.shape}; expected {covered}, the axes of the tensor from {axis}")
+        raise ShapeError(f"boolean_mask_async: mask {chosen.shape}; expected {covered}, as from axis {axis} on")
     flat = op.reshape(x, [*x.shape[:first], chosen.size, *x.shape[first + chosen.rank :]])
     places = make_tensor(np.flatnonzero(chosen.numpy()).astype(np.int32), "int32")
     return op.gather(flat, places, first)
@@ -47,7 +47,7 @@ def _in_top_k(predictions: Value, targets: Value, k: int) -> Tensor:
     scores, wanted = as_tensor(predictions), as_tensor(targets)
     if scores.rank < 2 or scores.shape[:-1] != wanted.shape:  # noqa: PLR2004 - batch and classes
         raise ShapeError(
-            f"in_top_k_async: predictions {scores.shape} with targets {wanted.shape}; expected [..., classes] with [...]",
+            f"in_top_k_async: predictions {scores.shape}, targets {wanted.shape}; expected [..., classes] and [...]",
         )
     if not 0 < k <= scores.shape[-1]:
         raise InputError(f"in_top_k_async: k is {k}; expected 1 to {scores.shape[-1]}")

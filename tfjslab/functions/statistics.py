@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tfjslab.base.errors import InputError, ShapeError
-from tfjslab.functions.base import Axis, Value, as_floats, as_tensor, axes_of, check_rank, composed, kept_shape, op
 from tfjslab.engine.tensor import Tensor
+from tfjslab.functions.base import Axis, Value, as_floats, as_tensor, axes_of, check_rank, composed, kept_shape, op
 
 _MATRIX = 2
 

@@ -13,7 +13,8 @@ def upcast_type(type_a: str, type_b: str) -> str:
         return "string"
     for dtype in (type_a, type_b):
         if dtype not in _WIDTHS:
-            raise DTypeError(f"upcast_type: {type_a} and {type_b}; expected two of {', '.join(_WIDTHS)}, or string twice")
+            known = ", ".join(_WIDTHS)
+            raise DTypeError(f"upcast_type: {type_a} and {type_b}; expected two of {known}, or string twice")
     return max(type_a, type_b, key=_WIDTHS.index)
 
 

@@ -39,8 +39,11 @@ def get_model_artifacts_info_for_json(model_artifacts: Mapping[str, Any]) -> Mod
 
 
 def _info(saved: datetime, topology: object, specs: object, data_bytes: int) -> ModelArtifactsInfo:
-    sizes = (0 if part is None else len(json.dumps(part, separators=(",", ":")).encode()) for part in (topology, specs))
-    return ModelArtifactsInfo(saved, "JSON", *sizes, data_bytes)
+    return ModelArtifactsInfo(saved, "JSON", _json_bytes(topology), _json_bytes(specs), data_bytes)
+
+
+def _json_bytes(part: object) -> int:
+    return 0 if part is None else len(json.dumps(part, separators=(",", ":")).encode())
 
 
 def _files(source: Source) -> dict[str, Path]:

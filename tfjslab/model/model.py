@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 import numpy as np
 
@@ -212,9 +212,11 @@ class Model:
         """What the model is, as text."""
         return summary(self.graph, self.name)
 
-    def save(
-        self, path: str | os.PathLike[str] | SaveHandler, format: str = "tfjs-graph-model",  # noqa: A002 - public name
-    ) -> Any:
+    @overload
+    def save(self, path: str | os.PathLike[str], format: str = ...) -> Path: ...
+    @overload
+    def save(self, path: SaveHandler, format: str = ...) -> Any: ...
+    def save(self, path: Any, format: str = "tfjs-graph-model") -> Any:  # noqa: A002 - public name
         """Write the model to a folder and return its path. UsageError lists the known formats.
 
         A handler with a ``save`` method, as ``tf.io.with_save_handler`` makes one, gets the model's artifacts in

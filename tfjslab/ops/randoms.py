@@ -83,7 +83,7 @@ def _infer_multinomial(ins: Specs, attrs: Attrs) -> list[Spec]:
         Case((T((3, 5)),), {"num_samples": 4, "seed": 7}),
     ))
 def multinomial(logits: Array, num_samples: int, seed: int, *, normalized: bool) -> Array:
-    """Classes drawn with the probabilities that the softmax of each row gives; ``normalized`` rows are probabilities."""
+    """Classes drawn with the probabilities that the softmax of each row gives; ``normalized`` rows are such already."""
     given = logits.astype(np.float64)
     weights = given if normalized else np.exp(given - given.max(axis=1, keepdims=True))
     bounds = np.cumsum(weights / weights.sum(axis=1, keepdims=True), axis=1)
