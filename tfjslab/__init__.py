@@ -71,9 +71,11 @@ def __getattr__(name: str) -> Any:
 def _eager(name: str) -> Any:
     from tfjslab.base.errors import did_you_mean  # noqa: PLC0415 - see the module's docstring
     from tfjslab.engine.eager import functions  # noqa: PLC0415
+    from tfjslab.functions.tfjs_names import why_not  # noqa: PLC0415
 
     if name not in functions():
-        hint = did_you_mean(name, [*_MODULE_OF, *NAMESPACES, *functions()])
+        reason = why_not(name)
+        hint = f": {reason}" if reason else did_you_mean(name, [*_MODULE_OF, *NAMESPACES, *functions()])
         raise AttributeError(f"module 'tfjslab' has no attribute '{name}'{hint}")
     return functions()[name]
 

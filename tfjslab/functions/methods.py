@@ -99,6 +99,11 @@ def _find(name: str) -> Callable[..., Any] | None:
     return _OWN.get(name) or functions().get(name)
 
 
+def has_method(name: str) -> bool:
+    """Whether tensors have this method, their own or one found here."""
+    return hasattr(Tensor, name) or _find(name) is not None
+
+
 def _method(tensor: Tensor, name: str) -> Callable[..., Any]:
     """The function ``name`` with ``tensor`` as its first input."""
     found = _find(name)

@@ -47,6 +47,11 @@ NAMESPACES = {
         "": "is_finite is_inf is_nan",
         "functions.statistics": "confusion_matrix",
     },
+    "metrics": {
+        "functions.metrics": "binary_accuracy binary_crossentropy categorical_accuracy categorical_crossentropy "
+        "cosine_proximity mape mean_absolute_error mean_absolute_percentage_error mean_squared_error mse precision "
+        "r2_score recall sparse_categorical_accuracy",
+    },
     "util": {
         "functions.util": "arrays_equal assert_non_negative_integer_dimensions assert_shapes_match bytes_per_element "
         "clamp compute_strides create_shuffled_indices decode_string dist_squared encode_string flatten "
