@@ -1,4 +1,4 @@
-"""Eager ops are called as in TensorFlow.js: order, defaults, images without a batch, lists of paddings, named outputs."""
+"""Eager ops are called as in TensorFlow.js: order, defaults, one image, lists of paddings, named outputs."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_several_outputs_have_names_and_stay_a_list():
     assert isinstance(found, list)
     assert (found.values.numpy().tolist(), found.indices.numpy().tolist()) == ([9, 4], [1, 2])
     assert (values is found.values, indices is found.indices) == (True, True)
-    with pytest.raises(AttributeError, match="^these outputs have no 'value'; they are values, indices$"):
+    with pytest.raises(AttributeError, match=r"^these outputs have no 'value'; they are values, indices$"):
         _ = found.value
     assert tf.unique([2, 2, 1]).values.numpy().tolist() == [2, 1]
 

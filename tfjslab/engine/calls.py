@@ -14,6 +14,7 @@ from tfjslab.ops.attrs import REQUIRED
 from tfjslab.ops.registry import OpDef
 
 Attributes = Mapping[str, Any]
+Change = Callable[[Attributes, Sequence[Any]], Attributes]
 _IMAGE, _MATRIX = 4, 2
 
 
@@ -91,12 +92,11 @@ def call_of(definition: OpDef) -> TfjsCall:
 # ---- attributes that callers write in another way -------------------------------------------------------------------
 
 
-def with_conveniences(definition: OpDef, given: Attributes, values: Sequence[Any]) -> Attributes:
-    """Attributes that TensorFlow.js lets callers omit or write differently, in the form of the op's definition."""
-    if any(a.name == "explicit_paddings" for a in definition.attrs):
-        given = _explicit(given)
+def changes_of(definition: OpDef) -> tuple[Change, ...]:
+    """What turns attributes that callers may omit or write differently into the form of the op's definition."""
+    pads = any(a.name == "explicit_paddings" for a in definition.attrs)
     change = _CHANGES.get(definition.name)
-    return change(given, values) if change else given
+    return (*((_explicit,) if pads else ()), *((change,) if change else ()))
 
 
 def omissible_attribute(definition: OpDef) -> str:
@@ -111,7 +111,7 @@ def is_complete(definition: OpDef) -> bool:
     return plain and all(a.default is not REQUIRED for a in definition.attrs)
 
 
-def _explicit(given: Attributes) -> Attributes:
+def _explicit(given: Attributes, _values: Sequence[Any]) -> Attributes:
     """``padding=1`` pads every side of an image by one; a list has a pair for every axis."""
     pad = given.get("padding", "")
     if isinstance(pad, int) and not isinstance(pad, bool):
@@ -164,7 +164,7 @@ def _batch_of_one(given: Attributes, _values: Sequence[Any]) -> Attributes:
 
 
 _LEFT_OUT = {"StridedSlice": "strides", "Unpack": "num", "Slice": "size"}
-_CHANGES: Mapping[str, Callable[[Attributes, Sequence[Any]], Attributes]] = {
+_CHANGES: Mapping[str, Change] = {
     "StridedSlice": _unit_strides, "Unpack": _whole_axis, "Slice": _to_the_end, "SplitV": _sizes,
     "Conv2DBackpropInput": _batch_of_one,
 }

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.errors import UsageError
-from tfjslab.engine.calls import Results, call_of, is_complete, omissible_attribute, with_conveniences
+from tfjslab.engine.calls import Results, call_of, changes_of, is_complete, omissible_attribute
 from tfjslab.engine.convert import to_tensors
 from tfjslab.engine.kernels import run_kernel
 from tfjslab.engine.operators import DISPATCH
@@ -48,6 +48,7 @@ class EagerOp:
         self.variadic = any(n.startswith("*") for n in definition.inputs)
         self.inputs = [n.strip("*?") for n in definition.inputs]
         self.call = call_of(definition)
+        self.changes = changes_of(definition)
         self.results = tuple(self.call.results.split())
         self.signature = _signature(definition)
         self._resolved: dict[Hashable, tuple[Mapping[str, Any], Hashable]] = {}
@@ -57,11 +58,14 @@ class EagerOp:
         """Run the op: see ``signature``."""
         if not kwargs and self._plain is not None and not self.variadic and len(args) == len(self.inputs):
             return self._run(args, *self._plain)  # the common call, without binding
-        given = self._bind(args, kwargs)
-        values = [self.call.defaults.get(n) if v is None else v for n in self.inputs for v in [given.pop(n, None)]]
+        bound = self._bind(args, kwargs)
+        values = [self.call.defaults.get(n) if v is None else v for n in self.inputs for v in [bound.pop(n, None)]]
         if self.variadic:
             values = [*values[:-1], *_sequence(values[-1], self.name)]
-        return self._run(values, *self._resolve(with_conveniences(self.definition, given, values)))
+        given: Mapping[str, Any] = bound
+        for change in self.changes:
+            given = change(given, values)
+        return self._run(values, *self._resolve(given))
 
     def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         try:

@@ -95,7 +95,7 @@ def sparse_categorical_accuracy(y_true: Value, y_pred: Value) -> Tensor:
     labels = op.squeeze(labels, [labels.rank - 1]) if labels.rank == found.rank else labels
     if labels.shape != found.shape[:-1]:
         raise ShapeError(f"metrics.sparse_categorical_accuracy: y_true {labels.shape} and y_pred {found.shape}; "
-                         "expected an index for each row of predictions")
+                         "expected an index for each row")
     return op.cast(op.equal(labels, op.cast(op.arg_max(found, -1), "float32")), "float32")
 
 

@@ -91,7 +91,7 @@ def _exists(here: str) -> bool:
     """Whether the package, or a tensor, has this name."""
     namespace, _, name = here.rpartition(".")
     if namespace == TENSOR:
-        return import_module("tfjslab.functions.methods").has_method(name)  # loads all eager functions
+        return bool(import_module("tfjslab.functions.methods").has_method(name))  # loads all eager functions
     package = import_module("tfjslab")
     if namespace:
         return namespace in dir(package) and name in dir(getattr(package, namespace))
