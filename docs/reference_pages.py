@@ -117,7 +117,7 @@ def tensorflow_js() -> str:
     for n in here:
         parts.setdefault(n.namespace, []).append(n)
     told = (f"All public names of TensorFlow.js {version()}: {len(here)} of {len(names)} have a counterpart. Arguments "
-            "stand in the same order and have the same defaults; their names are in snake_case, `pad` is `padding`. "
+            "stand in the same order and have the same defaults, with names in snake_case. "
             "Functions that end in `_async` are awaited; the others that TensorFlow.js awaits are not.")
     tables = [
         f"## {_title(space)}\n\n{table(('TensorFlow.js', 'here'), _pairs(found))}" for space, found in parts.items()

@@ -92,6 +92,19 @@ def call_of(definition: OpDef) -> TfjsCall:
 # ---- attributes that callers write in another way -------------------------------------------------------------------
 
 
+# Names of arguments in TensorFlow.js, and what the ops call them; for callers that name them.
+_ALIASES = {
+    "default_value": "default", "dim": "axis", "filter_size": "ksize", "num_or_size_splits": "num_split",
+    "pad": "padding", "tensors": "xs", "variance_epsilon": "epsilon",
+}
+
+
+def aliases_of(definition: OpDef) -> Attributes:
+    """Other names of the op's parameters."""
+    names = {*(n.strip("*?") for n in definition.inputs), *(a.name for a in definition.attrs)}
+    return {alias: name for alias, name in _ALIASES.items() if name in names and alias not in names}
+
+
 def changes_of(definition: OpDef) -> tuple[Change, ...]:
     """What turns attributes that callers may omit or write differently into the form of the op's definition."""
     pads = any(a.name == "explicit_paddings" for a in definition.attrs)

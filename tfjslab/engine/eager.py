@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.errors import UsageError
-from tfjslab.engine.calls import Results, call_of, changes_of, is_complete, omissible_attribute
+from tfjslab.engine.calls import Results, aliases_of, call_of, changes_of, is_complete, omissible_attribute
 from tfjslab.engine.convert import to_tensors
 from tfjslab.engine.kernels import run_kernel
 from tfjslab.engine.operators import DISPATCH
@@ -48,6 +48,7 @@ class EagerOp:
         self.variadic = any(n.startswith("*") for n in definition.inputs)
         self.inputs = [n.strip("*?") for n in definition.inputs]
         self.call = call_of(definition)
+        self.aliases = aliases_of(definition)
         self.changes = changes_of(definition)
         self.results = tuple(self.call.results.split())
         self.signature = _signature(definition)
@@ -68,8 +69,9 @@ class EagerOp:
         return self._run(values, *self._resolve(given))
 
     def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        named = {self.aliases.get(k, k): v for k, v in kwargs.items()}
         try:
-            return {**self.call.defaults, **self.signature.bind(*args, **kwargs).arguments}
+            return {**self.call.defaults, **self.signature.bind(*args, **named).arguments}
         except TypeError as e:
             raise TypeError(f"{self.name}: {e}; expected {self.name}{self.signature}") from None
 

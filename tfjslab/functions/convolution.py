@@ -18,7 +18,7 @@ _IMAGE = 4
 
 @composed
 def separable_conv2d(
-    x: Value, depthwise_filter: Value, pointwise_filter: Value, strides: Window = 1, padding: Pad = "valid",
+    x: Value, depthwise_filter: Value, pointwise_filter: Value, strides: Window = 1, pad: Pad = "valid",
     dilation: Window = 1, data_format: str = "NHWC",
 ) -> Tensor:
     """A depthwise convolution, then one of 1x1 across the channels; channels last."""
@@ -30,12 +30,12 @@ def separable_conv2d(
     wanted = [1, 1, depthwise.shape[2] * depthwise.shape[3]]
     if pointwise.shape[:3] != wanted:
         raise ShapeError(f"separable_conv2d: pointwise_filter {pointwise.shape}; expected {[*wanted, 'channels']}")
-    return op.conv2d(op.depthwise_conv2d(x, depthwise, strides, padding, data_format, dilation), pointwise)
+    return op.conv2d(op.depthwise_conv2d(x, depthwise, strides, pad, data_format, dilation), pointwise)
 
 
 @composed
 def pool(
-    input: Value, window_shape: Window, pooling_type: str, padding: Pad = "valid", dilations: Window = 1,
+    input: Value, window_shape: Window, pooling_type: str, pad: Pad = "valid", dilations: Window = 1,
     strides: Window = 1,
 ) -> Tensor:
     """Mean (``"avg"``) or largest value (``"max"``) of windows with elements ``dilations`` apart; channels last."""
@@ -44,13 +44,13 @@ def pool(
     run: Callable[..., Tensor] = getattr(op, _POOLS[pooling_type])
     steps, step = _pair(dilations), _pair(strides)
     if steps == (1, 1):
-        return run(input, window_shape, strides, padding)
+        return run(input, window_shape, strides, pad)
     if step != (1, 1):
         raise UsageError(f"pool: strides {list(step)} and dilations {list(steps)}; expected one of them to be 1")
     given = as_tensor(input)
     check_rank("pool", "input", given, _IMAGE - 1, _IMAGE)
     image = given if given.rank == _IMAGE else op.expand_dims(given, 0)
-    before, after = zip(*_around(_pair(window_shape), steps, padding), strict=True)
+    before, after = zip(*_around(_pair(window_shape), steps, pad), strict=True)
     filled = [-(n + b + a) % s for n, b, a, s in zip(image.shape[1:3], before, after, steps, strict=True)]
     paddings = [[b, a + f] for b, a, f in zip(before, after, filled, strict=True)]
     parts = op.space_to_batch_nd(image, steps, paddings)
@@ -58,12 +58,12 @@ def pool(
     return out if given.rank == _IMAGE else op.squeeze(out, [0])
 
 
-def _around(window: Sequence[int], steps: Sequence[int], padding: Pad) -> list[tuple[int, int]]:
+def _around(window: Sequence[int], steps: Sequence[int], pad: Pad) -> list[tuple[int, int]]:
     """Zeros before and after each axis so that a window of this reach keeps the size; none for ``"valid"``.
 
     TensorFlow.js pads with zeros here too, which then are among the values; numbers and lists do not count in it.
     """
-    if padding not in ("same", "SAME"):
+    if pad not in ("same", "SAME"):
         return [(0, 0)] * len(window)
     reach = [(w - 1) * s for w, s in zip(window, steps, strict=True)]
     return [(r // 2, r - r // 2) for r in reach]
@@ -86,25 +86,25 @@ def _steps(bias: Value | None, activation: str, weights: Value | None) -> tuple[
 
 @composed
 def fused_conv2d(
-    x: Value, filter: Value, strides: Window = 1, padding: Pad = "valid", data_format: str = "NHWC",
+    x: Value, filter: Value, strides: Window = 1, pad: Pad = "valid", data_format: str = "NHWC",
     dilations: Window = 1, *, bias: Value | None = None, activation: str = "linear",
     prelu_activation_weights: Value | None = None, leakyrelu_alpha: float = 0.2,
 ) -> Tensor:
     """``conv2d``, then a bias and an activation (``relu``, ``relu6``, ``prelu``, ...), in one kernel."""
     names, values = _steps(bias, activation, prelu_activation_weights)
-    return op.fused_conv2d(x, filter, values, strides, padding, data_format, dilations, fused_ops=names,
+    return op.fused_conv2d(x, filter, values, strides, pad, data_format, dilations, fused_ops=names,
                            leakyrelu_alpha=leakyrelu_alpha)
 
 
 @composed
 def fused_depthwise_conv2d(
-    x: Value, filter: Value, strides: Window = 1, padding: Pad = "valid", data_format: str = "NHWC",
+    x: Value, filter: Value, strides: Window = 1, pad: Pad = "valid", data_format: str = "NHWC",
     dilations: Window = 1, *, bias: Value | None = None, activation: str = "linear",
     prelu_activation_weights: Value | None = None, leakyrelu_alpha: float = 0.2,
 ) -> Tensor:
     """``depthwise_conv2d``, then a bias and an activation, in one kernel."""
     names, values = _steps(bias, activation, prelu_activation_weights)
-    return op.fused_depthwise_conv2d(x, filter, values, strides, padding, data_format, dilations, fused_ops=names,
+    return op.fused_depthwise_conv2d(x, filter, values, strides, pad, data_format, dilations, fused_ops=names,
                                      leakyrelu_alpha=leakyrelu_alpha)
 
 
