@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfjslab.backends.flags import env
 from tfjslab.engine.tensor import Tensor
 
 
@@ -15,7 +16,9 @@ class NotFiniteWarning(UserWarning):
 
 
 def check_numbers(op: str, outputs: Sequence[Tensor]) -> None:
-    """Warn, with how many there are, when an output of ``op`` has NaN or infinity in it."""
+    """Where the flag is set, warn when an output of ``op`` has NaN or infinity in it, with how many there are."""
+    if not env().get("DEBUG"):
+        return
     for t in outputs:
         values = t.numpy() if t.dtype == "float32" else np.zeros(0)
         nans, infinities = int(np.isnan(values).sum()), int(np.isinf(values).sum())

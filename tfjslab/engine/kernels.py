@@ -10,7 +10,6 @@ import numpy as np
 
 from tfjslab.backends import rows
 from tfjslab.backends.base import CommandInfo, Plan, RunStamps
-from tfjslab.backends.flags import env
 from tfjslab.backends.host import Live, describe, run_node, spec_of
 from tfjslab.backends.host_threads import host_threads
 from tfjslab.base.dtypes import of_array
@@ -52,8 +51,7 @@ def run_kernel(
         outs = on_session(lambda eager: _run(eager, definition, inputs, attrs, attrs_key))
         if STATE.watch is not None:
             STATE.watch.ran(definition.name, outs)
-    if env().get("DEBUG"):
-        check_numbers(definition.api or definition.name, outs)
+    check_numbers(definition.api or definition.name, outs)
     return outs
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from tfjslab.base.errors import ModelError, UsageError
 from tfjslab.formats.document import Document
-from tfjslab.formats.sources import MODEL_FILE, Files, Source
+from tfjslab.formats.sources import MODEL_FILE, Files, FolderFiles, Source
 from tfjslab.formats.weights import parse_manifest
 
 Artifacts = Mapping[str, Any]
@@ -62,6 +62,13 @@ def unpacked(artifacts: Artifacts) -> Iterator[Path]:
         (Path(folder) / MODEL_FILE).write_text(json.dumps({**told, MANIFEST: manifest}), encoding="utf-8")
         (Path(folder) / _SHARD).write_bytes(data)
         yield Path(folder)
+
+
+def saved_by(handler: SaveHandler, write: Callable[[Path], object]) -> Any:
+    """What ``handler`` makes of the artifacts of a model that ``write`` writes into a folder."""
+    with tempfile.TemporaryDirectory(prefix="tfjslab-") as folder:
+        write(Path(folder))
+        return handler.save(packed(Source(FolderFiles(Path(folder)), MODEL_FILE)))
 
 
 def packed(source: Source, shards: Files | None = None) -> dict[str, Any]:

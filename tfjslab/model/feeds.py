@@ -66,7 +66,7 @@ class Feeds:
 
 
 def resolve_value(graph: Graph, name: str) -> str:
-    """The value named by ``name``: an output's name, a node's name, TF.js's ``name:index`` or a layer's name.
+    """The value named by ``name``: an output's name, a node's name or TF.js's ``name:index``.
 
     Raises ModelError with a suggestion when there is none.
     """
@@ -77,8 +77,5 @@ def resolve_value(graph: Graph, name: str) -> str:
     known = {*(p.value for p in graph.inputs), *graph.constants, *(v for n in graph.nodes for v in n.outputs)}
     if plain in known:
         return plain
-    layers = {n.layer: n.outputs[0] for n in graph.nodes if n.layer}  # the last node of a layer makes its output
-    if name in layers:
-        return layers[name]
-    names = [*(p.name for p in graph.outputs), *layers, *known]
+    names = [*(p.name for p in graph.outputs), *known]
     raise ModelError(f"'{name}' is not an output or node of the model{did_you_mean(name, names)}", code="model.no_node")

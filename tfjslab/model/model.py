@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,15 +22,14 @@ from tfjslab.engine.create import make_tensor
 from tfjslab.engine.recorder import active_recorder
 from tfjslab.engine.state import count
 from tfjslab.engine.tensor import Tensor
-from tfjslab.formats.artifacts import SaveHandler, packed
+from tfjslab.formats.artifacts import SaveHandler, saved_by
 from tfjslab.formats.registry import write_model
-from tfjslab.formats.sources import MODEL_FILE, FolderFiles, Source
 from tfjslab.graph.ir import Graph, Port
 from tfjslab.model.control import DEAD
 from tfjslab.model.executor import Executor
 from tfjslab.model.feeds import Feeds
 from tfjslab.model.frame import GraphProgram
-from tfjslab.model.layers import Layer, find_layer, layers_of
+from tfjslab.model.layers import Layer, find_layer, layers_of, outputs_of_layers
 from tfjslab.model.look import looking
 from tfjslab.model.precision import Precision, check_precision
 from tfjslab.model.run import Recorder, Run
@@ -116,13 +114,13 @@ class Model:
     def execute(self, feeds: Any, outputs: str | Sequence[str] | None = None) -> Any:
         """Like ``predict``, for any nodes as ``outputs`` (``name`` or ``name:index``), which may be fed as well.
 
-        A layer's name stands for its output.
-
         Where no backend was named and the automatic choice fails (a lost device, no memory left, a limit, a refused
         shader), the model moves to the next one, with a BackendFallbackWarning; never while a profile is recorded.
+        A layer's name stands for its output.
         """
         with self._lock:
-            return self._with_recovery(lambda: self._execute(feeds, outputs))
+            wanted = outputs_of_layers(self.graph, outputs)
+            return self._with_recovery(lambda: self._execute(feeds, wanted))
 
     def _execute(self, feeds: Any, outputs: str | Sequence[str] | None) -> Any:
         with self._lock:
@@ -222,12 +220,9 @@ class Model:
         A handler with a ``save`` method, as ``tf.io.with_save_handler`` makes one, gets the model's artifacts in
         place of that, and its result is returned.
         """
-        if not isinstance(path, SaveHandler):
-            return write_model(self.graph, path, format)
-        with tempfile.TemporaryDirectory(prefix="tfjslab-") as folder:
-            write_model(self.graph, folder, format)
-            artifacts = packed(Source(FolderFiles(Path(folder)), MODEL_FILE))
-        return settled(path.save(artifacts))
+        if isinstance(path, SaveHandler):
+            return settled(saved_by(path, lambda folder: self.save(folder, format)))
+        return write_model(self.graph, path, format)
 
     @property
     def weights(self) -> dict[str, Array]:
