@@ -41,7 +41,7 @@ def _tidy():
     (lambda: tf.fill([2], 7), "float32", [7, 7]),
     (lambda: tf.fill([1], "x"), "string", ["x"]),
     (lambda: tf.eye(2), "float32", [[1, 0], [0, 1]]),
-    (lambda: tf.eye(1, 3, "int32"), "int32", [[1, 0, 0]]),
+    (lambda: tf.eye(1, 3, dtype="int32"), "int32", [[1, 0, 0]]),
     (lambda: tf.linspace(0, 1, 3), "float32", [0, 0.5, 1]),
     (lambda: tf.range(0, 3), "float32", [0, 1, 2]),
     (lambda: tf.range(3, 0), "float32", [3, 2, 1]),

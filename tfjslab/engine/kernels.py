@@ -15,6 +15,7 @@ from tfjslab.backends.host_threads import host_threads
 from tfjslab.base.dtypes import ON_HOST, of_array
 from tfjslab.base.errors import BackendError, DTypeError, TfjslabError
 from tfjslab.engine.create import make_tensor
+from tfjslab.engine.debugging import check_numbers
 from tfjslab.engine.recorder import active_recorder
 from tfjslab.engine.sessions import Data, EagerSession, on_session
 from tfjslab.engine.state import STATE
@@ -51,7 +52,8 @@ def run_kernel(
         outs = on_session(lambda eager: _run(eager, definition, inputs, attrs, attrs_key))
         if STATE.watch is not None:
             STATE.watch.ran(definition.name, outs)
-        return outs
+    check_numbers(definition.api or definition.name, outs)
+    return outs
 
 
 def _run(

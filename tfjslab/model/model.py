@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 import numpy as np
 
 from tfjslab.backends import registry, rows
 from tfjslab.backends.base import Backend, PlanInfo, Session
 from tfjslab.backends.host import own_array, spec_of
+from tfjslab.base.awaiting import settled
 from tfjslab.base.dtypes import Array, of_array
 from tfjslab.base.errors import DEVICE_LOST, BackendError, DisposedError, InputError
 from tfjslab.base.tables import Table, as_html
@@ -22,13 +23,14 @@ from tfjslab.engine.create import make_tensor
 from tfjslab.engine.recorder import active_recorder
 from tfjslab.engine.state import count
 from tfjslab.engine.tensor import Tensor
+from tfjslab.formats.artifacts import SaveHandler, saved_by
 from tfjslab.formats.registry import write_model
 from tfjslab.graph.ir import Graph, Port
 from tfjslab.model.control import DEAD
 from tfjslab.model.executor import Executor
 from tfjslab.model.feeds import Feeds
 from tfjslab.model.frame import GraphProgram
-from tfjslab.model.layers import Layer, find_layer, layers_of
+from tfjslab.model.layers import Layer, find_layer, layers_of, outputs_of_layers
 from tfjslab.model.look import looking
 from tfjslab.model.precision import Precision, check_precision
 from tfjslab.model.run import Recorder, Run
@@ -120,9 +122,11 @@ class Model:
 
         Where no backend was named and the automatic choice fails (a lost device, no memory left, a limit, a refused
         shader), the model moves to the next one, with a BackendFallbackWarning; never while a profile is recorded.
+        A layer's name stands for its output.
         """
         with self._lock:
-            return self._with_recovery(lambda: self._execute(feeds, outputs))
+            wanted = outputs_of_layers(self.graph, outputs)
+            return self._with_recovery(lambda: self._execute(feeds, wanted))
 
     def _execute(self, feeds: Any, outputs: str | Sequence[str] | None) -> Any:
         with self._lock:
@@ -225,9 +229,24 @@ class Model:
         """What the model is, as text."""
         return summary(self.graph, self.name)
 
-    def save(self, path: str | os.PathLike[str], format: str = "tfjs-graph-model") -> Path:  # noqa: A002 - public name
-        """Write the model to a folder. UsageError lists the known formats."""
+    @overload
+    def save(self, path: str | os.PathLike[str], format: str = ...) -> Path: ...
+    @overload
+    def save(self, path: SaveHandler, format: str = ...) -> Any: ...
+    def save(self, path: Any, format: str = "tfjs-graph-model") -> Any:  # noqa: A002 - public name
+        """Write the model to a folder and return its path. UsageError lists the known formats.
+
+        A handler with a ``save`` method, as ``tf.io.with_save_handler`` makes one, gets the model's artifacts in
+        place of that, and its result is returned.
+        """
+        if isinstance(path, SaveHandler):
+            return settled(saved_by(path, lambda folder: self.save(folder, format)))
         return write_model(self.graph, path, format)
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        """All weights and constants by name, as read-only arrays that share the model's bytes."""
+        return {k: a for g in self.graph.all_graphs() for k, a in g.constants.items()}
 
     def __enter__(self) -> Self:
         return self

@@ -88,14 +88,17 @@ def _infer_multinomial(ins: Specs, attrs: Attrs) -> list[Spec]:
     return [Spec(checked_shape((shape[0], attrs["num_samples"]), "Multinomial"), "int32")]
 
 
-@op("Multinomial", "logits", infer=_infer_multinomial, attrs=(Attr("num_samples", "int"), _SEED), api="multinomial",
-    stateful=True, tf=[Tf("Multinomial", "logits @num_samples")], cases=(
+@op("Multinomial", "logits", infer=_infer_multinomial, api="multinomial", stateful=True,
+    attrs=(Attr("num_samples", "int"), _SEED, Attr("normalized", "bool", default=False)),
+    tf=[Tf("Multinomial", "logits @num_samples", fixed={"normalized": False})], cases=(
         Case((T((2, 2), values=[0, -1000, -1000, 0]),), {"num_samples": 2, "seed": 7}, expect=[0, 0, 1, 1]),
+        Case((T((2, 2), values=[0, 1, 1, 0]),), {"num_samples": 2, "seed": 7, "normalized": True}, expect=[1, 1, 0, 0]),
         Case((T((3, 5)),), {"num_samples": 4, "seed": 7}),
     ))
-def multinomial(logits: Array, num_samples: int, seed: int) -> Array:
-    """Classes drawn with the probabilities that the softmax of each row gives."""
-    weights = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+def multinomial(logits: Array, num_samples: int, seed: int, *, normalized: bool) -> Array:
+    """Classes drawn with the probabilities that the softmax of each row gives; ``normalized`` rows are such already."""
+    given = logits.astype(np.float64)
+    weights = given if normalized else np.exp(given - given.max(axis=1, keepdims=True))
     bounds = np.cumsum(weights / weights.sum(axis=1, keepdims=True), axis=1)
     draws = _generator(seed).random((len(logits), num_samples))
     return np.asarray(np.sum(draws[:, :, None] >= bounds[:, None, :-1], axis=2), np.int32)
