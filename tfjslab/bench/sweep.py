@@ -33,6 +33,7 @@ from tfjslab.bench.sweep_result import (
 )
 from tfjslab.evaluation.evaluate import evaluate, samples_of
 from tfjslab.evaluation.result import Evaluation
+from tfjslab.formats.stored import settle, stored_bytes
 from tfjslab.model.model import Model
 from tfjslab.passes.registry import run_passes
 from tfjslab.quantization.calibrate import METHODS
@@ -88,8 +89,8 @@ def sweep(
     wanted = [(k, m) for k in kinds for m in (methods if k == INT8 else (METHODS[0],))]
     refused: list[RefusedSetting] = []
     with ExitStack() as stack:
-        made = [_Setting(BASELINE, model, model.weight_bytes, "float32, as it was given")]
-        fused = stack.enter_context(model.with_graph(run_passes(model.graph)[0]))
+        made = [_Setting(BASELINE, model, stored_bytes(model.graph), "float32, as it was given")]
+        fused = stack.enter_context(model.with_graph(settle(run_passes(model.graph)[0])[0]))
         for i, (kind, method) in enumerate(wanted):
             setting = f"{kind} {method}" if kind == INT8 else kind
             how.progress(f"{model.name}: {setting}", i, len(wanted))
@@ -124,7 +125,7 @@ def _open_batch(model: Model) -> bool:
 def _setting_of(fused: Model, kind: str, method: str, setting: str, calibration: Any) -> _Setting | RefusedSetting:
     """The setting of the optimized model, or why there is none; data that cannot be used are an error."""
     if kind == OPTIMIZED:
-        return _Setting(setting, fused, fused.weight_bytes, "float32 after the graph passes")
+        return _Setting(setting, fused, stored_bytes(fused.graph), "float32 after the graph passes")
     if kind == INT8 and calibration is None:
         return RefusedSetting(setting, "no calibration data were given")
     try:

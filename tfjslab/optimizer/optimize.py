@@ -14,6 +14,7 @@ from tfjslab.base.shapes import Shape
 from tfjslab.bench.bench import bench_models
 from tfjslab.bench.result import BenchResult, compare_results
 from tfjslab.bench.settings import Settings
+from tfjslab.formats.stored import settle, stored_as, stored_bytes, stored_text
 from tfjslab.graph.ir import Graph
 from tfjslab.model.inputs import by_name
 from tfjslab.model.model import Model
@@ -49,7 +50,7 @@ class _Measured:
 
 def optimize(
     model: Model, passes: Iterable[str] | None = None, skip: Collection[str] = (), target: str = "tfjs", *,
-    x: Any = None, measure: bool = True, settings: Settings | None = None,
+    x: Any = None, measure: bool = True, settings: Settings | None = None, precision: str | None = None,
 ) -> Optimized:
     """Make a faster model that computes the same.
 
@@ -61,12 +62,16 @@ def optimize(
         x: what to compare outputs and measure on; None means seeded values of the declared shapes.
         measure: whether to run both models at all.
         settings: how to measure; by default 30 runs of each, interleaved, or fewer once they took 3 s.
+        precision: how files hold float weights: ``float32``, ``float16``, ``uint8`` or ``uint16``. None keeps what the
+            model has: untouched weights stay the bytes that they were, folded ones are stored anew with their dtype.
 
-    Raises UsageError for unknown passes and targets, InputError for an ``x`` that does not fit.
+    Raises UsageError for unknown passes, targets and precisions, InputError for an ``x`` that does not fit.
 
     """
     rows = chosen(passes, skip)
     graph, reports = run_passes(model.graph, rows, target)
+    # What is measured and compared is the model as its files are read back, with the rounding of its weights.
+    graph, requantized = settle(graph if precision is None else stored_as(graph, precision))
     made = model.with_graph(graph)
     try:
         found = _measure(model, made, x, settings or Settings(RUNS, WARMUP, BUDGET_S)) if measure else _Measured()
@@ -79,7 +84,7 @@ def optimize(
         model.name, target, before, after, reports,
         tuple(n for n in PASSES if n not in {r.name for r in rows}), where.name, where.threads, where.engine,
         largest_difference=found.largest, relative_difference=found.relative, fused=found.fused,
-        sample=found.sample, reason=found.reason,
+        sample=found.sample, reason=found.reason, requantized=requantized,
     )
     if found.results:
         first = found.results[0]
@@ -92,7 +97,8 @@ def optimize(
 
 def _sides(graphs: tuple[Graph, Graph], results: Sequence[BenchResult]) -> tuple[Side, Side]:
     facts = [overview(g) for g in graphs]
-    before, after = (Side(f.nodes, f.flops, f.weight_bytes) for f in facts)
+    files = [(stored_bytes(g), stored_text(g)) for g in graphs]
+    before, after = (Side(f.nodes, f.flops, f.weight_bytes, *held) for f, held in zip(facts, files, strict=True))
     if not results:
         return before, after
     return _timed(before, results[0]), _timed(after, results[1])

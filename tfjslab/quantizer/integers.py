@@ -11,6 +11,7 @@ from tfjslab.backends.host import spec_of
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError
 from tfjslab.base.text import counted
+from tfjslab.formats.stored import stored_bytes
 from tfjslab.graph.ir import Graph
 from tfjslab.graph.specialize import specialize
 from tfjslab.model.model import Model
@@ -62,7 +63,7 @@ def in_integers(job: Int8Job, left_out: Mapping[str, str]) -> Quantized:
     count = sum(bool(c.form) for c in choices)
     execution = f"{count} of {counted(len(choices), 'node')} run in {kind}, the others in float32"
     return Quantized(new, QuantizationReport(
-        kind, job.method if kind == INT8 else "", execution, model.graph.weight_bytes, made.graph.weight_bytes, nodes,
+        kind, job.method if kind == INT8 else "", execution, stored_bytes(model.graph), made.graph.weight_bytes, nodes,
         (), outputs, job.told,
     ))
 

@@ -15,7 +15,7 @@ from tfjslab.formats.graph_model.graphdef import RawFunction, RawNode, Ref
 from tfjslab.formats.graph_model.signature import Interface, find_interface, with_unsigned_inputs
 from tfjslab.formats.model_json import told, topology, weight_groups
 from tfjslab.formats.strict_json import optional, show
-from tfjslab.formats.weights import read_weights
+from tfjslab.formats.weights import read_weights, with_storage
 from tfjslab.graph.ir import Graph
 from tfjslab.graph.verify import verify
 from tfjslab.ops import registry
@@ -50,7 +50,7 @@ def read(document: Document) -> Graph:
         raise ModelError(f"{where}: output {show(inside[0])} comes out of a loop without an Exit", code="model.loop")
     _refuse_unknown_ops(converted.nodes, functions, [*outputs.values()], {e.ref for e in interface.inputs}, where)
     weights = read_weights(groups, document.source.files)
-    graph = _build(converted.nodes, functions, interface, outputs, weights, where)
+    graph = with_storage(_build(converted.nodes, functions, interface, outputs, weights, where), groups, weights)
     graph = graph.with_(metadata=_metadata(document, interface, producer, len(everything)))
     try:
         verify(graph)
