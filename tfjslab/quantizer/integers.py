@@ -19,6 +19,7 @@ from tfjslab.ops.registry import Spec
 from tfjslab.quantization.calibrate import Observed
 from tfjslab.quantization.choose import DYNAMIC_FORM, Choice, choose
 from tfjslab.quantization.forms import FORMS
+from tfjslab.quantization.pool_padding import padded_for_pools
 from tfjslab.quantization.report import QuantizationReport
 from tfjslab.quantization.rewrite import cuts, encoded, rewrite
 from tfjslab.quantizer.damage import Batches, compare, node_reports, run
@@ -82,9 +83,13 @@ def _feed_specs(graph: Graph, batch: Mapping[str, Array]) -> dict[str, Spec]:
 def _observe(model: Model, batches: Batches, values: Sequence[str]) -> dict[str, Observed]:
     """What each value is when the float32 model runs on all batches."""
     seen = {v: Observed() for v in values}
-    made = [v for v in values if v not in {p.value for p in model.inputs}]
+    padded = padded_for_pools(model.graph)
+    source = {v: padded.get(v, v) for v in values}  # padding for a max pool is no value of the image
+    made = [v for v in dict.fromkeys(source.values()) if v not in {p.value for p in model.inputs}]
     for batch in batches:
-        found = {**{p.value: batch[p.name] for p in model.inputs}, **run(model, batch, made)}
+        inputs = {p.value: batch[p.name] for p in model.inputs}
+        given = {**inputs, **(run(model, batch, made) if made else {})}
+        found = {v: given[source[v]] for v in values}
         for v, observed in seen.items():
             if not np.isfinite(found[v]).all():
                 raise InputError(f"node '{v}' gives NaN or infinite values on the calibration data",
