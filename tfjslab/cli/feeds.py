@@ -12,6 +12,7 @@ from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.base.shapes import Shape
 from tfjslab.graph.ir import Port
 from tfjslab.model.inputs import settled_shape
+from tfjslab.model.model import Model
 from tfjslab.model.sample import sample_inputs
 
 
@@ -47,6 +48,14 @@ def shaped(ports: Sequence[Port], given: Sequence[str]) -> tuple[Port, ...]:
         port, dims = split_name("--shape", text, ports)
         shapes[port.name] = settled_shape(port, dims, f"--shape {dims}")
     return tuple(replace(p, shape=shapes.get(p.name, p.shape)) for p in ports)
+
+
+def settled(model: Model, given: Sequence[str]) -> Model:
+    """The model with the inputs' shapes of ``--shape`` arguments; the same object where there are none.
+
+    Everything that looks at its inputs (batches, samples, checks of data) then goes by these shapes.
+    """
+    return model.with_graph(model.graph.with_(inputs=shaped(model.inputs, given))) if given else model
 
 
 def sampled(ports: Sequence[Port], seed: int = 0) -> dict[str, Array]:

@@ -36,7 +36,7 @@ def pad(r: Rewriter, node: Node) -> None:
     x = r.integer(node.inputs[0])
     scale = r.encodings[node.inputs[0]]
     lowest = float(scale.decode(np.zeros(1, np.int8))[0])
-    value = scale.encode(np.float32([max(node.attrs["constant_value"], lowest)]))
+    value = scale.encode(np.asarray([max(node.attrs["constant_value"], lowest)], np.float32))
     r.quantized(node, node.op, (x,), scale, {**node.attrs, "constant_value": float(value[0])})
 
 
