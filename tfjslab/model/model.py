@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -33,8 +34,14 @@ from tfjslab.model.precision import Precision, check_precision
 from tfjslab.model.run import Recorder, Run
 from tfjslab.model.sample import sample_inputs
 from tfjslab.model.summary import summary, tables
+from tfjslab.targets import refused_everywhere
+from tfjslab.targets.refusal import told
 
 T = TypeVar("T")
+
+
+class RefusedByTargetWarning(UserWarning):
+    """A model was written that the program it is written for would not run."""
 
 
 class Model:
@@ -207,8 +214,16 @@ class Model:
         return summary(self.graph, self.name)
 
     def save(self, path: str | os.PathLike[str], format: str = "tfjs-graph-model") -> Path:  # noqa: A002 - public name
-        """Write the model to a folder. UsageError lists the known formats."""
-        return write_model(self.graph, path, format)
+        """Write the model to a folder. UsageError lists the known formats.
+
+        A RefusedByTargetWarning names what TensorFlow.js would not run of it, on any of its backends.
+        """
+        written = write_model(self.graph, path, format)
+        if refused := refused_everywhere(self.graph):
+            listed = "; ".join(told(refused))
+            warnings.warn(f"model '{self.name}' is written, but TensorFlow.js would not run it: {listed}",
+                          RefusedByTargetWarning, stacklevel=2)
+        return written
 
     def __enter__(self) -> Self:
         return self

@@ -21,8 +21,10 @@ from tfjslab.model.model import Model
 from tfjslab.model.summary import overview
 from tfjslab.optimizer.report import Fused, OptimizeReport, Side
 from tfjslab.passes.registry import PASSES, chosen, run_passes
+from tfjslab.targets import refused_everywhere
 
 RUNS, WARMUP, BUDGET_S = 30, 3, 3.0
+TFJS = "tfjs"
 NOT_ASKED = "measuring was not asked for"
 
 
@@ -49,7 +51,7 @@ class _Measured:
 
 
 def optimize(
-    model: Model, passes: Iterable[str] | None = None, skip: Collection[str] = (), target: str = "tfjs", *,
+    model: Model, passes: Iterable[str] | None = None, skip: Collection[str] = (), target: str = TFJS, *,
     x: Any = None, measure: bool = True, settings: Settings | None = None, precision: str | None = None,
 ) -> Optimized:
     """Make a faster model that computes the same.
@@ -85,6 +87,7 @@ def optimize(
         tuple(n for n in PASSES if n not in {r.name for r in rows}), where.name, where.threads, where.engine,
         largest_difference=found.largest, relative_difference=found.relative, fused=found.fused,
         sample=found.sample, reason=found.reason, requantized=requantized,
+        refused=refused_everywhere(graph) if target == TFJS else (),
     )
     if found.results:
         first = found.results[0]

@@ -14,6 +14,7 @@ from tfjslab.base.tables import Report, Table
 from tfjslab.base.text import NOTHING, counted, ms, scaled, shape, times
 from tfjslab.formats.stored import RequantizedWeight
 from tfjslab.passes.report import PassReport
+from tfjslab.targets.refusal import Refusal, told
 
 Row = tuple[str, str, str, str]
 
@@ -52,7 +53,8 @@ class OptimizeReport(Report):
     """Before and after, and each pass. ``fused`` is read from the backend's plan, not from the graph.
 
     ``largest_difference`` is that of any output value on the sample input, ``relative_difference`` the same over the
-    largest value of that output. ``requantized`` are weights that were stored small and have changed. ``sample``
+    largest value of that output. ``requantized`` are weights that were stored small and have changed,
+    ``refused`` the nodes that TensorFlow.js would not run on any backend, where the result is made for it. ``sample``
     are the shapes of the inputs that were measured on. ``verdict`` says whether the result is faster, by the rounds in
     which both alternated, and ``disturbed`` which runs were left out. ``reason`` says why something was not measured.
     """
@@ -77,6 +79,7 @@ class OptimizeReport(Report):
     verdict: str = ""
     disturbed: tuple[str, ...] = ()
     requantized: tuple[RequantizedWeight, ...] = ()
+    refused: tuple[Refusal, ...] = ()
 
     @property
     def speedup(self) -> float | None:
@@ -147,6 +150,8 @@ class OptimizeReport(Report):
             error = f"; largest error {worst.max_error:.2g} ({worst.relative_error:.2g} of the largest value)"
             yield (f"stored anew as {dtype}", f"{counted(len(weights), 'weight')} that changed"
                    + (f"{error} in {worst.name}" if worst.max_error else ""))
+        for line in told(self.refused):
+            yield "TensorFlow.js refuses", line
         if self.skipped:
             yield "skipped", ", ".join(self.skipped)
         for ops, number in Counter(f.ops for f in self.fused).items():

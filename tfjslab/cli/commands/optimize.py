@@ -27,12 +27,11 @@ from tfjslab.cli.progress import progress
 from tfjslab.formats.sources import MODEL_FILE
 from tfjslab.formats.stored import PRECISIONS, check_precision
 from tfjslab.model.model import Model
-from tfjslab.optimizer.optimize import BUDGET_S, RUNS, WARMUP, optimize
+from tfjslab.optimizer.optimize import BUDGET_S, RUNS, TFJS, WARMUP, optimize
 from tfjslab.optimizer.report import OptimizeReport
 from tfjslab.passes.base import TARGETS
 from tfjslab.passes.registry import PASSES, chosen, target_called
 
-TFJS = "tfjs"
 RUNS_COMPARED = 49
 
 
