@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.base.errors import InputError, UsageError, did_you_mean
+from tfjslab.base.errors import InputError, UsageError, did_you_mean, each_with_nearest
 from tfjslab.base.text import counted
 from tfjslab.bench.bench import bench_models
 from tfjslab.bench.comparison import over
@@ -109,9 +109,12 @@ def sweep(
 
 
 def _check(kinds: Sequence[str], max_drop: float, evaluation: Any, labels: Any) -> None:
-    for kind in kinds:
-        if kind not in SETTINGS:
-            raise UsageError(f"kind '{kind}' is not one of {', '.join(SETTINGS)}{did_you_mean(str(kind), SETTINGS)}")
+    unknown = [str(kind) for kind in kinds if kind not in SETTINGS]
+    if len(unknown) == 1:
+        hint = did_you_mean(unknown[0], SETTINGS)
+        raise UsageError(f"kind '{unknown[0]}' is not one of {', '.join(SETTINGS)}{hint}")
+    if unknown:
+        raise UsageError(f"these are no kinds: {each_with_nearest(unknown, SETTINGS)}; known: {', '.join(SETTINGS)}")
     if isinstance(max_drop, bool) or not 0 <= max_drop <= 1:
         raise UsageError(f"max_accuracy_drop is {max_drop}; expected a share from 0 to 1")
     if labels is not None and evaluation is None:

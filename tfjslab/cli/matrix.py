@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from tfjslab.base.errors import InputError, UsageError, did_you_mean
+from tfjslab.base.errors import InputError, UsageError, each_with_nearest
 from tfjslab.base.text import NOTHING, counted
 from tfjslab.cli.output import print_table
 from tfjslab.export import targets
@@ -27,8 +27,9 @@ def chosen_targets(given: Sequence[str]) -> list[str]:
     names = [n.strip() for text in given for n in text.split(",") if n.strip()]
     unknown = [n for n in names if n not in (*targets.NAMES, _ALL)]
     if unknown:
-        listed = ", ".join(f"'{n}'{did_you_mean(n, targets.NAMES)}" for n in unknown)
-        raise UsageError(f"--target: unknown {listed}; known: {', '.join(targets.NAMES)}, {_ALL}")
+        known = (*targets.NAMES, _ALL)
+        raise UsageError(f"--target: these are no targets: {each_with_nearest(unknown, known)}; "
+                         f"known: {', '.join(known)}")
     return list(targets.NAMES) if _ALL in names else list(dict.fromkeys(names))
 
 

@@ -160,6 +160,11 @@ def _number_only(use: Use) -> str:
     return "" if use.dtype(0) in ("", "float32", "int32") else f"it takes numbers only, not {use.dtype(0)}"
 
 
+def _negative_axis(use: Use) -> str:
+    axis = use.node.attrs.get("axis", 0)
+    return f"its axis is {axis}, and only those from 0 are computed rightly" if axis < 0 else ""
+
+
 def _rank_above(most: int) -> Refuses:
     def refuses(use: Use) -> str:
         ranks = [r for i in range(len(use.inputs)) if (r := use.rank(i)) is not None and r > most]
@@ -184,7 +189,6 @@ def _always(reason: str) -> Refuses:
 
 
 _CONVOLUTIONS = "Conv2D FusedConv2D"
-_DEPTHWISE = "DepthwiseConv2dNative FusedDepthwiseConv2D"
 _POOLS = "MaxPool AvgPool MaxPoolWithArgmax"
 _CORES = f"{_CONVOLUTIONS} FusedDepthwiseConv2D _FusedMatMul"
 _GPUS = "tfjs-webgl tfjs-webgpu"
@@ -193,9 +197,8 @@ RULES: tuple[Rule, ...] = (
     rule(_CONVOLUTIONS, _grouped),
     rule(f"{_CONVOLUTIONS} FusedDepthwiseConv2D", _dilated_with_strides),
     rule("DepthwiseConv2dNative", _dilated_with_strides, "tfjs-cpu tfjs-webgl"),
-    rule(_CONVOLUTIONS, _channels_first, "tfjs-wasm"),
-    rule(_DEPTHWISE, _channels_first, "tfjs-wasm"),
-    rule("DepthwiseConv2dNative", _channels_first_ignored, "tfjs-cpu tfjs-webgl"),
+    rule(f"{_CONVOLUTIONS} FusedDepthwiseConv2D", _channels_first, "tfjs-wasm"),
+    rule("DepthwiseConv2dNative", _channels_first_ignored, "tfjs-cpu tfjs-wasm tfjs-webgl"),
     rule("FusedDepthwiseConv2D", _channels_first_ignored, "tfjs-cpu tfjs-webgl tfjs-webgpu"),
     rule(f"{_POOLS} FusedBatchNorm Conv2DBackpropInput", _channels_first_ignored),
     rule("DepthToSpace", _channels_first, "tfjs-cpu"),
@@ -205,6 +208,7 @@ RULES: tuple[Rule, ...] = (
     rule("BatchMatMul _FusedMatMul", _float32_only(2), "tfjs-wasm"),
     rule("MaxPool", _float32_only(1), "tfjs-wasm"),
     rule("Cumsum Cumprod", _number_only, "tfjs-wasm"),
+    rule("Cumsum Cumprod", _negative_axis),
     rule("Einsum", _repeated_subscripts),
     rule("EuclideanNorm", _norm_axes),
     rule("EnsureShape", _always("the converter cannot read its shape")),

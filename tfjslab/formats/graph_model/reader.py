@@ -89,6 +89,7 @@ def _refuse_unknown_ops(
 ) -> None:
     """One error with all unknown ops of what will run, functions included."""
     ops: list[str] = []
+    places: dict[str, list[str]] = {}
     called: list[str] = []
     bodies = [(nodes, outputs)]
     while bodies:
@@ -105,11 +106,12 @@ def _refuse_unknown_ops(
             node = body[name]
             if node.op != "Const" and not node.op.startswith("Placeholder"):
                 ops.append(node.op)
+                places.setdefault(node.op, []).append(node.name)
             todo += [n for n, _ in node.inputs]
             new = [f for f in graphdef.called_functions(node.attrs) if f in functions and f not in called]
             called += new
             bodies += [(functions[f].nodes, [r for _, r in functions[f].results]) for f in new]
-    registry.require_known_tf(ops, where)
+    registry.require_known_tf(ops, where, places)
 
 
 def _build(
