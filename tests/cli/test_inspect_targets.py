@@ -81,8 +81,8 @@ def test_a_target_that_cannot_be_told_says_why(tmp_path, capsys):
 def test_unknown_targets_are_told_at_once(grouped, capsys):
     assert main(["inspect", grouped, "--target", "tfjs-wsm,tflight"]) == 2
     assert capsys.readouterr().err == (
-        "tfjslab: error: --target: these are no targets: 'tfjs-wsm' (did you mean 'tfjs-wasm'?), 'tflight' (did you mean "
-        "'tflite'?); known: tfjs-cpu, tfjs-wasm, tfjs-webgl, tfjs-webgpu, tflite, web-module, all\n")
+        "tfjslab: error: --target: these are no targets: 'tfjs-wsm' (did you mean 'tfjs-wasm'?), 'tflight' (did you "
+        "mean 'tflite'?); known: tfjs-cpu, tfjs-wasm, tfjs-webgl, tfjs-webgpu, tflite, web-module, all\n")
 
 
 @pytest.mark.parametrize(("argv", "message"), [
