@@ -47,6 +47,17 @@ def test_json_has_the_matrix_and_the_steps(grouped, capsys):
     assert data["targets"] == []
 
 
+def test_weights_that_files_hold_small_are_told_in_both_sizes(tmp_path, capsys):
+    assert main(["quantize", "digits", "--kind", "uint8", "--out", str(tmp_path / "small")]) == 0
+    capsys.readouterr()
+    argv = ["inspect", str(tmp_path / "small"), "--backend", "cpu"]
+    assert main([*argv, "--json", "-"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["weight_bytes"], data["stored"]) == (4 * data["file_bytes"], "uint8")
+    assert main(argv) == 0
+    assert "42.9 kB of weights (10.7 kB in files, as uint8), FLOPs of one run: " in capsys.readouterr().out
+
+
 def test_targets_say_what_they_would_refuse(grouped, capsys):
     assert main(["inspect", grouped, "--backend", "cpu", "--target", "tfjs-wasm,tflite", "--target", "web-module"]) == 0
     shown = capsys.readouterr().out

@@ -20,7 +20,7 @@ _BYTES = {"float32": 4, "int32": 4, "bool": 1, "complex64": 8}
 class RequantizedWeight:
     """A weight that was stored in fewer bytes and has changed: how it is stored now, and the largest error of that.
 
-    ``relative_error`` is over its largest value. What is stored as float32 has no error.
+    ``relative_error`` is over its largest value. What is stored as it is has no error.
     """
 
     name: str
@@ -60,7 +60,7 @@ def _settled(graph: Graph, found: list[RequantizedWeight]) -> Graph:
             stored[name] = how
         if how is None or not np.array_equal(back, array):
             constants[name] = back
-            found.append(_changed(name, array, back, FLOAT32 if how is None else how.dtype))
+            found.append(_changed(name, array, back, of_array(array) if how is None else how.dtype))
     functions = {k: _settled(f, found) for k, f in graph.functions.items()}
     return graph.with_(constants=constants, stored=stored, functions=functions)
 

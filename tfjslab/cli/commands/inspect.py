@@ -20,6 +20,7 @@ from tfjslab.cli.models import add_model, open_model
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
 from tfjslab.export import targets
+from tfjslab.formats.stored import stored_bytes, stored_text
 from tfjslab.graph.ir import Port
 from tfjslab.model.coverage import coverage
 from tfjslab.model.model import Model
@@ -69,6 +70,8 @@ def _overview(args: argparse.Namespace) -> Outcome:
             "parameters": facts.parameters,
             "flops": facts.flops,
             "weight_bytes": facts.weight_bytes,
+            "file_bytes": stored_bytes(model.graph),
+            "stored": stored_text(model.graph),
             "backends": [_coverage(model, name, ports) for name in names],
             "targets": [matrix.target_row(model, name, ports) for name in wanted],
         }
@@ -143,9 +146,10 @@ def _coverage(model: Model, backend: str, ports: Sequence[Port]) -> dict[str, An
 
 def _show(console: Console, data: dict[str, Any], *, matrix_too: bool) -> None:
     flops = "depends on the data" if data["flops"] is None else scaled(data["flops"])
+    files = f" ({scaled(data['file_bytes'], 'B')} in files, as {data['stored']})" if data["stored"] else ""
     console.print(
         f"{data['model']}: {data['nodes']} nodes, {scaled(data['parameters'])} parameters, "
-        f"{scaled(data['weight_bytes'], 'B')} of weights, FLOPs of one run: {flops}",
+        f"{scaled(data['weight_bytes'], 'B')} of weights{files}, FLOPs of one run: {flops}",
     )
     for title in ("inputs", "outputs"):
         rows = [(p["name"], p["dtype"] or NOTHING, shape(p["shape"])) for p in data[title]]
