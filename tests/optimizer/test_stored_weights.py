@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from support import tfjs
 from support.layers import functional, keras_input, keras_layer, write
 
 import tfjslab as tf
@@ -86,6 +87,17 @@ def test_optimizing_keeps_untouched_bytes_and_stores_folded_weights_anew(tmp_pat
     assert report.after.file_bytes == stored_bytes(read_model(out)) <= shard_bytes(out)
     with tf.load_model(out, backend="cpu") as loaded:
         np.testing.assert_array_equal(loaded.predict(loaded.sample()), answers)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tensorflow_js_reads_what_is_written(tmp_path, written, kind):
+    tfjs.peers()
+    with tf.load_model(written(kind), backend="cpu") as model:
+        made, _ = tf.optimize(model, measure=False)
+        with made:
+            out, x = made.save(tmp_path / "out"), made.sample()
+            ((_, theirs),) = tfjs.predict([(out, x)])[0]
+            np.testing.assert_allclose(theirs, made.predict(x), rtol=1e-5, atol=1e-4)
 
 
 def test_the_report_measures_the_error_of_what_is_stored_anew(written):

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 from support import tfjs
+from support.nets import nets
 
 import tfjslab as tf
 from tfjslab.base.errors import UsageError
@@ -16,6 +18,7 @@ from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.model.model import RefusedByTargetWarning
 from tfjslab.ops.registry import get
+from tfjslab.passes.registry import run_passes
 from tfjslab.targets import TARGETS, refused_everywhere, target_called
 from tfjslab.targets.refusal import told
 from tfjslab.targets.tfjs import BACKENDS, facts
@@ -74,6 +77,11 @@ CASES = {
     "no op": (graph_of("SpaceToDepth", NHWC, block_size=2), EVERYWHERE, "TensorFlow.js has no op SpaceToDepth"),
     "no op of files": (graph_of("Quantize", NHWC, scale=0.5, zero=0), EVERYWHERE,
                        "TensorFlow has no op for it that a file could hold"),
+    "depthwise of channels first": (
+        conv("DepthwiseConv2dNative", image=NCHW, filters=(3, 3, 4, 1), data_format="NCHW"),
+        ("tfjs-cpu", "tfjs-wasm", "tfjs-webgl"), "its data_format is NCHW, which is read as NHWC: wrong results"),
+    "negative axis": (graph_of("Cumsum", (2, 3), axis=-1), EVERYWHERE,
+                      "its axis is -1, and only those from 0 are computed rightly"),
     "rank 7": (graph_of("Abs", (1,) * 7), GPUS, "tensors of rank 7; it takes up to 6"),
     "reversed rank 5": (graph_of("Reverse", (1,) * 5, axis=[1]), ("tfjs-webgl",),
                         "tensors of rank 5; it takes up to 4"),
@@ -90,7 +98,8 @@ def test_a_rule_says_which_backends_refuse_a_node_and_why(name):
     assert bool(refused_everywhere(graph)) == (backends == EVERYWHERE)
 
 
-WRONG = ("wrong results", "computed wrongly")  # TensorFlow.js gives an answer, which no error would show
+# TensorFlow.js gives an answer, which no error would show.
+WRONG = ("wrong results", "computed wrongly", "computed rightly")
 
 
 @pytest.mark.parametrize("backend", ["cpu"])
@@ -181,3 +190,13 @@ def test_the_data_are_what_the_script_reads(tmp_path):
 def test_unknown_targets_are_told_with_the_nearest():
     with pytest.raises(UsageError, match=r"target 'tflight' is not one of .*; did you mean 'tflite'\?"):
         target_called("tflight")
+
+
+@settings(max_examples=80, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
+          suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(net=nets())
+def test_passes_make_nothing_that_tensorflow_js_refuses(net):
+    """TensorFlow.js itself runs such networks (``tests/passes``), so that a rule that fits one of them is wrong."""
+    graph, _ = net
+    made = run_passes(graph)[0]
+    assert [TARGETS[b].refusals(g) for b in BACKENDS for g in (graph, made)] == [()] * (2 * len(BACKENDS))

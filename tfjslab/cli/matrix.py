@@ -14,7 +14,7 @@ from tfjslab.cli.output import print_table
 from tfjslab.export import targets
 from tfjslab.graph.ir import Port
 from tfjslab.model.model import Model
-from tfjslab.targets.refusal import Refusal, told
+from tfjslab.targets.refusal import TargetRefusal, told
 
 _ALL = "all"
 # How a node can run, and where a backend's row counts that by op. The rest is settled while a plan is made.
@@ -46,7 +46,7 @@ def target_row(model: Model, name: str, ports: Sequence[Port]) -> dict[str, Any]
 def show_targets(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     """One block for each target: that it would run the model, or all that it would refuse."""
     for row in rows:
-        refused = None if row["refused"] is None else [Refusal(**r) for r in row["refused"]]
+        refused = None if row["refused"] is None else [TargetRefusal(**r) for r in row["refused"]]
         what = "cannot be told" if refused is None else (
             f"refuses {counted(len(refused), 'node')}" if refused else "refuses nothing")
         console.print(f"\n{row['name']} {what} ({row['source']})")

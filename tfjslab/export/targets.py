@@ -12,7 +12,7 @@ from tfjslab.export.web.export import shapes_of
 from tfjslab.export.web.plan import refused
 from tfjslab.model.model import Model
 from tfjslab.passes.registry import run_passes
-from tfjslab.targets import TARGETS, Refusal
+from tfjslab.targets import TARGETS, TargetRefusal
 
 WEB_MODULE = "web-module"
 NAMES = (*TARGETS, WEB_MODULE)
@@ -30,7 +30,7 @@ def source_of(name: str) -> str:
     return f"tfjslab {__version__}" if name == WEB_MODULE else TARGETS[name].source()
 
 
-def refusals(model: Model, target: str, shapes: Mapping[str, Shape] | None = None) -> tuple[Refusal, ...]:
+def refusals(model: Model, target: str, shapes: Mapping[str, Shape] | None = None) -> tuple[TargetRefusal, ...]:
     """The nodes of ``model`` that a target would refuse or compute wrongly, each with the reason; empty when it runs.
 
     Args:
@@ -49,5 +49,5 @@ def refusals(model: Model, target: str, shapes: Mapping[str, Shape] | None = Non
     full = shapes_of(model, shapes or {})
     graph = model.graph if model.graph.metadata.get("execution") else run_passes(model.graph, target="tfjslab")[0]
     ops = {n.name: n.op for n in graph.nodes}
-    return tuple(Refusal(name, ops.get(name, ""), reason.removeprefix(f"{ops.get(name, '')}: "))
+    return tuple(TargetRefusal(name, ops.get(name, ""), reason.removeprefix(f"{ops.get(name, '')}: "))
                  for reason, name in refused(graph, full, model.name))

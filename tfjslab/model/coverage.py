@@ -17,7 +17,7 @@ from tfjslab.ops.registry import Spec
 
 
 @dataclass(frozen=True)
-class HostStep:
+class LeftToHost:
     """A node that a backend leaves to the host, and why."""
 
     node: str
@@ -38,7 +38,7 @@ class Coverage:
     fallback: Mapping[str, int]
     reasons: Mapping[str, str]
     later: Mapping[str, int]
-    host: tuple[HostStep, ...] = ()
+    host: tuple[LeftToHost, ...] = ()
     in_kernels: Mapping[str, int] = field(default_factory=dict)
     control: Mapping[str, int] = field(default_factory=dict)
 
@@ -61,7 +61,7 @@ class _Counts:
         self.fallback: Counter[str] = Counter()
         self.later: Counter[str] = Counter()
         self.reasons: dict[str, str] = {}
-        self.host: list[HostStep] = []
+        self.host: list[LeftToHost] = []
         self.in_kernels: Counter[str] = Counter()
         self.control: Counter[str] = Counter()
         self.seen: set[int] = set()
@@ -92,7 +92,7 @@ class _Counts:
             return
         self.fallback[op] += 1
         self.reasons.setdefault(op, reason)
-        self.host.append(HostStep(node, op, reason))
+        self.host.append(LeftToHost(node, op, reason))
 
     def _functions(self, executor: Executor, node: Node, specs: Mapping[str, Spec]) -> None:
         arguments = [specs[v] for v in node.inputs if v]

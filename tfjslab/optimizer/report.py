@@ -14,7 +14,7 @@ from tfjslab.base.tables import Report, Table
 from tfjslab.base.text import NOTHING, counted, ms, scaled, shape, times
 from tfjslab.formats.stored import RequantizedWeight
 from tfjslab.passes.report import PassReport
-from tfjslab.targets.refusal import Refusal, told
+from tfjslab.targets.refusal import TargetRefusal, told
 
 Row = tuple[str, str, str, str]
 
@@ -79,7 +79,7 @@ class OptimizeReport(Report):
     verdict: str = ""
     disturbed: tuple[str, ...] = ()
     requantized: tuple[RequantizedWeight, ...] = ()
-    refused: tuple[Refusal, ...] = ()
+    refused: tuple[TargetRefusal, ...] = ()
 
     @property
     def speedup(self) -> float | None:

@@ -16,7 +16,7 @@ _MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
-class Refusal:
+class TargetRefusal:
     """A node that a target would not run, or would compute wrongly, and why."""
 
     node: str
@@ -95,7 +95,7 @@ def _constant(graph: Graph, value: str) -> Spec | None:
     return None if array is None else Spec(array.shape, str(array.dtype))
 
 
-def told(refusals: Iterable[Refusal]) -> list[str]:
+def told(refusals: Iterable[TargetRefusal]) -> list[str]:
     """One line for each op and reason, with how many nodes and the first of their names."""
     found: dict[tuple[str, str], list[str]] = {}
     for r in refusals:

@@ -19,7 +19,7 @@ from tfjslab.graph.ir import Graph
 from tfjslab.ops.activations import BIAS
 from tfjslab.ops.window import pair
 from tfjslab.passes.base import TARGETS
-from tfjslab.targets.refusal import Refusal, Refuses, Rule, Use, rule, uses
+from tfjslab.targets.refusal import Refuses, Rule, TargetRefusal, Use, rule, uses
 
 BACKENDS = ("tfjs-cpu", "tfjs-wasm", "tfjs-webgl", "tfjs-webgpu")
 _DATA = Path(__file__).with_name("tfjs.json")
@@ -29,7 +29,7 @@ _NORM_AXES = (1, 2)
 
 
 @dataclass(frozen=True)
-class Facts:
+class TfjsFacts:
     """What the packages hold; ``needs`` are the kernels that an op of a file always asks for."""
 
     made_on: str
@@ -41,10 +41,10 @@ class Facts:
 
 
 @cache
-def facts() -> Facts:
+def facts() -> TfjsFacts:
     """The data, read once."""
     found = json.loads(_DATA.read_text(encoding="utf-8"))
-    return Facts(
+    return TfjsFacts(
         found["made_on"], found["packages"], frozenset(found["converter_ops"]),
         {k: frozenset(v) for k, v in found["kernels"].items()}, {k: tuple(v) for k, v in found["needs"].items()},
         {k: tuple(v) for k, v in found["float32_places"].items()},
@@ -56,10 +56,10 @@ def source() -> str:
     return f"TensorFlow.js {facts().packages['tfjs']}, read on {facts().made_on}"
 
 
-def refusals(graph: Graph, backend: str) -> tuple[Refusal, ...]:
+def refusals(graph: Graph, backend: str) -> tuple[TargetRefusal, ...]:
     """The nodes that TensorFlow.js refuses on one of its backends, in order; each once, for the first reason."""
     found = ((use, _reason(use, backend)) for use in uses(graph))
-    return tuple(Refusal(use.node.name, use.node.op, reason) for use, reason in found if reason)
+    return tuple(TargetRefusal(use.node.name, use.node.op, reason) for use, reason in found if reason)
 
 
 def _reason(use: Use, backend: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from tfjslab.graph.ir import Graph
 from tfjslab.ops.activations import BIAS
 from tfjslab.ops.decompose import unfused
-from tfjslab.targets.refusal import Refusal, Use, uses
+from tfjslab.targets.refusal import TargetRefusal, Use, uses
 
 SOURCE = "builtin operators of TensorFlow Lite 2.18"
 
@@ -61,10 +61,10 @@ WRITTEN_WITH: Mapping[str, str] = {
 FUSED = frozenset({"Relu", "Relu6", "Tanh"})
 
 
-def refusals(graph: Graph) -> tuple[Refusal, ...]:
+def refusals(graph: Graph) -> tuple[TargetRefusal, ...]:
     """The nodes that a ``.tflite`` file cannot hold, in order; each once, for the first reason."""
     found = ((use, _reason(use)) for use in uses(graph))
-    return tuple(Refusal(use.node.name, use.node.op, reason) for use, reason in found if reason)
+    return tuple(TargetRefusal(use.node.name, use.node.op, reason) for use, reason in found if reason)
 
 
 def _reason(use: Use) -> str:
