@@ -142,7 +142,7 @@ def test_saving_and_optimizing_say_what_no_page_would_run(tmp_path):
         made, report = tf.optimize(model, measure=False)
         made.dispose()
         line = "Conv2D: convolutions in groups are not known: filters are for 2 of 4 channels (1 node: y)"
-        assert dict(report.told())["TensorFlow.js refuses"] == line
+        assert dict(report.told())["TensorFlow.js refuses"] == f"{line}, as in the original"
         assert report.to_json()["refused"] == ({"node": "y", "op": "Conv2D", "reason": line[8:-12]},)
         message = f"model 'grouped' is written, but TensorFlow.js would not run it: {line}"
         with pytest.warns(RefusedByTargetWarning) as caught:

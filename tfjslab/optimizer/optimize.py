@@ -81,13 +81,15 @@ def optimize(
         made.dispose()
         raise
     where = model.backend
+    refused = refused_everywhere(graph) if target == TFJS else ()
     before, after = _sides((model.graph, graph), found.results)
     report = OptimizeReport(
         model.name, target, before, after, reports,
         tuple(n for n in PASSES if n not in {r.name for r in rows}), where.name, where.threads, where.engine,
         largest_difference=found.largest, relative_difference=found.relative, fused=found.fused,
         sample=found.sample, reason=found.reason, requantized=requantized,
-        refused=refused_everywhere(graph) if target == TFJS else (),
+        refused=refused, refused_before=bool(refused) and {r.reason for r in refused} <= {
+            r.reason for r in refused_everywhere(model.graph)},
     )
     if found.results:
         first = found.results[0]

@@ -54,7 +54,8 @@ class OptimizeReport(Report):
 
     ``largest_difference`` is that of any output value on the sample input, ``relative_difference`` the same over the
     largest value of that output. ``requantized`` are weights that were stored small and have changed,
-    ``refused`` the nodes that TensorFlow.js would not run on any backend, where the result is made for it. ``sample``
+    ``refused`` the nodes that TensorFlow.js would not run on any backend, where the result is made for it, and
+    ``refused_before`` whether the model as it was had nodes that it refuses for the same reasons. ``sample``
     are the shapes of the inputs that were measured on. ``verdict`` says whether the result is faster, by the rounds in
     which both alternated, and ``disturbed`` which runs were left out. ``reason`` says why something was not measured.
     """
@@ -80,6 +81,7 @@ class OptimizeReport(Report):
     disturbed: tuple[str, ...] = ()
     requantized: tuple[RequantizedWeight, ...] = ()
     refused: tuple[TargetRefusal, ...] = ()
+    refused_before: bool = False
 
     @property
     def speedup(self) -> float | None:
@@ -151,7 +153,7 @@ class OptimizeReport(Report):
             yield (f"stored anew as {dtype}", f"{counted(len(weights), 'weight')} that changed"
                    + (f"{error} in {worst.name}" if worst.max_error else ""))
         for line in told(self.refused):
-            yield "TensorFlow.js refuses", line
+            yield "TensorFlow.js refuses", f"{line}{', as in the original' if self.refused_before else ''}"
         if self.skipped:
             yield "skipped", ", ".join(self.skipped)
         for ops, number in Counter(f.ops for f in self.fused).items():

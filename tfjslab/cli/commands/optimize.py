@@ -24,6 +24,7 @@ from tfjslab.cli.feeds import add_shape, sampled, shaped
 from tfjslab.cli.models import add_model, model_file, open_model, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
+from tfjslab.formats.registry import write_model
 from tfjslab.formats.sources import MODEL_FILE
 from tfjslab.formats.stored import PRECISIONS, check_precision
 from tfjslab.model.model import Model
@@ -72,7 +73,8 @@ def _run(args: argparse.Namespace) -> Outcome:
         )
         report = replace(report, model=args.model)
         with made:
-            path = made.save(args.out)
+            # What only our backends run is written without a word about TensorFlow.js.
+            path = made.save(args.out) if args.target == TFJS else write_model(made.graph, args.out)
             if folder is not None:
                 compared = _compare(args, (model, made), x, folder, settings)
     note = weights_note([args.model], real=args.real_weights)
