@@ -36,6 +36,13 @@ def test_a_shape_says_which_input_it_is_for(given, reason):
     assert str(caught.value) == f"--shape {given}: {reason}"
 
 
+def test_all_names_that_are_no_inputs_are_told_at_once():
+    with pytest.raises(UsageError) as caught:
+        shaped((IMAGE, SIZE), ["imge=2,4,3", "size=2", "sice=1"])
+    assert str(caught.value) == ("--shape: these are no inputs of the model: 'imge' (did you mean 'image'?), 'sice' "
+                                 "(did you mean 'size'?); inputs: image, size")
+
+
 @pytest.mark.parametrize("dims", ["2,4", "2,4,4", "2,4,3,1"])
 def test_a_shape_must_fit_what_the_model_declares(dims):
     with pytest.raises(UsageError) as caught:

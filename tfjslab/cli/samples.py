@@ -7,7 +7,7 @@ from typing import Any
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError, UsageError
-from tfjslab.cli.feeds import split_name
+from tfjslab.cli.feeds import split_names
 from tfjslab.graph.ir import Port
 from tfjslab.model.input_files import read_array
 
@@ -27,8 +27,7 @@ def value_range(text: str) -> tuple[float, float]:
 def samples(option: str, given: Sequence[str], ports: Sequence[Port]) -> list[dict[str, Any]]:
     """One mapping a run from files whose arrays have samples along the first axis."""
     arrays: dict[str, list[Any]] = {}
-    for text in given:
-        port, path = split_name(option, text, ports)
+    for port, path in split_names(option, given, ports):
         arrays[port.name] = _cut(read_array(path), port)
     counts = {n: len(a) for n, a in arrays.items()}
     if len(set(counts.values())) > 1:
