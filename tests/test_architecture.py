@@ -21,6 +21,7 @@ FLOORS = (
     ("ops", "browser"),
     ("graph",),
     ("formats", "passes", "quantization"),
+    ("targets",),
     ("backends",),
     ("records",),
     ("arguments",),

@@ -23,6 +23,7 @@ _HOME = {
     "browser.jobs.tfjs_source": "set_tfjs set_wasm_paths",
     "bench": "bench bench_model bench_models",
     "bench.sweep": "sweep",
+    "export.targets": "refusals",
     "export.web": "export_web",
     "export.web.picture": "Picture",
     "engine.create": "eye fill linspace ones random_normal random_uniform range scalar tensor tensor1d "

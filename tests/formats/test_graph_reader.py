@@ -333,7 +333,7 @@ def test_unknown_ops_are_listed_at_once_with_counts_but_only_those_that_would_ru
     model.json["modelTopology"]["library"]["function"][1]["nodeDef"][2]["op"] = "Zap"
     model.json["signature"] = {"inputs": {}, "outputs": kit.entries(y=("y:0", []))}
     text, code = fails(model.write(tmp_path), UnknownOpError)
-    assert text == "2 unknown op(s): MatMull (2x; did you mean 'MatMul'?), Zap (2x)"
+    assert text == "2 unknown op(s): MatMull (2x at 'n', 'm'; did you mean 'MatMul'?), Zap (2x at 'y', 'double')"
     assert code == "model.unknown_op"
 
 

@@ -15,7 +15,7 @@ from tfjslab.base.progress import Progress, no_progress
 from tfjslab.evaluation.labels import check_range, check_scores, check_top_k, label_indices, ranks
 from tfjslab.evaluation.result import ClassResult, Evaluation, Paired, mcnemar, top_k_of
 from tfjslab.graph.ir import Port
-from tfjslab.model.inputs import by_name, require_known
+from tfjslab.model.inputs import by_name, missing_inputs, require_known
 from tfjslab.model.model import Model
 from tfjslab.quantization.metrics import classes_of, cosine, sqnr_db, top1_agreement
 from tfjslab.quantization.report import OutputReport
@@ -125,11 +125,10 @@ def _feeds(model: Model, x: Any) -> dict[str, Array]:
     """Arrays by input name with as many samples each."""
     ports = {p.name: p for p in model.inputs}
     named = by_name(model.inputs, x)
-    for name in named:
-        if name not in ports:
-            raise require_known(name, list(ports))
+    if unknown := [n for n in named if n not in ports]:
+        raise require_known(unknown, list(ports))
     if missing := [n for n in ports if n not in named]:
-        raise InputError(f"input '{missing[0]}' is missing; given: {', '.join(named) or 'none'}", code="input.missing")
+        raise missing_inputs(missing, named)
     arrays = {n: _numbers(v, ports[n]) for n, v in named.items()}
     counts = {n: len(a) for n, a in arrays.items()}
     if len(set(counts.values())) != 1 or not next(iter(counts.values())):

@@ -84,9 +84,24 @@ class Port:
 STATES = "states"
 
 
+@dataclass(frozen=True)
+class Quantization:
+    """How files hold a weight: ``value = stored * scale + minimum`` (float16 has scale 1, minimum 0).
+
+    Without a scale, it is to be stored with that dtype in a range that is found when it is written.
+    """
+
+    dtype: str
+    scale: float | None = 1.0
+    minimum: float = 0.0
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Graph:
-    """A whole model or function. ``constants`` maps value names to arrays; input ports name their values too."""
+    """A whole model or function. ``constants`` maps value names to arrays; input ports name their values too.
+
+    ``stored`` says of constants that a file holds in fewer bytes how it does.
+    """
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -94,6 +109,7 @@ class Graph:
     constants: Mapping[str, Array] = field(default_factory=dict)
     functions: Mapping[str, Graph] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    stored: Mapping[str, Quantization] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         ports = (", ".join(p.name for p in ports) for ports in (self.inputs, self.outputs))

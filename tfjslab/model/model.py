@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -36,8 +37,14 @@ from tfjslab.model.precision import Precision, check_precision
 from tfjslab.model.run import Recorder, Run
 from tfjslab.model.sample import sample_inputs
 from tfjslab.model.summary import summary, tables
+from tfjslab.targets import refused_everywhere
+from tfjslab.targets.refusal import told
 
 T = TypeVar("T")
+
+
+class RefusedByTargetWarning(UserWarning):
+    """A model was written that the program it is written for would not run."""
 
 
 class Model:
@@ -237,11 +244,17 @@ class Model:
         """Write the model to a folder and return its path. UsageError lists the known formats.
 
         A handler with a ``save`` method, as ``tf.io.with_save_handler`` makes one, gets the model's artifacts in
-        place of that, and its result is returned.
+        place of that, and its result is returned. A RefusedByTargetWarning names what TensorFlow.js would not run of
+        the model, on any of its backends.
         """
         if isinstance(path, SaveHandler):
             return settled(saved_by(path, lambda folder: self.save(folder, format)))
-        return write_model(self.graph, path, format)
+        written = write_model(self.graph, path, format)
+        if refused := refused_everywhere(self.graph):
+            listed = "; ".join(told(refused))
+            warnings.warn(f"model '{self.name}' is written, but TensorFlow.js would not run it: {listed}",
+                          RefusedByTargetWarning, stacklevel=2)
+        return written
 
     @property
     def weights(self) -> dict[str, Array]:

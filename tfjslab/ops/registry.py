@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -208,6 +209,8 @@ def bytes_moved(ins: Specs, outs: Specs) -> int:
     return sum(s.num_bytes for s in (*ins, *outs) if s.shape is not None)
 
 
+MOST_PLACES = 3  # nodes that an error names for one unknown op
+NO_NODES: Mapping[str, Sequence[str]] = MappingProxyType({})
 _OPS: dict[str, OpDef] = {}
 _TF: dict[str, tuple[OpDef, Tf]] = {}
 
@@ -291,12 +294,22 @@ def tf_names() -> list[str]:
     return [*_TF]
 
 
-def require_known_tf(tf_ops: Iterable[str], where: str) -> None:
-    """Raise one UnknownOpError that lists all unknown TensorFlow ops with their counts."""
+def require_known_tf(tf_ops: Iterable[str], where: str, nodes: Mapping[str, Sequence[str]] = NO_NODES) -> None:
+    """Raise one UnknownOpError that lists all unknown TensorFlow ops with their counts.
+
+    ``nodes`` are the names of nodes by op, of which the first are told.
+    """
     unknown = Counter(n for n in tf_ops if n not in _TF)
     if unknown:
-        listed = ", ".join(f"{n} ({c}x{did_you_mean(n, _TF)})" for n, c in sorted(unknown.items()))
+        listed = ", ".join(f"{n} ({c}x{_places(nodes.get(n, ()))}{did_you_mean(n, _TF)})"
+                           for n, c in sorted(unknown.items()))
         raise UnknownOpError(f"{where}: {len(unknown)} unknown op(s): {listed}")
+
+
+def _places(nodes: Sequence[str]) -> str:
+    more = len(nodes) - MOST_PLACES
+    listed = ", ".join(f"'{n}'" for n in nodes[:MOST_PLACES])
+    return f" at {listed}{f' and {more} more' if more > 0 else ''}" if nodes else ""
 
 
 def same_shape(ins: Specs, _attrs: Attrs) -> list[Spec]:

@@ -41,9 +41,10 @@ def _fold(draft: Draft, node: Node) -> None:
     if size > freed + GROWTH_BYTES:
         draft.refuse(f"its result takes {size} bytes, the constants that it would replace {freed}", node.name)
         return
+    like = next((v for v in node.uses if v in draft.stored), "")
     for value, result in zip(node.outputs, results, strict=True):
         if draft.readers(value):
-            draft.replace_value(value, draft.constant(f"{node.name}/folded", result))
+            draft.replace_value(value, draft.constant(f"{node.name}/folded", result, like))
     draft.remove(node.name)
     draft.done(f"computed {node.name} ({node.op})")
 

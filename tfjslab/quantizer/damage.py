@@ -11,6 +11,7 @@ from tfjslab.base.dtypes import Array
 from tfjslab.model.model import Model
 from tfjslab.quantization.choose import DYNAMIC_FORM, MERGED, Choice
 from tfjslab.quantization.metrics import classes_of, cosine, sqnr_db, top1_agreement
+from tfjslab.quantization.pool_padding import padded_for_pools
 from tfjslab.quantization.report import NodeReport, OutputReport
 from tfjslab.quantization.rewrite import Rewritten
 from tfjslab.quantizer.kinds import DYNAMIC, INT8
@@ -47,6 +48,9 @@ def node_reports(
     inputs = {p.value: batches[0][p.name] for p in plain.inputs}
     values = [v for v in wanted if v not in inputs]
     real = {**inputs, **(run(plain, batches[0], values) if values else {})}
+    for v in padded_for_pools(plain.graph):
+        if v in real:  # as far as the pool behind it can tell
+            real[v] = np.maximum(real[v], made.encodings[v].decode(np.zeros(1, np.int8)))
     names = [made.integers[c.node.name] for c in chosen if c.form != MERGED]
     integers = run(new, batches[0], names) if names else {}
     found = []

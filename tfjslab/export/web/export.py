@@ -73,7 +73,7 @@ def export_web(
     refuse_states(model.graph, "a web module")
     chosen, pictures = chosen_variants(only), _pictures(model, image)
     check_encoding(weights)
-    target, full_shapes = target_folder(folder), _shapes(model, shapes or {})
+    target, full_shapes = target_folder(folder), shapes_of(model, shapes or {})
     graph = model.graph
     if optimize and not graph.metadata.get("execution"):
         graph = run_passes(graph, target="tfjslab")[0]
@@ -117,7 +117,7 @@ def _port(web: WebProgram, name: str) -> Any:
     return found
 
 
-def _shapes(model: Model, given: Mapping[str, Shape]) -> dict[str, Shape]:
+def shapes_of(model: Model, given: Mapping[str, Shape]) -> dict[str, Shape]:
     """Every input's shape, with 1 for lengths that are open and not given."""
     known = [p.name for p in model.inputs]
     for name in given:

@@ -25,7 +25,7 @@ from tfjslab.formats.graph_model.signature import (
 )
 from tfjslab.formats.model_json import told, topology, weight_groups
 from tfjslab.formats.strict_json import optional, show
-from tfjslab.formats.weights import read_weights
+from tfjslab.formats.weights import read_weights, with_storage
 from tfjslab.graph.ir import Graph, Port
 from tfjslab.graph.verify import verify
 from tfjslab.ops import registry
@@ -61,7 +61,7 @@ def read(document: Document) -> Graph:
         raise ModelError(f"{where}: output {show(inside[0])} comes out of a loop without an Exit", code="model.loop")
     _refuse_unknown_ops(converted.nodes, functions, [*outputs.values()], {e.ref for e in interface.inputs}, where)
     weights = read_weights(groups, document.source.files)
-    graph = _build(converted.nodes, functions, interface, outputs, weights, where)
+    graph = with_storage(_build(converted.nodes, functions, interface, outputs, weights, where), groups, weights)
     graph = graph.with_(
         inputs=_keyed(graph.inputs, interface.inputs), outputs=_keyed(graph.outputs, interface.outputs),
         metadata=_metadata(document, interface, producer, len(everything)),
@@ -103,6 +103,7 @@ def _refuse_unknown_ops(
 ) -> None:
     """One error with all unknown ops of what will run, functions included."""
     ops: list[str] = []
+    places: dict[str, list[str]] = {}
     called: list[str] = []
     bodies = [(nodes, outputs)]
     while bodies:
@@ -119,11 +120,12 @@ def _refuse_unknown_ops(
             node = body[name]
             if node.op != "Const" and not node.op.startswith("Placeholder"):
                 ops.append(node.op)
+                places.setdefault(node.op, []).append(node.name)
             todo += [n for n, _ in node.inputs]
             new = [f for f in graphdef.called_functions(node.attrs) if f in functions and f not in called]
             called += new
             bodies += [(functions[f].nodes, [r for _, r in functions[f].results]) for f in new]
-    registry.require_known_tf(ops, where)
+    registry.require_known_tf(ops, where, places)
 
 
 def _build(

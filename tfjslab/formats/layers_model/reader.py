@@ -16,7 +16,7 @@ from tfjslab.formats.layers_model.layers.call import Call, Workbench, all_layers
 from tfjslab.formats.layers_model.topology import INPUT, LayerConfig, ModelConfig, Reference, parse_topology
 from tfjslab.formats.model_json import told, topology, weight_groups
 from tfjslab.formats.strict_json import show, typed
-from tfjslab.formats.weights import read_weights
+from tfjslab.formats.weights import read_weights, with_storage
 from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import STATES, Dims, Graph, Port
 from tfjslab.graph.order import CycleError, depth_first
@@ -47,7 +47,7 @@ def read(document: Document) -> Graph:
     results = reader.run(model, feeds, ())
     names = _output_names(model)
     ports = [Port(n, v, bench.shape(v), bench.dtype(v)) for n, v in zip(names, results, strict=True)]
-    return _finished(bench, ports, _metadata(document, model))
+    return with_storage(_finished(bench, ports, _metadata(document, model)), groups, weights.weights)
 
 
 def _finished(bench: Workbench, ports: list[Port], metadata: dict[str, Any]) -> Graph:
