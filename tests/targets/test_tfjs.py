@@ -192,7 +192,7 @@ def test_unknown_targets_are_told_with_the_nearest():
         target_called("tflight")
 
 
-@settings(max_examples=80, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
+@settings(max_examples=40, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
           suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(net=nets())
 def test_passes_make_nothing_that_tensorflow_js_refuses(net):
