@@ -2,15 +2,23 @@
 
 from tfjslab.formats.layers_model.layers import (
     activations,
+    attention,
     convolution,
     core,
+    elementwise,
+    lines,
     merging,
     normalizing,
     pooling,
+    products,
+    rearranging,
     recurrent,
+    reductions,
     reshaping,
+    surroundings,
 )
 
 __all__ = [
-    "activations", "convolution", "core", "merging", "normalizing", "pooling", "recurrent", "reshaping",
+    "activations", "attention", "convolution", "core", "elementwise", "lines", "merging", "normalizing", "pooling",
+    "products", "rearranging", "recurrent", "reductions", "reshaping", "surroundings",
 ]

@@ -32,6 +32,7 @@ class Workbench:
 
     builder: GraphBuilder
     specs: dict[str, Probe] = field(default_factory=dict)
+    keras_3: bool = False  # whether Keras 3 wrote the file, whose hard sigmoid is another
     masked: bool = False  # whether some layer makes a mask, which only recurrent layers would read
 
     def feed(self, value: str, shape: Dims, dtype: str) -> None:
@@ -67,9 +68,20 @@ class Workbench:
         return self.specs[value][0].dtype
 
 
+class Value(str):
+    """A value of the graph, among arguments that are none."""
+
+    __slots__ = ()
+
+
 @dataclass
 class Call:
-    """One call of a layer. ``where`` names it in messages, ``scope`` prefixes the nodes it adds."""
+    """One call of a layer. ``where`` names it in messages, ``scope`` prefixes the nodes it adds.
+
+    ``inputs`` are all tensors that it is called on, in order; ``args`` and ``kwargs`` are the call as it was written,
+    in which a tensor is a Value. ``find_weight`` gives a weight by its name (``kernel``), and one of a layer inside of
+    this one behind the name of that (``forward_lstm/kernel``); see ``LayerWeights.find``.
+    """
 
     bench: Workbench
     scope: str
@@ -77,6 +89,8 @@ class Call:
     config: Mapping[str, Any]
     inputs: tuple[str, ...]
     find_weight: Callable[[str], Array]
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def x(self) -> str:

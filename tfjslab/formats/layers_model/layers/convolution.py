@@ -24,13 +24,15 @@ def _fused(c: Call, x: str, kernel: str, attrs: dict[str, Any]) -> str:
     return out if name in FUSED else activate(c, out)
 
 
-def _bias_and_activation(c: Call, x: str) -> str:
+def bias_and_activation(c: Call, x: str) -> str:
+    """What follows a convolution that has no kernel of its own for it."""
     for bias in _bias(c):
         x = c.add("BiasAdd", x, bias)
     return activate(c, x)
 
 
-def _window(c: Call, rank: int = 2) -> dict[str, Any]:
+def window(c: Call, rank: int = 2) -> dict[str, Any]:
+    """Strides and dilations as attributes of an op."""
     strides, dilations = (c.integers(k, (1,) * rank, rank) for k in ("strides", "dilation_rate"))
     # 1-D data lies along the width of an image.
     lead = (1,) * (2 - rank)
@@ -39,13 +41,13 @@ def _window(c: Call, rank: int = 2) -> dict[str, Any]:
 
 @layer("Conv2D", "Convolution2D", rank=4)
 def _conv2d(c: Call) -> str:
-    attrs = {**_window(c), "padding": padding(c)}
+    attrs = {**window(c), "padding": padding(c)}
     return with_channels_last(c, c.x, lambda x: _fused(c, x, c.weight("kernel"), attrs))
 
 
 @layer("Conv1D", "Convolution1D", rank=3)
 def _conv1d(c: Call) -> str:
-    attrs = _window(c, 1)
+    attrs = window(c, 1)
     causal = c.text("padding", "valid", ("valid", "same", "causal")) == "causal"
     filters = c.filters("kernel", 3)
     reach = (filters.shape[0] - 1) * attrs["dilations"][2]
@@ -64,21 +66,21 @@ def _conv1d(c: Call) -> str:
 @layer("DepthwiseConv2D", rank=4)
 def _depthwise(c: Call) -> str:
     """Dilation counts as in Keras; TF.js 4.22 forgets it."""
-    attrs = {**_window(c), "padding": padding(c)}
+    attrs = {**window(c), "padding": padding(c)}
     return with_channels_last(
         c, c.x,
-        lambda x: _bias_and_activation(c, c.add("DepthwiseConv2dNative", x, c.weight("depthwise_kernel"), **attrs)),
+        lambda x: bias_and_activation(c, c.add("DepthwiseConv2dNative", x, c.weight("depthwise_kernel"), **attrs)),
     )
 
 
 @layer("SeparableConv2D", "SeparableConvolution2D", rank=4)
 def _separable(c: Call) -> str:
-    attrs = {**_window(c), "padding": padding(c)}
+    attrs = {**window(c), "padding": padding(c)}
 
     def run(x: str) -> str:
         deep = c.add("DepthwiseConv2dNative", x, c.weight("depthwise_kernel"), **attrs)
         out = c.add("Conv2D", deep, c.weight("pointwise_kernel"), strides=[1, 1, 1, 1], padding="VALID")
-        return _bias_and_activation(c, out)
+        return bias_and_activation(c, out)
 
     return with_channels_last(c, c.x, run)
 
@@ -99,7 +101,7 @@ def _transposed(c: Call) -> str:
             "Conv2DBackpropInput", c.weight("kernel"), x, output_shape=[-1, *spatial, kernel.shape[2]],
             strides=nhwc(strides), padding=padding(c),
         )
-        return _bias_and_activation(c, out)
+        return bias_and_activation(c, out)
 
     return with_channels_last(c, c.x, run)
 

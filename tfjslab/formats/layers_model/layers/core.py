@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tfjslab.formats.layers_model.layers.activations import FUSED, activate, activation_name
+from tfjslab.formats.layers_model.layers.activations import FUSED, activate, activation_name, call_inside
 from tfjslab.formats.layers_model.layers.call import Call, layer
+from tfjslab.formats.layers_model.layers.operands import as_float
 
 _MATRIX = 2
 
@@ -42,15 +43,33 @@ def _embedding(c: Call) -> str:
 
 @layer("Rescaling")
 def _rescaling(c: Call) -> str:
-    x = c.x if c.dtype(c.x) == "float32" else c.add("Cast", c.x, DstT="float32")
+    x = as_float(c, c.x)
     for tf_op, key, default in (("Mul", "scale", 1.0), ("AddV2", "offset", 0.0)):
         x = c.add(tf_op, x, c.constant(key, c.numbers(key, default)))
     return x
 
 
 @layer(
-    "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout", "GaussianDropout",
-    "GaussianNoise", "ActivityRegularization",
+    "Identity", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout",
+    "GaussianDropout", "GaussianNoise", "ActivityRegularization", "StochasticDepth", "StopGradient",
 )
 def _inference_identity(c: Call) -> str:
     return c.x
+
+
+@layer(
+    "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom", "RandomShear",
+    "RandomPerspective", "RandomElasticTransform", "RandomBrightness", "RandomContrast", "RandomHue",
+    "RandomSaturation", "RandomSharpness", "RandomColorJitter", "RandomColorDegeneration", "RandomPosterization",
+    "RandomGrayscale", "RandomInvert", "RandomErasing", "RandomGaussianBlur", "AugMix", "RandAugment", "MixUp",
+    "CutMix",
+)
+def _augmentation(c: Call) -> str:
+    """Changes images in training only; but for the dtype, which becomes that of the layer."""
+    return as_float(c, c.x)
+
+
+@layer("SpectralNormalization")
+def _spectral(c: Call) -> str:
+    """The layer inside: its filters are divided by their norm in training, and are stored so."""
+    return call_inside(c, c.config.get("layer"), c.x)
