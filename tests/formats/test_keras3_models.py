@@ -360,16 +360,7 @@ def test_attention_over_open_lengths(tmp_path, run):
 
 
 def test_unknown_layers_inside_of_wrappers_are_listed_with_their_places(tmp_path):
-    inner = {
-        "class_name": "Sequential",
-        "config": {
-            "name": "seq",
-            "layers": [
-                {"class_name": "Dence", "config": {"name": "d"}},
-                {"class_name": "Dence", "config": {"name": "e"}},
-            ],
-        },
-    }
+    inner = sequential((None, 4), ("Dence", {"name": "d"}), ("Dence", {"name": "e"}), name="seq")
     unknown = [("SpectralNormalization", {"name": f"w{i}", "layer": inner}) for i in range(2)]
     lookup = ("StringLookup", {"name": "s", "vocabulary": None})
     with pytest.raises(UnknownOpError) as caught:

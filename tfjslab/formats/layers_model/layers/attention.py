@@ -16,6 +16,7 @@ from tfjslab.formats.layers_model.layers.products import product
 
 _MASKED = 1e9  # what Keras subtracts from the scores of hidden positions
 _PAIR = 2
+_GIVEN = ("query", "value", "key")
 
 
 def _told(c: Call, name: str) -> bool:
@@ -55,6 +56,13 @@ def _mask(c: Call, value: object, axis: int | None = None) -> str:
         return ""
     found = tensor(c, value, "bool")
     return found if axis is None else c.add("ExpandDims", found, axis=axis)
+
+
+def _carried(c: Call, value: object) -> Value | None:
+    """The mask that comes with an argument, from layers before."""
+    if c.bench.masked and value is not None:
+        raise c.fail("the model masks steps (mask_zero), which is not supported")
+    return None
 
 
 # ---- Attention and AdditiveAttention ---------------------------------------------------------------------------------
@@ -97,7 +105,7 @@ def _attention(c: Call, scores_of: Callable[[Call, str, str], str]) -> str | lis
     if not isinstance(inputs, list) or len(inputs) not in (_PAIR, _PAIR + 1):
         raise c.fail("expected a list of a query, a value and perhaps a key")
     query, value, key = (as_float(c, v) for v in (*inputs, inputs[1])[:3])
-    masks = [*mask, None, None] if isinstance(mask, list) else [None, None]
+    masks = [*mask, None, None] if isinstance(mask, list) else [_carried(c, v) for v in inputs]
     scores = scores_of(c, query, key)
     visible = _both(
         c, _mask(c, masks[1], 1), _causal(c, query, value) if _told(c, "use_causal_mask") else "",
@@ -127,7 +135,7 @@ class _Heads:
     @classmethod
     def of(cls, c: Call) -> _Heads:
         """Project query, value and key; without a key, the value is it."""
-        query, value, key = arguments(c, "query", "value", "key")
+        query, value, key = arguments(c, *_GIVEN)
         query, value, key = (as_float(c, tensor(c, v)) for v in (query, value, value if key is None else key))
         found = [_projected(c, n, v, 1) for n, v in (("query", query), ("key", key), ("value", value))]
         return cls(c, *found)
@@ -135,11 +143,13 @@ class _Heads:
     def mask(self) -> str:
         """What the call says is visible, [batch, queries, keys]; "" without a mask."""
         c = self.c
-        named = {n: c.kwargs.get(n) for n in ("query_mask", "value_mask", "key_mask", "attention_mask")}
+        query, value, key = (
+            c.kwargs.get(f"{name}_mask", _carried(c, given))
+            for name, given in zip(_GIVEN, arguments(c, *_GIVEN), strict=True)
+        )
         causal = _causal(c, self.query, self.value) if _told(c, "use_causal_mask") else ""
         return _both(
-            c, _mask(c, named["query_mask"], 2), _mask(c, named["value_mask"], 1), _mask(c, named["key_mask"], 1),
-            causal, _mask(c, named["attention_mask"]),
+            c, _mask(c, query, 2), _mask(c, value, 1), _mask(c, key, 1), causal, _mask(c, c.kwargs.get("attention_mask")),
         )
 
 
