@@ -147,10 +147,9 @@ class _Heads:
             c.kwargs.get(f"{name}_mask", _carried(c, given))
             for name, given in zip(_GIVEN, arguments(c, *_GIVEN), strict=True)
         )
+        given = _mask(c, c.kwargs.get("attention_mask"))
         causal = _causal(c, self.query, self.value) if _told(c, "use_causal_mask") else ""
-        return _both(
-            c, _mask(c, query, 2), _mask(c, value, 1), _mask(c, key, 1), causal, _mask(c, c.kwargs.get("attention_mask")),
-        )
+        return _both(c, _mask(c, query, 2), _mask(c, value, 1), _mask(c, key, 1), causal, given)
 
 
 def _projected(c: Call, name: str, x: str, bound: int) -> str:
