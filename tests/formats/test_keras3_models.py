@@ -413,6 +413,18 @@ def test_unknown_layers_inside_of_wrappers_are_listed_with_their_places(tmp_path
             called("Activation", "o", [tensor("x")], activation="sofmax"),
             "(Activation): unknown activation 'sofmax'; did you mean 'softmax'?",
         ),
+        (
+            called("Dropout", "o", [tensor("x")], {"training": True}),
+            "(Dropout): it is called with training=True, with which its result would be random",
+        ),
+        (
+            called("BatchNormalization", "o", [tensor("x")], {"training": True}),
+            "(BatchNormalization): it is called with training=True, with which it would use statistics of the batch",
+        ),
+        (
+            called("GRU", "o", [tensor("x")], {"mask": tensor("x")}),
+            "(GRU) is given a mask by the call, which is not supported",
+        ),
         (called("Cropping1D", "o", [tensor("x")]), "(Cropping1D): input [None, 4], expected rank 3"),
     ],
 )

@@ -906,6 +906,17 @@ _ATTENTION = [
         expect=lambda q, v, w: _heads(q, v, v, w, share=2),
     ),
 ]
+
+
+def _adaptive(x, sizes, reduce):
+    """Over the axes behind the first; windows from floor to ceiling."""
+    for axis, count in enumerate(sizes, 1):
+        n = x.shape[axis]
+        parts = [range(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
+        x = np.stack([reduce(x.take(list(p), axis), axis) for p in parts], axis)
+    return x
+
+
 _OTHERS = [
     case("RandomFlip", (2, 4, 4, 3), ints=(0,), low=0, high=9, mode="horizontal", expect=lambda x, _w: x * 1.0),
     case(
@@ -914,6 +925,56 @@ _OTHERS = [
         weights={"inner/kernel": (4, 3), "inner/bias": (3,)},
         layer={"class_name": "Dense", "config": {"name": "inner", "units": 3}},
         expect=lambda x, w: x @ w["inner/kernel"] + w["inner/bias"],
+    ),
+]
+_OTHERS += [
+    case(
+        "Discretization",
+        (2, 3),
+        bin_boundaries=[-1.0, 0.0, 0.5],
+        output_mode="int",
+        expect=lambda x, _w: np.digitize(x, [-1, 0, 0.5]),
+    ),
+    case(
+        "Discretization",
+        (4, 1),
+        bin_boundaries=[0.0],
+        output_mode="one_hot",
+        expect=lambda x, _w: np.eye(2)[np.digitize(x, [0])[:, 0]],
+    ),
+    case(
+        "Concatenate",
+        _BOX,
+        args=[[Arg(0), np.ones((2, 3, 1))]],
+        fixed=True,
+        axis=-1,
+        expect=lambda x, _w: np.concatenate([x, np.ones((2, 3, 1))], -1),
+    ),
+    case(
+        "Dense",
+        (2, 4),
+        ints=(0,),
+        low=0,
+        high=9,
+        weights={"kernel": (4, 3)},
+        use_bias=False,
+        expect=lambda x, w: x @ w["kernel"],
+    ),
+    case(
+        "Normalization",
+        _IMAGE,
+        weights={"mean": (4,), "variance": (4,)},
+        expect=lambda x, w: (x - w["mean"]) / np.sqrt(w["variance"]),
+    ),
+    *(
+        case(
+            f"Adaptive{kind}Pooling{len(sizes)}D",
+            shape,
+            output_size=list(sizes),
+            expect=lambda x, _w, s=sizes, f=f: _adaptive(x, s, f),
+        )
+        for kind, f in (("Average", np.mean), ("Max", np.max))
+        for shape, sizes in (((2, 7, 3), (3,)), ((2, 7, 6, 3), (3, 4)), ((2, 3, 4, 5, 2), (2, 2, 3)))
     ),
 ]
 CASES = {

@@ -10,8 +10,9 @@ import tfjslab.formats.layers_model.layers  # noqa: F401 - registers the layers
 from tfjslab.base import dtypes
 from tfjslab.base.errors import DTypeError, ModelError, UnknownOpError, did_you_mean
 from tfjslab.formats.document import Document
-from tfjslab.formats.layers_model.arguments import Inbound, Reference
+from tfjslab.formats.layers_model.arguments import Inbound, Reference, items_of
 from tfjslab.formats.layers_model.layer_weights import LayerWeights, WeightIndex, places
+from tfjslab.formats.layers_model.layers.attention import TAKE_MASKS
 from tfjslab.formats.layers_model.layers.call import Call, Value, Workbench, all_layers
 from tfjslab.formats.layers_model.layers.refused import REFUSED
 from tfjslab.formats.layers_model.topology import INPUT, LayerConfig, ModelConfig, parse_topology
@@ -162,6 +163,8 @@ class _Reader:
         where = f"{self.where}: layer {show(layer.name)} ({layer.class_name})"
         if layer.class_name == INPUT:
             raise ModelError(f"{where} is called on a tensor", code="model.topology")
+        if layer.class_name not in TAKE_MASKS and any(items_of(call.kwargs.get("mask"), Value)):
+            raise ModelError(f"{where} is given a mask by the call, which is not supported", code="model.layer")
         self.bench.builder.layer = layer.name
         own = (*path, layer.name)
         weights = LayerWeights(self.weights, layer.class_name, layer.config, own, place, where)

@@ -6,6 +6,7 @@ from tfjslab.formats.layers_model.layers import (
     convolution,
     core,
     elementwise,
+    intervals,
     lines,
     merging,
     normalizing,
@@ -19,6 +20,6 @@ from tfjslab.formats.layers_model.layers import (
 )
 
 __all__ = [
-    "activations", "attention", "convolution", "core", "elementwise", "lines", "merging", "normalizing", "pooling",
-    "products", "rearranging", "recurrent", "reductions", "reshaping", "surroundings",
+    "activations", "attention", "convolution", "core", "elementwise", "intervals", "lines", "merging", "normalizing",
+    "pooling", "products", "rearranging", "recurrent", "reductions", "reshaping", "surroundings",
 ]

@@ -15,6 +15,7 @@ from tfjslab.formats.layers_model.layers.operands import arguments, as_float, te
 from tfjslab.formats.layers_model.layers.products import product
 
 _MASKED = 1e9  # what Keras subtracts from the scores of hidden positions
+TAKE_MASKS = ("Attention", "AdditiveAttention", "Softmax")  # classes whose calls may have an argument ``mask``
 _PAIR = 2
 _GIVEN = ("query", "value", "key")
 

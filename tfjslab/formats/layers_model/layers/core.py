@@ -11,7 +11,7 @@ _MATRIX = 2
 
 @layer("Dense")
 def _dense(c: Call) -> str:
-    x, shape = c.x, c.shape(c.x)
+    x, shape = as_float(c, c.x), c.shape(c.x)
     kernel = c.weight("kernel")
     bias = [c.weight("bias")] if c.flag("use_bias", default=True) else []
     name = activation_name(c, c.config.get("activation"))
@@ -54,7 +54,7 @@ def _rescaling(c: Call) -> str:
     "GaussianDropout", "GaussianNoise", "ActivityRegularization", "StochasticDepth", "StopGradient",
 )
 def _inference_identity(c: Call) -> str:
-    return c.x
+    return _not_trained(c)
 
 
 @layer(
@@ -66,7 +66,14 @@ def _inference_identity(c: Call) -> str:
 )
 def _augmentation(c: Call) -> str:
     """Changes images in training only; but for the dtype, which becomes that of the layer."""
-    return as_float(c, c.x)
+    return as_float(c, _not_trained(c))
+
+
+def _not_trained(c: Call) -> str:
+    """The input, unless the call itself asks for what the layer does in training."""
+    if c.kwargs.get("training") is True:
+        raise c.fail("it is called with training=True, with which its result would be random")
+    return c.x
 
 
 @layer("SpectralNormalization")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tfjslab.formats.layers_model.layers.call import Call, Value, layer
-from tfjslab.formats.layers_model.layers.operands import operands
+from tfjslab.formats.layers_model.layers.call import Call, layer
+from tfjslab.formats.layers_model.layers.operands import listed, operands
 from tfjslab.formats.layers_model.layers.products import numpy_dot
 from tfjslab.formats.layers_model.layers.reductions import average_over_axis
 
@@ -19,8 +19,7 @@ def _fold(c: Call, tf_op: str, least: str = "int32") -> str:
     Keras 3 has the same class name; it is called on two arguments, which may be numbers, and broadcasts as numpy does.
     """
     operation = len(c.args) == _PAIR
-    listed = c.args[0] if c.args and isinstance(c.args[0], list) else [Value(v) for v in c.inputs]
-    values = operands(c, c.args if operation else listed, least)
+    values = operands(c, c.args if operation else listed(c), least)
     if not values:
         raise c.fail("no inputs, expected one or more")
     rank = 0 if operation else max(c.rank(v) for v in values)
@@ -71,7 +70,7 @@ def _minimum(c: Call) -> str:
 @layer("Concatenate")
 def _concatenate(c: Call) -> str:
     (axis,) = c.integers("axis", (-1,), 1)
-    return c.add("ConcatV2", *operands(c, [Value(v) for v in c.inputs]), axis=axis)
+    return c.add("ConcatV2", *operands(c, listed(c)), axis=axis)
 
 
 @layer("Dot")

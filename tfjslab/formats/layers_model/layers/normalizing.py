@@ -24,6 +24,8 @@ def _parameter(c: Call, name: str, option: str, fill: float) -> str:
 @layer("BatchNormalization", "BatchNormalizationV1", "SyncBatchNormalization")
 def _batch_norm(c: Call) -> str:
     """One FusedBatchNorm: folding it into the layer before is the optimizer's business, which reports it."""
+    if c.kwargs.get("training") is True:
+        raise c.fail("it is called with training=True, with which it would use statistics of the batch")
     (axis,) = c.integers("axis", (-1,), 1)
     last = c.rank(c.x) - 1
     perm = list(range(last + 1))
@@ -123,7 +125,7 @@ def _normalization(c: Call) -> str:
     """By a mean and a variance that the layer was given, or that it took from data; ``invert`` undoes it."""
     x = as_float(c, c.x)
     rank, dims = c.rank(x), c.shape(x)
-    given = c.integers("axis", ()) if c.config.get("axis") is not None else ()
+    given = c.integers("axis", ()) if "axis" in c.config else (-1,)  # null means one number for all
     if any(not -rank <= a < rank for a in given):
         raise c.fail(f"axes {list(given)} of an input of rank {rank}")
     kept = sorted({a % rank for a in given})

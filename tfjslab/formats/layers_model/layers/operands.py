@@ -28,6 +28,12 @@ def arguments(c: Call, *names: str) -> list[Any]:
     return [given.get(name, c.config.get(name)) for name in names]
 
 
+def listed(c: Call) -> list[Any]:
+    """What a call on a list has in it, numbers and arrays too; the tensors of any other call."""
+    given = c.args[0] if c.args else None
+    return given if isinstance(given, list) else [Value(v) for v in c.inputs]
+
+
 def operands(c: Call, values: Sequence[Any], least: str = "bool") -> list[str]:
     """Values of one dtype, ``least`` or wider: tensors are cast, numbers become constants."""
     kinds = {kind for kind in (_dtype(c, v) for v in values) if kind in _WIDTH}

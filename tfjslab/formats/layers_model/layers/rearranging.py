@@ -10,7 +10,7 @@ import numpy as np
 
 from tfjslab.formats.layers_model.layers.call import Call, Value, layer
 from tfjslab.formats.layers_model.layers.elementwise import keras_dtype
-from tfjslab.formats.layers_model.layers.operands import arguments, as_float, each_of, operands, tensor
+from tfjslab.formats.layers_model.layers.operands import arguments, as_float, each_of, listed, operands, tensor
 from tfjslab.formats.strict_json import show
 
 _MODES = {"reflect": "REFLECT", "symmetric": "SYMMETRIC"}
@@ -88,7 +88,7 @@ def _squeeze(c: Call) -> str:
 
 @layer("Stack")
 def _stack(c: Call) -> str:
-    values = operands(c, [Value(v) for v in c.inputs])
+    values = operands(c, listed(c))
     return c.add("Pack", *values, axis=_axis(c, values[0], "axis", c.config.get("axis", 0), 1))
 
 
