@@ -927,6 +927,21 @@ _OTHERS = [
         expect=lambda x, w: x @ w["inner/kernel"] + w["inner/bias"],
     ),
 ]
+_GRID = (2, 3, 4, 6)
+_OTHERS += [
+    case(
+        "MultiHeadAttention",
+        _GRID,
+        _GRID,
+        weights=_head_weights(2, 3),
+        num_heads=2,
+        key_dim=3,
+        attention_axes=axes,
+        expect=lambda q, v, w, shape=shape: _heads(*(x.reshape(shape) for x in (q, v, v)), w).reshape(q.shape),
+    )
+    # Attention along the last axis of positions, and over all of them.
+    for axes, shape in (([2], (-1, 4, 6)), ([1, 2], (2, 12, 6)), (None, (2, 12, 6)))
+]
 _OTHERS += [
     case(
         "Discretization",
