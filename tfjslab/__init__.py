@@ -11,6 +11,7 @@ from tfjslab.base.version import __version__ as __version__
 # Where each public name is defined. Every op with an eager function comes on top, from the op registry.
 _HOME = {
     "backends": "backends",
+    "backends.extend": "register_backend remove_backend",
     "backends.flags": "env",
     "backends.registry": "BackendFallbackWarning ThreadsWarning get_backend get_threads_count ready set_adapter "
     "set_backend set_threads_count",
@@ -29,10 +30,12 @@ _HOME = {
     "engine.variable": "Variable variable",
     "evaluation": "evaluate",
     "magics": "load_ipython_extension unload_ipython_extension",
+    "formats.layers_model.layers.extend": "deregister_layer register_layer",
     "lab": "Lab",
     "model": "Model load_graph_model load_layers_model load_model",
     "quantization.generate": "generated_inputs",
     "quantizer": "quantize",
+    "ops.extend": "deregister_op register_op",
     "optimizer": "optimize",
     "passes.registry": "PASSES",
     "profiling": "profiling",

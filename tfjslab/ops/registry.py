@@ -8,7 +8,7 @@ Backends, readers, writers, docs, the eager API and the test suite all read it f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -165,13 +165,18 @@ class OpDef:
         """Most inputs a node has; None for variadic ops."""
         return None if any(n.startswith("*") for n in self.inputs) else len(self.inputs)
 
-    def resolve_attrs(self, given: Mapping[str, Any], where: str) -> dict[str, Any]:
-        """Check given attributes, apply defaults, and return them canonical. UsageError names ``where``."""
+    def resolve_attrs(
+        self, given: Mapping[str, Any], where: str, supplied: Collection[str] = (),
+    ) -> dict[str, Any]:
+        """Check given attributes, apply defaults, and return them canonical. UsageError names ``where``.
+
+        Those that a value supplies at run time stay out.
+        """
         known = {a.name: a for a in self.attrs}
         for name in given:
             if name not in known:
                 raise UsageError(f"{where}: {self.name} has no attribute '{name}'{did_you_mean(name, known)}")
-        return {a.name: a.resolve(given, f"{where}: {self.name}") for a in self.attrs}
+        return {a.name: a.resolve(given, f"{where}: {self.name}") for a in self.attrs if a.name not in supplied}
 
     def outputs_of(self, attrs: Attrs, num_inputs: int) -> int | None:
         """How many outputs a node has; None when only its users or its file tell (branches, calls)."""
@@ -215,6 +220,12 @@ def register(definition: OpDef) -> OpDef:
             raise UsageError(f"TensorFlow op {form.op} is claimed by {_TF[form.op][0].name} and {definition.name}")
         _TF[form.op] = (definition, form)
     return definition
+
+
+def remove(name: str) -> None:
+    """Take an op and its spellings out of the registry."""
+    for form in _OPS.pop(name).tf:
+        del _TF[form.op]
 
 
 def op(
@@ -271,6 +282,11 @@ def having(fact: Callable[[Facts], object]) -> tuple[str, ...]:
 def find_tf(tf_op: str) -> tuple[OpDef, Tf] | None:
     """The op and spelling for a TensorFlow op name, or None."""
     return _TF.get(tf_op)
+
+
+def tf_names() -> list[str]:
+    """All names of TensorFlow ops that are known."""
+    return [*_TF]
 
 
 def require_known_tf(tf_ops: Iterable[str], where: str) -> None:

@@ -69,7 +69,8 @@ def optimize(
     graph, reports = run_passes(model.graph, rows, target)
     made = model.with_graph(graph)
     try:
-        found = _measure(model, made, x, settings or Settings(RUNS, WARMUP, BUDGET_S)) if measure else _Measured()
+        with model.states_aside(), made.states_aside():
+            found = _measure(model, made, x, settings or Settings(RUNS, WARMUP, BUDGET_S)) if measure else _Measured()
     except BaseException:
         made.dispose()
         raise
@@ -118,7 +119,8 @@ def _measure(model: Model, made: Model, x: Any, settings: Settings) -> _Measured
 
 
 def _outputs(model: Model, x: Any) -> list[Array]:
-    found = model.predict(x)
+    with model.states_aside():
+        found = model.predict(x)
     return [np.asarray(v) for v in found] if isinstance(found, list) else [np.asarray(found)]
 
 

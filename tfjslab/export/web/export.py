@@ -24,6 +24,7 @@ from tfjslab.export.web.weights import FLOAT16, FLOAT32, WeightFile, check_encod
 from tfjslab.graph.ir import Graph
 from tfjslab.model.model import Model
 from tfjslab.model.sample import sample_inputs
+from tfjslab.model.states import refuse_states
 from tfjslab.passes.registry import run_passes
 
 
@@ -69,6 +70,7 @@ def export_web(
     Raises ModelError that names every node without a WebAssembly kernel, before anything is written.
 
     """
+    refuse_states(model.graph, "a web module")
     chosen, pictures = chosen_variants(only), _pictures(model, image)
     check_encoding(weights)
     target, full_shapes = target_folder(folder), _shapes(model, shapes or {})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tfjslab.backends.kernels.channels import channels_last
 from tfjslab.backends.kernels.lowering import refusal
+from tfjslab.backends.wasm.forms import with_kernels
 from tfjslab.backends.wasm.lower.registry import TABLE
 from tfjslab.base.errors import ModelError
 from tfjslab.base.text import counted
@@ -56,7 +56,7 @@ def web_program(graph: Graph, shapes: Mapping[str, tuple[int, ...]], name: str) 
     refused += [("output: does not depend on the inputs", v) for v in sorted(missing)]
     if refused or len(groups) != 1:
         raise needs_host(name, refused or [("the model falls into several parts", name)])
-    program = channels_last(groups[0].program, steps.outputs)
+    program = with_kernels(groups[0].program, steps.outputs)
     whole = [replace(p, value=steps.cuts.get(p.value, (p.value, ""))[0]) for p in graph.outputs]
     lengths = tuple(steps.cuts.get(p.value, ("", ""))[1] for p in graph.outputs)
     return WebProgram(name, program, _known(graph.inputs, program, specs), _known(whole, program, specs), lengths)
@@ -69,7 +69,7 @@ def _refused(steps: Schedule) -> list[tuple[str, str]]:
         if isinstance(step, NodeStep):
             found.append((f"{step.node.op}: {_BY_DATA}", step.node.name))
         else:
-            program = channels_last(step.program, step.outputs)
+            program = with_kernels(step.program, step.outputs)
             named = ((n, refusal(TABLE, n, program.specs)) for n in program.graph.nodes)
             found += [(f"{n.op}: {reason}", n.name) for n, reason in named if reason]
     return found

@@ -153,7 +153,7 @@ def convert_node(raw: RawNode, definition: OpDef, form: Tf, constants: Mapping[s
         elif attribute.name not in attrs and raw.attrs.get(key):
             attrs[attribute.name] = graphdef.attr_value(raw.attrs[key], f"{where}: attribute {show(key)}")
     try:
-        attrs = resolve(definition, attrs, attr_inputs, where)
+        attrs = definition.resolve_attrs(attrs, where, attr_inputs)
     except UsageError as e:
         raise ModelError(str(e), code="model.attribute") from None
     return Node(raw.name, definition.name, tuple(inputs), attrs, attr_inputs, layer=_layer(raw.name))
@@ -168,14 +168,6 @@ def _check_only(raw: RawNode, form: Tf, where: str) -> None:
         if found != expected:
             fault = f"{raw.op} with {key} {show(found)}; only {show(expected)} is supported"
             raise ModelError(f"{where}: {fault}", code="model.attribute")
-
-
-def resolve(definition: OpDef, attrs: Mapping[str, Any], attr_inputs: Mapping[str, str], where: str) -> dict[str, Any]:
-    """Canonical attributes; those supplied at run time stay out."""
-    if not attr_inputs:
-        return definition.resolve_attrs(attrs, where)
-    known = (a for a in definition.attrs if a.name not in attr_inputs)
-    return {a.name: a.resolve(attrs, f"{where}: {definition.name}") for a in known}
 
 
 def _bind(raw: RawNode, form: Tf, where: str) -> dict[str, list[Ref]]:

@@ -63,12 +63,12 @@ def _is_layer(value: Any) -> bool:
     return isinstance(value, dict) and value.get("class_name") in all_layers() and isinstance(value.get("config"), dict)
 
 
-@layer("Activation")
+@layer("Activation", masks=True)
 def _activation(c: Call) -> str:
     return activate(c, c.x)
 
 
-@layer("ReLU")
+@layer("ReLU", masks=True)
 def _relu(c: Call) -> str:
     """All of Keras's options; TF.js reads only ``max_value`` of them."""
     limit, slope, threshold = c.number("max_value", math.inf), c.number("negative_slope", 0), c.number("threshold", 0)
@@ -89,12 +89,12 @@ def leaky_relu(c: Call, x: str, slope: float) -> str:
     return c.add("LeakyRelu", x, alpha=slope)
 
 
-@layer("LeakyReLU")
+@layer("LeakyReLU", masks=True)
 def _leaky_relu(c: Call) -> str:
     return leaky_relu(c, c.x, c.number("alpha", c.number("negative_slope", 0.3)))
 
 
-@layer("PReLU")
+@layer("PReLU", masks=True)
 def _prelu(c: Call) -> str:
     return c.add("Prelu", c.x, c.weight("alpha"))
 
@@ -108,18 +108,18 @@ def elu(c: Call, x: str, alpha: float) -> str:
     return c.add("SelectV2", c.add("Greater", x, c.constant("zero", 0)), x, scaled)
 
 
-@layer("ELU")
+@layer("ELU", masks=True)
 def _elu(c: Call) -> str:
     return elu(c, c.x, c.number("alpha", 1))
 
 
-@layer("ThresholdedReLU")
+@layer("ThresholdedReLU", masks=True)
 def _thresholded(c: Call) -> str:
     over = c.add("Greater", c.x, c.constant("theta", c.number("theta", 1)))
     return c.add("Mul", c.x, c.add("Cast", over, DstT="float32"))
 
 
-@layer("Softmax")
+@layer("Softmax", masks=True)
 def _softmax(c: Call) -> str:
     """A mask, where Keras 3 calls it with one, hides elements."""
     x, mask = as_float(c, c.inputs[0]), arguments(c, "inputs", "mask")[1]

@@ -60,9 +60,8 @@ def _mask(c: Call, value: object, axis: int | None = None) -> str:
 
 def _carried(c: Call, value: object) -> Value | None:
     """The mask that comes with an argument, from layers before."""
-    if c.bench.masked and value is not None:
-        raise c.fail("the model masks steps (mask_zero), which is not supported")
-    return None
+    mask = c.bench.masks.get(value, "") if isinstance(value, Value) else ""
+    return Value(mask) if mask else None
 
 
 # ---- Attention and AdditiveAttention ---------------------------------------------------------------------------------
@@ -117,6 +116,7 @@ def _attention(c: Call, scores_of: Callable[[Call, str, str], str]) -> str | lis
     out = c.add("BatchMatMulV2", shares, value)
     if masks[0] is not None:
         out = c.add("Mul", out, tensor(c, Value(_mask(c, masks[0], 2)), "float32"))
+        c.bench.masks[out] = _mask(c, masks[0])
     return [out, shares] if _told(c, "return_attention_scores") else out
 
 
@@ -182,6 +182,9 @@ def _attended(c: Call, heads: _Heads, width: int, axes: list[int]) -> str | list
         scores = c.add("SelectV2", mask, scores, c.constant("lowest", -MASKED))
     shares = softmax_over(c, scores, tuple(range(-len(axes), 0)))
     out = _projected(c, "attention_output", product(c, f"{shares_of},{source}->{target}", shares, heads.value), 2)
+    carried = _carried(c, arguments(c, *_GIVEN)[0])
+    if carried is not None:
+        c.bench.masks[out] = carried
     return [out, shares] if _told(c, "return_attention_scores") else out
 
 

@@ -21,7 +21,7 @@ def _parameter(c: Call, name: str, option: str, fill: float) -> str:
     return c.constant(name, np.full(c.find_weight("moving_mean").shape, fill))
 
 
-@layer("BatchNormalization", "BatchNormalizationV1", "SyncBatchNormalization")
+@layer("BatchNormalization", "BatchNormalizationV1", "SyncBatchNormalization", masks=True)
 def _batch_norm(c: Call) -> str:
     """One FusedBatchNorm: folding it into the layer before is the optimizer's business, which reports it."""
     if c.kwargs.get("training") is True:
@@ -42,7 +42,7 @@ def _batch_norm(c: Call) -> str:
     return c.add("Transpose", out, perm=perm) if moved else out
 
 
-@layer("LayerNormalization")
+@layer("LayerNormalization", masks=True)
 def _layer_norm(c: Call) -> str:
     """With ``rms_scaling``, the input is divided by its deviation, but not moved."""
     x = as_float(c, c.x)
@@ -88,7 +88,7 @@ def _rms_norm(c: Call) -> str:
     return c.add("Mul", c.add("Mul", x, _inverse(c, mean, 1e-6)), c.reshaped("scale", shape))
 
 
-@layer("UnitNormalization")
+@layer("UnitNormalization", masks=True)
 def _unit_norm(c: Call) -> str:
     x = as_float(c, c.x)
     axes, _ = _normalized_axes(c, x)
@@ -96,7 +96,7 @@ def _unit_norm(c: Call) -> str:
     return c.add("Mul", x, c.add("Rsqrt", c.add("Maximum", total, c.constant("least", 1e-12))))
 
 
-@layer("GroupNormalization")
+@layer("GroupNormalization", masks=True)
 def _group_norm(c: Call) -> str:
     """Mean and variance of each group of channels, over all positions; gamma and beta are of single channels."""
     x = as_float(c, c.x)
@@ -120,7 +120,7 @@ def _group_norm(c: Call) -> str:
     return _affine(c, out, [channels if i == axis else 1 for i in range(1, rank)])
 
 
-@layer("Normalization")
+@layer("Normalization", masks=True)
 def _normalization(c: Call) -> str:
     """By a mean and a variance that the layer was given, or that it took from data; ``invert`` undoes it."""
     x = as_float(c, c.x)

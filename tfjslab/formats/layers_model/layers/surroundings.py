@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from tfjslab.formats.layers_model.layers.call import Call, layer
 from tfjslab.formats.layers_model.layers.images import channels_first
 from tfjslab.formats.layers_model.layers.reshaping import sides
+from tfjslab.formats.layers_model.layers.sizes import computed, reshaped, sizes_of
 
 
 def _first_axis(c: Call) -> int:
@@ -35,10 +34,10 @@ def _repeated(c: Call, rank: int) -> str:
     """Each position as often as told, one behind the other."""
     out = c.x
     for axis, times in enumerate(c.integers("size", (2,) * rank, rank), _first_axis(c)):
-        length = c.shape(out)[axis]
-        if length is None:
-            raise c.fail(f"input {list(c.shape(c.x))}; scaling up takes known lengths")
-        out = c.add("GatherV2", out, c.constant("indices", np.repeat(np.arange(length), times), np.int32), axis=axis)
+        lengths = sizes_of(c, out)
+        lengths[axis] = computed(c, "Mul", lengths[axis], times)
+        reps = [times if i == axis + 1 else 1 for i in range(len(lengths) + 1)]
+        out = reshaped(c, c.add("Tile", c.add("ExpandDims", out, axis=axis + 1), reps=reps), lengths)
     return out
 
 
