@@ -26,6 +26,8 @@ from tfjslab.backends.webgpu import lower as _gpu  # noqa: F401 - fills the tabl
 from tfjslab.backends.webgpu.lower.registry import TABLE as GPU_TABLE
 from tfjslab.base.text import NOTHING
 from tfjslab.cli.app import COMMANDS, main
+from tfjslab.formats.layers_model.layers.call import all_layers
+from tfjslab.formats.layers_model.layers.refused import REFUSED
 from tfjslab.formats.registry import FORMATS
 from tfjslab.functions.table import NAMESPACES
 from tfjslab.functions.tfjs_names import TENSOR, TfjsName, differences, tfjs_names, version
@@ -229,6 +231,29 @@ def passes() -> str:
     ))
 
 
+def layers() -> str:
+    """Layer classes that files may have, and how files of Keras 3 are read."""
+    told = ("A model with such a layer, or with an unknown one, is refused. All of them are named at once, with their "
+            "places in the model.")
+    refused = [(f"`{name}`", reason) for name, reason in REFUSED.items()]
+    return "\n\n".join((
+        "# Layers", _LAYERS, code(sorted(all_layers())), "## Not read", told, table(("layer", "why"), refused),
+    ))
+
+
+_LAYERS = """A layers model is what TensorFlow.js saves, and what the converter writes of a Keras model. Its layers
+become a graph, as inference runs them. Files of Keras 3 are read too, which TensorFlow.js 4.22 does not load:
+
+- weights by the names of `.h5` files and by the places of `.keras` files (`layers/dense_1/vars/0`);
+- operations as layers (`x + 1`, `x[:, 1:3]`, `keras.ops.mean`), with numbers, slices and arrays among their arguments;
+- `hard_sigmoid` by the rule of the version that wrote the file: Keras 3 has `relu6(x + 3) / 6`, Keras 2 and
+  TensorFlow.js have `clip(0.2 * x + 0.5, 0, 1)`;
+- layers with a policy of mixed precision or float16 compute in float32, as every model does in TensorFlow.js. Keras
+  rounds to float16 between its operations: its answers differ by that rounding, a thousandth or so.
+
+These classes are read, those of layers and those of operations:"""
+
+
 def ops() -> str:
     """All ops with what computes them."""
     told = ("Every op runs on every backend: where it has no kernel, numpy runs it on the host and profiles mark it. "
@@ -251,5 +276,5 @@ def _kernels(o: OpDef) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {p.__name__: p for p in (
-    python, namespaces, tensorflow_js, profiling, vis, views, browsers, command_line, backends, passes, ops,
+    python, namespaces, tensorflow_js, profiling, vis, views, browsers, command_line, backends, passes, ops, layers,
 )}

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from support import sequence_layers, tfjs
+from support.keras3 import CASES as KERAS_3
 from support.layers import CASES as PLAIN_CASES
 from support.layers import build, functional, keras_input, keras_layer, weights_of, write
 
@@ -45,7 +46,7 @@ def test_every_layer_has_a_case():
     aliases = {}
     for name, reader in all_layers().items():
         aliases.setdefault(reader, []).append(name)
-    tried = {c["class_name"] for c in {**CASES, **sequence_layers.VOLUMES}.values()}
+    tried = {c["class_name"] for c in (*CASES.values(), *sequence_layers.VOLUMES.values(), *KERAS_3.values())}
     assert [names for names in aliases.values() if not tried & set(names)] == []
 
 
@@ -222,7 +223,8 @@ def test_unknown_layers_are_listed_at_once_with_counts(tmp_path):
     with pytest.raises(UnknownOpError) as caught:
         read_model(write(tmp_path, functional(layers, ["x"], ["c"]), {}))
     assert str(caught.value) == (
-        f"{tmp_path}/model.json: 2 unknown layer(s): Conv2d (1x; did you mean 'Conv2D'?), Lambda (2x)"
+        f"{tmp_path}/model.json: 2 unknown layer(s): Conv2d (1x: 'c'; did you mean 'Conv2D'?), "
+        "Lambda (2x: 'm/l', 'k'; it holds Python code)"
     )
     assert caught.value.code == "model.unknown_layer"
 

@@ -43,7 +43,63 @@ def _op(tf_op: str) -> Callable[[Maker[V], V], V]:
 def _hard_sigmoid(m: Maker[V], x: V) -> V:
     """Clip(0.2 * x + 0.5, 0, 1), the rule of Keras 2 and TF.js; Keras 3 has another."""
     slope = m.add("AddV2", m.add("Mul", x, m.constant("slope", 0.2)), m.constant("half", 0.5))
-    return m.add("ClipByValue", slope, clip_value_min=0, clip_value_max=1)
+    return _clipped(m, slope, 0, 1)
+
+
+def _hard_sigmoid_3(m: Maker[V], x: V) -> V:
+    """Relu6(x + 3) / 6, the rule of Keras 3."""
+    return m.add("Mul", m.add("Relu6", m.add("AddV2", x, m.constant("three", 3))), m.constant("sixth", 1 / 6))
+
+
+def _hard_silu(m: Maker[V], x: V) -> V:
+    return m.add("Mul", x, _hard_sigmoid_3(m, x))
+
+
+def _clipped(m: Maker[V], x: V, low: float, high: float) -> V:
+    return m.add("ClipByValue", x, clip_value_min=low, clip_value_max=high)
+
+
+def celu(m: Maker[V], x: V, alpha: float = 1) -> V:
+    """Max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0)."""
+    curve = m.add("Expm1", m.add("Mul", x, m.constant("rate", 1 / alpha)))
+    below = m.add("Minimum", m.add("Mul", curve, m.constant("alpha", alpha)), m.constant("zero", 0))
+    return m.add("AddV2", m.add("Relu", x), below)
+
+
+def squareplus(m: Maker[V], x: V, b: float = 4) -> V:
+    """(x + sqrt(x ** 2 + b)) / 2."""
+    root = m.add("Sqrt", m.add("AddV2", m.add("Square", x), m.constant("b", b)))
+    return m.add("Mul", m.add("AddV2", x, root), m.constant("half", 0.5))
+
+
+def soft_shrink(m: Maker[V], x: V, threshold: float = 0.5) -> V:
+    """X moved towards 0 by the threshold, 0 where it is nearer than that."""
+    return m.add("Sub", x, _clipped(m, x, -threshold, threshold))
+
+
+def hard_shrink(m: Maker[V], x: V, threshold: float = 0.5) -> V:
+    """X, 0 where it is no farther from 0 than the threshold."""
+    far = m.add("Greater", m.add("Abs", x), m.constant("threshold", threshold))
+    return m.add("SelectV2", far, x, m.constant("zero", 0))
+
+
+def _sparse_plus(m: Maker[V], x: V) -> V:
+    """0 below -1, x above 1, (x + 1) ** 2 / 4 between."""
+    between = m.add("Square", m.add("Mul", _clipped(m, m.add("AddV2", x, m.constant("one", 1)), 0, 2),
+                                    m.constant("half", 0.5)))
+    return m.add("SelectV2", m.add("Greater", x, m.constant("one", 1)), x, between)
+
+
+def _sparse_sigmoid(m: Maker[V], x: V) -> V:
+    return m.add("Mul", m.add("AddV2", _clipped(m, x, -1, 1), m.constant("one", 1)), m.constant("half", 0.5))
+
+
+def _log_sigmoid(m: Maker[V], x: V) -> V:
+    return m.add("Neg", m.add("Softplus", m.add("Neg", x)))
+
+
+def _tanh_shrink(m: Maker[V], x: V) -> V:
+    return m.add("Sub", x, m.add("Tanh", x))
 
 
 def _softsign(m: Maker[V], x: V) -> V:
@@ -70,6 +126,7 @@ def _mish(m: Maker[V], x: V) -> V:
     return m.add("Mul", x, m.add("Tanh", m.add("Softplus", x)))
 
 
+HARD_SIGMOID_3 = "hardsigmoid_keras3"  # what `hard_sigmoid` means in a file of Keras 3
 Apply = Callable[[Maker[Any], Any], Any]
 # Names without case and underscores: TF.js writes hardSigmoid, Keras hard_sigmoid.
 ACTIVATIONS: dict[str, Apply] = {
@@ -77,6 +134,10 @@ ACTIVATIONS: dict[str, Apply] = {
     "sigmoid": _op("Sigmoid"), "hardsigmoid": _hard_sigmoid, "softmax": _op("Softmax"), "logsoftmax": _op("LogSoftmax"),
     "softplus": _op("Softplus"), "softsign": _softsign, "tanh": _op("Tanh"), "swish": _swish, "silu": _swish,
     "gelu": _gelu, "gelunew": _gelu_new, "mish": _mish, "exponential": _op("Exp"), "exp": _op("Exp"),
+    "leakyrelu": lambda m, x: m.add("LeakyRelu", x, alpha=0.2), "hardsilu": _hard_silu, "hardswish": _hard_silu,
+    "celu": celu, "squareplus": squareplus, "softshrink": soft_shrink, "hardshrink": hard_shrink,
+    "tanhshrink": _tanh_shrink, "hardtanh": lambda m, x: _clipped(m, x, -1, 1), "logsigmoid": _log_sigmoid,
+    "sparseplus": _sparse_plus, "sparsesigmoid": _sparse_sigmoid, HARD_SIGMOID_3: _hard_sigmoid_3,
 }
 
 

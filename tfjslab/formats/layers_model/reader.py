@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,9 +10,12 @@ import tfjslab.formats.layers_model.layers  # noqa: F401 - registers the layers
 from tfjslab.base import dtypes
 from tfjslab.base.errors import DTypeError, ModelError, UnknownOpError, did_you_mean
 from tfjslab.formats.document import Document
-from tfjslab.formats.layers_model.layer_weights import WeightIndex
-from tfjslab.formats.layers_model.layers.call import Call, Workbench, all_layers
-from tfjslab.formats.layers_model.topology import INPUT, LayerConfig, ModelConfig, Reference, parse_topology
+from tfjslab.formats.layers_model.arguments import Inbound, Reference, items_of
+from tfjslab.formats.layers_model.layer_weights import LayerWeights, WeightIndex, places
+from tfjslab.formats.layers_model.layers.attention import TAKE_MASKS
+from tfjslab.formats.layers_model.layers.call import Call, Value, Workbench, all_layers
+from tfjslab.formats.layers_model.layers.refused import REFUSED
+from tfjslab.formats.layers_model.topology import INPUT, LayerConfig, ModelConfig, parse_topology
 from tfjslab.formats.model_json import told, topology, weight_groups
 from tfjslab.formats.strict_json import show, typed
 from tfjslab.formats.weights import read_weights, with_storage
@@ -22,6 +24,7 @@ from tfjslab.graph.ir import STATES, Dims, Graph, Port
 from tfjslab.graph.order import CycleError, depth_first
 
 FORMAT = "tfjs-layers-model"
+_NAMED = 3  # places of an unknown layer that a message names
 _OTHER_IDS = {"float32": ("int32",), "int32": ("float32",)}  # what integers may come in instead
 _Key = tuple[str, int]
 
@@ -44,7 +47,7 @@ def read(document: Document) -> Graph:
     bench = Workbench(GraphBuilder(), keras_3=_is_keras_3(document), by_tfjs=_is_by_tfjs(document))
     reader = _Reader(bench, weights, where)
     feeds = [reader.input(model.layers[r.layer]) for r in model.inputs]
-    results = reader.run(model, feeds, ())
+    results = reader.run(model, feeds, (), "")
     names = _output_names(model)
     ports = [Port(n, v, bench.shape(v), bench.dtype(v)) for n, v in zip(names, results, strict=True)]
     return with_storage(_finished(bench, ports, _metadata(document, model)), groups, weights.weights)
@@ -65,11 +68,22 @@ def _finished(bench: Workbench, ports: list[Port], metadata: dict[str, Any]) -> 
 
 
 def _refuse_unknown_layers(model: ModelConfig, where: str) -> None:
+    """All of them at once: how often, where, and what is close by name or why it cannot be read."""
     known = all_layers()
-    unknown = Counter(x.class_name for x in model.all_layers() if x.class_name not in known and x.class_name != INPUT)
-    if unknown:
-        listed = ", ".join(f"{n} ({c}x{did_you_mean(n, known)})" for n, c in sorted(unknown.items()))
-        raise UnknownOpError(f"{where}: {len(unknown)} unknown layer(s): {listed}", code="model.unknown_layer")
+    found: dict[str, list[str]] = {}
+    for class_name, place in model.classes():
+        if class_name not in known and class_name != INPUT:
+            found.setdefault(class_name, []).append(place)
+    if found:
+        listed = ", ".join(f"{name} ({_told_of(name, found[name])})" for name in sorted(found))
+        raise UnknownOpError(f"{where}: {len(found)} unknown layer(s): {listed}", code="model.unknown_layer")
+
+
+def _told_of(class_name: str, places: Sequence[str]) -> str:
+    names = ", ".join(show(p) for p in places[:_NAMED]) + (", ..." if len(places) > _NAMED else "")
+    reason = REFUSED.get(class_name)
+    hint = f"; {reason}" if reason else did_you_mean(class_name, all_layers())
+    return f"{len(places)}x: {names}{hint}"
 
 
 def _output_names(model: ModelConfig) -> list[str]:
@@ -98,10 +112,10 @@ class _Wiring:
         """The call that a reference means."""
         return r.layer, r.call - self.model.offsets.get(r.layer, 0)
 
-    def calls(self, item: _Key) -> tuple[Reference, ...]:
-        """What a call reads."""
+    def call(self, item: _Key) -> Inbound:
+        """What a call is given."""
         calls = self.model.layers[item[0]].calls
-        if item[1] >= len(calls) or not calls[item[1]]:
+        if item[1] >= len(calls) or not calls[item[1]].reads:
             raise self.fail(item[0], "is read, but called on nothing")
         return calls[item[1]]
 
@@ -109,7 +123,7 @@ class _Wiring:
         """The calls that the outputs need, without ``given``, in an order in which they can be made."""
         roots = [k for k in map(self.key, self.model.outputs) if k not in given]
         try:
-            return depth_first(roots, lambda item: [k for k in map(self.key, self.calls(item)) if k not in given])
+            return depth_first(roots, lambda item: [k for k in map(self.key, self.call(item).reads) if k not in given])
         except CycleError as e:
             raise self.fail(str(e.item), "depends on itself") from None
 
@@ -137,33 +151,42 @@ class _Reader:
         self.bench.feed(value, shape, dtype)
         return value
 
-    def run(self, model: ModelConfig, feeds: Sequence[str], path: tuple[str, ...]) -> list[str]:
-        """Call the layers that the outputs need, on ``feeds``; ``path`` are the names of enclosing models."""
+    def run(self, model: ModelConfig, feeds: Sequence[str], path: tuple[str, ...], place: str) -> list[str]:
+        """Call the layers that the outputs need, on ``feeds``.
+
+        ``path`` are the names of enclosing models, ``place`` is where a `.keras` file has the weights of this one.
+        """
         where = f"{self.where}: model {show(model.name)}"
         if len(feeds) != len(model.inputs):
             fault = f"is called on {len(feeds)} tensors, expected {len(model.inputs)}"
             raise ModelError(f"{where} {fault}", code="model.topology")
         wiring = _Wiring(model, where)
         made: dict[_Key, Sequence[str]] = {(r.layer, 0): (v,) for r, v in zip(model.inputs, feeds, strict=True)}
+        held = places((x.class_name for x in model.layers.values()), f"{place}/layers")
+        at = dict(zip(model.layers, held, strict=True))
         for item in wiring.order(made):
-            reads = [wiring.value(r, made) for r in wiring.calls(item)]
-            made[item] = self.call(model.layers[item[0]], reads, path)
+            call = wiring.call(item).replaced(lambda r: Value(wiring.value(r, made)))
+            made[item] = self.call(model.layers[item[0]], call, path, at[item[0]])
         return [wiring.value(r, made) for r in model.outputs]
 
-    def call(self, layer: LayerConfig, inputs: Sequence[str], path: tuple[str, ...]) -> Sequence[str]:
-        """Add the nodes of one call of a layer."""
+    def call(self, layer: LayerConfig, call: Inbound, path: tuple[str, ...], place: str) -> Sequence[str]:
+        """Add the nodes of one call of a layer, whose arguments are values of the graph."""
+        inputs = call.items(Value)
         if layer.model is not None:
-            return self.run(layer.model, inputs, (*path, layer.name))
+            return self.run(layer.model, inputs, (*path, layer.name), place)
         where = f"{self.where}: layer {show(layer.name)} ({layer.class_name})"
         if layer.class_name == INPUT:
             raise ModelError(f"{where} is called on a tensor", code="model.topology")
+        if layer.class_name not in TAKE_MASKS and any(items_of(call.kwargs.get("mask"), Value)):
+            raise ModelError(f"{where} is given a mask by the call, which is not supported", code="model.layer")
         self.bench.builder.layer = layer.name
-        call = Call(
-            self.bench, "/".join((*path, layer.name)), where, layer.config, tuple(inputs),
-            lambda name: self.weights.find(path, layer.name, name, where), layer.wrapped,
-            lambda model, feeds: self.run(model, feeds, (*path, layer.name)),
-        )
-        return all_layers()[layer.class_name](call)
+        own = (*path, layer.name)
+        weights = LayerWeights(self.weights, layer.class_name, layer.config, own, place, where)
+        return all_layers()[layer.class_name](Call(
+            self.bench, "/".join(own), where, layer.config, inputs, weights.find, call.args, call.kwargs, layer.wrapped,
+            # What is wrapped has the place of a wrapper's layer; Bidirectional holds no models.
+            lambda model, feeds: self.run(model, feeds, own, f"{place}/layer"),
+        ))
 
 
 def input_spec(layer: LayerConfig, where: str) -> tuple[Dims, str]:
@@ -175,13 +198,29 @@ def input_spec(layer: LayerConfig, where: str) -> tuple[Dims, str]:
     dims = typed(raw, list, f"{where}: batch_input_shape")
     if any(d is not None and (type(d) is not int or d < 0) for d in dims):
         raise ModelError(f"{where}: shape {show(str(dims))}, expected lengths >= 0 or null", code="model.topology")
-    dtype = config.get("dtype") or "float32"
-    if dtype not in ("float32", "int32", "bool", "string"):
-        try:
-            dtype = dtypes.from_tf(f"DT_{str(dtype).upper().replace('FLOAT16', 'HALF').replace('FLOAT64', 'DOUBLE')}")
-        except DTypeError:
-            raise ModelError(f"{where}: unknown dtype {show(dtype)}", code="model.dtype") from None
-    return tuple(dims), dtype
+    return tuple(dims), _input_dtype(config.get("dtype") or "float32", where)
+
+
+def _input_dtype(given: Any, where: str) -> str:
+    """The dtype of an input; Keras 3 may write a policy, of whose types an input has the one to compute with."""
+    while isinstance(given, dict):
+        config = given.get("config")
+        given = config.get("name") if isinstance(config, dict) else None
+    name = str(given).removeprefix("mixed_")
+    if name in ("float32", "int32", "bool", "string", "bfloat16"):
+        return "float32" if name == "bfloat16" else name
+    try:
+        return dtypes.from_tf(f"DT_{name.upper().replace('FLOAT16', 'HALF').replace('FLOAT64', 'DOUBLE')}")
+    except DTypeError:
+        raise ModelError(f"{where}: unknown dtype {show(given)}", code="model.dtype") from None
+
+
+def _signature(model: ModelConfig) -> dict[str, dict[str, str]]:
+    """The model's own names of its inputs and outputs, where it has them."""
+    names = dict(zip(model.outputs, _output_names(model), strict=True))
+    inputs = {r.layer: r.layer for r in model.inputs}
+    keyed = {key: r.layer for key, r in model.keys.get("inputs", {}).items()}
+    return {"inputs": keyed or inputs, "outputs": {key: names[r] for key, r in model.keys.get("outputs", {}).items()}}
 
 
 def _is_keras_3(document: Document) -> bool:
@@ -201,5 +240,5 @@ def _metadata(document: Document, model: ModelConfig) -> dict[str, Any]:
         "format": FORMAT, "source": document.name, "name": model.name,
         "keras_version": topology(document).get("keras_version"), "layers": [x.name for x in model.all_layers()],
         "trainable": [x.name for x in model.all_layers() if x.config.get("trainable", True) is not False],
-        "signature": {"inputs": {r.layer: r.layer for r in model.inputs}, "outputs": {}}, **told(document),
+        "signature": _signature(model), **told(document),
     }

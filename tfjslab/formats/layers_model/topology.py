@@ -1,7 +1,4 @@
-"""A Keras topology as inert data: which layer is called on what. Sequential models become functional ones here.
-
-Both ways of writing calls are read: Keras 2 lists ``["layer", call, tensor, {}]``, Keras 3 has ``keras_history``.
-"""
+"""A Keras topology as inert data: which layer is called on what. Sequential models become functional ones here."""
 
 from __future__ import annotations
 
@@ -10,21 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tfjslab.base.errors import ModelError
+from tfjslab.formats.layers_model.arguments import Inbound, Reference, ends, keyed_ends, parse_call
 from tfjslab.formats.strict_json import each, member, optional, show, typed
 
 MODELS = ("Model", "Functional", "Sequential")
 INPUT = "InputLayer"
 WRAPPED, CELLS = ("layer", "backward_layer"), ("cell", "cells")  # options that are layers, or cells
+_ENDS = ("input_layers", "output_layers")
 _SHAPE_KEYS = ("batch_input_shape", "batch_shape")
-
-
-@dataclass(frozen=True)
-class Reference:
-    """Output ``tensor`` of the ``call``-th call of ``layer``."""
-
-    layer: str
-    call: int
-    tensor: int
 
 
 @dataclass(frozen=True)
@@ -37,7 +27,7 @@ class LayerConfig:
     class_name: str
     name: str
     config: Mapping[str, Any]
-    calls: tuple[tuple[Reference, ...], ...]
+    calls: tuple[Inbound, ...]
     model: ModelConfig | None = None
     wrapped: Mapping[str, tuple[LayerConfig, ...]] = field(default_factory=dict)
 
@@ -51,11 +41,17 @@ class ModelConfig:
     inputs: tuple[Reference, ...]
     outputs: tuple[Reference, ...]
     offsets: Mapping[str, int] = field(default_factory=dict)
+    keys: Mapping[str, Mapping[str, Reference]] = field(default_factory=dict)  # its own names of inputs and outputs
 
     def all_layers(self) -> Iterator[LayerConfig]:
         """Layers at any depth, those in wrappers too; models themselves and cells are left out."""
         for layer in self.layers.values():
             yield from _layers_in(layer)
+
+    def classes(self, path: str = "") -> Iterator[tuple[str, str]]:
+        """The class of every layer at any depth, and where it is: names of models and wrappers, then its own."""
+        for layer in self.layers.values():
+            yield from _classes_in(layer, path)
 
 
 def _layers_in(layer: LayerConfig) -> Iterator[LayerConfig]:
@@ -66,6 +62,17 @@ def _layers_in(layer: LayerConfig) -> Iterator[LayerConfig]:
         for key in WRAPPED:
             for inner in layer.wrapped.get(key, ()):
                 yield from _layers_in(inner)
+
+
+def _classes_in(layer: LayerConfig, path: str) -> Iterator[tuple[str, str]]:
+    here = f"{path}{layer.name}"
+    if layer.model is not None:
+        yield from layer.model.classes(f"{here}/")
+    else:
+        yield layer.class_name, here
+        for key in WRAPPED:
+            for inner in layer.wrapped.get(key, ()):
+                yield from _classes_in(inner, f"{here}/")
 
 
 def parse_topology(topology: Mapping[str, Any], where: str) -> ModelConfig:
@@ -93,8 +100,9 @@ def _parse_model(raw: dict[str, Any], where: str) -> ModelConfig:
         raise ModelError(f"{here} has no layers", code="model.topology")
     if class_name == "Sequential":
         return _chain(name, layers, config, here)
-    ends = {k: _references(config.get(k), f"{here}: {k}") for k in ("input_layers", "output_layers")}
-    return _linked(ModelConfig(name, layers, ends["input_layers"], ends["output_layers"]), here)
+    inputs, outputs = (ends(config.get(k), f"{here}: {k}") for k in _ENDS)
+    keys = {side: keyed_ends(config.get(k), here) for side, k in zip(("inputs", "outputs"), _ENDS, strict=True)}
+    return _linked(ModelConfig(name, layers, inputs, outputs, keys=keys), here)
 
 
 def _parse_layer(raw: dict[str, Any], where: str) -> LayerConfig:
@@ -105,7 +113,7 @@ def _parse_layer(raw: dict[str, Any], where: str) -> LayerConfig:
     name = typed(name, str, f"{where}: 'name'")
     here = f"{where} {show(name)}"
     calls = tuple(
-        _references(node, f"{here}: inbound_nodes[{i}]")
+        parse_call(node, f"{here}: inbound_nodes[{i}]")
         for i, node in enumerate(optional(raw, "inbound_nodes", list, [], here))
     )
     model = _parse_model(raw, here) if class_name in MODELS else None
@@ -119,25 +127,6 @@ def _wrapped(raw: dict[str, Any] | list[Any], where: str) -> tuple[LayerConfig, 
     return tuple(_parse_layer(item, where) for item in each(raw if isinstance(raw, list) else [raw], dict, where))
 
 
-def _references(raw: object, where: str) -> tuple[Reference, ...]:
-    """All references in a call or a list of ends, in order, however they are nested."""
-    if isinstance(raw, list) and raw and isinstance(raw[0], str):
-        parts = raw[1:3]
-        if len(parts) != 2 or any(type(p) is not int or p < 0 for p in parts):  # noqa: PLR2004 - call and tensor
-            raise ModelError(f"{where}: found {show(str(raw))}, expected [layer, call, tensor]", code="model.topology")
-        return (Reference(raw[0], *parts),)
-    if isinstance(raw, list):
-        return tuple(r for item in raw for r in _references(item, where))
-    if isinstance(raw, dict) and raw.get("class_name") == "__keras_tensor__":
-        return _references(member(member(raw, "config", dict, where), "keras_history", list, where), where)
-    if isinstance(raw, dict) and "args" in raw:
-        if "__keras_tensor__" in str(raw.get("kwargs")):
-            raise ModelError(f"{where}: tensors as keyword arguments are not supported", code="model.topology")
-        # Arguments that are no tensors (flags, shapes) do not occur for the layers that can be read.
-        return tuple(r for item in typed(raw["args"], list, where) for r in _references(item, where))
-    raise ModelError(f"{where}: found {show(raw)}, expected references to layers", code="model.topology")
-
-
 def _chain(name: str, layers: dict[str, LayerConfig], config: dict[str, Any], where: str) -> ModelConfig:
     """A sequential model: each layer is called once, on the one before."""
     first = next(iter(layers.values()))
@@ -147,7 +136,7 @@ def _chain(name: str, layers: dict[str, LayerConfig], config: dict[str, Any], wh
     previous = ""
     chained: dict[str, LayerConfig] = {}
     for layer in layers.values():
-        calls = ((Reference(previous, 0, 0),),) if previous else ()
+        calls = (Inbound((Reference(previous, 0, 0),)),) if previous else ()
         chained[layer.name] = replace(layer, calls=calls)
         previous = layer.name
     return ModelConfig(name, chained, (Reference(next(iter(chained)), 0, 0),), (Reference(previous, 0, 0),))
@@ -174,7 +163,7 @@ def _linked(model: ModelConfig, where: str) -> ModelConfig:
     """
     highest: dict[str, int] = {}
     lowest: dict[str, int] = {}
-    references = [*model.inputs, *model.outputs, *(r for x in model.layers.values() for c in x.calls for r in c)]
+    references = [*model.inputs, *model.outputs, *(r for x in model.layers.values() for c in x.calls for r in c.reads)]
     for r in references:
         if r.layer not in model.layers:
             raise ModelError(f"{where}: layer {show(r.layer)} is read, but not in the model", code="model.topology")

@@ -2,21 +2,30 @@
 
 from tfjslab.formats.layers_model.layers import (
     activations,
+    attention,
     conv_recurrent,
     convolution,
     core,
+    elementwise,
+    intervals,
+    lines,
     masking,
     merging,
     normalizing,
     pooling,
     preprocessing,
+    products,
+    rearranging,
     recurrent,
+    reductions,
     reshaping,
+    surroundings,
     volumes,
     wrappers,
 )
 
 __all__ = [
-    "activations", "conv_recurrent", "convolution", "core", "masking", "merging", "normalizing", "pooling",
-    "preprocessing", "recurrent", "reshaping", "volumes", "wrappers",
+    "activations", "attention", "conv_recurrent", "convolution", "core", "elementwise", "intervals", "lines", "masking",
+    "merging", "normalizing", "pooling", "preprocessing", "products", "rearranging", "recurrent", "reductions",
+    "reshaping", "surroundings", "volumes", "wrappers",
 ]

@@ -106,11 +106,20 @@ class Workbench:
         return self.specs[value][0].dtype
 
 
+class Value(str):
+    """A value of the graph, among arguments that are none."""
+
+    __slots__ = ()
+
+
 @dataclass
 class Call:
     """One call of a layer. ``where`` names it in messages, ``scope`` prefixes the nodes it adds.
 
-    ``wrapped`` are the layers and cells among its options; ``run_model`` calls a model that is one of them.
+    ``inputs`` are all tensors that it is called on, in order; ``args`` and ``kwargs`` are the call as it was written,
+    in which a tensor is a Value. ``find_weight`` gives a weight by its name (``kernel``), and one of a layer inside of
+    this one behind the name of that (``forward_lstm/kernel``); see ``LayerWeights.find``. ``wrapped`` are the layers
+    and cells among its options; ``run_model`` calls a model that is one of them.
     """
 
     bench: Workbench
@@ -119,6 +128,8 @@ class Call:
     config: Mapping[str, Any]
     inputs: tuple[str, ...]
     find_weight: Callable[[str], Array]
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
     wrapped: Mapping[str, tuple[LayerConfig, ...]] = field(default_factory=dict)
     run_model: Callable[[ModelConfig, Sequence[str]], Sequence[str]] = lambda _model, _feeds: ()
 

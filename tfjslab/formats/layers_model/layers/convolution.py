@@ -101,7 +101,7 @@ def transposed(c: Call, tf_op: str, rank: int) -> str:
 
     def run(x: str) -> str:
         lengths = [
-            _transposed_length(c, size_of(c, x, 1 + i), reach[i], strides[i], how, *extra[i : i + 1])
+            transposed_length(c, size_of(c, x, 1 + i), reach[i], strides[i], how, *extra[i : i + 1])
             for i in range(rank)
         ]
         shape = as_attribute(c, [-1, *lengths, kernel.shape[-2]])
@@ -111,7 +111,7 @@ def transposed(c: Call, tf_op: str, rank: int) -> str:
     return with_channels_last(c, c.x, run)
 
 
-def _transposed_length(c: Call, length: Size, reach: int, stride: int, how: str, *extra: int) -> Size:
+def transposed_length(c: Call, length: Size, reach: int, stride: int, how: str, *extra: int) -> Size:
     """Keras's rule: SAME multiplies, VALID adds what the window reaches beyond the stride; ``extra`` says it itself."""
     if extra:
         (out_padding,) = extra

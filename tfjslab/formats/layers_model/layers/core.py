@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfjslab.formats.layers_model.layers.activations import FUSED, activate, activation_name
+from tfjslab.formats.layers_model.layers.activations import FUSED, activate, activation_name, call_inside
 from tfjslab.formats.layers_model.layers.call import Call, layer
+from tfjslab.formats.layers_model.layers.operands import as_float
 
 _MATRIX = 2
 
 
 @layer("Dense", masks=True)
 def _dense(c: Call) -> str:
-    x, shape = c.x, c.shape(c.x)
+    x, shape = as_float(c, c.x), c.shape(c.x)
     kernel = c.weight("kernel")
     bias = [c.weight("bias")] if c.flag("use_bias", default=True) else []
     name = activation_name(c, c.config.get("activation"))
@@ -55,15 +56,40 @@ def ids(c: Call) -> str:
 
 @layer("Rescaling", masks=True)
 def _rescaling(c: Call) -> str:
-    x = c.x if c.dtype(c.x) == "float32" else c.add("Cast", c.x, DstT="float32")
+    x = as_float(c, c.x)
     for tf_op, key, default in (("Mul", "scale", 1.0), ("AddV2", "offset", 0.0)):
         x = c.add(tf_op, x, c.constant(key, c.numbers(key, default)))
     return x
 
 
 @layer(
-    "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout", "GaussianDropout",
-    "GaussianNoise", "ActivityRegularization", masks=True,
+    "Identity", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout",
+    "GaussianDropout", "GaussianNoise", "ActivityRegularization", "StochasticDepth", "StopGradient", masks=True,
 )
 def _inference_identity(c: Call) -> str:
+    return _not_trained(c)
+
+
+@layer(
+    "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom", "RandomShear",
+    "RandomPerspective", "RandomElasticTransform", "RandomBrightness", "RandomContrast", "RandomHue",
+    "RandomSaturation", "RandomSharpness", "RandomColorJitter", "RandomColorDegeneration", "RandomPosterization",
+    "RandomGrayscale", "RandomInvert", "RandomErasing", "RandomGaussianBlur", "AugMix", "RandAugment", "MixUp",
+    "CutMix",
+)
+def _augmentation(c: Call) -> str:
+    """Changes images in training only; but for the dtype, which becomes that of the layer."""
+    return as_float(c, _not_trained(c))
+
+
+def _not_trained(c: Call) -> str:
+    """The input, unless the call itself asks for what the layer does in training."""
+    if c.kwargs.get("training") is True:
+        raise c.fail("it is called with training=True, with which its result would be random")
     return c.x
+
+
+@layer("SpectralNormalization")
+def _spectral(c: Call) -> str:
+    """The layer inside: its filters are divided by their norm in training, and are stored so."""
+    return call_inside(c, c.config.get("layer"), c.x)

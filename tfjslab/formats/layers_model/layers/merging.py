@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from tfjslab.formats.layers_model.layers.call import Call, layer
 from tfjslab.formats.layers_model.layers.masking import concatenate_masks, join_masks
+from tfjslab.formats.layers_model.layers.operands import listed, operands
+from tfjslab.formats.layers_model.layers.products import numpy_dot
+from tfjslab.formats.layers_model.layers.reductions import average_over_axis
 
 _PAIR = 2
 # Ranks, batch included.
 _VECTORS, _MATRICES = 2, 3
 
 
-def _fold(c: Call, tf_op: str) -> str:
-    """Left to right, as in TF.js. A lower rank gets axes of length 1 after the batch, as Keras does it."""
-    if not c.inputs:
+def _fold(c: Call, tf_op: str, least: str = "int32") -> str:
+    """Left to right, as in TF.js, with dtypes brought together.
+
+    A layer, called on a list, gives a lower rank axes of length 1 after the batch, as Keras does it. An operation of
+    Keras 3 has the same class name; it is called on two arguments, which may be numbers, and broadcasts as numpy does.
+    """
+    operation = len(c.args) == _PAIR
+    values = operands(c, c.args if operation else listed(c), least)
+    if not values:
         raise c.fail("no inputs, expected one or more")
-    rank = max(c.rank(v) for v in c.inputs)
+    rank = 0 if operation else max(c.rank(v) for v in values)
     out = ""
-    for value in c.inputs:
+    for value in values:
         aligned = value
-        for _ in range(rank - c.rank(value)):
+        for _ in range(rank - c.rank(value) if c.rank(value) else 0):
             aligned = c.add("ExpandDims", aligned, axis=1)
         out = c.add(tf_op, out, aligned) if out else aligned
     join_masks(c, out)
@@ -32,7 +41,7 @@ def _add(c: Call) -> str:
 
 @layer("Subtract")
 def _subtract(c: Call) -> str:
-    if len(c.inputs) != _PAIR:
+    if len(c.inputs) != _PAIR and len(c.args) != _PAIR:
         raise c.fail(f"{len(c.inputs)} inputs, expected two")
     return _fold(c, "Sub")
 
@@ -44,7 +53,10 @@ def _multiply(c: Call) -> str:
 
 @layer("Average")
 def _average(c: Call) -> str:
-    out = c.add("Mul", _fold(c, "AddV2"), c.constant("share", 1 / max(len(c.inputs), 1)))
+    """The mean of the inputs; Keras 3 has an operation of this name, the mean over an axis."""
+    if "axis" in c.config:
+        return average_over_axis(c)
+    out = c.add("Mul", _fold(c, "AddV2", "float32"), c.constant("share", 1 / max(len(c.inputs), 1)))
     join_masks(c, out)
     return out
 
@@ -62,14 +74,19 @@ def _minimum(c: Call) -> str:
 @layer("Concatenate")
 def _concatenate(c: Call) -> str:
     (axis,) = c.integers("axis", (-1,), 1)
-    out = c.add("ConcatV2", *c.inputs, axis=axis)
+    out = c.add("ConcatV2", *operands(c, listed(c)), axis=axis)
     concatenate_masks(c, out, axis)
     return out
 
 
 @layer("Dot")
 def _dot(c: Call) -> str:
-    """Products summed over one axis of each input; batch by batch, for ranks 2 and 3, as in TF.js."""
+    """Products summed over one axis of each input; batch by batch, for ranks 2 and 3, as in TF.js.
+
+    The operation of this name in Keras 3 is numpy's dot.
+    """
+    if "axes" not in c.config and len(c.args) == _PAIR:
+        return numpy_dot(c)
     ranks = [c.rank(v) for v in c.inputs]
     axes = [a % r for a, r in zip(c.integers("axes", (-1, -1), 2), ranks, strict=False)]
     if len(ranks) != _PAIR or not set(ranks) <= {_VECTORS, _MATRICES} or 0 in axes:

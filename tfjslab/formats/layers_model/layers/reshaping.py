@@ -8,6 +8,7 @@ from typing import Any
 
 from tfjslab.formats.layers_model.layers.call import Call, layer
 from tfjslab.formats.layers_model.layers.images import channels_first, with_channels_last
+from tfjslab.formats.layers_model.layers.rearranging import reshape_operation
 from tfjslab.formats.layers_model.layers.sizes import Size, as_attribute, computed, reshaped, size_of
 from tfjslab.formats.strict_json import show
 
@@ -25,6 +26,9 @@ def _flatten(c: Call) -> str:
 
 @layer("Reshape")
 def _reshape(c: Call) -> str:
+    """The layer, whose target is without the batch; Keras 3 has an operation of this name, too."""
+    if "newshape" in c.config:
+        return reshape_operation(c)
     given = c.config.get("target_shape")
     target: list[Any] = [-1 if v is None else v for v in given] if isinstance(given, list) else [given]
     if any(type(v) is not int for v in target) or sum(v < 0 for v in target) > 1:
@@ -52,19 +56,24 @@ def _repeat(c: Call) -> str:
     return c.add("Tile", c.add("ExpandDims", c.x, axis=1), reps=[1, times, 1])
 
 
-def _sides(c: Call, key: str) -> list[list[int]]:
-    """Keras writes one number, (height, width) or ((top, bottom), (left, right))."""
+def sides(c: Call, key: str, rank: int) -> list[list[int]]:
+    """What is before and behind each of ``rank`` axes.
+
+    Keras writes one number, one for each axis, or a pair for each axis; for a single axis the pair itself.
+    """
     value: Any = c.config.get(key, 1 if key == "padding" else 0)
-    rows: Sequence[Any] = value if isinstance(value, list) else [value, value]
+    rows: Sequence[Any] = value if isinstance(value, list) else [value] * rank
+    if rank == 1 and len(rows) == 2:  # noqa: PLR2004 - before and behind
+        rows = [list(rows)]
     pairs = [v if isinstance(v, list) else [v, v] for v in rows]
-    if len(pairs) != 2 or any(len(p) != 2 or any(type(v) is not int or v < 0 for v in p) for p in pairs):  # noqa: PLR2004
-        raise c.fail(f"option '{key}' is {show(str(value))}, expected two pairs of integers >= 0")
+    if len(pairs) != rank or any(len(p) != 2 or any(type(v) is not int or v < 0 for v in p) for p in pairs):  # noqa: PLR2004
+        raise c.fail(f"option '{key}' is {show(str(value))}, expected {rank} pair{'s' * (rank > 1)} of integers >= 0")
     return pairs
 
 
 @layer("ZeroPadding2D", rank=4)
 def _zero_padding(c: Call) -> str:
-    pads = _sides(c, "padding")
+    pads = sides(c, "padding", 2)
     full = [[0, 0], [0, 0], *pads] if channels_first(c) else [[0, 0], *pads, [0, 0]]
     return c.add("Pad", c.x, paddings=full)
 
@@ -74,7 +83,7 @@ def _cropping(c: Call) -> str:
     first = 2 if channels_first(c) else 1
     begin: list[int] = [0] * c.rank(c.x)
     size: list[Size] = [-1] * c.rank(c.x)
-    for axis, (start, end) in enumerate(_sides(c, "cropping"), first):
+    for axis, (start, end) in enumerate(sides(c, "cropping", 2), first):
         begin[axis] = start
         size[axis] = computed(c, "Sub", size_of(c, c.x, axis), start + end) if end else -1
     return c.add("Slice", c.x, begin=begin, size=as_attribute(c, size))
