@@ -151,9 +151,6 @@ SHAPES: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
     ("SparseSegmentSum", (((2, 2), FLOAT), ((3,), INT), ((2,), INT)), {},
      ("SparseSegmentSum: data [2, 2], indices [3], segment_ids [2]; expected rank 1 or more, and one segment for each "
       "index")),
-    ("SparseToDense", (((3, 2), INT), ((3,), FLOAT), ((), FLOAT)), {"output_shape": [5]},
-     ("SparseToDense: indices [3, 2], values [3] and default [] for output_shape [5]; expected [n, 1], [n] or one, "
-      "and one")),
     ("LookupTableImport", (((), "variant"), ((3,), TEXT), ((2,), INT)), {},
      "LookupTableImport: keys [3] with values [2]; expected one for each key"),
     ("ImageProjectiveTransformV3", (((2, 4, 4, 1), FLOAT), ((3, 8), FLOAT)), {},

@@ -96,24 +96,25 @@ class _Compiler:
             self.steps[end] = _Split(len(self.steps), len(self.steps))
 
     def _repeat(self, tree: Repeat) -> None:
+        start = len(self.steps)
         for _ in range(tree.least):
+            start = len(self.steps)
             self.add(tree.part)
-        if tree.most is None:
-            split = self.put(_Done())
-            self.add(tree.part)
-            self.put(_Split(split, split))
-            self._branch(split, tree)
+        if tree.most is None and tree.least:  # the last copy once more
+            self._branch(self.put(_Done()), start, tree)
             return
         splits = []
-        for _ in range(tree.most - tree.least):
+        for _ in range(1 if tree.most is None else tree.most - tree.least):
             splits.append(self.put(_Done()))
             self.add(tree.part)
+        if tree.most is None:
+            self.put(_Split(start, start))
         for split in splits:
-            self._branch(split, tree)
+            self._branch(split, split + 1, tree)
 
-    def _branch(self, split: int, tree: Repeat) -> None:
-        """Once more or not, in the order that is preferred."""
-        more, enough = split + 1, len(self.steps)
+    def _branch(self, split: int, more: int, tree: Repeat) -> None:
+        """Once more or not, in the order that is preferred; not is what comes next."""
+        enough = len(self.steps)
         self.steps[split] = _Split(enough, more) if tree.lazy else _Split(more, enough)
 
 

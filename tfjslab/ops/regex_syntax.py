@@ -14,7 +14,7 @@ from typing import NoReturn
 from tfjslab.base.errors import UsageError
 
 MOST_REPEATS = 1000  # as in RE2
-_DEEPEST = 200
+_DEEPEST = 100
 _GENERAL = frozenset("LMNPSZC")
 
 Test = Callable[[str], bool]
