@@ -56,7 +56,7 @@ def conv_of(name: str, x: Shape, filter_shape: Shape, attrs: Attrs) -> Conv:
     """The geometry of Conv2D (or its fused form) ``name``; ShapeError when shapes do not fit."""
     height, width, per_group, out_channels = _filter(name, filter_shape)
     in_channels = image_parts(x, attrs["data_format"], f"{name}: input")[2]
-    if per_group == 0 or in_channels % per_group:
+    if 0 in (per_group, in_channels) or in_channels % per_group:
         raise ShapeError(
             f"{name}: input {list(x)} has {in_channels} channels; filter {list(filter_shape)} expects {per_group}",
         )
