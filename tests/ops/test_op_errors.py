@@ -207,8 +207,6 @@ def test_dtypes_that_do_not_fit_are_told(name: str, specs: tuple[Any, ...], text
     ("ResizeBilinear", (((1, 1, 1, 1), FLOAT),), {"size": [1 << 20, 1 << 20]}), ("Zeros", (), {"shape": [1 << 40]}),
     ("RFFT", (((8,), FLOAT),), {"fft_length": [1 << 40]}), ("IRFFT", (((8,), COMPLEX),), {"fft_length": [1 << 40]}),
     ("ImageProjectiveTransformV3", (((1, 2, 2, 1), FLOAT), ((1, 8), FLOAT)), {"output_shape": [1 << 20, 1 << 20]}),
-    ("Conv1D", (((1, 8, 2), FLOAT), ((3, 2, 4), FLOAT)), {"padding": "SAME", "dilation": 1 << 40}),
-    ("Conv2D", (((1, 8, 8, 2), FLOAT), ((3, 3, 2, 4), FLOAT)), {"padding": "SAME", "dilations": [1 << 20]}),
     ("MaxPool3D", (((1, 1, 1, 1, 1), FLOAT),), {"ksize": [1 << 31], "padding": "SAME"}),
     ("MaxPool3D", (((1, 1, 1, 1, 1), FLOAT),),
      {"ksize": [1], "padding": "EXPLICIT", "explicit_paddings": [0, 0, *[1 << 15] * 6, 0, 0]}),

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tfjslab.base.errors import ShapeError
-from tfjslab.base.limits import LIMITS, check_limit
 from tfjslab.base.shapes import Shape, window_output, window_padding
 from tfjslab.ops.attrs import Attr, Attrs
 
@@ -100,7 +99,7 @@ def window(x: Shape, size: Pair, attrs: Attrs, where: str) -> Window:
     Raises ShapeError when it does not fit.
     """
     data_format = attrs["data_format"]
-    batch, in_size, channels = image_parts(x, data_format, f"{where}: input")
+    batch, in_size, _ = image_parts(x, data_format, f"{where}: input")
     stride = pair(attrs["strides"], data_format, f"{where}: strides")
     dilation = pair(attrs.get("dilations", (1,)), data_format, f"{where}: dilations")
     explicit = attrs.get("explicit_paddings", ())
@@ -109,7 +108,5 @@ def window(x: Shape, size: Pair, attrs: Attrs, where: str) -> Window:
     pad = window_padding(attrs["padding"], explicit, in_size, size, stride, dilation)
     if min(min(p) for p in pad) < 0:
         raise ShapeError(f"{where}: explicit_paddings {list(explicit)}; expected numbers >= 0")
-    padded = (in_size[0] + sum(pad[0])) * (in_size[1] + sum(pad[1]))
-    check_limit(f"{where}: with padding the number of elements", batch * padded * channels, LIMITS.tensor_bytes // 4)
     out = tuple(window_output(*p) for p in zip(in_size, size, stride, dilation, pad, strict=True))
     return Window(batch, in_size, (out[0], out[1]), size, stride, dilation, pad, data_format)
