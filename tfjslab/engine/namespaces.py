@@ -8,7 +8,7 @@ from typing import Any
 from tfjslab.base.errors import did_you_mean
 from tfjslab.engine.eager import functions
 
-# Namespace, then module below ``tfjslab`` ("" for ops) and names.
+# _Namespace, then module below ``tfjslab`` ("" for ops) and names.
 NAMESPACES = {
     "signal": {"engine.signal": "frame hamming_window hann_window stft"},
     "sparse": {"": "sparse_fill_empty_rows sparse_reshape sparse_segment_mean sparse_segment_sum"},
@@ -17,7 +17,7 @@ NAMESPACES = {
 }
 
 
-class Namespace:
+class _Namespace:
     """Functions under one name, each loaded when it is first used."""
 
     def __init__(self, name: str) -> None:
@@ -38,4 +38,4 @@ class Namespace:
         return f"<tf.{self.__name__}: {', '.join(dir(self))}>"
 
 
-signal, sparse, spectral, string = map(Namespace, NAMESPACES)
+signal, sparse, spectral, string = map(_Namespace, NAMESPACES)
