@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tfjslab.base.errors import LimitError, UsageError
-from tfjslab.ops.regex_syntax import At, Char, Alternatives, Capture, Repeat, Sequence, Test, Tree, parse
+from tfjslab.ops.regex_syntax import Alternatives, At, Capture, Char, Repeat, Sequence, Test, Tree, parse
 
 MOST_STEPS = 10_000  # of a program
 MOST_VISITS = 10_000_000  # of steps in one call of an op: some seconds
