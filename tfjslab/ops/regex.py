@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tfjslab.base.errors import LimitError, UsageError
-from tfjslab.ops.regex_syntax import At, Char, Choice, Group, Repeat, Sequence, Test, Tree, parse
+from tfjslab.ops.regex_syntax import Alternatives, At, Capture, Char, Repeat, Sequence, Test, Tree, parse
 
 MOST_STEPS = 10_000  # of a program
 MOST_VISITS = 10_000_000  # of steps in one call of an op: some seconds
@@ -72,19 +72,19 @@ class _Compiler:
             self.put(tree.fits)
         elif isinstance(tree, At):
             self.put(tree)
-        elif isinstance(tree, Group):
+        elif isinstance(tree, Capture):
             self.put(_Save(2 * tree.number))
             self.add(tree.part)
             self.put(_Save(2 * tree.number + 1))
         elif isinstance(tree, Sequence):
             for part in tree.parts:
                 self.add(part)
-        elif isinstance(tree, Choice):
+        elif isinstance(tree, Alternatives):
             self._choice(tree)
         else:
             self._repeat(tree)
 
-    def _choice(self, tree: Choice) -> None:
+    def _choice(self, tree: Alternatives) -> None:
         ends = []
         for part in tree.parts[:-1]:
             split = self.put(_Done())
@@ -124,7 +124,7 @@ class Regex:
     def __init__(self, pattern: str) -> None:
         tree, self.groups = parse(pattern)
         compiler = _Compiler()
-        compiler.add(Group(0, tree))
+        compiler.add(Capture(0, tree))
         compiler.put(_Done())
         self._steps = compiler.steps
 
