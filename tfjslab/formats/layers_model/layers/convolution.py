@@ -15,13 +15,13 @@ def _bias(c: Call) -> list[str]:
 
 
 def _fused(c: Call, x: str, kernel: str, attrs: dict[str, Any]) -> str:
-    """Convolution, bias and activation: one kernel where TF.js's layers have one."""
+    """Convolution, bias and activation: one kernel where TF.js has one, which takes no activation without a bias."""
     bias = _bias(c)
     name = activation_name(c, c.config.get("activation"))
-    steps = (*(["BiasAdd"] if bias else []), *FUSED.get(name, ()))
+    steps = ("BiasAdd", *FUSED.get(name, ())) if bias else ()
     fused = {"fused_ops": steps} if steps else {}
     out = c.add("_FusedConv2D" if steps else "Conv2D", x, kernel, *bias, **fused, **attrs)
-    return out if name in FUSED else activate(c, out)
+    return out if steps and name in FUSED else activate(c, out)
 
 
 def bias_and_activation(c: Call, x: str) -> str:

@@ -23,12 +23,13 @@ def _dense(c: Call) -> str:
         return activate(c, c.add("AddV2", out, *bias) if bias else out)
     if len(shape) > _MATRIX:
         x = c.add("Reshape", x, shape=[-1, _known(c, shape[-1])])
-    steps = (*(["BiasAdd"] if bias else []), *FUSED.get(name, ()))
+    # TensorFlow.js leaves an activation out that stands in a kernel without a bias.
+    steps = ("BiasAdd", *FUSED.get(name, ())) if bias else ()
     out = c.add("_FusedMatMul", x, kernel, *bias, fused_ops=steps) if steps else c.add("MatMul", x, kernel)
     if len(shape) > _MATRIX:
         units = _known(c, c.shape(out)[-1])
         out = c.add("Reshape", out, shape=[-1 if d is None else d for d in shape[:-1]] + [units])
-    return out if name in FUSED else activate(c, out)
+    return out if steps and name in FUSED else activate(c, out)
 
 
 def _known(c: Call, length: int | None) -> int:

@@ -23,12 +23,16 @@ def _bias(op: Operator, i: int) -> list[str]:
 
 def _convolved(op: Operator, kind: str, fused_kind: str, filters: str) -> str:
     """The convolution with its bias and activation, in one node where there are any."""
-    bias, activation = _bias(op, 2), op.fused
-    steps = [*(["BiasAdd"] if bias else []), *([activation] if activation else [])]
-    if not steps:
+    bias = _bias(op, 2)
+    if not bias:  # TensorFlow.js leaves an activation out that stands in a kernel without one
         return op.activated(op.add(kind, op.value(0), filters, **_window(op)))
-    out = op.add(fused_kind, op.value(0), filters, *bias, fused_ops=steps, **_window(op))
-    return out if activation else op.activated(out)
+    out = op.add(fused_kind, op.value(0), filters, *bias, fused_ops=_steps(op), **_window(op))
+    return out if op.fused else op.activated(out)
+
+
+def _steps(op: Operator) -> list[str]:
+    """What follows in the same kernel."""
+    return ["BiasAdd", op.fused] if op.fused else ["BiasAdd"]
 
 
 @operator("CONV_2D")
@@ -99,11 +103,12 @@ def _fully_connected(op: Operator) -> str:
         raise op.fail(f"weights {list(weights.shape)}; expected 2 dimensions")
     units, depth = weights.shape
     rows = op.add("Reshape", op.value(0), shape=[-1, depth])
-    kernel, bias, activation = op.make_constant(weights.T, "weights"), _bias(op, 2), op.fused
-    steps = [*(["BiasAdd"] if bias else []), *([activation] if activation else [])]
-    fused: dict[str, Any] = {"fused_ops": steps} if steps else {}
-    out = op.add("_FusedMatMul" if steps else "MatMul", rows, kernel, *bias, **fused)
-    out = out if activation else op.activated(out)
+    kernel, bias = op.make_constant(weights.T, "weights"), _bias(op, 2)
+    if bias:
+        out = op.add("_FusedMatMul", rows, kernel, *bias, fused_ops=_steps(op))
+        out = out if op.fused else op.activated(out)
+    else:
+        out = op.activated(op.add("MatMul", rows, kernel))
     dims = op.tensor(0).dims
     if not op.option("keep_num_dims") or len(dims) == 2:  # noqa: PLR2004 - rows are what there is
         return out
