@@ -29,6 +29,8 @@ from tfjslab.cli.app import COMMANDS, main
 from tfjslab.formats.layers_model.layers.call import all_layers
 from tfjslab.formats.layers_model.layers.refused import REFUSED
 from tfjslab.formats.registry import FORMATS
+from tfjslab.functions.table import NAMESPACES
+from tfjslab.functions.tfjs_names import TENSOR, TfjsName, differences, tfjs_names, version
 from tfjslab.ops.attrs import REQUIRED
 from tfjslab.ops.decompose import unfused
 from tfjslab.ops.registry import OpDef, all_ops
@@ -97,6 +99,55 @@ def python() -> str:
         "Functions that run one op (`tf.add`, `tf.conv2d`) are on the page [Ops](ops.md), `tf.profiling` is on "
         f"[Profiles](profiling.md), `tf.vis` on [Charts](vis.md).\n\n{documented(ours)}"
     )
+
+
+def namespaces() -> str:
+    """What ``tf.image``, ``tf.io`` and the others hold."""
+    rows = [(f"`tf.{n}`", code(dir(getattr(tf, n)))) for n in sorted([*NAMESPACES, "io"])]
+    members = [o for n in (*NAMESPACES, "io") for o in _members(getattr(tf, n)) if o.__module__ != tf.__name__]
+    told = ("The namespaces of TensorFlow.js. Those of its functions that run one op are on the page [Ops](ops.md); "
+            "`tf.browser` is on [Browsers](browsers.md).")
+    listed = table(("namespace", "functions"), rows)
+    return f"# Namespaces\n\n{told}\n\n{listed}\n\n{documented(dict.fromkeys(members))}"
+
+
+def tensorflow_js() -> str:
+    """Every public name of TensorFlow.js, with its counterpart or the reason why it has none."""
+    names = tfjs_names()
+    here = [n for n in names if n.here]
+    parts: dict[str, list[TfjsName]] = {}
+    for n in here:
+        parts.setdefault(n.namespace, []).append(n)
+    told = (f"All public names of TensorFlow.js {version()}: {len(here)} of {len(names)} have a counterpart. Arguments "
+            "stand in the same order and have the same defaults, with names in snake_case. "
+            "Functions that end in `_async` are awaited; the others that TensorFlow.js awaits are not.")
+    tables = [
+        f"## {_title(space)}\n\n{table(('TensorFlow.js', 'here'), _pairs(found))}" for space, found in parts.items()
+    ]
+    because: dict[str, list[str]] = {}
+    for n in names:
+        if not n.here:
+            because.setdefault(n.because, []).append(n.name)
+    rows = [(code(missing), reason) for reason, missing in because.items()]
+    others = [(code(d["names"].split()), d["here"], d["tfjs"]) for d in differences()]
+    return "\n\n".join((
+        f"# TensorFlow.js names\n\n{told}",
+        f"## Differences\n\n{table(('TensorFlow.js', 'here', 'in TensorFlow.js'), others)}", *tables,
+        f"## Not here\n\n{table(('TensorFlow.js', 'because'), rows)}",
+    ))
+
+
+def _title(namespace: str) -> str:
+    return {"": "tf", TENSOR: "Methods of tensors"}.get(namespace, f"tf.{namespace}")
+
+
+def _pairs(names: Iterable[TfjsName]) -> list[tuple[str, str]]:
+    """Each name beside what it is called here, as it is written in a program."""
+    return [(_written(n.name), _written(n.here)) for n in names]
+
+
+def _written(name: str) -> str:
+    return f"`x.{name.removeprefix(TENSOR + '.')}`" if name.startswith(f"{TENSOR}.") else f"`tf.{name}`"
 
 
 def profiling() -> str:
@@ -225,5 +276,5 @@ def _kernels(o: OpDef) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {p.__name__: p for p in (
-    python, profiling, vis, views, browsers, command_line, backends, passes, ops, layers,
+    python, namespaces, tensorflow_js, profiling, vis, views, browsers, command_line, backends, passes, ops, layers,
 )}

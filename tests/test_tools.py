@@ -1,6 +1,7 @@
 """The scripts of `tools/`."""
 
 import argparse
+import dataclasses
 import importlib
 import subprocess
 from pathlib import Path
@@ -109,7 +110,10 @@ def test_the_page_of_a_gpu_sums_kernels_run_by_run(tool):
                       phases=phases, environment=where)
     found = tools.of_profile("net", "webgpu", profile)
     assert (found.kernels_ms, found.fastest_ms, found.predict_ms, found.flops) == (5.0, 3.0, 8.0, 6_000_000)
+    slow = dataclasses.replace(found, kernels_ms=9.0, fastest_ms=8.0, predict_ms=20.0)
+    assert tools.of_rounds([slow, found, found]) == found
     failed = tools.Measured("net", "webgpu-f16", reason="no shader-f16")
+    assert tools.of_rounds([found, failed]) == failed
     page = tools.page("Here", tools.Adapter("A", "discrete", 20.0, "as given"), [found, failed])
     assert "Here; discrete adapter A; peak: 20 GFLOP/s, as given; clock of kernels: ticks." in page
     assert "| net | `webgpu` | 5.00 | 3.00 | 8.00 | 2.0 | 10.0% | 0 of 2 |\n" in page

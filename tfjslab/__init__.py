@@ -7,32 +7,42 @@ from importlib import import_module
 from typing import Any
 
 from tfjslab.base.version import __version__ as __version__
+from tfjslab.functions.table import FUNCTIONS, NAMESPACES
 
-# Where each public name is defined. Every op with an eager function comes on top, from the op registry.
+# Where each public name is defined. What is made of ops comes on top, from the table of functions, and every op with
+# an eager function, from the op registry.
 _HOME = {
     "backends": "backends",
+    "backends.extend": "register_backend remove_backend",
     "backends.flags": "env",
-    "backends.registry": "BackendFallbackWarning ThreadsWarning get_backend get_threads_count ready set_adapter "
-    "set_backend set_threads_count",
+    "backends.registry": "BackendFallbackWarning ThreadsWarning backend get_backend get_threads_count ready "
+    "set_adapter set_backend set_threads_count",
     "base.errors": "TfjslabError",
     "browser": "browser",
+    "browser.jobs.litert_source": "set_litert",
     "browser.jobs.tfjs_source": "set_tfjs set_wasm_paths",
     "bench": "bench bench_model bench_models",
     "bench.sweep": "sweep",
+    "export.targets": "refusals",
     "export.web": "export_web",
     "export.web.picture": "Picture",
     "engine.create": "eye fill linspace ones random_normal random_uniform range scalar tensor tensor1d "
     "tensor2d tensor3d tensor4d tensor5d tensor6d zeros",
+    "engine.debugging": "NotFiniteWarning",
     "engine.measure": "memory profile time",
+    "engine.namespaces": "signal sparse spectral string",
     "engine.scopes": "dispose get_tensors_in_container keep tidy",
     "engine.tensor": "Tensor",
     "engine.variable": "Variable variable",
     "evaluation": "evaluate",
+    "io": "io",
     "magics": "load_ipython_extension unload_ipython_extension",
+    "formats.layers_model.layers.extend": "deregister_layer register_layer",
     "lab": "Lab",
-    "model": "Model load_graph_model load_layers_model load_model",
+    "model": "Model load_graph_model load_layers_model load_model load_tflite_model",
     "quantization.generate": "generated_inputs",
     "quantizer": "quantize",
+    "ops.extend": "deregister_op register_op",
     "optimizer": "optimize",
     "passes.registry": "PASSES",
     "profiling": "profiling",
@@ -42,8 +52,9 @@ _HOME = {
     "views": "views",
     "vis": "vis",
     "zoo": "zoo",
+    **FUNCTIONS,
 }
-_MODULES = {"backends", "bench", "browser", "profiling", "views", "vis", "zoo"}
+_MODULES = {"backends", "bench", "browser", "io", "profiling", "views", "vis", "zoo"}
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
 
@@ -53,6 +64,8 @@ def __getattr__(name: str) -> Any:
         found: Any = import_module(f"tfjslab.{name}")
     elif name in _MODULE_OF:
         found = getattr(import_module(f"tfjslab.{_MODULE_OF[name]}"), name)
+    elif name in NAMESPACES:
+        found = import_module("tfjslab.functions.namespaces").namespace(name)
     elif name.startswith("_"):
         raise AttributeError(f"module 'tfjslab' has no attribute '{name}'")
     else:
@@ -64,9 +77,11 @@ def __getattr__(name: str) -> Any:
 def _eager(name: str) -> Any:
     from tfjslab.base.errors import did_you_mean  # noqa: PLC0415 - see the module's docstring
     from tfjslab.engine.eager import functions  # noqa: PLC0415
+    from tfjslab.functions.tfjs_names import why_not  # noqa: PLC0415
 
     if name not in functions():
-        hint = did_you_mean(name, [*_MODULE_OF, *functions()])
+        reason = why_not(name)
+        hint = f": {reason}" if reason else did_you_mean(name, [*_MODULE_OF, *NAMESPACES, *functions()])
         raise AttributeError(f"module 'tfjslab' has no attribute '{name}'{hint}")
     return functions()[name]
 
@@ -75,4 +90,4 @@ def __dir__() -> list[str]:
     """All public names, the eager functions included."""
     from tfjslab.engine.eager import functions  # noqa: PLC0415 - see the module's docstring
 
-    return sorted({*_MODULE_OF, *functions(), "__version__"})
+    return sorted({*_MODULE_OF, *NAMESPACES, *functions(), "__version__"})

@@ -10,7 +10,7 @@ import math
 from typing import NoReturn
 
 from tfjslab.backends import registry, rows
-from tfjslab.base.errors import UsageError
+from tfjslab.base.errors import UsageError, each_with_nearest
 
 DEFAULT_RUNS, DEFAULT_WARMUP = 10, 3  # of a profile
 
@@ -130,4 +130,7 @@ def chosen_backends(given: str | None) -> list[str]:
     names = [name.strip() for name in given.split(",")]
     if not all(names):
         raise UsageError(f"--backend {given}: an empty name; write names with single commas between them")
+    known = [r.name for r in rows.ROWS]
+    if len(unknown := [n for n in dict.fromkeys(names) if n not in known]) > 1:
+        raise UsageError(f"these are no backends: {each_with_nearest(unknown, known)}; known: {', '.join(known)}")
     return [rows.row(name).name for name in dict.fromkeys(names)]

@@ -62,7 +62,7 @@ def decoded(value: Mapping[str, Any]) -> Array:
 
 def op_cases(folder: Path, scratch: Path) -> Iterator[Case]:
     """Graph models of one op; each is written to ``scratch`` as TensorFlow.js would have it."""
-    for i, line in enumerate((folder / "ops.jsonl").open(encoding="utf-8")):
+    for i, line in enumerate((folder / "ops.jsonl").read_text(encoding="utf-8").splitlines()):
         row = json.loads(line)
         where = scratch / str(i)
         where.mkdir()

@@ -1,34 +1,18 @@
 {# The index of the largest (`better` gt, else lt: smallest) of the middle of [outer][n][inner]; the first of equals wins.
-   `type` is f32 or i32. A NaN is better than any number, as in NumPy. Where neighbours are compared, four run at once:
-   each lane finds its best, then the lanes are compared. lo..hi are results. #}
+   `type` is f32 or i32. A NaN is never better than a number, nor exceeded where it is the first, as in TF.js. Where
+   neighbours are compared, four run at once: each lane finds its best, then the lanes are compared. lo..hi are results. #}
 {% import "macros.wat" as m with context %}
 {% import "columns_macros.wat" as columns with context %}
 {% set t = type[0] %}
-{% set worse = {"gt": "le", "lt": "ge"}[better] %}
+{% set signed = "_s" if type == "i32" else "" %}
 {% set vectors = n // 4 if L > 1 and inner == 1 else 0 %}
 {# Whether $value is better than $best, which comes before it. #}
 {% macro wins() %}
-{% if type == "f32" %}
-(i32.and (f32.eq @f_best @f_best) (i32.eqz (f32.{{ worse }} @f_value @f_best)))
-{% else %}
-(i32.{{ better }}_s @i_value @i_best)
-{% endif %}
+({{ type }}.{{ better }}{{ signed }} @{{ t }}_value @{{ t }}_best)
 {% endmacro %}
 {# The same for four. #}
 {% macro wins_lanes() %}
-{% if type == "f32" %}
-(v128.andnot (f32x4.eq @v_best @v_best) (f32x4.{{ worse }} @v_value @v_best))
-{% else %}
-(i32x4.{{ better }}_s @v_value @v_best)
-{% endif %}
-{% endmacro %}
-{# Where both are the same to this order. #}
-{% macro ties_lanes() %}
-{% if type == "f32" %}
-(v128.or (f32x4.eq @v_value @v_best) (v128.and (f32x4.ne @v_value @v_value) (f32x4.ne @v_best @v_best)))
-{% else %}
-(i32x4.eq @v_value @v_best)
-{% endif %}
+({{ type }}x4.{{ better }}{{ signed }} @v_value @v_best)
 {% endmacro %}
 {% macro take(index) %}
 (local.set ${{ t }}_best @{{ t }}_value)
@@ -39,6 +23,12 @@
 (local.set $v_best (v128.load @i_p))
 (local.set $v_index (v128.const i32x4 0 1 2 3))
 (local.set $v_found @v_index)
+{% if type == "f32" %}
+{# A lane that begins with a NaN begins with the first element instead. #}
+(local.set $v_wins (f32x4.eq @v_best @v_best))
+(local.set $v_found (v128.and @v_found @v_wins))
+(local.set $v_best (v128.bitselect @v_best (v128.load32_splat @i_p) @v_wins))
+{% endif %}
 {% if vectors > 1 %}
 {% call m.repeat("v", "#%d" % (vectors - 1)) %}
 {{ m.bump("i_p", 16) }}
@@ -53,7 +43,7 @@
 {% for order in [[2, 3, 0, 1], [1, 0, 3, 2]] %}
 (local.set $v_value (i8x16.shuffle{{ columns.lanes(order) }} @v_best @v_best))
 (local.set $v_index (i8x16.shuffle{{ columns.lanes(order) }} @v_found @v_found))
-(local.set $v_wins (v128.or {{ wins_lanes() }} (v128.and {{ ties_lanes() }} (i32x4.lt_s @v_index @v_found))))
+(local.set $v_wins (v128.or {{ wins_lanes() }} (v128.and ({{ type }}x4.eq @v_value @v_best) (i32x4.lt_s @v_index @v_found))))
 (local.set $v_best (v128.bitselect @v_value @v_best @v_wins))
 (local.set $v_found (v128.bitselect @v_index @v_found @v_wins))
 {% endfor %}

@@ -1,7 +1,8 @@
 {# All steps of a recurrent layer. `x` is what the inputs give all gates, [batch][steps][gates][units]. A step has
    phases: part i multiplies a row of `units` floats, the state or what an earlier phase left in scratch, with the
    weights of some gates, and expressions over `leaves` (see tfjslab.ops.cells) follow: results are states, or what the
-   next phase multiplies. lo..hi are rows of the batch. #}
+   next phase multiplies. A step with a 0 in `mask` [batch][steps] repeats the output before it and leaves the states.
+   lo..hi are rows of the batch. #}
 {% import "macros.wat" as m with context %}
 {% import "columns_macros.wat" as columns with context %}
 {% set VB = 4 * L %}
@@ -65,7 +66,18 @@
 {{ m.bump("i_x", 4 * (steps - 1) * gates * units) }}
 {% endif %}
 (local.set $i_y (i32.add @y (i32.mul @i_b #{{ 4 * steps * units }})))
+{% if masked %}
+(local.set $i_m (i32.add @mask (i32.mul @i_b #{{ 4 * steps }})))
+{% if backwards %}
+{{ m.bump("i_m", 4 * (steps - 1)) }}
+{% endif %}
+{% endif %}
 {% call m.repeat("t", "#%d" % steps) %}
+{% if masked %}
+(if (f32.eq (f32.load @i_m) (f32.const 0)) (then
+{{ move_row("k", "@i_y", "@i_h") }}
+) (else
+{% endif %}
 {% for p in phases %}
 (call $part{{ loop.index0 }} #0 #{{ p.panels }} @scratch
 {{ "(i32.add @scratch #%d)" % room[p.left] if p.left else "@i_h" }} @w{{ loop.index0 }} (i32.add @scratch #{{ room["sums"] + 4 * units * p.gate }}))
@@ -79,6 +91,10 @@
 {{ results(p, units % L) }}
 {% endif %}
 {% endfor %}
+{% if masked %}
+))
+{{ m.bump("i_m", -4 if backwards else 4) }}
+{% endif %}
 (local.set $i_h @i_y)
 {{ m.bump("i_x", (-4 if backwards else 4) * gates * units) }}
 {{ m.bump("i_y", 4 * units) }}

@@ -7,6 +7,18 @@ fn position(first: f32, last: f32, old: u32, at: u32, new_: u32) -> f32 {
   if (at == new_ - 1u) { return last * span; }
   return first * span + f32(at) * ((last - first) * span / f32(new_ - 1u));
 }
+{% if nearest %}
+// The same number, but not to a compiler that would cancel sums.
+fn opaque(x: f32, none: u32) -> f32 { return bitcast<f32>(bitcast<u32>(x) + none); }
+// The nearest pixel. The middle of a box that lies less than a rounding below a half is not rounded up.
+fn nearest(at: f32, first: f32, last: f32, new_: u32, none: u32) -> u32 {
+  let up = floor(at + 0.5);
+  let sum = opaque(first + last, none);
+  let back = opaque(sum - first, none);
+  let lost = (first - (sum - back)) + (last - back);
+  return u32(up - select(0.0, 1.0, new_ == 1u && up == at + 0.5 && lost < 0.0));
+}
+{% endif %}
 {{ m.entry(group) }}
   let i = (wg.y * groups.x + wg.x) * {{ group }}u + lane;
   if (i >= s.count) { return; }
@@ -25,7 +37,9 @@ fn position(first: f32, last: f32, old: u32, at: u32, new_: u32) -> f32 {
   }
   let first = image * s.h;
 {% if nearest %}
-  let at = (first + u32(floor(y + 0.5))) * s.w + u32(floor(x + 0.5));
+  let row0 = nearest(y, boxes[4u * box], boxes[4u * box + 2u], s.height, none);
+  let column0 = nearest(x, boxes[4u * box + 1u], boxes[4u * box + 3u], s.width, none);
+  let at = (first + row0) * s.w + column0;
   c[i] = a[at * s.channels + channel];
 {% else %}
   let top = (first + u32(floor(y))) * s.w;

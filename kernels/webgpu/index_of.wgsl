@@ -1,4 +1,5 @@
-{#- Where the ``better`` (> or <) of the middle of [outer][n][inner] stands; the first of equals wins, NaN over all.
+{#- Where the ``better`` (> or <) of the middle of [outer][n][inner] stands; the first of equals wins. A NaN is never better, nor exceeded
+where it is the first.
 
 An invocation makes a result; where rows lie ``together`` (inner is 1), a workgroup does. -#}
 {%- import "macros.wgsl" as m -%}
@@ -8,7 +9,7 @@ var<workgroup> places: array<u32, {{ group }}>;
 {% endif %}
 fn better(x: {{ element }}, y: {{ element }}) -> bool {
 {% if element == "f32" %}
-  return !is_nan(y) & ((x {{ sign }} y) | is_nan(x));
+  return !is_nan(x) & !is_nan(y) & (x {{ sign }} y);
 {% else %}
   return x {{ sign }} y;
 {% endif %}

@@ -49,13 +49,14 @@ e{{ i }}[{{ row ~ " + " if kind == "full" }}min(4u * {{ channel }} + {{ q }}u, s
 {#- Where an invocation of a product stands: ``row0`` ... and ``column0`` ... are its rows and vectors of columns,
 ``shown0`` ... where in a panel of weights it reads, from ``panel`` on. ``form`` says how neighbours in a workgroup stand:
 along the ``rows`` they read the same weights, each for itself or, ``broadcast``, an eighth each, by subgroup
-broadcast; along the ``columns`` they read the same rows; ``staged`` ones stand in a square of ``side``. -#}
+broadcast; along the ``columns`` they read the same rows; ``staged`` ones stand in a square of ``side``, ``deep`` ones in
+as many columns. -#}
 {%- macro tile(form, rows, columns, group, side) -%}
 {% set along_rows = form in ("rows", "broadcast") %}
-{% set down = "lane" if along_rows else {"columns": "0u", "staged": "lane / " ~ side ~ "u"}[form] %}
-{% set right = "0u" if along_rows else {"columns": "lane", "staged": "lane % " ~ side ~ "u"}[form] %}
-{% set high = group if along_rows else {"columns": 1, "staged": side}[form] %}
-{% set wide = 1 if along_rows else {"columns": group, "staged": side}[form] %}
+{% set down = "lane" if along_rows else {"columns": "0u", "deep": "0u", "staged": "lane / " ~ side ~ "u"}[form] %}
+{% set right = "0u" if along_rows else "lane" if form == "columns" else "lane % " ~ side ~ "u" %}
+{% set high = group if along_rows else side if form == "staged" else 1 %}
+{% set wide = 1 if along_rows else group if form == "columns" else side %}
 {% for i in range(rows) %}
   let row{{ i }} = wg.y * {{ high * rows }}u + {{ i * high }}u + {{ down }};
 {% endfor %}

@@ -2,12 +2,16 @@
 
 An invocation holds ``rows`` rows of ``columns`` vectors. Workgroups that follow each other compute the same rows, so that
 whole lines of the output are written together. ``staged`` ones copy ``depth`` vectors of each row, and the weights that
-belong to them, to workgroup memory, where all invocations read them. -#}
+belong to them, to workgroup memory, where all invocations read them. In ``deep`` ones every ``slices``-th step of k is an
+invocation's own, and the first of them add up what all have found. -#}
 {%- import "macros.wgsl" as m -%}
-{% set high, wide = rows * side, columns * side %}
+{% set high, wide, slices = rows * side, columns * side, group // side %}
 {% if form == "staged" %}
 var<workgroup> rows_of_a: array<F, {{ high * depth }}>;
 var<workgroup> rows_of_w: array<F, {{ 4 * depth * wide }}>;
+{% endif %}
+{% if form == "deep" %}
+var<workgroup> parts: array<F, {{ group * rows * columns }}>;
 {% endif %}
 {{ m.entry(group, form == "broadcast") }}
 {{ m.tile(form, rows, columns, group, side) }}
@@ -52,7 +56,12 @@ var<workgroup> rows_of_w: array<F, {{ 4 * depth * wide }}>;
 {% if form == "broadcast" %}
 {{ m.places(4, columns) }}
 {% endif %}
+{% if form == "deep" %}
+  panel += 4u * s.w_k * (lane / {{ side }}u);
+  for (var k = lane / {{ side }}u; k < s.k4 + none; k += {{ slices }}u) {
+{% else %}
   for (var k = 0u; k < s.k4 + none; k++) {
+{% endif %}
 {% for i in range(rows) %}
     let x{{ i }} = a[a{{ i }} + k];
 {% endfor %}
@@ -72,6 +81,21 @@ var<workgroup> rows_of_w: array<F, {{ 4 * depth * wide }}>;
     panel += s.w_k;
 {% endif %}
 {% endfor %}
+{% if form == "deep" %}
+    panel += {{ 4 * (slices - 1) }}u * s.w_k;
+{% endif %}
+  }
+{% endif %}
+{% if form == "deep" %}
+{% for i in range(rows) %}{% for j in range(columns) %}
+  parts[{{ (i * columns + j) * group }}u + lane] = sum{{ i }}_{{ j }};
+{% endfor %}{% endfor %}
+  workgroupBarrier();
+  if (lane >= {{ side }}u) { return; }
+  for (var slice = 1u; slice < {{ slices }}u; slice++) {
+{% for i in range(rows) %}{% for j in range(columns) %}
+    sum{{ i }}_{{ j }} += parts[{{ (i * columns + j) * group }}u + slice * {{ side }}u + lane];
+{% endfor %}{% endfor %}
   }
 {% endif %}
 {{ m.store_tile(form, rows, columns, kinds, whole) }}

@@ -45,7 +45,7 @@
 {% if combine == "madd" %}
     sum{{ t }} += v{{ o }} * w{{ k }};
 {% elif combine == "max" %}
-    sum{{ t }} = {{ "max" if whole else "max_nan" }}(sum{{ t }}, v{{ o }});
+    sum{{ t }} = {{ "max(sum%d, v%d)" % (t, o) if whole else "select(sum%d, v%d, v%d > sum%d)" % (t, o, o, t) }};
 {% else %}
     sum{{ t }} += v{{ o }};
     count{{ t }} += select(0.0, 1.0, ok{{ o }});

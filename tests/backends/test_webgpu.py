@@ -96,6 +96,22 @@ def test_an_adapter_is_taken_by_name_and_the_fastest_kind_else(monkeypatch):
     )
 
 
+@pytest.mark.parametrize(("driver", "reason"), [
+    ("3.3.0 NVIDIA 580.159.04", "gives OpenGL 3.3; compute shaders need 4.3"),
+    ("OpenGL ES 3.0 something", "gives OpenGL ES 3.0; compute shaders need ES 3.1"),
+    ("4.5 (Core Profile) Mesa 22.3.6", ""), ("OpenGL ES 3.1", ""), ("a driver without a number", ""),
+])
+def test_an_opengl_that_is_too_old_for_kernels_is_the_reason(monkeypatch, driver, reason):
+    adapters = pytest.importorskip("tfjslab.backends.webgpu.run.adapters")
+    made = adapters.Adapter("Card", "unknown", "OpenGL", driver, None)
+    monkeypatch.setattr(adapters, "adapters", lambda: (made,))
+    if not reason:
+        assert adapters.choose("webgl") is made
+        return
+    with pytest.raises(BackendUnavailableError, match=reason):
+        adapters.choose("webgl")
+
+
 def test_a_software_adapter_is_not_chosen_by_itself_and_its_kind_stands_beside_every_figure(gpu):
     details = webgpu.availability(gpu.name).details
     if details["adapter_type"] != "software":

@@ -60,7 +60,9 @@ def test_cases_agree_with_the_reference_on_numbers_that_float16_holds(session, n
     """Inputs are rounded first: what is left is one rounding of the results, and what ops do in float32."""
     op = registry.get(name)
     for check in cases({name}):
-        inputs = tuple(x.astype(np.float16).astype(np.float32) if x.dtype == np.float32 else x for x in check.inputs)
+        with np.errstate(over="ignore"):  # what is too large for it is infinite
+            inputs = tuple(
+                x.astype(np.float16).astype(np.float32) if x.dtype == np.float32 else x for x in check.inputs)
         rounded = dataclasses.replace(check, inputs=inputs)
         for constant in (False, True):
             ran = run_node(session, op, inputs, check.attrs, len(check.expected()), constant=constant)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -15,9 +16,9 @@ from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import specialize
 from tfjslab.ops.registry import Spec, get
 
-FORMS = ("rows", "columns", "staged", "broadcast")
+FORMS = ("rows", "columns", "staged", "broadcast", "deep")
 # m, k, n: single vectors, sizes below and above those of every tile, and rows that are no whole vectors.
-SIZES = ((9, 4, 4), (67, 36, 44), (70, 17, 42), (130, 20, 136))
+SIZES = ((9, 4, 4), (67, 36, 44), (70, 17, 42), (130, 20, 136), (11, 1200, 12))
 
 
 @pytest.fixture(name="session", params=["webgpu", "webgl"])
@@ -48,7 +49,8 @@ def test_every_form_of_a_product_is_right(session, form, monkeypatch):
     capabilities = pytest.importorskip("tfjslab.backends.webgpu.capabilities").Capabilities(session.device)
     if form == "broadcast" and not capabilities.subgroups:
         pytest.skip("the adapter's subgroups do not broadcast")
-    every = [t for t in (*tiles._BROADCAST, *tiles._SOFTWARE, *tiles._STAGED, *tiles._HARDWARE) if t.form == form]
+    lists = tiles._BROADCAST, tiles._SOFTWARE, tiles._STAGED, tiles._HARDWARE, tiles._DEEP
+    every = [t for t in itertools.chain(*lists) if t.form == form]
     env().set("WEBGPU_CALIBRATE", value=False)
     for m, k, n in SIZES:
         x, w = _numbers(m, k), _numbers(k, n)

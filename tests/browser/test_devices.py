@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +16,11 @@ from support.tfjs import peers
 
 import tfjslab as tf
 from tfjslab import zoo
-from tfjslab.base.errors import BackendError
+from tfjslab.base.errors import BackendError, BackendUnavailableError, UsageError
+from tfjslab.browser.firefox import find_firefox
 from tfjslab.browser.jobs.headless import headless_session
-from tfjslab.browser.jobs.job import HowToRun, make_job
+from tfjslab.browser.jobs.job import HowToRun, JobSubject, make_job
+from tfjslab.browser.jobs.litert_source import litert_files
 from tfjslab.browser.jobs.programs import PROGRAMS
 from tfjslab.browser.jobs.results import results_of
 from tfjslab.cli.app import main
@@ -118,7 +122,8 @@ def test_a_model_that_tensorflow_js_refuses_is_told(session, npm, tmp_path):
 
 def _bench_of_file(model, folder, session):
     programs = (PROGRAMS["tfjs-wasm-simd"],)
-    job = make_job(model, folder / "model.json", programs, model.sample(), QUICK, folder)
+    subject = JobSubject(model.name, folder / "model.json", model)
+    job = make_job(subject, programs, model.sample(), QUICK, folder)
     return results_of(programs, job, session.run(job), [])
 
 
@@ -181,3 +186,43 @@ def test_the_command_writes_json(npm, capsys):
     assert len(ours["times_ms"]) == 4
     assert ours["device_environment"]["simd"] is True
     assert np.isfinite(theirs["median_ms"])
+
+
+TFLITE = Path(__file__).parents[2].parent / "shared" / "tflite" / "models" / "mlc_vww_96_float.tflite"
+
+
+def test_litert_js_measures_a_tflite_file_and_the_others_say_why_not(session):
+    if not TFLITE.is_file():
+        pytest.skip(f"{TFLITE} is not here")
+    try:
+        litert_files()
+    except UsageError as e:
+        pytest.skip(str(e))
+    ran, ours, theirs = tf.browser.bench(
+        str(TFLITE), ["litert-wasm", "wasm-simd", "tfjs-cpu"], how=QUICK, session=session)
+    assert ran.bench.reason == ours.bench.reason == ""
+    assert ran.difference < 1e-5
+    assert ours.difference < 1e-5
+    assert len(ran.bench.times_ms) == 6
+    assert ran.bench.engine.startswith("LiteRT.js 2.")
+    assert ran.profile is None
+    assert "LiteRT.js has no profiler: no kernels" in ran.notes
+    assert theirs.bench.reason == "tfjs-cpu reads TensorFlow.js models only; mlc_vww_96_float.tflite is none"
+
+
+def test_litert_js_reads_no_other_models(session, model):
+    (found,) = tf.browser.bench(model, ["litert-wasm"], how=QUICK, session=session)
+    assert found.bench.reason == "litert-wasm reads .tflite files only; model.json is none"
+
+
+def test_firefox_measures_too_and_is_gone_afterwards(model):
+    try:
+        find_firefox()
+    except BackendUnavailableError as e:
+        pytest.skip(str(e))
+    (found,) = tf.browser.bench(model, ["wasm-simd"], how=QUICK, browser="firefox")
+    assert found.bench.reason == ""
+    assert found.difference < 1e-5
+    assert found.device.startswith("Firefox ")
+    assert found.environment.isolated
+    assert list(Path(tempfile.gettempdir()).glob("tfjslab-firefox-*")) == []

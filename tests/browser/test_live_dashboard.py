@@ -57,7 +57,7 @@ def switch(page, *, optimize, quantize):
     button = page.locator(f"{LAB} .tfl-header button", has_text="Optimize")
     if ("mod-active" in (button.get_attribute("class") or "")) != optimize:
         button.click()
-    page.locator(f"{LAB} .tfl-header select").nth(1).select_option(quantize)
+    page.locator(f"{LAB} .tfl-header select").nth(2).select_option(quantize)
 
 
 def tab(page, name):

@@ -103,7 +103,7 @@ def test_a_node_whose_shape_depends_on_data_is_refused_with_that_reason(odd):
         node_kernel(model, X, "odd")
     assert str(caught.value) == (
         "node 'odd' has no kernel on 'wasm-simd': it runs on the host, because its shape depends on data or it "
-        "handles strings or lists")
+        "handles strings, lists or complex numbers")
 
 
 def test_a_node_that_shares_the_bytes_of_its_input_has_no_functions():

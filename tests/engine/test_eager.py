@@ -74,7 +74,7 @@ def test_the_signature_reads_inputs_then_attributes():
     (lambda: tf.unstack(tf.tensor([[1, 2], [3, 4]]), -1)[1], "float32", [2, 4]),
     (lambda: tf.strided_slice(tf.range(0, 6), [1], [4]), "float32", [1, 2, 3]),
     (lambda: tf.gather([[1, 2], [3, 4]], [1], axis=1), "float32", [[2], [4]]),
-    (lambda: tf.one_hot([1], 2), "float32", [[0, 1]]),
+    (lambda: tf.one_hot([1], 2), "int32", [[0, 1]]),
     (lambda: tf.concat([[1, 2], tf.tensor([3])]), "float32", [1, 2, 3]),
     (lambda: tf.stack([tf.scalar(1), 2]), "float32", [1, 2]),
 ])
@@ -175,13 +175,17 @@ def test_every_case_of_every_op_runs_eagerly(check):
 
 
 def _call(check):
-    inputs = [tf.tensor(x) for x in check.inputs]
-    names = [n for n in check.op.inputs if not n.endswith("?")]
-    optional = [n.strip("?") for n in check.op.inputs if n.endswith("?")]
-    if names and names[-1].startswith("*"):
-        inputs = [*inputs[: len(names) - 1], inputs[len(names) - 1 :]]
-    more = dict(zip(optional, inputs[len(names) :], strict=False))
-    return getattr(tf, check.op.api)(*inputs[: len(names)], **more, **check.case.attrs)
+    """Inputs by name, so that the order in which TensorFlow.js takes them does not matter."""
+    function, inputs = getattr(tf, check.op.api), [tf.tensor(x) for x in check.inputs]
+    names = [n.strip("?") for n in check.op.inputs]
+    attrs = check.op.resolve_attrs(check.case.attrs, check.name)
+    if not names or not names[-1].startswith("*"):
+        return function(**dict(zip(names, inputs, strict=False)), **attrs)
+    several = names[-1].strip("*")
+    if inspect.signature(function).parameters[several].kind is inspect.Parameter.VAR_POSITIONAL:
+        return function(*attrs.values(), *inputs)
+    fixed = len(names) - 1
+    return function(**dict(zip(names[:fixed], inputs, strict=False)), **{several: inputs[fixed:]}, **attrs)
 
 
 def test_an_unknown_name_suggests_a_close_one():

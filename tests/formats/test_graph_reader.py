@@ -333,7 +333,7 @@ def test_unknown_ops_are_listed_at_once_with_counts_but_only_those_that_would_ru
     model.json["modelTopology"]["library"]["function"][1]["nodeDef"][2]["op"] = "Zap"
     model.json["signature"] = {"inputs": {}, "outputs": kit.entries(y=("y:0", []))}
     text, code = fails(model.write(tmp_path), UnknownOpError)
-    assert text == "2 unknown op(s): MatMull (2x; did you mean 'MatMul'?), Zap (2x)"
+    assert text == "2 unknown op(s): MatMull (2x at 'n', 'm'; did you mean 'MatMul'?), Zap (2x at 'y', 'double')"
     assert code == "model.unknown_op"
 
 
@@ -370,10 +370,10 @@ def test_unknown_ops_are_listed_at_once_with_counts_but_only_those_that_would_ru
         ),
         (lambda n: n[1].update(name="v"), "'w', read by node 'p', is not in the graph", "model.graph"),
         (
-            lambda n: n[0]["attr"]["dtype"].update(type="DT_COMPLEX64"),
-            ("node 'x': dtype 'DT_COMPLEX64' of a TensorFlow file is not supported; supported: "
-            "DT_FLOAT, DT_DOUBLE, DT_HALF, DT_INT32, DT_INT64, DT_UINT8, DT_INT8, DT_INT16, DT_BOOL, DT_STRING, "
-            "DT_VARIANT, DT_RESOURCE"),
+            lambda n: n[0]["attr"]["dtype"].update(type="DT_QINT32"),
+            ("node 'x': dtype 'DT_QINT32' of a TensorFlow file is not supported; supported: "
+            "DT_FLOAT, DT_DOUBLE, DT_HALF, DT_BFLOAT16, DT_INT32, DT_INT64, DT_UINT8, DT_INT8, DT_INT16, DT_UINT16, "
+            "DT_UINT32, DT_UINT64, DT_BOOL, DT_COMPLEX64, DT_COMPLEX128, DT_STRING, DT_VARIANT, DT_RESOURCE"),
             "model.dtype",
         ),
     ],
@@ -432,13 +432,6 @@ def test_bytes_that_are_no_text(tmp_path):
     path = tmp_path / "model.json"
     path.write_bytes(b'{"a": "\xff"}')
     assert fails(path)[0] == "not UTF-8 text (invalid start byte)"
-
-
-def test_tflite_is_said_to_come_later(tmp_path):
-    path = tmp_path / "model.tflite"
-    path.write_bytes(b"\x1c\0\0\0TFL3")
-    message = ".tflite models are not supported yet; expected a TensorFlow.js model.json"
-    assert fails(path) == (message, "model.format")
 
 
 def test_a_format_can_be_insisted_on(kit, tmp_path):

@@ -16,7 +16,7 @@ from tfjslab.formats.graph_model.writer import save_graph_model
 from tfjslab.formats.registry import read_model, write_model
 from tfjslab.formats.weight_writer import encode
 from tfjslab.graph.builder import GraphBuilder
-from tfjslab.graph.ir import Graph, Port
+from tfjslab.graph.ir import Graph, Port, Quantization
 from tfjslab.graph.text import dump
 
 
@@ -139,7 +139,7 @@ def test_a_model_without_weights(tmp_path):
 def test_quantized_weights_are_as_near_as_their_steps(kind, bits):
     weight = np.random.default_rng(3).normal(size=(50, 7)).astype(np.float32)
     weight[0, 0] = 0
-    entry, data = encode("w", weight, kind)
+    entry, data = encode("w", weight, Quantization(kind, None))
     assert len(data) == weight.size * bits // 8
     quantization = entry["quantization"]
     assert quantization["original_dtype"] == "float32"
@@ -169,11 +169,11 @@ def test_constants_and_ends_are_exact(tmp_path, run, kind, weight):
 )
 @pytest.mark.parametrize("kind", ["uint8", "float16"])
 def test_what_cannot_be_quantized_is_stored_as_it_is(weight, kind):
-    assert "quantization" not in encode("w", weight, kind)[0]
+    assert "quantization" not in encode("w", weight, Quantization(kind, None))[0]
 
 
 def test_float16_leaves_weights_beyond_its_range_alone():
-    assert "quantization" not in encode("w", np.float32([1e6]), "float16")[0]
+    assert "quantization" not in encode("w", np.float32([1e6]), Quantization("float16", None))[0]
 
 
 @pytest.mark.parametrize(

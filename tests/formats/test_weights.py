@@ -70,6 +70,15 @@ def test_strings(tmp_path):
     np.testing.assert_array_equal(found["n"], [5])
 
 
+def test_complex_numbers(tmp_path):
+    values = np.complex64([[1 - 2j, 3j]])
+    entry, data = encode("c", values, "float16")
+    assert entry == {"name": "c", "shape": [1, 2], "dtype": "complex64"}
+    assert np.frombuffer(data, "<f4").tolist() == [1, -2, 0, 3]  # as TensorFlow.js stores them
+    found = read(tmp_path, [(["1"], [entry])], {"1": data})
+    np.testing.assert_array_equal(found["c"], values)
+
+
 def test_strings_that_end_behind_the_file(tmp_path):
     message = fails(tmp_path, [(["1"], [spec("s", [1], "string")])], {"1": b"\xff\0\0\0abc"})
     assert message == ("1: string 0 of weight 's' ends at byte 259, found 7", "model.shard_size")
@@ -144,13 +153,13 @@ def test_float16_is_for_floats():
     ("entry", "message", "code"),
     [
         (
-            spec("w", [1], "complex64"),
-            "complex64 weights are not supported; expected float32, int32, bool, string",
+            spec("w", [1], "complex"),
+            "unknown dtype 'complex'; expected float32, int32, bool, complex64, string; did you mean 'complex64'?",
             "model.dtype",
         ),
         (
             spec("w", [1], "flaot32"),
-            "unknown dtype 'flaot32'; expected float32, int32, bool, string; did you mean 'float32'?",
+            "unknown dtype 'flaot32'; expected float32, int32, bool, complex64, string; did you mean 'float32'?",
             "model.dtype",
         ),
         (spec("w", [-1]), "shape [-1]; expected integers >= 0", "model.weight_spec"),

@@ -19,8 +19,9 @@ SHARED = Path(__file__).parents[2].parent / "shared"
 NAMES = ("blazeface-front", "facemesh", "handtrack", "mobilenet_v2_graph", "mobilenet_v2_layers")
 BACKENDS = ("cpu", "wasm-plain", "wasm-simd", "wasm-threads", "webgpu", "webgl", "webgpu-f16")
 TOLERANCE = 1e-4  # of the largest absolute value of each output
-# Every value between two kernels is rounded to 11 bits, 5e-4 of itself; worst seen 1.2e-3, on BlazeFace.
-FLOAT16_TOLERANCE = 2e-3
+# Every value between two kernels is rounded to 11 bits, 5e-4 of itself, and where it stands decides which way. Worst
+# seen 1.2e-3 on llvmpipe (BlazeFace), 2.14e-3 on an NVIDIA H100 (FaceMesh), whose sums are in another order.
+FLOAT16_TOLERANCE = 3e-3
 
 needs_shared = pytest.mark.skipif(not (SHARED / "golden").is_dir(), reason=f"no models and answers in {SHARED}")
 

@@ -92,7 +92,7 @@ BROKEN = {
     "constant 'w' has rank 9, above the limit of 8": lambda g: g.with_(constants={"w": np.zeros([1] * 9, np.float32)}),
     "input 'x': value 'w' is made twice": lambda g: g.with_(inputs=(Port("x", "w", None, "float32"), *g.inputs)),
     "input 'x': the name is used twice": lambda g: g.with_(inputs=(*g.inputs, Port("x", "z", None, "float32"))),
-    "input 'x': dtype 'float' is not one of float32, int32, bool, string, variant": lambda g: g.with_(
+    "input 'x': dtype 'float' is not one of float32, int32, bool, complex64, string, variant": lambda g: g.with_(
         inputs=(Port("x", "x", None, "float"), g.inputs[1])
     ),
     "input 'x': shape [-1]; expected lengths >= 0 or None": lambda g: g.with_(

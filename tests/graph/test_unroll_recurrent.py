@@ -24,7 +24,7 @@ KINDS = {
 }
 
 
-def made(kind, *, given, steps=STEPS):
+def made(kind, *, given, steps=STEPS, masked=False):
     """A graph of one recurrent node with all its outputs, and its feeds."""
     op, gates, states, attrs = KINDS[kind]
     rng = np.random.default_rng(0)
@@ -34,8 +34,12 @@ def made(kind, *, given, steps=STEPS):
     bias = [b.constant("bias", rng.uniform(-1, 1, gates * UNITS).astype(np.float32))] if "reset_after" in attrs else []
     first = [b.input(f"s{i}", (None, UNITS)) for i in range(states)] if given else []
     feeds |= {v: rng.uniform(-1, 1, (2, UNITS)) for v in first}
-    absent = [""] if op == "GRU" and first and not bias else []
-    node = b.node("r", op, ["x", kernel, *bias, *absent, *first], steps=steps, **attrs)
+    mask = [b.input("mask", (None, steps or None))] if masked else []
+    feeds |= {v: np.array([[0, 1, 1], [1, 0, 1]]) for v in mask}
+    read = {"x": "x", "recurrent_kernel": kernel} | dict(zip(("h", "c"), first, strict=False))
+    read |= ({"recurrent_bias": bias[0]} if bias else {}) | ({"mask": mask[0]} if mask else {})
+    words = [word.strip("?") for word in registry.get(op).inputs]
+    node = b.node("r", op, [read.get(w, "") for w in words], steps=steps, **attrs)
     ports = [Port(f"o{i}", value_name("r", i), None, "") for i in range(node.num_outputs)]
     return b.build(ports, {}), {k: v.astype(np.float32) for k, v in feeds.items()}
 
@@ -48,10 +52,11 @@ def answers(graph, feeds, change=lambda program: program):
     return [found[v] for v in outputs]
 
 
+@pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("given", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_written_out_steps_compute_the_same(kind, given, tmp_path):
-    graph, feeds = made(kind, given=given)
+def test_written_out_steps_compute_the_same(kind, given, masked, tmp_path):
+    graph, feeds = made(kind, given=given, masked=masked)
     want = answers(graph, feeds)
     written = unroll(graph)
     assert {n.op for n in written.nodes}.isdisjoint({"SimpleRNN", "LSTM", "GRU"})

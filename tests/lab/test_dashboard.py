@@ -21,7 +21,7 @@ from tfjslab.lab import Lab, tabs
 from tfjslab.lab.cards import PROCESS, TENSORS, TRACE
 from tfjslab.lab.panels import Panel
 from tfjslab.lab.picker import FILE
-from tfjslab.lab.view import PATH, TABS, UPLOAD, backend_buttons, close_tree
+from tfjslab.lab.view import IN_BROWSER, IN_KERNEL, PATH, TABS, UPLOAD, backend_buttons, close_tree
 from tfjslab.model import Model
 from tfjslab.profiling import compare as profiling
 from tfjslab.profiling import files as profiles
@@ -70,6 +70,27 @@ def test_run_measures_what_is_chosen_and_shows_it(lab):
     assert not lab._view.header.run.disabled
     assert lab._view.header.stop.disabled
     assert [r.label for r in lab.session.runs] == ["#1 small on cpu"]
+
+
+def test_it_runs_in_the_browser_in_place_of_the_tabs(lab):
+    """The panel's server begins when it is wanted first, and ends with the lab."""
+    place, tabs_of = lab._view.header.place, lab._view.tabs
+    assert lab._browser._panel is None
+    place.value = IN_BROWSER
+    assert [w.layout.display for w in (lab._view.header.run, lab._view.browser)] == ["none", ""]
+    panel = lab._browser._panel
+    panel._link.session.connect_s = 0.3
+    panel.start()
+    with pytest.raises(UsageError, match="a run in the browser is under way"):
+        lab.run()
+    assert panel.wait(20)
+    assert "no browser took the job" in panel.state.value
+    assert lab.browser_results == []
+    place.value = IN_KERNEL
+    assert [w.layout.display for w in (lab._view.header.run, lab._view.browser)] == ["", "none"]
+    assert tabs_of in lab._view.box.children[-2].children
+    lab.run(wait=True)
+    assert lab.snapshot.phase == "done"
 
 
 def test_run_and_stop_are_pressed_in_turns(lab):

@@ -12,8 +12,9 @@ from tfjslab.base.errors import DTypeError, InputError, LimitError, ShapeError, 
 from tfjslab.ops import registry
 from tfjslab.ops.lists import TensorList
 from tfjslab.ops.registry import Spec
+from tfjslab.ops.tables import LookupTable
 
-FLOAT, INT, BOOL = "float32", "int32", "bool"
+FLOAT, INT, BOOL, TEXT, COMPLEX = "float32", "int32", "bool", "string", "complex64"
 
 
 def infer(name: str, *specs: tuple[tuple[int, ...], str], **attrs: Any) -> None:
@@ -103,6 +104,68 @@ SHAPES: list[tuple[str, tuple[Any, ...], dict[str, Any], str]] = [
      "EnsureShape: shape [2, 3]; expected [-1, 4], where -1 is any length"),
     ("CropAndResize", (((1, 4, 4, 1), FLOAT), ((2, 4), FLOAT), ((3,), INT)), {"crop_size": [2, 2]},
      "CropAndResize: boxes [2, 4] with box_ind [3]; expected [n, 4] with [n]"),
+    ("Conv1D", (((8,), FLOAT), ((3, 2, 4), FLOAT)), {},
+     ("Conv1D: input [8] with filter [3, 2, 4]; expected rank 3 (NWC), or 2 for one sequence, and a filter of "
+      "[width, in, out]")),
+    ("Conv1D", (((1, 8, 3), FLOAT), ((3, 2, 4), FLOAT)), {},
+     "Conv1D: input [1, 1, 8, 3] has 3 channels; filter [1, 3, 2, 4] expects 2"),
+    ("Conv1D", (((1, 8, 2), FLOAT), ((3, 2, 4), FLOAT)), {"padding": "EXPLICIT", "explicit_paddings": [1]},
+     "Conv1D: explicit_paddings [1]; expected 6 numbers"),
+    ("Conv3D", (((8, 8, 3), FLOAT), ((3, 3, 3, 3, 8), FLOAT)), {},
+     "Conv3D: input: shape [8, 8, 3]; expected rank 5 (NDHWC), or 4 for one volume"),
+    ("Conv3D", (((1, 8, 8, 8, 3), FLOAT), ((3, 3, 3, 2, 8), FLOAT)), {},
+     "Conv3D: input [1, 8, 8, 8, 3] has 3 channels; filter [3, 3, 3, 2, 8] expects 2"),
+    ("Conv3D", (((1, 8, 8, 8, 3), FLOAT), ((3, 3, 3, 8), FLOAT)), {},
+     "Conv3D: filter [3, 3, 3, 8]; expected [depth, height, width, in, out] with a window of 1 or more"),
+    ("Conv3D", (((1, 8, 8, 8, 4), FLOAT), ((3, 3, 3, 2, 7), FLOAT)), {},
+     "Conv3D: 7 output channels cannot be divided into 2 groups"),
+    ("Conv3D", (((1, 2, 8, 8, 3), FLOAT), ((3, 3, 3, 3, 8), FLOAT)), {},
+     "a window of 3 does not fit a padded length of 2"),
+    ("Conv3D", (((1, 8, 8, 8, 3), FLOAT), ((3, 3, 3, 3, 8), FLOAT)), {"strides": [2, 1, 1, 1, 1]},
+     "Conv3D: strides [2, 1, 1, 1, 1]: expected 1 for batch and channels"),
+    ("Conv3D", (((1, 8, 8, 8, 3), FLOAT), ((3, 3, 3, 3, 8), FLOAT)), {"padding": "EXPLICIT"},
+     "Conv3D: explicit_paddings []; expected 10 numbers >= 0"),
+    ("MaxPool3D", (((1, 8, 8, 8, 3), FLOAT),), {"ksize": [2, 2]},
+     "MaxPool3D: ksize [2, 2]: expected 1, 3 or 5 numbers >= 1"),
+    ("Conv3DTranspose", (((1, 4, 4, 4, 3), FLOAT), ((3, 3, 3, 6, 3), FLOAT)),
+     {"output_shape": [1, 9, 8, 8, 6], "strides": [2]},
+     "Conv3DTranspose: output_shape [1, 9, 8, 8, 6] belongs to an input of (4, 3, 3), found (4, 4, 4)"),
+    ("Conv3DTranspose", (((1, 4, 4, 4, 3), FLOAT), ((3, 3, 3, 6, 3), FLOAT)), {"output_shape": [6, 6, 6, 6]},
+     "Conv3DTranspose: output_shape [6, 6, 6, 6] for an input of shape [1, 4, 4, 4, 3]; expected one rank"),
+    ("Dilation2D", (((1, 4, 4, 3), FLOAT), ((2, 2, 1), FLOAT)), {},
+     ("Dilation2D: filter [2, 2, 1] for an input of [1, 4, 4, 3]; expected [height, width, 3] with a window of 1 or "
+      "more")),
+    ("Complex", (((2,), FLOAT), ((3,), FLOAT)), {}, "shapes [2] and [3] cannot be broadcast together"),
+    ("FFT", (((), COMPLEX),), {}, "FFT: a scalar; expected rank 1 or more"),
+    ("IRFFT", (((4,), COMPLEX),), {"fft_length": [-1]},
+     "IRFFT: fft_length [-1] for shape [4]; expected one number >= 1"),
+    ("StringSplit", (((), TEXT), ((), TEXT)), {}, "StringSplit: input has shape []; expected rank 1"),
+    ("StringSplit", (((2,), TEXT), ((2,), TEXT)), {}, "StringSplit: delimiter has shape [2]; expected a scalar"),
+    ("StringNGrams", (((2, 2), TEXT), ((2,), INT)), {"ngram_widths": [1]},
+     "StringNGrams: data has shape [2, 2]; expected rank 1"),
+    ("SparseFillEmptyRows", (((2, 2), INT), ((3,), FLOAT), ((2,), INT), ((), FLOAT)), {},
+     ("SparseFillEmptyRows: indices [2, 2], values [3], dense_shape [2], default []; expected [n, rank], [n], "
+      "[rank] and one")),
+    ("SparseReshape", (((2, 2), INT), ((3,), INT), ((2,), INT)), {},
+     "SparseReshape: input_indices [2, 2] with input_shape [3]; expected [n, rank] with [rank]"),
+    ("SparseSegmentSum", (((2, 2), FLOAT), ((3,), INT), ((2,), INT)), {},
+     ("SparseSegmentSum: data [2, 2], indices [3], segment_ids [2]; expected rank 1 or more, and one segment for each "
+      "index")),
+    ("SparseToDense", (((3, 2), INT), ((3,), FLOAT), ((), FLOAT)), {"output_shape": [5]},
+     ("SparseToDense: indices [3, 2], values [3] and default [] for output_shape [5]; expected [n, 1], [n] or one, "
+      "and one")),
+    ("LookupTableImport", (((), "variant"), ((3,), TEXT), ((2,), INT)), {},
+     "LookupTableImport: keys [3] with values [2]; expected one for each key"),
+    ("ImageProjectiveTransformV3", (((2, 4, 4, 1), FLOAT), ((3, 8), FLOAT)), {},
+     "ImageProjectiveTransformV3: transforms [3, 8]; expected [2, 8] or [1, 8]"),
+    ("ImageProjectiveTransformV3", (((1, 4, 4, 1), FLOAT), ((1, 8), FLOAT)), {"output_shape": [3]},
+     "ImageProjectiveTransformV3: from [4, 4] to output_shape [3]; expected a height and a width"),
+    ("RaggedRange", (((2,), INT), ((3,), INT), ((), INT)), {},
+     "RaggedRange: shapes [2], [3], []; expected scalars, and vectors of one length"),
+    ("RaggedGather", (((2,), FLOAT), ((3,), INT)), {},
+     "RaggedGather: no splits, or values of rank 0; expected one or more, and rank 1 or more"),
+    ("RaggedGather", (((2,), FLOAT), ((3,), INT), ((3,), INT)), {"output_ragged_rank": 4},
+     "RaggedGather: output_ragged_rank is 4; expected 1"),
     ("Switch", (((2,), FLOAT), ((2,), BOOL)), {}, "Switch: the predicate is bool [2]; expected a bool scalar"),
     ("Select", (((3,), BOOL), ((2, 2), FLOAT), ((2, 2), FLOAT)), {},
      "shapes [3, 1] and [2, 2] cannot be broadcast together"),
@@ -124,6 +187,15 @@ def test_shapes_that_do_not_fit_are_told(name: str, specs: tuple[Any, ...], attr
     ("Max", (((2,), BOOL),), "Max: dtype bool; expected float32 or int32"),
     ("GatherV2", (((2,), FLOAT), ((2,), FLOAT)), "GatherV2: indices are float32; expected int32"),
     ("Concat", (((2,), FLOAT), ((2,), INT)), "Concat: dtypes float32, int32 differ; cast them to one"),
+    ("Conv3D", (((1, 2, 2, 2, 1), INT), ((1, 1, 1, 1, 1), INT)), "Conv3D: dtype int32; expected float32"),
+    ("RFFT", (((4,), COMPLEX),), "RFFT: dtype complex64; expected float32"),
+    ("Sqrt", (((4,), COMPLEX),), "Sqrt: dtype complex64; expected float32"),
+    ("StringSplit", (((2,), INT), ((), TEXT)), "StringSplit: dtype int32; expected string"),
+    ("SparseReshape", (((2, 2), FLOAT), ((2,), INT), ((1,), INT)),
+     "SparseReshape: input_indices is float32; expected int32"),
+    ("SparseFillEmptyRows", (((2, 2), INT), ((2,), FLOAT), ((2,), INT), ((), INT)),
+     "SparseFillEmptyRows: values are float32 and the default is int32; expected one dtype"),
+    ("RaggedGather", (((2,), FLOAT), ((3,), FLOAT), ((3,), INT)), "RaggedGather: indices is float32; expected int32"),
 ])
 def test_dtypes_that_do_not_fit_are_told(name: str, specs: tuple[Any, ...], text: str) -> None:
     with pytest.raises(DTypeError) as e:
@@ -136,6 +208,13 @@ def test_dtypes_that_do_not_fit_are_told(name: str, specs: tuple[Any, ...], text
     ("BroadcastTo", (((), FLOAT),), {"shape": [1 << 40]}), ("OneHot", (((1 << 20,), INT),), {"depth": 1 << 20}),
     ("Range", (), {"start": 0, "limit": 1e15}), ("PadV2", (((1,), FLOAT),), {"paddings": [[0, 1 << 40]]}),
     ("ResizeBilinear", (((1, 1, 1, 1), FLOAT),), {"size": [1 << 20, 1 << 20]}), ("Zeros", (), {"shape": [1 << 40]}),
+    ("RFFT", (((8,), FLOAT),), {"fft_length": [1 << 40]}), ("IRFFT", (((8,), COMPLEX),), {"fft_length": [1 << 40]}),
+    ("ImageProjectiveTransformV3", (((1, 2, 2, 1), FLOAT), ((1, 8), FLOAT)), {"output_shape": [1 << 20, 1 << 20]}),
+    ("MaxPool3D", (((1, 1, 1, 1, 1), FLOAT),),
+     {"ksize": [1], "padding": "EXPLICIT", "explicit_paddings": [0, 0, *[1 << 15] * 6, 0, 0]}),
+    ("Conv3DTranspose", (((1, 2, 2, 2, 1), FLOAT), ((1, 1, 1, 1, 1), FLOAT)),
+     {"output_shape": [1, 1 << 15, 1 << 15, 1 << 15, 1], "strides": [1 << 14]}),
+    ("SparseToDense", (((1,), INT), ((1,), FLOAT), ((), FLOAT)), {"output_shape": [1 << 40]}),
     ("ScatterNd", (((1, 1), INT), ((1,), FLOAT)), {"shape": [1 << 40]}), ("LinSpace", (),
      {"start": 0, "stop": 1, "num": 1 << 40}),
 ])
@@ -168,6 +247,48 @@ _SHAPE = {"element_shape": (-1,), "element_dtype": "float32"}
     ("TensorListStack", (_LIST,), {"num_elements": 5}, InputError,
      "a list of length 2 is stacked; expected length 5"),
     ("TensorListResize", (_LIST, np.int32(-1)), {}, InputError, "a list cannot have length -1"),
+    ("SparseFillEmptyRows", (np.int32([[2, 0]]), np.zeros(1), np.int32([2, 2]), np.float32(0)), {}, InputError,
+     "SparseFillEmptyRows: index 2 is out of range for a length of 2"),
+    ("SparseFillEmptyRows", (np.zeros((0, 1), np.int32), np.zeros(0), np.int32([2**30]), np.float32(0)), {}, LimitError,
+     "SparseFillEmptyRows: number of rows is 1073741824, above the limit of 536870912"),
+    ("SparseReshape", (np.int32([[0, 0]]), np.int32([2, 3]), np.int32([-1, 4])), {}, InputError,
+     "SparseReshape: shape [2, 3] with 6 elements cannot become [-1, 4]"),
+    ("SparseReshape", (np.int32([[0, 0]]), np.int32([2, 3]), np.int32([-1, -1])), {}, InputError,
+     "SparseReshape: shape [2, 3] with 6 elements cannot become [-1, -1]"),
+    ("SparseSegmentSum", (np.zeros((2, 2)), np.int32([0, 1]), np.int32([1, 0])), {}, InputError,
+     "SparseSegmentSum: segment_ids [1, 0]; expected numbers >= 0 in order"),
+    ("SparseSegmentSum", (np.zeros((2, 2)), np.int32([2]), np.int32([0])), {}, InputError,
+     "SparseSegmentSum: index 2 is out of range for a length of 2"),
+    ("SparseSegmentSum", (np.zeros((2, 2)), np.int32([0]), np.int32([2**31 - 1])), {}, LimitError,
+     "SparseSegmentSum: number of elements is 4294967296, above the limit of 2147483648"),
+    ("StringNGrams", (np.array(["a"], object), np.int32([0, 2])), {"ngram_widths": [1]}, InputError,
+     "StringNGrams: data_splits [0, 2]; expected numbers in order from 0 to 1"),
+    ("StringNGrams", (np.array(["a"], object), np.int32([0, 1])), {"ngram_widths": [10**6], "pad_width": -1},
+     LimitError, "StringNGrams: number of joined strings is 1000000000000, above the limit of 10000000"),
+    ("RaggedRange", (np.int32(0), np.int32(5), np.int32(0)), {}, InputError,
+     "RaggedRange: from 0 to 5 in steps of 0 has no end"),
+    ("RaggedRange", (np.float32(0), np.float32(np.inf), np.float32(1)), {}, InputError,
+     "RaggedRange: from 0.0 to inf in steps of 1.0 has no end"),
+    ("RaggedRange", (np.int32([0, 0]), np.int32(2**31 - 1), np.int32(1)), {}, LimitError,
+     "RaggedRange: number of elements is 4294967294, above the limit of 2147483648"),
+    ("RaggedGather", (np.zeros(2), np.int32([2]), np.int32([0, 1, 2])), {}, InputError,
+     "RaggedGather: index 2 is out of range for a length of 2"),
+    ("RaggedGather", (np.zeros(2), np.int32([0]), np.int32([0, 1, 3])), {}, InputError,
+     "RaggedGather: row splits [0, 1, 3]; expected numbers in order up to 2"),
+    ("RaggedTensorToTensor", (np.int32([2, 2, 2]), np.zeros(2), np.float64(0), np.int32([0, 2])),
+     {"row_partition_types": ["ROW_SPLITS"]}, InputError,
+     "RaggedTensorToTensor: shape [2, 2, 2]; expected 2 lengths, -1 for unknown ones"),
+    ("RaggedTensorToTensor", (np.int32([2, 2]), np.zeros(1), np.float64(0), np.int32([0, 2])),
+     {"row_partition_types": ["ROW_SPLITS"]}, InputError, "RaggedTensorToTensor: 1 values for 2 places"),
+    ("RaggedTensorToTensor", (np.int32([2**20, 2**20]), np.zeros(2), np.float64(0), np.int32([0, 2])),
+     {"row_partition_types": ["ROW_SPLITS"]}, LimitError,
+     "RaggedTensorToTensor: number of elements is 1099511627776, above the limit of 2147483648"),
+    ("LookupTableFind", (LookupTable("string", "int32", {}), np.int32([1]), np.int32(0)), {}, DTypeError,
+     "LookupTableFind: keys are int32; the table has string"),
+    ("LookupTableFind", (LookupTable("int32", "int32", {1: 0}, np.int32([[1, 2]])), np.int32([1]), np.int32(0)), {},
+     InputError, "LookupTableFind: the default has shape []; values have [2]"),
+    ("LookupTableImport", (LookupTable("string", "int32", {}), np.array(["a"], object), np.float32([0])), {},
+     DTypeError, "LookupTableImport: values are float32; the table has int32"),
 ])
 def test_values_that_make_no_sense_are_told(
     name: str, inputs: tuple[Any, ...], attrs: dict[str, Any], error: type[TfjslabError], text: str,
@@ -175,6 +296,27 @@ def test_values_that_make_no_sense_are_told(
     op = registry.get(name)
     with pytest.raises(error) as e:
         op.run(inputs, op.resolve_attrs(attrs, "here"))
+    assert str(e.value) == text
+
+
+@pytest.mark.parametrize(("name", "specs", "attrs", "text"), [
+    ("StringToHashBucketFast", (((2,), TEXT),), {"num_buckets": 0},
+     "StringToHashBucketFast: num_buckets is 0; expected 1 or more"),
+    ("StringNGrams", (((2,), TEXT), ((2,), INT)), {"ngram_widths": [0]},
+     "StringNGrams: ngram_widths are [0]; expected numbers of 1 or more"),
+    ("StaticRegexReplace", (((2,), TEXT),), {"pattern": "(", "rewrite": ""}, "pattern '(': no ) at 1"),
+    ("StaticRegexReplace", (((2,), TEXT),), {"pattern": "(a)", "rewrite": "\\2"},
+     "rewrite '\\\\2': \\2; expected \\\\ or \\0 to \\1, groups of the pattern"),
+    ("RaggedTensorToTensor", (((2,), INT), ((2,), FLOAT), ((), FLOAT), ((3,), INT)),
+     {"row_partition_types": ["VALUE_ROWIDS"]},
+     ("RaggedTensorToTensor: row_partition_types ['VALUE_ROWIDS'] for 1 tensors; expected one for each, FIRST_DIM_SIZE "
+      "or ROW_SPLITS first, then VALUE_ROWIDS or ROW_SPLITS")),
+])
+def test_attributes_that_make_no_sense_are_told(
+    name: str, specs: tuple[Any, ...], attrs: dict[str, Any], text: str,
+) -> None:
+    with pytest.raises(UsageError) as e:
+        infer(name, *specs, **attrs)
     assert str(e.value) == text
 
 

@@ -29,7 +29,8 @@ def test_spellings_name_the_ops_own_inputs_and_attributes(op: OpDef) -> None:
     for form in op.tf:
         tokens = form.args.split()
         assert {t for t in tokens if not t.startswith("@")} <= inputs
-        assert {t.removeprefix("@") for t in tokens if t.startswith("@")} | set(form.rename) | set(form.fixed) <= attrs
+        supplied = {t.strip("@?") for t in tokens if t.startswith("@")}
+        assert supplied | set(form.rename) | set(form.fixed) | set(form.also) <= attrs
         assert {n for n in op.inputs if not n.endswith("?")} <= set(tokens), "every required input has its place"
         assert not set(form.only) & attrs
 
@@ -92,7 +93,8 @@ def test_an_op_or_spelling_cannot_be_defined_twice() -> None:
     (Attr("k", "pairs"), [1, 2, 3], "attribute 'k' is [1, 2, 3]; expected a list of pairs of integers"),
     (Attr("k", "bools"), [1], "attribute 'k' is [1]; expected a list of true and false"),
     (Attr("k", "dims"), "abc", "attribute 'k' is 'abc'; expected a shape, with -1 for what is not known"),
-    (Attr("k", "dtype"), "float", "attribute 'k' is 'float'; expected one of float32, int32, bool, string, variant"),
+    (Attr("k", "dtype"), "float",
+     "attribute 'k' is 'float'; expected one of float32, int32, bool, complex64, string, variant"),
     (Attr("k", "word", choices=("SAME", "VALID")), "smae",
      "attribute 'k' is 'SMAE'; expected one of SAME, VALID; did you mean 'SAME'?"),
 ])

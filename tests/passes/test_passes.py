@@ -8,6 +8,7 @@ from tfjslab import zoo
 from tfjslab.base.errors import GraphError, UsageError
 from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import Port
+from tfjslab.graph.promote import with_casts
 from tfjslab.passes.registry import PASSES, chosen, run_passes
 from tfjslab.passes.report import Change, check_claims
 
@@ -80,6 +81,20 @@ def test_batch_norm_bias_and_activation_end_up_in_the_convolution():
     assert [c.what for c in reports["batch_norm"].changes] == [
         "bn (FusedBatchNorm) folded into the weights of conv",
     ]
+
+
+def test_integers_that_are_scaled_stay_cast_before_the_convolution():
+    b = GraphBuilder()
+    x = b.input("x", (None, 5, 5, 3), "int32")
+    one = b.value("one", "Mul", x, b.constant("unit", np.float32(1)))
+    scaled = b.value("scaled", "Mul", one, b.constant("scale", np.float32(1 / 255)))
+    y = b.value("y", "Conv2D", scaled, b.constant("w", values(1, 1, 3, 4)), **WINDOW)
+    graph = with_casts(b.build([Port(y, y, None, "float32")], {}))
+    made = run_passes(graph)[0]
+    assert [n.op for n in made.nodes] == ["Cast", "Conv2D"]
+    pixels = RNG.integers(0, 256, (2, 5, 5, 3)).astype(np.int32)
+    (was,), (now,) = (evaluate(g, {"x": pixels}) for g in (graph, made))
+    np.testing.assert_allclose(now, was, rtol=2e-6)
 
 
 def test_a_skipped_pass_does_nothing():

@@ -106,6 +106,46 @@ def test_what_is_moved_between_floats_stays_float():
         "tanh": "no integer form of Tanh", "flat": "what it moves is not in integers", "padded": "it pads with 3"}
 
 
+def padded_pool(value, paddings=((0, 0), (1, 1), (1, 1), (0, 0)), *, first="conv"):
+    """A max pool that pads with a value, as converters of other frameworks write it, behind a convolution or first."""
+    b = GraphBuilder()
+    x = b.input("x", (None, 6, 6, 4))
+    w = b.constant("w", np.random.default_rng(0).normal(size=(3, 3, 4, 4)).astype(np.float32))
+    if first == "conv":
+        x = b.value("conv", "Conv2D", x, w, strides=[1], padding="SAME")
+    x = b.value("padded", "PadV2", x, paddings=paddings, constant_value=value)
+    y = b.value("pool", "MaxPool", x, ksize=[3], strides=[2], padding="VALID")
+    if first != "conv":
+        y = b.value("conv", "Conv2D", y, w, strides=[1], padding="SAME")
+    return b.build([Port("y", y, None, "float32")], {"name": "padded"})
+
+
+@pytest.mark.parametrize("backend", ["cpu", "wasm-simd"])
+@pytest.mark.parametrize("value", [-np.inf, float(np.finfo(np.float32).min), -1e9, -0.5, 0.0])
+@pytest.mark.parametrize("first", ["conv", "pad"])
+def test_padding_in_front_of_a_max_pool_stays_out_of_the_range(value, first, backend):
+    data = np.random.default_rng(1).normal(size=(4, 6, 6, 4)).astype(np.float32)
+    with tf.Model(padded_pool(value, first=first), backend) as model:
+        q, report = tf.quantize(model, "int8", data)
+        with q:
+            (output,) = report.outputs
+            assert output.sqnr_db > 30
+            assert [n.name for n in report.refused] == ([] if first == "conv" else ["padded"])
+            assert all(n.alone_db is None or n.alone_db > 30 for n in report.quantized)
+
+
+@pytest.mark.parametrize(("value", "paddings", "reason"), [
+    (2.0, ((0, 0), (1, 1), (1, 1), (0, 0)), "it pads with 2"),
+    (-1e9, ((0, 0), (3, 0), (1, 1), (0, 0)), "it pads with -1e+09"),
+])
+def test_padding_that_comes_out_of_a_max_pool_stays_float(value, paddings, reason):
+    """A value above 0 may win; a window that lies in the padding as a whole gives the padding."""
+    with tf.Model(padded_pool(value, paddings), "cpu") as model:
+        q, report = tf.quantize(model, "int8", np.random.default_rng(1).normal(size=(1, 6, 6, 4)))
+        q.dispose()
+    assert {n.name: n.reason for n in report.refused} == {"padded": reason}
+
+
 @pytest.mark.parametrize(("name", "floats"), [
     ("blazeface-front", []), ("facemesh", ["Sigmoid", "Reshape"]),
 ])

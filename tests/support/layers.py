@@ -79,7 +79,7 @@ def build(folder, case):
     layer = keras_layer(case["class_name"], "layer", *names, **case["config"])
     weights = weights_of({f"layer/{k}": s for k, s in case["weights"].items()}, ("moving_variance", "gamma"))
     path = write(folder, functional([*inputs, layer], names, ["layer"]), weights)
-    high = 4 if case["class_name"] == "Embedding" else 2
+    high = 4 if case["class_name"] in ("Embedding", "CategoryEncoding") else 2
     feeds = {
         n: RNG.uniform(0 if high == 4 else -2, high, s).astype(np.float32)
         for n, s in zip(names, case["shapes"], strict=True)

@@ -149,10 +149,17 @@ def test_several_models_are_named_and_kept_separate():
     assert [line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == "-"][-1] == 0.5
 
 
-def test_what_ran_in_a_browser_is_named_with_it():
-    phone = replace(result("tfjs-webgl", 3.0), device="Chrome 156 on Android")
-    axes = charts.backend_comparison([result("wasm-simd", 2.0), phone]).axes
-    assert ticks(axes.yaxis) == ["wasm-simd", "tfjs-webgl, Chrome 156 on Android"]
+def test_what_ran_in_browsers_stands_under_the_name_of_its_device():
+    phone, desktop = "Chrome 156 on Android", "Firefox 153 on Linux"
+    results = [
+        result("wasm-simd", 2.0), replace(result("tfjs-webgl", 3.0), device=phone),
+        replace(result("wasm-simd", 1.0), device=desktop), replace(result("wasm-simd", 4.0), device=phone),
+    ]
+    axes = charts.backend_comparison(results).axes
+    assert ticks(axes.yaxis) == ["", "wasm-simd", "", "tfjs-webgl", "wasm-simd", "", "wasm-simd"]
+    bold = {t.get_text(): t.xy[1] for t in axes.texts if t.get_fontweight() == "bold"}
+    assert bold == {"this process": 0, phone: 2, desktop: 5}
+    assert [p.get_y() + p.get_height() / 2 for p in axes.patches] == pytest.approx([1, 3, 4, 6])
 
 
 def test_roofline_places_points_by_intensity_and_rate_and_names_the_slowest():

@@ -238,4 +238,5 @@ class BackendDef:
     threaded: bool = False  # whether ``create`` is given a thread count above 1
     checked_against: str = ""  # the backend with all digits, where this one has fewer
     on_adapter: bool = False  # whether it runs on the adapter that ``set_adapter`` names
+    factory: Callable[[], Backend] | None = None  # makes a user's backend, which has no module
     declares: str = ""  # the module whose ``FLAGS`` steer it; it is light, so flags can be listed without the engine

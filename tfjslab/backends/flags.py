@@ -8,21 +8,28 @@ from __future__ import annotations
 import importlib
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from tfjslab.backends import rows
 from tfjslab.base.errors import UsageError, did_you_mean
 
+FlagValue = bool | float | str
+
 
 @dataclass(frozen=True)
 class Flag:
-    """One flag. ``evaluate`` finds its value on this machine when nobody has set it."""
+    """One flag. ``evaluate`` finds its value on this machine when nobody has set it.
+
+    ``kind`` is that of its values: ``bool``, ``float`` or ``str``. ``on_set`` is called with every value that is set.
+    """
 
     name: str
     doc: str
-    evaluate: Callable[[], bool]
+    evaluate: Callable[[], FlagValue]
+    kind: type = bool
+    on_set: Callable[[FlagValue], None] | None = None
 
 
 def from_variable(variable: str, *, default: bool) -> Callable[[], bool]:
@@ -30,15 +37,28 @@ def from_variable(variable: str, *, default: bool) -> Callable[[], bool]:
     return lambda: {"1": True, "0": False}.get(os.environ.get(variable, ""), default)
 
 
+# Flags that are no backend's.
+COMMON = (
+    Flag("DEBUG", "warn of each eager op with NaN or infinity in its output", lambda: False),
+    Flag("PROD", "check nothing that costs time and only helps finding mistakes", lambda: False),
+)
+_EXPECTED = {bool: "True or False", float: "a number", str: "text"}
+
+
+def _kind(value: object) -> type:
+    """``bool``, ``float`` (of whole numbers as well) or ``str``."""
+    return bool if isinstance(value, bool) else float if isinstance(value, (int, float)) else type(value)
+
+
 class Flags:
     """The flags and what they are set to. Like ``tf.env()`` of TensorFlow.js; safe to use from several threads."""
 
     def __init__(self, flags: Iterable[Flag]) -> None:
         self._flags = {f.name: f for f in flags}
-        self._values: dict[str, bool] = {}
+        self._values: dict[str, FlagValue] = {}
         self._lock = threading.RLock()
 
-    def get(self, name: str) -> bool:
+    def get(self, name: str) -> FlagValue:
         """The flag's value: what was set, else what this machine can do (found out once)."""
         flag = self._flag(name)
         with self._lock:
@@ -46,22 +66,79 @@ class Flags:
                 self._values[name] = flag.evaluate()
             return self._values[name]
 
-    def set(self, name: str, value: bool) -> None:  # noqa: FBT001 - the signature of TensorFlow.js
-        """Set a flag; it acts on backends that are chosen from then on."""
-        self._flag(name)
-        if not isinstance(value, bool):
-            raise UsageError(f"flag {name}: {value!r}; expected True or False")
+    async def get_async(self, name: str) -> FlagValue:
+        """``get`` for code that awaits."""
+        return self.get(name)
+
+    def get_bool(self, name: str) -> bool:
+        """The value of a flag that is True or False; UsageError for any other flag."""
+        return bool(self._of_kind(name, bool))
+
+    def get_number(self, name: str) -> float:
+        """The value of a flag that is a number; UsageError for any other flag."""
+        return float(self._of_kind(name, float))
+
+    def get_string(self, name: str) -> str:
+        """The value of a flag that is text; UsageError for any other flag."""
+        return str(self._of_kind(name, str))
+
+    def _of_kind(self, name: str, kind: type) -> FlagValue:
+        if self._flag(name).kind is not kind:
+            raise UsageError(f"flag {name} is {self.get(name)!r}; expected {_EXPECTED[kind]}")
+        return self.get(name)
+
+    def set(self, name: str, value: FlagValue) -> None:
+        """Set a flag to a value of its kind; it acts on backends that are chosen from then on."""
+        flag = self._flag(name)
+        if _kind(value) is not flag.kind:
+            raise UsageError(f"flag {name}: {value!r}; expected {_EXPECTED[flag.kind]}")
         with self._lock:
             self._values[name] = value
+        if flag.on_set is not None:
+            flag.on_set(value)
+
+    def set_flags(self, flags: Mapping[str, FlagValue]) -> None:
+        """Set several flags; none when one of the names is unknown."""
+        for name in flags:
+            self._flag(name)
+        for name, value in flags.items():
+            self.set(name, value)
+
+    def register_flag(
+        self, name: str, evaluation_fn: Callable[[], FlagValue], set_hook: Callable[[FlagValue], None] | None = None,
+        doc: str = "",
+    ) -> None:
+        """Add a flag of one's own: True or False, a number or text, as ``evaluation_fn`` gives it.
+
+        ``set_hook`` is called with every value that is set. UsageError for a name that is taken by another one.
+        """
+        kind = _kind(value := evaluation_fn())
+        if kind not in _EXPECTED:
+            raise UsageError(f"flag {name}: {value!r}; expected True or False, a number or text")
+        with self._lock:
+            if name in self._flags:
+                raise UsageError(f"flag {name} is registered already")
+            self._flags[name] = Flag(name, doc, evaluation_fn, kind, set_hook)
+
+    def unregister_flag(self, name: str) -> None:
+        """Forget a flag that ``register_flag`` added."""
+        self._flag(name)
+        with self._lock:
+            del self._flags[name]
+            self._values.pop(name, None)
 
     def reset(self) -> None:
         """Forget all values; they are found out anew."""
         with self._lock:
             self._values.clear()
 
-    def features(self) -> dict[str, bool]:
+    def features(self) -> dict[str, FlagValue]:
         """All flags with their values."""
         return {name: self.get(name) for name in self._flags}
+
+    def get_flags(self) -> dict[str, FlagValue]:
+        """The same as ``features``."""
+        return self.features()
 
     def _flag(self, name: str) -> Flag:
         if name not in self._flags:
@@ -77,4 +154,5 @@ class Flags:
 def env() -> Flags:
     """The flags of all backends, as ``tf.env()`` of TensorFlow.js."""
     modules = dict.fromkeys(row.declares for row in rows.ROWS if row.declares)
-    return Flags(flag for name in modules for flag in importlib.import_module(name).FLAGS)
+    declared = (flag for name in modules for flag in importlib.import_module(name).FLAGS)
+    return Flags((*declared, *COMMON))

@@ -16,6 +16,8 @@ from tfjslab.backends.kernels.memory_plan import Lifetime
 from tfjslab.base.dtypes import Array, numpy_dtype, of_value
 from tfjslab.base.errors import BackendError, TfjslabError
 from tfjslab.graph.ir import Node
+from tfjslab.ops import registry
+from tfjslab.ops.promotion import casts
 from tfjslab.ops.registry import Spec, bytes_moved
 
 _NO_SPEC = Spec((), "")  # of a temporary
@@ -36,6 +38,21 @@ def run_node(node: Node, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> lis
     except (ValueError, TypeError, IndexError, ArithmeticError, MemoryError) as e:
         raise BackendError(f"node '{node.name}' ({node.op}) failed: {type(e).__name__}: {e}") from e
     return [np.asarray(v) if isinstance(v, np.generic) else v for v in outs]
+
+
+def run_promoted(node: Node, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> list[Any]:
+    """``run_node`` for inputs whose dtypes were not known before; they are cast as the op's rule has it."""
+    rule = node.definition.facts.promotes
+    needed = casts(rule, [spec_of(x).dtype for x in inputs]) if rule is not None else None
+    if needed is None:
+        return run_node(node, inputs, attrs)
+    if needed.passes_on:
+        return list(inputs)
+    cast = [x.astype(numpy_dtype(d)) if d else x for x, d in zip(inputs, needed.inputs, strict=True)]
+    first, *others = run_node(node, cast, attrs)
+    for dtype in needed.output:
+        first = registry.get("Cast").run([first], {"dtype": dtype})[0]
+    return [first, *others]
 
 
 def check_promise(node: Node, promised: Sequence[Spec], values: Sequence[Any]) -> None:

@@ -19,6 +19,7 @@ from tfjslab.backends.flags import env
 from tfjslab.backends.rows import row
 from tfjslab.base.errors import ELSEWHERE, BackendError, BackendUnavailableError, UsageError
 from tfjslab.base.machine import crowding, usable_cores
+from tfjslab.base.signatures import SIGNATURE
 from tfjslab.base.tables import Report, Table
 from tfjslab.base.text import backend_words
 
@@ -141,6 +142,8 @@ def set_adapter(name: str = "") -> None:
 
 
 def _ask(definition: BackendDef) -> Availability:
+    if definition.factory is not None:
+        return Availability(available=True)
     try:
         module = importlib.import_module(definition.module)
     except ImportError as e:
@@ -197,8 +200,33 @@ def backend(name: str | None = None, threads: int | None = None) -> Backend:
         if key not in _STATE.made:
             if real.threaded and count > usable_cores():
                 warnings.warn(f"backend '{real.name}': {crowding(count)}", ThreadsWarning, stacklevel=2)
-            _STATE.made[key] = importlib.import_module(real.module).create(real.variant, count)
+            _STATE.made[key] = _make(real, count)
         return _STATE.made[key]
+
+
+def _make(definition: BackendDef, threads: int) -> Backend:
+    if definition.factory is None:
+        made: Backend = importlib.import_module(definition.module).create(definition.variant, threads)
+        return made
+    made = definition.factory()
+    wanted = (n for n in (*Backend.__annotations__, *vars(Backend)) if not n.startswith("_"))
+    lacking = sorted(n for n in wanted if not hasattr(made, n))
+    if lacking:
+        fault = f"its factory gives {type(made).__name__}, which lacks {', '.join(lacking)}"
+        raise UsageError(f"backend '{definition.name}': {fault}", code=SIGNATURE)
+    return made
+
+
+def forget(name: str) -> None:
+    """Dispose the instances of a backend; when it is the current one, the next call chooses anew."""
+    with _STATE.lock:
+        for key in [k for k in _STATE.made if k[0].partition(_ON)[0] == name]:
+            _STATE.made.pop(key).dispose()
+        _STATE.asked.pop(name, None)
+        _STATE.failed.pop(name, None)
+        if _STATE.current == name:
+            _STATE.current, _STATE.named = None, False
+        _STATE.generation += 1
 
 
 def set_backend(name: str) -> Done:
@@ -260,6 +288,8 @@ def _choose() -> str:
 
 def _may_be_chosen(definition: BackendDef) -> bool:
     """Whether automatic choice considers a backend; passing over one that says no is not worth a warning."""
+    if definition.factory is not None:
+        return True
     try:
         ask = getattr(importlib.import_module(definition.module), "may_be_chosen", None)
     except ImportError:

@@ -1,5 +1,6 @@
 """The table of backends. A new backend is one row here; menus, the command line, the docs and the tests read it.
 
+Those that users register are added at its end.
 A row's module is imported only when the backend is asked about. It offers ``availability(variant)`` and
 ``create(variant, threads)``, and ``may_be_chosen(variant)`` where priority must not always choose it.
 """
@@ -17,7 +18,7 @@ _gpu = partial(
 )
 
 # Priorities are those of TensorFlow.js; 0 is never chosen without being named.
-ROWS = (
+ROWS = [
     _gpu("webgpu", 3, "wgpu on Vulkan, Metal or DirectX 12", "tfjs webgpu", variant="webgpu"),
     _gpu(
         "webgpu-f16", 0, "webgpu with float16 storage and float32 sums; outputs are checked against webgpu",
@@ -39,7 +40,7 @@ ROWS = (
         "tfjs-backend-wasm-threaded-simd.wasm", variant="threads", threaded=True,
         flags=("WASM_HAS_SIMD_SUPPORT", "WASM_HAS_MULTITHREAD_SUPPORT"),
     ),
-)
+]
 
 
 def row(name: str) -> BackendDef:

@@ -16,7 +16,7 @@ from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import DTypeError, InputError, ShapeError
 from tfjslab.base.limits import LIMITS, check_limit
 
-_NUMBERS, _TEXT = "biuf", "US"
+_NUMBERS, _TEXT = "biufc", "US"
 _INT64 = np.iinfo(np.int64)
 
 
@@ -52,6 +52,11 @@ def text_array(array: Array, where: str) -> Array:
         except UnicodeEncodeError:
             raise DTypeError(f"{where}: {reprlib.repr(text)} is no Unicode text: it holds half a character") from None
     return out
+
+
+def reals(array: Array) -> Array:
+    """Complex numbers as pairs of real ones along a last axis; any other array itself."""
+    return array[..., None].view(array.real.dtype) if array.dtype.kind == "c" else array
 
 
 def encoded(text: str) -> bytes:

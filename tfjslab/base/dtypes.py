@@ -30,18 +30,27 @@ class DType:
 
 # TF.js has no 64-bit or 8-bit integers and no float16: its reader widens or narrows them as below.
 _TABLE = (
-    DType("float32", np.dtype(np.float32), 4, ("DT_FLOAT", "DT_DOUBLE", "DT_HALF"), (1, 2, 19)),
-    DType("int32", np.dtype(np.int32), 4, ("DT_INT32", "DT_INT64", "DT_UINT8", "DT_INT8", "DT_INT16"), (3, 9, 4, 6, 5)),
+    DType("float32", np.dtype(np.float32), 4, ("DT_FLOAT", "DT_DOUBLE", "DT_HALF", "DT_BFLOAT16"), (1, 2, 19, 14)),
+    DType("int32", np.dtype(np.int32), 4,
+          ("DT_INT32", "DT_INT64", "DT_UINT8", "DT_INT8", "DT_INT16", "DT_UINT16", "DT_UINT32", "DT_UINT64"),
+          (3, 9, 4, 6, 5, 17, 22, 23)),
     DType("bool", np.dtype(np.bool_), 1, ("DT_BOOL",), (10,)),
+    DType("complex64", np.dtype(np.complex64), 8, ("DT_COMPLEX64", "DT_COMPLEX128"), (8, 18)),
     DType("string", np.dtype(object), 0, ("DT_STRING",), (7,)),
     # Handles of TensorLists and TensorArrays: a Python object, never numbers.
     DType("variant", np.dtype(object), 0, ("DT_VARIANT", "DT_RESOURCE"), (21, 20)),
 )
 DTYPES = {d.name: d for d in _TABLE}
+# What no kernel of any backend knows: Python or numpy holds such values, and no plan keeps them in its memory.
+ON_HOST = frozenset({"complex64", "string", "variant"})
 # Values inside quantized graphs. Nobody names it: tensors of users, files and casts stay with the types of TF.js.
 _INTERNAL = {d.name: d for d in (
     DType("int8", np.dtype(np.int8), 1, (), ()), DType("int16", np.dtype(np.int16), 2, (), ()),
 )}
+_KINDS = {
+    "f": "float32", "i": "int32", "u": "int32", "b": "bool", "c": "complex64", "U": "string", "S": "string",
+    "O": "string",
+}
 _BY_TF = {n: d.name for d in _TABLE for n in d.tf_names}
 _BY_TF_CODE: dict[Any, str] = {c: d.name for d in _TABLE for c in d.tf_codes}
 
@@ -95,7 +104,6 @@ def _of_graph(dtype: np.dtype[Any]) -> str:
 
 @lru_cache(maxsize=64)
 def _of_user(dtype: np.dtype[Any]) -> str:
-    found = {"f": "float32", "i": "int32", "u": "int32", "b": "bool", "U": "string", "S": "string", "O": "string"}
-    if dtype.kind not in found:
-        raise DTypeError(f"numpy dtype {dtype} cannot become a tensor; use float, int, bool or str data")
-    return found[dtype.kind]
+    if dtype.kind not in _KINDS:
+        raise DTypeError(f"numpy dtype {dtype} cannot become a tensor; use float, int, bool, complex or str data")
+    return _KINDS[dtype.kind]

@@ -102,6 +102,13 @@ class BackendError(TfjslabError):
     exit_code = 4
 
 
+def each_with_nearest(names: Iterable[str], known: Iterable[str]) -> str:
+    """Unknown names in a row, each with the closest known one behind it."""
+    listed = list(known)
+    hints = ((name, did_you_mean(name, listed).removeprefix("; ")) for name in names)
+    return ", ".join(f"'{name}' ({hint})" if hint else f"'{name}'" for name, hint in hints)
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest known name, else an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1)

@@ -57,6 +57,8 @@ def normalize_axes(axes: Sequence[int] | None, rank: int) -> Shape:
     """Sorted, positive, unique axes; ``None`` means all of them."""
     if axes is None:
         return tuple(range(rank))
+    if axes and not rank:
+        raise ShapeError(f"axis {axes[0]} is out of range for a scalar, which has no axes")
     return tuple(sorted({normalize_axis(a, rank) for a in axes}))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfjslab.base.arrays import reals
 from tfjslab.base.dtypes import Array
 from tfjslab.base.text import counted
 from tfjslab.bench.comparison import paired, relative_difference
@@ -101,7 +102,7 @@ def _rows(array: Array) -> int:
 
 
 def _output(name: str, ours: Array, theirs: Array) -> _Output:
-    a, b = (np.nan_to_num(v.astype(np.float64), posinf=0.0, neginf=0.0) for v in (ours, theirs))
+    a, b = (np.nan_to_num(reals(v).astype(np.float64), posinf=0.0, neginf=0.0) for v in (ours, theirs))
     scale = float(np.abs(b).max(initial=0.0)) or 1.0
     return _Output(name, (a / scale).reshape(_rows(ours), -1), (b / scale).reshape(_rows(ours), -1), theirs)
 

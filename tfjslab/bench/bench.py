@@ -39,13 +39,14 @@ def bench_model(
 
 
 def bench_models(
-    sources: Sequence[tuple[str, ModelSource, Any]], backends: Sequence[str | None], threads: int | None = None,
-    settings: Settings | None = None,
+    sources: Sequence[ModelSource | tuple[str, ModelSource, Any]], backends: Sequence[str | None],
+    threads: int | None = None, settings: Settings | None = None,
 ) -> BenchResults:
     """Measure every model on every backend, interleaved; results in the order of models, then backends.
 
     Args:
-        sources: (name, source, x); an empty name is the model's own, ``x`` None means seeded values.
+        sources: models, or (name, source, x) for each; an empty name is the model's own, ``x`` None means seeded
+            values.
         backends: names; None is the model's own backend or the current one.
         threads: for threaded backends.
         settings: how to measure.
@@ -59,7 +60,7 @@ def bench_models(
     reason = ""
     with ExitStack() as stack:
         try:
-            for name, source, x in sources:
+            for name, source, x in [s if isinstance(s, tuple) else ("", s, None) for s in sources]:
                 for backend in backends:
                     subject = stack.enter_context(open_subject(source, backend, threads, how.clock))
                     feeds = subject.model.sample() if x is None else x

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tfjslab.base.arrays import reals
 from tfjslab.base.dtypes import Array
 from tfjslab.bench.result import BenchResult
 from tfjslab.records.statistics import compare_rounds
@@ -82,7 +83,7 @@ def relative_difference(ours: Array, theirs: Array) -> float | None:
     """The largest difference over the largest absolute value of ``theirs``; None for what ``difference`` says."""
     if ours.shape != theirs.shape:
         return None
-    a, b = ours.astype(np.float64), theirs.astype(np.float64)
+    a, b = reals(ours).astype(np.float64), reals(theirs).astype(np.float64)
     finite = np.isfinite(b)
     if not np.array_equal(finite, np.isfinite(a)) or not np.array_equal(a[~finite], b[~finite], equal_nan=True):
         return None

@@ -43,7 +43,7 @@ class OwnRuns:
 
     def outputs(self) -> list[tuple[str, Array]]:
         """Run once; the outputs in the model's order, with their names."""
-        found = self.bench_run.model.predict(self.bench_run.feeds)
+        found = self.bench_run.model.execute(self.bench_run.feeds)
         values = found if isinstance(found, list) else [found]
         return [(p.name, v) for p, v in zip(self.bench_run.model.outputs, values, strict=True)]
 

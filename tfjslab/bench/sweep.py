@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.base.errors import InputError, UsageError, did_you_mean
+from tfjslab.base.errors import InputError, UsageError, did_you_mean, each_with_nearest
 from tfjslab.base.text import counted
 from tfjslab.bench.bench import bench_models
 from tfjslab.bench.comparison import over
@@ -33,6 +33,7 @@ from tfjslab.bench.sweep_result import (
 )
 from tfjslab.evaluation.evaluate import evaluate, samples_of
 from tfjslab.evaluation.result import Evaluation
+from tfjslab.formats.stored import settle, stored_bytes
 from tfjslab.model.model import Model
 from tfjslab.passes.registry import run_passes
 from tfjslab.quantization.calibrate import METHODS
@@ -88,8 +89,8 @@ def sweep(
     wanted = [(k, m) for k in kinds for m in (methods if k == INT8 else (METHODS[0],))]
     refused: list[RefusedSetting] = []
     with ExitStack() as stack:
-        made = [_Setting(BASELINE, model, model.weight_bytes, "float32, as it was given")]
-        fused = stack.enter_context(model.with_graph(run_passes(model.graph)[0]))
+        made = [_Setting(BASELINE, model, stored_bytes(model.graph), "float32, as it was given")]
+        fused = stack.enter_context(model.with_graph(settle(run_passes(model.graph)[0])[0]))
         for i, (kind, method) in enumerate(wanted):
             setting = f"{kind} {method}" if kind == INT8 else kind
             how.progress(f"{model.name}: {setting}", i, len(wanted))
@@ -108,9 +109,12 @@ def sweep(
 
 
 def _check(kinds: Sequence[str], max_drop: float, evaluation: Any, labels: Any) -> None:
-    for kind in kinds:
-        if kind not in SETTINGS:
-            raise UsageError(f"kind '{kind}' is not one of {', '.join(SETTINGS)}{did_you_mean(str(kind), SETTINGS)}")
+    unknown = [str(kind) for kind in kinds if kind not in SETTINGS]
+    if len(unknown) == 1:
+        hint = did_you_mean(unknown[0], SETTINGS)
+        raise UsageError(f"kind '{unknown[0]}' is not one of {', '.join(SETTINGS)}{hint}")
+    if unknown:
+        raise UsageError(f"these are no kinds: {each_with_nearest(unknown, SETTINGS)}; known: {', '.join(SETTINGS)}")
     if isinstance(max_drop, bool) or not 0 <= max_drop <= 1:
         raise UsageError(f"max_accuracy_drop is {max_drop}; expected a share from 0 to 1")
     if labels is not None and evaluation is None:
@@ -124,7 +128,7 @@ def _open_batch(model: Model) -> bool:
 def _setting_of(fused: Model, kind: str, method: str, setting: str, calibration: Any) -> _Setting | RefusedSetting:
     """The setting of the optimized model, or why there is none; data that cannot be used are an error."""
     if kind == OPTIMIZED:
-        return _Setting(setting, fused, fused.weight_bytes, "float32 after the graph passes")
+        return _Setting(setting, fused, stored_bytes(fused.graph), "float32 after the graph passes")
     if kind == INT8 and calibration is None:
         return RefusedSetting(setting, "no calibration data were given")
     try:

@@ -13,5 +13,6 @@ __getattr__, __dir__ = lazily(__name__, {
     "tfjslab.browser.jobs.results": "DeviceResult",
     "tfjslab.browser.jobs.session": "DeviceSession device_session",
     "tfjslab.browser.jobs.headless": "headless_session",
+    "tfjslab.functions.pixels": "from_pixels from_pixels_async to_pixels",
     "tfjslab.lab.browser_panel": "panel",
 })

@@ -14,6 +14,7 @@ from tfjslab.base.text import NOTHING, counted, ms, scaled
 from tfjslab.bench.result import compare_results
 from tfjslab.browser.jobs.bench import DEFAULT_BACKENDS, bench
 from tfjslab.browser.jobs.job import HowToRun
+from tfjslab.browser.jobs.litert_source import set_litert
 from tfjslab.browser.jobs.programs import COUNTERPARTS, PROGRAMS
 from tfjslab.browser.jobs.results import DeviceResult
 from tfjslab.browser.jobs.session import STOPPED, DeviceSession
@@ -23,6 +24,7 @@ from tfjslab.cli.inputs import feeds_for
 from tfjslab.cli.models import loader
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
+from tfjslab.profiling.captions import totals
 
 PROGRAM_NAMES = ", ".join(PROGRAMS)
 _FAILED = 4  # a program could not do what was asked
@@ -35,10 +37,19 @@ def add_tfjs(parser: argparse.ArgumentParser) -> None:
         "packages (default: $TFJSLAB_PEERS, else the current folder or one above it)")
 
 
+def add_litert(parser: argparse.ArgumentParser) -> None:
+    """The --litert option."""
+    parser.add_argument(
+        "--litert", metavar="FOLDER", help="in which npm installed LiteRT.js, for the programs litert-... "
+        "(default: as for --tfjs)")
+
+
 def measure(args: argparse.Namespace, session: DeviceSession, how: HowToRun) -> Outcome:
     """Run all jobs in the page of ``session``; exit code 4 when a program could not do what was asked."""
     if args.tfjs:
         set_tfjs(args.tfjs)
+    if args.litert:
+        set_litert(args.litert)
     default = [b for b in DEFAULT_BACKENDS if b in COUNTERPARTS] if args.compare else DEFAULT_BACKENDS
     names = [b.strip() for b in args.backend.split(",")] if args.backend else default
     found: list[DeviceResult] = []
@@ -46,7 +57,8 @@ def measure(args: argparse.Namespace, session: DeviceSession, how: HowToRun) -> 
         with progress() as report:
             for model in args.models:
                 source = loader(model, report, real=args.real_weights) if model in zoo.ENTRIES else model
-                feeds = feeds_for(model, args.shape, args.input, report, real=args.real_weights)
+                fed = args.shape or args.input
+                feeds = feeds_for(model, args.shape, args.input, report, real=args.real_weights) if fed else None
                 bench([source], names, inputs=feeds, compare=bool(args.compare), how=how, session=session,
                       progress=report, seen=found.append)
     except KeyboardInterrupt:
@@ -113,6 +125,4 @@ def _remarks(r: DeviceResult) -> Iterator[str]:
     if r.bench.disturbance.text:
         yield f"{where}: {r.bench.disturbance.text}"
     if r.profile is not None:
-        p = r.profile
-        yield (f"{where}: {counted(len(p.kernels), 'kernel')} {ms(p.kernel_ms)} ms + unattributed "
-               f"{ms(p.unattributed_ms)} ms = wall {ms(p.wall_ms)} ms of a profiled run")
+        yield f"{where}: {counted(len(r.profile.kernels), 'kernel')}; {totals(r.profile)}"

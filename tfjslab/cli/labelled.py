@@ -11,7 +11,7 @@ from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import UsageError
 from tfjslab.base.tables import Report
 from tfjslab.cli.command import OK, Outcome
-from tfjslab.cli.feeds import split_name
+from tfjslab.cli.feeds import split_names
 from tfjslab.cli.output import print_table
 from tfjslab.graph.ir import Port
 from tfjslab.model.input_files import read_array
@@ -29,8 +29,7 @@ def add_data(parser: argparse.ArgumentParser, labels_help: str) -> None:
 def samples(option: str, given: Sequence[str], ports: Sequence[Port]) -> dict[str, Array]:
     """One array for each input; UsageError for one that is given twice."""
     found: dict[str, Array] = {}
-    for text in given:
-        port, path = split_name(option, text, ports)
+    for text, (port, path) in zip(given, split_names(option, given, ports), strict=True):
         if port.name in found:
             raise UsageError(f"{option} {text}: input '{port.name}' is given twice")
         found[port.name] = read_array(path)

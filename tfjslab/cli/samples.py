@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError, UsageError
-from tfjslab.cli.feeds import split_name
+from tfjslab.cli.feeds import split_names
 from tfjslab.graph.ir import Port
 from tfjslab.model.input_files import read_array
 
@@ -24,18 +25,20 @@ def value_range(text: str) -> tuple[float, float]:
 
 
 def samples(option: str, given: Sequence[str], ports: Sequence[Port]) -> list[dict[str, Any]]:
-    """One mapping a sample from files whose arrays have samples along the first axis."""
+    """One mapping a run from files whose arrays have samples along the first axis."""
     arrays: dict[str, list[Any]] = {}
-    for text in given:
-        port, path = split_name(option, text, ports)
-        array = read_array(path)
-        rank = None if port.shape is None else len(port.shape)
-        # A free first length is the batch: one sample is a batch of one. Otherwise samples are stacked in front.
-        single = rank == array.ndim and port.shape is not None and port.shape[0] is not None
-        arrays[port.name] = [array] if single else [array[i : i + 1] if rank == array.ndim else a
-                                                    for i, a in enumerate(array)]
+    for port, path in split_names(option, given, ports):
+        arrays[port.name] = _cut(read_array(path), port)
     counts = {n: len(a) for n, a in arrays.items()}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{n}: {c}" for n, c in counts.items())
         raise InputError(f"{option}: inputs have different numbers of samples ({listed})")
     return [{n: a[i] for n, a in arrays.items()} for i in range(next(iter(counts.values())))]
+
+
+def _cut(array: Array, port: Port) -> list[Array]:
+    """The array in runs: as long as the model's batch, of one sample where that is open. Or one run an element."""
+    if port.shape is None or len(port.shape) != array.ndim or not array.ndim:
+        return list(array)
+    size = port.shape[0] or 1
+    return [array[i : i + size] for i in range(0, max(len(array), 1), size)]

@@ -13,7 +13,7 @@ import numpy as np
 from tfjslab.base.arrays import encoded
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import UsageError
-from tfjslab.cli.feeds import split_name
+from tfjslab.cli.feeds import split_names
 from tfjslab.graph.ir import Port
 from tfjslab.model.input_files import read_input
 
@@ -24,10 +24,10 @@ def read_inputs(given: Sequence[str], ports: Sequence[Port]) -> dict[str, tuple[
     Raises UsageError for a name that the model does not have, InputError for a file that cannot be the input.
     """
     found: dict[str, tuple[Array, str]] = {}
-    for text in given:
-        # A file's own name may hold a '='.
-        whole = len(ports) == 1 and Path(text).exists()
-        port, path = (ports[0], text) if whole else split_name("--input", text, ports)
+    # A file's own name may hold a '='.
+    whole = len(ports) == 1 and all(Path(text).exists() for text in given)
+    split = [(ports[0], text) for text in given] if whole else split_names("--input", given, ports)
+    for text, (port, path) in zip(given, split, strict=True):
         if port.name in found:
             raise UsageError(f"--input {text}: input '{port.name}' is given twice")
         found[port.name] = (read_input(Path(path), port), path)
@@ -45,7 +45,7 @@ def digest(name: str, array: Array) -> dict[str, Any]:
     return {
         "name": name,
         "shape": list(array.shape),
-        "dtype": array.dtype.name if numeric else "string",
+        "dtype": "string" if array.dtype.kind in "OSU" else array.dtype.name,
         "sha256": hashlib.sha256(_little_endian_bytes(array)).hexdigest(),
         "min": float(finite.min()) if some else None,
         "max": float(finite.max()) if some else None,

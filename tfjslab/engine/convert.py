@@ -2,79 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tfjslab.base.shapes import normalize_axis
 from tfjslab.engine.create import as_array, make_tensor
 from tfjslab.engine.operators import DISPATCH
 from tfjslab.engine.tensor import Tensor
 from tfjslab.ops.registry import OpDef
 
-_WIDTH = {"bool": 0, "int32": 1, "float32": 2}
+_WIDTH = {"bool": 0, "int32": 1, "float32": 2, "complex64": 3}  # the widest holds the others
 
 
-# Inputs that are positions: Python's whole numbers become int32 there, not float32.
-_POSITIONS = frozenset({"indices", "box_ind"})
+# Inputs that are positions or lengths: Python's whole numbers become int32 there, not float32.
+_POSITIONS = frozenset({
+    "box_ind", "data_splits", "dense_shape", "indices", "input_indices", "input_shape", "new_shape", "partitions",
+    "segment_ids", "shape", "splits",
+})
 
-Attributes = Mapping[str, Any]
-
-
-def with_conveniences(definition: OpDef, given: Attributes, values: Sequence[Any]) -> Attributes:
-    """Attributes that TensorFlow.js lets callers omit or write differently, in the form of the op's definition."""
-    for applies, change in _CONVENIENCES:
-        if applies(definition, given):
-            given = change(given, values)
-    return given
-
-
-def _has(name: str) -> Callable[[OpDef, Attributes], bool]:
-    return lambda definition, given: definition.name == name and given.get(_LEFT_OUT[name]) is None
-
-
-def _number_padding(definition: OpDef, given: Attributes) -> bool:
-    pad = given.get("padding")
-    return isinstance(pad, int) and not isinstance(pad, bool) and any(
-        a.name == "explicit_paddings" for a in definition.attrs)
-
-
-def _pad_all_sides(given: Attributes, _values: Sequence[Any]) -> Attributes:
-    """``padding=1`` pads every side of an image by one."""
-    pad = [given["padding"]] * 4
-    around = (0, 0, *pad, 0, 0) if given.get("data_format", "NHWC") == "NHWC" else (0, 0, 0, 0, *pad)
-    return {**given, "padding": "EXPLICIT", "explicit_paddings": around}
-
-
-def _unit_strides(given: Attributes, _values: Sequence[Any]) -> Attributes:
-    """A strided slice steps by one."""
-    return {**given, "strides": (1,) * np.size(given.get("begin", ()))}
-
-
-def _whole_axis(given: Attributes, values: Sequence[Any]) -> Attributes:
-    """Unstacking makes as many tensors as the axis is long."""
-    shape = np.shape(values[0]) if not isinstance(values[0], Tensor) else values[0].shape
-    return {**given, "num": shape[normalize_axis(given.get("axis", 0), len(shape))] if len(shape) else 0}
-
-
-_LEFT_OUT = {"StridedSlice": "strides", "Unpack": "num"}
-_CONVENIENCES: tuple[tuple[Callable[[OpDef, Attributes], bool], Callable[[Attributes, Sequence[Any]], Attributes]], ...]
-_CONVENIENCES = (
-    (_number_padding, _pad_all_sides), (_has("StridedSlice"), _unit_strides), (_has("Unpack"), _whole_axis),
-)
-
-
-def omissible_attribute(definition: OpDef) -> str:
-    """The required attribute of this op that eager calls need not give, or ""."""
-    return _LEFT_OUT.get(definition.name, "")
-
-
-def to_tensors(definition: OpDef, values: Sequence[Any], name: str) -> tuple[list[Tensor | None], list[Tensor]]:
+def to_tensors(
+    definition: OpDef, values: Sequence[Any], name: str, takes: str = "",
+) -> tuple[list[Tensor | None], list[Tensor]]:
     """Tensors for ``values`` (None stays None), and those that were created here, which the caller has to free.
 
     Numbers and lists of Python numbers take the dtype of the tensors beside them (``int_tensor + 1`` stays int32,
     ``+ 1.5`` becomes float32); tensors and arrays of different dtypes are cast to the widest of bool, int32, float32.
+    Narrower ones than ``takes`` are cast to that.
     """
     made: list[Tensor] = []
     try:
@@ -82,10 +36,16 @@ def to_tensors(definition: OpDef, values: Sequence[Any], name: str) -> tuple[lis
         first = 1 if definition.inputs[:1] == ("condition",) else 0
         found = ["" if v is None and i in optional else _dtype(v, name) for i, v in enumerate(values)]
         common = _common(definition, values[first:], found[first:])
+        if takes and all(d in _WIDTH for d in found):
+            common = max([takes, *found], key=_WIDTH.__getitem__)
         wanted = [common if i >= first else None for i in range(len(values))]
-        for i, input_name in enumerate(definition.inputs):
-            if input_name in _POSITIONS and i < len(values) and _is_weak(values[i]):
+        names = [n.strip("*?") for n in definition.inputs]
+        for i, value in enumerate(values):
+            input_name = names[min(i, len(names) - 1)]
+            if input_name in _POSITIONS and _is_weak(value):
                 wanted[i] = "int32"
+            elif input_name == "default" and "values" in names and _is_weak(value):
+                wanted[i] = found[names.index("values")]
         out = [None if v is None else _one(v, w, made, name) for v, w in zip(values, wanted, strict=True)]
     except BaseException:
         for t in made:
@@ -118,7 +78,7 @@ def _common(definition: OpDef, values: Sequence[Any], dtypes: Sequence[str]) -> 
 
 def _python_kind(value: Any) -> str:
     """What Python itself makes of a number or list: a whole number is an int32 here, not yet a float32."""
-    return {"b": "bool", "i": "int32", "u": "int32"}.get(np.asarray(value).dtype.kind, "float32")
+    return {"b": "bool", "i": "int32", "u": "int32", "c": "complex64"}.get(np.asarray(value).dtype.kind, "float32")
 
 
 def _one(value: Any, dtype: str | None, made: list[Tensor], where: str) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.arrays import require_finite, require_whole, text_array, to_array
-from tfjslab.base.dtypes import Array, dtype_info, numpy_dtype, of_array
+from tfjslab.base.dtypes import ON_HOST, Array, dtype_info, numpy_dtype, of_array
 from tfjslab.base.errors import DTypeError, InputError, ShapeError
 from tfjslab.base.limits import LIMITS, check_limit
 from tfjslab.base.shapes import checked_shape, size_of
@@ -23,7 +23,7 @@ _NUMERIC = ("float32", "int32", "bool")
 def make_tensor(array: Array, dtype: str) -> Tensor:
     """A tensor with a copy of ``array``, whose numpy dtype must be that of ``dtype``."""
     check_limit("tensor: bytes", array.size * dtype_info(dtype).bytes_per_element, LIMITS.tensor_bytes)
-    if dtype == "string":
+    if dtype in ON_HOST:
         return Tensor(Data(dtype, host=array.copy()), array.shape, dtype)
     with STATE.lock:
         data = on_session(lambda eager: Data(dtype, buffer=eager.session.put(array, dtype), eager=eager))
@@ -42,7 +42,7 @@ def as_array(values: Any, dtype: str | None, where: str) -> tuple[Array, str]:
     found = of_array(array)
     natural = "float32" if found == "int32" and not is_array else found
     wanted = natural if dtype is None else dtype_info(dtype).name
-    if wanted == "variant" or (wanted == "string") != (found == "string"):
+    if wanted == "variant" or (wanted != found and (found == "complex64" or "string" in (wanted, found))):
         raise DTypeError(f"{where}: {found} values cannot become a tensor of {wanted}")
     return text_array(array, where) if wanted == "string" else _converted(array, wanted), wanted
 
@@ -123,18 +123,22 @@ def fill(shape: Sequence[int], value: Any, dtype: str | None = None) -> Tensor:
 
 def zeros(shape: Sequence[int], dtype: str = "float32") -> Tensor:
     """A tensor of zeros (False for bool)."""
-    return make_tensor(np.zeros(checked_shape(shape, "zeros"), _numeric(dtype, "zeros")), dtype)
+    return make_tensor(np.zeros(checked_shape(shape, "zeros"), number_type(dtype, "zeros")), dtype)
 
 
 def ones(shape: Sequence[int], dtype: str = "float32") -> Tensor:
     """A tensor of ones (True for bool)."""
-    return make_tensor(np.ones(checked_shape(shape, "ones"), _numeric(dtype, "ones")), dtype)
+    return make_tensor(np.ones(checked_shape(shape, "ones"), number_type(dtype, "ones")), dtype)
 
 
-def eye(num_rows: int, num_columns: int | None = None, dtype: str = "float32") -> Tensor:
-    """An identity matrix."""
+def eye(
+    num_rows: int, num_columns: int | None = None, batch_shape: Sequence[int] | None = None, dtype: str = "float32",
+) -> Tensor:
+    """An identity matrix, or a batch of them."""
     dims = checked_shape((num_rows, num_rows if num_columns is None else num_columns), "eye")
-    return make_tensor(np.eye(*dims, dtype=_numeric(dtype, "eye")), dtype)
+    outer = checked_shape(batch_shape or (), "eye: batch_shape")
+    one = np.eye(*dims, dtype=number_type(dtype, "eye"))
+    return make_tensor(np.broadcast_to(one, checked_shape((*outer, *dims), "eye")), dtype)
 
 
 def linspace(start: float, stop: float, num: int) -> Tensor:
@@ -153,7 +157,7 @@ def range(start: float, stop: float, step: float = 1, dtype: str = "float32") ->
     if stop < start and step == 1:
         step = -1  # as in TensorFlow.js
     check_limit("range: number of elements", math.ceil((stop - start) / step), LIMITS.tensor_bytes)
-    return make_tensor(np.arange(start, stop, step).astype(_numeric(dtype, "range")), dtype)
+    return make_tensor(np.arange(start, stop, step).astype(number_type(dtype, "range")), dtype)
 
 
 def random_uniform(
@@ -164,8 +168,8 @@ def random_uniform(
     require_finite("random_uniform", minval=minval, maxval=maxval)
     if not 0 <= maxval - minval < math.inf:
         raise InputError(f"random_uniform: minval is {minval} and maxval {maxval}; expected them in order")
-    values = _generator(seed, "random_uniform").uniform(minval, maxval, dims)
-    kind = _numeric(dtype, "random_uniform")
+    values = random_generator(seed, "random_uniform").uniform(minval, maxval, dims)
+    kind = number_type(dtype, "random_uniform")
     return make_tensor(np.floor(values).astype(kind) if dtype == "int32" else values.astype(kind), dtype)
 
 
@@ -177,17 +181,19 @@ def random_normal(
     require_finite("random_normal", mean=mean, std_dev=std_dev)
     if std_dev < 0:
         raise InputError(f"random_normal: std_dev is {std_dev}; expected 0 or more")
-    values = _generator(seed, "random_normal").normal(mean, std_dev, dims)
-    return make_tensor(values.astype(_numeric(dtype, "random_normal")), dtype)
+    values = random_generator(seed, "random_normal").normal(mean, std_dev, dims)
+    return make_tensor(values.astype(number_type(dtype, "random_normal")), dtype)
 
 
-def _generator(seed: int | None, where: str) -> np.random.Generator:
+def random_generator(seed: int | None, where: str) -> np.random.Generator:
+    """A source of random numbers: the same for the same ``seed``, another one on every call for None."""
     if seed is not None:
         require_whole(f"{where}: seed", seed, 0)
     return np.random.default_rng(seed)
 
 
-def _numeric(dtype: str, where: str) -> np.dtype[Any]:
+def number_type(dtype: str, where: str) -> np.dtype[Any]:
+    """The dtype of numpy for a tensor of numbers or truth values; DTypeError for any other."""
     if dtype not in _NUMERIC:
         raise DTypeError(f"{where}: dtype {dtype!r}; expected one of {', '.join(_NUMERIC)}")
     return numpy_dtype(dtype)

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from tfjslab.base.errors import UsageError, did_you_mean
-from tfjslab.engine.convert import omissible_attribute, to_tensors, with_conveniences
+from tfjslab.base.errors import UsageError
+from tfjslab.engine.calls import Results, aliases_of, call_of, changes_of, is_complete, omissible_attribute
+from tfjslab.engine.convert import to_tensors
 from tfjslab.engine.kernels import run_kernel
 from tfjslab.engine.operators import DISPATCH
+from tfjslab.engine.scopes import dispose
 from tfjslab.engine.tensor import Tensor
 from tfjslab.ops import registry
 from tfjslab.ops.attrs import REQUIRED
 from tfjslab.ops.registry import OpDef
 
 _MAX_ATTRS = 4096
+_OF_COMPLEX = {"abs": "ComplexAbs"}  # functions that run another op for complex numbers
 
 
 def freeze(value: Any) -> Hashable:
@@ -45,24 +48,33 @@ class EagerOp:
         self.name = definition.api or definition.name
         self.variadic = any(n.startswith("*") for n in definition.inputs)
         self.inputs = [n.strip("*?") for n in definition.inputs]
+        self.call = call_of(definition)
+        self.aliases = aliases_of(definition)
+        self.changes = changes_of(definition)
+        self.results = tuple(self.call.results.split())
         self.signature = _signature(definition)
         self._resolved: dict[Hashable, tuple[Mapping[str, Any], Hashable]] = {}
-        complete = all(a.default is not REQUIRED for a in definition.attrs) and not omissible_attribute(definition)
-        self._plain = self._resolve({}) if complete else None
+        self._plain = self._resolve({}) if is_complete(definition) else None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the op: see ``signature``."""
+        if self.name in _OF_COMPLEX and args and str(getattr(args[0], "dtype", "")).startswith("complex"):
+            return _dispatch(_OF_COMPLEX[self.name], *args, **kwargs)
         if not kwargs and self._plain is not None and not self.variadic and len(args) == len(self.inputs):
             return self._run(args, *self._plain)  # the common call, without binding
-        given = self._bind(args, kwargs)
-        values = [given.pop(n, None) for n in self.inputs]
+        bound = self._bind(args, kwargs)
+        values = [self.call.defaults.get(n) if v is None else v for n in self.inputs for v in [bound.pop(n, None)]]
         if self.variadic:
             values = [*values[:-1], *_sequence(values[-1], self.name)]
-        return self._run(values, *self._resolve(with_conveniences(self.definition, given, values)))
+        given: Mapping[str, Any] = bound
+        for change in self.changes:
+            given = change(given, values)
+        return self._run(values, *self._resolve(given))
 
     def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        named = {self.aliases.get(k, k): v for k, v in kwargs.items()}
         try:
-            return dict(self.signature.bind(*args, **kwargs).arguments)
+            return {**self.call.defaults, **self.signature.bind(*args, **named).arguments}
         except TypeError as e:
             raise TypeError(f"{self.name}: {e}; expected {self.name}{self.signature}") from None
 
@@ -77,16 +89,38 @@ class EagerOp:
         return self._resolved[raw]
 
     def _run(self, values: Sequence[Any], attrs: Mapping[str, Any], key: Hashable) -> Any:
-        if all(type(v) is Tensor for v in values) and len({v.dtype for v in values}) <= 1:
-            outs = run_kernel(self.definition, values, attrs, key)
+        dtypes = {v.dtype if type(v) is Tensor else "" for v in values}
+        if len(dtypes) <= 1 and "" not in dtypes and (not self.call.takes or self.call.takes in dtypes):
+            outs = self._batched(values, attrs, key)
         else:
-            tensors, made = to_tensors(self.definition, values, self.name)
+            tensors, made = to_tensors(self.definition, values, self.name, self.call.takes)
             try:
-                outs = run_kernel(self.definition, tensors, attrs, key)
+                outs = self._batched(tensors, attrs, key)
             finally:
                 for t in made:
                     t.dispose()
-        return outs[0] if len(outs) == 1 and self.definition.num_outputs == 1 else outs
+        if len(outs) == 1 and self.definition.num_outputs == 1:
+            return outs[0]
+        return Results(outs, self.results) if self.results else outs
+
+    def _batched(self, tensors: Sequence[Tensor | None], attrs: Mapping[str, Any], key: Hashable) -> list[Tensor]:
+        """Run the kernel; on a batch of one where the first input has no batch."""
+        x = tensors[0] if tensors else None
+        if x is None or x.rank != self.call.rank - 1:
+            return run_kernel(self.definition, tensors, attrs, key)
+        several = self.call.batched
+        batches = [None if t is None else t.shared((1, *t.signature[0])) for t in tensors[:several]]
+        try:
+            outs = run_kernel(self.definition, [*batches, *tensors[several:]], attrs, key)
+        finally:
+            dispose(batches)
+        return [_only(out) for out in outs]
+
+
+def _only(batch: Tensor) -> Tensor:
+    """The only one of a batch, in its place."""
+    with batch:
+        return batch.shared(batch.signature[0][1:])
 
 
 def _sequence(value: Any, name: str) -> Sequence[Any]:
@@ -96,22 +130,27 @@ def _sequence(value: Any, name: str) -> Sequence[Any]:
 
 
 def _signature(definition: OpDef) -> inspect.Signature:
-    """Inputs, then attributes (those without default first), then optional inputs."""
+    """Inputs, then attributes, then optional inputs, or TensorFlow.js's order; those without default come first."""
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     value = "Tensor | Array | float | list"  # text, as this is only for readers
-    parameters = [
-        inspect.Parameter(n.strip("*"), kind, annotation=f"list[{value}]" if n.startswith("*") else value)
-        for n in definition.inputs if not n.endswith("?")
-    ]
-    optional = {a.name for a in definition.attrs if a.default is not REQUIRED} | {omissible_attribute(definition)}
-    for attr in sorted(definition.attrs, key=lambda a: a.name in optional):
-        default = attr.default if attr.default is not REQUIRED else None
-        default = default if attr.name in optional else inspect.Parameter.empty
-        parameters.append(inspect.Parameter(attr.name, kind, default=default))
-    parameters += [
-        inspect.Parameter(n.strip("?"), kind, default=None, annotation=f"{value} | None")
-        for n in definition.inputs if n.endswith("?")
-    ]
+    call = call_of(definition)
+    parameters = []
+    for n in definition.inputs:
+        default = call.defaults.get(n, None if n.endswith("?") else inspect.Parameter.empty)
+        annotation = f"list[{value}]" if n.startswith("*") else f"{value} | None" if n.endswith("?") else value
+        parameters.append(inspect.Parameter(n.strip("*?"), kind, default=default, annotation=annotation))
+    for attr in definition.attrs:
+        required = attr.default is REQUIRED and attr.name != omissible_attribute(definition)
+        default = inspect.Parameter.empty if required else None if attr.default is REQUIRED else attr.default
+        parameters.append(inspect.Parameter(attr.name, kind, default=call.defaults.get(attr.name, default)))
+    optional = [n.strip("?") for n in definition.inputs if n.endswith("?")]
+    order = call.order.replace("*", "").split()
+    parameters.sort(key=lambda p: (
+        p.default is not inspect.Parameter.empty, order.index(p.name) if p.name in order else len(order),
+        p.name in optional,
+    ))
+    if "*" in call.order:
+        parameters[-1] = parameters[-1].replace(kind=inspect.Parameter.VAR_POSITIONAL, annotation=value)
     result = "Tensor" if definition.num_outputs == 1 else "list[Tensor]"
     return inspect.Signature(parameters, return_annotation=result)
 
@@ -152,16 +191,8 @@ def _by_kernel(kernel: str) -> EagerOp:
     return EagerOp(registry.get(kernel))
 
 
-def _dispatch(kernel: str, *values: Any) -> Any:
-    return _by_kernel(kernel)(*values)
-
-
-def _method(tensor: Tensor, name: str) -> Callable[..., Any]:
-    """The eager function ``name`` with ``tensor`` as its first input."""
-    if name not in functions():
-        raise AttributeError(f"Tensor has no attribute or op '{name}'{did_you_mean(name, functions())}")
-    return partial(functions()[name], tensor)
+def _dispatch(kernel: str, *values: Any, **attrs: Any) -> Any:
+    return _by_kernel(kernel)(*values, **attrs)
 
 
 DISPATCH.run = _dispatch
-DISPATCH.method = _method

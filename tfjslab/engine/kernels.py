@@ -10,11 +10,12 @@ import numpy as np
 
 from tfjslab.backends import rows
 from tfjslab.backends.base import CommandInfo, Plan, RunStamps
-from tfjslab.backends.host import Live, describe, run_node, spec_of
+from tfjslab.backends.host import Live, describe, run_promoted, spec_of
 from tfjslab.backends.host_threads import host_threads
-from tfjslab.base.dtypes import of_array
+from tfjslab.base.dtypes import ON_HOST, of_array
 from tfjslab.base.errors import BackendError, DTypeError, TfjslabError
 from tfjslab.engine.create import make_tensor
+from tfjslab.engine.debugging import check_numbers
 from tfjslab.engine.recorder import active_recorder
 from tfjslab.engine.sessions import Data, EagerSession, on_session
 from tfjslab.engine.state import STATE
@@ -22,6 +23,7 @@ from tfjslab.engine.tensor import Tensor
 from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.graph.specialize import Specialized, specialize
 from tfjslab.graph.suppression import cut, cut_outputs, fix_suppressions
+from tfjslab.ops.promotion import casts
 from tfjslab.ops.registry import OpDef, Spec
 
 
@@ -50,7 +52,8 @@ def run_kernel(
         outs = on_session(lambda eager: _run(eager, definition, inputs, attrs, attrs_key))
         if STATE.watch is not None:
             STATE.watch.ran(definition.name, outs)
-        return outs
+    check_numbers(definition.api or definition.name, outs)
+    return outs
 
 
 def _run(
@@ -115,7 +118,7 @@ def _prepare(
     specs = (*feeds.values(), *(program.specs[v] for v in outputs))
     static = bool(program.graph.nodes) and all(n.name in program.static for n in program.graph.nodes)
     # A node that shape inference computed already (the shape of a tensor) needs no kernel either.
-    compiled = static and all(s.dtype not in ("string", "variant") for s in specs)
+    compiled = static and all(s.dtype not in ON_HOST for s in specs)
     plan = eager.session.compile(program, outputs) if compiled and not definition.facts.shares_bytes else None
     return OneNode(node, plan, cuts)
 
@@ -127,9 +130,12 @@ def _without(program: Specialized, names: Collection[str]) -> Specialized:
 
 
 def _check(definition: OpDef, specs: Sequence[Spec], attrs: Mapping[str, Any]) -> None:
-    """Let the op's rule refuse; its error gets the name of the eager function in front."""
+    """Let the op's rule refuse, behind its casts; its error gets the name of the eager function in front."""
+    needed = casts(definition.facts.promotes, [s.dtype for s in specs])
+    dtypes = needed.inputs if needed else ("",) * len(specs)
     try:
-        definition.infer(specs, attrs)
+        if needed is None or not needed.passes_on:
+            definition.infer([replace(s, dtype=d or s.dtype) for s, d in zip(specs, dtypes, strict=True)], attrs)
     except TfjslabError as e:
         text = str(e).removeprefix(f"{definition.name}: ")
         raise type(e)(f"{definition.api or definition.name}: {text}", code=e.code) from None
@@ -152,13 +158,13 @@ def _run_on_host(eager: EagerSession, node: Node, inputs: Sequence[Tensor | None
     arrays = [None if t is None else t.numpy() for t in inputs]
     is_host = rows.is_host(eager.backend.name)
     with host_threads(0 if is_host else eager.backend.threads):
-        values = run_node(node, arrays, node.attrs)
+        values = run_promoted(node, arrays, node.attrs)
     if not all(isinstance(v, np.ndarray) for v in values):
         raise DTypeError(f"{node.op} makes a list of tensors, which only a model can hold")
     elapsed = (recorder.clock() - before) * 1e3 if recorder else 0.0
     if recorder:
         ins, outs = ([spec_of(v) for v in vs if v is not None] for vs in (arrays, values))
-        reason = "" if is_host else "its shape depends on data or it handles strings"
+        reason = "" if is_host else "its shape depends on data or it handles strings or complex numbers"
         live = Live(sum(s.num_bytes for s in outs), len(outs))
         recorder.add(lambda: [describe(node, ins, outs, live, fallback=reason)], [elapsed], Live())
     return [make_tensor(v, of_array(v)) for v in values]

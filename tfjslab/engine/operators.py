@@ -6,13 +6,13 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-_EAGER = "tfjslab.engine.eager"
+_EAGER, _METHODS = "tfjslab.engine.eager", "tfjslab.functions.methods"
 
 
 class _Dispatch:
-    """Runs ops. A tensor cannot import what is built on tensors, so ``tfjslab.engine.eager`` registers itself here.
+    """Runs ops. A tensor cannot import what is built on tensors, so those modules register themselves here.
 
-    Until that is loaded (it defines all eager functions), the first use loads it.
+    Until they are loaded (they define all eager functions, and methods), the first use loads them.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class _Dispatch:
         return self.run(op, *values)
 
     def _load_and_find(self, tensor: Any, name: str) -> Callable[..., Any]:
-        import_module(_EAGER)
+        import_module(_METHODS)
         return self.method(tensor, name)
 
 

@@ -97,13 +97,19 @@ def release_sessions() -> None:
         _CURRENT = None
 
 
+def _bytes_on_host(array: Array) -> int:
+    """Bytes of numbers; of text the UTF-8 bytes, as TensorFlow.js counts them once strings are encoded."""
+    return sum(len(encoded(str(s))) for s in array.flat) if array.dtype.hasobject else array.nbytes
+
+
 class Data:
     """The bytes that one or more tensors share, counted by reference (``DataId`` in TensorFlow.js).
 
-    Numbers lie in a backend's session and move when another backend needs them; strings stay on the host.
+    Numbers lie in a backend's session and move when another backend needs them; what no backend holds (strings,
+    complex numbers) stays on the host.
     """
 
-    __slots__ = ("buffer", "dtype", "eager", "host", "refs", "string_bytes")
+    __slots__ = ("buffer", "dtype", "eager", "host", "host_bytes", "refs")
 
     def __init__(self, dtype: str, *, host: Array | None = None, buffer: Buffer | None = None,
                  eager: EagerSession | None = None) -> None:
@@ -112,8 +118,7 @@ class Data:
         self.buffer = buffer
         self.eager = eager
         self.refs = 0
-        # UTF-8 bytes, as TensorFlow.js counts them once strings are encoded.
-        self.string_bytes = sum(len(encoded(str(s))) for s in host.flat) if host is not None else 0
+        self.host_bytes = 0 if host is None else _bytes_on_host(host)
         if eager is not None:
             eager.num_data += 1
 

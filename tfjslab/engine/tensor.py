@@ -46,7 +46,7 @@ class Tensor(Operators):
 
     @property
     def dtype(self) -> str:
-        """``float32``, ``int32``, ``bool`` or ``string``."""
+        """``float32``, ``int32``, ``bool``, ``complex64`` or ``string``."""
         return self._dtype
 
     @property
@@ -76,13 +76,13 @@ class Tensor(Operators):
 
     @property
     def num_bytes(self) -> int:
-        """What it adds to ``memory().num_bytes``: 4 bytes an element, 1 for bool, UTF-8 lengths for strings.
+        """What it adds to ``memory().num_bytes``: bytes of elements, UTF-8 lengths of strings.
 
         TensorFlow.js adds nothing when a string tensor is cloned but takes its bytes away when the clone is disposed,
         so its count drifts below zero; here a clone adds what its disposal takes away.
         """
         data = self.data_ref()
-        return data.string_bytes if data.host is not None else self.size * dtype_info(self._dtype).bytes_per_element
+        return data.host_bytes if data.host is not None else self.size * dtype_info(self._dtype).bytes_per_element
 
     def data_ref(self) -> Data:
         """The shared bytes; DisposedError after ``dispose``."""

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.base.arrays import to_array
+from tfjslab.base.arrays import reals, to_array
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError, UsageError, did_you_mean
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.evaluation.labels import check_range, check_scores, check_top_k, label_indices, ranks
 from tfjslab.evaluation.result import ClassResult, Evaluation, Paired, mcnemar, top_k_of
 from tfjslab.graph.ir import Port
-from tfjslab.model.inputs import by_name, require_known
+from tfjslab.model.inputs import by_name, missing_inputs, require_known
 from tfjslab.model.model import Model
 from tfjslab.quantization.metrics import classes_of, cosine, sqnr_db, top1_agreement
 from tfjslab.quantization.report import OutputReport
@@ -125,11 +125,10 @@ def _feeds(model: Model, x: Any) -> dict[str, Array]:
     """Arrays by input name with as many samples each."""
     ports = {p.name: p for p in model.inputs}
     named = by_name(model.inputs, x)
-    for name in named:
-        if name not in ports:
-            raise require_known(name, list(ports))
+    if unknown := [n for n in named if n not in ports]:
+        raise require_known(unknown, list(ports))
     if missing := [n for n in ports if n not in named]:
-        raise InputError(f"input '{missing[0]}' is missing; given: {', '.join(named) or 'none'}", code="input.missing")
+        raise missing_inputs(missing, named)
     arrays = {n: _numbers(v, ports[n]) for n, v in named.items()}
     counts = {n: len(a) for n, a in arrays.items()}
     if len(set(counts.values())) != 1 or not next(iter(counts.values())):
@@ -183,7 +182,7 @@ def _batches(feeds: Mapping[str, Array], samples: int, size: int) -> Iterator[tu
 
 
 def _run(model: Model, batch: Mapping[str, Array]) -> list[Array]:
-    found = model.predict(dict(batch))
+    found = model.execute(dict(batch))
     return list(found) if isinstance(found, list) else [found]
 
 
@@ -218,7 +217,7 @@ def _compared(
                          f"{', '.join(own.parts)}", code="evaluate.outputs")
     errors = []
     for name in own.parts:
-        a, b = others.whole(name), own.whole(name)
+        a, b = reals(others.whole(name)), reals(own.whole(name))
         if a.shape != b.shape:
             raise InputError(f"output '{name}' has shape {list(b.shape)}; that of {reference.name} has {list(a.shape)}",
                              code="evaluate.shape")

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -50,12 +50,20 @@ class Entry:
     last_modified: str
 
 
-def fetch(url: str, role: str, cache: Path | None, progress: Callable[[int, int | None], None]) -> Path:
-    """A local copy of ``url``. ModelError (code ``model.download``) says why there is none."""
+def fetch(
+    url: str, role: str, cache: Path | None, progress: Callable[[int, int | None], None],
+    headers: Mapping[str, str] | None = None,
+) -> Path:
+    """A local copy of ``url``. ModelError (code ``model.download``) says why there is none.
+
+    ``headers`` are sent beside those of the cache; what they unlock is kept apart from what others may see.
+    """
     root = (cache or cache_root()) / "models"
-    record = root / "urls" / f"{hashlib.sha256(url.encode()).hexdigest()}.json"
+    key = url if not headers else json.dumps([url, sorted(headers.items())])
+    record = root / "urls" / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
     known = _load(record, root)
-    request = Request(url, headers={"Accept-Encoding": "identity", "User-Agent": "tfjslab"})  # noqa: S310 - opened below by HTTP(S) handlers only
+    sent = {**(headers or {}), "Accept-Encoding": "identity", "User-Agent": "tfjslab"}
+    request = Request(url, headers=sent)  # noqa: S310 - opened below by HTTP(S) handlers only
     if known and known.etag:
         request.add_header("If-None-Match", known.etag)
     if known and known.last_modified:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tfjslab.base.limits import LIMITS
 from tfjslab.formats.sources import Source
+from tfjslab.formats.stand_ins import HEAD_BYTES, refuse_stand_in
 from tfjslab.formats.strict_json import parse_object
 
 _HEAD_BYTES = 64
@@ -38,6 +39,7 @@ class Document:
     @cached_property
     def json(self) -> dict[str, Any]:
         """The content of a JSON file; ModelError when it is none."""
+        refuse_stand_in(self.source.head(HEAD_BYTES), self.name, "model file")
         return parse_object(self.source.read(LIMITS.model_json_bytes), self.name)
 
     @cached_property

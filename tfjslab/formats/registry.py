@@ -13,7 +13,10 @@ from tfjslab.formats.graph_model import reader as tfjs_graph
 from tfjslab.formats.graph_model.writer import save_graph_model
 from tfjslab.formats.layers_model import reader as tfjs_layers
 from tfjslab.formats.sources import Progress, no_progress, open_source
+from tfjslab.formats.tflite import reader as tflite
 from tfjslab.graph.ir import Graph
+from tfjslab.graph.promote import with_casts
+from tfjslab.graph.tables import with_table_lengths
 
 
 @dataclass(frozen=True)
@@ -32,25 +35,12 @@ class Format:
     write: Callable[[Graph, str | os.PathLike[str]], Path] | None = None
 
 
-def _read_tflite(document: Document) -> Graph:
-    raise ModelError(
-        f"{document.name}: .tflite models are not supported yet; expected a TensorFlow.js model.json",
-        code="model.format",
-    )
-
-
 _JSON = (".json",)
-_TFLITE, _TFLITE_MARK, _TFLITE_MARK_AT = (".tflite",), b"TFL3", slice(4, 8)
-
-
-def _sniff_tflite(document: Document) -> bool:
-    return document.head[_TFLITE_MARK_AT] == _TFLITE_MARK or document.suffix in _TFLITE
-
 
 FORMATS = (
     Format(tfjs_graph.FORMAT, "TensorFlow.js graph model", _JSON, tfjs_graph.sniff, tfjs_graph.read, save_graph_model),
     Format(tfjs_layers.FORMAT, "TensorFlow.js layers model", _JSON, tfjs_layers.sniff, tfjs_layers.read),
-    Format("tflite", "TensorFlow Lite flat buffer", _TFLITE, _sniff_tflite, _read_tflite),
+    Format(tflite.FORMAT, "TensorFlow Lite flat buffer", (tflite.SUFFIX,), tflite.sniff, tflite.read),
 )
 
 
@@ -71,7 +61,7 @@ def read_model(
     row = _recognised(document)
     if format_name not in ("", row.name):
         raise ModelError(f"{document.name}: found a {row.name}, expected a {format_name}", code="model.format")
-    return row.read(document)
+    return with_table_lengths(with_casts(row.read(document)))
 
 
 def _recognised(document: Document) -> Format:

@@ -10,7 +10,7 @@ import os
 import re
 import reprlib
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -161,6 +161,7 @@ class UrlFiles:
     query: str
     cache: Path | None = None
     progress: Progress = no_progress
+    headers: Mapping[str, str] | None = None
 
     @property
     def where(self) -> str:
@@ -178,24 +179,25 @@ class UrlFiles:
         url = self.describe(name)
         if not urlsplit(url).path.startswith(urlsplit(self.base).path):
             raise ModelError(f"{self.where}: file name {show(name)} leaves the model's folder", code="model.path")
-        return fetch(url, role, self.cache, lambda done, total: self.progress(PurePosixPath(name).name, done, total))
+        told = PurePosixPath(name).name
+        return fetch(url, role, self.cache, lambda done, total: self.progress(told, done, total), self.headers)
 
 
 def open_source(
     where: str | os.PathLike[str], suffixes: tuple[str, ...], *, progress: Progress = no_progress,
-    cache: Path | None = None,
+    cache: Path | None = None, headers: Mapping[str, str] | None = None,
 ) -> Source:
     """Find the model that ``where`` means: a folder, a model file, a ``file://`` or an ``http(s)://`` address.
 
-    ``suffixes`` are those of model files, by which one is found in a folder. Nothing is read yet, except for whether
-    a local path exists.
+    ``suffixes`` are those of model files, by which one is found in a folder; ``headers`` are sent to an address.
+    Nothing is read yet, except for whether a local path exists.
     """
     text = os.fspath(where) if isinstance(where, (str, os.PathLike)) else None
     if not isinstance(text, str):
         raise UsageError(f"the model is {reprlib.repr(where)}; expected a path or an address")
     scheme = urlsplit(text).scheme.lower() if "://" in text else ""
     if scheme in ("http", "https"):
-        return _open_url(text, suffixes, progress, cache)
+        return _open_url(text, suffixes, progress, cache, headers)
     if scheme == "file":
         parts = urlsplit(text)
         if parts.netloc not in ("", "localhost"):
@@ -230,7 +232,9 @@ def _main_in(folder: Path, suffixes: tuple[str, ...]) -> str:
     raise ModelError(f"{folder}: {held}; expected {MODEL_FILE} or one model file", code="model.missing_file")
 
 
-def _open_url(url: str, suffixes: tuple[str, ...], progress: Progress, cache: Path | None) -> Source:
+def _open_url(
+    url: str, suffixes: tuple[str, ...], progress: Progress, cache: Path | None, headers: Mapping[str, str] | None,
+) -> Source:
     parts = urlsplit(url)
     if not parts.hostname:
         raise ModelError(f"{url}: address without a host", code="model.path")
@@ -242,4 +246,4 @@ def _open_url(url: str, suffixes: tuple[str, ...], progress: Progress, cache: Pa
         if parts.hostname in _HUB_HOSTS and not query:
             query = _HUB_QUERY
     base = urlunsplit((parts.scheme, parts.netloc, f"{folder}/", "", ""))
-    return Source(UrlFiles(base, query, cache, progress), unquote(name))
+    return Source(UrlFiles(base, query, cache, progress, headers), unquote(name))

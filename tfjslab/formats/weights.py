@@ -9,34 +9,30 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tfjslab.base.dtypes import Array, numpy_dtype
+from tfjslab.base.dtypes import Array, dtype_info, numpy_dtype
 from tfjslab.base.errors import ModelError, ShapeError, did_you_mean
 from tfjslab.base.limits import LIMITS, check_limit
 from tfjslab.base.shapes import Shape, checked_shape, size_of
 from tfjslab.formats.sources import Files
+from tfjslab.formats.stand_ins import HEAD_BYTES, refuse_stand_in
 from tfjslab.formats.strict_json import each, member, optional, show, typed
+from tfjslab.graph.ir import Graph, Quantization
 
-_STORED: dict[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "int32": np.dtype("<i4"), "bool": np.dtype("u1")}
+_STORED: dict[str, np.dtype[Any]] = {
+    "float32": np.dtype("<f4"), "int32": np.dtype("<i4"), "bool": np.dtype("u1"),
+    "complex64": np.dtype("<c8"),
+}
 _QUANTIZED: dict[str, np.dtype[Any]] = {
     "uint8": np.dtype("u1"), "uint16": np.dtype("<u2"), "float16": np.dtype("<f2"),
 }
 _LENGTH_BYTES = 4
-
-
-@dataclass(frozen=True)
-class Quantization:
-    """How a tensor is stored: ``value = stored * scale + minimum`` (float16 has scale 1, minimum 0)."""
-
-    dtype: str
-    scale: float = 1.0
-    minimum: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -93,9 +89,8 @@ def _parse_spec(raw: dict[str, Any], where: str) -> WeightSpec:
     dtype = member(raw, "dtype", str, where)
     if dtype not in (*_STORED, "string"):
         known = (*_STORED, "string")
-        fault = "complex64 weights are not supported" if dtype == "complex64" else f"unknown dtype {show(dtype)}"
         hint = did_you_mean(dtype, known)
-        raise ModelError(f"{where}: {fault}; expected {', '.join(known)}{hint}", code="model.dtype")
+        raise ModelError(f"{where}: unknown dtype {show(dtype)}; expected {', '.join(known)}{hint}", code="model.dtype")
     try:
         shape = checked_shape(member(raw, "shape", list, where), where)
     except ShapeError as e:
@@ -103,7 +98,7 @@ def _parse_spec(raw: dict[str, Any], where: str) -> WeightSpec:
     quantized = optional(raw, "quantization", dict, {}, where)
     quantization = _parse_quantization(quantized, dtype, where) if quantized else None
     spec = WeightSpec(name, shape, dtype, quantization)
-    check_limit(f"{where}: bytes", size_of(shape) * 4, LIMITS.tensor_bytes)
+    check_limit(f"{where}: bytes", size_of(shape) * max(dtype_info(dtype).bytes_per_element, 4), LIMITS.tensor_bytes)
     return spec
 
 
@@ -148,7 +143,13 @@ def read_weights(groups: Sequence[WeightGroup], files: Files) -> dict[str, Array
     for group in groups:
         shards = [(p, files.local(p, "weight shard")) for p in group.paths]
         sizes = [path.stat().st_size for _, path in shards]
-        _check_sizes(group, files, sizes)
+        try:
+            _check_sizes(group, files, sizes)
+        except ModelError:
+            for name, path in shards:
+                with path.open("rb") as f:
+                    refuse_stand_in(f.read(HEAD_BYTES), files.describe(name), "weight shard")
+            raise
         buffer = _read_shards([path for _, path in shards], sizes, files)
         found.update(_decode_group(group, buffer, files.describe(group.paths[-1]) if group.paths else files.where))
     return found
@@ -211,16 +212,41 @@ def _decode(spec: WeightSpec, data: memoryview) -> Array:
     q = spec.quantization
     if q is None:
         out = np.asarray(stored != 0) if spec.dtype == "bool" else _aligned(stored)
-    elif q.dtype == "float16":
-        out = stored.astype(np.float32)
     else:
-        # asarray: numpy turns arithmetic on 0-d arrays into scalars.
-        values = np.asarray(stored.astype(np.float64) * q.scale + q.minimum)
-        # JavaScript's Math.round: halves go up.
-        exact = values if spec.dtype == "float32" else np.asarray(np.floor(values + 0.5))
-        out = exact.astype(numpy_dtype(spec.dtype))
+        out = dequantized(stored, q, spec.dtype)
     out.flags.writeable = False
     return out
+
+
+def dequantized(stored: Array, q: Quantization, dtype: str) -> Array:
+    """What TF.js makes of stored values: float32, or int32 where the weight is one."""
+    if q.dtype == "float16":
+        return stored.astype(np.float32)
+    # asarray: numpy turns arithmetic on 0-d arrays into scalars.
+    values = np.asarray(stored.astype(np.float64) * (q.scale or 1.0) + q.minimum)
+    # JavaScript's Math.round: halves go up.
+    exact = values if dtype == "float32" else np.asarray(np.floor(values + 0.5))
+    return exact.astype(numpy_dtype(dtype))
+
+
+def with_storage(graph: Graph, groups: Sequence[WeightGroup], weights: Mapping[str, Array]) -> Graph:
+    """The graph, knowing of each constant that is a weight of the file, or a view of one, how the file holds it."""
+    specs = {s.name: s.quantization for g in groups for s in g.specs if s.quantization}
+    if not specs:
+        return graph
+    return _with_storage(graph, {id(weights[name]): q for name, q in specs.items()})
+
+
+def _with_storage(graph: Graph, of: Mapping[int, Quantization]) -> Graph:
+    stored = {name: of[id(_owner(array))] for name, array in graph.constants.items() if id(_owner(array)) in of}
+    return graph.with_(stored=stored, functions={k: _with_storage(f, of) for k, f in graph.functions.items()})
+
+
+def _owner(array: Array) -> Array:
+    """The array whose elements this one shows."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
 
 
 def _aligned(view: Array) -> Array:

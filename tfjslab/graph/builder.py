@@ -42,6 +42,13 @@ def place_inputs(definition: OpDef, form: Tf, given: Sequence[str]) -> tuple[str
     return tuple(bound.get(n, "") for n in names)
 
 
+@dataclass(frozen=True)
+class Supplied:
+    """Stands for an attribute that is only known when the model runs: what the value of this name holds."""
+
+    value: str
+
+
 @dataclass
 class GraphBuilder:
     """Collects nodes in order. Values are names, as in the graph; ``layer`` is noted on the nodes added next."""
@@ -75,18 +82,19 @@ class GraphBuilder:
         """Add a node: TensorFlow's op name, its tensors in TensorFlow's order, and attributes by TensorFlow's names.
 
         UsageError names the node when an attribute is wrong; attributes that the op does not have are refused.
+        One that is ``Supplied`` is read from a value.
         """
         definition, form = spelled(tf_op)
         unique = self.unique(name)
         renamed = {v: k for k, v in form.rename.items()}
-        resolved = definition.resolve_attrs(
-            {**form.fixed, **{renamed.get(k, k): v for k, v in attrs.items()}}, f"node '{unique}'",
-        )
+        wanted = {**form.fixed, **{renamed.get(k, k): v for k, v in attrs.items()}}
+        supplied = {k: v.value for k, v in wanted.items() if isinstance(v, Supplied)}
+        resolved = definition.resolve_attrs(wanted, f"node '{unique}'", supplied)
         inputs = place_inputs(definition, form, given)
         count = definition.outputs_of(resolved, len(inputs))
         if count is None:
             raise UsageError(f"node '{unique}': how many outputs {tf_op} has depends on its functions")
-        node = Node(unique, definition.name, inputs, resolved, num_outputs=count, layer=self.layer)
+        node = Node(unique, definition.name, inputs, resolved, supplied, num_outputs=count, layer=self.layer)
         self.nodes.append(node)
         return node
 

@@ -65,18 +65,43 @@ class Port:
     """A model input or output: the outside ``name``, the ``value`` inside, and what the file declares of it.
 
     ``shape`` is None for unknown rank and has None for unknown lengths. ``dtype`` may be "" for outputs whose
-    file does not say.
+    file does not say. ``key`` is what a file's signature calls it, which users may say instead of the name.
+    Integers are to lie ``below`` a bound, where one is known and not 0: they look up rows of a table. What is fed may
+    have one of the dtypes ``also`` as well, and is converted.
     """
 
     name: str
     value: str
     shape: Dims | None
     dtype: str
+    key: str = ""
+    below: int = 0
+    also: tuple[str, ...] = ()
+
+
+# Where ``metadata`` has the names of the inputs that a model feeds itself: each gets, in the next call, what the output
+# of this name gave in the call before, and zeros at first.
+STATES = "states"
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """How files hold a weight: ``value = stored * scale + minimum`` (float16 has scale 1, minimum 0).
+
+    Without a scale, it is to be stored with that dtype in a range that is found when it is written.
+    """
+
+    dtype: str
+    scale: float | None = 1.0
+    minimum: float = 0.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Graph:
-    """A whole model or function. ``constants`` maps value names to arrays; input ports name their values too."""
+    """A whole model or function. ``constants`` maps value names to arrays; input ports name their values too.
+
+    ``stored`` says of constants that a file holds in fewer bytes how it does.
+    """
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -84,6 +109,7 @@ class Graph:
     constants: Mapping[str, Array] = field(default_factory=dict)
     functions: Mapping[str, Graph] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    stored: Mapping[str, Quantization] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         ports = (", ".join(p.name for p in ports) for ports in (self.inputs, self.outputs))

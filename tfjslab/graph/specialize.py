@@ -13,13 +13,13 @@ import numpy as np
 
 from tfjslab.base import dtypes
 from tfjslab.base.errors import GraphError, TfjslabError
+from tfjslab.base.names import reserve
 from tfjslab.graph.ir import Graph, Node
+from tfjslab.graph.promote import promoted
 from tfjslab.ops.registry import Spec
 
 # Only shape-like values are computed while planning; weights are left to the passes, which report what they fold.
 MAX_FOLDED_ELEMENTS = 4096
-# Python objects, which no plan keeps in its memory.
-_OBJECTS = ("variant", "string")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +43,7 @@ class Specializer:
         self.nodes: list[Node] = []
         self.constants: dict[str, np.ndarray] = {}
         self._graph = graph
+        self._names = {v for n in graph.nodes for v in (n.name, *n.outputs)} | {*graph.constants, *feeds}
         self._static: set[str] = set()
         for name, array in graph.constants.items():
             self.constant(name, array)
@@ -54,7 +55,15 @@ class Specializer:
         self.specs[name] = Spec(array.shape, dtypes.of_value(array), known)
 
     def add(self, node: Node) -> None:
-        """Take a node: compute it where its inputs are known, else resolve its attributes and infer its outputs."""
+        """Take a node, with the casts that it needs."""
+        for part in promoted(node, [self.specs[v].dtype for v in node.inputs if v], self._fresh):
+            self._take(part)
+
+    def _fresh(self, name: str) -> str:
+        return reserve(name, self._names)
+
+    def _take(self, node: Node) -> None:
+        """Compute a node where its inputs are known, else resolve its attributes and infer its outputs."""
         resolved = _resolve_attrs(node, self.specs)
         outs = _infer(resolved, self.specs)
         values = _fold(resolved, self.specs, outs)
@@ -89,7 +98,7 @@ def _resolve_attrs(node: Node, specs: Mapping[str, Spec]) -> Node:
     known = {a: specs[v].value for a, v in node.attr_inputs.items() if specs[v].value is not None}
     if not known:
         return node
-    given = {**node.attrs, **{a: v.item() if v is not None and v.ndim == 0 else v for a, v in known.items()}}
+    given = {**node.attrs, **known}
     rest = {a: v for a, v in node.attr_inputs.items() if a not in known}
     if not rest:
         given = node.definition.resolve_attrs(given, f"node '{node.name}'")
@@ -132,5 +141,5 @@ def _fold(node: Node, specs: Mapping[str, Spec], outs: list[Spec]) -> list[np.nd
 
 def _is_static(node: Node, specs: Mapping[str, Spec], outs: list[Spec]) -> bool:
     ins = [specs[v] for v in node.inputs if v]
-    known = all(s.shape is not None and s.dtype not in _OBJECTS for s in (*ins, *outs))
+    known = all(s.shape is not None and s.dtype not in dtypes.ON_HOST for s in (*ins, *outs))
     return known and not node.definition.control and not node.attr_inputs

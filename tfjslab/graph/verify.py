@@ -47,7 +47,7 @@ def _check_sources(graph: Graph, where: str) -> set[str]:
     """Inputs and constants: the values that exist before the first node."""
     values: set[str] = set()
     for name, array in graph.constants.items():
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiubOUS":
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiubcOUS":
             raise GraphError(f"{where}: constant '{name}' is not an array of a known dtype")
         dtype = of_value(array)
         if dtype != "string" and array.dtype != numpy_dtype(dtype):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import html
 import threading
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import ipywidgets as widgets
 
@@ -27,25 +27,30 @@ _PAGE_HEIGHT = 150
 _HINT = ('The page that measures, in this browser. Threads need a tab of their own: '
          '<a href="{url}" target="_blank">open it there</a>, and the runs go to that tab.')
 COLUMNS = (
-    Column("program", 34, lambda r: r.bench.where, numeric=False),
-    Column("median ms", 16, lambda r: ms(r.bench.median_ms), how="of the steady runs that were not disturbed"),
-    Column("p95 ms", 14, lambda r: ms(r.bench.p95_ms)),
-    Column("first ms", 14, lambda r: ms(r.bench.first_ms)),
-    Column("difference", 22, lambda r: NOTHING if r.difference is None else f"{r.difference:.1e}",
+    Column("program", 24, lambda r: r.bench.where, numeric=False),
+    Column("in", 26, lambda r: r.device, numeric=False),
+    Column("median ms", 12, lambda r: ms(r.bench.median_ms), how="of the steady runs that were not disturbed"),
+    Column("p95 ms", 12, lambda r: ms(r.bench.p95_ms)),
+    Column("first ms", 12, lambda r: ms(r.bench.first_ms)),
+    Column("difference", 14, lambda r: NOTHING if r.difference is None else f"{r.difference:.1e}",
            how="of the outputs from those of numpy, over the largest value"),
 )
 
 
 class BrowserPanel:
-    """The panel, shown by its ``box``. ``results`` are those of the last run; ``close`` ends its server, too."""
+    """The panel, shown by its ``box``. ``results`` are those of the last run; ``close`` ends its server, too.
+
+    ``models`` is asked for what is to be measured each time.
+    """
 
     def __init__(
-        self, models: Sequence[ModelSource], backends: Sequence[str] = DEFAULT_BACKENDS, how: HowToRun | None = None,
+        self, models: Callable[[], Sequence[ModelSource]], backends: Sequence[str] = DEFAULT_BACKENDS,
+        how: HowToRun | None = None,
     ) -> None:
         for name in backends:
             find_program(name)
         self.results: list[DeviceResult] = []
-        self._models, self._how = list(models), how or HowToRun()
+        self._models, self._how = models, how or HowToRun()
         self._link = DeviceLink()
         self._link.session.connect_s = 20.0  # the frame is there, or it cannot be reached at all
         self._stop = threading.Event()
@@ -103,7 +108,7 @@ class BrowserPanel:
 
     def _work(self) -> None:
         try:
-            bench(self._models, list(self.programs.value), how=self._how, session=self._link.session,
+            bench(self._models(), list(self.programs.value), how=self._how, session=self._link.session,
                   progress=self._say, seen=self._seen, stop=self._stop.is_set)
             self._say("stopped" if self._stop.is_set() else "done", 0, 0)
         except TfjslabError as e:
@@ -148,5 +153,5 @@ def panel(
     The notebook's browser must reach this machine's loopback address, which it does when both are one machine.
 
     """
-    several = isinstance(models, list | tuple)
-    return BrowserPanel(list(models) if several else [models], backends, how)  # type: ignore[list-item, arg-type]
+    given = list(models) if isinstance(models, list | tuple) else [cast("ModelSource", models)]
+    return BrowserPanel(lambda: given, backends, how)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tfjslab import zoo
 from tfjslab.backends import registry, rows
@@ -21,13 +21,18 @@ from tfjslab.export.web.picture import Picture
 from tfjslab.lab import markup, session
 from tfjslab.lab.choice import ModelChoice
 from tfjslab.lab.controller import CLOSE_S, Controller
+from tfjslab.lab.in_browser import InBrowser
 from tfjslab.lab.session import LabSession, RunSettings, Snapshot
 from tfjslab.lab.tabs import Tabs
 from tfjslab.lab.view import Widgets
 from tfjslab.lab.web_job import INPUTS, WebJob
 from tfjslab.lab.writing import Writing
 from tfjslab.model.model import Model
+from tfjslab.model.subject import ModelSource
 from tfjslab.quantizer import KINDS
+
+if TYPE_CHECKING:
+    from tfjslab.browser.jobs.results import DeviceResult
 
 
 class Lab:
@@ -67,6 +72,7 @@ class Lab:
         self._tabs = Tabs(self._view, self._controller, self._lock, self._guarded)
         self._model = ModelChoice(self._view, own, self._locked, lambda: self.snapshot.busy)
         self._model.choose(model)
+        self._browser = InBrowser(self._view, self._for_browser)
         self._calibration = calibration, self._model.name if calibration is not None else ""
         self._view.header.backends[chosen].value = True
         self._view.header.optimize.value, self._view.header.quantize.value = optimize, quantize
@@ -126,6 +132,19 @@ class Lab:
         if self.snapshot.busy:
             raise UsageError("a run is under way; stop it first, or wait for its end")
         self._writing.check_idle()
+        self._browser.check_idle()
+
+    @property
+    def browser_results(self) -> list[DeviceResult]:
+        """What the last run in this browser found, program by program."""
+        return self._browser.results
+
+    def _for_browser(self) -> list[ModelSource]:
+        """What a run in this browser measures. UsageError while something else would disturb it."""
+        if self.snapshot.busy:
+            raise UsageError("a run in this kernel is under way; stop it first, or wait for its end")
+        self._writing.check_idle()
+        return [self._model.source() or self._model.name]
 
     def export_web(
         self, folder: str | os.PathLike[str] | None = None, image: Picture | None = None, *, wait: bool = False,
@@ -200,6 +219,7 @@ class Lab:
             self._controller.close()
             self._writing.wait(CLOSE_S)
             self._tabs.close()
+            self._browser.close()
             self._model.close()
             self._view.close()
 
@@ -225,6 +245,7 @@ class Lab:
         """Connect widgets to methods."""
         header, side = self._view.header, self._view.side
         header.model.observe(self._guarded(lambda change: self._show_source(change["new"])), "value")
+        header.place.observe(self._guarded(lambda change: self._browser.show(change["new"])), "value")
         header.path.observe(self._guarded(lambda _: self._model.show_inputs()), "value")
         header.upload.observe(self._guarded(lambda change: self._upload(change["new"])), "value")
         for name, button in header.backends.items():

@@ -104,6 +104,8 @@ def _rewrite_of(
     if optimized is not None:
         summary.append(f"{counted(sum(len(p.changes) for p in optimized.passes), 'change')} by graph passes, "
                        f"{counted(sum(len(p.refusals) for p in optimized.passes), 'place')} left as it was")
+        if optimized.refused:
+            summary.append(f"TensorFlow.js would refuse {counted(len(optimized.refused), 'node')}, see the passes")
         sheets.append(Sheet("What each pass did, and what it left", ("pass", "what"), (20, 80),
                             tuple(optimized.told()), 2))
     if quantized is not None:

@@ -19,6 +19,7 @@ CSS = """
 .tfl .widget-html-content, .tfl .jupyter-widgets .widget-html-content { line-height: 1.4; font-size: 13px;
   font-family: var(--tfl-font); color: var(--tfl-ink); min-width: 0; }
 .tfl .widget-html, .tfl .widget-html > .widget-html-content { margin: 0; width: 100%; height: auto; }
+.tfl a { color: var(--jp-content-link-color, #1976d2); text-decoration: underline; }
 .tfl-header { flex-wrap: wrap; gap: 6px; align-items: center; overflow: visible;
   padding: 2px; }
 .tfl-header .jupyter-button, .tfl-side .jupyter-button, .tfl-sort .jupyter-button { width: auto; min-width: 0;

@@ -21,6 +21,7 @@ from tfjslab.quantizer import KINDS
 
 NO_KIND = "no quantizing"
 PATH, UPLOAD = "path or URL ...", "upload ..."
+IN_KERNEL, IN_BROWSER = "in this kernel", "in this browser"
 # Live comes first and is drawn during a run; Compare and Notes are about all runs.
 TABS = ("Live", "Inputs", *(p.name for p in PANELS), "Compare", "Export", "Notes")
 SOFTWARE = "software"  # the kind of an adapter that is no GPU
@@ -52,6 +53,8 @@ class Header:
         self.upload = widgets.FileUpload(multiple=True, accept=",".join((*model_suffixes(), ".bin")),
                                          description="model and weights",
                                          tooltip="model.json together with its weight files")
+        self.place = widgets.Dropdown(options=[IN_KERNEL, IN_BROWSER], layout=_wide("128px"),
+                                      tooltip="where the model runs: here, or in the browser that shows this")
         self.backends = backend_buttons(statuses)
         self.optimize = widgets.ToggleButton(
             description="Optimize", icon="magic",
@@ -63,16 +66,20 @@ class Header:
         self.progress = widgets.HTML().add_class("tfl-progress")
         self.settings = widgets.ToggleButton(icon="cog", tooltip="settings, session and export")
         group = widgets.HBox(list(self.backends.values())).add_class("tfl-backends")
-        self.box = widgets.HBox([
-            self.model, self.path, self.upload, group, self.optimize, self.quantize, self.run, self.stop, self.progress,
-            self.settings,
-        ]).add_class("tfl-header")
+        self._of_kernel = (group, self.optimize, self.quantize, self.run, self.stop, self.progress, self.settings)
+        self.box = widgets.HBox([self.model, self.path, self.upload, self.place, *self._of_kernel]).add_class(
+            "tfl-header")
         self.show_source(str(self.model.value))
 
     def show_source(self, choice: str) -> None:
         """Show the field that belongs to the chosen kind of model."""
         self.path.layout.display = "" if choice == PATH else "none"
         self.upload.layout.display = "" if choice == UPLOAD else "none"
+
+    def show_place(self, *, in_browser: bool) -> None:
+        """Show what belongs to runs in this kernel, or hide it."""
+        for widget in self._of_kernel:
+            widget.layout.display = "none" if in_browser else ""
 
     @property
     def backend(self) -> str:
@@ -169,15 +176,24 @@ class Widgets:
         }
         self.tabs = widgets.Tab([pages[n] for n in TABS], titles=TABS).add_class("tfl-tabs")
         body = widgets.HBox([self.tabs, self.side.box]).add_class("tfl-body")
+        self._of_kernel = (self.caution, self.name, self.strip, self.picker.box, body)
+        self.browser = widgets.VBox(layout=widgets.Layout(display="none"))
         self.box = widgets.VBox([
             widgets.HTML(f"<style>{CSS}</style>", layout=widgets.Layout(display="none")), self.header.box,
-            self.message, self.caution, self.name, self.strip, self.picker.box, body,
+            self.message, *self._of_kernel, self.browser,
         ]).add_class("tfl")
 
     @property
     def tab(self) -> str:
         """The name of the tab that is seen."""
         return TABS[self.tabs.selected_index or 0]
+
+    def show_place(self, *, in_browser: bool) -> None:
+        """Show the tabs, or in their place what measures in this browser."""
+        self.header.show_place(in_browser=in_browser)
+        for widget in self._of_kernel:
+            widget.layout.display = "none" if in_browser else ""
+        self.browser.layout.display = "" if in_browser else "none"
 
     def close(self) -> None:
         """Close every widget with what belongs to it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tfjslab.base.errors import TfjslabError
@@ -17,16 +17,30 @@ from tfjslab.ops.registry import Spec
 
 
 @dataclass(frozen=True)
+class LeftToHost:
+    """A node that a backend leaves to the host, and why."""
+
+    node: str
+    op: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Coverage:
     """How many commands are kernels; how many fall back, by op, and why (the first reason found for each op).
 
-    ``later`` counts by op what is compiled when a run has found the shapes, of which nothing is known before.
+    ``later`` counts by op what is compiled when a run has found the shapes, of which nothing is known before. ``host``
+    are the steps that fall back, one by one. ``in_kernels`` counts by op the nodes that kernels compute, several in one
+    where they are fused; ``control`` the loops, branches and calls that the executor runs.
     """
 
     kernels: int
     fallback: Mapping[str, int]
     reasons: Mapping[str, str]
     later: Mapping[str, int]
+    host: tuple[LeftToHost, ...] = ()
+    in_kernels: Mapping[str, int] = field(default_factory=dict)
+    control: Mapping[str, int] = field(default_factory=dict)
 
 
 def coverage(model: Model, x: Any) -> Coverage:
@@ -35,7 +49,8 @@ def coverage(model: Model, x: Any) -> Coverage:
     executor, program = model.compiled(x, look=True)
     counts.program(executor, program)
     fallback, later = (dict(sorted(found.items())) for found in (counts.fallback, counts.later))
-    return Coverage(counts.kernels, fallback, counts.reasons, later)
+    return Coverage(counts.kernels, fallback, counts.reasons, later, tuple(counts.host), counts.in_kernels,
+                    counts.control)
 
 
 class _Counts:
@@ -46,28 +61,38 @@ class _Counts:
         self.fallback: Counter[str] = Counter()
         self.later: Counter[str] = Counter()
         self.reasons: dict[str, str] = {}
+        self.host: list[LeftToHost] = []
+        self.in_kernels: Counter[str] = Counter()
+        self.control: Counter[str] = Counter()
         self.seen: set[int] = set()
 
     def program(self, executor: Executor, program: GraphProgram) -> None:
         """Count a program, and the functions that its control nodes name."""
+        op_of = {n.name: n.op for n in executor.graph.nodes}
         for plan in program.plans:
             for command in plan.info.commands if plan else ():
-                self._one(command.kernel, command.reason or "no kernel" if command.fallback else "")
+                if not command.fallback:
+                    self.in_kernels.update(op_of[n] for n in command.nodes if n in op_of)
+                reason = command.reason or "no kernel" if command.fallback else ""
+                self._one(command.node, command.kernel, reason)
         tail = {n.name for n in program.schedule.tail.nodes}
         for step in program.schedule.steps:
             if isinstance(step, NodeStep) and step.node.definition.control:
+                self.control[step.node.op] += 1
                 self._functions(executor, step.node, program.schedule.specs)
             elif isinstance(step, NodeStep) and executor.fallback and step.node.name in tail:
                 self.later[step.node.op] += 1
             elif isinstance(step, NodeStep):
-                self._one(step.node.op, executor.fallback)
+                self.in_kernels.update([] if executor.fallback else [step.node.op])
+                self._one(step.node.name, step.node.op, executor.fallback)
 
-    def _one(self, op: str, reason: str) -> None:
+    def _one(self, node: str, op: str, reason: str) -> None:
         if not reason:
             self.kernels += 1
             return
         self.fallback[op] += 1
         self.reasons.setdefault(op, reason)
+        self.host.append(LeftToHost(node, op, reason))
 
     def _functions(self, executor: Executor, node: Node, specs: Mapping[str, Spec]) -> None:
         arguments = [specs[v] for v in node.inputs if v]
@@ -92,7 +117,7 @@ class _Counts:
             known = False  # shapes that are valid only after the loop has run, which are unknown here
         for node in graph.nodes:
             if not node.definition.control:
-                self._one(node.op, _unknown_shapes(function))
+                self._one(node.name, node.op, _unknown_shapes(function))
 
 
 def _unknown_shapes(executor: Executor) -> str:

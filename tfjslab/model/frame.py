@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from tfjslab.backends.base import Buffer, Plan, RunStamps, downloaded
-from tfjslab.backends.host import Live, check_promise, describe, run_node, spec_of
+from tfjslab.backends.host import Live, check_promise, describe, run_promoted, spec_of
 from tfjslab.graph.ir import Node
 from tfjslab.graph.suppression import cut
 from tfjslab.model.control import DEAD, run_control
@@ -191,7 +191,7 @@ class Frame:
         node = self._with_attrs(node)
         run = self.context()
         before = run.recorder.clock() if run.recorder else 0.0
-        results = run_node(node, inputs, node.attrs)
+        results = run_promoted(node, inputs, node.attrs)
         if run.recorder:
             elapsed = (run.recorder.clock() - before) * 1e3
             ins, outs = ([spec_of_value(v) for v in vs if v is not None] for vs in (inputs, results))
@@ -204,8 +204,5 @@ class Frame:
         """The node with the attributes that other nodes computed."""
         if not node.attr_inputs:
             return node
-        given = dict(node.attrs)
-        for attr, value in node.attr_inputs.items():
-            array = self.host(value)
-            given[attr] = array.item() if getattr(array, "ndim", 1) == 0 else array
+        given = {**node.attrs, **{attr: self.host(value) for attr, value in node.attr_inputs.items()}}
         return replace(node, attrs=node.definition.resolve_attrs(given, f"node '{node.name}'"), attr_inputs={})

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tfjslab.base.arrays import text_array, to_array
 from tfjslab.base.dtypes import Array, numpy_dtype, of_array
-from tfjslab.base.errors import DTypeError, InputError, ShapeError, UsageError, did_you_mean
+from tfjslab.base.errors import (
+    DTypeError,
+    InputError,
+    ShapeError,
+    UsageError,
+    did_you_mean,
+    each_with_nearest,
+)
 from tfjslab.base.shapes import Shape, checked_shape
 from tfjslab.engine.tensor import Tensor
 from tfjslab.graph.ir import Dims, Port
@@ -38,9 +45,10 @@ def by_name(ports: Sequence[Port], given: Any) -> dict[str, Any]:
 
 
 def find_port(ports: Sequence[Port], name: str) -> Port | None:
-    """The port of that name; TF.js's ``name:0`` means the same."""
+    """The port of that key in the signature, or of that name; TF.js's ``name:0`` means the same."""
     plain = name.removesuffix(":0")
-    return next((p for p in ports if name == p.name or plain == p.name.removesuffix(":0")), None)
+    signed = next((p for p in ports if p.key and name == p.key), None)
+    return signed or next((p for p in ports if name == p.name or plain == p.name.removesuffix(":0")), None)
 
 
 def settled_shape(port: Port, text: str, where: str) -> Shape:
@@ -63,12 +71,21 @@ def output_names(given: Any) -> list[str]:
     return list(names)
 
 
-def require_known(name: str, known: Sequence[str]) -> InputError:
-    """The error for an input that the model does not have."""
-    return InputError(
-        f"input '{name}' is not an input of the model; inputs: {', '.join(known)}{did_you_mean(name, known)}",
-        code="input.name",
-    )
+def require_known(unknown: Sequence[str], known: Sequence[str]) -> InputError:
+    """The error for one input that the model does not have, or for several at once."""
+    if len(unknown) == 1:
+        name = unknown[0]
+        text = f"input '{name}' is not an input of the model; inputs: {', '.join(known)}{did_you_mean(name, known)}"
+    else:
+        text = f"these are no inputs of the model: {each_with_nearest(unknown, known)}; inputs: {', '.join(known)}"
+    return InputError(text, code="input.name")
+
+
+def missing_inputs(missing: Sequence[str], given: Iterable[str]) -> InputError:
+    """The error for inputs that are needed and not given."""
+    names = [f"'{n}'" for n in missing]
+    what = f"input {names[0]} is" if len(names) == 1 else f"inputs {', '.join(names)} are"
+    return InputError(f"{what} missing; given: {', '.join(given) or 'none'}", code="input.missing")
 
 
 def check_array(port: Port, value: Any) -> Array:
@@ -83,6 +100,8 @@ def check_array(port: Port, value: Any) -> Array:
     if not isinstance(value, np.ndarray) and port.dtype == "float32" and array.dtype.kind in "iu":
         array = array.astype(np.float32)
     found = of_array(array)
+    if found in port.also:
+        array, found = array.astype(numpy_dtype(port.dtype)), port.dtype
     if port.dtype and found != port.dtype:
         text = "string" in (port.dtype, found)
         hint = "" if text else f"; convert it with .astype(np.{numpy_dtype(port.dtype).name})"

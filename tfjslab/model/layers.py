@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tfjslab.base.dtypes import Array, of_array
@@ -63,6 +63,16 @@ def find_layer(graph: Graph, which: str | int) -> Layer:
     if which not in found:
         raise InputError(f"layer '{which}' is not one of the model's {len(layers)}{did_you_mean(which, found)}")
     return found[which]
+
+
+def outputs_of_layers(graph: Graph, names: str | Sequence[str] | None) -> str | Sequence[str] | None:
+    """``names`` with what a layer's last node makes in place of the layer, unless a node or output has that name."""
+    if names is None:
+        return None
+    last = {n.layer: n.outputs[0] for n in graph.nodes if n.layer}
+    own = {*(p.name for p in graph.outputs), *(v for n in graph.nodes for v in n.outputs)}
+    layers = {k: v for k, v in last.items() if k not in own}
+    return layers.get(names, names) if isinstance(names, str) else [layers.get(n, n) for n in names]
 
 
 def _weights(node: Node, graph: Graph) -> Iterator[tuple[str, Array]]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 import numpy as np
 
 from tfjslab.backends import registry, rows
 from tfjslab.backends.base import Backend, PlanInfo, Session
 from tfjslab.backends.host import own_array, spec_of
+from tfjslab.base.awaiting import settled
 from tfjslab.base.dtypes import Array, of_array
 from tfjslab.base.errors import DEVICE_LOST, BackendError, DisposedError, InputError
 from tfjslab.base.tables import Table, as_html
@@ -21,20 +24,27 @@ from tfjslab.engine.create import make_tensor
 from tfjslab.engine.recorder import active_recorder
 from tfjslab.engine.state import count
 from tfjslab.engine.tensor import Tensor
+from tfjslab.formats.artifacts import SaveHandler, saved_by
 from tfjslab.formats.registry import write_model
 from tfjslab.graph.ir import Graph, Port
 from tfjslab.model.control import DEAD
 from tfjslab.model.executor import Executor
 from tfjslab.model.feeds import Feeds
 from tfjslab.model.frame import GraphProgram
-from tfjslab.model.layers import Layer, find_layer, layers_of
+from tfjslab.model.layers import Layer, find_layer, layers_of, outputs_of_layers
 from tfjslab.model.look import looking
 from tfjslab.model.precision import Precision, check_precision
 from tfjslab.model.run import Recorder, Run
 from tfjslab.model.sample import sample_inputs
 from tfjslab.model.summary import summary, tables
+from tfjslab.targets import refused_everywhere
+from tfjslab.targets.refusal import told
 
 T = TypeVar("T")
+
+
+class RefusedByTargetWarning(UserWarning):
+    """A model was written that the program it is written for would not run."""
 
 
 class Model:
@@ -75,12 +85,12 @@ class Model:
     @property
     def inputs(self) -> tuple[Port, ...]:
         """Inputs with name, shape (None where any length will do) and dtype."""
-        return self.graph.inputs
+        return self._feeds.input_ports
 
     @property
     def outputs(self) -> tuple[Port, ...]:
         """Outputs with name, and shape and dtype where the file has them."""
-        return self.graph.outputs
+        return self._feeds.output_ports
 
     @property
     def backend(self) -> Backend:
@@ -101,22 +111,29 @@ class Model:
         """Run the model on one value, a sequence in the order of ``inputs``, or a mapping by input name.
 
         numpy arrays and Python numbers give numpy arrays, Tensors give Tensors. One output comes by itself, several
-        as a list in the order of ``outputs``. Raises InputError, DTypeError or ShapeError naming the input.
+        as a list in the order of ``outputs``; a mapping where the model was written with ``structuredOutputKeys``, as
+        in TF.js. Raises InputError, DTypeError or ShapeError naming the input.
         """
-        return self.execute(x)
+        found = self.execute(x)
+        keys = self.graph.metadata.get("structured_outputs")
+        return dict(zip(keys, found if isinstance(found, list) else [found], strict=True)) if keys else found
 
     async def predict_async(self, x: Any) -> Any:
         """``predict`` for code that awaits."""
-        return self.execute(x)
+        return self.predict(x)
 
     def execute(self, feeds: Any, outputs: str | Sequence[str] | None = None) -> Any:
         """Like ``predict``, for any nodes as ``outputs`` (``name`` or ``name:index``), which may be fed as well.
 
+        Inputs and outputs of a signature also go by their keys there. Results are never a mapping.
+
         Where no backend was named and the automatic choice fails (a lost device, no memory left, a limit, a refused
         shader), the model moves to the next one, with a BackendFallbackWarning; never while a profile is recorded.
+        A layer's name stands for its output.
         """
         with self._lock:
-            return self._with_recovery(lambda: self._execute(feeds, outputs))
+            wanted = outputs_of_layers(self.graph, outputs)
+            return self._with_recovery(lambda: self._execute(feeds, wanted))
 
     def _execute(self, feeds: Any, outputs: str | Sequence[str] | None) -> Any:
         with self._lock:
@@ -126,8 +143,10 @@ class Model:
             if recorder is not None:
                 recorder.on(self.backend)
             results = self._checked_executor(arrays, wanted).run(arrays, wanted, Run(recorder))
+            asked = len(wanted) - len(self._feeds.states.outputs)
+            self._feeds.states.advance(results[asked:])
             owned: list[Array] = []
-            for name, result in zip(wanted, results, strict=True):
+            for name, result in zip(wanted[:asked], results[:asked], strict=True):
                 owned.append(_owned(name, result, owned))
         found = [_tensor(r) for r in owned] if as_tensors else owned
         return found[0] if isinstance(outputs, str) or (outputs is None and len(found) == 1) else found
@@ -141,14 +160,25 @@ class Model:
     ) -> list[Any]:
         """One inference for tools that inspect a model, with a recorder of their own; results in order, as they are.
 
-        Those may be arrays, lists of tensors, or ``DEAD`` for what lies on a branch that was not taken.
+        Those may be arrays, lists of tensors, or ``DEAD`` for what lies on a branch that was not taken. What stateful
+        layers keep stays as it is.
         """
         with self._lock:
             wanted = self._feeds.outputs(outputs)
             arrays = self._feeds.arrays(feeds, wanted)[0]
-            return self._with_recovery(
+            found = self._with_recovery(
                 lambda: self._checked_executor(arrays, wanted).run(arrays, wanted, Run(recorder)), recorder,
             )
+            return found[: len(wanted) - len(self._feeds.states.outputs)]
+
+    def states_aside(self) -> AbstractContextManager[None]:
+        """What runs in this context starts with zero states, and leaves those that the model has now."""
+        return self._feeds.states.aside()
+
+    def reset_states(self) -> None:
+        """Let stateful layers start with zeros again; nothing happens in a model without any."""
+        with self._lock:
+            self._feeds.states.reset()
 
     def prepare(self, x: Any) -> tuple[PlanInfo, ...]:
         """Compile for inputs like ``x`` without running; what each plan is and the memory it needs."""
@@ -206,9 +236,30 @@ class Model:
         """What the model is, as text."""
         return summary(self.graph, self.name)
 
-    def save(self, path: str | os.PathLike[str], format: str = "tfjs-graph-model") -> Path:  # noqa: A002 - public name
-        """Write the model to a folder. UsageError lists the known formats."""
-        return write_model(self.graph, path, format)
+    @overload
+    def save(self, path: str | os.PathLike[str], format: str = ...) -> Path: ...
+    @overload
+    def save(self, path: SaveHandler, format: str = ...) -> Any: ...
+    def save(self, path: Any, format: str = "tfjs-graph-model") -> Any:  # noqa: A002 - public name
+        """Write the model to a folder and return its path. UsageError lists the known formats.
+
+        A handler with a ``save`` method, as ``tf.io.with_save_handler`` makes one, gets the model's artifacts in
+        place of that, and its result is returned. A RefusedByTargetWarning names what TensorFlow.js would not run of
+        the model, on any of its backends.
+        """
+        if isinstance(path, SaveHandler):
+            return settled(saved_by(path, lambda folder: self.save(folder, format)))
+        written = write_model(self.graph, path, format)
+        if refused := refused_everywhere(self.graph):
+            listed = "; ".join(told(refused))
+            warnings.warn(f"model '{self.name}' is written, but TensorFlow.js would not run it: {listed}",
+                          RefusedByTargetWarning, stacklevel=2)
+        return written
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        """All weights and constants by name, as read-only arrays that share the model's bytes."""
+        return {k: a for g in self.graph.all_graphs() for k, a in g.constants.items()}
 
     def __enter__(self) -> Self:
         return self
@@ -273,7 +324,7 @@ class Model:
             session = backend.open_session()
             # Where numpy is the backend it is no fallback, and has what threads it takes.
             is_host = rows.is_host(backend.name)
-            reason = "" if is_host else "its shape depends on data or it handles strings or lists"
+            reason = "" if is_host else "its shape depends on data or it handles strings, lists or complex numbers"
             executor = Executor(self.graph, session, reason, threads=0 if is_host else backend.threads)
             self._running = (backend, session, executor)
         return self._running[2]

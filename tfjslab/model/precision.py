@@ -14,6 +14,7 @@ import numpy as np
 from tfjslab.backends import registry, rows
 from tfjslab.backends.base import Backend
 from tfjslab.backends.flags import env
+from tfjslab.base.arrays import reals
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
 from tfjslab.graph.ir import Graph
@@ -90,7 +91,7 @@ def relative_error(found: Any, wanted: Any) -> float:
         return 0.0  # no numbers to compare
     if found.shape != wanted.shape:
         return float("inf")
-    f, w = (v.astype(np.float64) for v in (found, wanted))
+    f, w = (reals(v).astype(np.float64) for v in (found, wanted))
     same = (f == w) | (np.isnan(f) & np.isnan(w))
     with np.errstate(invalid="ignore"):
         difference = np.where(same, 0.0, np.abs(f - w))

@@ -17,6 +17,8 @@ _LEVELS = 256  # integer inputs are mostly pixels
 def sample_inputs(ports: Sequence[Port], batch: int = 1, seed: int = 0) -> dict[str, Array]:
     """By input name: floats in [0, 1), integers in 0..255, or truth values; ``batch`` where a length is open.
 
+    Integers that look up rows of a table are below its length.
+
     InputError when an input's rank is not declared, or it is text.
     """
     require_whole("batch", batch, 1)
@@ -31,4 +33,4 @@ def _sample(port: Port, batch: int, rng: np.random.Generator) -> Array:
     dtype = numpy_dtype(port.dtype or "float32")
     if dtype.kind == "f":
         return rng.uniform(0, 1, shape).astype(dtype)
-    return rng.integers(0, 2 if dtype.kind == "b" else _LEVELS, shape).astype(dtype)
+    return rng.integers(0, 2 if dtype.kind == "b" else port.below or _LEVELS, shape).astype(dtype)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tfjslab.base.dtypes import ON_HOST
 from tfjslab.base.errors import GraphError
 from tfjslab.graph.ir import Graph, Node, Port, value_name
 from tfjslab.graph.loops import specialize_unrolled
@@ -158,7 +159,7 @@ def _make_steps(
     def key(node: Node) -> Condition | None:
         """The group key, None for nodes that are run by themselves."""
         uses = [program.specs[v] for v in (*node.uses, *node.outputs)]
-        plain = node.name in program.static and all(s.dtype not in ("string", "variant") for s in uses)
+        plain = node.name in program.static and all(s.dtype not in ON_HOST for s in uses)
         return alive[node.outputs[0]] if plain and node.outputs else None
 
     keys = {n.name: key(n) for n in nodes}

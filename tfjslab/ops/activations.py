@@ -6,6 +6,7 @@ the numpy reference and the kernels of every backend come.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,6 +34,9 @@ SIGMOID = prim("sigmoid", X)
 TANH = prim("tanh", X)
 # log(1 + exp(x)) without overflow.
 SOFTPLUS = RELU + prim("log1p", prim("exp", -prim("abs", X)))
+GELU = X * 0.5 * (prim("erf", X * math.sqrt(0.5)) + 1)
+GELU_APPROXIMATE = X * 0.5 * (prim("tanh", (X + X * X * X * 0.044715) * math.sqrt(2 / math.pi)) + 1)
+HARD_SWISH = X * prim("min", prim("max", X + 3, 0), 6) * (1 / 6)
 
 
 def leaky_relu(alpha: str) -> Expr:
@@ -47,7 +51,8 @@ ACTIVATIONS: dict[str, Expr] = {
         (("Relu", "relu"), RELU), (("Relu6", "relu6"), RELU6), (("Elu", "elu"), ELU), (("Selu", "selu"), SELU),
         (("Prelu", "prelu"), PRELU), (("LeakyRelu", "leakyrelu"), leaky_relu("leakyrelu_alpha")),
         (("Sigmoid", "sigmoid"), SIGMOID), (("Tanh", "tanh"), TANH), (("Softplus", "softplus"), SOFTPLUS),
-        (("Linear", "linear"), X),
+        (("GeluExact", "geluexact"), GELU), (("GeluApproximate", "geluapproximate"), GELU_APPROXIMATE),
+        (("_FusedHardSwish", "_fusedhardswish"), HARD_SWISH), (("Linear", "linear"), X),
     )
     for tf_name in names
 }

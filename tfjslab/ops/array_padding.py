@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from tfjslab.base.errors import ShapeError
 from tfjslab.base.shapes import Shape, checked_shape, size_of
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.conv import from_nhwc, to_nhwc
-from tfjslab.ops.facts import FIRST, Facts
+from tfjslab.ops.facts import FIRST, LIKE_FIRST, Facts
 from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, no_flops, op
+from tfjslab.ops.shaping import cast
 from tfjslab.ops.window import DATA_FORMAT, image_parts, image_shape
 
 Pairs = tuple[tuple[int, int], ...]
@@ -27,6 +29,13 @@ def padded_shape(name: str, shape: Shape, pads: Pairs) -> Shape:
     return checked_shape([d + sum(p) for d, p in zip(shape, pads, strict=True)], name)
 
 
+def fill_value(value: float, dtype: np.dtype[Any]) -> Any:
+    """The value that is padded with as an element of a dtype; what integers do not hold becomes one as in a cast."""
+    if dtype.kind == "i":
+        return dtype.type(cast(np.array(value, np.float64), "int32"))
+    return dtype.type(value)
+
+
 def _infer_pad(ins: Specs, attrs: Attrs) -> list[Spec]:
     return [Spec(padded_shape("PadV2", ins[0].known_shape, attrs["paddings"]), ins[0].dtype)]
 
@@ -38,6 +47,8 @@ def _infer_pad(ins: Specs, attrs: Attrs) -> list[Spec]:
         Case((T((2, 4, 5, 3)),), {"paddings": [[0, 0], [1, 1], [0, 2], [0, 0]]}),
         Case((T((1, 3, 3, 16)),), {"paddings": [[0, 0], [0, 0], [0, 0], [0, 16]]}),
         Case((T((3,), "int32", -9, 9),), {"paddings": [[2, 0]], "constant_value": -1}),
+        Case((T((2,), "int32", values=[1, 2]),), {"paddings": [[1, 1]], "constant_value": -math.inf},
+             expect=[0, 1, 2, 0]),
         Case((T((0, 2)),), {"paddings": [[1, 1], [0, 0]]}), Case((T(()),), {"paddings": []}),
         Case((T((1, 3, 5, 24), "int8", 0, 127),), {"paddings": [[0, 0], [0, 0], [0, 0], [0, 6]], "constant_value": 9}),
         Case((T((2, 3, 4, 7), "int8", 0, 127),), {"paddings": [[1, 0], [1, 2], [3, 1], [1, 2]], "constant_value": 5}),
@@ -46,7 +57,7 @@ def _infer_pad(ins: Specs, attrs: Attrs) -> list[Spec]:
     ))
 def pad(x: Array, paddings: Pairs, constant_value: float) -> Array:
     """Put a constant around."""
-    return np.pad(x, paddings, constant_values=x.dtype.type(constant_value)) if paddings else x.copy()
+    return np.pad(x, paddings, constant_values=fill_value(constant_value, x.dtype)) if paddings else x.copy()
 
 
 def _infer_mirror(ins: Specs, attrs: Attrs) -> list[Spec]:
@@ -59,7 +70,8 @@ def _infer_mirror(ins: Specs, attrs: Attrs) -> list[Spec]:
     return [Spec(out, ins[0].dtype)]
 
 
-@op("MirrorPad", "x", infer=_infer_mirror, flops=no_flops, api="mirror_pad", tf=[Tf("MirrorPad", "x @paddings")],
+@op("MirrorPad", "x", infer=_infer_mirror, flops=no_flops, api="mirror_pad", facts=LIKE_FIRST,
+    tf=[Tf("MirrorPad", "x @paddings")],
     attrs=[_PADDINGS, Attr("mode", "word", "REFLECT", ("REFLECT", "SYMMETRIC"))], cases=(
         Case((T((3,), values=[1, 2, 3]),), {"paddings": [[2, 1]]}, expect=[3, 2, 1, 2, 3, 2]),
         Case((T((3,), values=[1, 2, 3]),), {"paddings": [[2, 1]], "mode": "symmetric"}, expect=[2, 1, 1, 2, 3, 3]),
@@ -67,7 +79,7 @@ def _infer_mirror(ins: Specs, attrs: Attrs) -> list[Spec]:
     ))
 def mirror_pad(x: Array, paddings: Pairs, mode: Any) -> Array:
     """Mirror at the edges; REFLECT does not repeat the edge itself, SYMMETRIC does."""
-    return np.pad(x, paddings, mode=mode.lower())
+    return np.pad(x, paddings, mode=mode.lower()) if paddings else x.copy()
 
 
 # ---- blocks ----------------------------------------------------------------------------------------------------------
@@ -84,7 +96,7 @@ def _infer_depth_to_space(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("DepthToSpace", "x", infer=_infer_depth_to_space, attrs=[_BLOCK, DATA_FORMAT], flops=no_flops, api="depth_to_space",
-    tf=[Tf("DepthToSpace", "x")], cases=(
+    facts=LIKE_FIRST, tf=[Tf("DepthToSpace", "x")], cases=(
         Case((T((1, 1, 1, 4), values=[1, 2, 3, 4]),), {"block_size": 2}, expect=[1, 2, 3, 4]),
         Case((T((2, 3, 2, 12)),), {"block_size": 2}),
         Case((T((1, 9, 2, 3)),), {"block_size": 3, "data_format": "NCHW"}),
@@ -106,7 +118,7 @@ def _infer_space_to_depth(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("SpaceToDepth", "x", infer=_infer_space_to_depth, attrs=[_BLOCK, DATA_FORMAT], flops=no_flops, api="space_to_depth",
-    tf=[Tf("SpaceToDepth", "x")], cases=(
+    facts=LIKE_FIRST, tf=[Tf("SpaceToDepth", "x")], cases=(
         Case((T((1, 2, 2, 1), values=[1, 2, 3, 4]),), {"block_size": 2}, expect=[1, 2, 3, 4]),
         Case((T((2, 6, 4, 3)),), {"block_size": 2}), Case((T((1, 2, 3, 6)),), {"block_size": 3, "data_format": "NCHW"}),
     ))
@@ -141,7 +153,7 @@ def _space_to_batch_shape(shape: Shape, block: Shape, paddings: Pairs) -> tuple[
 _SPACE_ATTRS = (Attr("block_shape", "ints"), _PADDINGS)
 
 
-@op("SpaceToBatchND", "x", attrs=_SPACE_ATTRS, flops=no_flops, api="space_to_batch_nd",
+@op("SpaceToBatchND", "x", attrs=_SPACE_ATTRS, flops=no_flops, facts=LIKE_FIRST, api="space_to_batch_nd",
     infer=lambda ins, attrs: [Spec(
         _space_to_batch_shape(ins[0].known_shape, attrs["block_shape"], attrs["paddings"])[1], ins[0].dtype)],
     tf=[Tf("SpaceToBatchND", "x @block_shape @paddings")], cases=(
@@ -171,6 +183,7 @@ def _batch_to_space_shape(shape: Shape, block: Shape, crops: Pairs) -> Shape:
 
 
 @op("BatchToSpaceND", "x", attrs=(Attr("block_shape", "ints"), Attr("crops", "pairs")), flops=no_flops,
+    facts=LIKE_FIRST,
     infer=lambda ins, attrs: [Spec(
         _batch_to_space_shape(ins[0].known_shape, attrs["block_shape"], attrs["crops"]), ins[0].dtype)],
     api="batch_to_space_nd", tf=[Tf("BatchToSpaceND", "x @block_shape @crops")], cases=(

@@ -36,6 +36,10 @@ def _float(v: Any) -> float:
     return float(v)
 
 
+def _value(v: Any) -> float:
+    return float(v)
+
+
 def _bool(v: Any) -> bool:
     if not isinstance(v, (bool, np.bool_)):
         raise TypeError
@@ -81,6 +85,7 @@ def _dims(v: Any) -> tuple[int, ...]:
 _KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "int": ("an integer", _int),
     "float": ("a number", _float),
+    "value": ("a number, or true or false", _value),  # an element of a tensor
     "bool": ("true or false", _bool),
     "str": ("a string", _str),
     "word": ("a string", _word),  # case does not matter: TF.js users write "same", files "SAME"
@@ -93,13 +98,15 @@ _KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "dtypes": (f"a list of {', '.join(dtypes.DTYPES)}", lambda v: tuple(dtypes.dtype_info(d).name for d in v)),
     "any": ("anything", lambda v: v),
 }
+_ONE_VALUE = ("int", "float", "value", "bool")
 
 
 @dataclass(frozen=True)
 class Attr:
     """One attribute: ``kind`` is a key of the table above; ``choices`` narrows strings.
 
-    ``optional`` attributes accept None, which then is their default.
+    ``optional`` attributes accept None, which then is their default. Where one value is meant, a tensor of one element
+    is that element, whatever its rank: files say ``axis`` as a scalar or as a list of one, and TF.js reads both.
     """
 
     name: str
@@ -115,6 +122,8 @@ class Attr:
         if value is None and self.default is None:
             return None
         expected, convert = _KINDS[self.kind]
+        if isinstance(value, np.ndarray) and value.size == 1 and self.kind in _ONE_VALUE:
+            value = value.item()
         try:
             value = convert(value)
         except (TypeError, ValueError, OverflowError):

@@ -215,7 +215,7 @@ class Cell:
 
 CELLS = {
     "SimpleRNN": Cell(1, 1, _simple), "LSTM": Cell(4, 2, _lstm), "GRU": Cell(3, 1, _gru),
-    "GRUResetAfter": Cell(3, 1, _gru_after, biased=True),
+    "GRUResetAfter": Cell(3, 1, _gru_after, biased=True), "ConvLSTM2D": Cell(4, 2, _lstm),
 }
 
 

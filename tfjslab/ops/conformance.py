@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tfjslab.base.arrays import reals
 from tfjslab.base.dtypes import Array
 from tfjslab.ops import registry
 from tfjslab.ops.registry import Case, OpDef, Spec
@@ -48,7 +49,8 @@ class Check:
 
 
 def _widen(x: Any) -> Any:
-    return x.astype(np.float64) if isinstance(x, np.ndarray) and x.dtype == np.float32 else x
+    wide = {"float32": np.float64, "complex64": np.complex128}
+    return x.astype(wide[x.dtype.name]) if isinstance(x, np.ndarray) and x.dtype.name in wide else x
 
 
 def cases(names: set[str] | None = None) -> Iterator[Check]:
@@ -80,6 +82,8 @@ def _difference(check: Check, found: Any, expected: Any) -> str:
         return "" if type(found) is type(expected) else f"{type(found).__name__}; expected {type(expected).__name__}"
     if found.shape != expected.shape:
         return f"shape {list(found.shape)}; expected {list(expected.shape)}"
+    if expected.dtype.kind == found.dtype.kind == "c":  # real and imaginary parts are numbers like any other
+        return _difference(check, reals(found), reals(expected))
     if expected.dtype.kind != "f":
         same = found.dtype.kind == expected.dtype.kind and np.array_equal(found, expected)
         return "" if same else f"{found.dtype} {_short(found)}; expected {expected.dtype} {_short(expected)}"

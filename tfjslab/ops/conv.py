@@ -56,7 +56,7 @@ def conv_of(name: str, x: Shape, filter_shape: Shape, attrs: Attrs) -> Conv:
     """The geometry of Conv2D (or its fused form) ``name``; ShapeError when shapes do not fit."""
     height, width, per_group, out_channels = _filter(name, filter_shape)
     in_channels = image_parts(x, attrs["data_format"], f"{name}: input")[2]
-    if per_group == 0 or in_channels % per_group:
+    if 0 in (per_group, in_channels) or in_channels % per_group:
         raise ShapeError(
             f"{name}: input {list(x)} has {in_channels} channels; filter {list(filter_shape)} expects {per_group}",
         )
@@ -238,6 +238,7 @@ _CONV_CASES = (
     Case((T((1, 8, 8, 16)), T((1, 1, 16, 24)))),
     Case((T((2, 9, 8, 3)), T((3, 3, 3, 5))), {"strides": [1, 2, 2, 1], "padding": "SAME"}),
     Case((T((1, 10, 9, 2)), T((3, 2, 2, 8))), {"dilations": [1, 2, 3, 1]}),
+    Case((T((1, 7, 6, 2)), T((3, 2, 2, 8))), {"dilations": [2, 2, 1, 1]}),
     Case((T((1, 6, 7, 4)), T((5, 5, 4, 3))), {"padding": "EXPLICIT", "explicit_paddings": [0, 0, 2, 1, 0, 3, 0, 0]}),
     Case((T((2, 3, 7, 6)), T((3, 3, 3, 4))),
          {"data_format": "NCHW", "strides": [1, 1, 2, 1], "padding": "SAME"}),

@@ -15,7 +15,7 @@ from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, no_flops, op, same_sh
 
 
 def _infer_fill(ins: Specs, attrs: Attrs) -> list[Spec]:
-    if ins[0].known_shape:
+    if ins[0].size != 1:
         raise ShapeError(f"Fill: the value has shape {list(ins[0].known_shape)}; expected a scalar")
     return [Spec(checked_shape(attrs["dims"], "Fill"), attrs["dtype"] or ins[0].dtype)]
 
@@ -25,11 +25,12 @@ def _infer_fill(ins: Specs, attrs: Attrs) -> list[Spec]:
         Case((T((), values=2.5),), {"dims": [2, 2]}, expect=[2.5] * 4),
         Case((T((), "int32", -9, 9),), {"dims": [3], "dtype": "int32"}),
         Case((T((), "bool"),), {"dims": [], "dtype": "bool"}), Case((T(()),), {"dims": [0, 3]}),
+        Case((T((1,), values=[3]),), {"dims": [2]}, expect=[3, 3]),
     ))
 def fill(value: Array, dims: Shape, dtype: str | None) -> Array:
     """One value everywhere, in its own dtype or another."""
     own = dtype is None or dtype == of_array(value)
-    return np.full(dims, value, value.dtype if own else numpy_dtype(dtype or ""))
+    return np.full(dims, value.reshape(()), value.dtype if own else numpy_dtype(dtype or ""))
 
 
 _LIKE = (Case((T((2, 3)),)), Case((T((), "int32", -9, 9),)), Case((T((3,), "bool"),)), Case((T((0, 2)),)))

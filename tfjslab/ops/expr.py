@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from tfjslab.base.dtypes import Array
+from tfjslab.ops.far_angles import replacing
 from tfjslab.ops.special import erf
 
 _READABLE = 1000  # nodes of a tree that is written out
@@ -153,6 +154,11 @@ PRIMS: dict[str, Prim] = {
     "scale2": Prim(2, lambda x, n: np.ldexp(x, np.asarray(n).astype(np.int32))),
     "exponent": Prim(1, lambda x: np.frexp(x)[1].astype(np.asarray(x).dtype) - 1),
     "mantissa": Prim(1, lambda x: np.frexp(x)[0] * 2),
+    # turned(x, n) = x * (-1)**n for whole n, far below 2**22 where it matters.
+    "turned": Prim(2, lambda x, n: np.where(n % 2 != 0, -x, x)),
+    # far_sin(near, x): near, or the sine of x where that is a large angle; see ``tfjslab.ops.far_angles``.
+    "far_sin": Prim(2, replacing(np.sin)), "far_cos": Prim(2, replacing(np.cos)),
+    "far_tan": Prim(2, replacing(np.tan)),
     "exp": Prim(1, np.exp, 8), "expm1": Prim(1, np.expm1, 10),
     "expm1_negative": Prim(1, np.expm1, 8),  # of what is known to be no more than 0
     "log": Prim(1, np.log, 8), "log1p": Prim(1, np.log1p, 10),
@@ -186,10 +192,15 @@ def evaluate(e: Expr, inputs: Sequence[Array], params: Mapping[str, Any]) -> Any
 
 
 def _constant(value: Any, numeric: Sequence[np.dtype[Any]]) -> Any:
-    """A constant in the precision of the first numeric input; a fraction stays one among integers."""
-    if not numeric or (numeric[0].kind in "iu" and value != int(value)):
+    """A constant in the precision of the first numeric input; what is no integer stays as it is among integers."""
+    if not numeric or (numeric[0].kind in "iu" and not _fits(value, numeric[0])):
         return value
     return numeric[0].type(value)
+
+
+def _fits(value: Any, dtype: np.dtype[Any]) -> bool:
+    info = np.iinfo(dtype)
+    return bool(info.min <= value <= info.max and value == int(value))
 
 
 def transform(e: Expr, rule: Callable[[Expr, tuple[Expr, ...]], Expr]) -> Expr:

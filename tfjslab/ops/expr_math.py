@@ -4,7 +4,6 @@
 are within a few ulp, right at zero, infinities, NaN, overflow and underflow, except that
 
 * results below the smallest normal number (1.2e-38) are flushed to 0 by exp and pow,
-* sin, cos and tan lose accuracy beyond 1e4, where the reduction by multiples of pi/2 runs out of bits,
 * remainders are exact up to quotients of 2**24,
 * -0 counts as 0 in pow.
 
@@ -256,15 +255,25 @@ def _atanh(x: Expr) -> Expr:
 
 # ---- trigonometry ----------------------------------------------------------------------------------------------------
 
-_HALF_PI = _split(math.pi / 2, 11, 11)
+_PI, _HALF_PI = _split(math.pi, 11, 11), _split(math.pi / 2, 11, 11)
+_SIN_BY_WIDE_R = _fit_squares(lambda r: (np.sin(r) - r) / r**3, 4, math.pi / 2 + 1e-3)
 _SIN_BY_R = _fit_squares(lambda r: (np.sin(r) - r) / r**3, 3, math.pi / 4 + 1e-3)
 _COS_BY_Z = _fit_squares(lambda r: (np.cos(r) - 1 + r * r / 2) / r**4, 2, math.pi / 4 + 1e-3)
 _ATAN_BY_T = _fit_squares(lambda t: (np.arctan(t) - t) / t**3, 4, math.tan(math.pi / 8))
 _ASIN_BY_T = _fit_squares(lambda t: (np.arcsin(t) - t) / t**3, 5, 0.5)
 
 
+def _turned_sin(x: Expr, turns: Expr, half_turns: Expr) -> Expr:
+    """The sine of what ``half_turns`` times pi leave of x, turned around so many times."""
+    r = x
+    for part in _PI:
+        r = r - half_turns * part
+    z = r * r
+    return prim("turned", r + r * z * _horner(_SIN_BY_WIDE_R, z), turns)
+
+
 def _sin_cos(x: Expr) -> tuple[Expr, Expr, Expr]:
-    """Give n, sin r and cos r with x = n pi/2 + r, |r| <= pi/4."""
+    """Give n, sin r and cos r with x = n pi/2 + r, |r| <= pi/4, for what is no large angle."""
     n = prim("nearest", x * (2 / math.pi))
     r = x
     for part in _HALF_PI:
@@ -279,23 +288,19 @@ def _odd(n: Expr) -> Expr:
     return prim("ne", half, prim("floor", half))
 
 
-def _quadrant(n: Expr, s: Expr, c: Expr) -> Expr:
-    value = _select(_odd(n), c, s)
-    return _select(_odd(prim("floor", n * 0.5)), -value, value)
-
-
 def _sin(x: Expr) -> Expr:
-    return _quadrant(*_sin_cos(x))
+    n = prim("nearest", x * (1 / math.pi))
+    return prim("far_sin", _turned_sin(x, n, n), x)
 
 
 def _cos(x: Expr) -> Expr:
-    n, s, c = _sin_cos(x)
-    return _quadrant(n + 1, s, c)
+    n = prim("nearest", x * (1 / math.pi) + 0.5)
+    return prim("far_cos", _turned_sin(x, n, n - 0.5), x)
 
 
 def _tan(x: Expr) -> Expr:
     n, s, c = _sin_cos(x)
-    return _select(_odd(n), -c, s) / _select(_odd(n), s, c)
+    return prim("far_tan", _select(_odd(n), -c, s) / _select(_odd(n), s, c), x)
 
 
 def _odd_series(t: Expr, coefficients: Sequence[float]) -> Expr:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tfjslab.ops.promotion import Promotion
+
 IMAGE_RANK = 4
 
 
@@ -31,6 +33,7 @@ class Facts:
     shares_bytes: the output has the bytes of the only input, perhaps under another shape; nothing has to be computed.
     core: of a fused op the op that it begins with; ``fused_ops`` follow, and read the inputs behind the core's.
     quantized: how a node runs in integers, a name in ``tfjslab.quantization.forms``; "" when it cannot.
+    promotes: how inputs of other dtypes than the op computes in are cast; None when such inputs are refused.
     """
 
     dtype: str | Like | None = None
@@ -39,6 +42,8 @@ class Facts:
     shares_bytes: bool = False
     core: str = ""
     quantized: str = ""
+    promotes: Promotion | None = None
 
 
 NO_FACTS = Facts()
+LIKE_FIRST = Facts(dtype=FIRST)  # values are moved, whatever they are

@@ -10,6 +10,7 @@ from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import DTypeError, InputError, ShapeError
 from tfjslab.base.shapes import Shape, checked_shape, normalize_axis, size_of
 from tfjslab.ops.attrs import Attr, Attrs
+from tfjslab.ops.facts import LIKE_FIRST, Facts, Like
 from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, no_flops, op
 
 
@@ -55,7 +56,7 @@ def _index(*values: int, shape: Shape | None = None) -> T:
 
 
 @op("GatherV2", "x indices", infer=_infer_gather, attrs=[Attr("axis", "int", 0), Attr("batch_dims", "int", 0)],
-    flops=no_flops, api="gather", tf=[
+    flops=no_flops, api="gather", facts=LIKE_FIRST, tf=[
         Tf("GatherV2", "x indices @axis"), Tf("Gather", "x indices", fixed={"axis": 0, "batch_dims": 0}, write=False),
     ], cases=(
         Case((T((3, 2), values=range(6)), _index(2, 0)), expect=[4, 5, 0, 1]),
@@ -72,7 +73,7 @@ def gather(x: Array, indices: Array, **attrs: Any) -> Array:
     if batch == 0:
         return np.take(x, indices, axis)
     rows = size_of(x.shape[:batch])
-    flat = x.reshape(rows, -1, x.shape[axis], size_of(x.shape[axis + 1 :]))
+    flat = x.reshape(rows, size_of(x.shape[batch:axis]), x.shape[axis], size_of(x.shape[axis + 1 :]))
     chosen = flat[np.arange(rows)[:, None], :, indices.reshape(rows, -1), :]  # [rows, index, outer, inner]
     shape = (*x.shape[:axis], *indices.shape[batch:], *x.shape[axis + 1 :])
     return chosen.swapaxes(1, 2).reshape(shape)
@@ -106,6 +107,7 @@ def _infer_gather_nd(ins: Specs, _attrs: Attrs) -> list[Spec]:
 
 
 @op("GatherNd", "x indices", infer=_infer_gather_nd, flops=no_flops, api="gather_nd", tf=[Tf("GatherNd", "x indices")],
+    facts=LIKE_FIRST,
     cases=(
         Case((T((2, 2), values=[1, 2, 3, 4]), _index(0, 1, 1, 0, shape=(2, 2))), expect=[2, 3]),
         Case((T((3, 4, 5)), _index(2, 1, 0, 3, shape=(2, 2)))), Case((T((3, 4)), _index(2, shape=(1, 1, 1)))),
@@ -132,6 +134,7 @@ def _infer_scatter(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("ScatterNd", "indices updates", infer=_infer_scatter, attrs=[Attr("shape", "ints")], api="scatter_nd",
+    facts=Facts(dtype=Like(1)),
     tf=[Tf("ScatterNd", "indices updates @shape")], cases=(
         Case((_index(1, 3, 1, shape=(3, 1)), T((3,), values=[1, 2, 4])), {"shape": [4]}, expect=[0, 5, 0, 2]),
         Case((_index(0, 2, shape=(2, 1)), T((2, 3))), {"shape": [4, 3]}),
@@ -151,6 +154,7 @@ def _infer_update(ins: Specs, _attrs: Attrs) -> list[Spec]:
 
 
 @op("TensorScatterUpdate", "x indices updates", infer=_infer_update, flops=no_flops, api="tensor_scatter_update",
+    facts=LIKE_FIRST,
     tf=[Tf("TensorScatterUpdate", "x indices updates")], cases=(
         Case((T((3,), values=[1, 2, 3]), _index(2, shape=(1, 1)), T((1,), values=[9])), expect=[1, 2, 9]),
         Case((T((4, 3)), _index(0, 2, shape=(2, 1)), T((2, 3)))),
@@ -164,18 +168,35 @@ def tensor_scatter_update(x: Array, indices: Array, updates: Array) -> Array:
 
 
 def _infer_sparse_to_dense(ins: Specs, attrs: Attrs) -> list[Spec]:
-    _check_index_dtype("SparseToDense", ins[0])
-    return [Spec(checked_shape(attrs["output_shape"], "SparseToDense"), ins[1].dtype)]
+    name = "SparseToDense"
+    indices, values, default = ins
+    _check_index_dtype(name, indices)
+    shape = checked_shape(attrs["output_shape"], name)
+    found = indices.known_shape  # [n, rank], or [n] for a vector, or a scalar for one place in it
+    count, rank = (*found, 1)[:2] if found else (1, 1)
+    if len(found) > 2 or rank != len(shape) or values.known_shape not in ((), (count,)) or default.size != 1:  # noqa: PLR2004
+        raise ShapeError(
+            f"{name}: indices {list(found)}, values {list(values.known_shape)} and default "
+            f"{list(default.known_shape)} for output_shape {list(shape)}; expected [n, {len(shape)}], [n] or one, "
+            "and one",
+        )
+    if values.dtype != default.dtype:
+        raise DTypeError(f"{name}: values are {values.dtype} and the default is {default.dtype}; expected one dtype")
+    return [Spec(shape, values.dtype)]
 
 
 @op("SparseToDense", "indices values default", infer=_infer_sparse_to_dense, attrs=[Attr("output_shape", "ints")],
     flops=no_flops, api="sparse_to_dense", tf=[Tf("SparseToDense", "indices @output_shape values default")], cases=(
         Case((_index(1, 3), T((2,), values=[5, 6]), T((), values=-1)), {"output_shape": [4]}, expect=[-1, 5, -1, 6]),
         Case((_index(0, 1, 1, 0, shape=(2, 2)), T(()), T(())), {"output_shape": [2, 3]}),
+        Case((_index(2, shape=()), T((), values=5), T((), values=1)), {"output_shape": [4]}, expect=[1, 1, 5, 1]),
+        Case((_index(2, 0), T((2,), "string", values=["a", "b"]), T((), "string", values="")), {"output_shape": [3]}),
+        Case((T((0, 2), "int32"), T((0,), "bool"), T((), "bool", values=True)), {"output_shape": [1, 1]}, expect=[1]),
+        Case((_index(1, 1), T((2,), "int32", values=[5, 6]), T((), "int32")), {"output_shape": [2]}),
     ))
 def sparse_to_dense(indices: Array, values: Array, default: Array, output_shape: Shape) -> Array:
     """A tensor full of ``default`` with values put at coordinates."""
-    out = np.full(output_shape, default, values.dtype)
+    out = np.full(output_shape, default.reshape(()), values.dtype)
     target, at = _pointed("SparseToDense", out, indices.reshape(-1, len(output_shape)))
     target[at] = values
     return out
@@ -184,7 +205,7 @@ def sparse_to_dense(indices: Array, values: Array, default: Array, output_shape:
 # ---- OneHot ----------------------------------------------------------------------------------------------------------
 
 _ONE_HOT = (
-    Attr("depth", "int"), Attr("on_value", "float", 1), Attr("off_value", "float", 0), Attr("axis", "int", -1),
+    Attr("depth", "int"), Attr("on_value", "value", 1), Attr("off_value", "value", 0), Attr("axis", "int", -1),
     Attr("dtype", "dtype", "float32"),
 )
 

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.dtypes import Array
-from tfjslab.base.errors import ShapeError
+from tfjslab.base.errors import ShapeError, UsageError
 from tfjslab.base.shapes import Shape, checked_shape
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.elementwise import FLOAT, NUMBER, check_dtypes
+from tfjslab.ops.facts import FIRST, IMAGE_RANK, Facts
+from tfjslab.ops.promotion import Promotion
 from tfjslab.ops.registry import Case, Infer, Spec, Specs, T, Tf, op
 from tfjslab.ops.window import image_parts
 
@@ -28,6 +30,8 @@ def _infer_resize(name: str, result: str | None) -> Infer:
         size = attrs["size"]
         if len(size) != 2 or min(size) < 1 or min(old) < 1:  # noqa: PLR2004 - height and width
             raise ShapeError(f"{name}: from {list(old)} to size {list(size)}; expected a height and a width >= 1")
+        if attrs["align_corners"] and attrs["half_pixel_centers"]:
+            raise UsageError(f"{name}: align_corners and half_pixel_centers are both set; expected one of them at most")
         return [Spec(checked_shape((n, *size, c), name), result or ins[0].dtype)]
 
     return infer
@@ -65,7 +69,8 @@ _COLUMN = T((1, 2, 1, 1), values=[0, 4])
 
 
 @op("ResizeBilinear", "images", infer=_infer_resize("ResizeBilinear", "float32"), attrs=_RESIZE, api="resize_bilinear",
-    flops=lambda _ins, outs, _attrs: 9 * outs[0].size, tf=[Tf("ResizeBilinear", "images @size")], cases=(
+    flops=lambda _ins, outs, _attrs: 9 * outs[0].size, tf=[Tf("ResizeBilinear", "images @size")],
+    facts=Facts(dtype="float32", rank=IMAGE_RANK, promotes=Promotion(NUMBER)), cases=(
         *_RESIZE_CASES, Case((_COLUMN,), {"size": [4, 1]}, expect=[0, 2, 4, 4]),
         Case((_COLUMN,), {"size": [4, 1], "half_pixel_centers": True}, expect=[0, 1, 3, 4]),
         Case((T((1, 1, 2, 1), values=[-math.inf, 1]),), {"size": [1, 2]}, expect=[-math.inf, 1]),
@@ -83,7 +88,8 @@ def resize_bilinear(images: Array, **attrs: Any) -> Array:
 
 
 @op("ResizeNearestNeighbor", "images", infer=_infer_resize("ResizeNearestNeighbor", None), attrs=_RESIZE,
-    api="resize_nearest_neighbor", tf=[Tf("ResizeNearestNeighbor", "images @size")], cases=(
+    api="resize_nearest_neighbor", tf=[Tf("ResizeNearestNeighbor", "images @size")],
+    facts=Facts(dtype=FIRST, rank=IMAGE_RANK), cases=(
         *_RESIZE_CASES, Case((_COLUMN,), {"size": [4, 1]}, expect=[0, 0, 4, 4]),
     ))
 def resize_nearest_neighbor(images: Array, **attrs: Any) -> Array:
@@ -146,6 +152,8 @@ _WHICH = T((3,), "int32", values=[0, 1, 0])
              {"crop_size": [1, 1]}, expect=[2.5]),
         Case((T((2, 5, 7, 3)), _BOXES, _WHICH), {"crop_size": [4, 3], "extrapolation_value": 9}),
         Case((T((2, 5, 7, 3)), _BOXES, _WHICH), {"crop_size": [4, 3], "method": "nearest"}),
+        Case((T((1, 6, 7, 2)), T((1, 4), values=[0.1, 0.1, 0.9, 0.9]), T((1,), "int32", values=[0])),
+             {"crop_size": [1, 1], "method": "nearest"}),
         Case((T((1, 3, 3, 1)), T((0, 4)), T((0,), "int32")), {"crop_size": [2, 2]}),
         Case((T((1, 2, 2, 1)), T((1, 4), values=[math.nan, 0, 1, 1]), T((1,), "int32", values=[0])),
              {"crop_size": [1, 2], "extrapolation_value": 7}, expect=[7, 7]),

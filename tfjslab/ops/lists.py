@@ -177,10 +177,17 @@ def from_tensor(tensor: Array, element_shape: Shape, element_dtype: str) -> Tens
     return TensorList(tuple(np.asarray(part) for part in tensor), shape, element_dtype)
 
 
+def _require_vector(what: str, values: Array) -> None:
+    if values.ndim != 1 or values.dtype.kind != "i":
+        raise ShapeError(f"{what} are {of_array(values)} {list(values.shape)}; expected a vector of int32")
+
+
 def _scattered(tensor: Array, indices: Array, size: int, attrs: Attrs) -> TensorList:
+    _require_vector("indices", indices)
     wrong = [i for i in indices.tolist() if not 0 <= i < size]
-    if wrong or len(indices) != len(tensor):
-        raise InputError(f"indices {indices.tolist()} do not put {len(tensor)} elements into a list of length {size}")
+    if wrong or tensor.shape[:1] != indices.shape:
+        what = f"{len(tensor)} elements" if tensor.ndim else "a scalar"
+        raise InputError(f"indices {indices.tolist()} do not put {what} into a list of length {size}")
     found = TensorList((None,) * size, attrs["element_shape"], attrs["element_dtype"])
     for i, part in zip(indices.tolist(), tensor, strict=True):
         found = found.with_item(i, np.asarray(part))
@@ -193,12 +200,14 @@ def _scattered(tensor: Array, indices: Array, size: int, attrs: Attrs) -> Tensor
 ], cases=[Case((T((2, 2)), _indices(2, 0)), {"element_shape": [2]})])
 def scatter(tensor: Array, indices: Array, num_elements: int, **attrs: Any) -> TensorList:
     """A list with the slices of a tensor at given places."""
+    _require_vector("indices", indices)
     size = num_elements if num_elements >= 0 else int(indices.max(initial=-1)) + 1
     check_limit("number of elements of a list", size, LIMITS.loop_iterations)
     return _scattered(tensor, indices, size, attrs)
 
 
 def _parts(tensor: Array, lengths: Array) -> list[Array]:
+    _require_vector("lengths", lengths)
     if tensor.ndim < 1 or lengths.min(initial=0) < 0 or lengths.sum() != tensor.shape[0]:
         raise ShapeError(f"lengths {lengths.tolist()} do not add up to the first axis of {list(tensor.shape)}")
     return np.split(tensor, np.cumsum(lengths)[:-1]) if lengths.size else []

@@ -16,10 +16,11 @@ from tfjslab.ops.activations import epilogue
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.conv import FUSED_ATTRS, check_epilogue, run_epilogue
 from tfjslab.ops.elementwise import FLOAT, NUMBER, check_dtypes
-from tfjslab.ops.facts import Facts
+from tfjslab.ops.facts import FIRST, LIKE_FIRST, Facts
+from tfjslab.ops.promotion import Promotion
 from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, no_flops, op
 
-_DENSE = Facts(quantized="dense")
+_DENSE = Facts(dtype=FIRST, quantized="dense", promotes=Promotion(NUMBER, back=True))
 _ATTRS = (Attr("transpose_a", "bool", default=False), Attr("transpose_b", "bool", default=False))
 
 
@@ -81,7 +82,8 @@ def mat_mul(a: Array, b: Array, **attrs: Any) -> Array:
 
 
 @op("_FusedMatMul", "a b *args", infer=_infer_fused, attrs=(*_ATTRS, *FUSED_ATTRS), flops=_flops, api="fused_mat_mul",
-    facts=replace(_DENSE, core="BatchMatMul"), tf=[Tf("_FusedMatMul", "a b *args")], cases=(
+    facts=replace(_DENSE, core="BatchMatMul", promotes=Promotion(FLOAT, back=True)),
+    tf=[Tf("_FusedMatMul", "a b *args")], cases=(
         Case((T((1, 2), values=[1, 2]), T((2, 2), values=[1, -1, 1, -1]), T((2,), values=[0.5, 0.5])),
              {"fused_ops": ["BiasAdd", "Relu"]}, expect=[3.5, 0]),
         Case((T((3, 7)), T((7, 5)), T((5,))), {"fused_ops": ["BiasAdd"]}),
@@ -121,6 +123,7 @@ def _infer_einsum(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("Einsum", "*xs", infer=_infer_einsum, attrs=[Attr("equation", "str")], api="einsum", tf=[Tf("Einsum", "*xs")],
+    facts=Facts(dtype=FIRST, promotes=Promotion(NUMBER, back=True)),
     flops=lambda ins, _outs, attrs: 2 * einsum_shape(attrs["equation"], [s.known_shape for s in ins])[1], cases=(
         Case((T((2, 2), values=[1, 2, 3, 4]), T((2,), values=[1, 10])), {"equation": "ij,j->i"}, expect=[21, 43]),
         Case((T((2, 3, 4)), T((2, 5, 4))), {"equation": "bqd, bkd -> bqk"}), Case((T((3, 4)),), {"equation": "ij->j"}),
@@ -138,7 +141,7 @@ def _infer_band(ins: Specs, _attrs: Attrs) -> list[Spec]:
 
 
 @op("MatrixBandPart", "x", infer=_infer_band, attrs=[Attr("num_lower", "int"), Attr("num_upper", "int")],
-    flops=no_flops, api="band_part", tf=[Tf("MatrixBandPart", "x @num_lower @num_upper")], cases=(
+    flops=no_flops, api="band_part", facts=LIKE_FIRST, tf=[Tf("MatrixBandPart", "x @num_lower @num_upper")], cases=(
         Case((T((2, 3), values=range(1, 7)),), {"num_lower": 0, "num_upper": 1}, expect=[1, 2, 0, 0, 5, 6]),
         Case((T((2, 4, 4)),), {"num_lower": -1, "num_upper": 0}), Case((T((3, 3)),), {"num_lower": 1, "num_upper": -1}),
     ))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from tfjslab.base.dtypes import Array
@@ -10,6 +12,7 @@ from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.elementwise import FLOAT, check_dtypes, elementwise
 from tfjslab.ops.expr import Expr, param, prim
 from tfjslab.ops.facts import FIRST, Facts
+from tfjslab.ops.promotion import Promotion
 from tfjslab.ops.registry import Case, Infer, Spec, Specs, T, Tf, op
 
 _X, _MEAN, _VARIANCE, _OFFSET, _SCALE = (Expr("in", leaf=i) for i in range(5))
@@ -21,6 +24,7 @@ elementwise(
     "FusedBatchNorm", (_X - _MEAN) * (_SCALE / prim("sqrt", _VARIANCE + param("epsilon"))) + _OFFSET,
     "Batch norm at inference: (x - mean) / sqrt(variance + epsilon) * scale + offset, channels last.",
     inputs="x mean variance offset scale", api="batch_norm", attrs=[Attr("epsilon", "float", 1e-3)], rank=FIRST,
+    casts="wide",
     tf=[Tf(name, _FILE_ORDER, write=name.endswith("V3"), only={"data_format": "NHWC", "is_training": False})
         for name in ("FusedBatchNormV3", "FusedBatchNormV2", "FusedBatchNorm")],
     cases=[
@@ -67,7 +71,7 @@ def softmax(x: Array, axis: int) -> Array:
 
 
 @op("LogSoftmax", "x", infer=_infer("LogSoftmax"), attrs=_AXIS, flops=_softmax_flops, api="log_softmax",
-    facts=_SAME, tf=[Tf("LogSoftmax", "x", fixed=_LAST)],
+    facts=replace(_SAME, promotes=Promotion(FLOAT)), tf=[Tf("LogSoftmax", "x", fixed=_LAST)],
     cases=(*_SOFTMAX_CASES, Case((T((1,), values=[3]),), expect=[0])))
 def log_softmax(x: Array, axis: int) -> Array:
     """The logarithm of the softmax, without overflow."""

@@ -13,6 +13,7 @@ from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.conv import from_nhwc, pad_image, to_nhwc
 from tfjslab.ops.elementwise import FLOAT, NUMBER, check_dtypes
 from tfjslab.ops.facts import FIRST, IMAGE_RANK, Facts
+from tfjslab.ops.promotion import Promotion
 from tfjslab.ops.registry import Case, Infer, Spec, Specs, T, Tf, op
 from tfjslab.ops.window import DATA_FORMAT, EXPLICIT, PADDING, STRIDES, Window, image_parts, pair, window
 
@@ -50,19 +51,27 @@ _CASES = (
                                  "padding": "SAME"}),
     Case((T((0, 4, 4, 3)),), _TWO), Case((T((1, 1, 1, 5)),), _TWO | {"padding": "SAME"}),
 )
+_ONE_STEP = {"ksize": [1, 2, 2, 1]}
+_NANS = (
+    Case((T((1, 3, 3, 1), values=[math.nan, 1, 2, 3, math.inf, 5, 6, 7, -math.inf]),), _ONE_STEP),
+    Case((T((1, 2, 3, 1), values=[math.nan, math.nan, 2, math.nan, math.nan, math.nan]),), _ONE_STEP),
+    Case((T((1, 2, 3, 4), values=[math.nan, 1, 2, 3, 4, math.nan, 5, 6] * 3),), _ONE_STEP),
+)
 
 
 @op("MaxPool", "x", infer=_infer("MaxPool", NUMBER), attrs=_ATTRS, flops=_flops, api="max_pool",
-    tf=[Tf("MaxPool", "x")], facts=Facts(dtype=FIRST, rank=IMAGE_RANK, quantized="max"),
-    cases=(*_CASES, Case((_SQUARE,), _TWO, expect=[5, 7, 13, 15]), Case((T((1, 4, 4, 2), "int32", -9, -3),), _TWO)))
+    tf=[Tf("MaxPool", "x")],
+    facts=Facts(dtype=FIRST, rank=IMAGE_RANK, quantized="max", promotes=Promotion(NUMBER, back=True)),
+    cases=(*_CASES, *_NANS, Case((_SQUARE,), _TWO, expect=[5, 7, 13, 15]),
+           Case((T((1, 4, 4, 2), "int32", -9, -3),), _TWO)))
 def max_pool(x: Array, **attrs: Any) -> Array:
-    """Largest value in each window; padding never wins."""
+    """Largest value in each window; neither padding nor NaN ever wins, as in TF.js."""
     w = pool_window("MaxPool", x.shape, attrs)
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
     image = pad_image(to_nhwc(x, attrs["data_format"]), w, lowest)
     out = np.full((w.batch, *w.out_size, image.shape[3]), lowest, x.dtype)
     for _, _, (rows, cols) in w.taps():
-        np.maximum(out, image[:, rows, cols], out=out)
+        np.fmax(out, image[:, rows, cols], out=out)
     return from_nhwc(out, attrs["data_format"])
 
 

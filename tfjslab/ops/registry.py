@@ -8,9 +8,10 @@ Backends, readers, writers, docs, the eager API and the test suite all read it f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,7 +85,8 @@ class T:
             return np.asarray(rng.integers(0, 2, self.shape).astype(dtype))
         if self.dtype in ("int32", "int8"):
             return np.asarray(rng.integers(int(self.lo), int(self.hi) + 1, self.shape).astype(dtype))
-        return np.asarray(rng.uniform(self.lo, self.hi, self.shape).astype(dtype))
+        parts = [rng.uniform(self.lo, self.hi, self.shape) for _ in range(2 if self.dtype == "complex64" else 1)]
+        return np.asarray(sum(part * unit for part, unit in zip(parts, (1, 1j), strict=False)), dtype)
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,8 @@ class Tf:
     ``args`` lists the node's tensor inputs in order: ``x`` is an input of the op, ``*xs`` the rest of them,
     ``@axis`` a tensor whose value becomes the attribute ``axis``. Attributes not in ``args`` are read from the
     node's attribute of the same name, or from ``rename[name]``; ``fixed`` gives constant ones. ``only`` lists
-    attributes of the node that the op does not have, with the one value for which it computes the same.
-    ``write`` marks the form the writer uses.
+    attributes of the node that the op does not have, with the one value for which it computes the same. ``also`` gives
+    another name that some files use for an attribute. ``write`` marks the form the writer uses.
     """
 
     op: str
@@ -116,6 +118,7 @@ class Tf:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     write: bool = True
     only: Mapping[str, Any] = field(default_factory=dict)
+    also: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -165,13 +168,18 @@ class OpDef:
         """Most inputs a node has; None for variadic ops."""
         return None if any(n.startswith("*") for n in self.inputs) else len(self.inputs)
 
-    def resolve_attrs(self, given: Mapping[str, Any], where: str) -> dict[str, Any]:
-        """Check given attributes, apply defaults, and return them canonical. UsageError names ``where``."""
+    def resolve_attrs(
+        self, given: Mapping[str, Any], where: str, supplied: Collection[str] = (),
+    ) -> dict[str, Any]:
+        """Check given attributes, apply defaults, and return them canonical. UsageError names ``where``.
+
+        Those that a value supplies at run time stay out.
+        """
         known = {a.name: a for a in self.attrs}
         for name in given:
             if name not in known:
                 raise UsageError(f"{where}: {self.name} has no attribute '{name}'{did_you_mean(name, known)}")
-        return {a.name: a.resolve(given, f"{where}: {self.name}") for a in self.attrs}
+        return {a.name: a.resolve(given, f"{where}: {self.name}") for a in self.attrs if a.name not in supplied}
 
     def outputs_of(self, attrs: Attrs, num_inputs: int) -> int | None:
         """How many outputs a node has; None when only its users or its file tell (branches, calls)."""
@@ -201,6 +209,8 @@ def bytes_moved(ins: Specs, outs: Specs) -> int:
     return sum(s.num_bytes for s in (*ins, *outs) if s.shape is not None)
 
 
+MOST_PLACES = 3  # nodes that an error names for one unknown op
+NO_NODES: Mapping[str, Sequence[str]] = MappingProxyType({})
 _OPS: dict[str, OpDef] = {}
 _TF: dict[str, tuple[OpDef, Tf]] = {}
 
@@ -215,6 +225,12 @@ def register(definition: OpDef) -> OpDef:
             raise UsageError(f"TensorFlow op {form.op} is claimed by {_TF[form.op][0].name} and {definition.name}")
         _TF[form.op] = (definition, form)
     return definition
+
+
+def remove(name: str) -> None:
+    """Take an op and its spellings out of the registry."""
+    for form in _OPS.pop(name).tf:
+        del _TF[form.op]
 
 
 def op(
@@ -273,12 +289,27 @@ def find_tf(tf_op: str) -> tuple[OpDef, Tf] | None:
     return _TF.get(tf_op)
 
 
-def require_known_tf(tf_ops: Iterable[str], where: str) -> None:
-    """Raise one UnknownOpError that lists all unknown TensorFlow ops with their counts."""
+def tf_names() -> list[str]:
+    """All names of TensorFlow ops that are known."""
+    return [*_TF]
+
+
+def require_known_tf(tf_ops: Iterable[str], where: str, nodes: Mapping[str, Sequence[str]] = NO_NODES) -> None:
+    """Raise one UnknownOpError that lists all unknown TensorFlow ops with their counts.
+
+    ``nodes`` are the names of nodes by op, of which the first are told.
+    """
     unknown = Counter(n for n in tf_ops if n not in _TF)
     if unknown:
-        listed = ", ".join(f"{n} ({c}x{did_you_mean(n, _TF)})" for n, c in sorted(unknown.items()))
+        listed = ", ".join(f"{n} ({c}x{_places(nodes.get(n, ()))}{did_you_mean(n, _TF)})"
+                           for n, c in sorted(unknown.items()))
         raise UnknownOpError(f"{where}: {len(unknown)} unknown op(s): {listed}")
+
+
+def _places(nodes: Sequence[str]) -> str:
+    more = len(nodes) - MOST_PLACES
+    listed = ", ".join(f"'{n}'" for n in nodes[:MOST_PLACES])
+    return f" at {listed}{f' and {more} more' if more > 0 else ''}" if nodes else ""
 
 
 def same_shape(ins: Specs, _attrs: Attrs) -> list[Spec]:

@@ -11,6 +11,8 @@ from tfjslab.base.errors import ShapeError
 from tfjslab.base.shapes import Shape, broadcast, normalize_axis
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.elementwise import ANY, BOOL, NUMBER, check_dtypes
+from tfjslab.ops.facts import FIRST, Facts, Like
+from tfjslab.ops.promotion import Promotion
 from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, op
 
 
@@ -28,7 +30,8 @@ def _infer_select(ins: Specs, _attrs: Attrs) -> list[Spec]:
     return [Spec(x, ins[1].dtype)]
 
 
-@op("Select", "condition x y", infer=_infer_select, tf=[Tf("Select", "condition x y")], cases=(
+@op("Select", "condition x y", infer=_infer_select, tf=[Tf("Select", "condition x y")],
+    facts=Facts(dtype=Like(1), promotes=Promotion(ANY, first=1)), cases=(
     Case((T((2,), "bool", values=[1, 0]), T((2, 2), values=[1, 2, 3, 4]), T((2, 2), values=[5, 6, 7, 8])),
          expect=[1, 2, 7, 8]),
     Case((T((2, 3), "bool"), T((2, 3)), T((2, 3)))), Case((T((), "bool"), T((2, 3)), T((2, 3)))),
@@ -63,7 +66,7 @@ def _infer_top_k(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 @op("TopK", "x", infer=_infer_top_k, num_outputs=2, api="topk",
     attrs=[Attr("k", "int", 1), Attr("sorted", "bool", default=True)],
-    tf=[Tf("TopKV2", "x @k")], cases=(
+    tf=[Tf("TopKV2", "x @k")], facts=Facts(dtype=FIRST, promotes=Promotion(NUMBER)), cases=(
         Case((T((4,), values=[1, 5, 5, 2]),), {"k": 3}, expect=[5, 5, 2]), Case((T((2, 3, 9)),), {"k": 4}),
         Case((T((6,), "int32", -3, 3),), {"k": 6}), Case((T((3, 4)),), {"k": 0}),
     ))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import InputError, ShapeError
 from tfjslab.base.shapes import Shape, broadcast, checked_shape, normalize_axes, normalize_axis, size_of
 from tfjslab.ops.attrs import Attr, Attrs
-from tfjslab.ops.facts import FIRST, Facts
+from tfjslab.ops.facts import FIRST, LIKE_FIRST, Facts
 from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, no_flops, op, same_shape
 
 
@@ -73,7 +74,7 @@ def _infer_squeeze(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("Squeeze", "x", infer=_infer_squeeze, attrs=[Attr("axis", "ints", ())], flops=no_flops, api="squeeze",
-    facts=_RESHAPES, tf=[Tf("Squeeze", "x", rename={"axis": "squeeze_dims"})], cases=(
+    facts=_RESHAPES, tf=[Tf("Squeeze", "x", rename={"axis": "squeeze_dims"}, also={"axis": "axis"})], cases=(
         Case((T((1, 3, 1, 2)),)), Case((T((1, 3, 1, 2)),), {"axis": [2]}), Case((T((1, 3, 1, 2)),), {"axis": [-4, -2]}),
         Case((T((1, 1)),)), Case((T((0, 1)),)),
     ))
@@ -96,7 +97,7 @@ def _infer_transpose(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("Transpose", "x", infer=_infer_transpose, attrs=[Attr("perm", "ints", None)], flops=no_flops, api="transpose",
-    facts=Facts(dtype=FIRST, rank=FIRST), tf=[Tf("Transpose", "x @perm")], cases=(
+    facts=Facts(dtype=FIRST, rank=FIRST), tf=[Tf("Transpose", "x @perm?")], cases=(
         Case((T((2, 3), values=range(6)),), expect=[0, 3, 1, 4, 2, 5]),
         Case((T((2, 3, 4, 5)),), {"perm": [0, 3, 1, 2]}),
         Case((T((2, 3, 4)),), {"perm": [1, 0, 2]}), Case((T((7,)),)), Case((T(()),)), Case((T((0, 3)),)),
@@ -115,7 +116,7 @@ def _infer_broadcast_to(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("BroadcastTo", "x", infer=_infer_broadcast_to, attrs=[Attr("shape", "ints")], flops=no_flops, api="broadcast_to",
-    tf=[Tf("BroadcastTo", "x @shape")], cases=(
+    facts=LIKE_FIRST, tf=[Tf("BroadcastTo", "x @shape")], cases=(
         Case((T((3, 1)),), {"shape": [2, 3, 4]}), Case((T(()),), {"shape": [2, 2]}),
         Case((T((1, 3)),), {"shape": [0, 3]}),
     ))
@@ -131,16 +132,17 @@ def _infer_shape(ins: Specs, _attrs: Attrs) -> list[Spec]:
     return [Spec((len(s.known_shape),), "int32", _ints(s.known_shape)) for s in ins]
 
 
+_LENGTHS = Facts(dtype="int32")
 _ANY_SHAPE = (Case((T((2, 3)),), expect=[2, 3]), Case((T(()),)), Case((T((0, 4), "bool"),), expect=[0, 4]))
 
 
-@op("Shape", "x", infer=_infer_shape, flops=no_flops, tf=[Tf("Shape", "x")], cases=_ANY_SHAPE)
+@op("Shape", "x", infer=_infer_shape, flops=no_flops, facts=_LENGTHS, tf=[Tf("Shape", "x")], cases=_ANY_SHAPE)
 def shape_of(x: Array) -> Array:
     """The lengths of the axes."""
     return _ints(x.shape)
 
 
-@op("ShapeN", "*xs", infer=_infer_shape, flops=no_flops, tf=[Tf("ShapeN", "*xs")],
+@op("ShapeN", "*xs", infer=_infer_shape, flops=no_flops, facts=_LENGTHS, tf=[Tf("ShapeN", "*xs")],
     count_outputs=lambda _attrs, n: n, cases=[Case((T((2, 3)), T((4,))), expect=[2, 3])])
 def shapes_of(*xs: Array) -> list[Array]:
     """The shape of each input."""
@@ -148,20 +150,24 @@ def shapes_of(*xs: Array) -> list[Array]:
 
 
 @op("Size", "x", infer=lambda ins, _attrs: [Spec((), "int32", _ints(ins[0].size))], flops=no_flops,
-    tf=[Tf("Size", "x")], cases=[Case((T((2, 3)),), expect=6), Case((T(()),), expect=1), Case((T((0, 3)),), expect=0)])
+    facts=_LENGTHS, tf=[Tf("Size", "x")],
+    cases=[Case((T((2, 3)),), expect=6), Case((T(()),), expect=1), Case((T((0, 3)),), expect=0)])
 def size(x: Array) -> Array:
     """The number of elements."""
     return _ints(x.size)
 
 
 @op("Rank", "x", infer=lambda ins, _attrs: [Spec((), "int32", _ints(len(ins[0].known_shape)))], flops=no_flops,
-    tf=[Tf("Rank", "x")], cases=[Case((T((2, 3)),), expect=2), Case((T(()),), expect=0)])
+    facts=_LENGTHS, tf=[Tf("Rank", "x")], cases=[Case((T((2, 3)),), expect=2), Case((T(()),), expect=0)])
 def rank(x: Array) -> Array:
     """The number of axes."""
     return _ints(x.ndim)
 
 
 def _infer_broadcast_args(ins: Specs, _attrs: Attrs) -> list[Spec]:
+    if any(len(s.known_shape) != 1 or s.dtype != "int32" for s in ins):
+        found = " and ".join(f"{s.dtype} {list(s.known_shape)}" for s in ins)
+        raise ShapeError(f"BroadcastArgs: {found}; expected two shapes, vectors of int32")
     a, b = (s.value for s in ins)
     if a is None or b is None:
         return [Spec(None, "int32")]
@@ -221,7 +227,8 @@ def _infer_ensure(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("EnsureShape", "x", infer=_infer_ensure, attrs=[Attr("shape", "dims")], flops=no_flops, api="ensure_shape",
-    tf=[Tf("EnsureShape", "x")], cases=[Case((T((2, 3)),), {"shape": [-1, 3]}), Case((T((2, 3)),), {"shape": [-1]})])
+    facts=LIKE_FIRST, tf=[Tf("EnsureShape", "x")],
+    cases=[Case((T((2, 3)),), {"shape": [-1, 3]}), Case((T((2, 3)),), {"shape": [-1]})])
 def ensure_shape(x: Array, shape: Shape) -> Array:
     """The value itself when it has the shape, in which -1 is any length."""
     _infer_ensure([Spec(x.shape, "")], {"shape": shape})
@@ -250,15 +257,25 @@ def check(condition: Array, *data: Array) -> list[Array]:
     attrs=[Attr("dtype", "dtype")], tf=[Tf("Cast", "x", rename={"dtype": "DstT"})], cases=(
         Case((T((5,), values=[-1.9, -0.5, 0, 0.5, 1.9]),), {"dtype": "int32"}, expect=[-1, 0, 0, 0, 1]),
         Case((T((3,), values=[-0.5, 0, 2]),), {"dtype": "bool"}, expect=[1, 0, 1]),
+        Case((T((4,), values=[math.nan, -math.inf, -0.0, 1e-30]),), {"dtype": "bool"}, expect=[1, 1, 0, 1]),
+        Case((T((3,), values=[math.nan, math.inf, 5e9]),), {"dtype": "int32"}, expect=[0, 0, 705032704]),
         Case((T((3,), "int32", values=[-3, 0, 7]),), {"dtype": "bool"}, expect=[1, 0, 1]),
         Case((T((3,), "int32", values=[-3, 0, 7]),), {"dtype": "float32"}, expect=[-3, 0, 7]),
         Case((T((4,), "bool"),), {"dtype": "float32"}), Case((T((4,), "bool"),), {"dtype": "int32"}),
         Case((T((2, 3)),), {"dtype": "float32"}), Case((T((0, 3)),), {"dtype": "int32"}),
-        Case((T(()),), {"dtype": "bool"}),
+        Case((T(()),), {"dtype": "bool"}), Case((T((3,), "bool"),), {"dtype": "complex64"}),
+        Case((T((2,), "complex64", values=[1.5 - 2j, 3j]),), {"dtype": "float32"}, expect=[1.5, 0]),
+        Case((T((2,), "complex64", values=[-1.5 - 2j, 3j]),), {"dtype": "int32"}, expect=[-1, 0]),
+        Case((T((3,)),), {"dtype": "complex64"}), Case((T((2, 3), "complex64"),), {"dtype": "complex64"}),
     ))
 def cast(x: Array, dtype: str) -> Array:
-    """Change the dtype: to int32 the fraction is cut off (0 for NaN), to bool everything but 0 is true."""
-    target = x.dtype if dtype == "float32" and x.dtype.kind == "f" else numpy_dtype(dtype)
+    """Change the dtype: to int32 the fraction is cut off (0 for NaN), to bool everything but 0 is true.
+
+    Of complex numbers the real part is taken.
+    """
+    if x.dtype.kind == "c" and dtype != "complex64":
+        x = x.real  # as in TensorFlow
+    target = x.dtype if (dtype, x.dtype.kind) in (("float32", "f"), ("complex64", "c")) else numpy_dtype(dtype)
     if dtype == "int32" and x.dtype.kind == "f":
         # JavaScript's rule for numbers that int32 cannot hold: the low 32 bits, and 0 for what is not finite.
         low = np.mod(np.trunc(np.where(np.isfinite(x), x, 0).astype(np.float64)), 2.0**32)

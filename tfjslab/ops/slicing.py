@@ -11,7 +11,8 @@ from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import DTypeError, ShapeError
 from tfjslab.base.shapes import Shape, checked_shape, normalize_axes, normalize_axis, size_of
 from tfjslab.ops.attrs import Attr, Attrs
-from tfjslab.ops.facts import FIRST, Facts
+from tfjslab.ops.facts import FIRST, LIKE_FIRST, Facts
+from tfjslab.ops.promotion import WIDTHS, Promotion
 from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, no_flops, op
 
 _AXIS = Attr("axis", "int", 0)
@@ -50,7 +51,7 @@ def _infer_slice(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("Slice", "x", infer=_infer_slice, attrs=[Attr("begin", "ints"), Attr("size", "ints")], flops=no_flops, api="slice",
-    tf=[Tf("Slice", "x @begin @size")], cases=(
+    facts=LIKE_FIRST, tf=[Tf("Slice", "x @begin @size")], cases=(
         Case((T((3, 3), values=range(9)),), {"begin": [1, 0], "size": [2, 2]}, expect=[3, 4, 6, 7]),
         Case((T((4, 5, 6)),), {"begin": [1, 2, 3], "size": [-1, 1, -1]}),
         Case((T((5,), "bool"),), {"begin": [2], "size": [3]}),
@@ -132,7 +133,7 @@ def _strided_case(
     return Case((T(shape, values=values),), {"begin": begin, "end": end, "strides": strides, **masks}, expect)
 
 
-@op("StridedSlice", "x", infer=_infer_strided, flops=no_flops, api="strided_slice",
+@op("StridedSlice", "x", infer=_infer_strided, flops=no_flops, api="strided_slice", facts=LIKE_FIRST,
     attrs=[Attr("begin", "ints"), Attr("end", "ints"), Attr("strides", "ints"), *(Attr(m, "int", 0) for m in _MASKS)],
     tf=[Tf("StridedSlice", "x @begin @end @strides")], cases=(
         _strided_case((3, 4), [0, 1], [3, 4], [2, 2], expect=[1, 3, 9, 11]),
@@ -172,7 +173,7 @@ def split_sizes(shape: Shape, attrs: Attrs) -> tuple[int, Shape]:
         return axis, (total // parts,) * parts
     rest = total - sum(n for n in sizes if n != -1)
     found = tuple(rest if n == -1 else n for n in sizes)
-    if sizes.count(-1) > 1 or min(found, default=0) < 0 or sum(found) != total:
+    if not sizes or sizes.count(-1) > 1 or min(found, default=0) < 0 or sum(found) != total:
         raise ShapeError(f"SplitV: parts {list(sizes)} do not add up to axis {axis} of length {total}")
     return axis, found
 
@@ -188,7 +189,7 @@ def _count_splits(attrs: Attrs, _inputs: int) -> int:
     return int(attrs.get("num_split", 0)) if sizes is None else len(sizes)
 
 
-@op("SplitV", "x", infer=_infer_split, flops=no_flops, api="split", count_outputs=_count_splits,
+@op("SplitV", "x", infer=_infer_split, flops=no_flops, api="split", facts=LIKE_FIRST, count_outputs=_count_splits,
     attrs=[Attr("num_split", "int", 0), _AXIS, Attr("size_splits", "ints", None)],
     tf=[Tf("SplitV", "x @size_splits @axis"), Tf("Split", "@axis x", write=False)], cases=(
         Case((T((2, 4), values=range(8)),), {"num_split": 2, "axis": 1}, expect=[0, 1, 4, 5]),
@@ -212,7 +213,7 @@ def _infer_unpack(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("Unpack", "x", infer=_infer_unpack, attrs=[_AXIS, Attr("num", "int", None)], flops=no_flops, api="unstack",
-    tf=[Tf("Unpack", "x")], count_outputs=lambda attrs, _n: int(attrs["num"]), cases=(
+    facts=LIKE_FIRST, tf=[Tf("Unpack", "x")], count_outputs=lambda attrs, _n: int(attrs["num"]), cases=(
         Case((T((2, 3), values=range(6)),), {"num": 2}, expect=[0, 1, 2]),
         Case((T((2, 3, 4)),), {"axis": -1, "num": 4}),
         Case((T((3,), "int32", -9, 9),), {"num": 3}),
@@ -244,7 +245,7 @@ def _infer_concat(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("Concat", "*xs", infer=_infer_concat, attrs=[_AXIS], flops=no_flops, api="concat",
-    facts=Facts(dtype=FIRST, rank=FIRST, quantized="concat"),
+    facts=Facts(dtype=FIRST, rank=FIRST, quantized="concat", promotes=Promotion(WIDTHS)),
     tf=[Tf("ConcatV2", "*xs @axis"), Tf("Concat", "@axis *xs", write=False)], cases=(
         Case((T((1, 2), values=[1, 2]), T((1, 1), values=[3])), {"axis": 1}, expect=[1, 2, 3]),
         Case((T((2, 3, 4)), T((2, 1, 4)), T((2, 0, 4))), {"axis": 1}), Case((T((2, 3)), T((5, 3))), {"axis": 0}),
@@ -268,7 +269,8 @@ def _infer_pack(ins: Specs, attrs: Attrs) -> list[Spec]:
     return [Spec(checked_shape((*shape[:axis], len(ins), *shape[axis:]), "Pack"), ins[0].dtype)]
 
 
-@op("Pack", "*xs", infer=_infer_pack, attrs=[_AXIS], flops=no_flops, api="stack", tf=[Tf("Pack", "*xs")], cases=(
+@op("Pack", "*xs", infer=_infer_pack, attrs=[_AXIS], flops=no_flops, api="stack", tf=[Tf("Pack", "*xs")],
+    facts=LIKE_FIRST, cases=(
     Case((T((2,), values=[1, 2]), T((2,), values=[3, 4])), {"axis": 1}, expect=[1, 3, 2, 4]),
     Case((T(()), T(()), T(()))), Case((T((2, 3)),), {"axis": -1}), Case((T((0,), "int32"), T((0,), "int32"))),
 ))
@@ -285,7 +287,7 @@ def _infer_tile(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("Tile", "x", infer=_infer_tile, attrs=[Attr("reps", "ints")], flops=no_flops, api="tile",
-    tf=[Tf("Tile", "x @reps")], cases=(
+    facts=LIKE_FIRST, tf=[Tf("Tile", "x @reps")], cases=(
         Case((T((2,), values=[1, 2]),), {"reps": [2]}, expect=[1, 2, 1, 2]), Case((T((2, 3)),), {"reps": [3, 1]}),
         Case((T((2, 3)),), {"reps": [0, 2]}), Case((T(()),), {"reps": []}),
     ))
@@ -305,7 +307,7 @@ def _infer_reverse(ins: Specs, attrs: Attrs) -> list[Spec]:
     return [Spec(ins[0].shape, ins[0].dtype)]
 
 
-@op("Reverse", "x", infer=_infer_reverse, flops=no_flops, api="reverse",
+@op("Reverse", "x", infer=_infer_reverse, flops=no_flops, api="reverse", facts=LIKE_FIRST,
     attrs=[Attr("axis", "ints", None), Attr("dims", "bools", None)],
     tf=[Tf("ReverseV2", "x @axis"), Tf("Reverse", "x @dims", write=False)], cases=(
         Case((T((3,), values=[1, 2, 3]),), expect=[3, 2, 1]), Case((T((2, 3, 4)),), {"axis": [-1]}),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tfjslab.base.errors import ShapeError
-from tfjslab.base.shapes import Shape, window_output, window_padding
+from tfjslab.base.shapes import Shape, checked_shape, window_output, window_padding
 from tfjslab.ops.attrs import Attr, Attrs
 
 Pair = tuple[int, int]
@@ -93,6 +93,11 @@ def pair(values: Sequence[int], data_format: str, where: str) -> Pair:
     return values[0], values[1]
 
 
+def _of_pixels(values: Sequence[int], data_format: str) -> Sequence[int]:
+    """Height and width out of four values; others as they are."""
+    return image_parts(tuple(values), data_format, "")[1] if len(values) == _RANK else values
+
+
 def window(x: Shape, size: Pair, attrs: Attrs, where: str) -> Window:
     """The window of ``size`` over an image of shape ``x``, by the attributes of a convolution or pooling.
 
@@ -101,7 +106,8 @@ def window(x: Shape, size: Pair, attrs: Attrs, where: str) -> Window:
     data_format = attrs["data_format"]
     batch, in_size, _ = image_parts(x, data_format, f"{where}: input")
     stride = pair(attrs["strides"], data_format, f"{where}: strides")
-    dilation = pair(attrs.get("dilations", (1,)), data_format, f"{where}: dilations")
+    # Those of batch and channels are not looked at, as in TF.js: BodyPix says [2, 2, 1, 1], and runs with (2, 1).
+    dilation = pair(_of_pixels(attrs.get("dilations", (1,)), data_format), data_format, f"{where}: dilations")
     explicit = attrs.get("explicit_paddings", ())
     if data_format == "NCHW" and len(explicit) == 2 * _RANK:
         explicit = (*explicit[:2], *explicit[4:], *explicit[2:4])
@@ -109,4 +115,5 @@ def window(x: Shape, size: Pair, attrs: Attrs, where: str) -> Window:
     if min(min(p) for p in pad) < 0:
         raise ShapeError(f"{where}: explicit_paddings {list(explicit)}; expected numbers >= 0")
     out = tuple(window_output(*p) for p in zip(in_size, size, stride, dilation, pad, strict=True))
+    checked_shape([n + sum(p) for n, p in zip(in_size, pad, strict=True)], f"{where}: padded image")
     return Window(batch, in_size, (out[0], out[1]), size, stride, dilation, pad, data_format)

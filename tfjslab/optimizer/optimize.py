@@ -8,20 +8,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tfjslab.base.arrays import reals
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import TfjslabError, UsageError
 from tfjslab.base.shapes import Shape
 from tfjslab.bench.bench import bench_models
 from tfjslab.bench.result import BenchResult, compare_results
 from tfjslab.bench.settings import Settings
+from tfjslab.formats.stored import settle, stored_as, stored_bytes, stored_text
 from tfjslab.graph.ir import Graph
 from tfjslab.model.inputs import by_name
 from tfjslab.model.model import Model
 from tfjslab.model.summary import overview
 from tfjslab.optimizer.report import Fused, OptimizeReport, Side
 from tfjslab.passes.registry import PASSES, chosen, run_passes
+from tfjslab.targets import refused_everywhere
 
 RUNS, WARMUP, BUDGET_S = 30, 3, 3.0
+TFJS = "tfjs"
 NOT_ASKED = "measuring was not asked for"
 
 
@@ -48,8 +52,8 @@ class _Measured:
 
 
 def optimize(
-    model: Model, passes: Iterable[str] | None = None, skip: Collection[str] = (), target: str = "tfjs", *,
-    x: Any = None, measure: bool = True, settings: Settings | None = None,
+    model: Model, passes: Iterable[str] | None = None, skip: Collection[str] = (), target: str = TFJS, *,
+    x: Any = None, measure: bool = True, settings: Settings | None = None, precision: str | None = None,
 ) -> Optimized:
     """Make a faster model that computes the same.
 
@@ -61,25 +65,33 @@ def optimize(
         x: what to compare outputs and measure on; None means seeded values of the declared shapes.
         measure: whether to run both models at all.
         settings: how to measure; by default 30 runs of each, interleaved, or fewer once they took 3 s.
+        precision: how files hold float weights: ``float32``, ``float16``, ``uint8`` or ``uint16``. None keeps what the
+            model has: untouched weights stay the bytes that they were, folded ones are stored anew with their dtype.
 
-    Raises UsageError for unknown passes and targets, InputError for an ``x`` that does not fit.
+    Raises UsageError for unknown passes, targets and precisions, InputError for an ``x`` that does not fit.
 
     """
     rows = chosen(passes, skip)
     graph, reports = run_passes(model.graph, rows, target)
+    # What is measured and compared is the model as its files are read back, with the rounding of its weights.
+    graph, requantized = settle(graph if precision is None else stored_as(graph, precision))
     made = model.with_graph(graph)
     try:
-        found = _measure(model, made, x, settings or Settings(RUNS, WARMUP, BUDGET_S)) if measure else _Measured()
+        with model.states_aside(), made.states_aside():
+            found = _measure(model, made, x, settings or Settings(RUNS, WARMUP, BUDGET_S)) if measure else _Measured()
     except BaseException:
         made.dispose()
         raise
     where = model.backend
+    refused = refused_everywhere(graph) if target == TFJS else ()
     before, after = _sides((model.graph, graph), found.results)
     report = OptimizeReport(
         model.name, target, before, after, reports,
         tuple(n for n in PASSES if n not in {r.name for r in rows}), where.name, where.threads, where.engine,
         largest_difference=found.largest, relative_difference=found.relative, fused=found.fused,
-        sample=found.sample, reason=found.reason,
+        sample=found.sample, reason=found.reason, requantized=requantized,
+        refused=refused, refused_before=bool(refused) and {r.reason for r in refused} <= {
+            r.reason for r in refused_everywhere(model.graph)},
     )
     if found.results:
         first = found.results[0]
@@ -92,7 +104,8 @@ def optimize(
 
 def _sides(graphs: tuple[Graph, Graph], results: Sequence[BenchResult]) -> tuple[Side, Side]:
     facts = [overview(g) for g in graphs]
-    before, after = (Side(f.nodes, f.flops, f.weight_bytes) for f in facts)
+    files = [(stored_bytes(g), stored_text(g)) for g in graphs]
+    before, after = (Side(f.nodes, f.flops, f.weight_bytes, *held) for f, held in zip(facts, files, strict=True))
     if not results:
         return before, after
     return _timed(before, results[0]), _timed(after, results[1])
@@ -118,7 +131,8 @@ def _measure(model: Model, made: Model, x: Any, settings: Settings) -> _Measured
 
 
 def _outputs(model: Model, x: Any) -> list[Array]:
-    found = model.predict(x)
+    with model.states_aside():
+        found = model.execute(x)
     return [np.asarray(v) for v in found] if isinstance(found, list) else [np.asarray(found)]
 
 
@@ -128,9 +142,9 @@ def _difference(was: Sequence[Array], now: Sequence[Array]) -> tuple[float | Non
     for a, b in zip(was, now, strict=True):
         if a.shape != b.shape:
             raise UsageError(f"an optimized output has shape {list(b.shape)}, expected {list(a.shape)}")
-        if a.dtype.kind not in "fiub" or not a.size:
+        if a.dtype.kind not in "fiubc" or not a.size:
             continue
-        wide, other = a.astype(np.float64), b.astype(np.float64)
+        wide, other = reals(a).astype(np.float64), reals(b).astype(np.float64)
         same = (wide == other) | (np.isnan(wide) & np.isnan(other))
         apart = float(np.where(same, 0, np.abs(np.where(same, 0, wide) - np.where(same, 0, other))).max())
         size = float(np.abs(wide[np.isfinite(wide)]).max(initial=0))

@@ -12,7 +12,9 @@ from typing import Any
 from tfjslab.base.shapes import Shape
 from tfjslab.base.tables import Report, Table
 from tfjslab.base.text import NOTHING, counted, ms, scaled, shape, times
+from tfjslab.formats.stored import RequantizedWeight
 from tfjslab.passes.report import PassReport
+from tfjslab.targets.refusal import TargetRefusal, told
 
 Row = tuple[str, str, str, str]
 
@@ -21,6 +23,7 @@ Row = tuple[str, str, str, str]
 class Side:
     """A model before or after. None is what was not measured; the report says why.
 
+    ``weight_bytes`` are what weights take while it runs, ``file_bytes`` what they take in files, ``stored`` as what.
     ``flops`` are of one example. ``peak_bytes`` are weights plus the most that intermediates took at once, ``kernels``
     what the backend runs in one inference. ``iqr_ms`` is the spread of the latency: the middle half of the runs.
     """
@@ -28,6 +31,8 @@ class Side:
     nodes: int
     flops: int | None
     weight_bytes: int
+    file_bytes: int = 0
+    stored: str = ""
     peak_bytes: int | None = None
     kernels: int | None = None
     median_ms: float | None = None
@@ -48,7 +53,9 @@ class OptimizeReport(Report):
     """Before and after, and each pass. ``fused`` is read from the backend's plan, not from the graph.
 
     ``largest_difference`` is that of any output value on the sample input, ``relative_difference`` the same over the
-    largest value of that output. ``sample``
+    largest value of that output. ``requantized`` are weights that were stored small and have changed,
+    ``refused`` the nodes that TensorFlow.js would not run on any backend, where the result is made for it, and
+    ``refused_before`` whether the model as it was had nodes that it refuses for the same reasons. ``sample``
     are the shapes of the inputs that were measured on. ``verdict`` says whether the result is faster, by the rounds in
     which both alternated, and ``disturbed`` which runs were left out. ``reason`` says why something was not measured.
     """
@@ -72,6 +79,9 @@ class OptimizeReport(Report):
     reason: str = ""
     verdict: str = ""
     disturbed: tuple[str, ...] = ()
+    requantized: tuple[RequantizedWeight, ...] = ()
+    refused: tuple[TargetRefusal, ...] = ()
+    refused_before: bool = False
 
     @property
     def speedup(self) -> float | None:
@@ -88,8 +98,7 @@ class OptimizeReport(Report):
         return [
             ("nodes", str(b.nodes), str(a.nodes), times(_over(b.nodes, a.nodes))),
             ("FLOPs", scaled(b.flops), scaled(a.flops), times(_over(b.flops, a.flops))),
-            ("weights", scaled(b.weight_bytes, "B"), scaled(a.weight_bytes, "B"),
-             times(_over(b.weight_bytes, a.weight_bytes))),
+            ("weights in files", _weights(b), _weights(a), times(_over(b.file_bytes, a.file_bytes))),
             ("peak memory", scaled(b.peak_bytes, "B"), scaled(a.peak_bytes, "B"),
              times(_over(b.peak_bytes, a.peak_bytes))),
             ("kernels", str(b.kernels or NOTHING), str(a.kernels or NOTHING), times(_over(b.kernels, a.kernels))),
@@ -123,7 +132,7 @@ class OptimizeReport(Report):
         )
 
     def __repr__(self) -> str:
-        before, after = (f"{counted(s.nodes, 'node')} and {scaled(s.weight_bytes, 'B')} of weights"
+        before, after = (f"{counted(s.nodes, 'node')} and {scaled(s.file_bytes, 'B')} of weights"
                          for s in (self.before, self.after))
         changes = counted(sum(len(p.changes) for p in self.passes), "change")
         return f"<OptimizeReport of {self.model} for {self.target}: {changes}, from {before} to {after}>"
@@ -138,14 +147,32 @@ class OptimizeReport(Report):
         idle = [p.name for p in self.passes if not p.changes and not p.refusals]
         if idle:
             yield "nothing to do", ", ".join(idle)
+        for dtype, weights in self._requantized().items():
+            worst = max(weights, key=lambda w: w.relative_error)
+            error = f"; largest error {worst.max_error:.2g} ({worst.relative_error:.2g} of the largest value)"
+            yield (f"stored anew as {dtype}", f"{counted(len(weights), 'weight')} that changed"
+                   + (f"{error} in {worst.name}" if worst.max_error else ""))
+        for line in told(self.refused):
+            yield "TensorFlow.js refuses", f"{line}{', as in the original' if self.refused_before else ''}"
         if self.skipped:
             yield "skipped", ", ".join(self.skipped)
         for ops, number in Counter(f.ops for f in self.fused).items():
             yield f"{self.backend} runs as one kernel", f"{' + '.join(ops)} ({counted(number, 'time')})"
 
+    def _requantized(self) -> dict[str, list[RequantizedWeight]]:
+        found: dict[str, list[RequantizedWeight]] = {}
+        for weight in self.requantized:
+            found.setdefault(weight.dtype, []).append(weight)
+        return found
+
     def _repr_html_(self) -> str:
         changes = "".join(f"<li>{escape(p.name)}: {escape(c.what)}</li>" for p in self.passes for c in p.changes)
         return f"{super()._repr_html_()}<details><summary>every change</summary><ul>{changes}</ul></details>"
+
+
+def _weights(side: Side) -> str:
+    """Their bytes in files, and as what those hold them where that is not float32."""
+    return scaled(side.file_bytes, "B") + (f" ({side.stored})" if side.stored else "")
 
 
 def _spread(side: Side) -> str:

@@ -99,7 +99,7 @@ def _prelu(draft: Draft, node: Node) -> Node | None:
                 continue
             if np.isfinite(array).all() and _fits(draft, array, positive.inputs[0]):
                 alpha = array if (sign > 0) == (node.op == "Add") else -array
-                return _as(node, "Prelu", positive.inputs[0], draft.constant(f"{node.name}/alpha", alpha))
+                return _as(node, "Prelu", positive.inputs[0], draft.constant(f"{node.name}/alpha", alpha, slope))
     return None
 
 

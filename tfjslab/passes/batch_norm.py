@@ -94,7 +94,8 @@ def _folded(draft: Draft, core: Core, name: str, weights: Array, shift: Array) -
     if bias.any() or had_bias:
         ops, args = (BIAS, *ops), (draft.constant(f"{name}/bias", bias), *args)
     made = fused(core, name, args, ops)
-    return replace(made, inputs=(made.inputs[0], draft.constant(f"{name}/weights", rounded), *made.inputs[2:]))
+    value = draft.constant(f"{name}/weights", rounded, core.node.inputs[1])
+    return replace(made, inputs=(made.inputs[0], value, *made.inputs[2:]))
 
 
 def _shared(draft: Draft, core: Core) -> str:

@@ -41,16 +41,17 @@ def _fold(draft: Draft, node: Node) -> None:
     if size > freed + GROWTH_BYTES:
         draft.refuse(f"its result takes {size} bytes, the constants that it would replace {freed}", node.name)
         return
+    like = next((v for v in node.uses if v in draft.stored), "")
     for value, result in zip(node.outputs, results, strict=True):
         if draft.readers(value):
-            draft.replace_value(value, draft.constant(f"{node.name}/folded", result))
+            draft.replace_value(value, draft.constant(f"{node.name}/folded", result, like))
     draft.remove(node.name)
     draft.done(f"computed {node.name} ({node.op})")
 
 
 def _results(draft: Draft, node: Node) -> list[Array]:
     given = {a: draft.constants[v] for a, v in node.attr_inputs.items()}
-    attrs = {**node.attrs, **{a: v.item() if v.ndim == 0 else v for a, v in given.items()}}
+    attrs = {**node.attrs, **given}
     if given:
         attrs = node.definition.resolve_attrs(attrs, f"node '{node.name}'")
     return node.definition.run([draft.constants[v] if v else None for v in node.inputs], attrs)

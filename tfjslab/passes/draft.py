@@ -24,6 +24,7 @@ class Draft:
         self.graph = graph
         self.nodes = {n.name: n for n in graph.nodes}
         self.constants = dict(graph.constants)
+        self.stored = dict(graph.stored)
         self.outputs = list(graph.outputs)
         self.changes: list[Change] = []
         self.refusals: list[Refusal] = []
@@ -70,11 +71,13 @@ class Draft:
 
     # ---- rewriting ---------------------------------------------------------------------------------------------------
 
-    def constant(self, wanted: str, array: Array) -> str:
-        """Add a constant and give its name."""
+    def constant(self, wanted: str, array: Array, like: str = "") -> str:
+        """Add a constant and give its name. It is stored as ``like`` is, the constant that it was made of."""
         name = reserve(wanted, self._taken)
         self._added[name] = None
         self.constants[name] = array
+        if like in self.stored:
+            self.stored[name] = self.stored[like]
         return name
 
     def put(self, node: Node) -> None:
@@ -130,7 +133,10 @@ class Draft:
         used = {v for n in self.nodes.values() for v in n.uses} | {p.value for p in self.outputs}
         old = self.graph.constants
         kept = {k: v for k, v in self.constants.items() if k in used or k in old}
-        return self.graph.with_(nodes=tuple(self.nodes.values()), constants=kept, outputs=tuple(self.outputs))
+        stored = {k: q for k, q in self.stored.items() if k in kept}
+        return self.graph.with_(
+            nodes=tuple(self.nodes.values()), constants=kept, outputs=tuple(self.outputs), stored=stored,
+        )
 
     def _count(self, node: Node, sign: int) -> None:
         for value in node.uses:

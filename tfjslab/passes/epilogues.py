@@ -43,7 +43,8 @@ def _fuse(draft: Draft, core: Core, target: Target) -> None:
         ops = (*ops, active.op)
         if active.op == "Prelu":
             slope = np.broadcast_to(draft.constants[active.inputs[1]].reshape(-1), (core.channels,))
-            args = (*args, draft.constant(f"{active.name}/alpha", np.ascontiguousarray(slope)))
+            alpha = draft.constant(f"{active.name}/alpha", np.ascontiguousarray(slope), active.inputs[1])
+            args = (*args, alpha)
         elif active.op == "LeakyRelu":
             attrs = {"leakyrelu_alpha": active.attrs["alpha"]}
     take_place(draft, fused(core, last.name, args, ops, **attrs), last.name, (core.node.name, *(n.name for n in parts)))
@@ -63,7 +64,7 @@ def _bias(draft: Draft, core: Core) -> tuple[str, list[Node]]:
         return "", []
     full = np.ascontiguousarray(np.broadcast_to(array.reshape(-1), (core.channels,)))
     same = array.shape == full.shape
-    return other if same else draft.constant(f"{reader.name}/bias", full), [reader]
+    return other if same else draft.constant(f"{reader.name}/bias", full, other), [reader]
 
 
 def _activation(draft: Draft, core: Core, last: Node, target: Target) -> Node | str | None:

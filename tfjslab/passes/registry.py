@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from tfjslab.base.errors import UsageError, did_you_mean
+from tfjslab.base.errors import UsageError, did_you_mean, each_with_nearest
 from tfjslab.graph.ir import Graph, Node
 from tfjslab.graph.verify import verify
 from tfjslab.ops.control import FUNCTION_ATTRS
@@ -40,9 +40,11 @@ def target_called(name: str) -> Target:
 def chosen(passes: Iterable[str] | None = None, skip: Collection[str] = ()) -> tuple[Pass, ...]:
     """The passes asked for (None means all) without those to skip, in their order; UsageError for unknown names."""
     wanted = list(PASSES) if passes is None else list(passes)
-    for name in (*wanted, *skip):
-        if name not in PASSES:
-            raise UsageError(f"pass '{name}' is not one of {', '.join(PASSES)}{did_you_mean(name, PASSES)}")
+    unknown = [name for name in dict.fromkeys((*wanted, *skip)) if name not in PASSES]
+    if len(unknown) == 1:
+        raise UsageError(f"pass '{unknown[0]}' is not one of {', '.join(PASSES)}{did_you_mean(unknown[0], PASSES)}")
+    if unknown:
+        raise UsageError(f"these are no passes: {each_with_nearest(unknown, PASSES)}; known: {', '.join(PASSES)}")
     return tuple(p for name, p in PASSES.items() if name in wanted and name not in skip)
 
 

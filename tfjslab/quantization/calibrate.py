@@ -113,9 +113,11 @@ def _batch(item: Any, ports: Sequence[Port], where: str) -> dict[str, Array]:
                              "expected a mapping by name", code="calibration.inputs")
         item = {ports[0].name: item}
     wanted = {p.name for p in ports}
-    for name in sorted(map(str, set(item) ^ wanted)):
-        fault = "is missing" if name in wanted else f"is not an input of the model{did_you_mean(name, wanted)}"
-        raise InputError(f"{where}: '{name}' {fault}", code="calibration.inputs")
+    faults = [f"'{name}' is missing" if name in wanted else
+              f"'{name}' is not an input of the model{did_you_mean(name, wanted)}"
+              for name in sorted(map(str, set(item) ^ wanted))]
+    if faults:
+        raise InputError(f"{where}: {', '.join(faults)}", code="calibration.inputs")
     return {p.name: _array(item[p.name], p, f"{where}: input '{p.name}'") for p in ports}
 
 

@@ -25,8 +25,9 @@ def generated_inputs(
 ) -> list[dict[str, Array]]:
     """``count`` batches of one sample, each by input name; float values lie in low..high.
 
-    Integers lie in 0..255. Raises InputError for an input without a declared shape of numbers, UsageError for a count
-    below 1 or an empty range.
+    Integers lie in 0..255, and those that look up rows of a table below its length. Raises InputError
+    for an input without a declared shape of numbers, UsageError for a count below 1 or an empty
+    range.
     """
     if count < 1 or not low < high:
         raise UsageError(f"count={count}, low={low:g}, high={high:g}; expected a count of 1 or more and low < high")
@@ -48,7 +49,8 @@ def _values(port: Port, index: int, rng: np.random.Generator, low: float, high: 
     dtype = numpy_dtype(port.dtype or "float32")
     if dtype.kind == "f":
         return np.asarray(low + unit * (high - low), dtype)
-    return np.asarray(unit > 0.5 if dtype.kind == "b" else np.rint(unit * _LEVELS), dtype)  # noqa: PLR2004 - the middle
+    largest = port.below - 1 if port.below else _LEVELS
+    return np.asarray(unit > 0.5 if dtype.kind == "b" else np.rint(unit * largest), dtype)  # noqa: PLR2004 - the middle
 
 
 def _plane(h: int, w: int) -> tuple[Array, Array]:

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tfjslab.base.arrays import reals
 from tfjslab.base.dtypes import Array
 from tfjslab.model.model import Model
 from tfjslab.quantization.choose import DYNAMIC_FORM, MERGED, Choice
 from tfjslab.quantization.metrics import classes_of, cosine, sqnr_db, top1_agreement
+from tfjslab.quantization.pool_padding import padded_for_pools
 from tfjslab.quantization.report import NodeReport, OutputReport
 from tfjslab.quantization.rewrite import Rewritten
 from tfjslab.quantizer.kinds import DYNAMIC, INT8
@@ -28,8 +30,8 @@ def compare(plain: Model, new: Model, batches: Batches) -> tuple[OutputReport, .
              for names in [tuple(p.value for p in plain.outputs)]]
     found = []
     for port in plain.outputs:
-        a = np.concatenate([np.atleast_1d(wanted[port.value]) for wanted, _ in pairs])
-        b = np.concatenate([np.atleast_1d(got[port.value]) for _, got in pairs])
+        a = reals(np.concatenate([np.atleast_1d(wanted[port.value]) for wanted, _ in pairs]))
+        b = reals(np.concatenate([np.atleast_1d(got[port.value]) for _, got in pairs]))
         error = float(np.abs(a.astype(np.float64) - b).max(initial=0))
         found.append(OutputReport(
             port.name, a.shape[0], error, sqnr_db(a, b), cosine(a, b), top1_agreement(a, b), classes_of(a),
@@ -46,6 +48,9 @@ def node_reports(
     inputs = {p.value: batches[0][p.name] for p in plain.inputs}
     values = [v for v in wanted if v not in inputs]
     real = {**inputs, **(run(plain, batches[0], values) if values else {})}
+    for v in padded_for_pools(plain.graph):
+        if v in real:  # as far as the pool behind it can tell
+            real[v] = np.maximum(real[v], made.encodings[v].decode(np.zeros(1, np.int8)))
     names = [made.integers[c.node.name] for c in chosen if c.form != MERGED]
     integers = run(new, batches[0], names) if names else {}
     found = []

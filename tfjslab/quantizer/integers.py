@@ -11,6 +11,7 @@ from tfjslab.backends.host import spec_of
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError
 from tfjslab.base.text import counted
+from tfjslab.formats.stored import stored_bytes
 from tfjslab.graph.ir import Graph
 from tfjslab.graph.specialize import specialize
 from tfjslab.model.model import Model
@@ -18,6 +19,7 @@ from tfjslab.ops.registry import Spec
 from tfjslab.quantization.calibrate import Observed
 from tfjslab.quantization.choose import DYNAMIC_FORM, Choice, choose
 from tfjslab.quantization.forms import FORMS
+from tfjslab.quantization.pool_padding import padded_for_pools
 from tfjslab.quantization.report import QuantizationReport
 from tfjslab.quantization.rewrite import cuts, encoded, rewrite
 from tfjslab.quantizer.damage import Batches, compare, node_reports, run
@@ -62,7 +64,7 @@ def in_integers(job: Int8Job, left_out: Mapping[str, str]) -> Quantized:
     count = sum(bool(c.form) for c in choices)
     execution = f"{count} of {counted(len(choices), 'node')} run in {kind}, the others in float32"
     return Quantized(new, QuantizationReport(
-        kind, job.method if kind == INT8 else "", execution, model.graph.weight_bytes, made.graph.weight_bytes, nodes,
+        kind, job.method if kind == INT8 else "", execution, stored_bytes(model.graph), made.graph.weight_bytes, nodes,
         (), outputs, job.told,
     ))
 
@@ -81,9 +83,13 @@ def _feed_specs(graph: Graph, batch: Mapping[str, Array]) -> dict[str, Spec]:
 def _observe(model: Model, batches: Batches, values: Sequence[str]) -> dict[str, Observed]:
     """What each value is when the float32 model runs on all batches."""
     seen = {v: Observed() for v in values}
-    made = [v for v in values if v not in {p.value for p in model.inputs}]
+    padded = padded_for_pools(model.graph)
+    source = {v: padded.get(v, v) for v in values}  # padding for a max pool is no value of the image
+    made = [v for v in dict.fromkeys(source.values()) if v not in {p.value for p in model.inputs}]
     for batch in batches:
-        found = {**{p.value: batch[p.name] for p in model.inputs}, **run(model, batch, made)}
+        inputs = {p.value: batch[p.name] for p in model.inputs}
+        given = {**inputs, **(run(model, batch, made) if made else {})}
+        found = {v: given[source[v]] for v in values}
         for v, observed in seen.items():
             if not np.isfinite(found[v]).all():
                 raise InputError(f"node '{v}' gives NaN or infinite values on the calibration data",

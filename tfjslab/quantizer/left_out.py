@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from tfjslab.base.errors import UsageError, did_you_mean
+from tfjslab.base.errors import UsageError, did_you_mean, each_with_nearest
 from tfjslab.graph.ir import Graph
 from tfjslab.passes.registry import run_passes
 from tfjslab.quantization.report import NodeReport
@@ -18,9 +18,11 @@ def fused(graph: Graph, exclude: Collection[str]) -> tuple[Graph, frozenset[str]
     Also the nodes to exclude there: what was fused away stands for the node that took it in.
     """
     names = [n.name for g in graph.all_graphs() for n in g.nodes]
-    for name in exclude:
-        if name not in names:
-            raise UsageError(f"exclude: '{name}' is not a node of the model{did_you_mean(name, names)}")
+    unknown = [name for name in exclude if name not in names]
+    if len(unknown) == 1:
+        raise UsageError(f"exclude: '{unknown[0]}' is not a node of the model{did_you_mean(unknown[0], names)}")
+    if unknown:
+        raise UsageError(f"exclude: these are no nodes of the model: {each_with_nearest(unknown, names)}")
     made, reports = run_passes(graph, target="tfjslab")
     left_out = set(exclude)
     for change in (c for r in reports for c in r.changes):

@@ -13,6 +13,7 @@ from typing import Any
 from tfjslab.base.errors import InputError, UsageError, did_you_mean
 from tfjslab.formats.weight_writer import QUANTIZATIONS
 from tfjslab.model.model import Model
+from tfjslab.model.states import refuse_states
 from tfjslab.quantization.calibrate import calibration_batches, check_method
 from tfjslab.quantization.split import split_activations
 from tfjslab.quantizer.damage import Batches
@@ -50,6 +51,7 @@ def quantize(
     tested, told = _evaluation(model, calibration, evaluation)
     if kind in QUANTIZATIONS:
         return for_size(model, kind, tested, told)
+    refuse_states(model.graph, "a model in integers")
     if kind == DYNAMIC:
         batches: Batches = [model.sample()]
     else:

@@ -2,7 +2,7 @@
 
 A convolution or pooling of data_format NCHW becomes one of NHWC between two transposes. Elementwise work between two
 of them is done with channels last as well, so that the transposes in between vanish. Where values lie as channel planes
-the others are copies of planes.
+the others are copies of planes. Windows over sequences and volumes become such over images before that.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from tfjslab.backends.kernels.rewrites import rewritten
+from tfjslab.backends.kernels.volumes import RULES
 from tfjslab.base.names import reserve
 from tfjslab.base.shapes import Shape, size_of
 from tfjslab.graph.ir import Node
@@ -24,7 +26,8 @@ _RANK = 4
 
 
 def channels_last(program: Specialized, outputs: Sequence[str]) -> Specialized:
-    """The program without windows over images with channels first; ``outputs`` are as before."""
+    """The program with windows over images with channels last only, as far as can be; ``outputs`` are as before."""
+    program = rewritten(program, RULES)
     if not any(map(_is_first, program.graph.nodes)):
         return program
     return _Rewriter(program).run(outputs)

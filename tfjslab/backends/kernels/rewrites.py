@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import Shape, size_of
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
@@ -22,6 +23,7 @@ class Rewriting:
     """A program under way: what its nodes become, and what is known of the new values."""
 
     specs: dict[str, Spec]
+    constants: dict[str, Array]
     nodes: list[Node] = field(default_factory=list)
 
     def add(self, node: Node, op: str, inputs: Sequence[str], what: str = "", **attrs: Any) -> str:
@@ -35,6 +37,19 @@ class Rewriting:
         self.nodes.append(made)
         return name
 
+    def constant(self, name: str, make: Callable[[Array], Array], source: str) -> str:
+        """A constant that is made of another one, which kernels need to be of weights; the same for the same name."""
+        if name not in self.constants:
+            made = self.constants[name] = make(self.constants[source])
+            self.specs[name] = replace(self.specs[source], shape=made.shape, value=None)
+        return name
+
+    def reshaped(self, node: Node, value: str, what: str, shape: Shape) -> str:
+        """A value in another shape; of a constant it is one as well."""
+        if value in self.constants:
+            return self.constant(f"{value} {what}", lambda array: array.reshape(shape), value)
+        return self.add(node, "Reshape", [value], what, shape=shape)
+
     def shape(self, value: str) -> Shape:
         """The shape of a value."""
         return self.specs[value].known_shape
@@ -46,7 +61,7 @@ Rule = Callable[[Rewriting, Node], bool]
 
 def rewritten(program: Specialized, rules: Sequence[Rule]) -> Specialized:
     """The program with each node as the first rule has it that takes it; the very same one when none does."""
-    work = Rewriting(dict(program.specs))
+    work = Rewriting(dict(program.specs), dict(program.graph.constants))
     changed = False
     for node in program.graph.nodes:
         if node.name in program.static and any(rule(work, node) for rule in rules):
@@ -56,7 +71,8 @@ def rewritten(program: Specialized, rules: Sequence[Rule]) -> Specialized:
     if not changed:
         return program
     static = program.static | {n.name for n in work.nodes if n.name not in program.specs}
-    return Specialized(program.graph.with_(nodes=tuple(work.nodes)), work.specs, static)
+    graph = program.graph.with_(nodes=tuple(work.nodes), constants=work.constants)
+    return Specialized(graph, work.specs, static)
 
 
 def broadcast_batches(work: Rewriting, node: Node) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from tfjslab.backends.base import Buffer, Plan
 from tfjslab.backends.kernels.builder import Constant
-from tfjslab.base.dtypes import Array
+from tfjslab.base.dtypes import ON_HOST, Array
 from tfjslab.base.errors import BackendError
 from tfjslab.base.shapes import Shape
 from tfjslab.graph.specialize import Specialized
@@ -126,8 +126,9 @@ class KernelSession(ABC, Generic[N]):
 
     def new_buffer(self, spec: Spec) -> Buffer:
         """An uninitialised buffer."""
-        if spec.dtype == "string" and not self.stores_strings:
-            raise BackendError(f"strings cannot be stored on backend '{self.backend.name}'")
+        if spec.dtype in ON_HOST and not self.stores_strings:
+            what = "strings" if spec.dtype == "string" else f"values of {spec.dtype}"
+            raise BackendError(f"{what} cannot be stored on backend '{self.backend.name}'")
         with self.lock:
             buffer = Buffer(spec.known_shape, spec.dtype, self._alloc(spec))
             self._buffers[id(buffer)] = buffer

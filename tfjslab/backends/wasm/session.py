@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tfjslab.backends.base import CommandInfo, Plan
-from tfjslab.backends.kernels.channels import channels_last
 from tfjslab.backends.kernels.kernel_texts import KernelText
 from tfjslab.backends.kernels.session import CountedConstants, KernelSession
 from tfjslab.backends.wasm.builder import WasmConstant
 from tfjslab.backends.wasm.executable import lower
+from tfjslab.backends.wasm.forms import with_kernels
 from tfjslab.backends.wasm.kernel_texts import kernel_texts
 from tfjslab.backends.wasm.plan import WasmPlan
 from tfjslab.backends.wasm.run.heap import Heap
@@ -39,11 +39,11 @@ class WasmSession(KernelSession[int]):
 
     def kernel_texts(self, program: Specialized, outputs: Sequence[str], node: str) -> tuple[KernelText, ...]:
         """See ``HasKernelTexts``."""
-        return kernel_texts(self.backend.lanes, channels_last(program, outputs), outputs, node)
+        return kernel_texts(self.backend.lanes, with_kernels(program, outputs), outputs, node)
 
     def commands(self, program: Specialized, outputs: Sequence[str]) -> Sequence[CommandInfo]:
         """See ``ListsCommands``."""
-        return lower(self.backend, channels_last(program, outputs), outputs).describe()
+        return lower(self.backend, with_kernels(program, outputs), outputs).describe()
 
     def workers(self) -> Workers:
         """The threads beside the caller's, started when first wanted."""
@@ -60,7 +60,7 @@ class WasmSession(KernelSession[int]):
         }
 
     def _plan(self, program: Specialized, outputs: Sequence[str]) -> Plan:
-        return WasmPlan(self, channels_last(program, outputs), outputs)
+        return WasmPlan(self, with_kernels(program, outputs), outputs)
 
     def _alloc(self, spec: Spec) -> int:
         return self.heap.alloc(spec.num_bytes)

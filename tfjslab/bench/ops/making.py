@@ -47,7 +47,7 @@ def write_layer(row: OpRow, layer: RowLayer, folder: Path) -> Path:
     document = {
         "format": "layers-model",
         "modelTopology": {"keras_version": "2.15.0", "backend": "tensorflow", "model_config": topology},
-        "weightsManifest": write_weights(weights, folder, _SHARD_BYTES, None),
+        "weightsManifest": write_weights(weights, folder, _SHARD_BYTES, {}),
     }
     path = folder / MODEL_FILE
     path.write_text(json.dumps(document, allow_nan=False), encoding="utf-8")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -12,10 +14,11 @@ import numpy as np
 
 from tfjslab import zoo
 from tfjslab.base.dtypes import Array
+from tfjslab.base.errors import InputError, ModelError
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.bench.compare import model_file
 from tfjslab.browser.jobs.headless import headless_session
-from tfjslab.browser.jobs.job import HowToRun, make_job
+from tfjslab.browser.jobs.job import TFLITE, HowToRun, JobSubject, make_job
 from tfjslab.browser.jobs.programs import DeviceProgram, counterpart, find_program
 from tfjslab.browser.jobs.records import JobRecord
 from tfjslab.browser.jobs.results import DeviceResult, results_of
@@ -38,7 +41,8 @@ def bench(
 
     Args:
         models: paths, addresses, names of the zoo or loaded models, one or several.
-        backends: names of ``tf.browser.PROGRAMS``: ours (``wasm-simd``) and those of TensorFlow.js (``tfjs-webgl``).
+        backends: names of ``tf.browser.PROGRAMS``: ours (``wasm-simd``), those of TensorFlow.js (``tfjs-webgl``) and
+            of LiteRT.js (``litert-wasm``), which reads ``.tflite`` files, and no others.
         inputs: what ``predict`` takes, for a single model; None for seeded values in the declared shapes.
         compare: run TensorFlow.js beside each of ours, with the same instructions, taking turns in one page.
         how: runs, rounds, budget, threads.
@@ -87,16 +91,31 @@ def _run(
     progress: Progress, stop: Callable[[], bool],
 ) -> Generator[list[DeviceResult], None, None]:
     """The jobs of one model, which is loaded, written and answered by ``cpu`` once for all of them."""
-    with tempfile.TemporaryDirectory(prefix="tfjslab-") as folder, _loaded(source) as model:
-        feeds, scratch = _arrays(model, inputs), Path(folder)
-        names = [p.name for p in model.outputs]
-        with Model(model.graph, "cpu", name=model.name) as reference:
-            expected = list(zip(names, reference.execute(feeds, names), strict=True))
-        file = model_file(model, source, scratch)
+    with tempfile.TemporaryDirectory(prefix="tfjslab-") as folder, _subject(source, Path(folder)) as subject:
+        scratch, feeds = Path(folder), _arrays(subject.model, inputs)
+        expected = _expected(subject.model, feeds)
         for programs in wanted:
-            job = make_job(model, file, programs, feeds, how, scratch)
+            job = make_job(subject, programs, feeds, how, scratch)
             record = page.run(job, progress, lambda _: stop()) if job.programs else JobRecord([])
             yield results_of(programs, job, record, expected)
+
+
+@contextmanager
+def _subject(source: ModelSource, scratch: Path) -> Iterator[JobSubject]:
+    """The model loaded, and the file of it that others read, which is written where there is none."""
+    model: Model | None
+    if not isinstance(source, str | os.PathLike) or Path(source).suffix != TFLITE:
+        with _loaded(source) as model:
+            yield JobSubject(model.name, model_file(model, source, scratch), model)
+        return
+    if not Path(source).is_file():
+        raise ModelError(f"{os.fspath(source)} does not exist", code="model.not_found")
+    with contextlib.ExitStack() as stack:
+        try:
+            model, why = stack.enter_context(_loaded(source)), ""
+        except ModelError as e:  # LiteRT.js may be able to read it
+            model, why = None, str(e)
+        yield JobSubject(Path(source).stem, Path(source), model, why)
 
 
 @contextmanager
@@ -109,7 +128,20 @@ def _loaded(source: ModelSource) -> Iterator[Model]:
         yield model
 
 
-def _arrays(model: Model, inputs: Any) -> Mapping[str, Array]:
+def _expected(model: Model | None, feeds: Mapping[str, Array]) -> list[tuple[str, Array]]:
+    """The answers of ``cpu``, in the order of the outputs."""
+    if model is None:
+        return []
+    names = [p.name for p in model.outputs]
+    with Model(model.graph, "cpu", name=model.name) as reference:
+        return list(zip(names, reference.execute(feeds, names), strict=True))
+
+
+def _arrays(model: Model | None, inputs: Any) -> Mapping[str, Array]:
+    if model is None:
+        given = {} if inputs is None else inputs
+        if not isinstance(given, Mapping):
+            raise InputError("inputs of a .tflite model are given by name: {name: array}")
+        return {name: np.asarray(value) for name, value in given.items()}
     given = model.sample() if inputs is None else inputs
     return {name: np.asarray(value) for name, value in by_name(model.inputs, given).items()}
-

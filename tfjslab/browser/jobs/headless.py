@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from tfjslab.base.errors import UsageError
 from tfjslab.browser.chromium import chromium
+from tfjslab.browser.firefox import firefox
 from tfjslab.browser.jobs.session import DeviceSession, device_session
 
 # WebGL and WebGPU where there is no GPU: programs on the processor, which the records name as such. Timers stay as
@@ -16,7 +17,16 @@ _FLAGS = (
     "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
     "--disable-backgrounding-occluded-windows",
 )
-BROWSERS = ("chromium",)
+
+
+@contextmanager
+def _in_chromium(url: str) -> Iterator[None]:
+    with chromium(_FLAGS) as started, started.page(url):
+        yield
+
+
+_OPENS = {"chromium": _in_chromium, "firefox": firefox}
+BROWSERS = tuple(_OPENS)
 
 
 @contextmanager
@@ -27,5 +37,5 @@ def headless_session(browser: str = "chromium") -> Iterator[DeviceSession]:
     """
     if browser not in BROWSERS:
         raise UsageError(f"'{browser}' is no browser that can be started here; expected one of: {', '.join(BROWSERS)}")
-    with device_session() as session, chromium(_FLAGS) as started, started.page(session.url):
+    with device_session() as session, _OPENS[browser](session.url):
         yield session

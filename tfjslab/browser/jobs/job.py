@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.dtypes import Array, numpy_dtype, of_array
-from tfjslab.base.errors import TfjslabError
-from tfjslab.browser.jobs.programs import TFJS, DeviceProgram
+from tfjslab.base.errors import TfjslabError, UsageError
+from tfjslab.browser.jobs.litert_source import litert_files
+from tfjslab.browser.jobs.programs import LITERT, TFJS, DeviceProgram
 from tfjslab.browser.jobs.site import Content
 from tfjslab.browser.jobs.tfjs_source import tfjs_source
 from tfjslab.export.web import export_web
@@ -20,7 +21,18 @@ from tfjslab.formats.document import Document
 from tfjslab.formats.sources import MODEL_FILE, open_source
 from tfjslab.model.model import Model
 
+TFLITE = ".tflite"
 _numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class JobSubject:
+    """What a job is about: the file that others read, and our model of it; None, with ``why``, where it has none."""
+
+    name: str
+    file: Path
+    model: Model | None
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,22 +63,21 @@ class DeviceJob:
 
 
 def make_job(
-    model: Model, model_file: Path, programs: Sequence[DeviceProgram], inputs: Mapping[str, Array], how: HowToRun,
-    scratch: Path,
+    subject: JobSubject, programs: Sequence[DeviceProgram], inputs: Mapping[str, Array], how: HowToRun, scratch: Path,
 ) -> DeviceJob:
-    """Gather what a browser needs: the model's files, TensorFlow.js, and our module of it, written to ``scratch``."""
+    """Gather what a browser needs: the model's files, who runs them, and our module of it, written to ``scratch``."""
     number = f"job{next(_numbers)}"
     files: dict[str, Content] = {}
     fed = [_input(files, f"{number}/input{i}.bin", name, value) for i, (name, value) in enumerate(inputs.items())]
     sides, able, refused = [], [], {}
     for p in programs:
         try:
-            sides.append(_side(files, number, p, model, model_file, how, scratch))
+            sides.append(_side(files, number, p, subject, how, scratch))
             able.append(p)
         except TfjslabError as e:
             refused[p.name] = str(e)
     told = {
-        "id": number, "name": model.name, "runner": "./page/run.js", "inputs": fed, "sides": sides, "runs": how.runs,
+        "id": number, "name": subject.name, "runner": "./page/run.js", "inputs": fed, "sides": sides, "runs": how.runs,
         "warmup": how.warmup, "rounds": how.rounds, "budget_ms": how.budget_s * 1e3, "profiles": how.profiles,
     }
     return DeviceJob(number, tuple(able), told, files, refused)
@@ -79,16 +90,29 @@ def _input(files: dict[str, Content], path: str, name: str, value: Array) -> dic
 
 
 def _side(
-    files: dict[str, Content], number: str, program: DeviceProgram, model: Model, model_file: Path, how: HowToRun,
-    scratch: Path,
+    files: dict[str, Content], number: str, program: DeviceProgram, subject: JobSubject, how: HowToRun, scratch: Path,
 ) -> dict[str, Any]:
     told = {
         "name": program.name, "kind": program.kind, "backend": program.backend, "flags": dict(program.flags),
         "threads": how.threads if program.threaded else 1,
     }
+    is_tflite = subject.file.suffix == TFLITE
+    if program.kind in (TFJS, LITERT) and is_tflite != (program.kind == LITERT):
+        raise UsageError(f"{program.name} reads {'TensorFlow.js models' if is_tflite else TFLITE + ' files'} only; "
+                         f"{subject.file.name} is none")
+    if program.kind == LITERT:
+        files[f"{number}/model{TFLITE}"] = subject.file
+        return {**told, "litert": _litert(files), "file": f"./{number}/model{TFLITE}"}
     if program.kind == TFJS:
-        return {**told, **_tfjs(files, program), "model": _model(files, number, model_file)}
-    return {**told, "variant": program.backend, "module": _module(files, number, program, model, scratch)}
+        return {**told, **_tfjs(files, program), "model": _model(files, number, subject.file)}
+    return {**told, "variant": program.backend, "module": _module(files, number, program, subject, scratch)}
+
+
+def _litert(files: dict[str, Content]) -> dict[str, str]:
+    found = litert_files()
+    files.update({f"litert/{name}": text for name, text in found.scripts.items()})
+    files.update({f"litert/wasm/{name}": path for name, path in found.wasm.items()})
+    return {"script": "./litert/index.js", "wasm": "./litert/wasm/", "version": found.version}
 
 
 def _tfjs(files: dict[str, Content], program: DeviceProgram) -> dict[str, Any]:
@@ -120,11 +144,13 @@ def _model(files: dict[str, Content], number: str, model_file: Path) -> dict[str
 
 
 def _module(
-    files: dict[str, Content], number: str, program: DeviceProgram, model: Model, scratch: Path,
+    files: dict[str, Content], number: str, program: DeviceProgram, subject: JobSubject, scratch: Path,
 ) -> dict[str, Any]:
     """Our module, with the one variant that the program is."""
+    if subject.model is None:
+        raise UsageError(subject.why)
     folder = scratch / number / program.name
-    made = export_web(model, folder, only=[program.backend])
+    made = export_web(subject.model, folder, only=[program.backend])
     for name in made.files:
         files[f"{number}/{program.name}/{name}"] = folder / name
     return {"url": f"./{number}/{program.name}/model.js"}

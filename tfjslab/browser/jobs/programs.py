@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 
 from tfjslab.base.errors import UsageError, did_you_mean
 
-TFJS, MODULE = "tfjs", "module"
+TFJS, LITERT, MODULE = "tfjs", "litert", "module"
+PRODUCTS = {TFJS: "TensorFlow.js", LITERT: "LiteRT.js"}
 
 
 @dataclass(frozen=True, eq=False)
 class DeviceProgram:
-    """A program with a backend. ``kind`` says whose it is: TensorFlow.js, or our web module of the model.
+    """A program with a backend. ``kind`` says whose it is: TensorFlow.js, LiteRT.js, or our web module of the model.
 
-    ``backend`` is the backend of TensorFlow.js, or the variant of the module; ``flags`` are set with ``tf.env()``.
+    ``backend`` is the backend of TensorFlow.js, the accelerator of LiteRT.js, or the variant of the module; ``flags``
+    are set with ``tf.env()``.
     """
 
     name: str
@@ -41,6 +43,10 @@ PROGRAMS = {p.name: p for p in (
                   threaded=True),
     DeviceProgram("tfjs-webgl", TFJS, "webgl", "TensorFlow.js, WebGL"),
     DeviceProgram("tfjs-webgpu", TFJS, "webgpu", "TensorFlow.js, WebGPU"),
+    DeviceProgram("litert-wasm", LITERT, "wasm", "LiteRT.js, SIMD, for .tflite files"),
+    DeviceProgram("litert-wasm-threads", LITERT, "wasm", "LiteRT.js, SIMD and threads, for .tflite files",
+                  threaded=True),
+    DeviceProgram("litert-webgpu", LITERT, "webgpu", "LiteRT.js, WebGPU, for .tflite files"),
 )}
 # What ours is compared with: the same instructions, the same threads.
 COUNTERPARTS = {name: f"tfjs-{name}" for name in ("wasm-plain", "wasm-simd", "wasm-threads")} | {

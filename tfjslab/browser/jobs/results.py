@@ -16,7 +16,7 @@ from tfjslab.base.text import counted, ms
 from tfjslab.bench.comparison import difference
 from tfjslab.bench.result import BenchResult, spread
 from tfjslab.browser.jobs.job import DeviceJob
-from tfjslab.browser.jobs.programs import TFJS, DeviceProgram
+from tfjslab.browser.jobs.programs import LITERT, PRODUCTS, DeviceProgram
 from tfjslab.browser.jobs.records import DeviceEnvironment, DeviceRun, JobRecord, SideRecord
 from tfjslab.profiling.runs import join_runs
 from tfjslab.records.disturbance import RunState, judge
@@ -103,7 +103,7 @@ def _result(
     bench = _bench(job, program, side, where, side.reason or record.reason)
     profile, unknown = _profile(job, bench, side.runs, where.clock_ms if where else None)
     found = list(_outputs(side))
-    apart = difference(expected, found) if opened and len(found) == len(expected) else None
+    apart = difference(expected, found) if expected and opened and len(found) == len(expected) else None
     return DeviceResult(bench, where, profile, apart, unknown, side.flags,
                         tuple(_notes(program, side, where, len(unknown))), job.id)
 
@@ -119,7 +119,7 @@ def _bench(
     s = spread(judge(times, states).of_kept(times))
     run = side.runs[0] if side.runs else None
     software = _renderer(program, where)
-    version = f"TensorFlow.js {opened.version}" if program.kind == TFJS and opened else program.text
+    version = f"{PRODUCTS[program.kind]} {opened.version}" if program.kind in PRODUCTS and opened else program.text
     return BenchResult(
         str(job.told["name"]), program.name, opened.threads if opened else 0, opened.load_ms if opened else None, None,
         opened.first_ms if opened else None, s.median, s.minimum, s.p95, s.iqr, len(times), int(job.told["warmup"]),
@@ -190,6 +190,8 @@ def _notes(program: DeviceProgram, side: SideRecord, where: DeviceEnvironment | 
         return
     if program.threaded and where.no_threads:
         yield where.no_threads
+    if program.kind == LITERT and side.bursts:
+        yield "LiteRT.js has no profiler: no kernels"
     found = where.renderer_of(program.backend)
     if found is not None and found.software:
         yield f"{program.backend} is a program on the processor here: {found.renderer}"

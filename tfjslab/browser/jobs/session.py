@@ -18,7 +18,7 @@ from tfjslab.browser.server import listening
 
 LOOPBACK, ANY = "127.0.0.1", "0.0.0.0"  # noqa: S104 - only where a user asks for it
 STOPPED = "stopped"
-_LOOK_S = 0.2
+_LOOK_S = 0.1
 _STOP_S = 3.0
 Watch = Callable[[JobRecord], bool]  # sees a job's record while it grows; True ends the job
 

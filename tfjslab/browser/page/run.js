@@ -2,6 +2,7 @@
 // model in it; see sides.js. What is found goes to `post` as it comes.
 import { batchOf, reference, resolution, sample } from './clock.js';
 import { environment } from './environment.js';
+import { fetched } from './fetched.js';
 import { openSide } from './sides.js';
 
 export async function run(job, post, importScripts) {
@@ -27,12 +28,6 @@ async function readInput({ name, shape, dtype, url }) {
   const bytes = await (await fetched(url)).arrayBuffer();
   const types = { float32: Float32Array, int32: Int32Array, bool: Uint8Array };
   return { name, shape, dtype, values: new types[dtype](bytes) };
-}
-
-export async function fetched(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url}: found HTTP ${response.status}, expected 200`);
-  return response;
 }
 
 /** A side, ready to run; null when it cannot, which is told. */
@@ -80,7 +75,7 @@ async function steady(open, { runs, rounds, budget_ms: budget }, post) {
 }
 
 async function profile({ index, side }, { profiles }, post) {
-  if (!profiles) return;
+  if (!profiles || !side.profile) return; // not all can tell their kernels
   try {
     const runs = [];
     for (let i = 0; i < profiles; i++) runs.push(await side.profile());

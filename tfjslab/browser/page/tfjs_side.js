@@ -1,6 +1,6 @@
 // TensorFlow.js: its scripts, a backend, a model.
 import { now } from './clock.js';
-import { fetched } from './run.js';
+import { fetched } from './fetched.js';
 
 export async function openTfjs({ scripts, wasm, backend, flags, threads, model }, inputs, importScripts) {
   const began = now();

@@ -48,6 +48,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                         help="measure in this browser, headless; --backend then takes "
                              f"{devices.PROGRAM_NAMES}, and --compare takes turns in one page")
     devices.add_tfjs(parser)
+    devices.add_litert(parser)
     roofline.configure(parser)
     ops.configure(parser)
 

@@ -8,11 +8,13 @@ from contextlib import ExitStack
 from tfjslab import arguments as options
 from tfjslab.base.errors import UsageError
 from tfjslab.cli.command import Command, Outcome
+from tfjslab.cli.feeds import add_shape, settled
 from tfjslab.cli.labelled import BATCH, add_data, report_of, samples
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.progress import progress
 from tfjslab.evaluation.evaluate import evaluate
 from tfjslab.model.input_files import read_array
+from tfjslab.model.model import Model
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +27,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                         help=f"samples in a run, where the model leaves that open (default {BATCH})")
     options.add_backend(parser)
     options.add_threads(parser)
+    add_shape(parser)
 
 
 def _run(args: argparse.Namespace) -> Outcome:
@@ -33,12 +36,11 @@ def _run(args: argparse.Namespace) -> Outcome:
     ranks = _ranks(args.top_k)
     labels = read_array(args.labels) if args.labels else None
     with progress() as tell, ExitStack() as stack:
-        model, reference = (
-            stack.enter_context(open_model(m, args.backend, args.threads, tell, real=args.real_weights)) if m else None
-            for m in (args.model, args.reference)
-        )
-        if model is None:
-            raise UsageError("no model is given")
+        def opened(name: str) -> Model:
+            found = stack.enter_context(open_model(name, args.backend, args.threads, tell, real=args.real_weights))
+            return stack.enter_context(settled(found, args.shape))
+
+        model, reference = opened(args.model), opened(args.reference) if args.reference else None
         data = samples("--input", args.input, model.inputs)
         found = evaluate(model, data, labels, reference=reference, output=args.output, top_k=ranks,
                          batch_size=args.batch, progress=tell)

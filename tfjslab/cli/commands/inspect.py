@@ -13,11 +13,14 @@ from tfjslab import arguments as options
 from tfjslab.backends import registry, rows
 from tfjslab.base.errors import BackendError, BackendUnavailableError, InputError, UsageError
 from tfjslab.base.text import NOTHING, count, scaled, shape
+from tfjslab.cli import matrix
 from tfjslab.cli.command import Command, Outcome
 from tfjslab.cli.feeds import add_shape, sampled, shaped
 from tfjslab.cli.models import add_model, open_model
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
+from tfjslab.export import targets
+from tfjslab.formats.stored import stored_bytes, stored_text
 from tfjslab.graph.ir import Port
 from tfjslab.model.coverage import coverage
 from tfjslab.model.model import Model
@@ -34,6 +37,10 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     options.add_backend(parser, many=True)
     options.add_adapter(parser)
     add_shape(parser)
+    parser.add_argument("--matrix", action="store_true",
+                        help="show ops by backends: what are kernels, and each step left to the host with its reason")
+    parser.add_argument("--target", metavar="T[,T]", action="append", default=[],
+                        help=f"what these would refuse in the model: {', '.join(targets.NAMES)}; or all")
     parser.add_argument("--kernel", metavar="NODE",
                         help="show the generated text of the kernels that compute this node on one backend instead")
     parser.add_argument("--graph", metavar="FILE", help="write the graph as a page to explore (.html)")
@@ -48,11 +55,13 @@ def _run(args: argparse.Namespace) -> Outcome:
 
 
 def _overview(args: argparse.Namespace) -> Outcome:
+    wanted = matrix.chosen_targets(args.target)
     names = [r.name for r in rows.ROWS if not r.alias_of] if args.backend is None else (
         options.chosen_backends(args.backend))
     with progress() as report, open_model(args.model, "cpu", None, report, real=args.real_weights) as model:
         ports = shaped(model.inputs, args.shape)
-        facts = overview(model.graph.with_(inputs=ports))
+        hidden = tuple(p for p in model.graph.inputs if p not in model.inputs)  # what stateful layers keep
+        facts = overview(model.graph.with_(inputs=(*ports, *hidden)))
         data = {
             "model": args.model,
             "inputs": _ports(model.inputs),
@@ -62,11 +71,15 @@ def _overview(args: argparse.Namespace) -> Outcome:
             "parameters": facts.parameters,
             "flops": facts.flops,
             "weight_bytes": facts.weight_bytes,
+            "file_bytes": stored_bytes(model.graph),
+            "stored": stored_text(model.graph),
             "backends": [_coverage(model, name, ports) for name in names],
+            "targets": [matrix.target_row(model, name, ports) for name in wanted],
         }
+        data["matrix"] = matrix.matrix(facts.ops, data["backends"])
         if args.graph or args.node_data:
             _write_views(args, model, ports)
-    return Outcome(data, lambda console: _show(console, data))
+    return Outcome(data, lambda console: _show(console, data, matrix_too=args.matrix))
 
 
 def _write_views(args: argparse.Namespace, model: Model, ports: Sequence[Port]) -> None:
@@ -120,32 +133,39 @@ _COUNTED = ("fallback", "compiled_later")  # by op, of a backend's row
 def _coverage(model: Model, backend: str, ports: Sequence[Port]) -> dict[str, Any]:
     """What falls back on one backend; None with a reason where that cannot be found out."""
     row: dict[str, Any] = {"name": backend, "available": registry.availability(backend).available, "reason": "",
-                           "kernels": None, "fallback": None, "fallback_reasons": None, "compiled_later": None}
+                           "kernels": None, "fallback": None, "fallback_reasons": None, "compiled_later": None,
+                           "host_steps": None, "in_kernels": None, "control": None}
     try:
         with Model(model.graph, backend) as there:
             found = coverage(there, sampled(ports))
     except (BackendUnavailableError, BackendError, InputError) as e:
         return {**row, "reason": str(e)}
     return {**row, "kernels": found.kernels, "fallback": dict(found.fallback), "fallback_reasons": dict(found.reasons),
-            "compiled_later": dict(found.later)}
+            "compiled_later": dict(found.later), "host_steps": [asdict(step) for step in found.host],
+            "in_kernels": dict(found.in_kernels), "control": dict(found.control)}
 
 
-def _show(console: Console, data: dict[str, Any]) -> None:
+def _show(console: Console, data: dict[str, Any], *, matrix_too: bool) -> None:
     flops = "depends on the data" if data["flops"] is None else scaled(data["flops"])
+    files = f" ({scaled(data['file_bytes'], 'B')} in files, as {data['stored']})" if data["stored"] else ""
     console.print(
         f"{data['model']}: {data['nodes']} nodes, {scaled(data['parameters'])} parameters, "
-        f"{scaled(data['weight_bytes'], 'B')} of weights, FLOPs of one run: {flops}",
+        f"{scaled(data['weight_bytes'], 'B')} of weights{files}, FLOPs of one run: {flops}",
     )
     for title in ("inputs", "outputs"):
         rows = [(p["name"], p["dtype"] or NOTHING, shape(p["shape"])) for p in data[title]]
         print_table(console, title.capitalize(), ("name", "dtype", "shape"), rows, left=3)
-    print_table(console, "Ops", ("op", "nodes"), list(data["ops"].items()))
+    if matrix_too:
+        matrix.show_matrix(console, data)
+    else:
+        print_table(console, "Ops", ("op", "nodes"), list(data["ops"].items()))
     print_table(console, "Backends", ("backend", "kernels", "left to the host", "compiled later"), [
         (b["name"], count(b["kernels"]), *(NOTHING if b[k] is None else sum(b[k].values()) for k in _COUNTED))
         for b in data["backends"]
     ])
     for line, backends in _explanations(data["backends"]).items():
         console.print(f"{', '.join(backends)}: {line}")
+    matrix.show_targets(console, data["targets"])
 
 
 def _explanations(rows: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
@@ -167,6 +187,7 @@ def _explanations(rows: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
 COMMAND = Command(
     "inspect", "Show what a model is made of, and which of its ops each backend leaves to the host.",
     ("tfjslab inspect mobilenet_v2", "tfjslab inspect path/to/model.json --backend wasm-simd --json facts.json",
+     "tfjslab inspect mobilenet_v2 --matrix --target tfjs-wasm,tflite,web-module",
      "tfjslab inspect mobilenet_v2 --graph graph.html --node-data flops.json",
      "tfjslab inspect mobilenet_v2 --kernel Conv1/Relu6 --backend wasm-simd"),
     _configure, _run,

@@ -24,14 +24,15 @@ from tfjslab.cli.feeds import add_shape, sampled, shaped
 from tfjslab.cli.models import add_model, model_file, open_model, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
+from tfjslab.formats.registry import write_model
 from tfjslab.formats.sources import MODEL_FILE
+from tfjslab.formats.stored import PRECISIONS, check_precision
 from tfjslab.model.model import Model
-from tfjslab.optimizer.optimize import BUDGET_S, RUNS, WARMUP, optimize
+from tfjslab.optimizer.optimize import BUDGET_S, RUNS, TFJS, WARMUP, optimize
 from tfjslab.optimizer.report import OptimizeReport
 from tfjslab.passes.base import TARGETS
 from tfjslab.passes.registry import PASSES, chosen, target_called
 
-TFJS = "tfjs"
 RUNS_COMPARED = 49
 
 
@@ -44,6 +45,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                         help="run this pass and no others; may be repeated")
     listed = "; ".join(f"{t.name}: {t.doc}" for t in TARGETS.values())
     parser.add_argument("--target", metavar="T", default=TFJS, help=f"{listed} (default {TFJS})")
+    parser.add_argument("--precision", metavar="P",
+                        help=f"how files hold float weights: {', '.join(PRECISIONS)} (default: as the model's do)")
     parser.add_argument("--no-measure", action="store_true", help="do not run the models, only rewrite")
     options.add_backend(parser)
     options.add_adapter(parser)
@@ -55,6 +58,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _run(args: argparse.Namespace) -> Outcome:
     chosen(args.only or None, args.skip)  # a wrong name is better known before a model is loaded
     target_called(args.target)
+    if args.precision is not None:
+        check_precision(args.precision)
     folder = _peers(args)
     compared = None
     with progress() as tell, open_model(args.model, args.backend, args.threads, tell, real=args.real_weights) as model:
@@ -64,10 +69,12 @@ def _run(args: argparse.Namespace) -> Outcome:
         x = sampled(shaped(model.inputs, args.shape)) if args.shape and not args.no_measure else None
         made, report = optimize(
             model, args.only or None, args.skip, args.target, x=x, measure=not args.no_measure, settings=settings,
+            precision=args.precision,
         )
         report = replace(report, model=args.model)
         with made:
-            path = made.save(args.out)
+            # What only our backends run is written without a word about TensorFlow.js.
+            path = made.save(args.out) if args.target == TFJS else write_model(made.graph, args.out)
             if folder is not None:
                 compared = _compare(args, (model, made), x, folder, settings)
     note = weights_note([args.model], real=args.real_weights)

@@ -13,6 +13,7 @@ from tfjslab.base.errors import UsageError
 from tfjslab.bench.peers.process import PeerError
 from tfjslab.cli import compare, quantize_speed
 from tfjslab.cli.command import OK, Command, Outcome
+from tfjslab.cli.feeds import add_shape, sampled, settled
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
@@ -46,6 +47,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                         help="int8: a node stays float32 when its signal to noise alone is below DB decibels")
     options.add_backend(parser)
     options.add_adapter(parser)
+    add_shape(parser)
     options.add_repeats(parser, runs=20, warmup=3, runs_help="measured runs (default 20)",
                         warmup_help="runs before them (default 3)")
     compare.configure(parser)
@@ -71,7 +73,11 @@ def _check(args: argparse.Namespace) -> None:
 def _run(args: argparse.Namespace) -> Outcome:
     _check(args)
     low, high = value_range(args.range)
-    with progress() as report, open_model(args.model, args.backend, None, report, real=args.real_weights) as model:
+    with (
+        progress() as report,
+        open_model(args.model, args.backend, None, report, real=args.real_weights) as opened,
+        settled(opened, args.shape) as model,
+    ):
         if args.generate:
             calibration: Any = generated_inputs(model.inputs, args.generate, 0, low, high)
             evaluation: Any = generated_inputs(model.inputs, _JUDGED, 1, low, high)
@@ -84,9 +90,10 @@ def _run(args: argparse.Namespace) -> Outcome:
         with made.model as new:
             speed = None
             if args.out:
-                new.save(args.out)
+                with new.with_graph(new.graph.with_(inputs=opened.inputs)) as whole:
+                    whole.save(args.out)
             else:
-                x = (evaluation or calibration or [model.sample()])[0]
+                x = (evaluation or calibration or [sampled(model.inputs)])[0]
                 speed = quantize_speed.speed(model, new, x, args, report)
             note = weights_note([args.model], real=args.real_weights)
             told = made.report

@@ -21,6 +21,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-b", "--backend", metavar="P[,P]", help=f"{devices.PROGRAM_NAMES} (one or more of these)")
     parser.add_argument("--compare", choices=["tfjs"], help="run TensorFlow.js beside each of ours, taking turns")
     devices.add_tfjs(parser)
+    devices.add_litert(parser)
     devices.add_repeats(parser)
     add_shape(parser)
     add_input(parser)

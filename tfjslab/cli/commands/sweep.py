@@ -11,6 +11,7 @@ from tfjslab.bench.settings import Settings
 from tfjslab.bench.sweep import RUNS, SETTINGS, WARMUP, sweep
 from tfjslab.bench.sweep_result import GOALS, Sweep
 from tfjslab.cli.command import INTERRUPTED, OK, Command, Outcome
+from tfjslab.cli.feeds import add_shape, settled
 from tfjslab.cli.labelled import add_data, in_batches, report_of, samples
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.progress import progress
@@ -30,13 +31,18 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--chart", metavar="FILE", help="draw accuracy against the goal to a file (.png, .svg, .pdf)")
     options.add_backend(parser)
     options.add_threads(parser)
+    add_shape(parser)
     options.add_repeats(parser, runs=RUNS, warmup=WARMUP, runs_help=f"measured runs of each (default {RUNS})",
                         warmup_help=f"runs before them (default {WARMUP})")
 
 
 def _run(args: argparse.Namespace) -> Outcome:
     labels = read_array(args.labels) if args.labels else None
-    with progress() as tell, open_model(args.model, args.backend, args.threads, tell, real=args.real_weights) as model:
+    with (
+        progress() as tell,
+        open_model(args.model, args.backend, args.threads, tell, real=args.real_weights) as opened,
+        settled(opened, args.shape) as model,
+    ):
         data = samples("--input", args.input, model.inputs)
         given = samples("--calibration", args.calibration, model.inputs) if args.calibration else None
         found = sweep(

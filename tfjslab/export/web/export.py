@@ -24,6 +24,7 @@ from tfjslab.export.web.weights import FLOAT16, FLOAT32, WeightFile, check_encod
 from tfjslab.graph.ir import Graph
 from tfjslab.model.model import Model
 from tfjslab.model.sample import sample_inputs
+from tfjslab.model.states import refuse_states
 from tfjslab.passes.registry import run_passes
 
 
@@ -69,9 +70,10 @@ def export_web(
     Raises ModelError that names every node without a WebAssembly kernel, before anything is written.
 
     """
+    refuse_states(model.graph, "a web module")
     chosen, pictures = chosen_variants(only), _pictures(model, image)
     check_encoding(weights)
-    target, full_shapes = target_folder(folder), _shapes(model, shapes or {})
+    target, full_shapes = target_folder(folder), shapes_of(model, shapes or {})
     graph = model.graph
     if optimize and not graph.metadata.get("execution"):
         graph = run_passes(graph, target="tfjslab")[0]
@@ -115,7 +117,7 @@ def _port(web: WebProgram, name: str) -> Any:
     return found
 
 
-def _shapes(model: Model, given: Mapping[str, Shape]) -> dict[str, Shape]:
+def shapes_of(model: Model, given: Mapping[str, Shape]) -> dict[str, Shape]:
     """Every input's shape, with 1 for lengths that are open and not given."""
     known = [p.name for p in model.inputs]
     for name in given:

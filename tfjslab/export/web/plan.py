@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tfjslab.backends.kernels.channels import channels_last
 from tfjslab.backends.kernels.lowering import refusal
+from tfjslab.backends.wasm.forms import with_kernels
 from tfjslab.backends.wasm.lower.registry import TABLE
 from tfjslab.base.errors import ModelError
 from tfjslab.base.text import counted
@@ -44,22 +44,38 @@ def web_program(graph: Graph, shapes: Mapping[str, tuple[int, ...]], name: str) 
 
     Raises ModelError (``export.host``) that names each node which has no WebAssembly kernel, with its reason.
     """
-    feeds = {p.value: Spec(shapes[p.name], p.dtype or "float32") for p in graph.inputs}
-    wanted = tuple(dict.fromkeys(p.value for p in graph.outputs))
-    steps = schedule(graph, feeds, wanted)
-    refused, specs = _refused(steps), steps.specs
-    for kind, ports in (("input", graph.inputs), ("output", graph.outputs)):
-        refused += [(f"{kind}: dtype {specs[p.value].dtype or 'unknown'}", p.name) for p in ports
-                    if specs[p.value].dtype not in DTYPES and p.value not in steps.cuts]
-    groups = [s for s in steps.steps if isinstance(s, PlanStep)]
-    missing = set(steps.outputs) - {v for g in groups for v in g.outputs}
-    refused += [("output: does not depend on the inputs", v) for v in sorted(missing)]
-    if refused or len(groups) != 1:
-        raise needs_host(name, refused or [("the model falls into several parts", name)])
-    program = channels_last(groups[0].program, steps.outputs)
+    steps = _steps(graph, shapes)
+    if refused := _all_refused(graph, steps, name):
+        raise needs_host(name, refused)
+    specs = steps.specs
+    program = with_kernels(_plans(steps)[0].program, steps.outputs)
     whole = [replace(p, value=steps.cuts.get(p.value, (p.value, ""))[0]) for p in graph.outputs]
     lengths = tuple(steps.cuts.get(p.value, ("", ""))[1] for p in graph.outputs)
     return WebProgram(name, program, _known(graph.inputs, program, specs), _known(whole, program, specs), lengths)
+
+
+def refused(graph: Graph, shapes: Mapping[str, tuple[int, ...]], name: str) -> list[tuple[str, str]]:
+    """Why ``graph`` cannot be a web module, as (reason, node or port), before kernels are chosen; empty when it can."""
+    return _all_refused(graph, _steps(graph, shapes), name)
+
+
+def _steps(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> Schedule:
+    feeds = {p.value: Spec(shapes[p.name], p.dtype or "float32") for p in graph.inputs}
+    return schedule(graph, feeds, tuple(dict.fromkeys(p.value for p in graph.outputs)))
+
+
+def _plans(steps: Schedule) -> list[PlanStep]:
+    return [s for s in steps.steps if isinstance(s, PlanStep)]
+
+
+def _all_refused(graph: Graph, steps: Schedule, name: str) -> list[tuple[str, str]]:
+    found, specs, plans = _refused(steps), steps.specs, _plans(steps)
+    for kind, ports in (("input", graph.inputs), ("output", graph.outputs)):
+        found += [(f"{kind}: dtype {specs[p.value].dtype or 'unknown'}", p.name) for p in ports
+                  if specs[p.value].dtype not in DTYPES and p.value not in steps.cuts]
+    missing = set(steps.outputs) - {v for g in plans for v in g.outputs}
+    found += [("output: does not depend on the inputs", v) for v in sorted(missing)]
+    return found or ([] if len(plans) == 1 else [("the model falls into several parts", name)])
 
 
 def _refused(steps: Schedule) -> list[tuple[str, str]]:
@@ -69,7 +85,7 @@ def _refused(steps: Schedule) -> list[tuple[str, str]]:
         if isinstance(step, NodeStep):
             found.append((f"{step.node.op}: {_BY_DATA}", step.node.name))
         else:
-            program = channels_last(step.program, step.outputs)
+            program = with_kernels(step.program, step.outputs)
             named = ((n, refusal(TABLE, n, program.specs)) for n in program.graph.nodes)
             found += [(f"{n.op}: {reason}", n.name) for n, reason in named if reason]
     return found

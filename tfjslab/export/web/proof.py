@@ -94,9 +94,8 @@ def _checked(ports: Sequence[Port], given: Any) -> Feeds:
     """Arrays for all inputs in the shapes that were exported; InputError for what does not fit or is missing."""
     named = by_name(ports, given)
     known = [p.name for p in ports]
-    for name in named:
-        if name not in known:
-            raise require_known(name, known)
+    if unknown := [name for name in named if name not in known]:
+        raise require_known(unknown, known)
     missing = [name for name in known if name not in named]
     if missing:
         raise InputError(f"no value for input '{missing[0]}'; inputs: {', '.join(known)}", code="input.missing")

@@ -142,18 +142,19 @@ def convert_node(raw: RawNode, definition: OpDef, form: Tf, constants: Mapping[s
     attrs: dict[str, Any] = dict(form.fixed)
     attr_inputs: dict[str, str] = {}
     for attribute in definition.attrs:
-        key = form.rename.get(attribute.name, attribute.name)
+        names = (form.rename.get(attribute.name, attribute.name), form.also.get(attribute.name, ""))
+        key = next((n for n in names if raw.attrs.get(n)), "")
         source = bound.get(f"@{attribute.name}")
         if source:
             value = constants.get(value_name(*source[0]))
             if value is None:
                 attr_inputs[attribute.name] = value_name(*source[0])
             else:
-                attrs[attribute.name] = value.item() if value.ndim == 0 else value
-        elif attribute.name not in attrs and raw.attrs.get(key):
+                attrs[attribute.name] = value
+        elif attribute.name not in attrs and key:
             attrs[attribute.name] = graphdef.attr_value(raw.attrs[key], f"{where}: attribute {show(key)}")
     try:
-        attrs = resolve(definition, attrs, attr_inputs, where)
+        attrs = definition.resolve_attrs(attrs, where, attr_inputs)
     except UsageError as e:
         raise ModelError(str(e), code="model.attribute") from None
     return Node(raw.name, definition.name, tuple(inputs), attrs, attr_inputs, layer=_layer(raw.name))
@@ -168,14 +169,6 @@ def _check_only(raw: RawNode, form: Tf, where: str) -> None:
         if found != expected:
             fault = f"{raw.op} with {key} {show(found)}; only {show(expected)} is supported"
             raise ModelError(f"{where}: {fault}", code="model.attribute")
-
-
-def resolve(definition: OpDef, attrs: Mapping[str, Any], attr_inputs: Mapping[str, str], where: str) -> dict[str, Any]:
-    """Canonical attributes; those supplied at run time stay out."""
-    if not attr_inputs:
-        return definition.resolve_attrs(attrs, where)
-    known = (a for a in definition.attrs if a.name not in attr_inputs)
-    return {a.name: a.resolve(attrs, f"{where}: {definition.name}") for a in known}
 
 
 def _bind(raw: RawNode, form: Tf, where: str) -> dict[str, list[Ref]]:

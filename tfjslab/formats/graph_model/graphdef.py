@@ -31,7 +31,10 @@ _OUTPUT_NAMES = {
     "FusedBatchNorm": _BATCH_NORM, "FusedBatchNormV2": _BATCH_NORM, "FusedBatchNormV3": _BATCH_NORM,
     "NonMaxSuppressionV4": ("selected_indices", "valid_outputs"),
     "NonMaxSuppressionV5": ("selected_indices", "selected_scores", "valid_outputs"),
-    "TensorArrayV3": ("handle", "flow"), "ListDiff": ("out", "idx"),
+    "TensorArrayV3": ("handle", "flow"), "ListDiff": ("out", "idx"), "MaxPoolWithArgmax": ("output", "argmax"),
+    "StringSplit": ("indices", "values", "shape"), "StringNGrams": ("ngrams", "ngrams_splits"),
+    "SparseFillEmptyRows": ("output_indices", "output_values", "empty_row_indicator", "reverse_index_map"),
+    "SparseReshape": ("output_indices", "output_shape"), "RaggedRange": ("rt_nested_splits", "rt_dense_values"),
 }
 
 
@@ -131,7 +134,7 @@ def dtype_or_empty(raw: object) -> str:
 def attr_value(raw: object, where: str) -> Any:
     """Decode an AttrValue: str, int, float, bool, dtype name, Dims, raw tensor, function name, or a list of those."""
     value = typed(raw, dict, where)
-    known = [k for k in value if k in _DECODERS]
+    known = [k for k, v in value.items() if k in _DECODERS and v is not None]
     if len(known) != 1:
         kinds = ", ".join(_DECODERS)
         found = show(" ".join(sorted(value)))
@@ -141,7 +144,8 @@ def attr_value(raw: object, where: str) -> Any:
 
 def _list(raw: object, where: str) -> list[Any]:
     value = typed(raw, dict, where)
-    filled = [k for k in value if k in _DECODERS and k != "list"]
+    # Files of older converters name every kind, all but one of them empty.
+    filled = [k for k, v in value.items() if k in _DECODERS and k != "list" and v not in (None, [], "")]
     if not filled:
         return []
     if len(filled) > 1:

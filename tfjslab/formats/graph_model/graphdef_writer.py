@@ -22,7 +22,7 @@ from tfjslab.ops.registry import OpDef, Tf
 
 _WINDOWS = ("strides", "dilations", "ksize")
 _TENSOR_DTYPES = {"int": np.int32, "ints": np.int32, "pairs": np.int32, "dims": np.int32, "float": np.float32,
-                  "bool": np.bool_, "bools": np.bool_}
+                  "value": np.float32, "bool": np.bool_, "bools": np.bool_}
 
 
 @dataclass
@@ -143,7 +143,8 @@ class GraphDefWriter:
 def spelling(node: Node, definition: OpDef) -> Tf:
     """The spelling that says what the node does: the preferred one whose tensors and fixed attributes are there."""
     for form in sorted(definition.tf, key=lambda f: not f.write):
-        needed = [w[1:] for w in form.args.split() if w.startswith("@") and not w.endswith("?")]
+        # TF.js itself wants them all, also those that a file may leave out.
+        needed = [w[1:].strip("?") for w in form.args.split() if w.startswith("@")]
         given = all(node.attrs.get(a) is not None or a in node.attr_inputs for a in needed)
         if given and all(node.attrs.get(k) == v for k, v in form.fixed.items()):
             return form
@@ -178,7 +179,7 @@ def attr_json(attribute: Attr, node: Node, value: Any) -> dict[str, Any]:
     if attribute.name in FUNCTION_ATTRS:
         return {"func": {"name": value}}
     if attribute.name in _WINDOWS:
-        value = _four(value, node.attrs.get("data_format", "NHWC"))
+        value = _spelled_out(value, node.attrs.get("data_format", "NHWC"))
     if attribute.kind not in _ENCODERS:
         raise ModelError(f"node {show(node.name)}: attribute '{attribute.name}' cannot be written", code="model.write")
     return _ENCODERS[attribute.kind](value)
@@ -195,12 +196,13 @@ _ENCODERS: dict[str, Callable[[Any], dict[str, Any]]] = {
 }
 
 
-def _four(values: tuple[int, ...], data_format: str) -> tuple[int, ...]:
+def _spelled_out(values: tuple[int, ...], data_format: str) -> tuple[int, ...]:
     """TF.js reads windows by position, so short forms are spelled out."""
-    pair = values * 2 if len(values) == 1 else values
-    if len(pair) != 2:  # noqa: PLR2004 - height and width
-        return pair
-    return (1, *pair, 1) if data_format == "NHWC" else (1, 1, *pair)
+    axes = len(data_format) - 2  # without batch and channels
+    inner = values * axes if len(values) == 1 else values
+    if len(inner) != axes:
+        return inner
+    return (1, *inner, 1) if data_format.endswith("C") else (1, 1, *inner)
 
 
 def function_json(name: str, function: Graph, weights: dict[str, Array]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tfjslab.base.dtypes import Array
@@ -12,11 +13,20 @@ from tfjslab.formats.graph_model import graphdef
 from tfjslab.formats.graph_model.build import NodeBuilder
 from tfjslab.formats.graph_model.frames import convert_frames
 from tfjslab.formats.graph_model.graphdef import RawFunction, RawNode, Ref
-from tfjslab.formats.graph_model.signature import Interface, find_interface, with_unsigned_inputs
+from tfjslab.formats.graph_model.initializer import with_initializer
+from tfjslab.formats.graph_model.plain import plain_functions, plain_nodes
+from tfjslab.formats.graph_model.signature import (
+    Endpoint,
+    Interface,
+    find_interface,
+    structured_outputs,
+    with_unsigned_inputs,
+    without_unknown,
+)
 from tfjslab.formats.model_json import told, topology, weight_groups
 from tfjslab.formats.strict_json import optional, show
-from tfjslab.formats.weights import read_weights
-from tfjslab.graph.ir import Graph
+from tfjslab.formats.weights import read_weights, with_storage
+from tfjslab.graph.ir import Graph, Port
 from tfjslab.graph.verify import verify
 from tfjslab.ops import registry
 
@@ -35,12 +45,13 @@ def read(document: Document) -> Graph:
     """
     where = document.name
     described = topology(document)
-    everything = graphdef.parse_nodes(described.get("node"), f"{where}: node")
+    everything = with_initializer(graphdef.parse_nodes(described.get("node"), f"{where}: node"), document)
     functions = graphdef.parse_functions(optional(described, "library", dict, {}, where), f"{where}: library")
+    functions = plain_functions(functions, f"{where}: library")
     producer = _producer(described, where)
-    interface = find_interface(document.json, everything, producer, where)
+    interface = without_unknown(find_interface(document.json, everything, producer, where), everything)
     groups = weight_groups(document)
-    nodes = _needed(everything, interface, where)
+    nodes = plain_nodes(_needed(everything, interface, where), where)
     interface = with_unsigned_inputs(interface, nodes, producer, where)
     converted = convert_frames(nodes, functions, where)
     functions.update(converted.functions)
@@ -50,8 +61,11 @@ def read(document: Document) -> Graph:
         raise ModelError(f"{where}: output {show(inside[0])} comes out of a loop without an Exit", code="model.loop")
     _refuse_unknown_ops(converted.nodes, functions, [*outputs.values()], {e.ref for e in interface.inputs}, where)
     weights = read_weights(groups, document.source.files)
-    graph = _build(converted.nodes, functions, interface, outputs, weights, where)
-    graph = graph.with_(metadata=_metadata(document, interface, producer, len(everything)))
+    graph = with_storage(_build(converted.nodes, functions, interface, outputs, weights, where), groups, weights)
+    graph = graph.with_(
+        inputs=_keyed(graph.inputs, interface.inputs), outputs=_keyed(graph.outputs, interface.outputs),
+        metadata=_metadata(document, interface, producer, len(everything)),
+    )
     try:
         verify(graph)
     except GraphError as e:
@@ -89,6 +103,7 @@ def _refuse_unknown_ops(
 ) -> None:
     """One error with all unknown ops of what will run, functions included."""
     ops: list[str] = []
+    places: dict[str, list[str]] = {}
     called: list[str] = []
     bodies = [(nodes, outputs)]
     while bodies:
@@ -105,11 +120,12 @@ def _refuse_unknown_ops(
             node = body[name]
             if node.op != "Const" and not node.op.startswith("Placeholder"):
                 ops.append(node.op)
+                places.setdefault(node.op, []).append(node.name)
             todo += [n for n, _ in node.inputs]
             new = [f for f in graphdef.called_functions(node.attrs) if f in functions and f not in called]
             called += new
             bodies += [(functions[f].nodes, [r for _, r in functions[f].results]) for f in new]
-    registry.require_known_tf(ops, where)
+    registry.require_known_tf(ops, where, places)
 
 
 def _build(
@@ -121,6 +137,10 @@ def _build(
     return builder.graph(nodes, [(e.name, e.ref, e.shape, e.dtype) for e in interface.inputs], ends)
 
 
+def _keyed(ports: Sequence[Port], ends: Sequence[Endpoint]) -> tuple[Port, ...]:
+    return tuple(replace(port, key=end.key) for port, end in zip(ports, ends, strict=True))
+
+
 def _metadata(document: Document, interface: Interface, producer: int, nodes: int) -> dict[str, Any]:
     signature = {
         side: {e.key: e.name for e in ends if e.key}
@@ -130,4 +150,5 @@ def _metadata(document: Document, interface: Interface, producer: int, nodes: in
     return {
         "format": FORMAT, "source": document.name, "producer": producer, "nodes_in_file": nodes, "signature": signature,
         "absent": list(interface.absent), "signature_shapes": signed, **told(document),
+        "structured_outputs": structured_outputs(document.json, len(interface.outputs)),
     }

@@ -15,10 +15,14 @@ from tfjslab.formats.graph_model import graphdef
 from tfjslab.formats.graph_model.graphdef import RawNode, Ref
 from tfjslab.formats.strict_json import member, optional, show, typed
 from tfjslab.graph.ir import Dims, value_name
+from tfjslab.ops import registry
 
 # Placeholders written before this GraphDef version say "scalar" where they mean "unknown" (TensorFlow's op docs).
 _SCALAR_MEANS_SCALAR = 24
 _MUST_BE_FED = ("Placeholder", "PlaceholderV2")
+# What readers turn into constants, inputs and loops.
+_STRUCTURE = ("Const", *_MUST_BE_FED, "Enter", "RefEnter", "Exit", "RefExit", "LoopCond", "NextIteration",
+              "RefNextIteration")
 _NO_VALUE = ("Const", "NoOp", "Assert", *_MUST_BE_FED)
 
 
@@ -56,7 +60,7 @@ def find_interface(model: Mapping[str, Any], nodes: Mapping[str, RawNode], produ
         side: _entries(optional(typed(signature, dict, here), side, dict, {}, here), nodes, f"{here}.{side}", absent)
         for side in ("inputs", "outputs")
     }
-    inputs = signed["inputs"] or [_unsigned(n) for n in nodes.values() if n.op.startswith("Placeholder")]
+    inputs = signed["inputs"] or [_unsigned(n) for n in _placeholders(nodes)]
     outputs = signed["outputs"] or [_unsigned(n) for n in _unread(nodes)]
     if not outputs:
         listed = f"; the signature's {', '.join(show(a) for a in absent)} are not in it" if absent else ""
@@ -69,6 +73,45 @@ def with_unsigned_inputs(interface: Interface, nodes: Mapping[str, RawNode], pro
     named = {e.ref[0] for e in interface.inputs}
     others = [_unsigned(n) for n in nodes.values() if n.op in _MUST_BE_FED and n.name not in named]
     return replace(interface, inputs=(*interface.inputs, *(_declared(e, nodes, producer, where) for e in others)))
+
+
+def structured_outputs(model: Mapping[str, Any], count: int) -> list[str]:
+    """The keys under which ``predict`` gives the outputs, in their order; none where it gives a list."""
+    metadata = model.get("userDefinedMetadata")
+    keys = metadata.get("structuredOutputKeys") if isinstance(metadata, dict) else None
+    fit = isinstance(keys, list) and len(set(map(str, keys))) == count and all(isinstance(k, str) for k in keys)
+    return list(keys) if fit and keys else []
+
+
+def _placeholders(nodes: Mapping[str, RawNode]) -> list[RawNode]:
+    """Those that must be fed, else those with a default. A default that is not fed over is part of the model."""
+    must = [n for n in nodes.values() if n.op in _MUST_BE_FED]
+    return must or [n for n in nodes.values() if n.op.startswith("Placeholder")]
+
+
+def without_unknown(interface: Interface, nodes: Mapping[str, RawNode]) -> Interface:
+    """Without the outputs that need an unknown op, where the file names none and others are left: TF.js loads it."""
+    if any(e.key for e in interface.outputs):
+        return interface
+    fed = {e.ref[0] for e in interface.inputs}
+    known = [e for e in interface.outputs if not _needs_unknown(e.ref[0], nodes, fed)]
+    lost = [e.name for e in interface.outputs if e not in known]
+    return replace(interface, outputs=tuple(known), absent=(*interface.absent, *lost)) if known else interface
+
+
+def _needs_unknown(name: str, nodes: Mapping[str, RawNode], fed: set[str]) -> bool:
+    seen: set[str] = set()
+    todo = [name]
+    while todo:
+        found = todo.pop()
+        if found in seen or found in fed or found not in nodes:
+            continue
+        seen.add(found)
+        op = nodes[found].op
+        if op not in _STRUCTURE and registry.find_tf(op) is None:
+            return True
+        todo += [n for n, _ in nodes[found].inputs]
+    return False
 
 
 def _entries(entries: dict[str, Any], nodes: Mapping[str, RawNode], where: str, absent: list[str]) -> list[Endpoint]:

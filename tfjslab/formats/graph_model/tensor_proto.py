@@ -19,11 +19,24 @@ def _text(raw: object, where: str) -> str:
     return graphdef.raw_bytes(raw, where).decode("utf-8", "surrogateescape")
 
 
-def _half(raw: object, where: str) -> float:
+def _bits(raw: object, where: str) -> int:
     bits = graphdef.integer(raw, where)
     if not 0 <= bits < 1 << 16:
         raise ModelError(f"{where}: {bits} is not the bits of a half float", code="model.constant")
-    return float(np.array(bits, np.uint16).view(np.float16))
+    return bits
+
+
+def _half(raw: object, where: str) -> float:
+    return float(np.array(_bits(raw, where), np.uint16).view(np.float16))
+
+
+def _wide(bits: Array) -> Array:
+    """Numbers out of the bits of bfloat16: the upper half of those of float32."""
+    return np.asarray((bits.astype(np.uint32) << 16).view(np.float32))
+
+
+def _bfloat(raw: object, where: str) -> float:
+    return float(_wide(np.array([_bits(raw, where)], np.uint16))[0])
 
 
 # How each TensorFlow dtype is stored: content element type, list of values, decoder of one value.
@@ -33,10 +46,14 @@ _STORED: dict[str, _Row] = {
     "DT_HALF": ("<f2", "halfVal", _half), "DT_INT32": ("<i4", "intVal", graphdef.integer),
     "DT_INT64": ("<i8", "int64Val", graphdef.integer), "DT_UINT8": ("u1", "intVal", graphdef.integer),
     "DT_INT8": ("i1", "intVal", graphdef.integer), "DT_INT16": ("<i2", "intVal", graphdef.integer),
+    "DT_BFLOAT16": ("<u2", "halfVal", _bfloat), "DT_UINT16": ("<u2", "intVal", graphdef.integer),
+    "DT_UINT32": ("<u4", "uint32Val", graphdef.integer), "DT_UINT64": ("<u8", "uint64Val", graphdef.integer),
     "DT_BOOL": ("u1", "boolVal", lambda raw, where: typed(raw, bool, where)), "DT_STRING": ("", "stringVal", _text),
+    "DT_COMPLEX64": ("<c8", "scomplexVal", graphdef.number), "DT_COMPLEX128": ("<c16", "dcomplexVal", graphdef.number),
 }
 _CODES = {1: "DT_FLOAT", 2: "DT_DOUBLE", 19: "DT_HALF", 3: "DT_INT32", 9: "DT_INT64", 4: "DT_UINT8", 6: "DT_INT8",
-          5: "DT_INT16", 10: "DT_BOOL", 7: "DT_STRING"}
+          5: "DT_INT16", 10: "DT_BOOL", 7: "DT_STRING", 8: "DT_COMPLEX64", 14: "DT_BFLOAT16", 17: "DT_UINT16",
+          18: "DT_COMPLEX128", 22: "DT_UINT32", 23: "DT_UINT64"}
 
 
 def decode(raw: dict[str, Any], where: str) -> Array | None:
@@ -55,8 +72,11 @@ def decode(raw: dict[str, Any], where: str) -> Array | None:
     element, key, value_of = _STORED[tf]
     if raw.get("tensorContent") and element:
         out = np.frombuffer(_content(raw, size * np.dtype(element).itemsize, where), element)
+        out = _wide(out) if tf == "DT_BFLOAT16" else out
     else:
         values = [value_of(v, f"{where}: {key}") for v in optional(raw, key, list, [], where)]
+        if dtype == "complex64":  # listed as real, imaginary, real and so on
+            values = [complex(*pair) for pair in zip(values[::2], values[1::2], strict=False)]
         if not values and size:
             return None
         if len(values) > size:
@@ -85,7 +105,9 @@ def _filled(values: list[Any], size: int, dtype: str, where: str) -> Array:
 def _narrow(out: Array, dtype: str) -> Array:
     info = np.iinfo(np.int32)
     with np.errstate(over="ignore"):
-        narrow = np.clip(out, info.min, info.max) if dtype == "int32" else out
+        if out.dtype == np.uint64:
+            out = np.minimum(out, np.uint64(info.max))
+        narrow = np.clip(out.astype(np.int64), info.min, info.max) if dtype == "int32" else out
         narrow = narrow.astype(numpy_dtype(dtype))
     narrow.flags.writeable = False
     return narrow

@@ -16,6 +16,7 @@ from tfjslab.base.errors import ModelError, UsageError
 from tfjslab.base.version import __version__
 from tfjslab.formats.graph_model.graphdef_writer import GraphDefWriter, library_json, shape_json
 from tfjslab.formats.sources import MODEL_FILE
+from tfjslab.formats.stored import stored_as
 from tfjslab.formats.weight_writer import check_quantization, write_weights
 from tfjslab.graph.ir import Graph, Port
 from tfjslab.graph.unroll_recurrent import unroll
@@ -38,7 +39,8 @@ def save_graph_model(
         graph: what to write; it is verified first. Recurrent layers are written out step by step.
         directory: the folder; if it exists it must be empty or hold a model, which is replaced. Other files stay.
         shard_bytes: size of the weight files; the last is shorter.
-        quantize: store float weights as ``float16``, ``uint8`` or ``uint16``; None for how ``tf.quantize`` left them.
+        quantize: store float weights as ``float16``, ``uint8`` or ``uint16``; None for how the model was stored, or
+            ``tf.quantize`` left it.
         metadata: goes to ``userDefinedMetadata``.
 
     Raises UsageError for bad options, ModelError for what files cannot express, OSError when writing fails.
@@ -51,8 +53,9 @@ def save_graph_model(
             "uint16",
             code="model.integer_execution",
         )
-    quantize = quantize or graph.metadata.get("quantize")
     check_quantization(quantize)
+    if quantize is not None:
+        graph = stored_as(graph, quantize)
     if shard_bytes < 1:
         raise UsageError(f"shard_bytes is {shard_bytes}; expected 1 or more")
     verify(graph)
@@ -64,7 +67,7 @@ def save_graph_model(
     work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:
         (work / "new").mkdir()
-        _write_files(graph, work / "new", shard_bytes, quantize, metadata)
+        _write_files(graph, work / "new", shard_bytes, metadata)
         _swap(work, target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -72,10 +75,11 @@ def save_graph_model(
 
 
 def _write_files(
-    graph: Graph, folder: Path, shard_bytes: int, quantize: str | None, metadata: Mapping[str, Any] | None,
+    graph: Graph, folder: Path, shard_bytes: int, metadata: Mapping[str, Any] | None,
 ) -> None:
     weights: dict[str, Array] = {}
     topology, signature = graphdef(graph, weights)
+    stored = {id(g.constants[n]): q for g in graph.all_graphs() for n, q in g.stored.items() if n in g.constants}
     told = dict(graph.metadata.get("userDefinedMetadata") or {})
     # TF.js would read an old signature there before the new one.
     told.pop("signature", None)
@@ -84,7 +88,7 @@ def _write_files(
         "format": "graph-model", "generatedBy": str(graph.metadata.get("generatedBy", f"tfjslab {__version__}")),
         "convertedBy": f"tfjslab {__version__}", "signature": signature,
         **({"userDefinedMetadata": told} if told else {}),
-        "modelTopology": topology, "weightsManifest": write_weights(weights, folder, shard_bytes, quantize),
+        "modelTopology": topology, "weightsManifest": write_weights(weights, folder, shard_bytes, stored),
     }
     (folder / MODEL_FILE).write_text(json.dumps(model, allow_nan=False), encoding="utf-8")
 

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tfjslab.formats.layers_model.layers  # noqa: F401 - registers the layers
 from tfjslab.base import dtypes
 from tfjslab.base.errors import DTypeError, ModelError, UnknownOpError, did_you_mean
 from tfjslab.formats.document import Document
-from tfjslab.formats.layers_model.arguments import Inbound, Reference, items_of
+from tfjslab.formats.layers_model.arguments import Inbound, Reference
 from tfjslab.formats.layers_model.layer_weights import LayerWeights, WeightIndex, places
-from tfjslab.formats.layers_model.layers.attention import TAKE_MASKS
 from tfjslab.formats.layers_model.layers.call import Call, Value, Workbench, all_layers
 from tfjslab.formats.layers_model.layers.refused import REFUSED
 from tfjslab.formats.layers_model.topology import INPUT, LayerConfig, ModelConfig, parse_topology
 from tfjslab.formats.model_json import told, topology, weight_groups
 from tfjslab.formats.strict_json import show, typed
-from tfjslab.formats.weights import read_weights
+from tfjslab.formats.weights import read_weights, with_storage
 from tfjslab.graph.builder import GraphBuilder
-from tfjslab.graph.ir import Dims, Graph, Port
+from tfjslab.graph.ir import STATES, Dims, Graph, Port
 from tfjslab.graph.order import CycleError, depth_first
 
 FORMAT = "tfjs-layers-model"
 _NAMED = 3  # places of an unknown layer that a message names
+_OTHER_IDS = {"float32": ("int32",), "int32": ("float32",)}  # what integers may come in instead
 _Key = tuple[str, int]
 
 
@@ -43,23 +43,36 @@ def read(document: Document) -> Graph:
     _refuse_unknown_layers(model, where)
     groups = weight_groups(document)
     weights = WeightIndex(read_weights(groups, document.source.files))
-    masked = any(x.config.get("mask_zero") for x in model.all_layers())
-    reader = _Reader(Workbench(GraphBuilder(), masked=masked, keras_3=_is_keras_3(document)), weights, where)
+    bench = Workbench(GraphBuilder(), keras_3=_is_keras_3(document), by_tfjs=_is_by_tfjs(document))
+    reader = _Reader(bench, weights, where)
     feeds = [reader.input(model.layers[r.layer]) for r in model.inputs]
     results = reader.run(model, feeds, (), "")
-    bench = reader.bench
     names = _output_names(model)
     ports = [Port(n, v, bench.shape(v), bench.dtype(v)) for n, v in zip(names, results, strict=True)]
-    return bench.builder.build(ports, _metadata(document, model))
+    return with_storage(_finished(bench, ports, _metadata(document, model)), groups, weights.weights)
+
+
+def _finished(bench: Workbench, ports: list[Port], metadata: dict[str, Any]) -> Graph:
+    """The graph, without what nothing reads: masks that no layer asked for."""
+    builder, values = bench.builder, {p.value for p in ports} | {v for _, v in bench.kept}
+    read: set[str] = set(values)
+    for node in reversed(builder.nodes):
+        if not read.isdisjoint(node.outputs):
+            read.update(node.uses)
+    builder.nodes = [n for n in builder.nodes if not read.isdisjoint(n.outputs)]
+    builder.inputs = [replace(p, also=_OTHER_IDS[p.dtype]) if p.value in bench.ids else p for p in builder.inputs]
+    states = [Port(f"{p.name}/next", v, p.shape, p.dtype) for p, v in bench.kept]
+    kept = {p.name: s.name for (p, _), s in zip(bench.kept, states, strict=True)}
+    return builder.build([*ports, *states], {**metadata, **({STATES: kept} if kept else {})})
 
 
 def _refuse_unknown_layers(model: ModelConfig, where: str) -> None:
     """All of them at once: how often, where, and what is close by name or why it cannot be read."""
     known = all_layers()
     found: dict[str, list[str]] = {}
-    for class_name, place in model.classes():
-        if class_name not in known and class_name != INPUT:
-            found.setdefault(class_name, []).append(place)
+    for place, layer in model.placed():
+        if layer.class_name not in known and layer.class_name != INPUT:
+            found.setdefault(layer.class_name, []).append(place)
     if found:
         listed = ", ".join(f"{name} ({_told_of(name, found[name])})" for name in sorted(found))
         raise UnknownOpError(f"{where}: {len(found)} unknown layer(s): {listed}", code="model.unknown_layer")
@@ -157,20 +170,19 @@ class _Reader:
 
     def call(self, layer: LayerConfig, call: Inbound, path: tuple[str, ...], place: str) -> Sequence[str]:
         """Add the nodes of one call of a layer, whose arguments are values of the graph."""
-        inputs = call.items(Value)
+        inputs = call.without_masks().items(Value)
         if layer.model is not None:
             return self.run(layer.model, inputs, (*path, layer.name), place)
         where = f"{self.where}: layer {show(layer.name)} ({layer.class_name})"
         if layer.class_name == INPUT:
             raise ModelError(f"{where} is called on a tensor", code="model.topology")
-        if layer.class_name not in TAKE_MASKS and any(items_of(call.kwargs.get("mask"), Value)):
-            raise ModelError(f"{where} is given a mask by the call, which is not supported", code="model.layer")
         self.bench.builder.layer = layer.name
         own = (*path, layer.name)
         weights = LayerWeights(self.weights, layer.class_name, layer.config, own, place, where)
-        return all_layers()[layer.class_name](
-            Call(self.bench, "/".join(own), where, layer.config, inputs, weights.find, call.args, call.kwargs),
-        )
+        return all_layers()[layer.class_name](Call(
+            self.bench, "/".join(own), where, layer.config, inputs, weights, call.args, call.kwargs, layer.wrapped,
+            lambda model, feeds, held: self.run(model, feeds, held.path, held.place),
+        ))
 
 
 def input_spec(layer: LayerConfig, where: str) -> tuple[Dims, str]:
@@ -199,6 +211,14 @@ def _input_dtype(given: Any, where: str) -> str:
         raise ModelError(f"{where}: unknown dtype {show(given)}", code="model.dtype") from None
 
 
+def _signature(model: ModelConfig) -> dict[str, dict[str, str]]:
+    """The model's own names of its inputs and outputs, where it has them."""
+    names = dict(zip(model.outputs, _output_names(model), strict=True))
+    inputs = {r.layer: r.layer for r in model.inputs}
+    keyed = {key: r.layer for key, r in model.keys.get("inputs", {}).items()}
+    return {"inputs": keyed or inputs, "outputs": {key: names[r] for key, r in model.keys.get("outputs", {}).items()}}
+
+
 def _is_keras_3(document: Document) -> bool:
     """Whether Keras 3 or later wrote the file, by what it says of its maker."""
     version = topology(document).get("keras_version") or document.json.get("generatedBy")
@@ -206,12 +226,9 @@ def _is_keras_3(document: Document) -> bool:
     return major.isdigit() and int(major) >= 3  # noqa: PLR2004
 
 
-def _signature(model: ModelConfig) -> dict[str, dict[str, str]]:
-    """The model's own names of its inputs and outputs, where it has them."""
-    names = dict(zip(model.outputs, _output_names(model), strict=True))
-    inputs = {r.layer: r.layer for r in model.inputs}
-    keyed = {key: r.layer for key, r in model.keys.get("inputs", {}).items()}
-    return {"inputs": keyed or inputs, "outputs": {key: names[r] for key, r in model.keys.get("outputs", {}).items()}}
+def _is_by_tfjs(document: Document) -> bool:
+    """Whether TF.js itself built and saved the model."""
+    return str(topology(document).get("keras_version")).startswith("tfjs-layers")
 
 
 def _metadata(document: Document, model: ModelConfig) -> dict[str, Any]:

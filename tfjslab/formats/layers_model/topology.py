@@ -12,20 +12,24 @@ from tfjslab.formats.strict_json import each, member, optional, show, typed
 
 MODELS = ("Model", "Functional", "Sequential")
 INPUT = "InputLayer"
-_WRAPPED = ("layer", "backward_layer")  # options that are layers
+WRAPPED, CELLS = ("layer", "backward_layer"), ("cell", "cells")  # options that are layers, or cells
 _ENDS = ("input_layers", "output_layers")
 _SHAPE_KEYS = ("batch_input_shape", "batch_shape")
 
 
 @dataclass(frozen=True)
 class LayerConfig:
-    """One layer: its class, name and options, what each of its calls reads, and its content if it is a model."""
+    """One layer: its class, name and options, what each of its calls reads, and its content if it is a model.
+
+    ``wrapped`` are the layers and cells among its options.
+    """
 
     class_name: str
     name: str
     config: Mapping[str, Any]
     calls: tuple[Inbound, ...]
     model: ModelConfig | None = None
+    wrapped: Mapping[str, tuple[LayerConfig, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,40 +44,23 @@ class ModelConfig:
     keys: Mapping[str, Mapping[str, Reference]] = field(default_factory=dict)  # its own names of inputs and outputs
 
     def all_layers(self) -> Iterator[LayerConfig]:
-        """Layers at any depth, models themselves left out."""
+        """Layers at any depth, those in wrappers too; models themselves and cells are left out."""
+        return (layer for _, layer in self.placed())
+
+    def placed(self, path: str = "") -> Iterator[tuple[str, LayerConfig]]:
+        """``all_layers``, and where each is: names of models and wrappers, then its own."""
         for layer in self.layers.values():
-            if layer.model is None:
-                yield layer
-            else:
-                yield from layer.model.all_layers()
+            yield from _placed(layer, path)
 
 
-    def classes(self, path: str = "") -> Iterator[tuple[str, str]]:
-        """The class of every layer at any depth, and where it is: names of models and wrappers, then its own."""
-        for layer in self.layers.values():
-            if layer.model is not None:
-                yield from layer.model.classes(f"{path}{layer.name}/")
-            else:
-                yield layer.class_name, f"{path}{layer.name}"
-                yield from _wrapped_classes(layer.config, f"{path}{layer.name}/")
-
-
-def _wrapped_classes(config: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
-    """``classes`` of what is among the options of a wrapper: layers, or models as they are written."""
-    for raw in (config.get(key) for key in _WRAPPED):
-        yield from _described_classes(raw, path)
-
-
-def _described_classes(raw: Any, path: str) -> Iterator[tuple[str, str]]:
-    if not isinstance(raw, dict) or not isinstance(raw.get("config"), dict):
-        return
-    here = f"{path}{raw['config'].get('name') or raw.get('name')}"
-    if raw.get("class_name") not in MODELS:
-        yield str(raw.get("class_name")), here
-        yield from _wrapped_classes(raw["config"], f"{here}/")
-    elif isinstance(raw["config"].get("layers"), list):
-        for item in raw["config"]["layers"]:
-            yield from _described_classes(item, f"{here}/")
+def _placed(layer: LayerConfig, path: str) -> Iterator[tuple[str, LayerConfig]]:
+    here = f"{path}{layer.name}"
+    if layer.model is not None:
+        yield from layer.model.placed(f"{here}/")
+    else:
+        yield here, layer
+        for inner in (x for key in WRAPPED for x in layer.wrapped.get(key, ())):
+            yield from _placed(inner, f"{here}/")
 
 
 def parse_topology(topology: Mapping[str, Any], where: str) -> ModelConfig:
@@ -118,7 +105,14 @@ def _parse_layer(raw: dict[str, Any], where: str) -> LayerConfig:
         for i, node in enumerate(optional(raw, "inbound_nodes", list, [], here))
     )
     model = _parse_model(raw, here) if class_name in MODELS else None
-    return LayerConfig(class_name, name, options, calls, model)
+    held = ((k, options.get(k)) for k in (*WRAPPED, *CELLS))
+    wrapped = {k: _wrapped(v, f"{here}: '{k}'") for k, v in held if isinstance(v, (dict, list))}
+    return LayerConfig(class_name, name, options, calls, model, wrapped)
+
+
+def _wrapped(raw: dict[str, Any] | list[Any], where: str) -> tuple[LayerConfig, ...]:
+    """One layer or several as an option of another."""
+    return tuple(_parse_layer(item, where) for item in each(raw if isinstance(raw, list) else [raw], dict, where))
 
 
 def _chain(name: str, layers: dict[str, LayerConfig], config: dict[str, Any], where: str) -> ModelConfig:

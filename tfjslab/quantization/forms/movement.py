@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tfjslab.graph.ir import Graph, Node
 from tfjslab.quantization.forms.form import Specs, form
 from tfjslab.quantization.forms.sums import sum_of
+from tfjslab.quantization.pool_padding import is_pool_padding
 from tfjslab.quantization.rewriter import Rewriter
 
 
@@ -20,19 +23,21 @@ def move(r: Rewriter, node: Node) -> None:
     r.quantized(node, node.op, (x,), r.encodings[node.inputs[0]], node.attrs)
 
 
-def _refuses_pad(node: Node, _graph: Graph, specs: Specs) -> str:
+def _refuses_pad(node: Node, graph: Graph, specs: Specs) -> str:
     dtype, value = specs[node.inputs[0]].dtype, node.attrs["constant_value"]
     if dtype != "float32":
         return f"it pads {dtype}"
-    return f"it pads with {value:g}" if value != 0 else ""
+    return "" if value == 0 or is_pool_padding(node, graph) else f"it pads with {value:g}"
 
 
 @form("pad", _refuses_pad, moves=True)
 def pad(r: Rewriter, node: Node) -> None:
-    """The op itself, padding with what stands for 0."""
+    """The op itself, padding with what stands for the value: one below all that there are has the smallest."""
     x = r.integer(node.inputs[0])
     scale = r.encodings[node.inputs[0]]
-    r.quantized(node, node.op, (x,), scale, {**node.attrs, "constant_value": float(scale.zero)})
+    lowest = float(scale.decode(np.zeros(1, np.int8))[0])
+    value = scale.encode(np.asarray([max(node.attrs["constant_value"], lowest)], np.float32))
+    r.quantized(node, node.op, (x,), scale, {**node.attrs, "constant_value": float(value[0])})
 
 
 def _refuses_concat(node: Node, graph: Graph, specs: Specs) -> str:

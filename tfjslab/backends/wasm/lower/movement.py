@@ -11,8 +11,10 @@ from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.layouts import Layout, pitch, plane_floats
 from tfjslab.backends.wasm.text.templates import kernel
+from tfjslab.base.dtypes import numpy_dtype
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
 from tfjslab.graph.ir import Node
+from tfjslab.ops.array_padding import fill_value
 from tfjslab.ops.registry import having
 from tfjslab.passes.fusion import Group
 
@@ -132,7 +134,8 @@ def _adds_channels(pad: Node, shape: Shape) -> bool:
 def lower_pad(b: WasmBuilder, group: Group) -> None:
     """Fill, then copy the inside, on rows or planes; or only fill, where room was made behind the inside."""
     core = group.core_node
-    x, value = core.inputs[0], core.attrs["constant_value"]
+    x = core.inputs[0]
+    value = fill_value(core.attrs["constant_value"], numpy_dtype(b.spec(x).dtype)).item()
     shape, out, item = b.shape(x), b.shape(group.output), b.item(x)
     before = tuple(p[0] for p in core.attrs["paddings"])
     room = b.grow_planes(x, group.output) if _adds_channels(core, shape) else None

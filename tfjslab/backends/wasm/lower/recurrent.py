@@ -11,9 +11,9 @@ from tfjslab.backends.wasm.lower.registry import lowering
 from tfjslab.backends.wasm.text.packing import Block, packer
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.dtypes import Array
-from tfjslab.ops.cells import Traced, trace
+from tfjslab.ops.cells import Traced, elementwise_activation, trace
 from tfjslab.ops.expr import Expr, X, flops, replace_expr
-from tfjslab.ops.recurrent import cell_of
+from tfjslab.ops.recurrent import cell_of, optional_inputs
 from tfjslab.passes.fusion import Group
 
 _LINE = 64
@@ -38,11 +38,15 @@ class _Phase:
 def lower_recurrent(b: WasmBuilder, group: Group) -> None:
     """Rows of the batch are shared among threads; steps are not, for each needs all of the one before."""
     core = group.core_node
-    x, weights, *rest = core.inputs
+    x, weights, *_ = core.inputs
+    others = optional_inputs(core.op, core.inputs)
     batch, steps, wide = b.shape(x)
     units, cell, attrs = b.shape(weights)[0], cell_of(core.op, core.attrs), core.attrs
-    bias = rest.pop(0) if core.op == "GRU" and rest else ""
-    traced = trace(cell, attrs["activation"], attrs.get("recurrent_activation", "linear"), biased=bool(bias))
+    activations = attrs["activation"], attrs.get("recurrent_activation", "linear")
+    if not all(map(elementwise_activation, activations)):
+        b.refuse(core, "an activation that is no function of single elements")
+        return
+    traced = trace(cell, *activations, biased=bool(others.bias))
     parts = [panels_kernel(_SUMS, (1, units, len(p.gates) * units), b.lanes) for p in traced.phases]
     packed = [
         b.packed(weights, ("gates", p.gates, made.panel), pack_gates(p.gates[0], p.gates[-1], made.panel))
@@ -52,15 +56,16 @@ def lower_recurrent(b: WasmBuilder, group: Group) -> None:
         b.refuse(core, "recurrent weights that are no constant")
         return
     sources = {"x": b.rows(x)} | {f"w{i}": w for i, w in enumerate(packed) if w}
-    sources |= ({"bias": b.rows(bias)} if bias else {}) | {f"given{i}": b.rows(v) for i, v in enumerate(rest)}
+    sources |= {n: b.rows(v) for n, v in (("bias", others.bias), ("mask", others.mask)) if v}
+    sources |= {f"given{i}": b.rows(v) for i, v in enumerate(others.states)}
     results = dict(zip(("y", *(f"last{i}" for i in range(cell.states))), map(b.new, core.outputs), strict=True))
     phases, leaves, expressions = _phases(traced, [made.units for made in parts])
     stored = (*(f"h{i}" for i in range(cell.states)), *(p.left for p in phases if p.left), "sums")
     row = -(-4 * (units + b.lanes) // _LINE) * _LINE
     k = kernel(
         "recurrent", (*sources, *results), expressions=expressions, parts=tuple(made.kernel for made in parts),
-        units=units, steps=steps, gates=cell.gates, states=cell.states, given=bool(rest),
-        backwards=attrs["go_backwards"], leaves=leaves, phases=phases, row=row,
+        units=units, steps=steps, gates=cell.gates, states=cell.states, given=bool(others.states),
+        masked=bool(others.mask), backwards=attrs["go_backwards"], leaves=leaves, phases=phases, row=row,
         places=tuple((name, i * row) for i, name in enumerate(stored)),
     )
     work = batch * steps * wide * (2 * units + sum(map(flops, expressions)))

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from tfjslab.backends.wasm.text.far_angles import SCALAR_PATTERNS, SIMD_PATTERNS
 from tfjslab.ops.expr import Expr, is_boolean, transform
 from tfjslab.ops.expr_math import expand
 
@@ -59,6 +60,7 @@ _LAST_BIT = "(i32.and (local.get $m_exponent) (i32.const 1))"
 # scale2(x, n) builds the float 2**n: adding 1.5 * 2**23 + 127 to a whole n leaves n + 127 in the low bits. What is
 # subtracted from n goes into that constant, {2}.
 _EXPONENT_BIAS = 1.5 * 2**23 + 127
+# turned(x, n) adds 1.5 * 2**23 to n, whose last bit then is the last one, and moves that to the sign.
 SIMD = Lanes("simd", 4, "v128", "v128", {p: f"f32x4.{p}" for p in _COMMON} | {
     p: f"i32x4.{instruction}" for p, instruction in _TYPED.items()
 } | {
@@ -70,6 +72,8 @@ SIMD = Lanes("simd", 4, "v128", "v128", {p: f"f32x4.{p}" for p in _COMMON} | {
     "exponent": "(f32x4.convert_i32x4_s (i32x4.sub (i32x4.shr_u (v128.and {0} (i32x4.splat (i32.const 0x7fffffff)))"
                 " (i32.const 23)) (i32x4.splat (i32.const 127))))",
     "mantissa": "(v128.or (v128.and {0} (i32x4.splat (i32.const 0x7fffff))) (i32x4.splat (i32.const 0x3f800000)))",
+    "turned": "(v128.xor {0} (i32x4.shl (f32x4.add {1} (v128.const f32x4 0x1.8p23 0x1.8p23 0x1.8p23 0x1.8p23))"
+              " (i32.const 31)))",
     # Both operands are computed before the locals are set: they may be quotients, too.
     "int.quotient": "(block (result v128) {0} {1} (local.set $m_divisor) (local.set $m_dividend)"
                     f" (i8x16.shuffle {_FIRST_HALVES} {_LOWER_QUOTIENTS} {_UPPER_QUOTIENTS}))",
@@ -80,7 +84,7 @@ SIMD = Lanes("simd", 4, "v128", "v128", {p: f"f32x4.{p}" for p in _COMMON} | {
     # One instruction each; a constant second operand lets NaN through as min and max must.
     "min_const": "(f32x4.pmin {0} {1})",
     "max_const": "(f32x4.pmax {0} {1})",
-})
+} | SIMD_PATTERNS)
 SCALAR = Lanes("scalar", 1, "f32", "i32", {p: f"f32.{p}" for p in _COMMON} | {
     p: f"i32.{instruction}" for p, instruction in _TYPED.items()
 } | {
@@ -95,6 +99,8 @@ SCALAR = Lanes("scalar", 1, "f32", "i32", {p: f"f32.{p}" for p in _COMMON} | {
                 " (i32.const 23)) (i32.const 127)))",
     "mantissa": "(f32.reinterpret_i32 (i32.or (i32.and (i32.reinterpret_f32 {0}) (i32.const 0x7fffff))"
                 " (i32.const 0x3f800000)))",
+    "turned": "(f32.reinterpret_i32 (i32.xor (i32.reinterpret_f32 {0}) (i32.shl (i32.reinterpret_f32"
+              " (f32.add {1} (f32.const 0x1.8p23))) (i32.const 31))))",
     "int.quotient": "(i32.trunc_sat_f64_s (f64.floor (f64.div (f64.convert_i32_s {0}) (f64.convert_i32_s {1}))))",
     "int.power": _POWER.format(
         type="i32", one="(i32.const 1)", mul="i32.mul", any="i32.ne (i32.const 0)", shift="i32.shr_u",
@@ -103,7 +109,7 @@ SCALAR = Lanes("scalar", 1, "f32", "i32", {p: f"f32.{p}" for p in _COMMON} | {
     # f32.min and f32.max become several branches each; these comparisons become minss and maxss, and pass NaN on.
     "min_const": "(select {1} (local.tee $v_p {0}) (f32.lt {1} (local.get $v_p)))",
     "max_const": "(select {1} (local.tee $v_p {0}) (f32.lt (local.get $v_p) {1}))",
-})
+} | SCALAR_PATTERNS)
 _INPUTS, _CONSTANTS = (tuple(f"{prefix}{leaf}" for prefix in ("", "int.", "bool.")) for leaf in ("in", "const"))
 NATIVE = frozenset((*SIMD.simple, *SIMD.patterns, *_INPUTS, *_CONSTANTS))
 

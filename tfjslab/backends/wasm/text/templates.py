@@ -24,6 +24,7 @@ from typing import Any
 from tfjslab.backends.kernels.sources import template
 from tfjslab.backends.wasm.text.elements import Elements, elements
 from tfjslab.backends.wasm.text.emit import SCALAR, SIMD, Emitter, Lanes, const
+from tfjslab.backends.wasm.text.far_angles import helpers
 from tfjslab.ops.expr import Expr
 
 
@@ -72,11 +73,12 @@ def name_function(names: dict[WasmKernel, str], k: WasmKernel) -> str:
 
 
 def functions(names: Mapping[WasmKernel, str], lanes: Lanes) -> list[str]:
-    """The text of all named functions."""
-    return [
+    """The text of all named functions, and of those that they call."""
+    texts = [
         f"(func ${name} {_PART.sub(lambda m, k=k: '$' + names[k.parts[int(m[1])]], render(k, lanes))})"  # type: ignore[misc]
         for k, name in names.items()
     ]
+    return [*helpers(texts), *texts]
 
 
 @lru_cache(maxsize=4096)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,7 @@ from tfjslab.backends.webgpu.text.templates import Binding, grid, kernel
 from tfjslab.base.dtypes import numpy_dtype
 from tfjslab.base.shapes import Shape, normalize_axis, size_of
 from tfjslab.graph.ir import Node
+from tfjslab.ops.array_padding import fill_value
 from tfjslab.ops.registry import having
 from tfjslab.passes.fusion import Group
 
@@ -158,9 +158,6 @@ def lower_concat(b: GpuBuilder, group: Group) -> None:
 
 
 def _refuses_pad(node: Node, specs: Specs) -> str:
-    value = node.attrs["constant_value"]
-    if specs[node.inputs[0]].dtype in ("int32", "int8") and (math.isnan(value) or value != int(value)):
-        return f"no GPU kernel for padding {specs[node.inputs[0]].dtype} with {value}"
     if specs[node.inputs[0]].dtype == "int8" and node.attrs["paddings"][-1:] and node.attrs["paddings"][-1][0] % _BYTES:
         return "no GPU kernel for moving rows of int8 that are no whole words"
     return _refuses_rows(node, specs)
@@ -170,10 +167,11 @@ def _refuses_pad(node: Node, specs: Specs) -> str:
 def lower_pad(b: GpuBuilder, group: Group) -> None:
     """A box inside of the output, and the value around it."""
     core = group.core_node
-    x, value = core.inputs[0], core.attrs["constant_value"]
+    x = core.inputs[0]
+    value = fill_value(core.attrs["constant_value"], numpy_dtype(b.spec(x).dtype))
     before = tuple(p[0] for p in core.attrs["paddings"])
     if b.spec(x).dtype == "int8":
-        fill = int(np.uint8(np.int8(value))) * _REPEATED
+        fill = int(np.uint8(value)) * _REPEATED
         before = (*before[:-1], before[-1] // _BYTES)
     else:
         dtype = b.spec(x).dtype

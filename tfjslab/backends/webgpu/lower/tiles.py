@@ -9,8 +9,8 @@ from typing import Any, Literal
 from tfjslab.backends.webgpu.capabilities import Capabilities
 from tfjslab.backends.webgpu.text.templates import MAX_GROUPS
 
-Form = Literal["rows", "columns", "staged", "broadcast"]
-SIDE = 8  # of the square of invocations of a staged workgroup
+Form = Literal["rows", "columns", "staged", "broadcast", "deep"]
+SIDE = 8  # of the square of invocations of a staged workgroup, and invocations along the columns of a deep one
 STAGED_VECTORS = 4  # of each row that are in workgroup memory at a time
 
 
@@ -20,7 +20,8 @@ class GpuTile:
 
     They are neighbours along the ``rows`` and share weights, which each reads for itself or by subgroup
     ``broadcast``, or along the ``columns`` and share rows, or they stand in a square and share both through workgroup
-    memory, where they are ``staged``.
+    memory, where they are ``staged``. Where there are too few outputs to keep a GPU busy, a ``deep`` workgroup has SIDE
+    invocations along the columns, and the others share the sums of these: each adds up a part.
     """
 
     form: Form
@@ -30,18 +31,18 @@ class GpuTile:
 
     @property
     def side(self) -> int:
-        """Invocations along one edge of the square of a staged workgroup, else 1."""
-        return SIDE if self.form == "staged" else 1
+        """Invocations along an edge of a staged or deep workgroup, else 1."""
+        return SIDE if self.form in ("staged", "deep") else 1
 
     @property
     def high(self) -> int:
         """Rows of a workgroup."""
-        return self.rows * {"columns": 1, "staged": SIDE}.get(self.form, self.group)
+        return self.rows * {"columns": 1, "deep": 1, "staged": SIDE}.get(self.form, self.group)
 
     @property
     def wide(self) -> int:
         """Vectors of columns of a workgroup."""
-        return self.columns * {"columns": self.group, "staged": SIDE}.get(self.form, 1)
+        return self.columns * {"columns": self.group, "staged": SIDE, "deep": SIDE}.get(self.form, 1)
 
     def groups(self, m: int, vectors: int) -> tuple[int, int]:
         """Workgroups for m rows: across and down."""
@@ -79,15 +80,21 @@ _HARDWARE = (
     GpuTile("rows", 4, 2, _WAVE), GpuTile("rows", 4, 1, _WAVE), GpuTile("columns", 4, 1, _WAVE),
     GpuTile("columns", 8, 1, _WAVE),
 )
+_DEEP = tuple(GpuTile("deep", rows, 1, 2 * _WAVE) for rows in (1, 2, 4))
+_FEW_INVOCATIONS = 1 << 14  # fewer of a staged tile leave a GPU with nothing to do while it waits for memory
 _MOST_RAGGED = 8  # vectors of an invocation where rows are no whole ones: single floats make llvmpipe's code too long
 _SOFTWARE_TRIALS = 3  # a driver that compiles for the processor takes a tenth of a second for each
 
 
 def product_tiles(m: int, n: int, capabilities: Capabilities) -> tuple[GpuTile, ...]:
     """Tiles for a product of m rows and n columns; the first suits adapters of this kind."""
+    narrow = (GpuTile("columns", m, 1, 32),)
+    if capabilities.software:
+        return narrow if m < _FEW_ROWS else _fitting((), m, n, capabilities)
     if m < _FEW_ROWS:
-        return (GpuTile("columns", m, 1, 32),)
-    return _fitting(_STAGED, m, n, capabilities)
+        return (*_DEEP[:1], *narrow)
+    few = m * -(-n // 4) // (_STAGED[0].rows * _STAGED[0].columns) < _FEW_INVOCATIONS
+    return _fitting((*_DEEP, *_STAGED) if few else _STAGED, m, n, capabilities)
 
 
 def conv_tiles(pixels: int, n: int, capabilities: Capabilities) -> tuple[GpuTile, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ FLOAT16, TIMESTAMPS = "shader-f16", "timestamp-query"
 _APIS = {"webgpu": ("Vulkan", "Metal", "D3D12"), "webgl": ("OpenGL", "OpenGLES")}
 _KINDS = {"DiscreteGPU": "discrete", "IntegratedGPU": "integrated", "CPU": "software"}
 _BEST_FIRST = ("discrete", "integrated", "unknown", "software")
+_COMPUTES = {"": (4, 3), "ES ": (3, 1)}  # the first versions of OpenGL and OpenGL ES with compute shaders
 _DRIVERS = {
     "webgpu": {"apt-get": "mesa-vulkan-drivers", "dnf": "mesa-vulkan-drivers", "pacman": "-S vulkan-swrast"},
     "webgl": {"apt-get": "libegl1 libgl1-mesa-dri", "dnf": "mesa-libEGL mesa-dri-drivers", "pacman": "-S mesa"},
@@ -51,6 +53,18 @@ class Adapter:
             "max_binding_bytes": limits["max-storage-buffer-binding-size"],
             "max_buffer_bytes": limits["max-buffer-size"],
         }
+
+    @property
+    def missing(self) -> str:
+        """Why no kernel can run there, or "". Some drivers give wgpu an old OpenGL, whatever they are able to."""
+        version = re.search(r"(ES )?(\d+)\.(\d+)", self.driver) if self.api in _APIS["webgl"] else None
+        if version is None:
+            return ""
+        es, found = version[1] or "", (int(version[2]), int(version[3]))
+        if found >= _COMPUTES[es]:
+            return ""
+        needed = ".".join(map(str, _COMPUTES[es]))
+        return f"{self} gives OpenGL {es}{found[0]}.{found[1]}; compute shaders need {es}{needed}: try webgpu"
 
     def __str__(self) -> str:
         return f"{self.name} ({self.kind} adapter, {self.api})"
@@ -98,7 +112,10 @@ def choose(variant: str) -> Adapter:
 
 
 def _choose(variant: str) -> Adapter:
-    fitting = [a for a in adapters() if a.api in _APIS[variant]]
+    of_api = [a for a in adapters() if a.api in _APIS[variant]]
+    fitting = [a for a in of_api if not a.missing]
+    if of_api and not fitting:
+        raise BackendUnavailableError(of_api[0].missing)
     wanted = os.environ.get(ADAPTER_VARIABLE, "")
     named = [a for a in fitting if wanted.lower() in a.name.lower() or wanted == a.kind]
     if fitting and not named:

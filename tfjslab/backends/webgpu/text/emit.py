@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfjslab.backends.kernels.typed import leaf, typed
+from tfjslab.backends.webgpu.text.far_angles import far_angles
 from tfjslab.ops.expr import Expr
 from tfjslab.ops.expr_math import expand
 
@@ -29,7 +30,8 @@ _PATTERNS = {
     "neg": "(-{0})", "not": "(!{0})",
     # naga's own != of floats is false where one is NaN.
     "ne": "(!({0} == {1}))",
-    # WGSL's own min and max may lose a NaN, and so may a comparison of x with itself; bits may not.
+    # WGSL's own min and max may lose a NaN, and so may a comparison of x with itself, and the choice between x and a
+    # constant that drivers of OpenGL make a minimum of; bits may not.
     "min": "min_nan({0}, {1})", "max": "max_nan({0}, {1})", "isnan": "is_nan({0})",
     "scale2": "({0} * bitcast<F>((I({1}) + I(127)) << U(23u)))",
     "exponent": "(F(I((bitcast<U>({0}) >> U(23u)) & U(255u))) - F(127.0))",
@@ -37,6 +39,8 @@ _PATTERNS = {
     "from_int": "F({0})", "int.trunc": "I({0})",
     # What NaN becomes is left to the adapter.
     "int.trunc_unsigned": "bitcast<I>(select(U({0}), U(0u), is_nan({0})))",
+    "turned": "bitcast<F>(bitcast<U>({0}) ^ (bitcast<U>(I({1})) << U(31u)))",
+    **{p: f"{p}({{0}}, {{1}})" for p in ("far_sin", "far_cos", "far_tan")},
     "int.quotient": "int_quotient({0}, {1})", "int.power": "int_power({0}, {1})", "int.bitand": "({0} & {1})",
 }
 # What patterns call, written in front of the kernels that need it: the floor of a quotient by what is not 0 or -1, and
@@ -95,6 +99,7 @@ def prelude(lanes: int) -> str:
 var<private> inf_bits: u32 = 0x7f800000u;
 var<private> nan_bits: u32 = 0x7fc00000u;
 fn is_nan(x: F) -> B {{ return (bitcast<U>(x) & U(0x7fffffffu)) > U(0x7f800000u); }}
+// A choice by a comparison alone becomes the GPU's own min, which loses the NaN of x.
 fn min_nan(x: F, y: F) -> F {{ return select(y, x, (x < y) | is_nan(x)); }}
 fn max_nan(x: F, y: F) -> F {{ return select(y, x, (x > y) | is_nan(x)); }}
 """
@@ -134,9 +139,10 @@ def emit(function: Function, name: str) -> str:
     return f"fn {name}({parameters}) -> {_TYPES[function.result]} {{\n{body}\n}}\n"
 
 
-def helpers(functions: Sequence[str]) -> str:
+def helpers(functions: Sequence[str], lanes: int) -> str:
     """What the texts of functions call, beside the prelude."""
-    return "".join(helper for call, helper in _HELPERS.items() if any(call in f for f in functions))
+    found = [helper for call, helper in _HELPERS.items() if any(call in f for f in functions)]
+    return "".join((*found, far_angles("".join(functions), lanes)))
 
 
 def _plain(e: Expr, args: Sequence[str]) -> str:
@@ -149,16 +155,12 @@ def _plain(e: Expr, args: Sequence[str]) -> str:
         return f"I({value})" if value > _INT32_MIN else f"(I({value + 1}) - I(1))"
     if e.op == "bool.const":
         return f"B({'true' if e.args[0].leaf else 'false'})"
-    bound = e.op in ("min", "max") and e.args[1].op == "const"
-    if bound and e.args[1].leaf == e.args[1].leaf:
-        return f"select({args[0]}, {args[1]}, {args[0]} {'>' if e.op == 'min' else '<'} {args[1]})"
     return _PATTERNS[e.op].format(*args)
 
 
 def _count(e: Expr, counts: Counter[Expr]) -> None:
     counts[e] += 1
-    # A bounded value is read twice by its comparison, and so is what might be NaN.
-    if e.op in ("min", "max", "int.trunc_unsigned"):
+    if e.op == "int.trunc_unsigned":  # its pattern has the argument twice
         counts[e.args[0]] += 1
     if counts[e] == 1:
         for a in e.args:

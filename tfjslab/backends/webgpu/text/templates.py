@@ -72,7 +72,7 @@ def render(k: GpuKernel, *, float16: bool = False) -> str:
     body = template(f"webgpu/{k.source}.wgsl").render(dict(k.params), lanes=k.lanes, group=k.group)
     narrow = {b.name: b.type for b in k.bindings if stored[b.name] != b.type}
     enabled = ENABLE if narrow else ""
-    called = filter(None, [helpers(functions)])
+    called = filter(None, [helpers(functions, k.lanes)])
     return enabled + "\n".join((prelude(k.lanes), *declared, *called, *functions, widened(body, narrow)))
 
 

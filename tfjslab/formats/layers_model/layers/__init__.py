@@ -3,23 +3,29 @@
 from tfjslab.formats.layers_model.layers import (
     activations,
     attention,
+    conv_recurrent,
     convolution,
     core,
     elementwise,
     intervals,
     lines,
+    masking,
     merging,
     normalizing,
     pooling,
+    preprocessing,
     products,
     rearranging,
     recurrent,
     reductions,
     reshaping,
     surroundings,
+    volumes,
+    wrappers,
 )
 
 __all__ = [
-    "activations", "attention", "convolution", "core", "elementwise", "intervals", "lines", "merging", "normalizing",
-    "pooling", "products", "rearranging", "recurrent", "reductions", "reshaping", "surroundings",
+    "activations", "attention", "conv_recurrent", "convolution", "core", "elementwise", "intervals", "lines",
+    "masking", "merging", "normalizing", "pooling", "preprocessing", "products", "rearranging", "recurrent",
+    "reductions", "reshaping", "surroundings", "volumes", "wrappers",
 ]

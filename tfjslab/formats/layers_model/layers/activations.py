@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tfjslab.base.errors import did_you_mean
-from tfjslab.formats.layers_model.layers.call import Call, Value, all_layers, layer
+from tfjslab.formats.layers_model.layers.call import Call, all_layers, layer
 from tfjslab.formats.layers_model.layers.operands import arguments, as_float, tensor
+from tfjslab.formats.layers_model.topology import LayerConfig
 from tfjslab.formats.strict_json import show
 from tfjslab.ops.cells import ACTIVATIONS, HARD_SIGMOID_3
 
@@ -41,21 +41,10 @@ def activate(c: Call, x: str) -> str:
     """Apply the layer's ``activation`` option: a name, a function or a layer."""
     value: Any = c.config.get("activation")
     if _is_layer(value):
-        return call_inside(c, value, x)
+        options = value["config"]
+        return c.run(LayerConfig(value["class_name"], str(options.get("name")), options, ()), x)[0]
     name = activation_name(c, value)
     return _OF_ROWS[name](c, x) if name in _OF_ROWS else str(ACTIVATIONS[name](c, x))
-
-
-def call_inside(c: Call, raw: Any, x: str) -> str:
-    """Call a layer that is one of the options, with weights of its own."""
-    if not _is_layer(raw):
-        raise c.fail(f"found {show(raw)}, expected a layer that can be read")
-    options = raw["config"]
-    inner = replace(
-        c, config=options, inputs=(x,), args=(Value(x),), kwargs={},
-        find_weight=lambda name: c.find_weight(f"{options.get('name')}/{name}"),
-    )
-    return all_layers()[raw["class_name"]](inner)[0]
 
 
 def _is_layer(value: Any) -> bool:
@@ -63,12 +52,12 @@ def _is_layer(value: Any) -> bool:
     return isinstance(value, dict) and value.get("class_name") in all_layers() and isinstance(value.get("config"), dict)
 
 
-@layer("Activation")
+@layer("Activation", masks=True)
 def _activation(c: Call) -> str:
     return activate(c, c.x)
 
 
-@layer("ReLU")
+@layer("ReLU", masks=True)
 def _relu(c: Call) -> str:
     """All of Keras's options; TF.js reads only ``max_value`` of them."""
     limit, slope, threshold = c.number("max_value", math.inf), c.number("negative_slope", 0), c.number("threshold", 0)
@@ -89,17 +78,17 @@ def leaky_relu(c: Call, x: str, slope: float) -> str:
     return c.add("LeakyRelu", x, alpha=slope)
 
 
-@layer("LeakyReLU")
+@layer("LeakyReLU", masks=True)
 def _leaky_relu(c: Call) -> str:
     return leaky_relu(c, c.x, c.number("alpha", c.number("negative_slope", 0.3)))
 
 
-@layer("PReLU")
+@layer("PReLU", masks=True)
 def _prelu(c: Call) -> str:
     return c.add("Prelu", c.x, c.weight("alpha"))
 
 
-@layer("ELU")
+@layer("ELU", masks=True)
 def _elu(c: Call) -> str:
     alpha = c.number("alpha", 1)
     elu = c.add("Elu", c.x)
@@ -109,13 +98,13 @@ def _elu(c: Call) -> str:
     return c.add("SelectV2", c.add("Greater", c.x, c.constant("zero", 0)), c.x, scaled)
 
 
-@layer("ThresholdedReLU")
+@layer("ThresholdedReLU", masks=True)
 def _thresholded(c: Call) -> str:
     over = c.add("Greater", c.x, c.constant("theta", c.number("theta", 1)))
     return c.add("Mul", c.x, c.add("Cast", over, DstT="float32"))
 
 
-@layer("Softmax")
+@layer("Softmax", masks=True)
 def _softmax(c: Call) -> str:
     """A mask, where Keras 3 calls it with one, hides elements."""
     x, mask = as_float(c, c.inputs[0]), arguments(c, "inputs", "mask")[1]

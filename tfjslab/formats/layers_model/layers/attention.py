@@ -15,7 +15,6 @@ from tfjslab.formats.layers_model.layers.operands import arguments, as_float, te
 from tfjslab.formats.layers_model.layers.products import product
 
 _MASKED = 1e9  # what Keras subtracts from the scores of hidden positions
-TAKE_MASKS = ("Attention", "AdditiveAttention", "Softmax")  # classes whose calls may have an argument ``mask``
 _PAIR = 2
 _GIVEN = ("query", "value", "key")
 
@@ -61,9 +60,8 @@ def _mask(c: Call, value: object, axis: int | None = None) -> str:
 
 def _carried(c: Call, value: object) -> Value | None:
     """The mask that comes with an argument, from layers before."""
-    if c.bench.masked and value is not None:
-        raise c.fail("the model masks steps (mask_zero), which is not supported")
-    return None
+    found = c.bench.masks.get(value) if isinstance(value, Value) else None
+    return Value(found) if found else None
 
 
 # ---- Attention and AdditiveAttention ---------------------------------------------------------------------------------
@@ -117,7 +115,9 @@ def _attention(c: Call, scores_of: Callable[[Call, str, str], str]) -> str | lis
     shares = c.add("Softmax", scores)
     out = c.add("BatchMatMulV2", shares, value)
     if masks[0] is not None:
-        out = c.add("Mul", out, tensor(c, Value(_mask(c, masks[0], 2)), "float32"))
+        counted = _mask(c, masks[0])
+        out = c.add("Mul", out, c.add("ExpandDims", c.add("Cast", counted, DstT="float32"), axis=2))
+        c.bench.masks[out] = counted
     return [out, shares] if _told(c, "return_attention_scores") else out
 
 
@@ -144,10 +144,9 @@ class _Heads:
     def mask(self) -> str:
         """What the call says is visible, [batch, queries, keys]; "" without a mask."""
         c = self.c
-        query, value, key = (
-            c.kwargs.get(f"{name}_mask", _carried(c, given))
-            for name, given in zip(_GIVEN, arguments(c, *_GIVEN), strict=True)
-        )
+        told = (c.kwargs.get(f"{name}_mask") for name in _GIVEN)
+        carried = (_carried(c, given) for given in arguments(c, *_GIVEN))
+        query, value, key = (c_ if t is None else t for t, c_ in zip(told, carried, strict=True))
         given = _mask(c, c.kwargs.get("attention_mask"))
         causal = _causal(c, self.query, self.value) if _told(c, "use_causal_mask") else ""
         return _both(c, _mask(c, query, 2), _mask(c, value, 1), _mask(c, key, 1), causal, given)
@@ -186,7 +185,7 @@ def _attended(c: Call, heads: _Heads, width: int, axes: list[int]) -> str | list
     return [out, shares] if _told(c, "return_attention_scores") else out
 
 
-@layer("MultiHeadAttention")
+@layer("MultiHeadAttention", masks=True)
 def _multi_head(c: Call) -> str | list[str]:
     if c.flag("use_gate", default=False):
         raise c.fail("use_gate is not supported")
@@ -197,7 +196,7 @@ def _multi_head(c: Call) -> str | list[str]:
     return _attended(c, heads, width, axes)
 
 
-@layer("GroupedQueryAttention", "GroupQueryAttention")
+@layer("GroupedQueryAttention", "GroupQueryAttention", masks=True)
 def _grouped(c: Call) -> str | list[str]:
     """Keys and values have fewer heads, each of which serves several heads of the query."""
     (width,) = c.integers("head_dim", (1,), 1)

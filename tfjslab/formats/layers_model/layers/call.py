@@ -8,32 +8,43 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from tfjslab.base.dtypes import Array, of_array
 from tfjslab.base.errors import ModelError, TfjslabError
+from tfjslab.formats.layers_model.layer_weights import LayerWeights
+from tfjslab.formats.layers_model.topology import LayerConfig, ModelConfig
 from tfjslab.formats.strict_json import show, typed
 from tfjslab.graph.builder import GraphBuilder
-from tfjslab.graph.ir import Dims, Node
+from tfjslab.graph.ir import Dims, Node, Port
 from tfjslab.ops.registry import Spec
 
 # Two lengths for open batches and two for other open dimensions, large enough for any window.
 _PROBES = ((2, 224), (3, 288))
+_MOVES = ("Reshape", "ExpandDims", "Squeeze", "Transpose")
+_FEW = 64  # numbers that are followed through arithmetic: lengths of axes
 Probe = tuple[Spec, ...]
 _LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass
 class Workbench:
-    """The graph being built, with what is known of its values."""
+    """The graph being built, with what is known of its values.
+
+    ``masks`` has for a value the mask that goes with it: true where a step of it counts. ``kept`` are the states of
+    stateful layers: the input that the next call gets, and the value that it gets.
+    """
 
     builder: GraphBuilder
     specs: dict[str, Probe] = field(default_factory=dict)
     keras_3: bool = False  # whether Keras 3 wrote the file, whose hard sigmoid is another
-    masked: bool = False  # whether some layer makes a mask, which only recurrent layers would read
+    by_tfjs: bool = False  # whether TF.js built and trained the model, so that what it does differently is meant
+    masks: dict[str, str] = field(default_factory=dict)
+    kept: list[tuple[Port, str]] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)  # inputs that are integers, whatever their declared dtype
 
     def feed(self, value: str, shape: Dims, dtype: str) -> None:
         """Note an input."""
@@ -51,12 +62,40 @@ class Workbench:
     def node(self, name: str, tf_op: str, values: Sequence[str], attrs: Mapping[str, Any]) -> Node:
         """Add a node and infer its outputs."""
         node = self.builder.node(name, tf_op, values, **attrs)
-        inferred = [
-            node.definition.infer([self.specs[v][i] for v in node.inputs if v], node.attrs) for i in range(len(_PROBES))
-        ]
+        inferred = [self._infer(node, i) for i in range(len(_PROBES))]
         for value, *specs in zip(node.outputs, *inferred, strict=True):
             self.specs[value] = tuple(specs)
         return node
+
+    def _infer(self, node: Node, probe: int) -> Sequence[Spec]:
+        """What a node gives for one choice of the open lengths, with the numbers where they follow from shapes."""
+        definition, ins = node.definition, [self.specs[v][probe] for v in node.inputs if v]
+        supplied = {a: self.specs[v][probe].value for a, v in node.attr_inputs.items()}
+        attrs = definition.resolve_attrs({**node.attrs, **supplied}, f"node '{node.name}'") if supplied else node.attrs
+        outs = definition.infer(ins, attrs)
+        known = ins and all(s.value is not None and s.size <= _FEW for s in ins) and len(ins) == len(node.inputs)
+        if not known or any(o.value is not None or o.size > _FEW for o in outs):
+            return outs
+        found = definition.run([s.value for s in ins], attrs)
+        return [replace(o, value=v) for o, v in zip(outs, found, strict=True)]
+
+    def note_ids(self, value: str) -> None:
+        """Note that the input of the model that a value only reshapes holds integers."""
+        producers = {n.outputs[0]: n for n in self.builder.nodes if n.op in _MOVES}
+        while value in producers:
+            value = producers[value].inputs[0]
+        self.ids.add(value)
+
+    def state(self, name: str, shape: tuple[int, ...]) -> str:
+        """Add an input for what a layer keeps between calls."""
+        value = self.builder.input(name, shape)
+        self.feed(value, shape, "float32")
+        return value
+
+    def keep(self, state: str, value: str) -> None:
+        """Note what the next call gets for a state."""
+        port = next(p for p in self.builder.inputs if p.value == state)
+        self.kept.append((port, value))
 
     def shape(self, value: str) -> Dims:
         """The shape, with None for open lengths."""
@@ -78,9 +117,9 @@ class Value(str):
 class Call:
     """One call of a layer. ``where`` names it in messages, ``scope`` prefixes the nodes it adds.
 
-    ``inputs`` are all tensors that it is called on, in order; ``args`` and ``kwargs`` are the call as it was written,
-    in which a tensor is a Value. ``find_weight`` gives a weight by its name (``kernel``), and one of a layer inside of
-    this one behind the name of that (``forward_lstm/kernel``); see ``LayerWeights.find``.
+    ``inputs`` are the tensors that it is called on, in order and without masks; ``args`` and ``kwargs`` are the call as
+    it was written, in which a tensor is a Value. ``wrapped`` are the layers and cells among the options; ``run_model``
+    calls a model that is one of them.
     """
 
     bench: Workbench
@@ -88,9 +127,11 @@ class Call:
     where: str
     config: Mapping[str, Any]
     inputs: tuple[str, ...]
-    find_weight: Callable[[str], Array]
+    weights: LayerWeights
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    wrapped: Mapping[str, tuple[LayerConfig, ...]] = field(default_factory=dict)
+    run_model: Callable[[ModelConfig, Sequence[str], LayerWeights], Sequence[str]] = lambda _model, _feeds, _weights: ()
 
     @property
     def x(self) -> str:
@@ -98,6 +139,32 @@ class Call:
         if len(self.inputs) != 1:
             raise self.fail(f"{len(self.inputs)} inputs, expected one")
         return self.inputs[0]
+
+    @property
+    def mask(self) -> str:
+        """The mask of the first input: that which the call is given, else that which comes with it; "" without one."""
+        given = self.kwargs.get("mask")
+        return given if isinstance(given, Value) else self.bench.masks.get(self.inputs[0], "")
+
+    def pass_mask(self, *outputs: str) -> None:
+        """Note the mask of the first input as that of outputs which have none of their own."""
+        for value in outputs if self.mask else ():
+            self.bench.masks.setdefault(value, self.mask)
+
+    def part(self, inner: LayerConfig, *inputs: str, mask: str = "") -> Call:
+        """The call of a layer or cell among the options, to be read by its own reader."""
+        where = f"{self.where}: {show(inner.name)} ({inner.class_name})"
+        return replace(
+            self, scope=f"{self.scope}/{inner.name}", where=where, config=inner.config, inputs=inputs,
+            weights=self.weights.wrapped(inner.name), args=tuple(map(Value, inputs)),
+            kwargs={"mask": Value(mask)} if mask else {}, wrapped=inner.wrapped,
+        )
+
+    def run(self, inner: LayerConfig, *inputs: str, mask: str = "") -> Sequence[str]:
+        """Call a layer among the options, which may be a model; ``mask`` is given to a layer that reads one."""
+        if inner.model is not None:
+            return self.run_model(inner.model, inputs, self.weights.wrapped(inner.name))
+        return all_layers()[inner.class_name](self.part(inner, *inputs, mask=mask))
 
     def fail(self, reason: str) -> ModelError:
         """The error that names this layer."""
@@ -121,6 +188,13 @@ class Call:
             raise
         except TfjslabError as e:
             raise self.fail(str(e)) from None
+
+    def find_weight(self, name: str) -> Array:
+        """The array of the layer's weight of that name (``kernel``), or of one of a layer inside of it.
+
+        The latter has the name of that layer in front (``query/kernel``); see ``LayerWeights.find``.
+        """
+        return self.weights.find(name)
 
     def weight(self, name: str) -> str:
         """The layer's weight of that name."""
@@ -205,10 +279,10 @@ _Read = TypeVar("_Read", bound=Callable[[Call], str | Sequence[str]])
 _LAYERS: dict[str, Layer] = {}
 
 
-def layer(*class_names: str, rank: int = 0) -> Callable[[_Read], _Read]:
+def layer(*class_names: str, rank: int = 0, masks: bool = False) -> Callable[[_Read], _Read]:
     """Register the reader of a layer class: a function that adds its nodes and returns its output or outputs.
 
-    With ``rank``, it has one input of that rank.
+    With ``rank``, it has one input of that rank. With ``masks``, the mask of its first input is that of its output.
     """
 
     def decorate(read: _Read) -> _Read:
@@ -216,12 +290,20 @@ def layer(*class_names: str, rank: int = 0) -> Callable[[_Read], _Read]:
             if rank and call.rank(call.x) != rank:
                 raise call.fail(f"input {list(call.shape(call.x))}, expected rank {rank}")
             found = read(call)
-            return (found,) if isinstance(found, str) else found
+            outputs = (found,) if isinstance(found, str) else found
+            if masks:
+                call.pass_mask(outputs[0])
+            return outputs
 
         _LAYERS.update(dict.fromkeys(class_names, checked))
         return read
 
     return decorate
+
+
+def forget(class_name: str) -> None:
+    """Take a class out of the table."""
+    del _LAYERS[class_name]
 
 
 def all_layers() -> Mapping[str, Layer]:

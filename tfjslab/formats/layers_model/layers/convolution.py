@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from tfjslab.formats.layers_model.layers.activations import FUSED, activate, activation_name
 from tfjslab.formats.layers_model.layers.call import Call, layer
 from tfjslab.formats.layers_model.layers.images import nhwc, padding, with_channels_last
+from tfjslab.formats.layers_model.layers.sizes import Size, as_attribute, computed, size_of
 
 
 def _bias(c: Call) -> list[str]:
@@ -65,8 +65,10 @@ def _conv1d(c: Call) -> str:
 
 @layer("DepthwiseConv2D", rank=4)
 def _depthwise(c: Call) -> str:
-    """Dilation counts as in Keras; TF.js 4.22 forgets it."""
+    """Dilation counts as in Keras. TF.js 4.22 forgets it: what was trained there has none."""
     attrs = {**window(c), "padding": padding(c)}
+    if c.bench.by_tfjs:
+        attrs["dilations"] = nhwc((1, 1))
     return with_channels_last(
         c, c.x,
         lambda x: bias_and_activation(c, c.add("DepthwiseConv2dNative", x, c.weight("depthwise_kernel"), **attrs)),
@@ -87,26 +89,34 @@ def _separable(c: Call) -> str:
 
 @layer("Conv2DTranspose", "Convolution2DTranspose", "Deconvolution2D", rank=4)
 def _transposed(c: Call) -> str:
-    strides = c.integers("strides", (1, 1), 2)
-    kernel = c.filters("kernel", 4)
-    if c.integers("dilation_rate", (1, 1), 2) != (1, 1) or c.config.get("output_padding") is not None:
-        raise c.fail("dilation_rate and output_padding are not supported")
+    return transposed(c, "Conv2DBackpropInput", 2)
+
+
+def transposed(c: Call, tf_op: str, rank: int) -> str:
+    """A transposed convolution over ``rank`` axes, bias and activation."""
+    strides, dilations = (c.integers(k, (1,) * rank, rank) for k in ("strides", "dilation_rate"))
+    kernel, how = c.filters("kernel", rank + 2), padding(c)
+    extra = c.integers("output_padding", (), rank)
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape, dilations, strict=False)]
 
     def run(x: str) -> str:
-        sizes = c.shape(x)[1:3]
-        if None in sizes:
-            raise c.fail(f"input {list(c.shape(x))}; a transposed convolution takes a known height and width")
-        spatial = _transposed_size([s or 0 for s in sizes], kernel.shape[:2], strides, padding(c))
-        out = c.add(
-            "Conv2DBackpropInput", c.weight("kernel"), x, output_shape=[-1, *spatial, kernel.shape[2]],
-            strides=nhwc(strides), padding=padding(c),
-        )
-        return bias_and_activation(c, out)
+        lengths = [
+            transposed_length(c, size_of(c, x, 1 + i), reach[i], strides[i], how, *extra[i : i + 1])
+            for i in range(rank)
+        ]
+        shape = as_attribute(c, [-1, *lengths, kernel.shape[-2]])
+        attrs = {"strides": nhwc(strides), "dilations": nhwc(dilations), "padding": how}
+        return bias_and_activation(c, c.add(tf_op, c.weight("kernel"), x, output_shape=shape, **attrs))
 
     return with_channels_last(c, c.x, run)
 
 
-def _transposed_size(sizes: Sequence[int], window: Sequence[int], strides: Sequence[int], how: str) -> list[int]:
-    """Keras's rule: SAME multiplies, VALID adds what the window reaches beyond the stride."""
-    grow = [0, 0] if how == "SAME" else [max(k - s, 0) for k, s in zip(window, strides, strict=True)]
-    return [n * s + g for n, s, g in zip(sizes, strides, grow, strict=True)]
+def transposed_length(c: Call, length: Size, reach: int, stride: int, how: str, *extra: int) -> Size:
+    """Keras's rule: SAME multiplies, VALID adds what the window reaches beyond the stride; ``extra`` says it itself."""
+    if extra:
+        (out_padding,) = extra
+        pad = reach // 2 if how == "SAME" else 0
+        return computed(c, "AddV2", computed(c, "Mul", length, stride), reach - stride - 2 * pad + out_padding)
+    grow = 0 if how == "SAME" else max(reach - stride, 0)
+    grown = computed(c, "Mul", length, stride)
+    return computed(c, "AddV2", grown, grow) if grow else grown

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from tfjslab.formats.layers_model.layers.activations import FUSED, activate, activation_name, call_inside
+import numpy as np
+
+from tfjslab.formats.layers_model.layers.activations import FUSED, activate, activation_name
 from tfjslab.formats.layers_model.layers.call import Call, layer
 from tfjslab.formats.layers_model.layers.operands import as_float
 
 _MATRIX = 2
 
 
-@layer("Dense")
+@layer("Dense", masks=True)
 def _dense(c: Call) -> str:
     x, shape = as_float(c, c.x), c.shape(c.x)
     kernel = c.weight("kernel")
     bias = [c.weight("bias")] if c.flag("use_bias", default=True) else []
     name = activation_name(c, c.config.get("activation"))
+    if shape[1:-1].count(None) + (shape[0] is None) > 1:
+        # No shape would put the rows of such a product back into place; it is one that keeps them there.
+        out = c.add("BatchMatMulV2", x, kernel)
+        return activate(c, c.add("AddV2", out, *bias) if bias else out)
     if len(shape) > _MATRIX:
         x = c.add("Reshape", x, shape=[-1, _known(c, shape[-1])])
     steps = (*(["BiasAdd"] if bias else []), *FUSED.get(name, ()))
     out = c.add("_FusedMatMul", x, kernel, *bias, fused_ops=steps) if steps else c.add("MatMul", x, kernel)
     if len(shape) > _MATRIX:
         units = _known(c, c.shape(out)[-1])
-        # One length may stay open; which one it is follows from the others.
-        open_axes = [i for i, d in enumerate(shape[:-1]) if d is None]
-        if len(open_axes) > 1:
-            raise c.fail(f"input {list(shape)} has {len(open_axes)} open lengths, expected one at most")
         out = c.add("Reshape", out, shape=[-1 if d is None else d for d in shape[:-1]] + [units])
     return out if name in FUSED else activate(c, out)
 
@@ -37,11 +39,22 @@ def _known(c: Call, length: int | None) -> int:
 
 @layer("Embedding")
 def _embedding(c: Call) -> str:
-    indices = c.x if c.dtype(c.x) == "int32" else c.add("Cast", c.x, DstT="int32")
-    return c.add("GatherV2", c.weight("embeddings"), indices, axis=0)
+    """Rows of a table. With ``mask_zero`` steps of id 0 do not count."""
+    indices = ids(c)
+    out = c.add("GatherV2", c.weight("embeddings"), indices, axis=0)
+    if c.flag("mask_zero", default=False):
+        c.bench.masks[out] = c.add("NotEqual", indices, c.constant("zero", 0, np.int32))
+    return out
 
 
-@layer("Rescaling")
+def ids(c: Call) -> str:
+    """The layer's first input as integers. An input of the model that is read so takes both floats and integers."""
+    x = c.inputs[0]
+    c.bench.note_ids(x)
+    return x if c.dtype(x) == "int32" else c.add("Cast", x, DstT="int32")
+
+
+@layer("Rescaling", masks=True)
 def _rescaling(c: Call) -> str:
     x = as_float(c, c.x)
     for tf_op, key, default in (("Mul", "scale", 1.0), ("AddV2", "offset", 0.0)):
@@ -51,9 +64,14 @@ def _rescaling(c: Call) -> str:
 
 @layer(
     "Identity", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout",
-    "GaussianDropout", "GaussianNoise", "ActivityRegularization", "StochasticDepth", "StopGradient",
+    "GaussianDropout", "GaussianNoise", "ActivityRegularization", masks=True,
 )
 def _inference_identity(c: Call) -> str:
+    return _not_trained(c)
+
+
+@layer("StochasticDepth", "StopGradient")
+def _identity_without_mask(c: Call) -> str:
     return _not_trained(c)
 
 
@@ -74,9 +92,3 @@ def _not_trained(c: Call) -> str:
     if c.kwargs.get("training") is True:
         raise c.fail("it is called with training=True, with which its result would be random")
     return c.x
-
-
-@layer("SpectralNormalization")
-def _spectral(c: Call) -> str:
-    """The layer inside: its filters are divided by their norm in training, and are stored so."""
-    return call_inside(c, c.config.get("layer"), c.x)

@@ -1,4 +1,4 @@
-"""What layers on images share: data formats, padding words, and 1-D data as images of height 1."""
+"""What layers on lines, images and volumes share: data formats and padding words."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from tfjslab.formats.layers_model.layers.call import Call
 
 # As Keras and as TF.js write it.
 _LAST, _FIRST = ("channels_last", "channelsLast"), ("channels_first", "channelsFirst")
-_TO_LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1)}
-_TO_FIRST = {3: (0, 2, 1), 4: (0, 3, 1, 2)}
+_TO_LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1), 5: (0, 2, 3, 4, 1)}
+_TO_FIRST = {3: (0, 2, 1), 4: (0, 3, 1, 2), 5: (0, 4, 1, 2, 3)}
 
 
 def channels_first(c: Call) -> bool:
@@ -22,7 +22,7 @@ def with_channels_last(c: Call, x: str, run: Callable[[str], str]) -> str:
     if not channels_first(c):
         return run(x)
     if c.rank(x) not in _TO_LAST:
-        raise c.fail(f"input of rank {c.rank(x)}, expected 3 or 4")
+        raise c.fail(f"input of rank {c.rank(x)}, expected 3, 4 or 5")
     out = run(c.add("Transpose", x, perm=_TO_LAST[c.rank(x)]))
     return c.add("Transpose", out, perm=_TO_FIRST[c.rank(out)]) if c.rank(out) in _TO_FIRST else out
 
@@ -32,6 +32,6 @@ def padding(c: Call) -> str:
     return c.text("padding", "valid", ("valid", "same")).upper()
 
 
-def nhwc(pair: Sequence[int]) -> list[int]:
-    """Height and width as the four numbers of a window."""
-    return [1, *pair, 1]
+def nhwc(lengths: Sequence[int]) -> list[int]:
+    """Height and width, or depth, height and width, as the numbers of a window."""
+    return [1, *lengths, 1]

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from tfjslab.formats.layers_model.layers.call import Call, layer
-from tfjslab.formats.layers_model.layers.convolution import bias_and_activation, window
+from tfjslab.formats.layers_model.layers.convolution import bias_and_activation, transposed_length, window
 from tfjslab.formats.layers_model.layers.images import nhwc, padding, with_channels_last
+from tfjslab.formats.layers_model.layers.sizes import as_attribute, size_of
 
 _RANK = 3  # of a line and of its filters
 
@@ -57,20 +58,11 @@ def _transposed(c: Call) -> str:
     extra = c.integers("output_padding", (), 1)
 
     def run(image: str) -> str:
-        length = c.shape(image)[2]
-        if length is None:
-            raise c.fail(f"input {list(c.shape(c.x))}; a transposed convolution takes a known length")
-        wanted = _transposed_length(length, reach, stride, how, *extra)
+        wanted = transposed_length(c, size_of(c, image, 2), reach, stride, how, *extra)
         return c.add(
-            "Conv2DBackpropInput", _image_filters(c, "kernel"), image, output_shape=[-1, 1, wanted, kernel.shape[1]],
+            "Conv2DBackpropInput", _image_filters(c, "kernel"), image,
+            output_shape=as_attribute(c, [-1, 1, wanted, kernel.shape[1]]),
             strides=nhwc((1, stride)), dilations=nhwc((1, dilation)), padding=how,
         )
 
     return _on_images(c, run)
-
-
-def _transposed_length(length: int, reach: int, stride: int, how: str, *extra: int) -> int:
-    """Keras's rule: SAME multiplies, VALID adds what the window reaches beyond the stride; ``extra`` says it itself."""
-    if extra:
-        return (length - 1) * stride + (reach % 2 if how == "SAME" else reach) + extra[0]
-    return length * stride + (0 if how == "SAME" else max(reach - stride, 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tfjslab.formats.layers_model.layers.call import Call, layer
+from tfjslab.formats.layers_model.layers.masking import concatenate_masks, join_masks
 from tfjslab.formats.layers_model.layers.operands import listed, operands
 from tfjslab.formats.layers_model.layers.products import numpy_dot
 from tfjslab.formats.layers_model.layers.reductions import average_over_axis
@@ -29,6 +30,8 @@ def _fold(c: Call, tf_op: str, least: str = "int32") -> str:
         for _ in range(rank - c.rank(value) if c.rank(value) else 0):
             aligned = c.add("ExpandDims", aligned, axis=1)
         out = c.add(tf_op, out, aligned) if out else aligned
+    if not operation:
+        join_masks(c, out)
     return out
 
 
@@ -54,7 +57,9 @@ def _average(c: Call) -> str:
     """The mean of the inputs; Keras 3 has an operation of this name, the mean over an axis."""
     if "axis" in c.config:
         return average_over_axis(c)
-    return c.add("Mul", _fold(c, "AddV2", "float32"), c.constant("share", 1 / max(len(c.inputs), 1)))
+    out = c.add("Mul", _fold(c, "AddV2", "float32"), c.constant("share", 1 / max(len(c.inputs), 1)))
+    join_masks(c, out)
+    return out
 
 
 @layer("Maximum")
@@ -70,7 +75,9 @@ def _minimum(c: Call) -> str:
 @layer("Concatenate")
 def _concatenate(c: Call) -> str:
     (axis,) = c.integers("axis", (-1,), 1)
-    return c.add("ConcatV2", *operands(c, listed(c)), axis=axis)
+    out = c.add("ConcatV2", *operands(c, listed(c)), axis=axis)
+    concatenate_masks(c, out, axis)
+    return out
 
 
 @layer("Dot")

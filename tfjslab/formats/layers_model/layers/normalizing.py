@@ -21,7 +21,7 @@ def _parameter(c: Call, name: str, option: str, fill: float) -> str:
     return c.constant(name, np.full(c.find_weight("moving_mean").shape, fill))
 
 
-@layer("BatchNormalization", "BatchNormalizationV1", "SyncBatchNormalization")
+@layer("BatchNormalization", "BatchNormalizationV1", "SyncBatchNormalization", masks=True)
 def _batch_norm(c: Call) -> str:
     """One FusedBatchNorm: folding it into the layer before is the optimizer's business, which reports it."""
     if c.kwargs.get("training") is True:
@@ -42,7 +42,7 @@ def _batch_norm(c: Call) -> str:
     return c.add("Transpose", out, perm=perm) if moved else out
 
 
-@layer("LayerNormalization")
+@layer("LayerNormalization", masks=True)
 def _layer_norm(c: Call) -> str:
     """With ``rms_scaling``, the input is divided by its deviation, but not moved."""
     x = as_float(c, c.x)

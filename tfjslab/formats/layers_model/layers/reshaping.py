@@ -9,14 +9,8 @@ from typing import Any
 from tfjslab.formats.layers_model.layers.call import Call, layer
 from tfjslab.formats.layers_model.layers.images import channels_first, with_channels_last
 from tfjslab.formats.layers_model.layers.rearranging import reshape_operation
+from tfjslab.formats.layers_model.layers.sizes import Size, as_attribute, computed, reshaped, size_of
 from tfjslab.formats.strict_json import show
-from tfjslab.graph.ir import Dims
-
-
-def _known(c: Call, dims: Dims) -> list[int]:
-    if None in dims:
-        raise c.fail(f"input {list(c.shape(c.x))} has open lengths besides the batch")
-    return [d for d in dims if d is not None]
 
 
 @layer("Flatten")
@@ -25,7 +19,9 @@ def _flatten(c: Call) -> str:
     rank = c.rank(x)
     if channels_first(c) and rank > 1:
         x = c.add("Transpose", x, perm=[0, *range(2, rank), 1])
-    return c.add("Reshape", x, shape=[-1, math.prod(_known(c, c.shape(x)[1:]))])
+    rest = c.shape(x)[1:]
+    # Of two unknown lengths of the result the batch is the one that is asked for.
+    return reshaped(c, x, [size_of(c, x, 0), -1] if None in rest else [-1, math.prod(d or 0 for d in rest)])
 
 
 @layer("Reshape")
@@ -37,8 +33,11 @@ def _reshape(c: Call) -> str:
     target: list[Any] = [-1 if v is None else v for v in given] if isinstance(given, list) else [given]
     if any(type(v) is not int for v in target) or sum(v < 0 for v in target) > 1:
         raise c.fail(f"option 'target_shape' is {show(str(target))}, expected integers, -1 at most once")
+    dims = c.shape(c.x)[1:]
+    if any(v < 0 for v in target) and None in dims:
+        return reshaped(c, c.x, [size_of(c, c.x, 0), *(-1 if v < 0 else v for v in target)])
     if any(v < 0 for v in target):
-        size = math.prod(_known(c, c.shape(c.x)[1:]))
+        size = math.prod(d or 0 for d in dims)
         rest = math.prod(v for v in target if v >= 0)
         if rest == 0 or size % rest:
             raise c.fail(f"{size} elements cannot have shape {target}")
@@ -81,16 +80,13 @@ def _zero_padding(c: Call) -> str:
 
 @layer("Cropping2D", rank=4)
 def _cropping(c: Call) -> str:
-    begins, ends = zip(*sides(c, "cropping", 2), strict=True)
     first = 2 if channels_first(c) else 1
-    begin, size = [0] * c.rank(c.x), [-1] * c.rank(c.x)
-    for i, (start, end) in enumerate(zip(begins, ends, strict=True)):
-        length = c.shape(c.x)[first + i]
-        if length is None and end:
-            raise c.fail(f"input {list(c.shape(c.x))}; cropping takes a known height and width")
-        begin[first + i] = start
-        size[first + i] = -1 if length is None else length - start - end
-    return c.add("Slice", c.x, begin=begin, size=size)
+    begin: list[int] = [0] * c.rank(c.x)
+    size: list[Size] = [-1] * c.rank(c.x)
+    for axis, (start, end) in enumerate(sides(c, "cropping", 2), first):
+        begin[axis] = start
+        size[axis] = computed(c, "Sub", size_of(c, c.x, axis), start + end) if end else -1
+    return c.add("Slice", c.x, begin=begin, size=as_attribute(c, size))
 
 
 @layer("UpSampling2D", rank=4)
@@ -100,10 +96,9 @@ def _up_sampling(c: Call) -> str:
     tf_op = "ResizeNearestNeighbor" if how == "nearest" else "ResizeBilinear"
 
     def run(x: str) -> str:
-        sizes = c.shape(x)[1:3]
-        if None in sizes:
-            raise c.fail(f"input {list(c.shape(x))}; scaling up takes a known height and width")
-        wanted = [(n or 0) * f for n, f in zip(sizes, factors, strict=True)]
-        return c.add(tf_op, x, size=wanted, align_corners=False, half_pixel_centers=False)
+        size = [computed(c, "Mul", size_of(c, x, 1 + i), f) for i, f in enumerate(factors)]
+        # Keras looks at the centers of pixels, TF.js at their corners; of nearest ones both find the same.
+        centers = c.bench.keras_3 and how == "bilinear"
+        return c.add(tf_op, x, size=as_attribute(c, size), align_corners=False, half_pixel_centers=centers)
 
     return with_channels_last(c, c.x, run)

@@ -1,0 +1,20 @@
+"""Results of functions of which some are written for code that awaits."""
+
+from __future__ import annotations
+
+import inspect
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+
+def settled(result: Any) -> Any:
+    """``result`` itself, or what awaiting it gives, also where the caller's thread runs a loop already."""
+    if not inspect.isawaitable(result):
+        return result
+    import asyncio  # noqa: PLC0415 - only few results are awaited
+
+    async def wait() -> Any:
+        return await result
+
+    with ThreadPoolExecutor(1) as pool:  # a loop cannot be run inside of another one
+        return pool.submit(asyncio.run, wait()).result()

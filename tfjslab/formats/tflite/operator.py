@@ -1,0 +1,153 @@
+"""One operator on its way into a graph: what its tensors and options are, and how its nodes are added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tfjslab.base.dtypes import Array
+from tfjslab.base.errors import ModelError
+from tfjslab.formats.tflite.file import TfliteOperator, TfliteSubgraph, TfliteTensor
+from tfjslab.graph.builder import GraphBuilder, Supplied
+from tfjslab.graph.ir import Node
+
+Values = Sequence[str]  # of the outputs, in order
+# What TensorFlow calls an activation that is fused, and what our graph adds for the others.
+_FUSED = {"RELU": "Relu", "RELU6": "Relu6"}
+_OWN: dict[str, tuple[str, dict[str, Any]]] = {
+    "TANH": ("Tanh", {}), "RELU_N1_TO_1": ("ClipByValue", {"clip_value_min": -1.0, "clip_value_max": 1.0}),
+}
+
+
+@dataclass
+class Operator:
+    """What converters are given. Values are names in the graph; "" is an input that is absent."""
+
+    told: TfliteOperator
+    subgraph: TfliteSubgraph
+    builder: GraphBuilder
+    values: dict[int, str]
+    constants: dict[str, Array]
+    functions: Callable[[int], str]  # from a subgraph's number to the name of its function
+    where: str
+
+    def option(self, name: str) -> Any:
+        """An option."""
+        return self.told.options[name]
+
+    @property
+    def count(self) -> int:
+        """How many inputs the file names."""
+        return len(self.told.inputs)
+
+    def tensor(self, i: int) -> TfliteTensor:
+        """The tensor that is input ``i``; ModelError when there is none."""
+        if i >= self.count or self.told.inputs[i] < 0:
+            raise self.fail(f"input {i} is missing")
+        return self.subgraph.tensors[self.told.inputs[i]]
+
+    def has(self, i: int) -> bool:
+        """Whether there is an input ``i``."""
+        return i < self.count and self.told.inputs[i] >= 0
+
+    def value(self, i: int) -> str:
+        """Input ``i`` as a value of the graph."""
+        found = self.values.get(self.tensor(i).index)
+        if found is None:
+            raise self.fail(f"input {i} ('{self.tensor(i).name}') is computed by no operator before it")
+        return found
+
+    @property
+    def all_values(self) -> list[str]:
+        """All inputs as values."""
+        return [self.value(i) for i in range(self.count)]
+
+    def constant(self, i: int) -> Array | None:
+        """Input ``i`` where it is known now, as it is in the graph."""
+        return self.constants.get(self.value(i))
+
+    def weights(self, i: int) -> Array:
+        """Input ``i``, which has to be known now."""
+        found = self.constant(i)
+        if found is None:
+            raise self.fail(f"input {i} ('{self.tensor(i).name}') is no constant, which is not supported here")
+        return found
+
+    def add(self, tf_op: str, *given: str, **attrs: Any) -> str:
+        """Add a node named after the operator's output, and give its value, the first one where there are several.
+
+        An attribute may be ``Supplied``, by a value at run time.
+        """
+        return self.builder.node(self.name, tf_op, given, **attrs).name
+
+    def called(self, op: str, given: Sequence[str], **attrs: Any) -> list[str]:
+        """Add a node that calls functions; its outputs are the operator's."""
+        count = len(self.told.outputs)
+        self.builder.nodes.append(Node(self.builder.unique(self.name), op, tuple(given), attrs, num_outputs=count))
+        return list(self.builder.nodes[-1].outputs)
+
+    def attr(self, i: int) -> Any:
+        """Input ``i`` as an attribute: what it is, or that it is ``Supplied`` at run time."""
+        found = self.constant(i)
+        return Supplied(self.value(i)) if found is None else found.item() if found.ndim == 0 else found.tolist()
+
+    @property
+    def name(self) -> str:
+        """What its nodes are called: as its first output is, of which the converter joined several names."""
+        outputs = self.told.outputs
+        given = self.subgraph.tensors[outputs[0]].name if outputs else self.told.name
+        return node_name(given) or self.told.name
+
+    def make_constant(self, array: Array, suffix: str) -> str:
+        """A constant that was made from the file's, such as weights in another order."""
+        value = self.builder.constant(f"{self.name}/{suffix}", np.ascontiguousarray(array))
+        self.constants[value] = array
+        return value
+
+    def activated(self, value: str) -> str:
+        """The operator's own activation on top."""
+        name = self.option("activation")
+        if name == "NONE":
+            return value
+        if name in _FUSED:
+            return self.add(_FUSED[name], value)
+        if name not in _OWN:
+            raise self.fail(f"activation {name} is not supported")
+        op, attrs = _OWN[name]
+        return self.add(op, value, **attrs)
+
+    @property
+    def fused(self) -> str:
+        """The activation where a kernel may have it in it, else ""."""
+        return _FUSED.get(self.option("activation"), "")
+
+    def fail(self, why: str) -> ModelError:
+        """An error that names the operator."""
+        return ModelError(f"{self.where}: {self.told.label}: {why}", code="model.operator")
+
+
+Converter = Callable[[Operator], "str | Values"]
+_CONVERTERS: dict[str, Converter] = {}
+
+
+def operator(*names: str) -> Callable[[Converter], Converter]:
+    """Decorate the converter of operators; custom ones by their own names."""
+    def register(converter: Converter) -> Converter:
+        for name in names:
+            _CONVERTERS[name] = converter
+        return converter
+
+    return register
+
+
+def converters() -> dict[str, Converter]:
+    """All converters by the operator's name."""
+    return _CONVERTERS
+
+
+def node_name(given: str) -> str:
+    """A tensor's name as a node's: the first of several that were joined, without what has a meaning in ours."""
+    return given.partition(";")[0].replace(":", "_").replace("^", "_").replace(" ", "_").strip("/")

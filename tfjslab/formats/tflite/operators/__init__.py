@@ -1,0 +1,9 @@
+"""What the operators of .tflite files mean in our ops. Each module registers its converters."""
+
+from tfjslab.formats.tflite.operators import (  # noqa: F401 - importing registers
+    control,
+    elementwise,
+    moving,
+    reducing,
+    windows,
+)

@@ -1,0 +1,141 @@
+"""Convolutions, pools, dense layers and resizing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfjslab.formats.tflite.operator import Operator, operator
+
+_OHWI_TO_HWIO = (1, 2, 3, 0)
+_OHWI_TO_HWOI = (1, 2, 0, 3)
+
+
+def _window(op: Operator, *, dilated: bool = True) -> dict[str, Any]:
+    found = {"strides": [1, op.option("stride_h"), op.option("stride_w"), 1], "padding": op.option("padding")}
+    if dilated:
+        found["dilations"] = [1, op.option("dilation_h"), op.option("dilation_w"), 1]
+    return found
+
+
+def _bias(op: Operator, i: int) -> list[str]:
+    return [op.value(i)] if op.has(i) else []
+
+
+def _convolved(op: Operator, kind: str, fused_kind: str, filters: str) -> str:
+    """The convolution with its bias and activation, in one node where there are any."""
+    bias, activation = _bias(op, 2), op.fused
+    steps = [*(["BiasAdd"] if bias else []), *([activation] if activation else [])]
+    if not steps:
+        return op.activated(op.add(kind, op.value(0), filters, **_window(op)))
+    out = op.add(fused_kind, op.value(0), filters, *bias, fused_ops=steps, **_window(op))
+    return out if activation else op.activated(out)
+
+
+@operator("CONV_2D")
+def _conv_2d(op: Operator) -> str:
+    """Filters are [out, height, width, in]."""
+    return _convolved(op, "Conv2D", "_FusedConv2D", _turned(op, 1, _OHWI_TO_HWIO))
+
+
+@operator("DEPTHWISE_CONV_2D")
+def _depthwise(op: Operator) -> str:
+    """Filters are [1, height, width, in * multiplier]."""
+    filters = op.weights(1)
+    channels = op.tensor(0).dims[-1]
+    if filters.ndim != 4 or not channels or filters.shape[3] % channels:  # noqa: PLR2004 - of filters
+        raise op.fail(f"filters {list(filters.shape)} for {channels} channels")
+    _, height, width, out = filters.shape
+    made = op.make_constant(filters.reshape(height, width, channels, out // channels), "filters")
+    return _convolved(op, "DepthwiseConv2dNative", "FusedDepthwiseConv2dNative", made)
+
+
+@operator("TRANSPOSE_CONV", "Convolution2DTransposeBias")
+def _transposed(op: Operator) -> str:
+    """The output's shape, filters [out, height, width, in], the image, and perhaps a bias."""
+    attrs = _window(op, dilated=False)
+    out = op.add("Conv2DBackpropInput", _turned(op, 1, _OHWI_TO_HWOI), op.value(2), output_shape=op.attr(0), **attrs)
+    for bias in _bias(op, 3):
+        out = op.add("BiasAdd", out, bias)
+    return op.activated(out)
+
+
+def _turned(op: Operator, i: int, axes: tuple[int, ...]) -> str:
+    """Filters in TensorFlow's order: once, where they are known."""
+    found = op.constant(i)
+    if found is None:
+        return op.add("Transpose", op.value(i), perm=list(axes))
+    if found.ndim != len(axes):
+        raise op.fail(f"filters {list(found.shape)}; expected {len(axes)} dimensions")
+    return op.make_constant(found.transpose(axes), "filters")
+
+
+def _pooled(op: Operator, kind: str, x: str) -> str:
+    size = [1, op.option("filter_height"), op.option("filter_width"), 1]
+    return op.add(kind, x, ksize=size, **_window(op, dilated=False))
+
+
+@operator("AVERAGE_POOL_2D")
+def _average_pool(op: Operator) -> str:
+    return op.activated(_pooled(op, "AvgPool", op.value(0)))
+
+
+@operator("MAX_POOL_2D")
+def _max_pool(op: Operator) -> str:
+    return op.activated(_pooled(op, "MaxPool", op.value(0)))
+
+
+@operator("L2_POOL_2D")
+def _l2_pool(op: Operator) -> str:
+    return op.activated(op.add("Sqrt", _pooled(op, "AvgPool", op.add("Square", op.value(0)))))
+
+
+@operator("FULLY_CONNECTED")
+def _fully_connected(op: Operator) -> str:
+    """Weights are [out, in]; all but the last dimension of the input are rows, which the output may keep."""
+    if op.option("weights_format"):
+        raise op.fail("weights in shuffled order are not supported")
+    weights = op.weights(1)
+    if weights.ndim != 2:  # noqa: PLR2004 - of a matrix
+        raise op.fail(f"weights {list(weights.shape)}; expected 2 dimensions")
+    units, depth = weights.shape
+    rows = op.add("Reshape", op.value(0), shape=[-1, depth])
+    kernel, bias, activation = op.make_constant(weights.T, "weights"), _bias(op, 2), op.fused
+    steps = [*(["BiasAdd"] if bias else []), *([activation] if activation else [])]
+    fused: dict[str, Any] = {"fused_ops": steps} if steps else {}
+    out = op.add("_FusedMatMul" if steps else "MatMul", rows, kernel, *bias, **fused)
+    out = out if activation else op.activated(out)
+    dims = op.tensor(0).dims
+    if not op.option("keep_num_dims") or len(dims) == 2:  # noqa: PLR2004 - rows are what there is
+        return out
+    if sum(d is None for d in dims[:-1]) > 1:
+        raise op.fail(f"an input {list(dims)} with several open lengths is not supported")
+    return op.add("Reshape", out, shape=[*(-1 if d is None else d for d in dims[:-1]), units])
+
+
+@operator("BATCH_MATMUL")
+def _batch_matmul(op: Operator) -> str:
+    return op.add("BatchMatMulV2", op.value(0), op.value(1), adj_x=bool(op.option("adj_x")),
+                  adj_y=bool(op.option("adj_y")))
+
+
+def _resized(op: Operator, kind: str) -> str:
+    return op.add(kind, op.value(0), size=op.attr(1), align_corners=bool(op.option("align_corners")),
+                  half_pixel_centers=bool(op.option("half_pixel_centers")))
+
+
+@operator("RESIZE_BILINEAR")
+def _resize_bilinear(op: Operator) -> str:
+    return _resized(op, "ResizeBilinear")
+
+
+@operator("RESIZE_NEAREST_NEIGHBOR")
+def _resize_nearest(op: Operator) -> str:
+    return _resized(op, "ResizeNearestNeighbor")
+
+
+@operator("LOCAL_RESPONSE_NORMALIZATION")
+def _lrn(op: Operator) -> str:
+    return op.add("LRN", op.value(0), depth_radius=op.option("radius"),
+                  **{name: op.option(name) for name in ("bias", "alpha", "beta")})
+
+

@@ -1,0 +1,169 @@
+"""Reader of .tflite files whose activations are floats: weights may be float32, float16 or quantized."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+import tfjslab.formats.tflite.operators  # noqa: F401 - registers the converters
+from tfjslab.base.dtypes import Array
+from tfjslab.base.errors import ModelError, TfjslabError, UnknownOpError, did_you_mean
+from tfjslab.base.limits import LIMITS
+from tfjslab.formats.document import Document
+from tfjslab.formats.tflite.file import TfliteFile, TfliteOperator, TfliteSubgraph, TfliteTensor, parse
+from tfjslab.formats.tflite.operator import Operator, converters, node_name
+from tfjslab.graph.builder import GraphBuilder
+from tfjslab.graph.ir import Graph, Port
+
+FORMAT = "tflite"
+_MARK, _MARK_AT, SUFFIX = b"TFL3", slice(4, 8), ".tflite"
+_QUANTIZED = ("int8", "uint8", "int16")
+_INT32 = np.iinfo(np.int32)
+
+
+def sniff(document: Document) -> bool:
+    """Whether the file has the mark of a .tflite file, or its name."""
+    return document.head[_MARK_AT] == _MARK or document.suffix == SUFFIX
+
+
+def read(document: Document) -> Graph:
+    """Read a .tflite file into a verified Graph.
+
+    Raises ModelError for damaged files, UnknownOpError with all operators that are not supported.
+    """
+    file = parse(document.bytes, document.name)
+    _refuse(file)
+    reader = _Reader(file)
+    graph = reader.graph(0)
+    signatures = {
+        s.key: {"inputs": {k: reader.ports[i] for k, i in s.inputs if i in reader.ports},
+                "outputs": {k: file.subgraphs[0].tensors[i].name for k, i in s.outputs}}
+        for s in file.signatures if s.subgraph == 0
+    }
+    return graph.with_(metadata={
+        "format": FORMAT, "source": document.name, "description": file.description,
+        "nodes_in_file": sum(len(g.operators) for g in file.subgraphs), "signatures": signatures,
+    })
+
+
+def _refuse(file: TfliteFile) -> None:
+    """What cannot be read yet, all of it at once."""
+    known = converters()
+    operators = [o for g in file.subgraphs for o in g.operators]
+    unknown = Counter(o.custom or o.name for o in operators if not _is_known(o))
+    if unknown:
+        listed = ", ".join(f"{n} ({c}x{did_you_mean(n, known)})" for n, c in sorted(unknown.items()))
+        raise UnknownOpError(f"{file.name}: {len(unknown)} operator(s) of .tflite that are not supported: {listed}")
+    for g in file.subgraphs:
+        for o in g.operators:
+            for tensor in (g.tensors[i] for i in (*o.inputs, *o.outputs) if i >= 0):
+                if tensor.data is None and tensor.quantization and tensor.type.name in _QUANTIZED:
+                    raise ModelError(
+                        f"{file.name}: {o.label}: tensor '{tensor.name}' is computed in {tensor.type.name}; "
+                        "only models that compute in floats are supported", code="model.tflite_integers")
+
+
+def _is_known(o: TfliteOperator) -> bool:
+    return (o.custom or o.name) in converters() or o.name in ("DEQUANTIZE", "DENSIFY")
+
+
+@dataclass
+class _Reader:
+    """Builds the graphs of one file."""
+
+    file: TfliteFile
+    ports: dict[int, str] = field(default_factory=dict)  # of the main graph's inputs
+    built: dict[int, Graph] = field(default_factory=dict)
+    stack: list[int] = field(default_factory=list)
+
+    def graph(self, number: int) -> Graph:
+        """The graph of a subgraph; those that it calls are its functions."""
+        if number in self.built:
+            return self.built[number]
+        if number in self.stack or len(self.stack) >= LIMITS.function_depth:
+            raise ModelError(f"{self.file.name}: subgraph {number} calls itself, or is nested too deeply",
+                             code="model.graph")
+        self.stack.append(number)
+        self.built[number] = self._build(self.file.subgraphs[number])
+        self.stack.pop()
+        return self.built[number]
+
+    def _build(self, g: TfliteSubgraph) -> Graph:
+        builder, values, constants = GraphBuilder(), dict[int, str](), dict[str, Array]()
+        for i in g.inputs:
+            tensor = g.tensors[i]
+            values[i] = builder.input(node_name(tensor.name) or f"input_{i}", tensor.dims, _dtype(tensor, self.file))
+        if not self.ports:
+            self.ports.update({i: values[i] for i in g.inputs})
+        for tensor in g.tensors:
+            if tensor.data is not None and tensor.index not in values:
+                array = _constant(tensor, self.file)
+                value = builder.constant(node_name(tensor.name) or f"constant_{tensor.index}", array)
+                values[tensor.index], constants[value] = value, array
+
+        def function(number: int) -> str:
+            if not 0 <= number < len(self.file.subgraphs):
+                raise ModelError(f"{self.file.name}: subgraph {number} is called and not there", code="model.graph")
+            name = f"subgraph_{number}"
+            builder.functions[name] = self.graph(number)
+            return name
+
+        for told in g.operators:
+            self._convert(Operator(told, g, builder, values, constants, function, self.file.name))
+        return self._finished(builder, g, values)
+
+    def _convert(self, op: Operator) -> None:
+        """Add an operator's nodes, and note what its outputs are."""
+        outputs = op.told.outputs
+        op.builder.layer = op.name.rpartition("/")[0]
+        if op.told.name in ("DEQUANTIZE", "DENSIFY"):  # constants were made floats when they were read
+            op.values[outputs[0]] = op.value(0)
+            return
+        try:
+            found = converters()[op.told.custom or op.told.name](op)
+        except ModelError:
+            raise
+        except TfjslabError as e:
+            raise op.fail(str(e)) from None
+        made = [found] if isinstance(found, str) else list(found)
+        if len(made) < len(outputs):
+            raise op.fail(f"{len(outputs)} outputs; expected at most {len(made)}")
+        op.values.update(zip(outputs, made, strict=False))
+
+    def _finished(self, builder: GraphBuilder, g: TfliteSubgraph, values: dict[int, str]) -> Graph:
+        ports: list[Port] = []
+        for i in g.outputs:
+            tensor = g.tensors[i]
+            if i not in values:
+                raise ModelError(f"{self.file.name}: output '{tensor.name}' is computed by no operator",
+                                 code="model.graph")
+            ports.append(Port(_free(node_name(tensor.name) or f"output_{i}", ports), values[i], None,
+                              _dtype(tensor, self.file)))
+        return builder.build(ports, {})
+
+
+def _free(name: str, ports: list[Port]) -> str:
+    taken = {p.name for p in ports}
+    return next(n for n in (name, *(f"{name}_{i}" for i in range(1, len(ports) + 2))) if n not in taken)
+
+
+def _dtype(tensor: TfliteTensor, file: TfliteFile) -> str:
+    if not tensor.type.dtype:
+        raise ModelError(f"{file.name}: tensor '{tensor.name}' is {tensor.type.name}, which is not supported",
+                         code="model.dtype")
+    return tensor.type.dtype
+
+
+def _constant(tensor: TfliteTensor, file: TfliteFile) -> Array:
+    """A constant as the graph has it: quantized ones as what they mean, float16 widened, int64 narrowed."""
+    data, dtype = tensor.data, _dtype(tensor, file)
+    if data is None or dtype == "string":
+        raise ModelError(f"{file.name}: constant '{tensor.name}' of {tensor.type.name} is not supported",
+                         code="model.dtype")
+    if tensor.quantization is not None and data.dtype.kind in "iu":
+        return tensor.quantization.real(data)
+    if dtype == "int32" and data.dtype.itemsize > 4:  # noqa: PLR2004 - ends of slices may be the largest of 64 bits
+        data = data.clip(_INT32.min, _INT32.max)
+    return data.astype(np.float32 if dtype == "float32" else np.bool_ if dtype == "bool" else np.int32)

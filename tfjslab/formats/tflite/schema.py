@@ -1,0 +1,111 @@
+"""What a .tflite file is made of: numbers of operators, of element types and of fields, by version 3 of the schema.
+
+Facts of the file format; no code of others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tfjslab.base.dtypes import Array
+
+_OPERATORS = """
+ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE EMBEDDING_LOOKUP FLOOR
+FULLY_CONNECTED HASHTABLE_LOOKUP L2_NORMALIZATION L2_POOL_2D LOCAL_RESPONSE_NORMALIZATION LOGISTIC LSH_PROJECTION LSTM
+MAX_POOL_2D MUL RELU RELU_N1_TO_1 RELU6 RESHAPE RESIZE_BILINEAR RNN SOFTMAX SPACE_TO_DEPTH SVDF TANH CONCAT_EMBEDDINGS
+SKIP_GRAM CALL CUSTOM EMBEDDING_LOOKUP_SPARSE PAD UNIDIRECTIONAL_SEQUENCE_RNN GATHER BATCH_TO_SPACE_ND
+SPACE_TO_BATCH_ND TRANSPOSE MEAN SUB DIV SQUEEZE UNIDIRECTIONAL_SEQUENCE_LSTM STRIDED_SLICE BIDIRECTIONAL_SEQUENCE_RNN
+EXP TOPK_V2 SPLIT LOG_SOFTMAX DELEGATE BIDIRECTIONAL_SEQUENCE_LSTM CAST PRELU MAXIMUM ARG_MAX MINIMUM LESS NEG PADV2
+GREATER GREATER_EQUAL LESS_EQUAL SELECT SLICE SIN TRANSPOSE_CONV SPARSE_TO_DENSE TILE EXPAND_DIMS EQUAL NOT_EQUAL LOG
+SUM SQRT RSQRT SHAPE POW ARG_MIN FAKE_QUANT REDUCE_PROD REDUCE_MAX PACK LOGICAL_OR ONE_HOT LOGICAL_AND LOGICAL_NOT
+UNPACK REDUCE_MIN FLOOR_DIV REDUCE_ANY SQUARE ZEROS_LIKE FILL FLOOR_MOD RANGE RESIZE_NEAREST_NEIGHBOR LEAKY_RELU
+SQUARED_DIFFERENCE MIRROR_PAD ABS SPLIT_V UNIQUE CEIL REVERSE_V2 ADD_N GATHER_ND COS WHERE RANK ELU REVERSE_SEQUENCE
+MATRIX_DIAG QUANTIZE MATRIX_SET_DIAG ROUND HARD_SWISH IF WHILE NON_MAX_SUPPRESSION_V4 NON_MAX_SUPPRESSION_V5 SCATTER_ND
+SELECT_V2 DENSIFY SEGMENT_SUM BATCH_MATMUL PLACEHOLDER_FOR_GREATER_OP_CODES CUMSUM CALL_ONCE BROADCAST_TO RFFT2D CONV_3D
+IMAG REAL COMPLEX_ABS HASHTABLE HASHTABLE_FIND HASHTABLE_IMPORT HASHTABLE_SIZE REDUCE_ALL CONV_3D_TRANSPOSE VAR_HANDLE
+READ_VARIABLE ASSIGN_VARIABLE BROADCAST_ARGS RANDOM_STANDARD_NORMAL BUCKETIZE RANDOM_UNIFORM MULTINOMIAL GELU
+DYNAMIC_UPDATE_SLICE RELU_0_TO_1 UNSORTED_SEGMENT_PROD UNSORTED_SEGMENT_MAX UNSORTED_SEGMENT_SUM ATAN2
+UNSORTED_SEGMENT_MIN SIGN BITCAST BITWISE_XOR RIGHT_SHIFT
+"""
+OPERATORS = tuple(_OPERATORS.split())
+CUSTOM = "CUSTOM"
+ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
+PADDINGS = ("SAME", "VALID")
+MIRRORS = ("REFLECT", "SYMMETRIC")
+
+
+@dataclass(frozen=True)
+class ElementType:
+    """An element type of the file: its name, how it is stored, and the dtype that graphs of floats have it as."""
+
+    name: str
+    stored: str
+    dtype: str
+
+
+ELEMENT_TYPES = (
+    ElementType("float32", "<f4", "float32"), ElementType("float16", "<f2", "float32"),
+    ElementType("int32", "<i4", "int32"), ElementType("uint8", "u1", "int32"), ElementType("int64", "<i8", "int32"),
+    ElementType("string", "", "string"), ElementType("bool", "?", "bool"), ElementType("int16", "<i2", "int32"),
+    ElementType("complex64", "<c8", ""), ElementType("int8", "i1", "int32"), ElementType("float64", "<f8", "float32"),
+    ElementType("complex128", "<c16", ""), ElementType("uint64", "<u8", "int32"), ElementType("resource", "", ""),
+    ElementType("variant", "", ""), ElementType("uint32", "<u4", "int32"), ElementType("uint16", "<u2", "int32"),
+    ElementType("int4", "", ""),
+)
+
+# Options that are read: the field's number, and how it is stored. Texts stand for numbers of a list.
+_ACTIVATION, _PADDING, _INT, _BOOL, _FLOAT, _INTS = "activation", "padding", "<i", "<?", "<f", "<i4"
+_WINDOW = {"padding": (0, _PADDING), "stride_w": (1, _INT), "stride_h": (2, _INT)}
+_POOL = {**_WINDOW, "filter_width": (3, _INT), "filter_height": (4, _INT), "activation": (5, _ACTIVATION)}
+_FUSED = {"activation": (0, _ACTIVATION)}
+_REDUCER = {"keep_dims": (0, _BOOL)}
+_RESIZE = {"align_corners": (2, _BOOL), "half_pixel_centers": (3, _BOOL)}
+_TYPE = {"output_type": (0, "<b")}
+OPTIONS: dict[str, dict[str, tuple[int, str]]] = {
+    "CONV_2D": {**_WINDOW, "activation": (3, _ACTIVATION), "dilation_w": (4, _INT), "dilation_h": (5, _INT)},
+    "DEPTHWISE_CONV_2D": {**_WINDOW, "activation": (4, _ACTIVATION), "dilation_w": (5, _INT), "dilation_h": (6, _INT)},
+    "TRANSPOSE_CONV": {**_WINDOW, "activation": (3, _ACTIVATION)},
+    "AVERAGE_POOL_2D": _POOL, "MAX_POOL_2D": _POOL, "L2_POOL_2D": _POOL,
+    "FULLY_CONNECTED": {**_FUSED, "weights_format": (1, "<b"), "keep_num_dims": (2, _BOOL)},
+    "ADD": _FUSED, "SUB": _FUSED, "MUL": _FUSED, "DIV": _FUSED,
+    "CONCATENATION": {"axis": (0, _INT), "activation": (1, _ACTIVATION)}, "SOFTMAX": {"beta": (0, _FLOAT)},
+    "LOCAL_RESPONSE_NORMALIZATION": {
+        "radius": (0, _INT), "bias": (1, _FLOAT), "alpha": (2, _FLOAT), "beta": (3, _FLOAT)},
+    "RESIZE_BILINEAR": _RESIZE,
+    "RESIZE_NEAREST_NEIGHBOR": {"align_corners": (0, _BOOL), "half_pixel_centers": (1, _BOOL)},
+    "RESHAPE": {"new_shape": (0, _INTS)}, "SPACE_TO_DEPTH": {"block_size": (0, _INT)},
+    "DEPTH_TO_SPACE": {"block_size": (0, _INT)}, "GATHER": {"axis": (0, _INT), "batch_dims": (1, _INT)},
+    **dict.fromkeys(("MEAN", "SUM", "REDUCE_PROD", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY", "REDUCE_ALL"), _REDUCER),
+    "SQUEEZE": {"squeeze_dims": (0, _INTS)}, "SPLIT": {"num_splits": (0, _INT)},
+    "STRIDED_SLICE": {
+        "begin_mask": (0, _INT), "end_mask": (1, _INT), "ellipsis_mask": (2, _INT), "new_axis_mask": (3, _INT),
+        "shrink_axis_mask": (4, _INT), "offset": (5, _BOOL)},
+    "CAST": {"input_type": (0, "<b"), "output_type": (1, "<b")}, "ARG_MAX": _TYPE, "ARG_MIN": _TYPE,
+    "PACK": {"axis": (1, _INT)}, "UNPACK": {"num": (0, _INT), "axis": (1, _INT)}, "ONE_HOT": {"axis": (0, _INT)},
+    "LEAKY_RELU": {"alpha": (0, _FLOAT)}, "MIRROR_PAD": {"mode": (0, "mirror")},
+    "IF": {"then": (0, _INT), "else": (1, _INT)}, "WHILE": {"cond": (0, _INT), "body": (1, _INT)},
+    "BATCH_MATMUL": {"adj_x": (0, _BOOL), "adj_y": (1, _BOOL)},
+    "CUMSUM": {"exclusive": (0, _BOOL), "reverse": (1, _BOOL)}, "GELU": {"approximate": (0, _BOOL)},
+}
+CHOICES = {_ACTIVATION: ACTIVATIONS, _PADDING: PADDINGS, "mirror": MIRRORS}
+DEFAULTS = {"dilation_w": 1, "dilation_h": 1}
+
+
+@dataclass(frozen=True, eq=False)
+class TensorScale:
+    """``real = scale * (stored - zero_point)``, one for all or one for each slice along ``axis``."""
+
+    scale: Array
+    zero_point: Array
+    axis: int
+
+    def real(self, stored: Array) -> Array:
+        """The values that are meant, in float32."""
+        scale, zero = (self._along(a, stored.ndim) for a in (self.scale.astype(np.float64), self.zero_point))
+        return ((stored.astype(np.float64) - zero) * scale).astype(np.float32)
+
+    def _along(self, values: Array, rank: int) -> Array:
+        """The values so that they broadcast along the axis."""
+        return values.reshape([-1 if i == self.axis and values.size > 1 else 1 for i in range(rank)])
