@@ -72,7 +72,9 @@ def _inference_identity(c: Call) -> str:
 
 @layer("StochasticDepth", "StopGradient")
 def _identity_without_mask(c: Call) -> str:
-    return _not_trained(c)
+    """The input, whose mask ends here: so it is another value then."""
+    x = _not_trained(c)
+    return c.add("Identity", x) if c.mask else x
 
 
 @layer(
@@ -80,10 +82,13 @@ def _identity_without_mask(c: Call) -> str:
     "RandomPerspective", "RandomElasticTransform", "RandomBrightness", "RandomContrast", "RandomHue",
     "RandomSaturation", "RandomSharpness", "RandomColorJitter", "RandomColorDegeneration", "RandomPosterization",
     "RandomGrayscale", "RandomInvert", "RandomErasing", "RandomGaussianBlur", "AugMix", "RandAugment", "MixUp",
-    "CutMix",
+    "CutMix", "RandomWidth", "RandomHeight",
 )
 def _augmentation(c: Call) -> str:
-    """Changes images in training only; but for the dtype, which becomes that of the layer."""
+    """Changes images in training only; but for the dtype, which becomes that of the layer.
+
+    TF.js 4.22 changes the width of RandomWidth here, too, by chance.
+    """
     return as_float(c, _not_trained(c))
 
 

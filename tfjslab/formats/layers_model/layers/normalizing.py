@@ -88,7 +88,7 @@ def _rms_norm(c: Call) -> str:
     return c.add("Mul", c.add("Mul", x, _inverse(c, mean, 1e-6)), c.reshaped("scale", shape))
 
 
-@layer("UnitNormalization")
+@layer("UnitNormalization", masks=True)
 def _unit_norm(c: Call) -> str:
     x = as_float(c, c.x)
     axes, _ = _normalized_axes(c, x)
@@ -96,7 +96,7 @@ def _unit_norm(c: Call) -> str:
     return c.add("Mul", x, c.add("Rsqrt", c.add("Maximum", total, c.constant("least", 1e-12))))
 
 
-@layer("GroupNormalization")
+@layer("GroupNormalization", masks=True)
 def _group_norm(c: Call) -> str:
     """Mean and variance of each group of channels, over all positions; gamma and beta are of single channels."""
     x = as_float(c, c.x)
@@ -120,7 +120,7 @@ def _group_norm(c: Call) -> str:
     return _affine(c, out, [channels if i == axis else 1 for i in range(1, rank)])
 
 
-@layer("Normalization")
+@layer("Normalization", masks=True)
 def _normalization(c: Call) -> str:
     """By a mean and a variance that the layer was given, or that it took from data; ``invert`` undoes it."""
     x = as_float(c, c.x)

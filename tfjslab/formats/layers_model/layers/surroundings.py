@@ -7,6 +7,7 @@ import numpy as np
 from tfjslab.formats.layers_model.layers.call import Call, layer
 from tfjslab.formats.layers_model.layers.images import channels_first
 from tfjslab.formats.layers_model.layers.reshaping import sides
+from tfjslab.formats.layers_model.layers.sizes import computed, reshaped, sizes_of
 
 
 def _first_axis(c: Call) -> int:
@@ -35,11 +36,19 @@ def _repeated(c: Call, rank: int) -> str:
     """Each position as often as told, one behind the other."""
     out = c.x
     for axis, times in enumerate(c.integers("size", (2,) * rank, rank), _first_axis(c)):
-        length = c.shape(out)[axis]
-        if length is None:
-            raise c.fail(f"input {list(c.shape(c.x))}; scaling up takes known lengths")
-        out = c.add("GatherV2", out, c.constant("indices", np.repeat(np.arange(length), times), np.int32), axis=axis)
+        out = _stretched(c, out, axis, times)
     return out
+
+
+def _stretched(c: Call, x: str, axis: int, times: int) -> str:
+    length = c.shape(x)[axis]
+    if length is not None:
+        return c.add("GatherV2", x, c.constant("indices", np.repeat(np.arange(length), times), np.int32), axis=axis)
+    reps = [times if i == axis + 1 else 1 for i in range(c.rank(x) + 1)]
+    # The batch is what remains.
+    sizes = [-1, *sizes_of(c, x)[1:]]
+    sizes[axis] = computed(c, "Mul", sizes[axis], times)
+    return reshaped(c, c.add("Tile", c.add("ExpandDims", x, axis=axis + 1), reps=reps), sizes)
 
 
 @layer("ZeroPadding1D", rank=3)
