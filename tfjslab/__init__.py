@@ -30,7 +30,6 @@ _HOME = {
     "tensor2d tensor3d tensor4d tensor5d tensor6d zeros",
     "engine.debugging": "NotFiniteWarning",
     "engine.measure": "memory profile time",
-    "engine.namespaces": "signal sparse spectral string",
     "engine.scopes": "dispose get_tensors_in_container keep tidy",
     "engine.tensor": "Tensor",
     "engine.variable": "Variable variable",

@@ -171,8 +171,9 @@ def main() -> None:
                 if not fnmatch.fnmatch(case.name, args.only):
                     continue
                 result, text = outcome(case, backend)
-                if result == "wrong" and case.kind == "ops" and case.name in known:
-                    result, text = "known", known[case.name]
+                name = case.name if case.kind == "ops" else f"{case.kind}/{case.name}"
+                if result == "wrong" and name in known:
+                    result, text = "known", known[name]
                 counts[case.kind, result] += 1
                 bad = result in ("wrong", "refused", "untyped")
                 failed += bad

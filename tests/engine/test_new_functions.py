@@ -43,7 +43,15 @@ def test_sparse_tensors():
     assert tf.sparse.sparse_segment_mean(rows, [0, 2, 1], [0, 0, 1]).numpy().tolist() == [[3, 4], [3, 4]]
 
 
+def test_several_outputs_have_the_names_of_tensorflow_js():
+    assert tf.string.string_split(["a"], " ").values.numpy().tolist() == ["a"]
+    assert tf.sparse.sparse_reshape([[1, 2]], [2, 3], [-1]).output_shape.numpy().tolist() == [6]
+    assert tf.ragged_range([2], [4], [1]).rt_nested_splits.numpy().tolist() == [0, 2]
+
+
 def test_ragged_tensors():
+    gathered = tf.ragged_gather([[0, 2, 3]], [1.0, 2, 3], [1, 0], 1)
+    assert lists(gathered) == [[0, 1, 3], [3, 1, 2]]
     assert lists(tf.ragged_range([2, 5], [4, 6], [1, 1])) == [[0, 2, 3], [2, 3, 5]]
     dense = tf.ragged_tensor_to_tensor([-1, -1], [1.0, 2, 3], 0, [[0, 2, 3]], ["ROW_SPLITS"])
     assert dense.numpy().tolist() == [[1, 2], [3, 0]]
@@ -59,6 +67,8 @@ def test_windows_over_sequences_and_volumes():
     assert tf.conv3d_transpose(cube, np.ones((1, 1, 1, 2, 1)), [1, 4, 4, 4, 2], 2, "same").shape == [1, 4, 4, 4, 2]
     assert tf.max_pool3d(cube, 2, 2, "same").numpy().ravel().tolist() == [7]
     assert tf.avg_pool3d(cube, [1, 2, 2], 1, "valid").numpy().ravel().tolist() == [1.5, 5.5]
+    assert tf.conv1d(x.reshape(1, 8, 1), np.ones((2, 1, 1)), 2, 1).shape == [1, 5, 1]
+    assert tf.max_pool3d(cube, 2, 1, 1).shape == [1, 3, 3, 3, 1]
     image = x.reshape(1, 2, 4, 1)
     assert tf.dilation2d(image, np.zeros((2, 2, 1)), 1, "valid").numpy().ravel().tolist() == [5, 6, 7]
     moved = tf.transform(image, [[1, 0, 1, 0, 1, 0, 0, 0]], "nearest", "constant", 9)

@@ -181,9 +181,9 @@ def test_attributes_of_the_wrong_kind(kit, tmp_path, attr, message):
 def test_attributes_that_ask_for_something_else_are_refused(kit, tmp_path):
     model = kit.affine()
     nodes = model.json["modelTopology"]["node"]
-    nodes[4] = kit.node("s", "BiasAdd", "p", "b", data_format={"s": list(b"NCHW")})
+    nodes[4] = kit.node("s", "BiasAdd", "p", "b", data_format={"s": list(b"NCDHW")})
     assert fails(model.write(tmp_path)) == (
-        "node 's': BiasAdd with data_format 'NCHW'; only 'NHWC' is supported",
+        "node 's': BiasAdd with data_format 'NCDHW'; only 'NHWC' is supported",
         "model.attribute",
     )
 

@@ -465,3 +465,39 @@ def test_damaged_arguments_name_the_call(tmp_path, argument, message):
         read_model(write(tmp_path, functional([input_layer("x", (None, 4)), node], ["x"], ["o"]), {}))
     where = f"{tmp_path}/model.json: model 'functional'.layers[1] 'o': inbound_nodes[0]"
     assert str(caught.value) == f"{where}: {message}"
+
+
+@pytest.mark.parametrize("kind", ["Attention", "MultiHeadAttention"])
+def test_attention_leaves_out_steps_that_are_masked(tmp_path, run, kind):
+    """Ids of 0 are padding: what is behind them does not change the rows that count."""
+    given = [tensor("e"), tensor("e")] if kind == "MultiHeadAttention" else [[tensor("e"), tensor("e")]]
+    layers = [
+        input_layer("x", (None, 4), "int32"),
+        called("Embedding", "e", [tensor("x")], input_dim=9, output_dim=6, mask_zero=True),
+        called(kind, "a", given, num_heads=2, key_dim=3, use_bias=False),
+        called("GlobalAveragePooling1D", "g", [tensor("a")]),
+    ]
+    shapes = {"e/embeddings": (9, 6), "a/attention_output/kernel": (2, 3, 6)}
+    shapes |= {f"a/{n}/kernel": (6, 2, 3) for n in ("query", "key", "value")}
+    weights = weights_of(shapes)
+    padded = read_model(write(tmp_path, functional(layers, ["x"], ["g"]), weights))
+    layers[0] = input_layer("x", (None, 2), "int32")
+    layers[1]["config"]["mask_zero"] = False
+    short = read_model(write(tmp_path / "short", functional(layers, ["x"], ["g"]), weights))
+    close(run(padded, np.int32([[3, 5, 0, 0]]))[0], run(short, np.int32([[3, 5]]))[0])
+
+
+def test_lines_and_volumes_of_open_lengths(tmp_path, run):
+    """What is scaled up or convolved the other way takes its lengths from the input."""
+    kernel = weights_of({"c/kernel": (2, 3, 4)})
+    node = called("Conv1DTranspose", "c", [tensor("u")], strides=[2], padding="valid", use_bias=False)
+    up = called("UpSampling1D", "u", [tensor("x")], size=2)
+    graph = read_model(write(tmp_path, functional([input_layer("x", (None, None, 4)), up, node], ["x"], ["c"]), kernel))
+    for length in (3, 5):
+        x = np.random.default_rng(0).uniform(-1, 1, (2, length, 4)).astype(np.float32)
+        expected = np.einsum("btc,koc->btko", x.repeat(2, 1), kernel["c/kernel"]).reshape(2, 4 * length, 3)
+        close(run(graph, x)[0], expected)
+    volume = called("UpSampling3D", "v", [tensor("x")], size=[1, 2, 3])
+    graph = read_model(write(tmp_path, functional([input_layer("x", (None,) * 4 + (2,)), volume], ["x"], ["v"]), {}))
+    x = np.random.default_rng(0).uniform(-1, 1, (2, 2, 3, 4, 2)).astype(np.float32)
+    close(run(graph, x)[0], x.repeat(2, 2).repeat(3, 3))

@@ -46,8 +46,7 @@ def test_every_layer_has_a_case():
     aliases = {}
     for name, reader in all_layers().items():
         aliases.setdefault(reader, []).append(name)
-    cases = (*CASES.values(), *sequence_layers.VOLUMES.values(), *KERAS_3.values())
-    tried = {c["class_name"] for c in cases}
+    tried = {c["class_name"] for c in (*CASES.values(), *sequence_layers.VOLUMES.values(), *KERAS_3.values())}
     assert [names for names in aliases.values() if not tried & set(names)] == []
 
 

@@ -64,7 +64,7 @@ def test_the_first_match_only() -> None:
     ("(?<!a)b", "(?<, which RE2 does not have, at 3"), (r"(a)\1", r"\1, which RE2 does not have, at 5"),
     (r"\p{Greek}", "class 'Greek' (expected a general category of Unicode such as L or Lu) at 9"),
     ("\\", "nothing more at 1"), ("[z-a]", "a range from 'z' to 'a' at 4"),
-    ("(" * 300, "more than 200 groups in each other"),
+    ("(" * 300, "more than 100 groups in each other"),
     (r"\x{110000}", "'110000' (expected the number of a character) at 10"),
     ("[[:foo:]]", "class 'foo' (expected one of"),
 ])
@@ -96,4 +96,4 @@ def test_what_would_take_long_is_refused() -> None:
 
 
 def test_deep_patterns_are_read() -> None:
-    assert rewritten("(" * 150 + "a" + ")" * 150, r"\9", "ba") == "ba"
+    assert rewritten("(" * 100 + "a" + ")+" * 100, r"\9", "ba") == "ba"

@@ -77,6 +77,12 @@ _CALLS = {
     "NonMaxSuppressionV4": TfjsCall(results="selected_indices valid_outputs"),
     "NonMaxSuppressionV5": TfjsCall(results="selected_indices selected_scores valid_outputs"),
     "ListDiff": TfjsCall(results="values indices"),
+    "RaggedGather": TfjsCall(order="splits values indices"),
+    "RaggedRange": TfjsCall(results="rt_nested_splits rt_dense_values"),
+    "SparseFillEmptyRows": TfjsCall(results="output_indices output_values empty_row_indicator reverse_index_map"),
+    "SparseReshape": TfjsCall(results="output_indices output_shape"),
+    "StringNGrams": TfjsCall(results="n_grams n_grams_splits"),
+    "StringSplit": TfjsCall(results="indices values shape"),
     "OneHot": TfjsCall(order="indices depth on_value off_value dtype", defaults={"dtype": "int32"}),
     "SparseToDense": TfjsCall(order="indices values output_shape default", defaults={"default": 0}),
     "TopK": TfjsCall(results="values indices"),
@@ -107,9 +113,10 @@ def aliases_of(definition: OpDef) -> Attributes:
 
 def changes_of(definition: OpDef) -> tuple[Change, ...]:
     """What turns attributes that callers may omit or write differently into the form of the op's definition."""
-    pads = any(a.name == "explicit_paddings" for a in definition.attrs)
+    attrs = {a.name: a for a in definition.attrs}
+    pads = (_padding(attrs["data_format"].default),) if "explicit_paddings" in attrs else ()
     change = _CHANGES.get(definition.name)
-    return (*((_explicit,) if pads else ()), *((change,) if change else ()))
+    return (*pads, *((change,) if change else ()))
 
 
 def omissible_attribute(definition: OpDef) -> str:
@@ -124,18 +131,21 @@ def is_complete(definition: OpDef) -> bool:
     return plain and all(a.default is not REQUIRED for a in definition.attrs)
 
 
-def _explicit(given: Attributes, _values: Sequence[Any]) -> Attributes:
-    """``padding=1`` pads every side of an image by one; a list has a pair for every axis."""
-    pad = given.get("padding", "")
-    if isinstance(pad, int) and not isinstance(pad, bool):
-        sides = [pad] * 4
-        channels_last = str(given.get("data_format", "NHWC")).upper() == "NHWC"
-        around: Sequence[Any] = (0, 0, *sides, 0, 0) if channels_last else (0, 0, 0, 0, *sides)
-    elif isinstance(pad, (list, tuple)):
-        around = np.ravel(np.asarray(pad)).tolist()
-    else:
-        return given
-    return {**given, "padding": "EXPLICIT", "explicit_paddings": around}
+def _padding(default_format: str) -> Change:
+    """``padding=1`` pads every side by one; a list has a pair for every axis."""
+
+    def explicit(given: Attributes, _values: Sequence[Any]) -> Attributes:
+        pad, data_format = given.get("padding", ""), str(given.get("data_format", default_format)).upper()
+        if isinstance(pad, int) and not isinstance(pad, bool):
+            sides = [pad] * 2 * (len(data_format) - 2)
+            around: Sequence[Any] = (0, 0, *sides, 0, 0) if data_format.endswith("C") else (0, 0, 0, 0, *sides)
+        elif isinstance(pad, (list, tuple)):
+            around = np.ravel(np.asarray(pad)).tolist()
+        else:
+            return given
+        return {**given, "padding": "EXPLICIT", "explicit_paddings": around}
+
+    return explicit
 
 
 def _shape(value: Any) -> Sequence[int]:

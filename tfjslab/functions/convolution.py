@@ -77,7 +77,7 @@ def _pair(value: Window) -> tuple[int, ...]:
 def _steps(bias: Value | None, activation: str, weights: Value | None) -> tuple[list[str], list[Value]]:
     """What is fused, by name, and its values."""
     if activation not in ACTIVATIONS:
-        known = [n for n in ACTIVATIONS if n.islower()]
+        known = [n for n in ACTIVATIONS if n.isalnum() and n.islower()]
         raise UsageError(f"activation {activation!r} is unknown; known: {', '.join(known)}"
                          f"{did_you_mean(activation, known)}")
     fused = [*([] if bias is None else [BIAS]), *([] if activation == "linear" else [activation])]

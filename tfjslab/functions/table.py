@@ -52,6 +52,10 @@ NAMESPACES = {
         "cosine_proximity mape mean_absolute_error mean_absolute_percentage_error mean_squared_error mse precision "
         "r2_score recall sparse_categorical_accuracy",
     },
+    "signal": {"functions.signal": "frame hamming_window hann_window stft"},
+    "sparse": {"": "sparse_fill_empty_rows sparse_reshape sparse_segment_mean sparse_segment_sum"},
+    "spectral": {"": "fft ifft irfft rfft"},
+    "string": {"": "static_regex_replace string_n_grams string_split string_to_hash_bucket_fast"},
     "util": {
         "functions.util": "arrays_equal assert_non_negative_integer_dimensions assert_shapes_match bytes_per_element "
         "clamp compute_strides create_shuffled_indices decode_string dist_squared encode_string flatten "

@@ -9,6 +9,7 @@ from tfjslab.base.dtypes import Array, of_array
 from tfjslab.base.errors import InputError, TfjslabError, did_you_mean
 from tfjslab.graph.ir import Dims, Graph, Node
 from tfjslab.graph.specialize import specialize
+from tfjslab.model.inputs import output_names
 from tfjslab.ops.registry import Spec
 
 _BATCHES = (2, 3)  # lengths that differ between these two are open ones
@@ -72,7 +73,7 @@ def outputs_of_layers(graph: Graph, names: str | Sequence[str] | None) -> str | 
     last = {n.layer: n.outputs[0] for n in graph.nodes if n.layer}
     own = {*(p.name for p in graph.outputs), *(v for n in graph.nodes for v in n.outputs)}
     layers = {k: v for k, v in last.items() if k not in own}
-    return layers.get(names, names) if isinstance(names, str) else [layers.get(n, n) for n in names]
+    return layers.get(names, names) if isinstance(names, str) else [layers.get(n, n) for n in output_names(names)]
 
 
 def _weights(node: Node, graph: Graph) -> Iterator[tuple[str, Array]]:

@@ -45,7 +45,7 @@ def conv3d_of(x: Shape, filter_shape: Shape, attrs: Attrs) -> Conv3D:
     """The geometry of Conv3D; ShapeError when shapes do not fit. Fewer channels in the filter mean groups."""
     size, per_group, out_channels = _filter("Conv3D", filter_shape)
     in_channels = volume_parts(x, attrs["data_format"], "Conv3D: input")[2]
-    if per_group == 0 or in_channels % per_group:
+    if 0 in (per_group, in_channels) or in_channels % per_group:
         raise ShapeError(
             f"Conv3D: input {list(x)} has {in_channels} channels; filter {list(filter_shape)} expects {per_group}",
         )
@@ -118,7 +118,7 @@ def conv3d(x: Array, kernel: Array, **attrs: Any) -> Array:
     out = np.zeros((w.batch, *w.out_size, c.groups, c.out_channels // c.groups), x.dtype)
     for place, reach in w.taps():  # BLAS does the work of each tap, and no tap is stored
         patch = padded[reach].reshape(*out.shape[:-1], c.in_channels // c.groups)
-        per_group = kernel[place].reshape(-1, c.groups, c.out_channels // c.groups).swapaxes(0, 1)
+        per_group = kernel[place].reshape(patch.shape[-1], c.groups, out.shape[-1]).swapaxes(0, 1)
         out += (patch[..., None, :] @ per_group)[..., 0, :] if c.groups > 1 else patch @ per_group[0]
     return w.from_ndhwc(out.reshape(w.batch, *w.out_size, c.out_channels))
 

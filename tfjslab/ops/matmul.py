@@ -88,7 +88,7 @@ def mat_mul(a: Array, b: Array, **attrs: Any) -> Array:
              {"fused_ops": ["BiasAdd", "Relu"]}, expect=[3.5, 0]),
         Case((T((3, 7)), T((7, 5)), T((5,))), {"fused_ops": ["BiasAdd"]}),
         *(Case((T((3, 7)), T((7, 5)), T((5,))), {"fused_ops": ["BiasAdd", a]})
-          for a in ("Relu6", "Elu", "Sigmoid", "Tanh", "LeakyRelu")),
+          for a in ("Relu6", "Elu", "Sigmoid", "Tanh", "LeakyRelu", "GeluExact", "GeluApproximate", "_FusedHardSwish")),
         Case((T((7, 3)), T((5, 7)), T((5,)), T((5,))),
              {"fused_ops": ["BiasAdd", "Prelu"], "transpose_a": True, "transpose_b": True}),
         Case((T((2, 3, 4)), T((2, 4, 5)), T((5,))), {"fused_ops": ["BiasAdd"]}),

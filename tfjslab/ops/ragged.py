@@ -19,6 +19,7 @@ from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.elementwise import NUMBER, check_dtypes
 from tfjslab.ops.gathering import check_indices
 from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, no_flops, op
+from tfjslab.ops.sparse import check_size, out_of_order
 
 
 def _ints(*values: int, shape: Shape | None = None) -> T:
@@ -60,7 +61,7 @@ def ragged_range(starts: Array, limits: Array, deltas: Array) -> list[Array]:
             raise InputError(f"RaggedRange: from {start} to {limit} in steps of {delta} has no end")
         counts.append(max(math.ceil((limit - start) / delta), 0))
         splits.append(splits[-1] + counts[-1])
-    checked_shape((splits[-1],), "RaggedRange")
+    check_size("RaggedRange", (splits[-1],))
     rows = [s + np.arange(n) * d for s, d, n in zip(columns[0], columns[2], counts, strict=True)]
     return [np.array(splits, np.int32), np.concatenate([np.zeros(0), *rows]).astype(starts.dtype)]
 
@@ -91,7 +92,7 @@ def _gathered_rank(attrs: Attrs, num_inputs: int) -> int:
 
 def check_row_splits(name: str, splits: Array, size: int) -> None:
     """InputError unless splits are in order and do not point past ``size`` values."""
-    if not splits.size or splits[0] < 0 or splits[-1] > size or np.any(np.diff(splits) < 0):
+    if not splits.size or splits[0] < 0 or splits[-1] > size or out_of_order(splits):
         raise InputError(f"{name}: row splits {splits[:8].tolist()}; expected numbers in order up to {size}")
 
 
@@ -119,7 +120,7 @@ def ragged_gather(values: Array, indices: Array, *splits: Array, output_ragged_r
     chosen = indices.reshape(-1).astype(np.int64)
     for split in splits:
         lengths = np.diff(split)[chosen]
-        checked_shape((int(lengths.sum()), *values.shape[1:]), "RaggedGather")
+        check_size("RaggedGather", (int(lengths.sum()), *values.shape[1:]))
         out.append(np.concatenate([[0], np.cumsum(lengths)]))
         starts = np.repeat(split[:-1][chosen] - out[-1][:-1], lengths)
         chosen = starts + np.arange(len(starts))
@@ -146,7 +147,7 @@ def _check_partitions(types: Sequence[str], found: int) -> None:
 def _infer_dense(ins: Specs, attrs: Attrs) -> list[Spec]:
     name = "RaggedTensorToTensor"
     shape, values, default, *partitions = ins
-    _check_int(name, "shape", shape)
+    _check_int(name, "shape", shape, min(len(shape.known_shape), 1))
     _check_partitions(attrs["row_partition_types"], len(partitions))
     for i, (kind, part) in enumerate(zip(attrs["row_partition_types"], partitions, strict=True)):
         _check_int(name, f"row partition {i}", part, 0 if kind == _FIRST else 1)
@@ -170,10 +171,10 @@ def _rows_of(kind: str, partition: Array, rows: int) -> Array:
         check_row_splits("RaggedTensorToTensor", partition, int(partition[-1]) if partition.size else 0)
         if len(partition) - 1 > rows or partition[0] != 0:
             raise InputError(f"RaggedTensorToTensor: {len(partition) - 1} rows of splits on a level of {rows} rows")
-        checked_shape((int(partition[-1]),), "RaggedTensorToTensor")
+        check_size("RaggedTensorToTensor", (int(partition[-1]),))
         return np.repeat(np.arange(len(partition) - 1), np.diff(partition))
     check_indices("RaggedTensorToTensor", partition, rows)
-    if np.any(np.diff(partition) < 0):
+    if out_of_order(partition):
         raise InputError("RaggedTensorToTensor: value_rowids are not in order")
     return partition.astype(np.int64)
 
@@ -213,7 +214,7 @@ def ragged_tensor_to_tensor(
     levels = levels[1:] if levels[0][0] == _FIRST else levels
     out = _combined(shape, len(levels), values.shape)
     out[0] = rows if out[0] < 0 else out[0]
-    checked_shape((rows,), "RaggedTensorToTensor")
+    check_size("RaggedTensorToTensor", checked_shape((rows,), "RaggedTensorToTensor"))
     places, kept = [np.arange(rows)], np.arange(rows) < out[0]
     for level, (kind, partition) in enumerate(levels, start=1):
         parent = _rows_of(kind, partition, len(kept))
@@ -223,7 +224,7 @@ def ragged_tensor_to_tensor(
         places = [*(p[parent] for p in places), column]
     if len(values) < len(kept):
         raise InputError(f"RaggedTensorToTensor: {len(values)} values for {len(kept)} places")
-    return _filled(values, default, checked_shape(out, "RaggedTensorToTensor"), [p[kept] for p in places], kept)
+    return _filled(values, default, check_size("RaggedTensorToTensor", tuple(out)), [p[kept] for p in places], kept)
 
 
 def _filled(values: Array, default: Array, shape: Shape, places: Sequence[Any], kept: Array) -> Array:

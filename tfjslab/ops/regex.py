@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tfjslab.base.errors import LimitError, UsageError
-from tfjslab.ops.regex_syntax import At, Char, Choice, Group, Repeat, Sequence, Test, Tree, parse
+from tfjslab.ops.regex_syntax import Alternatives, At, Capture, Char, Repeat, Sequence, Test, Tree, parse
 
 MOST_STEPS = 10_000  # of a program
 MOST_VISITS = 10_000_000  # of steps in one call of an op: some seconds
@@ -72,19 +72,19 @@ class _Compiler:
             self.put(tree.fits)
         elif isinstance(tree, At):
             self.put(tree)
-        elif isinstance(tree, Group):
+        elif isinstance(tree, Capture):
             self.put(_Save(2 * tree.number))
             self.add(tree.part)
             self.put(_Save(2 * tree.number + 1))
         elif isinstance(tree, Sequence):
             for part in tree.parts:
                 self.add(part)
-        elif isinstance(tree, Choice):
+        elif isinstance(tree, Alternatives):
             self._choice(tree)
         else:
             self._repeat(tree)
 
-    def _choice(self, tree: Choice) -> None:
+    def _choice(self, tree: Alternatives) -> None:
         ends = []
         for part in tree.parts[:-1]:
             split = self.put(_Done())
@@ -96,24 +96,25 @@ class _Compiler:
             self.steps[end] = _Split(len(self.steps), len(self.steps))
 
     def _repeat(self, tree: Repeat) -> None:
+        start = len(self.steps)
         for _ in range(tree.least):
+            start = len(self.steps)
             self.add(tree.part)
-        if tree.most is None:
-            split = self.put(_Done())
-            self.add(tree.part)
-            self.put(_Split(split, split))
-            self._branch(split, tree)
+        if tree.most is None and tree.least:  # the last copy once more
+            self._branch(self.put(_Done()), start, tree)
             return
         splits = []
-        for _ in range(tree.most - tree.least):
+        for _ in range(1 if tree.most is None else tree.most - tree.least):
             splits.append(self.put(_Done()))
             self.add(tree.part)
+        if tree.most is None:
+            self.put(_Split(start, start))
         for split in splits:
-            self._branch(split, tree)
+            self._branch(split, split + 1, tree)
 
-    def _branch(self, split: int, tree: Repeat) -> None:
-        """Once more or not, in the order that is preferred."""
-        more, enough = split + 1, len(self.steps)
+    def _branch(self, split: int, more: int, tree: Repeat) -> None:
+        """Once more or not, in the order that is preferred; not is what comes next."""
+        enough = len(self.steps)
         self.steps[split] = _Split(enough, more) if tree.lazy else _Split(more, enough)
 
 
@@ -123,7 +124,7 @@ class Regex:
     def __init__(self, pattern: str) -> None:
         tree, self.groups = parse(pattern)
         compiler = _Compiler()
-        compiler.add(Group(0, tree))
+        compiler.add(Capture(0, tree))
         compiler.put(_Done())
         self._steps = compiler.steps
 

@@ -14,7 +14,7 @@ from typing import NoReturn
 from tfjslab.base.errors import UsageError
 
 MOST_REPEATS = 1000  # as in RE2
-_DEEPEST = 200
+_DEEPEST = 100
 _GENERAL = frozenset("LMNPSZC")
 
 Test = Callable[[str], bool]
@@ -43,7 +43,7 @@ class Sequence:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Alternatives:
     """The first that leads to a match."""
 
     parts: tuple[Tree, ...]
@@ -60,14 +60,14 @@ class Repeat:
 
 
 @dataclass(frozen=True)
-class Group:
+class Capture:
     """What is remembered under a number."""
 
     number: int
     part: Tree
 
 
-Tree = Char | At | Sequence | Choice | Repeat | Group
+Tree = Char | At | Sequence | Alternatives | Repeat | Capture
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class _Reader:
             else:
                 parts[-1].append(self._repeated(self._atom(flags), flags))
         found = tuple(p[0] if len(p) == 1 else Sequence(tuple(p)) for p in parts)
-        return found[0] if len(found) == 1 else Choice(found)
+        return found[0] if len(found) == 1 else Alternatives(found)
 
     def _quoted(self) -> str:
         if "\\E" in self.pattern[self.at :]:
@@ -185,7 +185,7 @@ class _Reader:
     def _group(self, flags: _Flags, depth: int) -> Tree:
         self.groups += 1
         number = self.groups
-        return Group(number, self._inside(flags, depth))
+        return Capture(number, self._inside(flags, depth))
 
     def _inside(self, flags: _Flags, depth: int) -> Tree:
         tree = self.choice(flags, depth + 1)

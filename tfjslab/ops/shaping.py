@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.dtypes import Array, numpy_dtype
-from tfjslab.base.errors import InputError, ShapeError
+from tfjslab.base.errors import DTypeError, InputError, ShapeError
 from tfjslab.base.shapes import Shape, broadcast, checked_shape, normalize_axes, normalize_axis, size_of
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.facts import FIRST, LIKE_FIRST, Facts
@@ -253,7 +253,13 @@ def check(condition: Array, *data: Array) -> list[Array]:
 # ---- cast ------------------------------------------------------------------------------------------------------------
 
 
-@op("Cast", "x", infer=lambda ins, attrs: [Spec(ins[0].shape, attrs["dtype"])], api="cast",
+def _infer_cast(ins: Specs, attrs: Attrs) -> list[Spec]:
+    if (ins[0].dtype == "string") != (attrs["dtype"] == "string"):
+        raise DTypeError(f"Cast: from {ins[0].dtype} to {attrs['dtype']}; only strings can be cast to strings")
+    return [Spec(ins[0].shape, attrs["dtype"])]
+
+
+@op("Cast", "x", infer=_infer_cast, api="cast",
     attrs=[Attr("dtype", "dtype")], tf=[Tf("Cast", "x", rename={"dtype": "DstT"})], cases=(
         Case((T((5,), values=[-1.9, -0.5, 0, 0.5, 1.9]),), {"dtype": "int32"}, expect=[-1, 0, 0, 0, 1]),
         Case((T((3,), values=[-0.5, 0, 2]),), {"dtype": "bool"}, expect=[1, 0, 1]),

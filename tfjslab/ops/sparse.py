@@ -9,7 +9,7 @@ import numpy as np
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import DTypeError, InputError, ShapeError
 from tfjslab.base.limits import LIMITS, check_limit
-from tfjslab.base.shapes import checked_shape, size_of
+from tfjslab.base.shapes import Shape, checked_shape, size_of
 from tfjslab.ops.attrs import Attrs
 from tfjslab.ops.elementwise import NUMBER
 from tfjslab.ops.gathering import check_indices
@@ -17,6 +17,17 @@ from tfjslab.ops.registry import Case, Infer, Spec, Specs, T, Tf, no_flops, op
 from tfjslab.ops.strings import check_rank
 
 _MATRIX = 2
+
+
+def check_size(name: str, shape: Shape) -> Shape:
+    """The shape of what is about to be made, of up to 8 bytes an element; LimitError when that is too much."""
+    check_limit(f"{name}: number of elements", size_of(shape), LIMITS.tensor_bytes // 8)
+    return shape
+
+
+def out_of_order(numbers: Array) -> bool:
+    """Whether one of the numbers is smaller than the one before it; differences could wrap around."""
+    return bool(np.any(numbers[1:] < numbers[:-1]))
 
 
 def _check_int(name: str, what: str, spec: Spec, rank: int) -> None:
@@ -65,7 +76,7 @@ def sparse_fill_empty_rows(indices: Array, values: Array, dense_shape: Array, de
     rows = int(dense_shape[0])
     if rows < 0:
         raise InputError(f"SparseFillEmptyRows: dense_shape {dense_shape.tolist()}; expected lengths >= 0")
-    check_limit("SparseFillEmptyRows: number of rows", rows, LIMITS.tensor_bytes // indices.itemsize)
+    check_size("SparseFillEmptyRows", (rows, indices.shape[1]))
     check_indices("SparseFillEmptyRows", indices[:, 0], rows)
     empty = np.bincount(indices[:, 0], minlength=rows)[:rows] == 0
     added = np.zeros((int(empty.sum()), indices.shape[1]), np.int32)
@@ -150,10 +161,10 @@ def _infer_segment(name: str, takes: tuple[str, ...]) -> Infer:
 
 def _segments(name: str, data: Array, indices: Array, segments: Array) -> tuple[Array, Array]:
     """The sum of the rows of each segment, and how many these are; InputError when segments are not in order."""
-    if np.any(np.diff(segments) < 0) or (segments.size and segments[0] < 0):
+    if out_of_order(segments) or (segments.size and segments[0] < 0):
         raise InputError(f"{name}: segment_ids {segments[:8].tolist()}; expected numbers >= 0 in order")
     check_indices(name, indices, len(data))
-    shape = checked_shape((int(segments[-1]) + 1 if segments.size else 0, *data.shape[1:]), name)
+    shape = check_size(name, (int(segments[-1]) + 1 if segments.size else 0, *data.shape[1:]))
     sums = np.zeros(shape, data.dtype)
     np.add.at(sums, segments, data[indices])
     return sums, np.bincount(segments, minlength=shape[0])

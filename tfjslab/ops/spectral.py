@@ -9,11 +9,12 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import ShapeError
-from tfjslab.base.shapes import Shape, broadcast, checked_shape, size_of
+from tfjslab.base.shapes import Shape, broadcast, size_of
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.elementwise import FLOAT, check_dtypes
 from tfjslab.ops.facts import FIRST, Facts
 from tfjslab.ops.registry import Case, Infer, Spec, Specs, T, Tf, op
+from tfjslab.ops.sparse import check_size
 
 COMPLEX = ("complex64",)
 
@@ -107,7 +108,7 @@ def _infer_rfft(ins: Specs, attrs: Attrs) -> list[Spec]:
     shape = ins[0].known_shape
     _needs_axis("RFFT", shape)
     length = _length("RFFT", shape, attrs, shape[-1])
-    return [Spec(checked_shape((*shape[:-1], length // 2 + 1 if length else 0), "RFFT"), "complex64")]
+    return [Spec(check_size("RFFT", (*shape[:-1], length // 2 + 1 if length else 0)), "complex64")]
 
 
 def _inverse_length(shape: Shape, attrs: Attrs) -> int:
@@ -119,7 +120,7 @@ def _infer_irfft(ins: Specs, attrs: Attrs) -> list[Spec]:
     check_dtypes("IRFFT", ins, COMPLEX)
     shape = ins[0].known_shape
     _needs_axis("IRFFT", shape)
-    return [Spec(checked_shape((*shape[:-1], _inverse_length(shape, attrs)), "IRFFT"), "float32")]
+    return [Spec(check_size("IRFFT", (*shape[:-1], _inverse_length(shape, attrs))), "float32")]
 
 
 def _flops(ins: Specs, outs: Specs, _attrs: Attrs) -> int:

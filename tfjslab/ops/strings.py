@@ -214,7 +214,7 @@ def string_n_grams(data: Array, data_splits: Array, **attrs: Any) -> list[Array]
     """
     splits: list[int] = data_splits.tolist()
     _check_splits(splits, data.size)
-    if not data.size:
+    if not data.size or not splits:
         return [texts([]), np.zeros(len(splits), np.int32)]
     rows = [data[a:b].tolist() for a, b in pairwise(splits)]
     plans = [_row_widths(len(row), attrs) for row in rows]

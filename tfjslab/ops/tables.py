@@ -99,6 +99,7 @@ def _infer_find(ins: Specs, _attrs: Attrs) -> list[Spec]:
     Case((_example(), _words("b", "c", "a"), T((), "int32", values=-1)), expect=[7, -1, 5]),
     Case((_example(), T((2, 1), "string", values=["a", ""]), T((), "int32", values=0)), expect=[5, 0]),
     Case((_example(), T((0,), "string"), T((), "int32", values=0))),
+    Case((_example(), T((), "string", values="a"), T((), "int32", values=0)), expect=5),
 ))
 def find(table: LookupTable, keys: Array, default: Array) -> Array:
     """The value of each key, and ``default`` for keys that the table does not have."""
@@ -112,7 +113,7 @@ def find(table: LookupTable, keys: Array, default: Array) -> Array:
     known = values if values is not None and len(values) else default[None][:0]
     choices = np.concatenate([known, default[None]])  # its last row is that of index -1
     places = [table.index.get(key, -1) for key in keys.reshape(-1).tolist()]
-    return choices[np.array(places, np.intp)].reshape(*keys.shape, *default.shape)
+    return choices[np.array(places, np.intp)].reshape((*keys.shape, *default.shape))
 
 
 @op("LookupTableSize", "table", infer=lambda _ins, _attrs: [Spec((), "int32")], flops=no_flops, tf=[

@@ -15,7 +15,8 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import ShapeError
-from tfjslab.base.shapes import Shape, checked_shape, same_padding, window_output
+from tfjslab.base.limits import LIMITS, check_limit
+from tfjslab.base.shapes import Shape, checked_shape, same_padding, size_of, window_output
 from tfjslab.ops.attrs import Attr, Attrs
 
 AXES = 3
@@ -100,10 +101,13 @@ def volume(x: Shape, size: Shape, attrs: Attrs, where: str) -> Volume:
     Raises ShapeError when it does not fit.
     """
     data_format = attrs["data_format"]
-    batch, in_size, _ = volume_parts(x, data_format, f"{where}: input")
+    batch, in_size, channels = volume_parts(x, data_format, f"{where}: input")
     stride = triple(attrs["strides"], data_format, f"{where}: strides")
     dilation = triple(attrs.get("dilations", (1,)), data_format, f"{where}: dilations")
     pad = _padding(attrs, list(zip(in_size, size, stride, dilation, strict=True)), where)
+    padded = size_of([length + sum(p) for length, p in zip(in_size, pad, strict=True)])
+    check_limit(f"{where}: with padding the number of elements", batch * padded * channels, LIMITS.tensor_bytes // 4)
+    check_limit(f"{where}: number of elements of the window", size_of(size), LIMITS.loop_iterations)
     out = tuple(window_output(*p) for p in zip(in_size, size, stride, dilation, pad, strict=True))
     return Volume(batch, in_size, out, size, stride, dilation, pad, data_format, len(x) == RANK)
 

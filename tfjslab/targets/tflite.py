@@ -33,8 +33,11 @@ BUILTINS: Mapping[str, str] = {
     "AddN": "ADD_N", "All": "REDUCE_ALL", "Any": "REDUCE_ANY", "ArgMax": "ARG_MAX", "ArgMin": "ARG_MIN",
     "Atan2": "ATAN2", "AvgPool": "AVERAGE_POOL_2D", "BatchMatMul": "BATCH_MATMUL", "BroadcastArgs": "BROADCAST_ARGS",
     "BatchToSpaceND": "BATCH_TO_SPACE_ND", "BroadcastTo": "BROADCAST_TO", "Concat": "CONCATENATION",
-    "Conv2D": "CONV_2D", "Conv2DBackpropInput": "TRANSPOSE_CONV", "DepthToSpace": "DEPTH_TO_SPACE",
+    "ComplexAbs": "COMPLEX_ABS", "Conv2D": "CONV_2D", "Conv2DBackpropInput": "TRANSPOSE_CONV", "Conv3D": "CONV_3D",
+    "Conv3DTranspose": "CONV_3D_TRANSPOSE", "DepthToSpace": "DEPTH_TO_SPACE",
     "DepthwiseConv2dNative": "DEPTHWISE_CONV_2D", "FakeQuantWithMinMaxVars": "FAKE_QUANT", "GatherV2": "GATHER",
+    "HashTable": "HASHTABLE", "Imag": "IMAG", "LookupTableFind": "HASHTABLE_FIND",
+    "LookupTableImport": "HASHTABLE_IMPORT", "LookupTableSize": "HASHTABLE_SIZE", "Real": "REAL",
     "LRN": "LOCAL_RESPONSE_NORMALIZATION", "LSTM": "UNIDIRECTIONAL_SEQUENCE_LSTM", "Max": "REDUCE_MAX",
     "MaxPool": "MAX_POOL_2D", "Min": "REDUCE_MIN", "Mod": "FLOOR_MOD", "Multiply": "MUL", "Neg": "NEG",
     "NonMaxSuppressionV3": "NON_MAX_SUPPRESSION_V4", "NonMaxSuppressionV4": "NON_MAX_SUPPRESSION_V4",
@@ -46,7 +49,8 @@ BUILTINS: Mapping[str, str] = {
 # Ops without a builtin of their own, and the builtins that compute the same.
 WRITTEN_WITH: Mapping[str, str] = {
     "Acosh": "LOG SQRT", "Asinh": "LOG SQRT", "Atanh": "LOG", "Asin": "ATAN2 SQRT", "Acos": "ATAN2 SQRT",
-    "Atan": "ATAN2", "ClipByValue": "MAXIMUM MINIMUM", "Cosh": "EXP", "DivNoNan": "DIV SELECT_V2",
+    "Atan": "ATAN2", "ClipByValue": "MAXIMUM MINIMUM",
+    "Conv1D": "EXPAND_DIMS CONV_2D SQUEEZE", "Cosh": "EXP", "DivNoNan": "DIV SELECT_V2",
     "Einsum": "TRANSPOSE BATCH_MATMUL RESHAPE", "EuclideanNorm": "SQUARE SUM SQRT", "Expm1": "EXP SUB",
     "FusedBatchNorm": "MUL ADD", "GRU": "FULLY_CONNECTED LOGISTIC TANH", "Identity": "", "IdentityN": "", "NoOp": "",
     "IsFinite": "ABS LESS", "IsInf": "ABS EQUAL", "IsNan": "NOT_EQUAL", "LinSpace": "RANGE MUL ADD", "Log1p": "LOG",
@@ -57,6 +61,7 @@ WRITTEN_WITH: Mapping[str, str] = {
     "TensorListReserve": "FILL", "TensorListFromTensor": "", "TensorListStack": "", "TensorListGetItem": "GATHER",
     "TensorListSetItem": "SLICE CONCATENATION", "TensorListLength": "SHAPE",
 }
+_TAKE_STRANGE = ("ComplexAbs", "Imag", "LookupTableFind", "LookupTableImport", "Real")  # complex numbers, and texts
 # What a builtin with weights ends in for free, by the schema's ActivationFunctionType.
 FUSED = frozenset({"Relu", "Relu6", "Tanh"})
 
@@ -78,5 +83,7 @@ def _reason(use: Use) -> str:
         return f"its data_format is {node.attrs['data_format']}; builtins have NHWC only"
     if node.op == "AvgPool" and node.attrs["padding"] == "EXPLICIT":
         return "explicit paddings of a mean: AVERAGE_POOL_2D pads with SAME or not at all"
+    if node.op in _TAKE_STRANGE:
+        return ""
     strange = [use.dtype(i) for i in range(len(use.inputs)) if use.dtype(i) in ("complex64", "string")]
     return f"it works on {strange[0]}, which {BUILTINS.get(node.op, 'its builtin')} does not take" if strange else ""

@@ -25,7 +25,7 @@ from tfjslab.formats.layers_model.layers import (
 )
 
 __all__ = [
-    "activations", "attention", "conv_recurrent", "convolution", "core", "elementwise", "intervals", "lines",
-    "masking", "merging", "normalizing", "pooling", "preprocessing", "products", "rearranging", "recurrent",
-    "reductions", "reshaping", "surroundings", "volumes", "wrappers",
+    "activations", "attention", "conv_recurrent", "convolution", "core", "elementwise", "intervals", "lines", "masking",
+    "merging", "normalizing", "pooling", "preprocessing", "products", "rearranging", "recurrent", "reductions",
+    "reshaping", "surroundings", "volumes", "wrappers",
 ]

@@ -15,7 +15,7 @@ from tfjslab.formats.layers_model.topology import LayerConfig
 from tfjslab.formats.strict_json import show
 from tfjslab.ops.cells import ACTIVATIONS, HARD_SIGMOID_3
 
-_MASKED = 1e9  # what Keras subtracts from the scores of hidden elements
+MASKED = 1e9  # what Keras subtracts from the scores of hidden elements
 # What the fused kernels of TF.js's own layers take; others follow as nodes of their own.
 FUSED = {"linear": (), "relu": ("Relu",), "elu": ("Elu",)}
 
@@ -88,14 +88,18 @@ def _prelu(c: Call) -> str:
     return c.add("Prelu", c.x, c.weight("alpha"))
 
 
+def elu(c: Call, x: str, alpha: float) -> str:
+    """X, and below 0 alpha times its exponential less 1."""
+    out = c.add("Elu", x)
+    if alpha == 1:
+        return out
+    scaled = c.add("Mul", out, c.constant("alpha", alpha))
+    return c.add("SelectV2", c.add("Greater", x, c.constant("zero", 0)), x, scaled)
+
+
 @layer("ELU", masks=True)
 def _elu(c: Call) -> str:
-    alpha = c.number("alpha", 1)
-    elu = c.add("Elu", c.x)
-    if alpha == 1:
-        return elu
-    scaled = c.add("Mul", elu, c.constant("alpha", alpha))
-    return c.add("SelectV2", c.add("Greater", c.x, c.constant("zero", 0)), c.x, scaled)
+    return elu(c, c.x, c.number("alpha", 1))
 
 
 @layer("ThresholdedReLU", masks=True)
@@ -109,7 +113,7 @@ def _softmax(c: Call) -> str:
     """A mask, where Keras 3 calls it with one, hides elements."""
     x, mask = as_float(c, c.inputs[0]), arguments(c, "inputs", "mask")[1]
     if mask is not None:
-        x = c.add("SelectV2", tensor(c, mask, "bool"), x, c.add("Sub", x, c.constant("masked", _MASKED)))
+        x = c.add("SelectV2", tensor(c, mask, "bool"), x, c.add("Sub", x, c.constant("masked", MASKED)))
     return softmax_over(c, x, c.integers("axis", (-1,)))
 
 

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfjslab.formats.layers_model.layers.activations import softmax_over
+from tfjslab.formats.layers_model.layers.activations import MASKED, softmax_over
 from tfjslab.formats.layers_model.layers.call import Call, Value, layer
 from tfjslab.formats.layers_model.layers.operands import arguments, as_float, tensor
 from tfjslab.formats.layers_model.layers.products import product
 
-_MASKED = 1e9  # what Keras subtracts from the scores of hidden positions
 _PAIR = 2
 _GIVEN = ("query", "value", "key")
 
@@ -111,7 +110,7 @@ def _attention(c: Call, scores_of: Callable[[Call, str, str], str]) -> str | lis
     )
     if visible:
         hidden = c.add("Cast", c.add("LogicalNot", visible), DstT="float32")
-        scores = c.add("Sub", scores, c.add("Mul", hidden, c.constant("masked", _MASKED)))
+        scores = c.add("Sub", scores, c.add("Mul", hidden, c.constant("masked", MASKED)))
     shares = c.add("Softmax", scores)
     out = c.add("BatchMatMulV2", shares, value)
     if masks[0] is not None:
@@ -179,13 +178,16 @@ def _attended(c: Call, heads: _Heads, width: int, axes: list[int]) -> str | list
     if mask:
         for _ in range(c.rank(scores) - c.rank(mask)):
             mask = c.add("ExpandDims", mask, axis=c.rank(mask) - 2 * len(axes))
-        scores = c.add("SelectV2", mask, scores, c.constant("lowest", -_MASKED))
+        scores = c.add("SelectV2", mask, scores, c.constant("lowest", -MASKED))
     shares = softmax_over(c, scores, tuple(range(-len(axes), 0)))
     out = _projected(c, "attention_output", product(c, f"{shares_of},{source}->{target}", shares, heads.value), 2)
+    carried = _carried(c, arguments(c, *_GIVEN)[0])
+    if carried is not None:
+        c.bench.masks[out] = carried
     return [out, shares] if _told(c, "return_attention_scores") else out
 
 
-@layer("MultiHeadAttention", masks=True)
+@layer("MultiHeadAttention")
 def _multi_head(c: Call) -> str | list[str]:
     if c.flag("use_gate", default=False):
         raise c.fail("use_gate is not supported")
@@ -196,7 +198,7 @@ def _multi_head(c: Call) -> str | list[str]:
     return _attended(c, heads, width, axes)
 
 
-@layer("GroupedQueryAttention", "GroupQueryAttention", masks=True)
+@layer("GroupedQueryAttention", "GroupQueryAttention")
 def _grouped(c: Call) -> str | list[str]:
     """Keys and values have fewer heads, each of which serves several heads of the query."""
     (width,) = c.integers("head_dim", (1,), 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tfjslab.base.dtypes import from_tf
 from tfjslab.base.errors import DTypeError
-from tfjslab.formats.layers_model.layers.activations import glu_over, leaky_relu, softmax_over, sparsemax_over
+from tfjslab.formats.layers_model.layers.activations import elu, glu_over, leaky_relu, softmax_over, sparsemax_over
 from tfjslab.formats.layers_model.layers.call import Call, Value, layer
 from tfjslab.formats.layers_model.layers.operands import arguments, as_float, each_of, operands, tensor
 from tfjslab.formats.strict_json import show
@@ -147,9 +147,7 @@ def _leaky_relu(c: Call) -> str:
 
 @layer("Elu")
 def _elu(c: Call) -> str:
-    alpha, elu = c.number("alpha", 1), c.add("Elu", float_argument(c))
-    scaled = c.add("Mul", elu, c.constant("alpha", alpha))
-    return elu if alpha == 1 else c.add("SelectV2", c.add("Greater", elu, c.constant("zero", 0)), elu, scaled)
+    return elu(c, float_argument(c), c.number("alpha", 1))
 
 
 @layer("Celu")

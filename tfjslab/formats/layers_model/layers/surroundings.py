@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from tfjslab.formats.layers_model.layers.call import Call, layer
 from tfjslab.formats.layers_model.layers.images import channels_first
 from tfjslab.formats.layers_model.layers.reshaping import sides
@@ -36,19 +34,11 @@ def _repeated(c: Call, rank: int) -> str:
     """Each position as often as told, one behind the other."""
     out = c.x
     for axis, times in enumerate(c.integers("size", (2,) * rank, rank), _first_axis(c)):
-        out = _stretched(c, out, axis, times)
+        lengths = sizes_of(c, out)
+        lengths[axis] = computed(c, "Mul", lengths[axis], times)
+        reps = [times if i == axis + 1 else 1 for i in range(len(lengths) + 1)]
+        out = reshaped(c, c.add("Tile", c.add("ExpandDims", out, axis=axis + 1), reps=reps), lengths)
     return out
-
-
-def _stretched(c: Call, x: str, axis: int, times: int) -> str:
-    length = c.shape(x)[axis]
-    if length is not None:
-        return c.add("GatherV2", x, c.constant("indices", np.repeat(np.arange(length), times), np.int32), axis=axis)
-    reps = [times if i == axis + 1 else 1 for i in range(c.rank(x) + 1)]
-    # The batch is what remains.
-    sizes = [-1, *sizes_of(c, x)[1:]]
-    sizes[axis] = computed(c, "Mul", sizes[axis], times)
-    return reshaped(c, c.add("Tile", c.add("ExpandDims", x, axis=axis + 1), reps=reps), sizes)
 
 
 @layer("ZeroPadding1D", rank=3)

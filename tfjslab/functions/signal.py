@@ -20,7 +20,7 @@ Signal = Tensor | Array | Sequence[Any]
 
 
 def frame(
-    signal: Signal, frame_length: int, frame_step: int, pad_end: bool = False, pad_value: float = 0,  # noqa: FBT001, FBT002 - as in TF.js
+    signal: Signal, frame_length: int, frame_step: int, pad_end: bool = False, pad_value: float = 0,
 ) -> Tensor:
     """Windows of a signal [n], as rows [frames, frame_length] that begin ``frame_step`` apart.
 
