@@ -43,7 +43,19 @@ SEQUENCES = {
     "Dense": ({"units": 4}, {"kernel": (3, 4), "bias": (4,)}),
     "TimeDistributed": ({"layer": wrapped("Dense", units=2, use_bias=False)}, {"kernel": (3, 2)}),
 }
+SEQUENCES |= {
+    "Conv1DTranspose": ({"filters": 2, "kernel_size": 3, "strides": 2}, {"kernel": (3, 2, 3), "bias": (2,)}),
+    "Conv1DTranspose same": (
+        {"filters": 2, "kernel_size": 3, "strides": 2, "padding": "same", "use_bias": False},
+        {"kernel": (3, 2, 3)},
+    ),
+    "UpSampling1D": ({"size": 3}, {}),
+    "Cropping1D": ({"cropping": [1, 2]}, {}),
+    "ZeroPadding1D": ({"padding": 2}, {}),
+}
 VIDEOS = {
+    "UpSampling3D": ({"size": [2, 1, 3]}, {}),
+    "Cropping3D": ({"cropping": [[1, 0], [0, 2], [1, 1]]}, {}),
     "ConvLSTM2D": (
         {"filters": 2, "kernel_size": 2, "padding": "same", "return_sequences": True},
         {"kernel": (2, 2, 3, 8), "recurrent_kernel": (2, 2, 2, 8), "bias": (8,)},

@@ -48,6 +48,10 @@ class Inbound:
         """All items of a kind, in order, however they are nested."""
         return tuple(item for part in (*self.args, *self.kwargs.values()) for item in items_of(part, kind))
 
+    def without_masks(self) -> Inbound:
+        """The call without the masks that it is given by name (``mask``, ``query_mask``)."""
+        return Inbound(self.args, {k: v for k, v in self.kwargs.items() if not k.endswith("mask")})
+
     def replaced(self, by: Callable[[Reference], Any]) -> Inbound:
         """The call with something in place of each reference."""
         return Inbound(_replaced(self.args, by), _replaced(dict(self.kwargs), by))

@@ -115,7 +115,8 @@ def _snake(class_name: str) -> str:
 class LayerWeights:
     """The weights of one layer, by the names that Keras 2 and TF.js give them (``kernel``, ``moving_mean``).
 
-    ``path`` are the names of the enclosing models and layers and its own, ``place`` is where a `.keras` file has it.
+    ``path`` are the names of the enclosing models and layers and its own, ``shorter`` are other such paths that are
+    tried after it; ``place`` is where a `.keras` file has it.
     """
 
     index: WeightIndex
@@ -124,6 +125,7 @@ class LayerWeights:
     path: tuple[str, ...]
     place: str
     where: str
+    shorter: tuple[tuple[str, ...], ...] = ()
 
     def find(self, weight: str) -> Array:
         """The weight of that name or of that number; ModelError when there is none or it is not clear which.
@@ -142,12 +144,25 @@ class LayerWeights:
         inner, _, rest = weight.partition("/")
         if rest:
             return self._inside(inner)._get(rest)  # noqa: SLF001 - the same class
+        tried = (self._at(path, weight) for path in (self.path, *self.shorter))
+        return next((found for found in tried if found is not None), None)
+
+    def _at(self, path: tuple[str, ...], weight: str) -> Array | None:
+        """The weight by its number, else by its name."""
         number = self._number(weight)
-        found = None if number is None else self.index.numbered(self.place, self.path, number)
+        found = None if number is None else self.index.numbered(self.place, path, number)
         if found is not None:
             return found
         names = (weight, *filter(None, [_OTHER_NAMES.get(weight)]))
-        return next((f for f in (self.index.named(self.path, n, self.where) for n in names) if f is not None), None)
+        return next((f for f in (self.index.named(path, n, self.where) for n in names) if f is not None), None)
+
+    def wrapped(self, name: str) -> LayerWeights:
+        """The weights of a layer that this one wraps, or of a cell of it.
+
+        Keras puts the names of both into the names of its weights, TF.js mostly leaves that of what is wrapped out.
+        """
+        paths = (self.path, *self.shorter)
+        return replace(self._inside(name), shorter=(*((*p, name) for p in self.shorter), *paths))
 
     def _inside(self, name: str) -> LayerWeights:
         """The weights of a layer of this name inside of this one."""
@@ -181,9 +196,9 @@ def _search(config: Mapping[str, Any], place: str, name: str) -> Iterator[tuple[
     for at, raw in found:
         own = raw["config"].get("name")
         if name in (own, f"forward_{own}", f"backward_{own}"):
-            # The one layer that Bidirectional is given is the one forwards.
-            forwards = name.startswith("forward_") and at == f"{place}/layer"
-            yield f"{place}/forward_layer" if forwards else at, raw
+            # Bidirectional keeps the layer that it is given as the one forwards, and makes one backwards of it.
+            directed = name.startswith(("forward_", "backward_")) and at == f"{place}/layer"
+            yield f"{place}/{name.partition('_')[0]}_layer" if directed else at, raw
     for at, raw in found:
         yield from _search(raw["config"], at, name)
 

@@ -10,9 +10,8 @@ import tfjslab.formats.layers_model.layers  # noqa: F401 - registers the layers
 from tfjslab.base import dtypes
 from tfjslab.base.errors import DTypeError, ModelError, UnknownOpError, did_you_mean
 from tfjslab.formats.document import Document
-from tfjslab.formats.layers_model.arguments import Inbound, Reference, items_of
+from tfjslab.formats.layers_model.arguments import Inbound, Reference
 from tfjslab.formats.layers_model.layer_weights import LayerWeights, WeightIndex, places
-from tfjslab.formats.layers_model.layers.attention import TAKE_MASKS
 from tfjslab.formats.layers_model.layers.call import Call, Value, Workbench, all_layers
 from tfjslab.formats.layers_model.layers.refused import REFUSED
 from tfjslab.formats.layers_model.topology import INPUT, LayerConfig, ModelConfig, parse_topology
@@ -71,9 +70,9 @@ def _refuse_unknown_layers(model: ModelConfig, where: str) -> None:
     """All of them at once: how often, where, and what is close by name or why it cannot be read."""
     known = all_layers()
     found: dict[str, list[str]] = {}
-    for class_name, place in model.classes():
-        if class_name not in known and class_name != INPUT:
-            found.setdefault(class_name, []).append(place)
+    for place, layer in model.placed():
+        if layer.class_name not in known and layer.class_name != INPUT:
+            found.setdefault(layer.class_name, []).append(place)
     if found:
         listed = ", ".join(f"{name} ({_told_of(name, found[name])})" for name in sorted(found))
         raise UnknownOpError(f"{where}: {len(found)} unknown layer(s): {listed}", code="model.unknown_layer")
@@ -171,21 +170,18 @@ class _Reader:
 
     def call(self, layer: LayerConfig, call: Inbound, path: tuple[str, ...], place: str) -> Sequence[str]:
         """Add the nodes of one call of a layer, whose arguments are values of the graph."""
-        inputs = call.items(Value)
+        inputs = call.without_masks().items(Value)
         if layer.model is not None:
             return self.run(layer.model, inputs, (*path, layer.name), place)
         where = f"{self.where}: layer {show(layer.name)} ({layer.class_name})"
         if layer.class_name == INPUT:
             raise ModelError(f"{where} is called on a tensor", code="model.topology")
-        if layer.class_name not in TAKE_MASKS and any(items_of(call.kwargs.get("mask"), Value)):
-            raise ModelError(f"{where} is given a mask by the call, which is not supported", code="model.layer")
         self.bench.builder.layer = layer.name
         own = (*path, layer.name)
         weights = LayerWeights(self.weights, layer.class_name, layer.config, own, place, where)
         return all_layers()[layer.class_name](Call(
-            self.bench, "/".join(own), where, layer.config, inputs, weights.find, call.args, call.kwargs, layer.wrapped,
-            # What is wrapped has the place of a wrapper's layer; Bidirectional holds no models.
-            lambda model, feeds: self.run(model, feeds, own, f"{place}/layer"),
+            self.bench, "/".join(own), where, layer.config, inputs, weights, call.args, call.kwargs, layer.wrapped,
+            lambda model, feeds, held: self.run(model, feeds, held.path, held.place),
         ))
 
 

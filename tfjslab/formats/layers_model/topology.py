@@ -45,34 +45,22 @@ class ModelConfig:
 
     def all_layers(self) -> Iterator[LayerConfig]:
         """Layers at any depth, those in wrappers too; models themselves and cells are left out."""
+        return (layer for _, layer in self.placed())
+
+    def placed(self, path: str = "") -> Iterator[tuple[str, LayerConfig]]:
+        """``all_layers``, and where each is: names of models and wrappers, then its own."""
         for layer in self.layers.values():
-            yield from _layers_in(layer)
-
-    def classes(self, path: str = "") -> Iterator[tuple[str, str]]:
-        """The class of every layer at any depth, and where it is: names of models and wrappers, then its own."""
-        for layer in self.layers.values():
-            yield from _classes_in(layer, path)
+            yield from _placed(layer, path)
 
 
-def _layers_in(layer: LayerConfig) -> Iterator[LayerConfig]:
-    if layer.model is not None:
-        yield from layer.model.all_layers()
-    else:
-        yield layer
-        for key in WRAPPED:
-            for inner in layer.wrapped.get(key, ()):
-                yield from _layers_in(inner)
-
-
-def _classes_in(layer: LayerConfig, path: str) -> Iterator[tuple[str, str]]:
+def _placed(layer: LayerConfig, path: str) -> Iterator[tuple[str, LayerConfig]]:
     here = f"{path}{layer.name}"
     if layer.model is not None:
-        yield from layer.model.classes(f"{here}/")
+        yield from layer.model.placed(f"{here}/")
     else:
-        yield layer.class_name, here
-        for key in WRAPPED:
-            for inner in layer.wrapped.get(key, ()):
-                yield from _classes_in(inner, f"{here}/")
+        yield here, layer
+        for inner in (x for key in WRAPPED for x in layer.wrapped.get(key, ())):
+            yield from _placed(inner, f"{here}/")
 
 
 def parse_topology(topology: Mapping[str, Any], where: str) -> ModelConfig:

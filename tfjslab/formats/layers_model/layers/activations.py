@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tfjslab.base.errors import did_you_mean
-from tfjslab.formats.layers_model.layers.call import Call, Value, all_layers, layer
+from tfjslab.formats.layers_model.layers.call import Call, all_layers, layer
 from tfjslab.formats.layers_model.layers.operands import arguments, as_float, tensor
+from tfjslab.formats.layers_model.topology import LayerConfig
 from tfjslab.formats.strict_json import show
 from tfjslab.ops.cells import ACTIVATIONS, HARD_SIGMOID_3
 
@@ -41,21 +41,10 @@ def activate(c: Call, x: str) -> str:
     """Apply the layer's ``activation`` option: a name, a function or a layer."""
     value: Any = c.config.get("activation")
     if _is_layer(value):
-        return call_inside(c, value, x)
+        options = value["config"]
+        return c.run(LayerConfig(value["class_name"], str(options.get("name")), options, ()), x)[0]
     name = activation_name(c, value)
     return _OF_ROWS[name](c, x) if name in _OF_ROWS else str(ACTIVATIONS[name](c, x))
-
-
-def call_inside(c: Call, raw: Any, x: str) -> str:
-    """Call a layer that is one of the options, with weights of its own."""
-    if not _is_layer(raw):
-        raise c.fail(f"found {show(raw)}, expected a layer that can be read")
-    options = raw["config"]
-    inner = replace(
-        c, config=options, inputs=(x,), args=(Value(x),), kwargs={},
-        find_weight=lambda name: c.find_weight(f"{options.get('name')}/{name}"),
-    )
-    return all_layers()[raw["class_name"]](inner)[0]
 
 
 def _is_layer(value: Any) -> bool:

@@ -14,7 +14,6 @@ from tfjslab.formats.layers_model.layers.call import Call, Value, layer
 from tfjslab.formats.layers_model.layers.operands import arguments, as_float, tensor
 from tfjslab.formats.layers_model.layers.products import product
 
-TAKE_MASKS = ("Attention", "AdditiveAttention", "Softmax")  # classes whose calls may have an argument ``mask``
 _PAIR = 2
 _GIVEN = ("query", "value", "key")
 
@@ -60,8 +59,8 @@ def _mask(c: Call, value: object, axis: int | None = None) -> str:
 
 def _carried(c: Call, value: object) -> Value | None:
     """The mask that comes with an argument, from layers before."""
-    mask = c.bench.masks.get(value, "") if isinstance(value, Value) else ""
-    return Value(mask) if mask else None
+    found = c.bench.masks.get(value) if isinstance(value, Value) else None
+    return Value(found) if found else None
 
 
 # ---- Attention and AdditiveAttention ---------------------------------------------------------------------------------
@@ -115,8 +114,9 @@ def _attention(c: Call, scores_of: Callable[[Call, str, str], str]) -> str | lis
     shares = c.add("Softmax", scores)
     out = c.add("BatchMatMulV2", shares, value)
     if masks[0] is not None:
-        out = c.add("Mul", out, tensor(c, Value(_mask(c, masks[0], 2)), "float32"))
-        c.bench.masks[out] = _mask(c, masks[0])
+        counted = _mask(c, masks[0])
+        out = c.add("Mul", out, c.add("ExpandDims", c.add("Cast", counted, DstT="float32"), axis=2))
+        c.bench.masks[out] = counted
     return [out, shares] if _told(c, "return_attention_scores") else out
 
 
@@ -143,10 +143,9 @@ class _Heads:
     def mask(self) -> str:
         """What the call says is visible, [batch, queries, keys]; "" without a mask."""
         c = self.c
-        query, value, key = (
-            c.kwargs.get(f"{name}_mask", _carried(c, given))
-            for name, given in zip(_GIVEN, arguments(c, *_GIVEN), strict=True)
-        )
+        told = (c.kwargs.get(f"{name}_mask") for name in _GIVEN)
+        carried = (_carried(c, given) for given in arguments(c, *_GIVEN))
+        query, value, key = (c_ if t is None else t for t, c_ in zip(told, carried, strict=True))
         given = _mask(c, c.kwargs.get("attention_mask"))
         causal = _causal(c, self.query, self.value) if _told(c, "use_causal_mask") else ""
         return _both(c, _mask(c, query, 2), _mask(c, value, 1), _mask(c, key, 1), causal, given)

@@ -15,6 +15,7 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array, of_array
 from tfjslab.base.errors import ModelError, TfjslabError
+from tfjslab.formats.layers_model.layer_weights import LayerWeights
 from tfjslab.formats.layers_model.topology import LayerConfig, ModelConfig
 from tfjslab.formats.strict_json import show, typed
 from tfjslab.graph.builder import GraphBuilder
@@ -116,10 +117,9 @@ class Value(str):
 class Call:
     """One call of a layer. ``where`` names it in messages, ``scope`` prefixes the nodes it adds.
 
-    ``inputs`` are all tensors that it is called on, in order; ``args`` and ``kwargs`` are the call as it was written,
-    in which a tensor is a Value. ``find_weight`` gives a weight by its name (``kernel``), and one of a layer inside of
-    this one behind the name of that (``forward_lstm/kernel``); see ``LayerWeights.find``. ``wrapped`` are the layers
-    and cells among its options; ``run_model`` calls a model that is one of them.
+    ``inputs`` are the tensors that it is called on, in order and without masks; ``args`` and ``kwargs`` are the call as
+    it was written, in which a tensor is a Value. ``wrapped`` are the layers and cells among the options; ``run_model``
+    calls a model that is one of them.
     """
 
     bench: Workbench
@@ -127,11 +127,11 @@ class Call:
     where: str
     config: Mapping[str, Any]
     inputs: tuple[str, ...]
-    find_weight: Callable[[str], Array]
+    weights: LayerWeights
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     wrapped: Mapping[str, tuple[LayerConfig, ...]] = field(default_factory=dict)
-    run_model: Callable[[ModelConfig, Sequence[str]], Sequence[str]] = lambda _model, _feeds: ()
+    run_model: Callable[[ModelConfig, Sequence[str], LayerWeights], Sequence[str]] = lambda _model, _feeds, _weights: ()
 
     @property
     def x(self) -> str:
@@ -142,31 +142,29 @@ class Call:
 
     @property
     def mask(self) -> str:
-        """The mask of the first input, "" without one."""
-        return self.bench.masks.get(self.inputs[0], "")
+        """The mask of the first input: that which the call is given, else that which comes with it; "" without one."""
+        given = self.kwargs.get("mask")
+        return given if isinstance(given, Value) else self.bench.masks.get(self.inputs[0], "")
 
-    def part(self, inner: LayerConfig, *inputs: str) -> Call:
+    def pass_mask(self, *outputs: str) -> None:
+        """Note the mask of the first input as that of outputs which have none of their own."""
+        for value in outputs if self.mask else ():
+            self.bench.masks.setdefault(value, self.mask)
+
+    def part(self, inner: LayerConfig, *inputs: str, mask: str = "") -> Call:
         """The call of a layer or cell among the options, to be read by its own reader."""
-
-        def find(weight: str) -> Array:
-            # Keras puts the name of what is wrapped into the names of its weights, TF.js mostly does not.
-            try:
-                return self.find_weight(f"{inner.name}/{weight}")
-            except ModelError as e:
-                if e.code != MISSING_WEIGHT:
-                    raise
-                return self.find_weight(weight)
-
+        where = f"{self.where}: {show(inner.name)} ({inner.class_name})"
         return replace(
-            self, scope=f"{self.scope}/{inner.name}", where=f"{self.where}: {show(inner.name)} ({inner.class_name})",
-            config=inner.config, inputs=inputs, find_weight=find, wrapped=inner.wrapped,
+            self, scope=f"{self.scope}/{inner.name}", where=where, config=inner.config, inputs=inputs,
+            weights=self.weights.wrapped(inner.name), args=tuple(map(Value, inputs)),
+            kwargs={"mask": Value(mask)} if mask else {}, wrapped=inner.wrapped,
         )
 
-    def run(self, inner: LayerConfig, *inputs: str) -> Sequence[str]:
-        """Call a layer among the options, which may be a model."""
+    def run(self, inner: LayerConfig, *inputs: str, mask: str = "") -> Sequence[str]:
+        """Call a layer among the options, which may be a model; ``mask`` is given to a layer that reads one."""
         if inner.model is not None:
-            return self.run_model(inner.model, inputs)
-        return all_layers()[inner.class_name](self.part(inner, *inputs))
+            return self.run_model(inner.model, inputs, self.weights.wrapped(inner.name))
+        return all_layers()[inner.class_name](self.part(inner, *inputs, mask=mask))
 
     def fail(self, reason: str) -> ModelError:
         """The error that names this layer."""
@@ -190,6 +188,13 @@ class Call:
             raise
         except TfjslabError as e:
             raise self.fail(str(e)) from None
+
+    def find_weight(self, name: str) -> Array:
+        """The array of the layer's weight of that name (``kernel``), or of one of a layer inside of it.
+
+        The latter has the name of that layer in front (``query/kernel``); see ``LayerWeights.find``.
+        """
+        return self.weights.find(name)
 
     def weight(self, name: str) -> str:
         """The layer's weight of that name."""
@@ -269,7 +274,6 @@ class Call:
         return tuple(values)
 
 
-MISSING_WEIGHT = "model.missing_weight"
 Layer = Callable[[Call], Sequence[str]]
 _Read = TypeVar("_Read", bound=Callable[[Call], str | Sequence[str]])
 _LAYERS: dict[str, Layer] = {}
@@ -287,8 +291,8 @@ def layer(*class_names: str, rank: int = 0, masks: bool = False) -> Callable[[_R
                 raise call.fail(f"input {list(call.shape(call.x))}, expected rank {rank}")
             found = read(call)
             outputs = (found,) if isinstance(found, str) else found
-            if masks and call.mask:
-                call.bench.masks.setdefault(outputs[0], call.mask)
+            if masks:
+                call.pass_mask(outputs[0])
             return outputs
 
         _LAYERS.update(dict.fromkeys(class_names, checked))

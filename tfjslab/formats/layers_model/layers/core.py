@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfjslab.formats.layers_model.layers.activations import FUSED, activate, activation_name, call_inside
+from tfjslab.formats.layers_model.layers.activations import FUSED, activate, activation_name
 from tfjslab.formats.layers_model.layers.call import Call, layer
 from tfjslab.formats.layers_model.layers.operands import as_float
 
@@ -65,10 +65,17 @@ def _rescaling(c: Call) -> str:
 
 @layer(
     "Identity", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout",
-    "GaussianDropout", "GaussianNoise", "ActivityRegularization", "StochasticDepth", "StopGradient", masks=True,
+    "GaussianDropout", "GaussianNoise", "ActivityRegularization", masks=True,
 )
 def _inference_identity(c: Call) -> str:
     return _not_trained(c)
+
+
+@layer("StochasticDepth", "StopGradient")
+def _identity_without_mask(c: Call) -> str:
+    """The input, whose mask ends here: so it is another value then."""
+    x = _not_trained(c)
+    return c.add("Identity", x) if c.mask else x
 
 
 @layer(
@@ -76,10 +83,13 @@ def _inference_identity(c: Call) -> str:
     "RandomPerspective", "RandomElasticTransform", "RandomBrightness", "RandomContrast", "RandomHue",
     "RandomSaturation", "RandomSharpness", "RandomColorJitter", "RandomColorDegeneration", "RandomPosterization",
     "RandomGrayscale", "RandomInvert", "RandomErasing", "RandomGaussianBlur", "AugMix", "RandAugment", "MixUp",
-    "CutMix",
+    "CutMix", "RandomWidth", "RandomHeight",
 )
 def _augmentation(c: Call) -> str:
-    """Changes images in training only; but for the dtype, which becomes that of the layer."""
+    """Changes images in training only; but for the dtype, which becomes that of the layer.
+
+    TF.js 4.22 changes the width of RandomWidth here, too, by chance.
+    """
     return as_float(c, _not_trained(c))
 
 
@@ -88,9 +98,3 @@ def _not_trained(c: Call) -> str:
     if c.kwargs.get("training") is True:
         raise c.fail("it is called with training=True, with which its result would be random")
     return c.x
-
-
-@layer("SpectralNormalization")
-def _spectral(c: Call) -> str:
-    """The layer inside: its filters are divided by their norm in training, and are stored so."""
-    return call_inside(c, c.config.get("layer"), c.x)

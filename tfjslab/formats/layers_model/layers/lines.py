@@ -58,10 +58,10 @@ def _transposed(c: Call) -> str:
     extra = c.integers("output_padding", (), 1)
 
     def run(image: str) -> str:
-        length = transposed_length(c, size_of(c, image, 2), reach, stride, how, *extra)
+        wanted = transposed_length(c, size_of(c, image, 2), reach, stride, how, *extra)
         return c.add(
             "Conv2DBackpropInput", _image_filters(c, "kernel"), image,
-            output_shape=as_attribute(c, [-1, 1, length, kernel.shape[1]]),
+            output_shape=as_attribute(c, [-1, 1, wanted, kernel.shape[1]]),
             strides=nhwc((1, stride)), dilations=nhwc((1, dilation)), padding=how,
         )
 

@@ -30,7 +30,8 @@ def _fold(c: Call, tf_op: str, least: str = "int32") -> str:
         for _ in range(rank - c.rank(value) if c.rank(value) else 0):
             aligned = c.add("ExpandDims", aligned, axis=1)
         out = c.add(tf_op, out, aligned) if out else aligned
-    join_masks(c, out)
+    if not operation:
+        join_masks(c, out)
     return out
 
 

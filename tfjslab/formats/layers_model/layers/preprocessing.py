@@ -118,9 +118,3 @@ def _category_encoding(c: Call) -> str:
     if not weights:
         weights = [c.constant("no_weights", np.zeros(0))]
     return c.add("DenseBincount", numbers, *weights, size=tokens, binary_output=mode != "count")
-
-
-@layer("RandomWidth", "RandomHeight")
-def _inference_identity(c: Call) -> str:
-    """Images stay as they are but in training. TF.js 4.22 changes their width here, too, by chance."""
-    return c.x

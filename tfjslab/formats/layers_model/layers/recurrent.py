@@ -163,8 +163,7 @@ def _outputs(c: Call, outputs: str, last: str, mask: str, *, backwards: bool) ->
     if c.flag("return_sequences", default=False):
         if zeros:
             outputs = c.add("Mul", outputs, c.add("ExpandDims", zeros, axis=-1))
-        if mask:
-            c.bench.masks[outputs] = c.mask
+        c.pass_mask(outputs)
         return outputs
     if not zeros:
         return last

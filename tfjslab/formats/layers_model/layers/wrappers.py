@@ -18,6 +18,12 @@ def _inner(c: Call) -> LayerConfig:
     return found[0]
 
 
+@layer("SpectralNormalization")
+def _spectral(c: Call) -> str:
+    """The layer inside: its filters are divided by their norm in training, and are stored so."""
+    return c.run(_inner(c), c.x)[0]
+
+
 @layer("TimeDistributed", masks=True)
 def _time_distributed(c: Call) -> str:
     """The layer on each step: on all of them at once, for no layer looks beyond a row of its batch."""
@@ -46,8 +52,8 @@ def _bidirectional(c: Call) -> Sequence[str]:
     """
     x, *given = c.inputs
     half = len(given) // 2
-    forward, *states = c.run(_directed(c, "forward"), x, *given[:half])
-    backward, *more = c.run(_directed(c, "backward"), x, *given[half:])
+    forward, *states = c.run(_directed(c, "forward"), x, *given[:half], mask=c.mask)
+    backward, *more = c.run(_directed(c, "backward"), x, *given[half:], mask=c.mask)
     mask = c.bench.masks.get(forward, "")
     if _inner(c).config.get("return_sequences"):
         backward = c.add("ReverseV2", backward, axis=[1])
