@@ -38,9 +38,11 @@ _TABLE = (
     DType("variant", np.dtype(object), 0, ("DT_VARIANT", "DT_RESOURCE"), (21, 20)),
 )
 DTYPES = {d.name: d for d in _TABLE}
-# Values inside quantized graphs. Nobody names it: tensors of users, files and casts stay with the types of TF.js.
+# Values of quantized graphs, and of the inputs and outputs of .tflite files. Tensors of users, TensorFlow's files and
+# casts stay with the types of TF.js.
 _INTERNAL = {d.name: d for d in (
-    DType("int8", np.dtype(np.int8), 1, (), ()), DType("int16", np.dtype(np.int16), 2, (), ()),
+    DType("int8", np.dtype(np.int8), 1, (), ()), DType("uint8", np.dtype(np.uint8), 1, (), ()),
+    DType("int16", np.dtype(np.int16), 2, (), ()),
 )}
 _BY_TF = {n: d.name for d in _TABLE for n in d.tf_names}
 _BY_TF_CODE: dict[Any, str] = {c: d.name for d in _TABLE for c in d.tf_codes}
@@ -58,6 +60,11 @@ def dtype_info(name: str) -> DType:
 def element_type(name: str) -> DType:
     """``dtype_info`` for the values of a graph, which may also be the short integers of quantized ones."""
     return _INTERNAL[name] if name in _INTERNAL else dtype_info(name)
+
+
+def is_short(name: str) -> bool:
+    """Whether values of a graph have this dtype and tensors of users do not: int8, uint8 and int16."""
+    return name in _INTERNAL
 
 
 def numpy_dtype(name: str) -> np.dtype[Any]:

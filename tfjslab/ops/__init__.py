@@ -25,6 +25,7 @@ from tfjslab.ops import (
     selection,
     shaping,
     slicing,
+    tflite,
 )
 
 __all__ = [
@@ -48,4 +49,5 @@ __all__ = [
     "selection",
     "shaping",
     "slicing",
+    "tflite",
 ]

@@ -82,7 +82,7 @@ class T:
         rng = np.random.default_rng(seed)
         if self.dtype == "bool":
             return np.asarray(rng.integers(0, 2, self.shape).astype(dtype))
-        if self.dtype in ("int32", "int8"):
+        if dtype.kind in "iu":
             return np.asarray(rng.integers(int(self.lo), int(self.hi) + 1, self.shape).astype(dtype))
         return np.asarray(rng.uniform(self.lo, self.hi, self.shape).astype(dtype))
 

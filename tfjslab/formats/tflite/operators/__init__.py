@@ -7,3 +7,5 @@ from tfjslab.formats.tflite.operators import (  # noqa: F401 - importing registe
     reducing,
     windows,
 )
+from tfjslab.formats.tflite.operators import integers  # noqa: F401, E402, I001 - takes over some of the others'
+
