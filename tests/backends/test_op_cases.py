@@ -121,6 +121,8 @@ _ON_THE_HOST = {
     "Multinomial": "Multinomial", "QuantizedDepthwiseConv2D": "a multiplier of 2",
     "RandomStandardNormal": "Random", "RandomUniform": "Random", "RandomUniformInt": "Random",
     "ResizeBilinear": "int32", "TruncatedNormal": "Truncated",
+    # The integers of TensorFlow Lite have a definition and no kernels yet.
+    **{name: name for name in registry.all_ops() if name.startswith("Tfl")},
 }
 
 

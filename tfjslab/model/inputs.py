@@ -76,7 +76,8 @@ def check_array(port: Port, value: Any) -> Array:
 
     Python numbers and lists take the port's dtype. Arrays must have it already (floats of any width count as
     float32, integers as int32), as in TensorFlow.js. An input of int8, uint8 or int16 takes the stored integers: arrays
-    of exactly that dtype, or numbers and tensors of integers within its range. The result never shares writable memory with ``value``.
+    of exactly that dtype, or numbers and tensors of integers within its range. The result never shares writable memory
+    with ``value``.
     """
     given = isinstance(value, np.ndarray)
     if isinstance(value, Tensor):

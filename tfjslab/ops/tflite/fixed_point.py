@@ -26,7 +26,7 @@ def quantize_multiplier(real: Any) -> tuple[Array, Array]:
     return np.where(tiny, 0, multiplier), np.where(tiny, 0, shift)
 
 
-def multiply(x: Array, multiplier: Array, shift: Array) -> Array:
+def multiply(x: Array, multiplier: Any, shift: Any) -> Array:
     """``x * M / 2**31 * 2**shift`` with the two roundings of ``MultiplyByQuantizedMultiplier``."""
     left, right = np.maximum(shift, 0), np.maximum(-shift, 0)
     return rounding_shift(high_multiply(x << left if np.any(left) else x, multiplier), right)
@@ -44,12 +44,13 @@ def high_multiply(a: Array, b: Any) -> Array:
     out = np.asarray(a * b)
     out += 1 << (_BITS - 1)
     out >>= _BITS
-    return np.minimum(out, _MOST_INT32, out=out)
+    np.minimum(out, _MOST_INT32, out=out)
+    return out
 
 
 def high_multiply_short(a: Array, b: Any) -> Array:
     """The same of int16: a * b / 2**15."""
-    return np.minimum((a * b + (1 << (_SHORT_BITS - 1))) >> _SHORT_BITS, _MOST_INT16)
+    return np.asarray(np.minimum((a * b + (1 << (_SHORT_BITS - 1))) >> _SHORT_BITS, _MOST_INT16))
 
 
 def rounding_shift(x: Array, bits: Any) -> Array:
@@ -68,15 +69,15 @@ def rounding_shift(x: Array, bits: Any) -> Array:
 
 def saturating_shift(x: Array, bits: int, most: int = _MOST_INT32) -> Array:
     """``x * 2**bits`` in the range of an integer whose largest number is ``most``."""
-    return np.clip(x << bits, -most - 1, most)
+    return np.asarray(np.clip(x << bits, -most - 1, most))
 
 
 def divide(x: Array, by: Any) -> Array:
     """``x / by`` without its fraction, as C divides; ``by`` is positive."""
-    return np.sign(x) * (np.abs(x) // by)
+    return np.asarray(np.sign(x) * (np.abs(x) // by))
 
 
-def round_away(x: Array) -> Array:
+def round_away(x: Any) -> Array:
     """Floats to integers, halves away from zero as C's ``round``; NaN is 0, and the infinite are far out."""
     far = float(1 << 40)
     wide = np.clip(np.nan_to_num(np.asarray(x, np.float64), nan=0.0, posinf=far, neginf=-far), -far, far)

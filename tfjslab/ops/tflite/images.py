@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tfjslab.base.dtypes import Array
@@ -13,7 +15,8 @@ from tfjslab.ops.tflite.fixed_point import divide
 from tfjslab.ops.tflite.values import F32, check
 
 _RESIZE = (
-    Attr("size", "ints"), Attr("align_corners", "bool", default=False), Attr("half_pixel_centers", "bool", default=False),
+    Attr("size", "ints"), Attr("align_corners", "bool", default=False),
+    Attr("half_pixel_centers", "bool", default=False),
 )
 _ONE = 1 << 10  # positions and weights of int8 images have ten bits of fraction
 _RANK, _SIDES = 4, 2
@@ -72,17 +75,17 @@ def resize_bilinear(x: Array, *, size: tuple[int, ...], **flags: bool) -> Array:
     taps = _integer_taps if signed else _float_taps
     (y0, y1, y), (x0, x1, z) = (taps(old, new, flags) for old, new in zip(x.shape[1:3], size, strict=True))
     y, z = y[:, None, None], z[:, None]
-    one = _ONE if signed else F32(1)
-    wide = x.astype(np.int64 if signed else F32)
+    one: Any = _ONE if signed else F32(1)
+    wide: Array = x.astype(np.int64 if signed else F32)
     top, bottom = wide[:, y0], wide[:, y1]
     out = top[:, :, x0] * (one - y) * (one - z)
     out += bottom[:, :, x0] * y * (one - z)
     out += top[:, :, x1] * (one - y) * z
     out += bottom[:, :, x1] * y * z
     if not signed:
-        return (out + F32(0.5)).astype(x.dtype)
+        return np.asarray((out + F32(0.5)).astype(x.dtype))
     half = 1 << 19
-    return divide(out + np.where(out > 0, half, -half), 1 << 20).astype(x.dtype)
+    return np.asarray(divide(out + np.where(out > 0, half, -half), 1 << 20).astype(x.dtype))
 
 
 @op("TflResizeNearestNeighbor", "x", infer=_infer("TflResizeNearestNeighbor"), attrs=_RESIZE,
@@ -94,7 +97,7 @@ def resize_nearest_neighbor(x: Array, *, size: tuple[int, ...], **flags: bool) -
         scale = F32(old - 1) / F32(new - 1) if _corners(old, new, flags) else F32(old) / F32(new)
         place = (np.arange(new, dtype=F32) + F32(0.5 * flags["half_pixel_centers"])) * scale
         whole = np.floor(place + F32(0.5)) if flags["align_corners"] else np.floor(place)
-        return np.clip(whole.astype(np.int64), 0, old - 1)
+        return np.asarray(np.clip(whole.astype(np.int64), 0, old - 1))
 
     rows, columns = (nearest(old, new) for old, new in zip(x.shape[1:3], size, strict=True))
-    return x[:, rows][:, :, columns]
+    return np.asarray(x[:, rows][:, :, columns])

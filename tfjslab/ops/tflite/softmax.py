@@ -20,7 +20,7 @@ _RECIPROCAL_START, _RECIPROCAL_SLOPE = 1515870810, -1010580540  # 48/17 and -32/
 
 
 def _exp(x: Array) -> Array:
-    """exp of a negative Q5.26, as Q0.31: a Taylor series around -1/8, then a factor for each bit above 1/4."""
+    """Compute exp of a negative Q5.26, as Q0.31: a Taylor series around -1/8, then a factor for each bit above 1/4."""
     quarter = 1 << 24
     part = (x & (quarter - 1)) - quarter
     rest = part - x
@@ -31,7 +31,7 @@ def _exp(x: Array) -> Array:
 
 
 def _exp_of_quarter(x: Array) -> Array:
-    """exp of a Q0.31 in [-1/4, 0)."""
+    """Compute exp of a Q0.31 in [-1/4, 0)."""
     y = x + (1 << 28)
     y2 = high_multiply(y, y)
     y3, y4 = high_multiply(y2, y), high_multiply(y2, y2)
@@ -66,7 +66,7 @@ def _infer(ins: Specs, attrs: Attrs) -> list[Spec]:
     Case((T((3, 5), "int8", lo=-40, hi=40),), {"x_scale": 0.1, "dtype": "int16"}),
 ))
 def softmax(x: Array, *, x_scale: float, beta: float, dtype: str) -> Array:
-    """SOFTMAX along the last axis. The output's scale is 1/256 (of int16: 1/32768), its zero point the lowest value."""
+    """SOFTMAX along the last axis. The output's scale is 1/256 (of int16: 1/65536), its zero point the lowest value."""
     real = min(np.float64(F32(beta)) * np.float64(F32(x_scale)) * (1 << (31 - _DIFF_BITS)), float(_ONE))
     multiplier, shift = quantize_multiplier(real)
     least = -int(((1 << _DIFF_BITS) - 1) * 2.0 ** (31 - _DIFF_BITS) / 2.0 ** int(shift))

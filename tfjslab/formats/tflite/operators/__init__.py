@@ -3,9 +3,8 @@
 from tfjslab.formats.tflite.operators import (  # noqa: F401 - importing registers
     control,
     elementwise,
+    integers,
     moving,
     reducing,
     windows,
 )
-from tfjslab.formats.tflite.operators import integers  # noqa: F401, E402, I001 - takes over some of the others'
-

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfjslab.formats.tflite.file import TfliteTensor
 from tfjslab.formats.tflite.operator import Operator, converters, integer_operator
+from tfjslab.formats.tflite.operators import control, elementwise, moving  # noqa: F401 - converters that serve here too
 from tfjslab.formats.tflite.operators.windows import (
     OHWI_TO_HWIO,
     OHWI_TO_HWOI,
@@ -72,7 +73,7 @@ def _same_scale(op: Operator, *inputs: int) -> None:
     out = _scale(op, _output(op), "out")
     for i in inputs:
         if _scale(op, op.tensor(i), "out") != out:
-            raise op.fail(f"input {i} ('{op.tensor(i).name}') has another scale than the output, which is not supported")
+            raise op.fail(f"input {i} ('{op.tensor(i).name}') has another scale than the output")
 
 
 # ---- weighted --------------------------------------------------------------------------------------------------------
@@ -96,7 +97,7 @@ def _bias(op: Operator, i: int) -> list[str]:
     stored = op.tensor(i).data
     if stored is None:
         raise op.fail(f"bias '{op.tensor(i).name}' is no constant, which is not supported")
-    if stored.dtype.kind != "i" or stored.size and not _INT32.min <= int(stored.min()) <= int(stored.max()) <= _INT32.max:
+    if stored.dtype.kind != "i" or not np.array_equal(stored, stored.astype(np.int32)):
         raise op.fail(f"bias '{op.tensor(i).name}' of {stored.dtype} does not fit 32 bits, which is not supported")
     return [op.make_constant(stored.astype(np.int32), "bias")]
 
@@ -177,7 +178,14 @@ def _leaky_relu(op: Operator) -> str:
     return op.add("TflLeakyRelu", op.value(0), alpha=op.option("alpha"), **_scales(op, 0))
 
 
+def _only_bytes(op: Operator) -> None:
+    """Fail on int16, whose tables are others."""
+    if (found := op.tensor(0)).type.name not in BYTES:
+        raise op.fail(f"tensor '{found.name}' is {found.type.name}; only int8 and uint8 are supported")
+
+
 def _table(tfl: str, op: Operator) -> str:
+    _only_bytes(op)
     return op.add(tfl, op.value(0), **_scales(op, 0))
 
 
@@ -202,10 +210,10 @@ def _dequantize(op: Operator) -> str:
 @integer_operator("SOFTMAX")
 def _softmax(op: Operator) -> str:
     """Its output has a fixed scale."""
+    _only_bytes(op)
     out, dtype = _scale(op, _output(op), "out"), _output(op).type.name
-    bits = 15 if dtype == "int16" else 8
-    lowest = {"int8": -128, "uint8": 0, "int16": 0}[dtype] if dtype in (*BYTES, "int16") else None
-    if out["out_scale"] != 2.0**-bits or out["out_zero"] != lowest:
+    kind = np.iinfo(dtype)
+    if out["out_scale"] != 2.0**-kind.bits or out["out_zero"] != kind.min:
         raise op.fail(f"an output of {dtype} with scale {out['out_scale']} and zero point {out['out_zero']}")
     scale = _scale(op, op.tensor(0), "x")["x_scale"]
     return op.add("TflSoftmax", op.value(0), x_scale=scale, beta=op.option("beta"), dtype=dtype)
