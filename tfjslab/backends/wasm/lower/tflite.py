@@ -25,7 +25,7 @@ from tfjslab.passes.fusion import Group
 
 _TILES = {16: 2, 8: 4}  # rows of a tile by its output channels, widest first
 _LANES = 8
-_MOST_SUM, _MOST_SHIFT = 1 << 30, 30  # so that a sum and half of what it is divided by fit 32 bits
+_INT32 = 1 << 31
 
 
 def _refuses(node: Node, specs: Specs) -> str:
@@ -55,6 +55,18 @@ def pack_taps(filters: Array, zero: int) -> Array:
     return grouped(filters.reshape(-1, filters.shape[2]).astype(np.int16) - np.int16(zero), _LANES)
 
 
+def _scaling(real: Array, largest: Array) -> tuple[Array, Array | None]:
+    """Multipliers and how far to shift right behind them, 1 or more, for sums up to ``largest``; None where 32 bits do
+    not hold what is in between. A channel whose scale is so small that nothing is left of any sum is multiplied by 0.
+    """
+    multiplier, shift = quantize_multiplier(np.broadcast_to(real, largest.shape))
+    products = largest * (multiplier / _INT32) + 1
+    dead = (products < 2.0 ** (-shift - 1)) | (multiplier == 0)
+    multiplier, bits = np.where(dead, 0, multiplier), np.where(dead, 1, -shift)
+    fits = dead | ((bits >= 1) & (largest < _INT32) & (products + 2.0 ** (bits - 1) < _INT32))
+    return multiplier, bits if fits.all() else None
+
+
 def _constants(b: WasmBuilder, node: Node, width: int, packing: Packing) -> tuple[WasmPlace, ...] | None:
     """Places of weights, biases and multipliers; None, and a step on the host, where there can be none."""
     given = [b.constant_array(v) for v in node.inputs[1:] if v]
@@ -67,10 +79,9 @@ def _constants(b: WasmBuilder, node: Node, width: int, packing: Packing) -> tupl
     wide = filters.astype(np.int64) - a["filter_zero"]
     flat = wide.reshape(-1, channels)
     bias = (rest[0].astype(np.int64) if rest else 0) - a["x_zero"] * flat.sum(axis=0)
-    multiplier, shift = quantize_multiplier(real_multipliers(dtype, a["x_scale"], scale, a["out_scale"]))
-    bits = np.where(multiplier, -shift, 1)
-    largest = 256 * np.abs(flat).sum(axis=0) + np.abs(bias)
-    if bits.min() < 1 or bits.max() > _MOST_SHIFT or largest.max(initial=0) >= _MOST_SUM or b.lanes == 1:
+    multiplier, bits = _scaling(
+        real_multipliers(dtype, a["x_scale"], scale, a["out_scale"]), 256 * np.abs(flat).sum(axis=0) + np.abs(bias))
+    if bits is None or b.lanes == 1:
         b.refuse(node, "these multipliers" if b.lanes > 1 else "bytes without vectors")
         return None
 
