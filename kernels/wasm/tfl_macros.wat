@@ -25,6 +25,22 @@
 {% endif %}
 {% endmacro %}
 
+{# The same by one float64 product, rounded half away from zero: for each group of `nr` channels there are its factors. #}
+{% macro scale(name, at, zero) %}
+{% set parts = [] %}
+{% for half in range(2) %}
+{% set low = "@v_" ~ name if half == 0 else "(i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7 @v_%s @v_%s)" % (name, name) %}
+(local.set $v_p{{ half }} (f64x2.mul (f64x2.convert_low_i32x4_s {{ low }}) (v128.load offset={{ 2 * at + 16 * half }} @i_mp)))
+(local.set $v_m (f64x2.floor (f64x2.add (f64x2.abs @v_p{{ half }}) (v128.const f64x2 0.5 0.5))))
+(local.set $v_m (f64x2.pmin (v128.const f64x2 1073741824 1073741824) @v_m))
+(local.set $v_p{{ half }} (i32x4.trunc_sat_f64x2_s_zero (v128.bitselect @v_p{{ half }} @v_m (v128.const i64x2 0x8000000000000000 0x8000000000000000))))
+{% endfor %}
+(local.set $v_{{ name }} (i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 23 @v_p0 @v_p1))
+{% if zero %}
+(local.set $v_{{ name }} (i32x4.add @v_{{ name }} (v128.const i32x4 {{ zero }} {{ zero }} {{ zero }} {{ zero }})))
+{% endif %}
+{% endmacro %}
+
 {# Eight or sixteen bytes within the bounds, of sums by their names: two or four. #}
 {% macro pack(names, sign, lowest, highest) %}
 {% set halves = [] %}

@@ -1,4 +1,4 @@
-"""Convolutions by TensorFlow Lite's rules on bytes: dot products of 16 bits, since those of the relaxed instructions are
+"""Convolutions and dense layers by TensorFlow Lite's rules on bytes: dot products of 16 bits, since those of the relaxed instructions are
 not exact for eight bits. Every kernel is bit-equal to the op's definition.
 """
 
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from tfjslab.backends.kernels.quantized import conv_window, depthwise_window, is_plain, not_constant
-from tfjslab.backends.kernels.table import Specs
+from tfjslab.backends.kernels.table import Specs, empty
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
-from tfjslab.backends.wasm.lower.quantized import BLOCK_BYTES, UNROLL, WASTE, grouped, window_rows
+from tfjslab.backends.wasm.lower.quantized import BLOCK_BYTES, UNROLL, WASTE, WindowRows, grouped, window_rows
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.packing import Packing, packer
 from tfjslab.backends.wasm.text.templates import kernel
@@ -26,13 +26,14 @@ from tfjslab.passes.fusion import Group
 _TILES = {16: 2, 8: 4}  # rows of a tile by its output channels, widest first
 _LANES = 8
 _INT32 = 1 << 31
+_DENSE = "TflFullyConnected"
 
 
 def _refuses(node: Node, specs: Specs) -> str:
     dtype = specs[node.inputs[0]].dtype
     if dtype not in BYTES:
         return TABLE.none_for(dtype)
-    return TABLE.none_for("an empty tensor" if any(specs[v].size == 0 for v in (*node.inputs, *node.outputs) if v) else "")
+    return empty(node, specs)
 
 
 def _refuses_depthwise(node: Node, specs: Specs) -> str:
@@ -55,16 +56,18 @@ def pack_taps(filters: Array, zero: int) -> Array:
     return grouped(filters.reshape(-1, filters.shape[2]).astype(np.int16) - np.int16(zero), _LANES)
 
 
-def _scaling(real: Array, largest: Array) -> tuple[Array, Array | None]:
-    """Multipliers and how far to shift right behind them, 1 or more, for sums up to ``largest``; None where 32 bits do
-    not hold what is in between. A channel whose scale is so small that nothing is left of any sum is multiplied by 0.
+def _multipliers(real: Array, largest: Array) -> Array | None:
+    """Rows of multipliers, of halves of 2**n and of 2**(31 - n), for sums up to ``largest``, n being the shift to the
+    right; None where 32 bits do not hold what is in between.
+
+    A channel whose scale is so small that nothing is left of any sum is multiplied by 0.
     """
     multiplier, shift = quantize_multiplier(np.broadcast_to(real, largest.shape))
     products = largest * (multiplier / _INT32) + 1
     dead = (products < 2.0 ** (-shift - 1)) | (multiplier == 0)
     multiplier, bits = np.where(dead, 0, multiplier), np.where(dead, 1, -shift)
     fits = dead | ((bits >= 1) & (largest < _INT32) & (products + 2.0 ** (bits - 1) < _INT32))
-    return multiplier, bits if fits.all() else None
+    return np.stack([multiplier, 1 << (bits - 1), 1 << (31 - bits)]).astype(np.int32) if fits.all() else None
 
 
 def _constants(b: WasmBuilder, node: Node, width: int, packing: Packing) -> tuple[WasmPlace, ...] | None:
@@ -75,25 +78,26 @@ def _constants(b: WasmBuilder, node: Node, width: int, packing: Packing) -> tupl
         not_constant(b, node)
         return None
     filters, scale, *rest = (np.asarray(a) for a in given)
-    a, channels, dtype = node.attrs, b.shape(node.name)[-1], numpy_dtype(b.spec(node.name).dtype)
-    wide = filters.astype(np.int64) - a["filter_zero"]
-    flat = wide.reshape(-1, channels)
+    a, channels = node.attrs, b.shape(node.name)[-1]
+    flat = (filters.astype(np.int64) - a["filter_zero"]).reshape(-1, channels)
     bias = (rest[0].astype(np.int64) if rest else 0) - a["x_zero"] * flat.sum(axis=0)
-    multiplier, bits = _scaling(
-        real_multipliers(dtype, a["x_scale"], scale, a["out_scale"]), 256 * np.abs(flat).sum(axis=0) + np.abs(bias))
-    if bits is None or b.lanes == 1:
+    scaling = _factors(node, scale, channels) if node.op == _DENSE else _multipliers(
+        real_multipliers(numpy_dtype(b.spec(node.name).dtype), a["x_scale"], scale, a["out_scale"]),
+        256 * np.abs(flat).sum(axis=0) + np.abs(bias))
+    if scaling is None or b.lanes == 1:
         b.refuse(node, "these multipliers" if b.lanes > 1 else "bytes without vectors")
         return None
-
-    def scaling() -> Array:
-        rows = np.stack([np.broadcast_to(v, channels) for v in (multiplier, 1 << (bits - 1), 1 << (31 - bits))])
-        return grouped(rows, width).astype(np.int32)
-
     key = (node.name, width, tuple(sorted(a.items())))
     return (
         weights, b.constant((*key, "bias"), lambda: grouped(bias, width).astype(np.int32), filters),
-        b.constant((*key, "scaling"), scaling, scale),
+        b.constant((*key, "scaling"), lambda: grouped(scaling, width), scale),
     )
+
+
+def _factors(node: Node, scale: Array, channels: int) -> Array:
+    """What the sums of a dense layer are multiplied by."""
+    real = real_multipliers(np.int8, node.attrs["x_scale"], scale, node.attrs["out_scale"])
+    return np.broadcast_to(real, channels)
 
 
 def _numbers(b: WasmBuilder, node: Node) -> dict[str, Any]:
@@ -108,23 +112,33 @@ def lower_conv(b: WasmBuilder, group: Group) -> None:
     """A product over pixels; windows larger than one pixel are collected into rows first."""
     node = group.core_node
     w = conv_window(b, node)
-    if w is None:
-        return
-    rows, n, k = w.batch * size_of(w.out_size), b.shape(node.name)[-1], size_of(b.shape(node.inputs[1])[:3])
+    if w is not None:
+        rows, k = w.batch * size_of(w.out_size), size_of(b.shape(node.inputs[1])[:3])
+        _product(b, node, rows, k, None if is_plain(w) else window_rows(w))
+
+
+@lowering(_DENSE, refuses=_refuses)
+def lower_dense(b: WasmBuilder, group: Group) -> None:
+    """A product over rows."""
+    rows, k = b.shape(group.core_node.inputs[0])
+    _product(b, group.core_node, rows, k, None)
+
+
+def _product(b: WasmBuilder, node: Node, rows: int, k: int, gather: WindowRows | None) -> None:
+    n = b.shape(node.name)[-1]
     nr = next((r for r in _TILES if -(-n // r) * r <= WASTE * n), min(_TILES))
     places = _constants(b, node, nr, pack_pairs(nr, node.attrs["filter_zero"]))
     if places is None:
         return
-    gather = None if is_plain(w) else window_rows(w)
     k2, mv = -(-k // 2), min(_TILES[nr], rows)
-    pitch = -(-k // 8) * 8 if gather else k
+    pitch = -(-k // _LANES) * _LANES if gather else k
     tiles, groups = -(-rows // mv), -(-n // nr)
     block = max(1, min(tiles, BLOCK_BYTES // (mv * pitch)))
     split = "tiles" if tiles >= groups or gather else "groups"
     made = kernel(
         "tfl_product", ("a", "w", "bias", "multiplier", "c"), k2=k2, n=n, nr=nr, mv=mv, rows=rows, pitch=pitch,
         tiles=tiles, groups=groups, block=block, split=split, gather=gather, ch=b.shape(node.inputs[0])[-1],
-        width=min(n, nr), unroll=min(UNROLL, k2), **_numbers(b, node),
+        width=min(n, nr), unroll=min(UNROLL, k2), factors=node.op == _DENSE, **_numbers(b, node),
     )
     b.call(made, (b.rows(node.inputs[0]), *places, b.new(node.name)), tiles if split == "tiles" else groups,
            flops=2 * rows * k * n, scratch_bytes=(block + 1) * mv * pitch + 64 if gather else 0)
