@@ -43,38 +43,54 @@ def _cases(written: list[int]) -> tuple[Case, ...]:
     )
 
 
-def _added(x: Array, y: Array, attrs: Attrs, combine: Callable[[Array, Array], Array]) -> Array:
-    room = _SHORT_ROOM if x.dtype == np.int16 else _ROOM
-    x_scale, y_scale, out_scale = (F32(attrs[f"{n}_scale"]) for n in ("x", "y", "out"))
-    twice = np.float64(2 * max(x_scale, y_scale))
+def _room(dtype: Any) -> int:
+    return _SHORT_ROOM if dtype == np.int16 else _ROOM
 
-    def scaled(v: Array, zero: int, scale: Any) -> Array:
-        return multiply((v.astype(np.int64) - zero) << room, *quantize_multiplier(np.float64(scale) / twice))
 
-    both = combine(scaled(x, attrs["x_zero"], x_scale), scaled(y, attrs["y_zero"], y_scale))
-    out = multiply(both, *quantize_multiplier(twice / (np.float64(1 << room) * np.float64(out_scale))))
+def _twice(attrs: Attrs) -> Any:
+    """The scale that both operands of a sum are brought to."""
+    return np.float64(2 * max(F32(attrs["x_scale"]), F32(attrs["y_scale"])))
+
+
+def terms(name: str, stored: Array, attrs: Attrs, side: str) -> Array:
+    """What stored integers of a side, x or y, are in the sum or product of the op ``name``."""
+    moved = stored.astype(np.int64) - attrs[f"{side}_zero"]
+    if name == "TflMul":
+        return moved
+    real = np.float64(F32(attrs[f"{side}_scale"])) / _twice(attrs)
+    return multiply(moved << _room(stored.dtype), *quantize_multiplier(real))
+
+
+def multiplier_of(name: str, dtype: Any, attrs: Attrs) -> tuple[Array, Array]:
+    """What the sum or product of the op ``name`` is multiplied by; of a product it is made in float32."""
+    if name == "TflMul":
+        real = F32(F32(attrs["x_scale"]) * F32(attrs["y_scale"])) / F32(attrs["out_scale"])
+        return quantize_multiplier(np.float64(real))
+    return quantize_multiplier(_twice(attrs) / (np.float64(1 << _room(dtype)) * np.float64(F32(attrs["out_scale"]))))
+
+
+def _combined(name: str, x: Array, y: Array, attrs: Attrs, combine: Callable[[Array, Array], Array]) -> Array:
+    both = combine(terms(name, x, attrs, "x"), terms(name, y, attrs, "y"))
+    out = multiply(both, *multiplier_of(name, x.dtype, attrs))
     return bounded(out + attrs["out_zero"], x.dtype, attrs["lowest"], attrs["highest"])
 
 
 @op("TflAdd", "x y", infer=_infer("TflAdd"), attrs=(*X, *Y, *OUT, *BOUNDS), cases=_cases([7, 9]))
 def add(x: Array, y: Array, **attrs: Any) -> Array:
     """ADD in integers: both are brought to twice the larger scale, with 20 (of int16: 15) bits of room."""
-    return _added(x, y, attrs, np.add)
+    return _combined("TflAdd", x, y, attrs, np.add)
 
 
 @op("TflSub", "x y", infer=_infer("TflSub"), attrs=(*X, *Y, *OUT, *BOUNDS), cases=_cases([3, 7]))
 def sub(x: Array, y: Array, **attrs: Any) -> Array:
     """SUB in integers, as TflAdd."""
-    return _added(x, y, attrs, np.subtract)
+    return _combined("TflSub", x, y, attrs, np.subtract)
 
 
 @op("TflMul", "x y", infer=_infer("TflMul"), attrs=(*X, *Y, *OUT, *BOUNDS), cases=_cases([7, 8]))
 def mul(x: Array, y: Array, **attrs: Any) -> Array:
     """MUL in integers; the real multiplier is made in float32."""
-    product = (x.astype(np.int64) - attrs["x_zero"]) * (y.astype(np.int64) - attrs["y_zero"])
-    real = F32(F32(attrs["x_scale"]) * F32(attrs["y_scale"])) / F32(attrs["out_scale"])
-    out = multiply(product, *quantize_multiplier(np.float64(real)))
-    return bounded(out + attrs["out_zero"], x.dtype, attrs["lowest"], attrs["highest"])
+    return _combined("TflMul", x, y, attrs, np.multiply)
 
 
 @op("TflMaximum", "x y", infer=_infer("TflMaximum"), cases=(

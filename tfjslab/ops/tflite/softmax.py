@@ -67,16 +67,24 @@ def _infer(ins: Specs, attrs: Attrs) -> list[Spec]:
 ))
 def softmax(x: Array, *, x_scale: float, beta: float, dtype: str) -> Array:
     """SOFTMAX along the last axis. The output's scale is 1/256 (of int16: 1/65536), its zero point the lowest value."""
+    powers, parts = exponentials(x_scale, beta)
+    below = np.max(x, axis=-1, keepdims=True, initial=info(x.dtype.name).min).astype(np.int64) - x
+    scale, over = _reciprocal(np.maximum(parts[below].sum(axis=-1, keepdims=True), 1))
+    kind = info(dtype)
+    out = rounding_shift(high_multiply(powers[below], scale), over + 31 - kind.bits)
+    return bounded(out + int(kind.min), numpy_dtype(dtype))
+
+
+def exponentials(x_scale: float, beta: float) -> tuple[Array, Array]:
+    """For how far a byte is below the largest of its row, 0 to 255: the exponential in Q0.31, and in Q12.19 for the sum.
+
+    Both are 0 where nothing is left of it.
+    """
     real = min(np.float64(F32(beta)) * np.float64(F32(x_scale)) * (1 << (31 - _DIFF_BITS)), float(_ONE))
     multiplier, shift = quantize_multiplier(real)
     least = -int(((1 << _DIFF_BITS) - 1) * 2.0 ** (31 - _DIFF_BITS) / 2.0 ** int(shift))
-    diff = x.astype(np.int64)
-    diff -= diff.max(axis=-1, keepdims=True, initial=-256)
+    diff = -np.arange(256, dtype=np.int64)
     matters = diff >= least
     scaled = high_multiply(np.where(matters, diff, 0) << np.maximum(shift, 0), multiplier)
     powers = np.where(matters, _exp(scaled), 0)
-    sums = rounding_shift(powers, _SUM_BITS).sum(axis=-1, keepdims=True)
-    scale, over = _reciprocal(np.maximum(sums, 1))
-    bits = numpy_dtype(dtype).itemsize * 8
-    out = rounding_shift(high_multiply(powers, scale), over + 31 - bits) + int(info(dtype).min)
-    return bounded(np.where(matters, out, int(info(dtype).min)), numpy_dtype(dtype))
+    return powers, rounding_shift(powers, _SUM_BITS)
