@@ -1,4 +1,4 @@
-"""The reader of .tflite files whose tensors are quantized: which integer op an operator becomes, with what attributes."""
+"""The reader of .tflite files whose tensors are quantized: which integer op an operator becomes, and with what."""
 
 from __future__ import annotations
 
@@ -137,11 +137,13 @@ def test_places_of_the_largest_are_int32_also_where_the_file_says_int64(load):
      r"operator 0 \(ABS\): tensor 'x' is computed in int8, which this operator is not supported on"),
     ("CONCATENATION", [quantized("x", (2,)), quantized("z", (2,), scale=1.0)], quantized("y", (4,)),
      {0: ("<i", 0), 1: NONE}, r"operator 0 \(CONCATENATION\): input 1 \('z'\) has another scale than the output"),
-    ("LOGISTIC", [tensor("x", (2,), "int8")], quantized("y", (2,)), None, "tensor 'x' of int8 needs one positive scale"),
+    ("LOGISTIC", [tensor("x", (2,), "int8")], quantized("y", (2,)), None,
+     "tensor 'x' of int8 needs one positive scale"),
     ("SOFTMAX", [quantized("x", (1, 2))], quantized("y", (1, 2)), {0: ("<f", 1.0)}, "an output of int8 with scale 0.5"),
     ("ADD", [quantized("x", (2,)), quantized("z", (2,))], quantized("y", (2,)), {0: ("<b", 4)},
      "activation TANH is not supported on integers"),
-    ("TANH", [quantized("x", (2,), "int16")], quantized("y", (2,), "int16"), None, r"operator 0 \(TANH\): tensor 'x' is int16; only int8 and uint8 are supported"),
+    ("TANH", [quantized("x", (2,), "int16")], quantized("y", (2,), "int16"), None,
+     r"operator 0 \(TANH\): tensor 'x' is int16; only int8 and uint8 are supported"),
 ])
 def test_what_is_not_supported_names_operator_and_tensor(load, name, inputs, output, options, text):
     with pytest.raises((ModelError, DTypeError), match=text):
@@ -156,7 +158,8 @@ def test_feeds_are_the_stored_integers(load):
         assert made.dtype == "int32"  # tensors of users have no int8
         np.testing.assert_array_equal(made.numpy(), model.predict(x))
     for wrong in (x.astype(np.float32), x.astype(np.int32), x.view(np.uint8)):
-        with pytest.raises(DTypeError, match=f"input 'x': dtype {wrong.dtype}; expected int8, the integers that the file"):
+        text = f"input 'x': dtype {wrong.dtype}; expected int8, the integers that the file stores"
+        with pytest.raises(DTypeError, match=text):
             model.predict(wrong)
     with pytest.raises(DTypeError, match="input 'x': values 0 to 128; expected numbers within int8, -128 to 127"):
         model.predict([0, 128])

@@ -35,13 +35,13 @@ def multiplier(real):
 
 
 def high(a, b, bits=31):
-    """gemmlowp's SaturatingRoundingDoublingHighMul."""
+    """SaturatingRoundingDoublingHighMul of gemmlowp."""
     nudge = 1 << (bits - 1) if a * b >= 0 else 1 - (1 << (bits - 1))
     return min(truncated(a * b + nudge, 1 << bits), (1 << bits) - 1)
 
 
 def shifted(x, bits):
-    """gemmlowp's RoundingDivideByPOT."""
+    """RoundingDivideByPOT of gemmlowp."""
     rest = x & ((1 << bits) - 1)
     return (x >> bits) + int(rest > ((1 << bits) - 1 >> 1) + (x < 0))
 
@@ -77,7 +77,7 @@ def each(rule):
     return run
 
 
-def placed(a, x, size, dilated=True):
+def placed(a, x, size, *, dilated=True):
     """Padding before, strides and dilations of a window."""
     stride = a["strides"] if len(a["strides"]) == 2 else a["strides"] * 2
     dilation = (a["dilations"] if len(a["dilations"]) == 2 else a["dilations"] * 2) if dilated else (1, 1)
@@ -133,14 +133,19 @@ def dense(x, w, scale, bias, a):
     return out
 
 
+def pairs(x, y):
+    """The elements that meet."""
+    return zip(*(v.reshape(-1).tolist() for v in np.broadcast_arrays(x, y)), strict=True)
+
+
 def added(x, y, a, sign):
     left = 15 if x.dtype == np.int16 else 20
     sa, sb, so = (float(F32(a[f"{n}_scale"])) for n in ("x", "y", "out"))
     twice = 2 * max(sa, sb)
     out = []
-    for p, q in zip(*(v.reshape(-1) for v in np.broadcast_arrays(x, y)), strict=True):
-        first = scaled((int(p) - a["x_zero"]) << left, sa / twice)
-        second = scaled((int(q) - a["y_zero"]) << left, sb / twice)
+    for p, q in pairs(x, y):
+        first = scaled((p - a["x_zero"]) << left, sa / twice)
+        second = scaled((q - a["y_zero"]) << left, sb / twice)
         total = scaled(first + sign * second, twice / (2**left * so))
         out.append(clamped(total + a["out_zero"], a, x.dtype))
     return out
@@ -148,8 +153,7 @@ def added(x, y, a, sign):
 
 def multiplied(x, y, a):
     real = F32(F32(F32(a["x_scale"]) * F32(a["y_scale"])) / F32(a["out_scale"]))
-    pairs = zip(*(v.reshape(-1) for v in np.broadcast_arrays(x, y)), strict=True)
-    products = ((int(p) - a["x_zero"]) * (int(q) - a["y_zero"]) for p, q in pairs)
+    products = ((p - a["x_zero"]) * (q - a["y_zero"]) for p, q in pairs(x, y))
     return [clamped(scaled(v, real) + a["out_zero"], a, x.dtype) for v in products]
 
 
@@ -195,7 +199,7 @@ def hard_swish(q, a):
 
 
 def exp_below_zero(x):
-    """exp of Q5.26 as Q0.31, step by step as gemmlowp does."""
+    """The exponential of Q5.26 as Q0.31, step by step as gemmlowp does."""
     part = (x & (2**24 - 1)) - 2**24
     y = (part << 5) + 2**28
     y2 = high(y, y)
@@ -222,8 +226,9 @@ def softmax(x, a):
         for _ in range(3):
             guess += high(guess, 2**29 - high(half, guess)) << 2
         for p in powers:
-            value = info.min if p is None else shifted(high(min(guess << 1, 2**31 - 1), p), 12 - zeros + 31 - info.bits) + info.min
-            out.append(min(max(value, info.min), info.max))
+            scale, bits = min(guess << 1, 2**31 - 1), 12 - zeros + 31 - info.bits
+            value = 0 if p is None else shifted(high(scale, p), bits)
+            out.append(min(value + info.min, info.max))
     return out
 
 
@@ -305,9 +310,10 @@ SCALAR = {
     "TflFullyConnected": lambda i, a, _s: dense(*given(i), a),
     "TflAdd": lambda i, a, _s: added(*i, a, 1), "TflSub": lambda i, a, _s: added(*i, a, -1),
     "TflMul": lambda i, a, _s: multiplied(*i, a),
-    "TflMaximum": lambda i, _a, _s: [max(p, q) for p, q in zip(*(v.flat for v in np.broadcast_arrays(*i)), strict=True)],
-    "TflMinimum": lambda i, _a, _s: [min(p, q) for p, q in zip(*(v.flat for v in np.broadcast_arrays(*i)), strict=True)],
-    "TflAveragePool2D": lambda i, a, s: pooled(*i, a, s, average), "TflMaxPool2D": lambda i, a, s: pooled(*i, a, s, max),
+    "TflMaximum": lambda i, _a, _s: [max(pair) for pair in pairs(*i)],
+    "TflMinimum": lambda i, _a, _s: [min(pair) for pair in pairs(*i)],
+    "TflAveragePool2D": lambda i, a, s: pooled(*i, a, s, average),
+    "TflMaxPool2D": lambda i, a, s: pooled(*i, a, s, max),
     "TflMean": lambda i, a, _s: averaged(*i, a),
     "TflSoftmax": lambda i, a, _s: softmax(*i, a),
     "TflResizeBilinear": lambda i, a, _s: resized(*i, a), "TflResizeNearestNeighbor": lambda i, a, _s: nearest(*i, a),

@@ -56,7 +56,7 @@ def terms(name: str, stored: Array, attrs: Attrs, side: str) -> Array:
     """What stored integers of a side, x or y, are in the sum or product of the op ``name``."""
     moved = stored.astype(np.int64) - attrs[f"{side}_zero"]
     if name == "TflMul":
-        return moved
+        return np.asarray(moved)
     real = np.float64(F32(attrs[f"{side}_scale"])) / _twice(attrs)
     return multiply(moved << _room(stored.dtype), *quantize_multiplier(real))
 

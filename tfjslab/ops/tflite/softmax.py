@@ -76,9 +76,9 @@ def softmax(x: Array, *, x_scale: float, beta: float, dtype: str) -> Array:
 
 
 def exponentials(x_scale: float, beta: float) -> tuple[Array, Array]:
-    """For how far a byte is below the largest of its row, 0 to 255: the exponential in Q0.31, and in Q12.19 for the sum.
+    """The exponentials in Q0.31, and in Q12.19 for sums, for how far a byte is below the largest of its row: 0 to 255.
 
-    Both are 0 where nothing is left of it.
+    Both are 0 where nothing is left.
     """
     real = min(np.float64(F32(beta)) * np.float64(F32(x_scale)) * (1 << (31 - _DIFF_BITS)), float(_ONE))
     multiplier, shift = quantize_multiplier(real)

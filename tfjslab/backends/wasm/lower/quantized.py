@@ -207,6 +207,7 @@ class WindowRows:
 
 
 def window_rows(w: Window) -> WindowRows:
+    """How kernels on rows see a window."""
     (top, _), (left, right) = w.pad
     # What a stride leaves over on the right is read by nothing; what lies beyond the padding is never reached.
     return WindowRows(*w.in_size, *w.out_size, *w.size, top, left, right, w.stride, w.dilation)

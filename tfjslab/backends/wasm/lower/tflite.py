@@ -1,5 +1,7 @@
-"""Convolutions and dense layers by TensorFlow Lite's rules on bytes: dot products of 16 bits, since those of the relaxed instructions are
-not exact for eight bits. Every kernel is bit-equal to the op's definition.
+"""Convolutions and dense layers by TensorFlow Lite's rules on bytes.
+
+They are dot products of 16 bits: those of the relaxed instructions are not exact for eight bits. Every kernel is
+bit-equal to the op's definition.
 """
 
 from __future__ import annotations
@@ -57,10 +59,10 @@ def pack_taps(filters: Array, zero: int) -> Array:
 
 
 def _multipliers(real: Array, largest: Array) -> Array | None:
-    """Rows of multipliers, of halves of 2**n and of 2**(31 - n), for sums up to ``largest``, n being the shift to the
-    right; None where 32 bits do not hold what is in between.
+    """Rows of multipliers, of halves of 2**n and of 2**(31 - n), n being the shift to the right of each channel.
 
-    A channel whose scale is so small that nothing is left of any sum is multiplied by 0.
+    None where 32 bits do not hold what is in between for sums up to ``largest``. A channel whose scale is so small that
+    nothing is left of any sum is multiplied by 0.
     """
     multiplier, shift = quantize_multiplier(np.broadcast_to(real, largest.shape))
     products = largest * (multiplier / _INT32) + 1

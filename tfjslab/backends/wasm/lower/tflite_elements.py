@@ -44,7 +44,7 @@ def every_byte(dtype: str) -> Array:
     return np.arange(256, dtype=np.uint8).view(numpy_dtype(dtype))
 
 
-def _range(b: WasmBuilder, node: Node) -> dict[str, int]:
+def _range(b: WasmBuilder, node: Node) -> dict[str, Any]:
     info = np.iinfo(numpy_dtype(b.spec(node.name).dtype))
     low, high = node.attrs.get("lowest"), node.attrs.get("highest")
     return {"lowest": int(info.min) if low is None else max(low, int(info.min)),
@@ -107,7 +107,7 @@ def lower_pool(b: WasmBuilder, group: Group) -> None:
     node = group.core_node
     x = b.shape(node.inputs[0])
     w = pool_window(node.op, x, {**node.attrs, "data_format": "NHWC"})
-    numbers: dict[str, Any] = _range(b, node) | {"least": int(np.iinfo(numpy_dtype(b.spec(node.name).dtype)).min)}
+    numbers = _range(b, node) | {"least": int(np.iinfo(numpy_dtype(b.spec(node.name).dtype)).min)}
     made = kernel("tfl_pool", ("x", "c"), w=window_rows(w), ch=x[3], sign=_sign(b, node),
                   mode="max" if node.op == "TflMaxPool2D" else "mean", **numbers)
     b.call(made, (b.rows(node.inputs[0]), b.new(node.name)), w.batch * w.out_size[0],
@@ -127,6 +127,7 @@ def lower_softmax(b: WasmBuilder, group: Group) -> None:
     powers, parts = exponentials(node.attrs["x_scale"], node.attrs["beta"])
     made = kernel("tfl_softmax", ("x", "powers", "parts", "c"), n=x[-1], item=info.bits // 8, sign=_sign(b, node),
                   least=int(info.min), most=int(info.max))
-    places = [_constant(b, node, name, table.astype(np.int32)) for name, table in (("powers", powers), ("parts", parts))]
+    tables = (("powers", powers), ("parts", parts))
+    places = [_constant(b, node, name, table.astype(np.int32)) for name, table in tables]
     rows = b.spec(node.inputs[0]).size // x[-1]
     b.call(made, (b.rows(node.inputs[0]), *places, b.new(node.name)), rows, flops=20 * rows * x[-1])
