@@ -82,3 +82,42 @@
 {% endfor %}
 {% endif %}
 {% endmacro %}
+
+{# $i_<name> = min(index * step, last) #}
+{% macro start(name, index, step, last) %}
+(local.set $i_{{ name }} (i32.mul {{ index }} #{{ step }}))
+(local.set $i_{{ name }} (select @i_{{ name }} #{{ last }} (i32.lt_u @i_{{ name }} #{{ last }})))
+{% endmacro %}
+{# Collects the window of output pixel $i_row of the image at $a into $i_to: window rows one after the other, padding is
+   the input's zero. #}
+{% macro gather_row(g, ch, zero) %}
+(local.set $i_ox (i32.rem_u @i_row #{{ g.out_w }}))
+(local.set $i_oy (i32.div_u @i_row #{{ g.out_w }}))
+(local.set $i_image (i32.mul (i32.div_u @i_oy #{{ g.out_h }}) #{{ g.in_h * g.in_w * ch }}))
+(local.set $i_oy (i32.sub (i32.mul (i32.rem_u @i_oy #{{ g.out_h }}) #{{ g.stride[0] }}) #{{ g.top }}))
+(local.set $i_ox (i32.sub (i32.mul @i_ox #{{ g.stride[1] }}) #{{ g.left }}))
+{% for ky in range(g.kh) %}
+{% set at = ky * g.kw * ch %}
+(local.set $i_iy (i32.add @i_oy #{{ ky * g.dilation[0] }}))
+(if (i32.lt_u @i_iy #{{ g.in_h }}) (then
+(local.set $i_from (i32.add (i32.add @a @i_image) (i32.mul #{{ ch }} (i32.add @i_ox (i32.mul @i_iy #{{ g.in_w }})))))
+{% if g.dilation[1] == 1 and g.in_w >= g.kw %}
+(if (i32.le_u @i_ox #{{ g.in_w - g.kw }}) (then
+{{ copy_bytes("@i_to", "@i_from", g.kw * ch, at) }}
+) (else
+{% endif %}
+{% for kx in range(g.kw) %}
+(if (i32.lt_u (i32.add @i_ox #{{ kx * g.dilation[1] }}) #{{ g.in_w }}) (then
+{{ copy_bytes("@i_to", "(i32.add @i_from #%d)" % (kx * g.dilation[1] * ch), ch, at + kx * ch) }}
+) (else
+{{ m.fill_bytes("@i_to", ch, zero, at + kx * ch) }}
+))
+{% endfor %}
+{% if g.dilation[1] == 1 and g.in_w >= g.kw %}
+))
+{% endif %}
+) (else
+{{ m.fill_bytes("@i_to", g.kw * ch, zero, at) }}
+))
+{% endfor %}
+{% endmacro %}

@@ -13,43 +13,6 @@
 {% else %}
 {% set g_lo, g_hi, t_lo, t_hi = "@lo", "@hi", "#0", "#%d" % tiles %}
 {% endif %}
-{# $i_<name> = min(index * step, last) #}
-{% macro start(name, index, step, last) %}
-(local.set $i_{{ name }} (i32.mul {{ index }} #{{ step }}))
-(local.set $i_{{ name }} (select @i_{{ name }} #{{ last }} (i32.lt_u @i_{{ name }} #{{ last }})))
-{% endmacro %}
-{# Collects the window of output pixel $i_row into $i_to: window rows one after the other, padding is the input's zero. #}
-{% macro gather_row(g) %}
-(local.set $i_ox (i32.rem_u @i_row #{{ g.out_w }}))
-(local.set $i_oy (i32.div_u @i_row #{{ g.out_w }}))
-(local.set $i_image (i32.mul (i32.div_u @i_oy #{{ g.out_h }}) #{{ g.in_h * g.in_w * ch }}))
-(local.set $i_oy (i32.sub (i32.mul (i32.rem_u @i_oy #{{ g.out_h }}) #{{ g.stride[0] }}) #{{ g.top }}))
-(local.set $i_ox (i32.sub (i32.mul @i_ox #{{ g.stride[1] }}) #{{ g.left }}))
-{% for ky in range(g.kh) %}
-{% set at = ky * g.kw * ch %}
-(local.set $i_iy (i32.add @i_oy #{{ ky * g.dilation[0] }}))
-(if (i32.lt_u @i_iy #{{ g.in_h }}) (then
-(local.set $i_from (i32.add (i32.add @a @i_image) (i32.mul #{{ ch }} (i32.add @i_ox (i32.mul @i_iy #{{ g.in_w }})))))
-{% if g.dilation[1] == 1 and g.in_w >= g.kw %}
-(if (i32.le_u @i_ox #{{ g.in_w - g.kw }}) (then
-{{ q.copy_bytes("@i_to", "@i_from", g.kw * ch, at) }}
-) (else
-{% endif %}
-{% for kx in range(g.kw) %}
-(if (i32.lt_u (i32.add @i_ox #{{ kx * g.dilation[1] }}) #{{ g.in_w }}) (then
-{{ q.copy_bytes("@i_to", "(i32.add @i_from #%d)" % (kx * g.dilation[1] * ch), ch, at + kx * ch) }}
-) (else
-{{ m.fill_bytes("@i_to", ch, zero, at + kx * ch) }}
-))
-{% endfor %}
-{% if g.dilation[1] == 1 and g.in_w >= g.kw %}
-))
-{% endif %}
-) (else
-{{ m.fill_bytes("@i_to", g.kw * ch, zero, at) }}
-))
-{% endfor %}
-{% endmacro %}
 {% macro simd_tile() %}
 {% for j in range(nv) %}
 (local.set $v_b (v128.load offset={{ 16 * j }} @i_bp))
@@ -158,24 +121,24 @@
 (if (i32.lt_u @i_t {{ t_hi }}) (then (loop $L_block
 (local.set $i_tend (i32.add @i_t #{{ block }}))
 (local.set $i_tend (select @i_tend {{ t_hi }} (i32.lt_u @i_tend {{ t_hi }})))
-{{ start("first", "@i_t", mv, rows - mv) }}
+{{ q.start("first", "@i_t", mv, rows - mv) }}
 {% if gather %}
 (local.set $i_to @scratch)
-{{ start("last", "@i_tend", mv, rows) }}
+{{ q.start("last", "@i_tend", mv, rows) }}
 (local.set $i_row @i_first)
 (loop $L_gather
-{{ gather_row(gather) }}
+{{ q.gather_row(gather, ch, zero) }}
 {{ m.bump("i_to", pitch) }}
 (br_if $L_gather (i32.lt_u (local.tee $i_row (i32.add @i_row #1)) @i_last)))
 {% endif %}
 {% call m.for("g", g_lo, g_hi) %}
-{{ start("n0", "@i_g", nr, [n - nr, 0] | max) }}
+{{ q.start("n0", "@i_g", nr, [n - nr, 0] | max) }}
 (local.set $i_wp (i32.add @w (i32.mul @i_g #{{ span }})))
 (local.set $i_bp (i32.add @bias (i32.mul @i_g #{{ 4 * nr }})))
 (local.set $i_mp (i32.add @multiplier (i32.mul @i_g #{{ 2 * nr }})))
 (local.set $i_tt @i_t)
 (loop $L_tile
-{{ start("rs", "@i_tt", mv, rows - mv) }}
+{{ q.start("rs", "@i_tt", mv, rows - mv) }}
 {% if gather %}
 (local.set $i_ak (i32.add @scratch (i32.mul (i32.sub @i_rs @i_first) #{{ pitch }})))
 {% else %}

@@ -89,8 +89,12 @@ _RECURRENT = ("GRU", "LSTM", "SimpleRNN")
 _REWRITTEN = (*_RECURRENT, "AvgPool3D", "Conv1D", "Conv3D", "MaxPool3D")  # they run as other ops
 # What one of the tables lacks. An adapter runs some of it as other ops.
 _ONLY_ON = {
-    WASM: ("DynamicQuantizedDense", "LinSpace", "NonMaxSuppressionV4", "NonMaxSuppressionV5", "Range"),
-    (*WASM, *GPU): _REWRITTEN,
+    WASM: (
+        "DynamicQuantizedDense", "LinSpace", "NonMaxSuppressionV4", "NonMaxSuppressionV5", "Range", "TflAdd",
+        "TflAveragePool2D", "TflDequantize", "TflHardSwish", "TflLeakyRelu", "TflLogistic", "TflMaxPool2D", "TflMul",
+        "TflQuantize", "TflRequantize", "TflRescale", "TflSoftmax", "TflSub", "TflTanh",
+    ),
+    (*WASM, *GPU): _REWRITTEN, ("simd", "threads"): ("TflConv2D", "TflDepthwiseConv2D", "TflFullyConnected"),
     GPU: ("Einsum",),
 }
 _LISTED = set(itertools.chain(*_ONLY_ON.values()))
@@ -107,7 +111,7 @@ def _fallbacks(session, name):
 
     Weights of int8 and of recurrent layers are constant.
     """
-    quantized = all(any(t.dtype == "int8" for t in case.inputs[1:2]) for case in registry.get(name).cases)
+    quantized = all(any(t.dtype in ("int8", "uint8") for t in case.inputs[1:2]) for case in registry.get(name).cases)
     constant = quantized or name in _RECURRENT
     for c in sorted(cases({name}), key=lambda c: any(x.dtype != np.float32 for x in c.inputs)):
         if all(x.size for x in c.inputs):
@@ -124,6 +128,13 @@ _ON_THE_HOST = {
     "Multinomial": "Multinomial", "QuantizedDepthwiseConv2D": "a multiplier of 2",
     "RandomStandardNormal": "Random", "RandomUniform": "Random", "RandomUniformInt": "Random",
     "ResizeBilinear": "int32", "TruncatedNormal": "Truncated",
+    # TensorFlow Lite's integers: bytes have kernels, and not all of them.
+    **dict.fromkeys(("TflAdd", "TflMul", "TflSub"), "int16|different shapes"), "TflArgMax": "TflArgMax",
+    "TflConv2D": "int16|grouped|multipliers|without vectors", "TflDepthwiseConv2D": "multiplier|without vectors",
+    "TflDequantize": "int16", "TflFullyConnected": "empty|without vectors", "TflLeakyRelu": "int16",
+    "TflMaximum": "TflMaximum", "TflMean": "TflMean", "TflMinimum": "TflMinimum", "TflQuantize": "int16",
+    "TflRequantize": "int16", "TflResizeBilinear": "TflResize", "TflResizeNearestNeighbor": "TflResize",
+    "TflTransposeConv": "TflTransposeConv",
 }
 
 

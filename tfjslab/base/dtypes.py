@@ -43,9 +43,11 @@ _TABLE = (
 DTYPES = {d.name: d for d in _TABLE}
 # What no kernel of any backend knows: Python or numpy holds such values, and no plan keeps them in its memory.
 ON_HOST = frozenset({"complex64", "string", "variant"})
-# Values inside quantized graphs. Nobody names it: tensors of users, files and casts stay with the types of TF.js.
+# Values of quantized graphs, and of the inputs and outputs of .tflite files. Tensors of users, TensorFlow's files and
+# casts stay with the types of TF.js.
 _INTERNAL = {d.name: d for d in (
-    DType("int8", np.dtype(np.int8), 1, (), ()), DType("int16", np.dtype(np.int16), 2, (), ()),
+    DType("int8", np.dtype(np.int8), 1, (), ()), DType("uint8", np.dtype(np.uint8), 1, (), ()),
+    DType("int16", np.dtype(np.int16), 2, (), ()),
 )}
 _KINDS = {
     "f": "float32", "i": "int32", "u": "int32", "b": "bool", "c": "complex64", "U": "string", "S": "string",
@@ -67,6 +69,11 @@ def dtype_info(name: str) -> DType:
 def element_type(name: str) -> DType:
     """``dtype_info`` for the values of a graph, which may also be the short integers of quantized ones."""
     return _INTERNAL[name] if name in _INTERNAL else dtype_info(name)
+
+
+def is_short(name: str) -> bool:
+    """Whether values of a graph have this dtype and tensors of users do not: int8, uint8 and int16."""
+    return name in _INTERNAL
 
 
 def numpy_dtype(name: str) -> np.dtype[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.base.dtypes import DTYPES, numpy_dtype, of_value
+from tfjslab.base.dtypes import DTYPES, is_short, numpy_dtype, of_value
 from tfjslab.base.errors import GraphError, TfjslabError, UsageError
 from tfjslab.base.limits import LIMITS
 from tfjslab.graph.ir import Graph, Node, Port
@@ -72,7 +72,7 @@ def _check_ports(ports: tuple[Port, ...], values: set[str], where: str) -> None:
         names.add(port.name)
         if port.value not in values:
             raise GraphError(f"{here}: value '{port.value}' does not exist")
-        if port.dtype and port.dtype not in DTYPES:
+        if port.dtype and port.dtype not in DTYPES and not is_short(port.dtype):
             raise GraphError(f"{here}: dtype '{port.dtype}' is not one of {', '.join(DTYPES)}")
         if port.shape is not None and any(d is not None and (type(d) is not int or d < 0) for d in port.shape):
             raise GraphError(f"{here}: shape {list(port.shape)}; expected lengths >= 0 or None")

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from tfjslab.base.dtypes import Array, dtype_info
+from tfjslab.base.dtypes import Array, element_type
 from tfjslab.base.errors import InputError, TfjslabError, UsageError
 from tfjslab.base.limits import LIMITS, check_limit
 from tfjslab.base.shapes import checked_shape, size_of
@@ -105,7 +105,7 @@ def _for_port(found: Mapping[str, Any], port: Port, path: Path) -> Any:
 
 def _read_bin(path: Path, port: Port) -> Array:
     """Raw little-endian values in the model's dtype; at most one free length is worked out from the file's size."""
-    dtype = dtype_info(port.dtype).numpy.newbyteorder("<")
+    dtype = element_type(port.dtype).numpy.newbyteorder("<")
     if dtype.hasobject:
         raise InputError(f"{path}: input '{port.name}' is {port.dtype}, which has no raw form; use .npy")
     shape, size = port.shape, path.stat().st_size

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.arrays import text_array, to_array
-from tfjslab.base.dtypes import Array, numpy_dtype, of_array
+from tfjslab.base.dtypes import Array, is_short, numpy_dtype, of_array
 from tfjslab.base.errors import (
     DTypeError,
     InputError,
@@ -92,13 +92,18 @@ def check_array(port: Port, value: Any) -> Array:
     """``value`` as an array that fits ``port``: its dtype, its rank and every length that the port fixes.
 
     Python numbers and lists take the port's dtype. Arrays must have it already (floats of any width count as
-    float32, integers as int32), as in TensorFlow.js. The result never shares writable memory with ``value``.
+    float32, integers as int32), as in TensorFlow.js. An input of int8, uint8 or int16 takes the stored integers: arrays
+    of exactly that dtype, or numbers and tensors of integers within its range. The result never shares writable memory
+    with ``value``.
     """
+    given = isinstance(value, np.ndarray)
     if isinstance(value, Tensor):
         value = value.numpy()
     array = to_array(value, f"input '{port.name}'")
     if not isinstance(value, np.ndarray) and port.dtype == "float32" and array.dtype.kind in "iu":
         array = array.astype(np.float32)
+    if is_short(port.dtype):
+        return _short(port, array, exact=given)
     found = of_array(array)
     if found in port.also:
         array, found = array.astype(numpy_dtype(port.dtype)), port.dtype
@@ -109,6 +114,23 @@ def check_array(port: Port, value: Any) -> Array:
     if port.shape is not None and not _fits(array.shape, port.shape):
         raise ShapeError(f"input '{port.name}': shape {list(array.shape)}; expected {dims_text(port.shape)}")
     return _stored(port, array, found)
+
+
+def _short(port: Port, array: Array, *, exact: bool) -> Array:
+    """What is fed to an input of short integers."""
+    wanted = numpy_dtype(port.dtype)
+    range_ = np.iinfo(wanted)
+    if array.dtype.kind not in "iu" or (exact and array.dtype != wanted):
+        raise DTypeError(f"input '{port.name}': dtype {array.dtype}; expected {port.dtype}, the integers that the file "
+                         f"stores; real numbers become such by their scale and zero point")
+    if array.size and not (range_.min <= int(array.min()) and int(array.max()) <= range_.max):
+        raise DTypeError(f"input '{port.name}': values {array.min()} to {array.max()}; expected numbers within "
+                         f"{port.dtype}, {range_.min} to {range_.max}")
+    if port.shape is not None and not _fits(array.shape, port.shape):
+        raise ShapeError(f"input '{port.name}': shape {list(array.shape)}; expected {dims_text(port.shape)}")
+    stored = np.asarray(array, dtype=wanted, order="C").view()
+    stored.setflags(write=False)
+    return stored
 
 
 def _stored(port: Port, array: Array, dtype: str) -> Array:

@@ -17,7 +17,7 @@ from tfjslab.backends import registry, rows
 from tfjslab.backends.base import Backend, PlanInfo, Session
 from tfjslab.backends.host import own_array, spec_of
 from tfjslab.base.awaiting import settled
-from tfjslab.base.dtypes import Array, of_array
+from tfjslab.base.dtypes import Array, numpy_dtype, of_array
 from tfjslab.base.errors import DEVICE_LOST, BackendError, DisposedError, InputError
 from tfjslab.base.tables import Table, as_html
 from tfjslab.engine.create import make_tensor
@@ -346,4 +346,6 @@ def _owned(name: str, result: Any, others: Sequence[Array]) -> Array:
 
 
 def _tensor(array: Array) -> Tensor:
-    return make_tensor(array, of_array(array))
+    """Short integers become int32: TensorFlow.js has no others."""
+    dtype = of_array(array)
+    return make_tensor(np.asarray(array, numpy_dtype(dtype)), dtype)

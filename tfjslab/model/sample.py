@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfjslab.base.arrays import require_whole
-from tfjslab.base.dtypes import Array, numpy_dtype
+from tfjslab.base.dtypes import Array, is_short, numpy_dtype
 from tfjslab.base.errors import InputError
 from tfjslab.graph.ir import Port
 
@@ -15,7 +15,9 @@ _LEVELS = 256  # integer inputs are mostly pixels
 
 
 def sample_inputs(ports: Sequence[Port], batch: int = 1, seed: int = 0) -> dict[str, Array]:
-    """By input name: floats in [0, 1), integers in 0..255, or truth values; ``batch`` where a length is open.
+    """By input name: floats in [0, 1), integers in 0..255 (int8, uint8 and int16: of their range), or truth values.
+
+    ``batch`` is used where a length is open.
 
     Integers that look up rows of a table are below its length.
 
@@ -33,4 +35,6 @@ def _sample(port: Port, batch: int, rng: np.random.Generator) -> Array:
     dtype = numpy_dtype(port.dtype or "float32")
     if dtype.kind == "f":
         return rng.uniform(0, 1, shape).astype(dtype)
+    if is_short(port.dtype):
+        return rng.integers(np.iinfo(dtype).min, np.iinfo(dtype).max, shape, dtype, endpoint=True)
     return rng.integers(0, 2 if dtype.kind == "b" else port.below or _LEVELS, shape).astype(dtype)

@@ -34,6 +34,7 @@ from tfjslab.ops import (
     spectral,
     strings,
     tables,
+    tflite,
     transform,
 )
 
@@ -67,5 +68,6 @@ __all__ = [
     "spectral",
     "strings",
     "tables",
+    "tflite",
     "transform",
 ]

@@ -151,7 +151,8 @@ def depthwise_convolve(x: Array, kernel: Array, c: Conv) -> Array:
     return out.reshape(n, h, w, c.out_channels)
 
 
-def _transposed(x: Array, kernel: Array, c: Conv) -> Array:
+def transpose_convolve(x: Array, kernel: Array, c: Conv) -> Array:
+    """The transpose of ``convolve``: each element of ``x`` adds its window to the image. NHWC in and out."""
     w = c.window
     out = np.zeros((w.batch, *w.padded_size, c.in_channels), x.dtype)
     for i, j, (rows, cols) in w.taps():
@@ -335,4 +336,4 @@ def fused_depthwise_conv2d(x: Array, kernel: Array, *args: Array, **attrs: Any) 
 def conv2d_transpose(x: Array, kernel: Array, **attrs: Any) -> Array:
     """Transposed convolution: what Conv2D would send back to its input. Filter [height, width, out, in]."""
     c = transposed_of(x.shape, kernel.shape, attrs)
-    return from_nhwc(_transposed(to_nhwc(x, attrs["data_format"]), kernel, c), attrs["data_format"])
+    return from_nhwc(transpose_convolve(to_nhwc(x, attrs["data_format"]), kernel, c), attrs["data_format"])

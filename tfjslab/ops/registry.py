@@ -83,7 +83,7 @@ class T:
         rng = np.random.default_rng(seed)
         if self.dtype == "bool":
             return np.asarray(rng.integers(0, 2, self.shape).astype(dtype))
-        if self.dtype in ("int32", "int8"):
+        if dtype.kind in "iu":
             return np.asarray(rng.integers(int(self.lo), int(self.hi) + 1, self.shape).astype(dtype))
         parts = [rng.uniform(self.lo, self.hi, self.shape) for _ in range(2 if self.dtype == "complex64" else 1)]
         return np.asarray(sum(part * unit for part, unit in zip(parts, (1, 1j), strict=False)), dtype)

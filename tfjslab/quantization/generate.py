@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tfjslab.base.dtypes import Array, numpy_dtype
+from tfjslab.base.dtypes import Array, is_short, numpy_dtype
 from tfjslab.base.errors import InputError, UsageError
 from tfjslab.graph.ir import Port
 
@@ -49,6 +49,9 @@ def _values(port: Port, index: int, rng: np.random.Generator, low: float, high: 
     dtype = numpy_dtype(port.dtype or "float32")
     if dtype.kind == "f":
         return np.asarray(low + unit * (high - low), dtype)
+    if is_short(port.dtype):
+        least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+        return np.asarray(least + np.rint(unit * (most - least)), dtype)
     largest = port.below - 1 if port.below else _LEVELS
     return np.asarray(unit > 0.5 if dtype.kind == "b" else np.rint(unit * largest), dtype)  # noqa: PLR2004 - the middle
 

@@ -17,8 +17,10 @@ from tfjslab.base.shapes import Shape, size_of
 WORD = 4
 _VECTOR = 4  # elements: kernels read vectors of four also at the end of a value
 _VECTOR_BYTES = 16
-_STORED: dict[str, Any] = {"float32": np.float32, "int32": np.int32, "bool": np.uint32, "int8": np.int8,
-                           "int16": np.int32}  # only constants of quantized models have 16 bits
+_STORED: dict[str, Any] = {
+    "float32": np.float32, "int32": np.int32, "bool": np.uint32, "int8": np.int8, "uint8": np.uint8,
+    "int16": np.int32,  # constants of quantized models, and what no kernel computes with
+}
 # Constants are stored by the kind of array that they come as, bytes packed.
 _KINDS: dict[str, Any] = {"f": np.float32, "i": np.int32, "u": np.uint32, "b": np.uint32}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.base.dtypes import Array
+from tfjslab.base.dtypes import Array, is_short
 from tfjslab.base.errors import ModelError
 from tfjslab.base.limits import LIMITS, check_limit
 from tfjslab.formats.tflite.flatbuffer import Bytes, FlatTable
@@ -40,6 +40,11 @@ class TfliteTensor:
     quantization: TensorScale | None
     is_variable: bool
     is_sparse: bool
+
+    @property
+    def is_stored_integers(self) -> bool:
+        """Whether it is fed or computed as int8, uint8 or int16."""
+        return self.data is None and is_short(self.type.name)
 
 
 @dataclass(frozen=True)

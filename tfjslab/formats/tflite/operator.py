@@ -33,6 +33,7 @@ class Operator:
     constants: dict[str, Array]
     functions: Callable[[int], str]  # from a subgraph's number to the name of its function
     where: str
+    short: Callable[[TfliteTensor, bool], str]  # the value of a constant of short integers: stored, or what it means
 
     def option(self, name: str) -> Any:
         """An option."""
@@ -53,9 +54,18 @@ class Operator:
         """Whether there is an input ``i``."""
         return i < self.count and self.told.inputs[i] >= 0
 
+    @property
+    def integers(self) -> bool:
+        """Whether it computes with stored integers: a tensor that is no constant has them."""
+        used = (self.subgraph.tensors[i] for i in (*self.told.inputs, *self.told.outputs) if i >= 0)
+        return any(t.is_stored_integers for t in used)
+
     def value(self, i: int) -> str:
         """Input ``i`` as a value of the graph."""
-        found = self.values.get(self.tensor(i).index)
+        tensor = self.tensor(i)
+        if tensor.index not in self.values and tensor.data is not None:
+            return self.short(tensor, self.integers)
+        found = self.values.get(tensor.index)
         if found is None:
             raise self.fail(f"input {i} ('{self.tensor(i).name}') is computed by no operator before it")
         return found
@@ -131,21 +141,35 @@ class Operator:
 
 Converter = Callable[[Operator], "str | Values"]
 _CONVERTERS: dict[str, Converter] = {}
+_INTEGER_CONVERTERS: dict[str, Converter] = {}
 
 
-def operator(*names: str) -> Callable[[Converter], Converter]:
-    """Decorate the converter of operators; custom ones by their own names."""
+def _register(table: dict[str, Converter], names: Sequence[str]) -> Callable[[Converter], Converter]:
     def register(converter: Converter) -> Converter:
-        for name in names:
-            _CONVERTERS[name] = converter
+        table.update(dict.fromkeys(names, converter))
         return converter
 
     return register
 
 
+def operator(*names: str) -> Callable[[Converter], Converter]:
+    """Decorate the converter of operators on floats; custom ones by their own names."""
+    return _register(_CONVERTERS, names)
+
+
+def integer_operator(*names: str) -> Callable[[Converter], Converter]:
+    """Decorate the converter of operators on stored integers."""
+    return _register(_INTEGER_CONVERTERS, names)
+
+
 def converters() -> dict[str, Converter]:
-    """All converters by the operator's name."""
+    """All converters of operators on floats by the operator's name."""
     return _CONVERTERS
+
+
+def integer_converters() -> dict[str, Converter]:
+    """All converters of operators on stored integers by the operator's name."""
+    return _INTEGER_CONVERTERS
 
 
 def node_name(given: str) -> str:

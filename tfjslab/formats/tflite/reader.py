@@ -1,25 +1,29 @@
-"""Reader of .tflite files whose activations are floats: weights may be float32, float16 or quantized."""
+"""Reader of .tflite files. Weights of operators on floats may be float32, float16 or quantized, and become floats.
+
+What is computed in int8, uint8 or int16 stays as it is stored, in the integer ops of ``tfjslab.ops.tflite``.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
 import numpy as np
 
 import tfjslab.formats.tflite.operators  # noqa: F401 - registers the converters
-from tfjslab.base.dtypes import Array
+from tfjslab.base.dtypes import Array, is_short, numpy_dtype
 from tfjslab.base.errors import ModelError, TfjslabError, UnknownOpError, did_you_mean
 from tfjslab.base.limits import LIMITS
 from tfjslab.formats.document import Document
 from tfjslab.formats.tflite.file import TfliteFile, TfliteOperator, TfliteSubgraph, TfliteTensor, parse
-from tfjslab.formats.tflite.operator import Operator, converters, node_name
+from tfjslab.formats.tflite.operator import Operator, converters, integer_converters, node_name
 from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import Graph, Port
 
 FORMAT = "tflite"
 _MARK, _MARK_AT, SUFFIX = b"TFL3", slice(4, 8), ".tflite"
-_QUANTIZED = ("int8", "uint8", "int16")
 _INT32 = np.iinfo(np.int32)
 
 
@@ -45,7 +49,19 @@ def read(document: Document) -> Graph:
     return graph.with_(metadata={
         "format": FORMAT, "source": document.name, "description": file.description,
         "nodes_in_file": sum(len(g.operators) for g in file.subgraphs), "signatures": signatures,
+        "quantization": _ports(file.subgraphs[0], graph), "tensors": reader.values,
     })
+
+
+def _ports(g: TfliteSubgraph, graph: Graph) -> dict[str, dict[str, Any]]:
+    """What the stored integers of inputs and outputs stand for, by the port's name."""
+    found: dict[str, dict[str, Any]] = {}
+    for indices, ports in ((g.inputs, graph.inputs), (g.outputs, graph.outputs)):
+        for tensor, port in zip((g.tensors[i] for i in indices), ports, strict=True):
+            q = tensor.quantization
+            if q is not None and q.scale.size == 1 and is_short(port.dtype):
+                found[port.name] = {"scale": float(q.scale[0]), "zero_point": int(q.zero_point[0])}
+    return found
 
 
 def _refuse(file: TfliteFile) -> None:
@@ -58,15 +74,20 @@ def _refuse(file: TfliteFile) -> None:
         raise UnknownOpError(f"{file.name}: {len(unknown)} operator(s) of .tflite that are not supported: {listed}")
     for g in file.subgraphs:
         for o in g.operators:
-            for tensor in (g.tensors[i] for i in (*o.inputs, *o.outputs) if i >= 0):
-                if tensor.data is None and tensor.quantization and tensor.type.name in _QUANTIZED:
-                    raise ModelError(
-                        f"{file.name}: {o.label}: tensor '{tensor.name}' is computed in {tensor.type.name}; "
-                        "only models that compute in floats are supported", code="model.tflite_integers")
+            _refuse_integers(file, g, o)
+
+
+def _refuse_integers(file: TfliteFile, g: TfliteSubgraph, o: TfliteOperator) -> None:
+    """An operator on stored integers that has no converter for them."""
+    tensors = [g.tensors[i] for i in (*o.inputs, *o.outputs) if i >= 0]
+    found = next((t for t in tensors if t.is_stored_integers), None)
+    if found and (o.custom or o.name) not in integer_converters():
+        raise ModelError(f"{file.name}: {o.label}: tensor '{found.name}' is computed in {found.type.name}, which this "
+                         "operator is not supported on", code="model.tflite_integers")
 
 
 def _is_known(o: TfliteOperator) -> bool:
-    return (o.custom or o.name) in converters() or o.name in ("DEQUANTIZE", "DENSIFY")
+    return any((o.custom or o.name) in table for table in (converters(), integer_converters())) or o.name == "DENSIFY"
 
 
 @dataclass
@@ -75,6 +96,7 @@ class _Reader:
 
     file: TfliteFile
     ports: dict[int, str] = field(default_factory=dict)  # of the main graph's inputs
+    values: dict[int, str] = field(default_factory=dict)  # of the main graph's tensors
     built: dict[int, Graph] = field(default_factory=dict)
     stack: list[int] = field(default_factory=list)
 
@@ -98,7 +120,7 @@ class _Reader:
         if not self.ports:
             self.ports.update({i: values[i] for i in g.inputs})
         for tensor in g.tensors:
-            if tensor.data is not None and tensor.index not in values:
+            if tensor.data is not None and tensor.index not in values and not is_short(tensor.type.name):
                 array = _constant(tensor, self.file)
                 value = builder.constant(node_name(tensor.name) or f"constant_{tensor.index}", array)
                 values[tensor.index], constants[value] = value, array
@@ -110,19 +132,29 @@ class _Reader:
             builder.functions[name] = self.graph(number)
             return name
 
+        @cache
+        def short(tensor: TfliteTensor, stored: bool) -> str:  # noqa: FBT001 - a key of the cache
+            array = tensor.data if stored else _constant(tensor, self.file)
+            value = builder.constant(node_name(tensor.name) or f"constant_{tensor.index}", np.asarray(array))
+            constants[value] = np.asarray(array)
+            return value
+
         for told in g.operators:
-            self._convert(Operator(told, g, builder, values, constants, function, self.file.name))
+            self._convert(Operator(told, g, builder, values, constants, function, self.file.name, short))
+        if g is self.file.subgraphs[0]:
+            self.values.update(values)
         return self._finished(builder, g, values)
 
     def _convert(self, op: Operator) -> None:
         """Add an operator's nodes, and note what its outputs are."""
         outputs = op.told.outputs
         op.builder.layer = op.name.rpartition("/")[0]
-        if op.told.name in ("DEQUANTIZE", "DENSIFY"):  # constants were made floats when they were read
+        name, integers = op.told.custom or op.told.name, op.integers
+        if name in ("DEQUANTIZE", "DENSIFY") and not integers:  # constants were made floats when they were read
             op.values[outputs[0]] = op.value(0)
             return
         try:
-            found = converters()[op.told.custom or op.told.name](op)
+            found = (integer_converters() if integers else converters())[name](op)
         except ModelError:
             raise
         except TfjslabError as e:
@@ -166,4 +198,4 @@ def _constant(tensor: TfliteTensor, file: TfliteFile) -> Array:
         return tensor.quantization.real(data)
     if dtype == "int32" and data.dtype.itemsize > 4:  # noqa: PLR2004 - ends of slices may be the largest of 64 bits
         data = data.clip(_INT32.min, _INT32.max)
-    return data.astype(np.float32 if dtype == "float32" else np.bool_ if dtype == "bool" else np.int32)
+    return data.astype(np.int32 if is_short(dtype) else numpy_dtype(dtype))

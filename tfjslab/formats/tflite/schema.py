@@ -38,7 +38,7 @@ MIRRORS = ("REFLECT", "SYMMETRIC")
 
 @dataclass(frozen=True)
 class ElementType:
-    """An element type of the file: its name, how it is stored, and the dtype that graphs of floats have it as."""
+    """An element type of the file: its name, how it is stored, and the dtype that graphs have it as."""
 
     name: str
     stored: str
@@ -47,9 +47,9 @@ class ElementType:
 
 ELEMENT_TYPES = (
     ElementType("float32", "<f4", "float32"), ElementType("float16", "<f2", "float32"),
-    ElementType("int32", "<i4", "int32"), ElementType("uint8", "u1", "int32"), ElementType("int64", "<i8", "int32"),
-    ElementType("string", "", "string"), ElementType("bool", "?", "bool"), ElementType("int16", "<i2", "int32"),
-    ElementType("complex64", "<c8", ""), ElementType("int8", "i1", "int32"), ElementType("float64", "<f8", "float32"),
+    ElementType("int32", "<i4", "int32"), ElementType("uint8", "u1", "uint8"), ElementType("int64", "<i8", "int32"),
+    ElementType("string", "", "string"), ElementType("bool", "?", "bool"), ElementType("int16", "<i2", "int16"),
+    ElementType("complex64", "<c8", ""), ElementType("int8", "i1", "int8"), ElementType("float64", "<f8", "float32"),
     ElementType("complex128", "<c16", ""), ElementType("uint64", "<u8", "int32"), ElementType("resource", "", ""),
     ElementType("variant", "", ""), ElementType("uint32", "<u4", "int32"), ElementType("uint16", "<u2", "int32"),
     ElementType("int4", "", ""),

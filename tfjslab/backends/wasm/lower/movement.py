@@ -20,7 +20,7 @@ from tfjslab.passes.fusion import Group
 
 _IMAGE_RANK = 4
 _FLOPS_OF_A_CHOICE = 4
-_MOVED = ("float32", "int32", "bool", "int8")
+_MOVED = ("float32", "int32", "bool", "int8", "uint8")
 _TO_LAST, _TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 
 

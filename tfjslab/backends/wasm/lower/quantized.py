@@ -34,9 +34,9 @@ from tfjslab.passes.fusion import Group
 # tiles spread an activation less often. On MobileNetV2 (Zen 5) products take 3.6 ms, against 3.9 with 2 x 16 at most.
 _TILES = {32: 1, 24: 1, 16: 1, 8: 2}
 _SCALAR_TILES = {16: 2, 8: 4}
-_UNROLL = 8
-_WASTE = 1.2
-_BLOCK_BYTES = 16 * 1024  # activations of a block of tiles: half of a first-level cache
+UNROLL = 8
+WASTE = 1.2
+BLOCK_BYTES = 16 * 1024  # activations of a block of tiles: half of a first-level cache
 _CHAIN_BLOCK = 1024
 _MAX_POOL = 258
 _VECTOR = 16
@@ -65,7 +65,7 @@ def _starts(n: int, width: int) -> list[int]:
     return [min(i, max(n - width, 0)) for i in range(0, n, width)]
 
 
-def _grouped(values: Array, width: int) -> Array:
+def grouped(values: Array, width: int) -> Array:
     """The last axis cut into groups: [groups, ..., width], with zeros behind when there are fewer than ``width``."""
     n = values.shape[-1]
     wide = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, max(width - n, 0))])
@@ -74,7 +74,7 @@ def _grouped(values: Array, width: int) -> Array:
 
 def _pack(b: WasmBuilder, node: Node, how: str, width: int, arrange: Packing) -> Packed[WasmPlace] | None:
     """Pack a node's constants with channels in groups of ``width``."""
-    return pack(b, node, (how, width), arrange, lambda values: _grouped(values, width), np.uint16)
+    return pack(b, node, (how, width), arrange, lambda values: grouped(values, width), np.uint16)
 
 
 @packer
@@ -83,7 +83,7 @@ def pack_product(filters: Array, nr: int) -> Array:
     flat = filters.reshape(-1, filters.shape[-1])
     k, n = flat.shape
     wide = np.pad(flat, ((0, -k % 4), (0, 0))).reshape(-1, 4, n)
-    return np.ascontiguousarray(_grouped(wide, nr).transpose(0, 1, 3, 2))
+    return np.ascontiguousarray(grouped(wide, nr).transpose(0, 1, 3, 2))
 
 
 @packer
@@ -97,7 +97,7 @@ def pack_columns(filters: Array) -> Array:
     """Depthwise filters [h, w, channels, 1] as [groups][w][h / 4][16][4]."""
     h, w, n = filters.shape[:3]
     tall = np.pad(filters[..., 0], ((0, -h % 4), (0, 0), (0, 0))).reshape(-1, 4, w, n)
-    return np.ascontiguousarray(_grouped(tall.transpose(2, 0, 1, 3), _VECTOR).transpose(0, 1, 2, 4, 3))
+    return np.ascontiguousarray(grouped(tall.transpose(2, 0, 1, 3), _VECTOR).transpose(0, 1, 2, 4, 3))
 
 
 # ---- products --------------------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ def lower_conv(b: WasmBuilder, group: Group) -> None:
     w = conv_window(b, node)
     if w is not None:
         rows, k = w.batch * size_of(w.out_size), size_of(b.shape(node.inputs[1])[:3])
-        _product(b, node, rows, k, None if is_plain(w) else _rows_of(w))
+        _product(b, node, rows, k, None if is_plain(w) else window_rows(w))
 
 
 @lowering("QuantizedDense", refuses=empty)
@@ -127,22 +127,22 @@ def _sums_are_short(b: WasmBuilder, node: Node) -> bool:
     return filters is not None and bool(short_sums(filters).max(initial=0) <= SHORT_LIMIT)
 
 
-def _product(b: WasmBuilder, node: Node, rows: int, k: int, gather: _Rows | None) -> None:
+def _product(b: WasmBuilder, node: Node, rows: int, k: int, gather: WindowRows | None) -> None:
     n = b.shape(node.name)[-1]
     tile_rows = _TILES if b.lanes > 1 else _SCALAR_TILES
-    nr = next((r for r in tile_rows if -(-n // r) * r <= _WASTE * n), min(tile_rows))
+    nr = next((r for r in tile_rows if -(-n // r) * r <= WASTE * n), min(tile_rows))
     packed = _pack(b, node, "product", nr, pack_product(nr))
     if packed is None:
         return
     k4, mv = -(-k // 4), min(tile_rows[nr], rows)
     pitch = 4 * k4 if gather else k
     tiles, groups = -(-rows // mv), -(-n // nr)
-    block = max(1, min(tiles, _BLOCK_BYTES // (mv * pitch)))
+    block = max(1, min(tiles, BLOCK_BYTES // (mv * pitch)))
     split = "tiles" if tiles >= groups or gather else "groups"
     made = kernel(
         "product_int8", ("a", "w", "bias", "multiplier", "c"), k4=k4, n=n, nr=nr, mv=mv, rows=rows, pitch=pitch,
         tiles=tiles, groups=groups, block=block, split=split, gather=gather, ch=b.shape(node.inputs[0])[-1],
-        width=min(n, nr), unroll=min(_UNROLL, k4), pairs=_sums_are_short(b, node), zero=node.attrs["zero"],
+        width=min(n, nr), unroll=min(UNROLL, k4), pairs=_sums_are_short(b, node), zero=node.attrs["zero"],
         out_zero=node.attrs["out_zero"], shift=node.attrs["shift"],
     )
     scratch = (block + 1) * mv * pitch + 64 if gather else 0
@@ -164,12 +164,12 @@ def lower_dynamic(b: WasmBuilder, group: Group) -> None:
     key = (node.name, "dynamic")
 
     def bias() -> Array:
-        return _grouped((filters.astype(np.int64).sum(axis=0) * -_MIDDLE).astype(np.int32), _DYNAMIC_CHANNELS)
+        return grouped((filters.astype(np.int64).sum(axis=0) * -_MIDDLE).astype(np.int32), _DYNAMIC_CHANNELS)
 
     places = (
         weights,
         b.constant((*key, "bias"), bias, filters),
-        b.constant((*key, "scales"), lambda: _grouped(scales, _DYNAMIC_CHANNELS), scales),
+        b.constant((*key, "scales"), lambda: grouped(scales, _DYNAMIC_CHANNELS), scales),
     )
     made = kernel(
         "dynamic_int8", ("x", "w", "bias", "scales", "c"), k=k, k4=-(-k // 4), n=n, groups=-(-n // _DYNAMIC_CHANNELS),
@@ -181,7 +181,7 @@ def lower_dynamic(b: WasmBuilder, group: Group) -> None:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class WindowRows:
     """A window that moves over rows of pixels."""
 
     in_h: int
@@ -206,10 +206,11 @@ class _Rows:
         return self.in_w * channels + 3 * _VECTOR + 64 * columns
 
 
-def _rows_of(w: Window) -> _Rows:
+def window_rows(w: Window) -> WindowRows:
+    """How kernels on rows see a window."""
     (top, _), (left, right) = w.pad
     # What a stride leaves over on the right is read by nothing; what lies beyond the padding is never reached.
-    return _Rows(*w.in_size, *w.out_size, *w.size, top, left, right, w.stride, w.dilation)
+    return WindowRows(*w.in_size, *w.out_size, *w.size, top, left, right, w.stride, w.dilation)
 
 
 @lowering("QuantizedDepthwiseConv2D", refuses=_refuses_depthwise)
@@ -224,7 +225,7 @@ def lower_depthwise(b: WasmBuilder, group: Group) -> None:
         return
     numbers = {k: node.attrs[k] for k in ("zero", "out_zero", "shift")}
     pointers = ("x", "w", "bias", "multiplier", "c")
-    rows = _rows_of(w)
+    rows = window_rows(w)
     if simd:
         made, scratch = kernel("depthwise_int8", pointers, w=rows, ch=x[3], **numbers), rows.column_bytes(x[3])
     else:
@@ -242,10 +243,10 @@ def lower_pool(b: WasmBuilder, group: Group) -> None:
     x = b.shape(node.inputs[0])
     w = quantized_pool_window([b.spec(node.inputs[0])], node.attrs)
     numbers = {k: node.attrs[k] for k in ("multiplier", "shift")} | {"offset": rounding(node.attrs)}
-    made = kernel("window_int8", ("x", "c"), w=_rows_of(w), ch=x[3], mode=node.attrs["mode"], zero=0, **numbers)
+    made = kernel("window_int8", ("x", "c"), w=window_rows(w), ch=x[3], mode=node.attrs["mode"], zero=0, **numbers)
     work = size_of(b.shape(node.name)) * w.size[0] * w.size[1]
     args = (b.rows(node.inputs[0]), b.new(node.name))
-    b.call(made, args, w.batch * w.out_size[0], flops=work, scratch_bytes=_rows_of(w).scratch_bytes(x[3]))
+    b.call(made, args, w.batch * w.out_size[0], flops=work, scratch_bytes=window_rows(w).scratch_bytes(x[3]))
 
 
 # ---- elementwise -----------------------------------------------------------------------------------------------------

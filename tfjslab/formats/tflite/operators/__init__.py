@@ -3,6 +3,7 @@
 from tfjslab.formats.tflite.operators import (  # noqa: F401 - importing registers
     control,
     elementwise,
+    integers,
     moving,
     reducing,
     windows,

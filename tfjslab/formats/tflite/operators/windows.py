@@ -6,11 +6,12 @@ from typing import Any
 
 from tfjslab.formats.tflite.operator import Operator, operator
 
-_OHWI_TO_HWIO = (1, 2, 3, 0)
-_OHWI_TO_HWOI = (1, 2, 0, 3)
+OHWI_TO_HWIO = (1, 2, 3, 0)
+OHWI_TO_HWOI = (1, 2, 0, 3)
 
 
-def _window(op: Operator, *, dilated: bool = True) -> dict[str, Any]:
+def window_attrs(op: Operator, *, dilated: bool = True) -> dict[str, Any]:
+    """Strides, padding and dilations."""
     found = {"strides": [1, op.option("stride_h"), op.option("stride_w"), 1], "padding": op.option("padding")}
     if dilated:
         found["dilations"] = [1, op.option("dilation_h"), op.option("dilation_w"), 1]
@@ -25,8 +26,8 @@ def _convolved(op: Operator, kind: str, fused_kind: str, filters: str) -> str:
     """The convolution with its bias and activation, in one node where there are any."""
     bias = _bias(op, 2)
     if not bias:  # TensorFlow.js leaves an activation out that stands in a kernel without one
-        return op.activated(op.add(kind, op.value(0), filters, **_window(op)))
-    out = op.add(fused_kind, op.value(0), filters, *bias, fused_ops=_steps(op), **_window(op))
+        return op.activated(op.add(kind, op.value(0), filters, **window_attrs(op)))
+    out = op.add(fused_kind, op.value(0), filters, *bias, fused_ops=_steps(op), **window_attrs(op))
     return out if op.fused else op.activated(out)
 
 
@@ -38,32 +39,35 @@ def _steps(op: Operator) -> list[str]:
 @operator("CONV_2D")
 def _conv_2d(op: Operator) -> str:
     """Filters are [out, height, width, in]."""
-    return _convolved(op, "Conv2D", "_FusedConv2D", _turned(op, 1, _OHWI_TO_HWIO))
+    return _convolved(op, "Conv2D", "_FusedConv2D", turned(op, 1, OHWI_TO_HWIO))
 
 
 @operator("DEPTHWISE_CONV_2D")
 def _depthwise(op: Operator) -> str:
-    """Filters are [1, height, width, in * multiplier]."""
+    return _convolved(op, "DepthwiseConv2dNative", "FusedDepthwiseConv2dNative", depthwise_filters(op))
+
+
+def depthwise_filters(op: Operator) -> str:
+    """Filters [height, width, in, multiplier] of [1, height, width, in * multiplier]."""
     filters = op.weights(1)
     channels = op.tensor(0).dims[-1]
     if filters.ndim != 4 or not channels or filters.shape[3] % channels:  # noqa: PLR2004 - of filters
         raise op.fail(f"filters {list(filters.shape)} for {channels} channels")
     _, height, width, out = filters.shape
-    made = op.make_constant(filters.reshape(height, width, channels, out // channels), "filters")
-    return _convolved(op, "DepthwiseConv2dNative", "FusedDepthwiseConv2dNative", made)
+    return op.make_constant(filters.reshape(height, width, channels, out // channels), "filters")
 
 
 @operator("TRANSPOSE_CONV", "Convolution2DTransposeBias")
 def _transposed(op: Operator) -> str:
     """The output's shape, filters [out, height, width, in], the image, and perhaps a bias."""
-    attrs = _window(op, dilated=False)
-    out = op.add("Conv2DBackpropInput", _turned(op, 1, _OHWI_TO_HWOI), op.value(2), output_shape=op.attr(0), **attrs)
+    attrs = window_attrs(op, dilated=False)
+    out = op.add("Conv2DBackpropInput", turned(op, 1, OHWI_TO_HWOI), op.value(2), output_shape=op.attr(0), **attrs)
     for bias in _bias(op, 3):
         out = op.add("BiasAdd", out, bias)
     return op.activated(out)
 
 
-def _turned(op: Operator, i: int, axes: tuple[int, ...]) -> str:
+def turned(op: Operator, i: int, axes: tuple[int, ...]) -> str:
     """Filters in TensorFlow's order: once, where they are known."""
     found = op.constant(i)
     if found is None:
@@ -75,7 +79,7 @@ def _turned(op: Operator, i: int, axes: tuple[int, ...]) -> str:
 
 def _pooled(op: Operator, kind: str, x: str) -> str:
     size = [1, op.option("filter_height"), op.option("filter_width"), 1]
-    return op.add(kind, x, ksize=size, **_window(op, dilated=False))
+    return op.add(kind, x, ksize=size, **window_attrs(op, dilated=False))
 
 
 @operator("AVERAGE_POOL_2D")
@@ -96,12 +100,7 @@ def _l2_pool(op: Operator) -> str:
 @operator("FULLY_CONNECTED")
 def _fully_connected(op: Operator) -> str:
     """Weights are [out, in]; all but the last dimension of the input are rows, which the output may keep."""
-    if op.option("weights_format"):
-        raise op.fail("weights in shuffled order are not supported")
-    weights = op.weights(1)
-    if weights.ndim != 2:  # noqa: PLR2004 - of a matrix
-        raise op.fail(f"weights {list(weights.shape)}; expected 2 dimensions")
-    units, depth = weights.shape
+    weights, (units, depth, dims) = op.weights(1), dense_dims(op)
     rows = op.add("Reshape", op.value(0), shape=[-1, depth])
     kernel, bias = op.make_constant(weights.T, "weights"), _bias(op, 2)
     if bias:
@@ -109,12 +108,23 @@ def _fully_connected(op: Operator) -> str:
         out = out if op.fused else op.activated(out)
     else:
         out = op.activated(op.add("MatMul", rows, kernel))
+    return op.add("Reshape", out, shape=[*dims, units]) if dims else out
+
+
+def dense_dims(op: Operator) -> tuple[int, int, list[int]]:
+    """Units, depth, and the lengths before the units where the output keeps those of the input, else none."""
+    if op.option("weights_format"):
+        raise op.fail("weights in shuffled order are not supported")
+    weights = op.weights(1)
+    if weights.ndim != 2:  # noqa: PLR2004 - of a matrix
+        raise op.fail(f"weights {list(weights.shape)}; expected 2 dimensions")
+    units, depth = weights.shape
     dims = op.tensor(0).dims
     if not op.option("keep_num_dims") or len(dims) == 2:  # noqa: PLR2004 - rows are what there is
-        return out
+        return units, depth, []
     if sum(d is None for d in dims[:-1]) > 1:
         raise op.fail(f"an input {list(dims)} with several open lengths is not supported")
-    return op.add("Reshape", out, shape=[*(-1 if d is None else d for d in dims[:-1]), units])
+    return units, depth, [-1 if d is None else d for d in dims[:-1]]
 
 
 @operator("BATCH_MATMUL")

@@ -1,0 +1,54 @@
+{# The fixed point of TensorFlow Lite's integers, four channels at a time. #}
+{% macro words_of(low, high) %}(i8x16.shuffle 0 1 2 3 8 9 10 11 16 17 18 19 24 25 26 27 {{ low }} {{ high }}){% endmacro %}
+
+{# The bits from the 31st on of the 64-bit products of $v_<name> and $v_m, to which `add` is added before. #}
+{% macro high_product(name, add) %}
+{% set parts = [] %}
+{% for half in ("low", "high") %}
+{% set product = "(i64x2.extmul_%s_i32x4_s @v_%s @v_m)" % (half, name) %}
+{% do parts.append("(i64x2.shr_u %s #31)" % ("(i64x2.add %s (v128.const i64x2 %d %d))" % (product, add, add) if add else product)) %}
+{% endfor %}
+(local.set $v_{{ name }} {{ words_of(parts[0], parts[1]) }})
+{% endmacro %}
+
+{# Requantizes the sums $v_<name> of four channels in place: `MultiplyByQuantizedMultiplier`, and the zero point. For each
+   group of `nr` channels at $i_mp there are the multipliers, half of 2^n and 2^(31 - n), n at least 1 being the shift to
+   the right: a product with the last, shifted by 31, is a shift by a number of each channel's own. #}
+{% macro requantize(name, at, nr, zero) %}
+(local.set $v_m (v128.load offset={{ at }} @i_mp))
+{{ high_product(name, 1073741824) }}
+(local.set $v_{{ name }} (i32x4.add (i32x4.add @v_{{ name }} (i32x4.shr_s @v_{{ name }} #31)) (v128.load offset={{ at + 4 * nr }} @i_mp)))
+(local.set $v_m (v128.load offset={{ at + 8 * nr }} @i_mp))
+{{ high_product(name, 0) }}
+{% if zero %}
+(local.set $v_{{ name }} (i32x4.add @v_{{ name }} (v128.const i32x4 {{ zero }} {{ zero }} {{ zero }} {{ zero }})))
+{% endif %}
+{% endmacro %}
+
+{# The same by one float64 product, rounded half away from zero: for each group of `nr` channels there are its factors. #}
+{% macro scale(name, at, zero) %}
+{% set parts = [] %}
+{% for half in range(2) %}
+{% set low = "@v_" ~ name if half == 0 else "(i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7 @v_%s @v_%s)" % (name, name) %}
+(local.set $v_p{{ half }} (f64x2.mul (f64x2.convert_low_i32x4_s {{ low }}) (v128.load offset={{ 2 * at + 16 * half }} @i_mp)))
+(local.set $v_m (f64x2.floor (f64x2.add (f64x2.abs @v_p{{ half }}) (v128.const f64x2 0.5 0.5))))
+(local.set $v_m (f64x2.pmin (v128.const f64x2 1073741824 1073741824) @v_m))
+(local.set $v_p{{ half }} (i32x4.trunc_sat_f64x2_s_zero (v128.bitselect @v_p{{ half }} @v_m (v128.const i64x2 0x8000000000000000 0x8000000000000000))))
+{% endfor %}
+(local.set $v_{{ name }} (i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 23 @v_p0 @v_p1))
+{% if zero %}
+(local.set $v_{{ name }} (i32x4.add @v_{{ name }} (v128.const i32x4 {{ zero }} {{ zero }} {{ zero }} {{ zero }})))
+{% endif %}
+{% endmacro %}
+
+{# Eight or sixteen bytes within the bounds, of sums by their names: two or four. #}
+{% macro pack(names, sign, lowest, highest) %}
+{% set halves = [] %}
+{% for i in range(0, names | length, 2) %}
+{% do halves.append("(i16x8.narrow_i32x4_s @v_%s @v_%s)" % (names[i], names[i + 1])) %}
+{% endfor %}
+(local.set $v_o (i8x16.narrow_i16x8_{{ sign }} {{ halves[0] }} {{ halves[-1] }}))
+{% for how, bound in (("max", lowest), ("min", highest)) %}
+(local.set $v_o (i8x16.{{ how }}_{{ sign }} @v_o (v128.const i8x16{{ (" %d" % bound) * 16 }})))
+{% endfor %}
+{% endmacro %}

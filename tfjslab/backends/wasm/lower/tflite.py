@@ -1,0 +1,160 @@
+"""Convolutions and dense layers by TensorFlow Lite's rules on bytes.
+
+They are dot products of 16 bits: those of the relaxed instructions are not exact for eight bits. Every kernel is
+bit-equal to the op's definition.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tfjslab.backends.kernels.quantized import conv_window, depthwise_window, is_plain, not_constant
+from tfjslab.backends.kernels.table import Specs, empty
+from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
+from tfjslab.backends.wasm.lower.quantized import BLOCK_BYTES, UNROLL, WASTE, WindowRows, grouped, window_rows
+from tfjslab.backends.wasm.lower.registry import TABLE, lowering
+from tfjslab.backends.wasm.text.packing import Packing, packer
+from tfjslab.backends.wasm.text.templates import kernel
+from tfjslab.base.dtypes import Array, numpy_dtype
+from tfjslab.base.shapes import size_of
+from tfjslab.graph.ir import Node
+from tfjslab.ops.tflite.fixed_point import quantize_multiplier
+from tfjslab.ops.tflite.values import BYTES
+from tfjslab.ops.tflite.weighted import real_multipliers
+from tfjslab.passes.fusion import Group
+
+_TILES = {16: 2, 8: 4}  # rows of a tile by its output channels, widest first
+_LANES = 8
+_INT32 = 1 << 31
+_DENSE = "TflFullyConnected"
+
+
+def _refuses(node: Node, specs: Specs) -> str:
+    dtype = specs[node.inputs[0]].dtype
+    if dtype not in BYTES:
+        return TABLE.none_for(dtype)
+    return empty(node, specs)
+
+
+def _refuses_depthwise(node: Node, specs: Specs) -> str:
+    multiplier = specs[node.inputs[1]].known_shape[3]
+    return TABLE.none_for(f"a multiplier of {multiplier}") if multiplier > 1 else _refuses(node, specs)
+
+
+@packer
+def pack_pairs(filters: Array, nr: int, zero: int) -> Array:
+    """Filters [..., n] without their zero point as [groups][k / 2][nr][2]."""
+    flat = filters.reshape(-1, filters.shape[-1]).astype(np.int16) - np.int16(zero)
+    k, n = flat.shape
+    wide = np.pad(flat, ((0, k % 2), (0, 0))).reshape(-1, 2, n)
+    return np.ascontiguousarray(grouped(wide, nr).transpose(0, 1, 3, 2))
+
+
+@packer
+def pack_taps(filters: Array, zero: int) -> Array:
+    """Depthwise filters [h, w, channels, 1] without their zero point as [groups][h * w][8]."""
+    return grouped(filters.reshape(-1, filters.shape[2]).astype(np.int16) - np.int16(zero), _LANES)
+
+
+def _multipliers(real: Array, largest: Array) -> Array | None:
+    """Rows of multipliers, of halves of 2**n and of 2**(31 - n), n being the shift to the right of each channel.
+
+    None where 32 bits do not hold what is in between for sums up to ``largest``. A channel whose scale is so small that
+    nothing is left of any sum is multiplied by 0.
+    """
+    multiplier, shift = quantize_multiplier(np.broadcast_to(real, largest.shape))
+    products = largest * (multiplier / _INT32) + 1
+    dead = (products < 2.0 ** (-shift - 1)) | (multiplier == 0)
+    multiplier, bits = np.where(dead, 0, multiplier), np.where(dead, 1, -shift)
+    fits = dead | ((bits >= 1) & (largest < _INT32) & (products + 2.0 ** (bits - 1) < _INT32))
+    return np.stack([multiplier, 1 << (bits - 1), 1 << (31 - bits)]).astype(np.int32) if fits.all() else None
+
+
+def _constants(b: WasmBuilder, node: Node, width: int, packing: Packing) -> tuple[WasmPlace, ...] | None:
+    """Places of weights, biases and multipliers; None, and a step on the host, where there can be none."""
+    given = [b.constant_array(v) for v in node.inputs[1:] if v]
+    weights = b.packed(node.inputs[1], (node.name, width), packing)
+    if weights is None or any(a is None for a in given):
+        not_constant(b, node)
+        return None
+    filters, scale, *rest = (np.asarray(a) for a in given)
+    a, channels = node.attrs, b.shape(node.name)[-1]
+    flat = (filters.astype(np.int64) - a["filter_zero"]).reshape(-1, channels)
+    bias = (rest[0].astype(np.int64) if rest else 0) - a["x_zero"] * flat.sum(axis=0)
+    scaling = _factors(node, scale, channels) if node.op == _DENSE else _multipliers(
+        real_multipliers(numpy_dtype(b.spec(node.name).dtype), a["x_scale"], scale, a["out_scale"]),
+        256 * np.abs(flat).sum(axis=0) + np.abs(bias))
+    if scaling is None or b.lanes == 1:
+        b.refuse(node, "these multipliers" if b.lanes > 1 else "bytes without vectors")
+        return None
+    key = (node.name, width, tuple(sorted(a.items())))
+    return (
+        weights, b.constant((*key, "bias"), lambda: grouped(bias, width).astype(np.int32), filters),
+        b.constant((*key, "scaling"), lambda: grouped(scaling, width), scale),
+    )
+
+
+def _factors(node: Node, scale: Array, channels: int) -> Array:
+    """What the sums of a dense layer are multiplied by."""
+    real = real_multipliers(np.int8, node.attrs["x_scale"], scale, node.attrs["out_scale"])
+    return np.broadcast_to(real, channels)
+
+
+def _numbers(b: WasmBuilder, node: Node) -> dict[str, Any]:
+    info = np.iinfo(numpy_dtype(b.spec(node.name).dtype))
+    ends = {name: end if node.attrs[name] is None else min(max(node.attrs[name], info.min), info.max)
+            for name, end in (("lowest", info.min), ("highest", info.max))}
+    return {"sign": "s" if info.min else "u", "zero": node.attrs["x_zero"], "out_zero": node.attrs["out_zero"], **ends}
+
+
+@lowering("TflConv2D", refuses=_refuses)
+def lower_conv(b: WasmBuilder, group: Group) -> None:
+    """A product over pixels; windows larger than one pixel are collected into rows first."""
+    node = group.core_node
+    w = conv_window(b, node)
+    if w is not None:
+        rows, k = w.batch * size_of(w.out_size), size_of(b.shape(node.inputs[1])[:3])
+        _product(b, node, rows, k, None if is_plain(w) else window_rows(w))
+
+
+@lowering(_DENSE, refuses=_refuses)
+def lower_dense(b: WasmBuilder, group: Group) -> None:
+    """A product over rows."""
+    rows, k = b.shape(group.core_node.inputs[0])
+    _product(b, group.core_node, rows, k, None)
+
+
+def _product(b: WasmBuilder, node: Node, rows: int, k: int, gather: WindowRows | None) -> None:
+    n = b.shape(node.name)[-1]
+    nr = next((r for r in _TILES if -(-n // r) * r <= WASTE * n), min(_TILES))
+    places = _constants(b, node, nr, pack_pairs(nr, node.attrs["filter_zero"]))
+    if places is None:
+        return
+    k2, mv = -(-k // 2), min(_TILES[nr], rows)
+    pitch = -(-k // _LANES) * _LANES if gather else k
+    tiles, groups = -(-rows // mv), -(-n // nr)
+    block = max(1, min(tiles, BLOCK_BYTES // (mv * pitch)))
+    split = "tiles" if tiles >= groups or gather else "groups"
+    made = kernel(
+        "tfl_product", ("a", "w", "bias", "multiplier", "c"), k2=k2, n=n, nr=nr, mv=mv, rows=rows, pitch=pitch,
+        tiles=tiles, groups=groups, block=block, split=split, gather=gather, ch=b.shape(node.inputs[0])[-1],
+        width=min(n, nr), unroll=min(UNROLL, k2), factors=node.op == _DENSE, **_numbers(b, node),
+    )
+    b.call(made, (b.rows(node.inputs[0]), *places, b.new(node.name)), tiles if split == "tiles" else groups,
+           flops=2 * rows * k * n, scratch_bytes=(block + 1) * mv * pitch + 64 if gather else 0)
+
+
+@lowering("TflDepthwiseConv2D", refuses=_refuses_depthwise)
+def lower_depthwise(b: WasmBuilder, group: Group) -> None:
+    """Each channel by itself."""
+    node = group.core_node
+    w = depthwise_window(b, node)
+    places = _constants(b, node, _LANES, pack_taps(node.attrs["filter_zero"]))
+    if places is None:
+        return
+    rows, channels = window_rows(w), b.shape(node.inputs[0])[3]
+    made = kernel("tfl_depthwise", ("x", "w", "bias", "multiplier", "c"), w=rows, ch=channels, **_numbers(b, node))
+    b.call(made, (b.rows(node.inputs[0]), *places, b.new(node.name)), w.batch * w.out_size[0],
+           flops=2 * size_of(b.shape(node.name)) * size_of(w.size), scratch_bytes=rows.scratch_bytes(channels))
