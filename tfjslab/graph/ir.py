@@ -19,6 +19,8 @@ from tfjslab.ops import registry
 from tfjslab.ops.registry import OpDef
 
 Dims = tuple[int | None, ...]
+# Where ``metadata`` has arrays, by the names of inputs, for states (see ``STATES``) that do not begin with zeros.
+INITIAL_STATES = "initial_states"
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,19 @@ class Port:
     """A model input or output: the outside ``name``, the ``value`` inside, and what the file declares of it.
 
     ``shape`` is None for unknown rank and has None for unknown lengths. ``dtype`` may be "" for outputs whose
-    file does not say.
+    file does not say. What is fed may have one of the dtypes ``also`` as well, and is converted.
     """
 
     name: str
     value: str
     shape: Dims | None
     dtype: str
+    also: tuple[str, ...] = ()
+
+
+# Where ``metadata`` has the names of the inputs that a model feeds itself: each gets, in the next call, what the output
+# of this name gave in the call before, and zeros at first.
+STATES = "states"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -11,20 +11,28 @@ from tfjslab.engine.tensor import Tensor
 from tfjslab.graph.ir import Graph, Port
 from tfjslab.model.inputs import by_name, check_array, find_port, output_names, require_known
 from tfjslab.model.schedule import prune
+from tfjslab.model.states import States
 
 
 class Feeds:
-    """Reads feeds and output names for one graph."""
+    """Reads feeds and output names for one graph, whose states it feeds itself."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.states = States(graph)
+        hidden = self.states.names
+        self.input_ports = tuple(p for p in graph.inputs if p.name not in hidden)
+        self.output_ports = tuple(p for p in graph.outputs if p.name not in hidden)
         self._needs: dict[tuple[str, ...], frozenset[str]] = {}
 
     def outputs(self, names: str | Sequence[str] | None) -> tuple[str, ...]:
-        """The values named by ``names``; the outputs of the graph for None. ModelError for an unknown name."""
+        """The values named by ``names``, the outputs of the model for None; then the states for the next call.
+
+        ModelError for an unknown name.
+        """
         if names is None:
-            return tuple(p.value for p in self.graph.outputs)
-        return tuple(resolve_value(self.graph, n) for n in output_names(names))
+            return (*(p.value for p in self.output_ports), *self.states.outputs)
+        return (*(resolve_value(self.graph, n) for n in output_names(names)), *self.states.outputs)
 
     def arrays(self, given: Any, outputs: tuple[str, ...]) -> tuple[dict[str, Array], bool]:
         """Checked arrays by value name, in the order of the inputs, and whether any was a Tensor.
@@ -32,11 +40,12 @@ class Feeds:
         Raises InputError, DTypeError or ShapeError naming the input, also for one that ``outputs`` need and that is
         not given.
         """
-        named = by_name(self.graph.inputs, given)
+        named = by_name(self.input_ports, given)
         ports = [self._port(name) for name in named]
-        self._require(outputs, {p.value for p in ports})
+        self._require(outputs, {*self.states.arrays, *(p.value for p in ports)})
         as_tensors = any(isinstance(v, Tensor) for v in named.values())
-        arrays = {p.value: check_array(p, v) for p, v in zip(ports, named.values(), strict=True)}
+        checked = {p.value: check_array(p, v) for p, v in zip(ports, named.values(), strict=True)}
+        arrays = {**self.states.arrays, **checked}
         order = {p.value: i for i, p in enumerate(self.graph.inputs)}
         return dict(sorted(arrays.items(), key=lambda kv: (order.get(kv[0], len(order)), kv[0]))), as_tensors
 
@@ -48,7 +57,7 @@ class Feeds:
         plain = name.removesuffix(":0")
         if any(plain in n.outputs for n in self.graph.nodes):
             return Port(name, plain, None, "")
-        raise require_known(name, [p.name for p in self.graph.inputs])
+        raise require_known(name, [p.name for p in self.input_ports])
 
     def _require(self, outputs: tuple[str, ...], fed: Iterable[str]) -> None:
         """InputError when an input that ``outputs`` need was not fed."""

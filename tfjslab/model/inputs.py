@@ -83,6 +83,8 @@ def check_array(port: Port, value: Any) -> Array:
     if not isinstance(value, np.ndarray) and port.dtype == "float32" and array.dtype.kind in "iu":
         array = array.astype(np.float32)
     found = of_array(array)
+    if found in port.also:
+        array, found = array.astype(numpy_dtype(port.dtype)), port.dtype
     if port.dtype and found != port.dtype:
         text = "string" in (port.dtype, found)
         hint = "" if text else f"; convert it with .astype(np.{numpy_dtype(port.dtype).name})"

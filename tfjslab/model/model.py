@@ -75,12 +75,12 @@ class Model:
     @property
     def inputs(self) -> tuple[Port, ...]:
         """Inputs with name, shape (None where any length will do) and dtype."""
-        return self.graph.inputs
+        return self._feeds.input_ports
 
     @property
     def outputs(self) -> tuple[Port, ...]:
         """Outputs with name, and shape and dtype where the file has them."""
-        return self.graph.outputs
+        return self._feeds.output_ports
 
     @property
     def backend(self) -> Backend:
@@ -126,8 +126,10 @@ class Model:
             if recorder is not None:
                 recorder.on(self.backend)
             results = self._checked_executor(arrays, wanted).run(arrays, wanted, Run(recorder))
+            asked = len(wanted) - len(self._feeds.states.outputs)
+            self._feeds.states.advance(results[asked:])
             owned: list[Array] = []
-            for name, result in zip(wanted, results, strict=True):
+            for name, result in zip(wanted[:asked], results[:asked], strict=True):
                 owned.append(_owned(name, result, owned))
         found = [_tensor(r) for r in owned] if as_tensors else owned
         return found[0] if isinstance(outputs, str) or (outputs is None and len(found) == 1) else found
@@ -141,14 +143,21 @@ class Model:
     ) -> list[Any]:
         """One inference for tools that inspect a model, with a recorder of their own; results in order, as they are.
 
-        Those may be arrays, lists of tensors, or ``DEAD`` for what lies on a branch that was not taken.
+        Those may be arrays, lists of tensors, or ``DEAD`` for what lies on a branch that was not taken. What stateful
+        layers keep stays as it is.
         """
         with self._lock:
             wanted = self._feeds.outputs(outputs)
             arrays = self._feeds.arrays(feeds, wanted)[0]
-            return self._with_recovery(
+            found = self._with_recovery(
                 lambda: self._checked_executor(arrays, wanted).run(arrays, wanted, Run(recorder)), recorder,
             )
+            return found[: len(wanted) - len(self._feeds.states.outputs)]
+
+    def reset_states(self) -> None:
+        """Let stateful layers start with zeros again; nothing happens in a model without any."""
+        with self._lock:
+            self._feeds.states.reset()
 
     def prepare(self, x: Any) -> tuple[PlanInfo, ...]:
         """Compile for inputs like ``x`` without running; what each plan is and the memory it needs."""

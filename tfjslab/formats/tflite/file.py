@@ -20,6 +20,7 @@ from tfjslab.formats.tflite.schema import (
     ELEMENT_TYPES,
     OPERATORS,
     OPTIONS,
+    VECTORS,
     ElementType,
     TensorScale,
 )
@@ -44,7 +45,10 @@ class TfliteTensor:
 
 @dataclass(frozen=True)
 class TfliteOperator:
-    """An operator: its tensors by index, -1 for one that is absent, and its options by name."""
+    """An operator: its tensors by index, -1 for one that is absent, and its options by name.
+
+    Those of custom operators are bytes under the name ``CUSTOM``.
+    """
 
     index: int
     name: str
@@ -202,18 +206,24 @@ def _operator(
         raise ModelError(f"{where}: operator code {number} is read; there are {len(codes)}", code="model.tflite")
     name, custom = codes[number]
     inputs, outputs = (_indices(t, f, count, where, absent=absent) for f, absent in ((1, True), (2, False)))
-    table = t.table(4, "options")
-    return TfliteOperator(index, name, custom, inputs, outputs, _options(table, name, where))
+    if name == CUSTOM:
+        options: dict[str, Any] = {CUSTOM: t.numbers(5, "u1", "custom options").tobytes()}
+    else:
+        options = _options(t.table(4, "options"), name, where)
+    return TfliteOperator(index, name, custom, inputs, outputs, options)
 
 
 def _options(t: FlatTable | None, name: str, where: str) -> dict[str, Any]:
     """All options of an operator; what the file leaves out has its default."""
     found: dict[str, Any] = {}
     for option, (field, kind) in OPTIONS.get(name, {}).items():
-        if kind == "<i4":
+        if kind in VECTORS:
             found[option] = () if t is None else tuple(t.numbers(field, kind, option).tolist())
             continue
-        default = DEFAULTS.get(option, 0)
+        if kind == "text":
+            found[option] = "" if t is None else t.text(field, option)
+            continue
+        default = DEFAULTS.get(f"{name}.{option}", DEFAULTS.get(option, 0))
         number = default if t is None else t.scalar(field, "<b" if kind in CHOICES else kind, default)
         if kind in CHOICES:
             if not 0 <= number < len(CHOICES[kind]):

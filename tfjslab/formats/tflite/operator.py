@@ -11,6 +11,7 @@ import numpy as np
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import ModelError
 from tfjslab.formats.tflite.file import TfliteOperator, TfliteSubgraph, TfliteTensor
+from tfjslab.formats.tflite.variables import Variables
 from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import Node
 
@@ -33,6 +34,7 @@ class Operator:
     constants: dict[str, Array]
     functions: Callable[[int], str]  # from a subgraph's number to the name of its function
     where: str
+    variables: Variables
 
     def option(self, name: str) -> Any:
         """An option."""
@@ -85,6 +87,10 @@ class Operator:
         now = {k: v for k, v in attrs.items() if k not in later}
         return self.builder.node(self.name, tf_op, given, attr_inputs=later, **now).name
 
+    def several(self, tf_op: str, *given: str, **attrs: Any) -> Node:
+        """``add`` for what has several outputs: the node."""
+        return self.builder.node(self.name, tf_op, given, **attrs)
+
     def called(self, op: str, given: Sequence[str], **attrs: Any) -> list[str]:
         """Add a node that calls functions; its outputs are the operator's."""
         count = len(self.told.outputs)
@@ -125,6 +131,14 @@ class Operator:
     def fused(self) -> str:
         """The activation where a kernel may have it in it, else ""."""
         return _FUSED.get(self.option("activation"), "")
+
+    def keep(self, i: int, value: str) -> None:
+        """Input ``i`` is a state: what it is from now on, and when the model is called again."""
+        tensor = self.tensor(i)
+        if not tensor.is_variable:
+            raise self.fail(f"input {i} ('{tensor.name}') is changed, but it is no variable")
+        self.values[tensor.index] = value
+        self.variables.assign(tensor.index, value)
 
     def fail(self, why: str) -> ModelError:
         """An error that names the operator."""

@@ -14,6 +14,7 @@ from tfjslab.base.limits import LIMITS
 from tfjslab.formats.document import Document
 from tfjslab.formats.tflite.file import TfliteFile, TfliteOperator, TfliteSubgraph, TfliteTensor, parse
 from tfjslab.formats.tflite.operator import Operator, converters, node_name
+from tfjslab.formats.tflite.variables import Variables
 from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import Graph, Port
 
@@ -44,7 +45,7 @@ def read(document: Document) -> Graph:
     }
     return graph.with_(metadata={
         "format": FORMAT, "source": document.name, "description": file.description,
-        "nodes_in_file": sum(len(g.operators) for g in file.subgraphs), "signatures": signatures,
+        "nodes_in_file": sum(len(g.operators) for g in file.subgraphs), "signatures": signatures, **graph.metadata,
     })
 
 
@@ -92,6 +93,7 @@ class _Reader:
 
     def _build(self, g: TfliteSubgraph) -> Graph:
         builder, values, constants = GraphBuilder(), dict[int, str](), dict[str, Array]()
+        variables = Variables(builder, self.file, lambda t: _constant(t, self.file))
         for i in g.inputs:
             tensor = g.tensors[i]
             values[i] = builder.input(node_name(tensor.name) or f"input_{i}", tensor.dims, _dtype(tensor, self.file))
@@ -103,6 +105,10 @@ class _Reader:
                 value = builder.constant(node_name(tensor.name) or f"constant_{tensor.index}", array)
                 values[tensor.index], constants[value] = value, array
 
+            elif tensor.is_variable and tensor.index not in values:
+                name, first = node_name(tensor.name), variables.zeros(tensor, _dtype(tensor, self.file))
+                values[tensor.index] = variables.begin(tensor.index, name or f"state_{tensor.index}", first)
+
         def function(number: int) -> str:
             if not 0 <= number < len(self.file.subgraphs):
                 raise ModelError(f"{self.file.name}: subgraph {number} is called and not there", code="model.graph")
@@ -111,8 +117,8 @@ class _Reader:
             return name
 
         for told in g.operators:
-            self._convert(Operator(told, g, builder, values, constants, function, self.file.name))
-        return self._finished(builder, g, values)
+            self._convert(Operator(told, g, builder, values, constants, function, self.file.name, variables))
+        return self._finished(builder, g, values, variables)
 
     def _convert(self, op: Operator) -> None:
         """Add an operator's nodes, and note what its outputs are."""
@@ -132,7 +138,9 @@ class _Reader:
             raise op.fail(f"{len(outputs)} outputs; expected at most {len(made)}")
         op.values.update(zip(outputs, made, strict=False))
 
-    def _finished(self, builder: GraphBuilder, g: TfliteSubgraph, values: dict[int, str]) -> Graph:
+    def _finished(
+        self, builder: GraphBuilder, g: TfliteSubgraph, values: dict[int, str], variables: Variables,
+    ) -> Graph:
         ports: list[Port] = []
         for i in g.outputs:
             tensor = g.tensors[i]
@@ -141,7 +149,11 @@ class _Reader:
                                  code="model.graph")
             ports.append(Port(_free(node_name(tensor.name) or f"output_{i}", ports), values[i], None,
                               _dtype(tensor, self.file)))
-        return builder.build(ports, {})
+        states, metadata = variables.finish()
+        if states and len(self.stack) > 1:
+            raise ModelError(f"{self.file.name}: a subgraph that is called keeps '{states[0].name}' for the next call, "
+                             "which is not supported", code="model.graph")
+        return builder.build([*ports, *states], metadata)
 
 
 def _free(name: str, ports: list[Port]) -> str:

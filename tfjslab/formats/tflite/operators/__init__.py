@@ -4,6 +4,8 @@ from tfjslab.formats.tflite.operators import (  # noqa: F401 - importing registe
     control,
     elementwise,
     moving,
+    recurrent,
     reducing,
+    states,
     windows,
 )
