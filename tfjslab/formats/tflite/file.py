@@ -24,6 +24,7 @@ from tfjslab.formats.tflite.schema import (
     ElementType,
     TensorScale,
 )
+from tfjslab.formats.tflite.sparse import expanded
 
 VERSION = 3
 _PLACEHOLDER = OPERATORS.index("PLACEHOLDER_FOR_GREATER_OP_CODES")
@@ -161,11 +162,14 @@ def _tensor(t: FlatTable, index: int, buffers: Sequence[Array], where: str) -> T
     if number >= len(buffers):
         raise ModelError(f"{where}: buffer {number} is read; there are {len(buffers)}", code="model.tflite")
     element = ELEMENT_TYPES[kind]
-    is_sparse = t.has(6)
+    sparsity = t.table(6, "sparsity")
     raw = buffers[number] if number else np.zeros(0, np.uint8)
-    data = None if is_sparse else _data(raw, element, shape, where)
+    if sparsity is not None and element.stored:
+        data: Array | None = expanded(sparsity, raw, element.stored, shape, where)
+    else:
+        data = _data(raw, element, shape, where)
     return TfliteTensor(index, t.text(3, "name"), element, dims, data, _quantization(t.table(4, "quantization"), shape),
-                        bool(t.scalar(5, "<?")), is_sparse)
+                        bool(t.scalar(5, "<?")), sparsity is not None)
 
 
 def _data(raw: Array, element: ElementType, shape: Sequence[int], where: str) -> Array | None:

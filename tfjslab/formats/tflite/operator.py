@@ -117,7 +117,10 @@ class Operator:
 
     def activated(self, value: str) -> str:
         """The operator's own activation on top."""
-        name = self.option("activation")
+        return self.bent(value, self.option("activation"))
+
+    def bent(self, value: str, name: str) -> str:
+        """An activation by its name on top."""
         if name == "NONE":
             return value
         if name in _FUSED:

@@ -2,6 +2,7 @@
 
 from tfjslab.formats.tflite.operators import (  # noqa: F401 - importing registers
     control,
+    custom,
     elementwise,
     moving,
     recurrent,

@@ -49,14 +49,19 @@ def _depthwise(op: Operator) -> str:
     return _convolved(op, "DepthwiseConv2dNative", "FusedDepthwiseConv2dNative", made)
 
 
-@operator("TRANSPOSE_CONV", "Convolution2DTransposeBias")
+@operator("TRANSPOSE_CONV")
 def _transposed(op: Operator) -> str:
     """The output's shape, filters [out, height, width, in], the image, and perhaps a bias."""
     attrs = _window(op, dilated=False)
-    out = op.add("Conv2DBackpropInput", _turned(op, 1, _OHWI_TO_HWOI), op.value(2), output_shape=op.attr(0), **attrs)
+    out = op.add("Conv2DBackpropInput", turned_for_transpose(op, 1), op.value(2), output_shape=op.attr(0), **attrs)
     for bias in _bias(op, 3):
         out = op.add("BiasAdd", out, bias)
     return op.activated(out)
+
+
+def turned_for_transpose(op: Operator, i: int) -> str:
+    """Filters [out, height, width, in] as a transposed convolution has them."""
+    return _turned(op, i, _OHWI_TO_HWOI)
 
 
 def _turned(op: Operator, i: int, axes: tuple[int, ...]) -> str:
