@@ -117,7 +117,8 @@ def _fallbacks(session, name):
 # What still runs on the host of a WebAssembly backend, by op, and what a reason for it says. No other op has a case
 # that does, where weights of int8 are constant.
 _ON_THE_HOST = {
-    "Assert": "Assert", "BatchMatMul": "empty|int32", "Einsum": "Einsum", "MaxPool": "int32",
+    "Assert": "Assert", "BatchMatMul": "empty|int32", "DetectionPostProcess": "Detection", "Einsum": "Einsum",
+    "MaxPool": "int32",
     "Multinomial": "Multinomial", "QuantizedDepthwiseConv2D": "a multiplier of 2",
     "RandomStandardNormal": "Random", "RandomUniform": "Random", "RandomUniformInt": "Random",
     "ResizeBilinear": "int32", "TruncatedNormal": "Truncated",

@@ -7,6 +7,7 @@ from tfjslab.formats.tflite.operators import (  # noqa: F401 - importing registe
     moving,
     recurrent,
     reducing,
+    segments,
     states,
     windows,
 )

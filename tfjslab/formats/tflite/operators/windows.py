@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tfjslab.formats.tflite.operator import Operator, operator
 
 _OHWI_TO_HWIO = (1, 2, 3, 0)
@@ -33,19 +35,42 @@ def _convolved(op: Operator, kind: str, fused_kind: str, filters: str) -> str:
 
 @operator("CONV_2D")
 def _conv_2d(op: Operator) -> str:
-    """Filters are [out, height, width, in]."""
+    """Filters are [out, height, width, in]; with fewer channels than the input, its groups have filters of their own."""
+    channels, (out, *_, per_group) = op.tensor(0).dims[-1], op.tensor(1).dims
+    if channels and per_group and channels != per_group:
+        return _grouped(op, channels, per_group, out or 0)
     return _convolved(op, "Conv2D", "_FusedConv2D", _turned(op, 1, _OHWI_TO_HWIO))
+
+
+def _grouped(op: Operator, channels: int, per_group: int, out: int) -> str:
+    """A convolution for each group of channels; of one channel each, it is a depthwise one."""
+    groups = channels // per_group
+    if channels % per_group or out % groups:
+        raise op.fail(f"{channels} channels, filters of {per_group} channels and {out} outputs")
+    if per_group == 1:
+        filters = op.weights(1).transpose(1, 2, 3, 0)
+        made = op.make_constant(filters.reshape(*filters.shape[:2], channels, out // channels), "filters")
+        return _convolved(op, "DepthwiseConv2dNative", "FusedDepthwiseConv2dNative", made)
+    parts = op.several("Split", op.value(0), num_split=groups, axis=3).outputs
+    filters = np.split(op.weights(1).transpose(_OHWI_TO_HWIO), groups, axis=3)
+    window = _window(op)
+    joined = op.add("ConcatV2", *(op.add("Conv2D", x, op.make_constant(f, "filters"), **window)
+                                  for x, f in zip(parts, filters, strict=True)), axis=3)
+    for bias in _bias(op, 2):
+        joined = op.add("BiasAdd", joined, bias)
+    return op.activated(joined)
 
 
 @operator("DEPTHWISE_CONV_2D")
 def _depthwise(op: Operator) -> str:
     """Filters are [1, height, width, in * multiplier]."""
-    filters = op.weights(1)
-    channels = op.tensor(0).dims[-1]
-    if filters.ndim != 4 or not channels or filters.shape[3] % channels:  # noqa: PLR2004 - of filters
-        raise op.fail(f"filters {list(filters.shape)} for {channels} channels")
-    _, height, width, out = filters.shape
-    made = op.make_constant(filters.reshape(height, width, channels, out // channels), "filters")
+    filters, channels = op.constant(1), op.tensor(0).dims[-1]
+    dims = op.tensor(1).dims if filters is None else filters.shape
+    if len(dims) != 4 or not channels or not dims[3] or dims[3] % channels:  # noqa: PLR2004 - of filters
+        raise op.fail(f"filters {list(dims)} for {channels} channels")
+    shape = [*(d or -1 for d in dims[1:3]), channels, dims[3] // channels]
+    made = (op.add("Reshape", op.value(1), shape=shape) if filters is None
+            else op.make_constant(filters.reshape(shape), "filters"))
     return _convolved(op, "DepthwiseConv2dNative", "FusedDepthwiseConv2dNative", made)
 
 
@@ -99,12 +124,15 @@ def _fully_connected(op: Operator) -> str:
     """Weights are [out, in]; all but the last dimension of the input are rows, which the output may keep."""
     if op.option("weights_format"):
         raise op.fail("weights in shuffled order are not supported")
-    weights = op.weights(1)
-    if weights.ndim != 2:  # noqa: PLR2004 - of a matrix
-        raise op.fail(f"weights {list(weights.shape)}; expected 2 dimensions")
-    units, depth = weights.shape
+    weights = op.constant(1)
+    shape = op.tensor(1).dims if weights is None else weights.shape
+    if len(shape) != 2 or None in shape:  # noqa: PLR2004 - of a matrix
+        raise op.fail(f"weights {list(shape)}; expected 2 known dimensions")
+    units, depth = shape
     rows = op.add("Reshape", op.value(0), shape=[-1, depth])
-    kernel, bias, activation = op.make_constant(weights.T, "weights"), _bias(op, 2), op.fused
+    kernel = (op.add("Transpose", op.value(1), perm=[1, 0]) if weights is None
+              else op.make_constant(weights.T, "weights"))
+    bias, activation = _bias(op, 2), op.fused
     steps = [*(["BiasAdd"] if bias else []), *([activation] if activation else [])]
     fused: dict[str, Any] = {"fused_ops": steps} if steps else {}
     out = op.add("_FusedMatMul" if steps else "MatMul", rows, kernel, *bias, **fused)
