@@ -45,7 +45,7 @@ def _reduced(op: Operator, name: str, count: int) -> str:
     """Each of ``count`` segments of the rows of input 0, by the ids of input 1."""
     data, ids, dtype = _dims(op, 0), _dims(op, 1), op.tensor(0).type.dtype
     rest, rows = data[len(ids) :], math.prod(ids)
-    check_limit(f"{op.where}: {op.told.label}: elements to look at", count * math.prod(data), LIMITS.tensor_bytes // 4)
+    check_limit("the number of elements to look at", count * math.prod(data), LIMITS.tensor_bytes // 4)
     wanted = op.make_constant(np.arange(count, dtype=np.int32)[:, None], "segments")
     mine = op.add("Equal", op.add("Reshape", op.value(1), shape=[1, rows]), wanted)
     mine = op.add("Reshape", mine, shape=[count, rows, *[1] * len(rest)])
