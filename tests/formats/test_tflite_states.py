@@ -28,11 +28,12 @@ def lstm_weights(*, units=UNITS, shared=False, peephole=False, projection=False,
     """Weights by the operator's input, behind ``first``."""
     found, out = {}, OUT if projection else units
     for gate in range(shared, 4):
-        found[1 + gate], found[5 + gate], found[BIAS + gate] = numbers(units, INPUTS), numbers(units, out), numbers(units)
+        found[1 + gate], found[5 + gate] = numbers(units, INPUTS), numbers(units, out)
+        found[BIAS + gate] = numbers(units)
         if norm:
             found[NORM + gate] = numbers(units)
         if peephole and gate != 2:
-            found[PEEPHOLE + (gate if gate < 2 else 2)] = numbers(units)
+            found[PEEPHOLE + (min(2, gate))] = numbers(units)
     if projection:
         found[PROJECTION], found[PROJECTION + 1] = numbers(OUT, units), numbers(OUT)
     return {first + k: v for k, v in found.items()}, out
@@ -42,7 +43,7 @@ def lstm_step(w, x, h, c, clips=(0, 0)):
     """One step in float64, as LiteRT's reference computes it."""
     def gate(g, memory=None):
         value = x @ w[1 + g].T.astype(float) + h @ w[5 + g].T
-        place = PEEPHOLE + (g if g < 2 else 2)
+        place = PEEPHOLE + (min(2, g))
         if memory is not None and place in w:
             value = value + memory * w[place]
         if NORM + g in w:
@@ -98,7 +99,8 @@ def test_a_memory_of_two_directions(tmp_path):
                   {0: ("<b", TANH), 3: ("<?", True), 4: ("<?", False)}, order=ordered(weights, range(35, 39), 48),
                   states=[(BATCH, UNITS), (BATCH, UNITS), (BATCH, 4), (BATCH, 4)])
     ((found,),) = ran(tmp_path, data, [x])
-    for w, order, columns in ((forward, range(STEPS), slice(UNITS)), (backward, reversed(range(STEPS)), slice(UNITS, None))):
+    steps = range(STEPS)
+    for w, order, columns in ((forward, steps, slice(UNITS)), (backward, reversed(steps), slice(UNITS, None))):
         h, c = np.zeros((BATCH, len(w[BIAS]))), np.zeros((BATCH, len(w[BIAS])))
         for t in order:
             h, c = lstm_step(w, x[:, t], h, c)
@@ -186,7 +188,7 @@ def test_variables_begin_as_the_file_says_and_reset(tmp_path):
 
 
 def test_states_that_cannot_be_kept(tmp_path):
-    with pytest.raises(ModelError, match="subgraph 1 is called and not there|is read; there are"):
+    with pytest.raises(ModelError, match=r"tensor 10 is read; there are 2"):
         ran(tmp_path, counter(np.float32([1, 2]), where=9), [np.ones(2, np.float32)])
     w = numbers(UNITS, INPUTS)
     huge = single("SVDF", [numbers(1, INPUTS)], [w, numbers(UNITS, 2)], [(1, UNITS)], {0: ("<i", 1)},

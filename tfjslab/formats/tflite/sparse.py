@@ -1,8 +1,8 @@
 """Sparse constants, expanded when they are read.
 
-A file holds the elements that are there in a tree: each level is one dimension, dense or a list of indices; those behind
-the tensor's own dimensions are blocks, which stand in an element of one of them. All counts are checked before anything
-is made.
+A file holds the elements that are there in a tree: each level is one dimension, dense or a list of indices; those
+behind the tensor's own dimensions are blocks, which stand in an element of one of them. All counts are checked before
+anything is made.
 """
 
 from __future__ import annotations

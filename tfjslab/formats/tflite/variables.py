@@ -1,6 +1,6 @@
 """What a model keeps from one call to the next: each is an input and an output of its graph, which the model feeds.
 
-There are two kinds: tensors that an operator changes in place, and variables with a name that operators read and assign.
+There are two kinds: tensors that an operator changes in place, and variables with a name, which are read and assigned.
 """
 
 from __future__ import annotations

@@ -184,7 +184,7 @@ def _lstm(op: Operator, x: str, p: Places, *, backwards: bool = False, steps: in
         sums = _products(op, x, weights, op.make_constant(bias, "bias"))
         node = op.several("LSTM", sums, op.make_constant(recurrent.T, "recurrent"), op.value(p.state),
                           op.value(p.state + 1), go_backwards=backwards, activation=_activation(op))
-        results = node.outputs
+        results: Sequence[str] = node.outputs
     else:
         steps = steps or op.tensor(0).dims[0 if op.option("time_major") else 1]
         sums = _products(op, x, weights, "")

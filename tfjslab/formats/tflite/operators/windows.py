@@ -35,7 +35,7 @@ def _convolved(op: Operator, kind: str, fused_kind: str, filters: str) -> str:
 
 @operator("CONV_2D")
 def _conv_2d(op: Operator) -> str:
-    """Filters are [out, height, width, in]; with fewer channels than the input, its groups have filters of their own."""
+    """Filters are [out, height, width, in]. With fewer channels than the input, they are those of its groups."""
     channels, (out, *_, per_group) = op.tensor(0).dims[-1], op.tensor(1).dims
     if channels and per_group and channels != per_group:
         return _grouped(op, channels, per_group, out or 0)
@@ -48,8 +48,8 @@ def _grouped(op: Operator, channels: int, per_group: int, out: int) -> str:
     if channels % per_group or out % groups:
         raise op.fail(f"{channels} channels, filters of {per_group} channels and {out} outputs")
     if per_group == 1:
-        filters = op.weights(1).transpose(1, 2, 3, 0)
-        made = op.make_constant(filters.reshape(*filters.shape[:2], channels, out // channels), "filters")
+        each = op.weights(1).transpose(1, 2, 3, 0)
+        made = op.make_constant(each.reshape(*each.shape[:2], channels, out // channels), "filters")
         return _convolved(op, "DepthwiseConv2dNative", "FusedDepthwiseConv2dNative", made)
     parts = op.several("Split", op.value(0), num_split=groups, axis=3).outputs
     filters = np.split(op.weights(1).transpose(_OHWI_TO_HWIO), groups, axis=3)
