@@ -67,13 +67,17 @@ class Port:
     """A model input or output: the outside ``name``, the ``value`` inside, and what the file declares of it.
 
     ``shape`` is None for unknown rank and has None for unknown lengths. ``dtype`` may be "" for outputs whose
-    file does not say. What is fed may have one of the dtypes ``also`` as well, and is converted.
+    file does not say. ``key`` is what a file's signature calls it, which users may say instead of the name.
+    Integers are to lie ``below`` a bound, where one is known and not 0: they look up rows of a table. What is fed may
+    have one of the dtypes ``also`` as well, and is converted.
     """
 
     name: str
     value: str
     shape: Dims | None
     dtype: str
+    key: str = ""
+    below: int = 0
     also: tuple[str, ...] = ()
 
 

@@ -80,7 +80,7 @@ def resolve_value(graph: Graph, name: str) -> str:
     Raises ModelError with a suggestion when there is none.
     """
     for port in graph.outputs:
-        if port.name == name:
+        if name in (port.key, port.name):
             return port.value
     plain = name.removesuffix(":0")
     known = {*(p.value for p in graph.inputs), *graph.constants, *(v for n in graph.nodes for v in n.outputs)}

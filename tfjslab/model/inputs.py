@@ -38,9 +38,10 @@ def by_name(ports: Sequence[Port], given: Any) -> dict[str, Any]:
 
 
 def find_port(ports: Sequence[Port], name: str) -> Port | None:
-    """The port of that name; TF.js's ``name:0`` means the same."""
+    """The port of that key in the signature, or of that name; TF.js's ``name:0`` means the same."""
     plain = name.removesuffix(":0")
-    return next((p for p in ports if name == p.name or plain == p.name.removesuffix(":0")), None)
+    signed = next((p for p in ports if p.key and name == p.key), None)
+    return signed or next((p for p in ports if name == p.name or plain == p.name.removesuffix(":0")), None)
 
 
 def settled_shape(port: Port, text: str, where: str) -> Shape:

@@ -15,6 +15,7 @@ from tfjslab.base.errors import BackendError, BackendUnavailableError, InputErro
 from tfjslab.base.text import NOTHING, count, scaled, shape
 from tfjslab.cli.command import Command, Outcome
 from tfjslab.cli.feeds import add_shape, sampled, shaped
+from tfjslab.cli.file_facts import file_facts, show_file
 from tfjslab.cli.models import add_model, open_model
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
@@ -63,6 +64,7 @@ def _overview(args: argparse.Namespace) -> Outcome:
             "flops": facts.flops,
             "weight_bytes": facts.weight_bytes,
             "backends": [_coverage(model, name, ports) for name in names],
+            "file": file_facts(model.graph.metadata),
         }
         if args.graph or args.node_data:
             _write_views(args, model, ports)
@@ -140,6 +142,8 @@ def _show(console: Console, data: dict[str, Any]) -> None:
         rows = [(p["name"], p["dtype"] or NOTHING, shape(p["shape"])) for p in data[title]]
         print_table(console, title.capitalize(), ("name", "dtype", "shape"), rows, left=3)
     print_table(console, "Ops", ("op", "nodes"), list(data["ops"].items()))
+    if data["file"]:
+        show_file(console, data["file"], data["nodes"])
     print_table(console, "Backends", ("backend", "kernels", "left to the host", "compiled later"), [
         (b["name"], count(b["kernels"]), *(NOTHING if b[k] is None else sum(b[k].values()) for k in _COUNTED))
         for b in data["backends"]

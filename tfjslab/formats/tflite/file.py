@@ -18,6 +18,7 @@ from tfjslab.formats.tflite.schema import (
     CUSTOM,
     DEFAULTS,
     ELEMENT_TYPES,
+    METADATA,
     OPERATORS,
     OPTIONS,
     VECTORS,
@@ -87,12 +88,13 @@ class TfliteSignature:
 
 @dataclass(frozen=True)
 class TfliteFile:
-    """The whole file. The first subgraph is the model."""
+    """The whole file. The first subgraph is the model; ``metadata`` is a flat buffer of its own."""
 
     name: str
     description: str
     subgraphs: tuple[TfliteSubgraph, ...]
     signatures: tuple[TfliteSignature, ...]
+    metadata: bytes = b""
 
 
 def parse(data: bytes, name: str) -> TfliteFile:
@@ -108,7 +110,15 @@ def parse(data: bytes, name: str) -> TfliteFile:
         raise ModelError(f"{name}: there is no subgraph", code="model.tflite")
     check_limit(f"{name}: number of operators", sum(len(g.operators) for g in subgraphs), LIMITS.nodes)
     signatures = tuple(_signature(t, subgraphs, name) for t in root.tables(7, "signature"))
-    return TfliteFile(name, root.text(3, "description"), subgraphs, signatures)
+    return TfliteFile(name, root.text(3, "description"), subgraphs, signatures, _metadata(root, buffers))
+
+
+def _metadata(root: FlatTable, buffers: Sequence[Array]) -> bytes:
+    for t in root.tables(6, "metadata"):
+        number = t.scalar(1, "<I")
+        if t.text(0, "name") == METADATA and number < len(buffers):
+            return bytes(buffers[number])
+    return b""
 
 
 def _operator_code(t: FlatTable, name: str) -> tuple[str, str]:

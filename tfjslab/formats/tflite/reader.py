@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from tfjslab.base.errors import ModelError, TfjslabError, UnknownOpError, did_yo
 from tfjslab.base.limits import LIMITS
 from tfjslab.formats.document import Document
 from tfjslab.formats.tflite.file import TfliteFile, TfliteOperator, TfliteSubgraph, TfliteTensor, parse
+from tfjslab.formats.tflite.metadata import described
 from tfjslab.formats.tflite.operator import Operator, converters, node_name
 from tfjslab.formats.tflite.variables import Variables
 from tfjslab.graph.builder import GraphBuilder
@@ -38,15 +40,43 @@ def read(document: Document) -> Graph:
     _refuse(file)
     reader = _Reader(file)
     graph = reader.graph(0)
-    signatures = {
-        s.key: {"inputs": {k: reader.ports[i] for k, i in s.inputs if i in reader.ports},
-                "outputs": {k: file.subgraphs[0].tensors[i].name for k, i in s.outputs}}
-        for s in file.signatures if s.subgraph == 0
-    }
     return graph.with_(metadata={
         "format": FORMAT, "source": document.name, "description": file.description,
-        "nodes_in_file": sum(len(g.operators) for g in file.subgraphs), "signatures": signatures, **graph.metadata,
+        "nodes_in_file": sum(len(g.operators) for g in file.subgraphs), "operators": _operators(file),
+        "quantized_weights": _quantized_weights(file), **_signatures(file, graph),
+        **described(file.metadata, document.bytes, document.name), **graph.metadata,
     })
+
+
+def _operators(file: TfliteFile) -> dict[str, int]:
+    """How often the file has each operator, the most frequent first."""
+    return dict(Counter(o.custom or o.name for g in file.subgraphs for o in g.operators).most_common())
+
+
+def _quantized_weights(file: TfliteFile) -> list[dict[str, Any]]:
+    """Constants that the file holds as integers with scales; those along an axis are several."""
+    return [
+        {"name": node_name(t.name), "dtype": t.type.name, "shape": list(t.dims), "axis": t.quantization.axis,
+         "scale": t.quantization.scale.tolist(), "zero_point": t.quantization.zero_point.tolist()}
+        for g in file.subgraphs for t in g.tensors if t.data is not None and t.quantization is not None
+    ]
+
+
+def _signatures(file: TfliteFile, graph: Graph) -> dict[str, Any]:
+    """Each signature of the main subgraph: its names for inputs and outputs, and what these are called in the graph.
+
+    ``signature`` is the first one, whose names may stand for those of the graph.
+    """
+    main = file.subgraphs[0]
+    inputs = dict(zip(main.inputs, (p.name for p in graph.inputs), strict=False))
+    outputs = dict(zip(main.outputs, (p.name for p in graph.outputs), strict=False))
+    found = {
+        s.key: {"inputs": {k: inputs[i] for k, i in s.inputs if i in inputs},
+                "outputs": {k: outputs[i] for k, i in s.outputs if i in outputs}}
+        for s in file.signatures if s.subgraph == 0
+    }
+    first: dict[str, Any] = next(iter(found.values()), {})
+    return {"signatures": found, "signature": first}
 
 
 def _refuse(file: TfliteFile) -> None:
@@ -75,7 +105,6 @@ class _Reader:
     """Builds the graphs of one file."""
 
     file: TfliteFile
-    ports: dict[int, str] = field(default_factory=dict)  # of the main graph's inputs
     built: dict[int, Graph] = field(default_factory=dict)
     stack: list[int] = field(default_factory=list)
 
@@ -91,14 +120,21 @@ class _Reader:
         self.stack.pop()
         return self.built[number]
 
+    def key(self, tensor: int, side: str) -> str:
+        """What the first signature of the main subgraph calls one of its inputs or outputs; "" in other subgraphs."""
+        if len(self.stack) > 1:
+            return ""
+        first = next((s for s in self.file.signatures if s.subgraph == 0), None)
+        ends = () if first is None else first.inputs if side == "inputs" else first.outputs
+        return next((name for name, index in ends if index == tensor), "")
+
     def _build(self, g: TfliteSubgraph) -> Graph:
         builder, values, constants = GraphBuilder(), dict[int, str](), dict[str, Array]()
         variables = Variables(builder, self.file, lambda t: _constant(t, self.file))
         for i in g.inputs:
             tensor = g.tensors[i]
             values[i] = builder.input(node_name(tensor.name) or f"input_{i}", tensor.dims, _dtype(tensor, self.file))
-        if not self.ports:
-            self.ports.update({i: values[i] for i in g.inputs})
+            builder.inputs[-1] = replace(builder.inputs[-1], key=self.key(i, "inputs"))
         for tensor in g.tensors:
             if tensor.data is not None and tensor.index not in values:
                 array = _constant(tensor, self.file)
@@ -148,7 +184,7 @@ class _Reader:
                 raise ModelError(f"{self.file.name}: output '{tensor.name}' is computed by no operator",
                                  code="model.graph")
             ports.append(Port(_free(node_name(tensor.name) or f"output_{i}", ports), values[i], None,
-                              _dtype(tensor, self.file)))
+                              _dtype(tensor, self.file), key=self.key(i, "outputs")))
         states, metadata = variables.finish()
         if states and len(self.stack) > 1:
             raise ModelError(f"{self.file.name}: a subgraph that is called keeps '{states[0].name}' for the next call, "
