@@ -124,7 +124,8 @@ def _fallbacks(session, name):
 _ON_THE_HOST = {
     **{name: name for name in ("Conv3DTranspose", "Dilation2D", "ImageProjectiveTransformV3", "SparseReshape")},
     "Conv3D": "Conv3D",  # of groups
-    "Assert": "Assert", "BatchMatMul": "empty|int32", "Einsum": "Einsum", "MaxPool": "int32", "MaxPool3D": "int32",
+    "Assert": "Assert", "BatchMatMul": "empty|int32", "DetectionPostProcess": "Detection", "Einsum": "Einsum",
+    "MaxPool": "int32", "MaxPool3D": "int32",
     "Multinomial": "Multinomial", "QuantizedDepthwiseConv2D": "a multiplier of 2",
     "RandomStandardNormal": "Random", "RandomUniform": "Random", "RandomUniformInt": "Random",
     "ResizeBilinear": "int32", "TruncatedNormal": "Truncated",

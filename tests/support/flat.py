@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 
-from tfjslab.formats.tflite.schema import ELEMENT_TYPES, OPERATORS
+from tfjslab.formats.tflite.schema import ELEMENT_TYPES, METADATA, OPERATORS
 
 TYPES = {t.name: i for i, t in enumerate(ELEMENT_TYPES)}
 
@@ -90,13 +90,16 @@ def subgraph(tensors, operators, inputs, outputs):
     return {0: tensors, 1: ints(*inputs), 2: ints(*outputs), 3: operators}
 
 
-def tflite(codes, subgraphs, buffers=(), signatures=()):
+def tflite(codes, subgraphs, buffers=(), signatures=(), metadata=b""):
     """A file. ``codes`` are names of operators, ``buffers`` arrays; number 0 is always empty."""
     known = {name: i for i, name in enumerate(OPERATORS)}
     coded = [{0: ("<b", min(known[c], 127)), 3: ("<i", known[c])} if c in known else
              {0: ("<b", known["CUSTOM"]), 1: c, 3: ("<i", known["CUSTOM"])} for c in codes]
     stored = [{0: np.frombuffer(np.ascontiguousarray(b).tobytes(), np.uint8)} for b in buffers]
     model = {0: ("<I", 3), 1: coded, 2: list(subgraphs), 3: "made by a test", 4: [{}, *stored]}
+    if metadata:
+        model[4].append({0: np.frombuffer(metadata, np.uint8)})
+        model[6] = [{0: METADATA, 1: ("<I", len(model[4]) - 1)}]
     if signatures:
         model[7] = list(signatures)
     return Flat().finish(model)

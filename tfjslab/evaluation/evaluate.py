@@ -60,7 +60,7 @@ def evaluate(
         reference: a model with the same outputs, such as the one before quantization, to measure errors with.
         output: the name of the output that has the scores of classes; the first without it.
         top_k: which accuracies to count.
-        class_names: names of the classes, for tables and charts.
+        class_names: names of the classes, for tables and charts; without them those that the model's file has.
         batch_size: samples in a run, where the model leaves that open.
         progress: called with what is done after each batch.
 
@@ -88,8 +88,15 @@ def evaluate(
         progress(f"{model.name}: evaluate", min(start + rows, samples), samples)
     found = Evaluation(model.name, model.backend.name, port.name, samples, size)
     if wanted is not None:
-        found = _labelled(found, _scores(own, port), wanted, sorted(set(top_k)), class_names)
+        scored = _scores(own, port)
+        found = _labelled(found, scored, wanted, sorted(set(top_k)), class_names or _own_names(model, scored.shape[1]))
     return found if reference is None else _compared(found, reference, own, others, wanted)
+
+
+def _own_names(model: Model, classes: int) -> Sequence[str] | None:
+    """The labels in the model's file, where there is one for each class."""
+    found: Sequence[str] = model.graph.metadata.get("labels", ())
+    return found if len(found) == classes else None
 
 
 def samples_of(model: Model, given: Any) -> dict[str, Any]:

@@ -82,6 +82,8 @@ class Port:
 # Where ``metadata`` has the names of the inputs that a model feeds itself: each gets, in the next call, what the output
 # of this name gave in the call before, and zeros at first.
 STATES = "states"
+# Where it has arrays, by the names of these inputs, for those that do not begin with zeros.
+INITIAL_STATES = "initial_states"
 
 
 @dataclass(frozen=True)

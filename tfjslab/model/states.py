@@ -9,17 +9,18 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import ModelError
-from tfjslab.graph.ir import STATES, Graph, Port
+from tfjslab.graph.ir import INITIAL_STATES, STATES, Graph, Port
 
 
 class States:
-    """The states of one model: zeros at first and after ``reset``."""
+    """The states of one model: what its file gives, or zeros, at first and after ``reset``."""
 
     def __init__(self, graph: Graph) -> None:
         names: Mapping[str, str] = graph.metadata.get(STATES) or {}
         ends = {p.name: p for p in graph.outputs}
         self._ports = [(p, ends[names[p.name]]) for p in graph.inputs if names.get(p.name) in ends]
         self.names = frozenset(p.name for pair in self._ports for p in pair)
+        self._given: Mapping[str, Array] = graph.metadata.get(INITIAL_STATES) or {}
         self.arrays: dict[str, Array] = {}
         self.reset()
 
@@ -29,12 +30,12 @@ class States:
         return tuple(end.value for _, end in self._ports)
 
     def reset(self) -> None:
-        """Start with zeros again."""
-        self.arrays = {start.value: _zeros(start) for start, _ in self._ports}
+        """Start as at first."""
+        self.arrays = {p.value: self._given[p.name] if p.name in self._given else _zeros(p) for p, _ in self._ports}
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Zeros inside, and afterwards what was there before."""
+        """As at first inside, and afterwards what was there before."""
         before = self.arrays
         self.reset()
         try:

@@ -16,6 +16,7 @@ from tfjslab.base.text import NOTHING, count, scaled, shape
 from tfjslab.cli import matrix
 from tfjslab.cli.command import Command, Outcome
 from tfjslab.cli.feeds import add_shape, sampled, shaped
+from tfjslab.cli.file_facts import file_facts, show_file
 from tfjslab.cli.models import add_model, open_model
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
@@ -75,6 +76,7 @@ def _overview(args: argparse.Namespace) -> Outcome:
             "stored": stored_text(model.graph),
             "backends": [_coverage(model, name, ports) for name in names],
             "targets": [matrix.target_row(model, name, ports) for name in wanted],
+            "file": file_facts(model.graph.metadata),
         }
         data["matrix"] = matrix.matrix(facts.ops, data["backends"])
         if args.graph or args.node_data:
@@ -159,6 +161,8 @@ def _show(console: Console, data: dict[str, Any], *, matrix_too: bool) -> None:
         matrix.show_matrix(console, data)
     else:
         print_table(console, "Ops", ("op", "nodes"), list(data["ops"].items()))
+    if data["file"]:
+        show_file(console, data["file"], data["nodes"])
     print_table(console, "Backends", ("backend", "kernels", "left to the host", "compiled later"), [
         (b["name"], count(b["kernels"]), *(NOTHING if b[k] is None else sum(b[k].values()) for k in _COUNTED))
         for b in data["backends"]

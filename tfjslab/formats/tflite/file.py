@@ -18,11 +18,14 @@ from tfjslab.formats.tflite.schema import (
     CUSTOM,
     DEFAULTS,
     ELEMENT_TYPES,
+    METADATA,
     OPERATORS,
     OPTIONS,
+    VECTORS,
     ElementType,
     TensorScale,
 )
+from tfjslab.formats.tflite.sparse import expanded
 
 VERSION = 3
 _PLACEHOLDER = OPERATORS.index("PLACEHOLDER_FOR_GREATER_OP_CODES")
@@ -49,7 +52,10 @@ class TfliteTensor:
 
 @dataclass(frozen=True)
 class TfliteOperator:
-    """An operator: its tensors by index, -1 for one that is absent, and its options by name."""
+    """An operator: its tensors by index, -1 for one that is absent, and its options by name.
+
+    Those of custom operators are bytes under the name ``CUSTOM``.
+    """
 
     index: int
     name: str
@@ -87,12 +93,13 @@ class TfliteSignature:
 
 @dataclass(frozen=True)
 class TfliteFile:
-    """The whole file. The first subgraph is the model."""
+    """The whole file. The first subgraph is the model; ``metadata`` is a flat buffer of its own."""
 
     name: str
     description: str
     subgraphs: tuple[TfliteSubgraph, ...]
     signatures: tuple[TfliteSignature, ...]
+    metadata: bytes = b""
 
 
 def parse(data: bytes, name: str) -> TfliteFile:
@@ -108,7 +115,15 @@ def parse(data: bytes, name: str) -> TfliteFile:
         raise ModelError(f"{name}: there is no subgraph", code="model.tflite")
     check_limit(f"{name}: number of operators", sum(len(g.operators) for g in subgraphs), LIMITS.nodes)
     signatures = tuple(_signature(t, subgraphs, name) for t in root.tables(7, "signature"))
-    return TfliteFile(name, root.text(3, "description"), subgraphs, signatures)
+    return TfliteFile(name, root.text(3, "description"), subgraphs, signatures, _metadata(root, buffers))
+
+
+def _metadata(root: FlatTable, buffers: Sequence[Array]) -> bytes:
+    for t in root.tables(6, "metadata"):
+        number = t.scalar(1, "<I")
+        if t.text(0, "name") == METADATA and number < len(buffers):
+            return bytes(buffers[number])
+    return b""
 
 
 def _operator_code(t: FlatTable, name: str) -> tuple[str, str]:
@@ -162,11 +177,14 @@ def _tensor(t: FlatTable, index: int, buffers: Sequence[Array], where: str) -> T
     if number >= len(buffers):
         raise ModelError(f"{where}: buffer {number} is read; there are {len(buffers)}", code="model.tflite")
     element = ELEMENT_TYPES[kind]
-    is_sparse = t.has(6)
+    sparsity = t.table(6, "sparsity")
     raw = buffers[number] if number else np.zeros(0, np.uint8)
-    data = None if is_sparse else _data(raw, element, shape, where)
+    if sparsity is not None and element.stored:
+        data: Array | None = expanded(sparsity, raw, element.stored, shape, where)
+    else:
+        data = _data(raw, element, shape, where)
     return TfliteTensor(index, t.text(3, "name"), element, dims, data, _quantization(t.table(4, "quantization"), shape),
-                        bool(t.scalar(5, "<?")), is_sparse)
+                        bool(t.scalar(5, "<?")), sparsity is not None)
 
 
 def _data(raw: Array, element: ElementType, shape: Sequence[int], where: str) -> Array | None:
@@ -207,18 +225,24 @@ def _operator(
         raise ModelError(f"{where}: operator code {number} is read; there are {len(codes)}", code="model.tflite")
     name, custom = codes[number]
     inputs, outputs = (_indices(t, f, count, where, absent=absent) for f, absent in ((1, True), (2, False)))
-    table = t.table(4, "options")
-    return TfliteOperator(index, name, custom, inputs, outputs, _options(table, name, where))
+    if name == CUSTOM:
+        options: dict[str, Any] = {CUSTOM: t.numbers(5, "u1", "custom options").tobytes()}
+    else:
+        options = _options(t.table(4, "options"), name, where)
+    return TfliteOperator(index, name, custom, inputs, outputs, options)
 
 
 def _options(t: FlatTable | None, name: str, where: str) -> dict[str, Any]:
     """All options of an operator; what the file leaves out has its default."""
     found: dict[str, Any] = {}
     for option, (field, kind) in OPTIONS.get(name, {}).items():
-        if kind == "<i4":
+        if kind in VECTORS:
             found[option] = () if t is None else tuple(t.numbers(field, kind, option).tolist())
             continue
-        default = DEFAULTS.get(option, 0)
+        if kind == "text":
+            found[option] = "" if t is None else t.text(field, option)
+            continue
+        default = DEFAULTS.get(f"{name}.{option}", DEFAULTS.get(option, 0))
         number = default if t is None else t.scalar(field, "<b" if kind in CHOICES else kind, default)
         if kind in CHOICES:
             if not 0 <= number < len(CHOICES[kind]):

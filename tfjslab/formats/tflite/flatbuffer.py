@@ -18,17 +18,19 @@ from tfjslab.base.errors import ModelError
 from tfjslab.base.limits import check_limit
 
 _MOST_TABLES = 2_000_000
+_MOST_EXPANDED = 64 << 20  # elements of what a file holds in fewer bytes
 _OFFSET, _LENGTH, _ENTRY, _VTABLE_HEAD = "<I", "<I", "<H", 4
 Kind = str  # of a scalar, as ``struct`` has it: ``<i``, ``<I``, ``<b``, ``<?``, ``<f``, ``<Q``
 
 
 @dataclass
 class Bytes:
-    """The file, how messages call it, and how many tables were read."""
+    """The file, how messages call it, how many tables were read, and elements made of fewer bytes than they take."""
 
     data: bytes
     name: str
     tables: int = 0
+    expanded: int = 0
 
     def unpack(self, kind: Kind, at: int, what: str) -> Any:
         """A scalar; ModelError when it would lie outside."""
@@ -42,6 +44,11 @@ class Bytes:
                 f"{self.name}: {what} would be at bytes {at} to {at + count}; the file has {len(self.data)}",
                 code="model.tflite",
             )
+
+    def grow(self, count: int, what: str) -> None:
+        """LimitError when so many more elements, which are not in the file as such, are too many."""
+        self.expanded += count
+        check_limit(f"{what}: elements that are not stored one by one", self.expanded, _MOST_EXPANDED)
 
     def root(self, what: str) -> FlatTable:
         """The table that the file begins with."""

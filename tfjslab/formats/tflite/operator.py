@@ -11,6 +11,7 @@ import numpy as np
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import ModelError
 from tfjslab.formats.tflite.file import TfliteOperator, TfliteSubgraph, TfliteTensor
+from tfjslab.formats.tflite.variables import Variables
 from tfjslab.graph.builder import GraphBuilder, Supplied
 from tfjslab.graph.ir import Node
 
@@ -34,6 +35,7 @@ class Operator:
     functions: Callable[[int], str]  # from a subgraph's number to the name of its function
     where: str
     short: Callable[[TfliteTensor, bool], str]  # the value of a constant of short integers: stored, or what it means
+    variables: Variables
 
     def option(self, name: str) -> Any:
         """An option."""
@@ -93,6 +95,10 @@ class Operator:
         """
         return self.builder.node(self.name, tf_op, given, **attrs).name
 
+    def several(self, tf_op: str, *given: str, **attrs: Any) -> Node:
+        """``add`` for what has several outputs: the node."""
+        return self.builder.node(self.name, tf_op, given, **attrs)
+
     def called(self, op: str, given: Sequence[str], **attrs: Any) -> list[str]:
         """Add a node that calls functions; its outputs are the operator's."""
         count = len(self.told.outputs)
@@ -119,7 +125,10 @@ class Operator:
 
     def activated(self, value: str) -> str:
         """The operator's own activation on top."""
-        name = self.option("activation")
+        return self.bent(value, self.option("activation"))
+
+    def bent(self, value: str, name: str) -> str:
+        """An activation by its name on top."""
         if name == "NONE":
             return value
         if name in _FUSED:
@@ -133,6 +142,14 @@ class Operator:
     def fused(self) -> str:
         """The activation where a kernel may have it in it, else ""."""
         return _FUSED.get(self.option("activation"), "")
+
+    def keep(self, i: int, value: str) -> None:
+        """Input ``i`` is a state: what it is from now on, and when the model is called again."""
+        tensor = self.tensor(i)
+        if not tensor.is_variable:
+            raise self.fail(f"input {i} ('{tensor.name}') is changed, but it is no variable")
+        self.values[tensor.index] = value
+        self.variables.assign(tensor.index, value)
 
     def fail(self, why: str) -> ModelError:
         """An error that names the operator."""

@@ -6,7 +6,7 @@ What is computed in int8, uint8 or int16 stays as it is stored, in the integer o
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -18,7 +18,9 @@ from tfjslab.base.errors import ModelError, TfjslabError, UnknownOpError, did_yo
 from tfjslab.base.limits import LIMITS
 from tfjslab.formats.document import Document
 from tfjslab.formats.tflite.file import TfliteFile, TfliteOperator, TfliteSubgraph, TfliteTensor, parse
+from tfjslab.formats.tflite.metadata import described
 from tfjslab.formats.tflite.operator import Operator, converters, integer_converters, node_name
+from tfjslab.formats.tflite.variables import Variables
 from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import Graph, Port
 
@@ -41,15 +43,12 @@ def read(document: Document) -> Graph:
     _refuse(file)
     reader = _Reader(file)
     graph = reader.graph(0)
-    signatures = {
-        s.key: {"inputs": {k: reader.ports[i] for k, i in s.inputs if i in reader.ports},
-                "outputs": {k: file.subgraphs[0].tensors[i].name for k, i in s.outputs}}
-        for s in file.signatures if s.subgraph == 0
-    }
     return graph.with_(metadata={
         "format": FORMAT, "source": document.name, "description": file.description,
-        "nodes_in_file": sum(len(g.operators) for g in file.subgraphs), "signatures": signatures,
-        "quantization": _ports(file.subgraphs[0], graph), "tensors": reader.values,
+        "nodes_in_file": sum(len(g.operators) for g in file.subgraphs), "operators": _operators(file),
+        "quantized_weights": _quantized_weights(file), "quantization": _ports(file.subgraphs[0], graph),
+        "tensors": reader.values, **_signatures(file, graph),
+        **described(file.metadata, document.bytes, document.name), **graph.metadata,
     })
 
 
@@ -57,11 +56,42 @@ def _ports(g: TfliteSubgraph, graph: Graph) -> dict[str, dict[str, Any]]:
     """What the stored integers of inputs and outputs stand for, by the port's name."""
     found: dict[str, dict[str, Any]] = {}
     for indices, ports in ((g.inputs, graph.inputs), (g.outputs, graph.outputs)):
-        for tensor, port in zip((g.tensors[i] for i in indices), ports, strict=True):
+        for tensor, port in zip((g.tensors[i] for i in indices), ports, strict=False):  # states come behind them
             q = tensor.quantization
             if q is not None and q.scale.size == 1 and is_short(port.dtype):
                 found[port.name] = {"scale": float(q.scale[0]), "zero_point": int(q.zero_point[0])}
     return found
+
+
+def _operators(file: TfliteFile) -> dict[str, int]:
+    """How often the file has each operator, the most frequent first."""
+    return dict(Counter(o.custom or o.name for g in file.subgraphs for o in g.operators).most_common())
+
+
+def _quantized_weights(file: TfliteFile) -> list[dict[str, Any]]:
+    """Constants that the file holds as integers with scales; those along an axis are several."""
+    return [
+        {"name": node_name(t.name), "dtype": t.type.name, "shape": list(t.dims), "axis": t.quantization.axis,
+         "scale": t.quantization.scale.tolist(), "zero_point": t.quantization.zero_point.tolist()}
+        for g in file.subgraphs for t in g.tensors if t.data is not None and t.quantization is not None
+    ]
+
+
+def _signatures(file: TfliteFile, graph: Graph) -> dict[str, Any]:
+    """Each signature of the main subgraph: its names for inputs and outputs, and what these are called in the graph.
+
+    ``signature`` is the first one, whose names may stand for those of the graph.
+    """
+    main = file.subgraphs[0]
+    inputs = dict(zip(main.inputs, (p.name for p in graph.inputs), strict=False))
+    outputs = dict(zip(main.outputs, (p.name for p in graph.outputs), strict=False))
+    found = {
+        s.key: {"inputs": {k: inputs[i] for k, i in s.inputs if i in inputs},
+                "outputs": {k: outputs[i] for k, i in s.outputs if i in outputs}}
+        for s in file.signatures if s.subgraph == 0
+    }
+    first: dict[str, Any] = next(iter(found.values()), {})
+    return {"signatures": found, "signature": first}
 
 
 def _refuse(file: TfliteFile) -> None:
@@ -95,7 +125,6 @@ class _Reader:
     """Builds the graphs of one file."""
 
     file: TfliteFile
-    ports: dict[int, str] = field(default_factory=dict)  # of the main graph's inputs
     values: dict[int, str] = field(default_factory=dict)  # of the main graph's tensors
     built: dict[int, Graph] = field(default_factory=dict)
     stack: list[int] = field(default_factory=list)
@@ -112,18 +141,30 @@ class _Reader:
         self.stack.pop()
         return self.built[number]
 
+    def key(self, tensor: int, side: str) -> str:
+        """What the first signature of the main subgraph calls one of its inputs or outputs; "" in other subgraphs."""
+        if len(self.stack) > 1:
+            return ""
+        first = next((s for s in self.file.signatures if s.subgraph == 0), None)
+        ends = () if first is None else first.inputs if side == "inputs" else first.outputs
+        return next((name for name, index in ends if index == tensor), "")
+
     def _build(self, g: TfliteSubgraph) -> Graph:
         builder, values, constants = GraphBuilder(), dict[int, str](), dict[str, Array]()
+        variables = Variables(builder, self.file, lambda t: _constant(t, self.file))
         for i in g.inputs:
             tensor = g.tensors[i]
             values[i] = builder.input(node_name(tensor.name) or f"input_{i}", tensor.dims, _dtype(tensor, self.file))
-        if not self.ports:
-            self.ports.update({i: values[i] for i in g.inputs})
+            builder.inputs[-1] = replace(builder.inputs[-1], key=self.key(i, "inputs"))
         for tensor in g.tensors:
             if tensor.data is not None and tensor.index not in values and not is_short(tensor.type.name):
                 array = _constant(tensor, self.file)
                 value = builder.constant(node_name(tensor.name) or f"constant_{tensor.index}", array)
                 values[tensor.index], constants[value] = value, array
+
+            elif tensor.is_variable and tensor.index not in values:
+                name, first = node_name(tensor.name), variables.zeros(tensor, _dtype(tensor, self.file))
+                values[tensor.index] = variables.begin(tensor.index, name or f"state_{tensor.index}", first)
 
         def function(number: int) -> str:
             if not 0 <= number < len(self.file.subgraphs):
@@ -140,10 +181,10 @@ class _Reader:
             return value
 
         for told in g.operators:
-            self._convert(Operator(told, g, builder, values, constants, function, self.file.name, short))
+            self._convert(Operator(told, g, builder, values, constants, function, self.file.name, short, variables))
         if g is self.file.subgraphs[0]:
             self.values.update(values)
-        return self._finished(builder, g, values)
+        return self._finished(builder, g, values, variables)
 
     def _convert(self, op: Operator) -> None:
         """Add an operator's nodes, and note what its outputs are."""
@@ -164,7 +205,9 @@ class _Reader:
             raise op.fail(f"{len(outputs)} outputs; expected at most {len(made)}")
         op.values.update(zip(outputs, made, strict=False))
 
-    def _finished(self, builder: GraphBuilder, g: TfliteSubgraph, values: dict[int, str]) -> Graph:
+    def _finished(
+        self, builder: GraphBuilder, g: TfliteSubgraph, values: dict[int, str], variables: Variables,
+    ) -> Graph:
         ports: list[Port] = []
         for i in g.outputs:
             tensor = g.tensors[i]
@@ -172,8 +215,12 @@ class _Reader:
                 raise ModelError(f"{self.file.name}: output '{tensor.name}' is computed by no operator",
                                  code="model.graph")
             ports.append(Port(_free(node_name(tensor.name) or f"output_{i}", ports), values[i], None,
-                              _dtype(tensor, self.file)))
-        return builder.build(ports, {})
+                              _dtype(tensor, self.file), key=self.key(i, "outputs")))
+        states, metadata = variables.finish()
+        if states and len(self.stack) > 1:
+            raise ModelError(f"{self.file.name}: a subgraph that is called keeps '{states[0].name}' for the next call, "
+                             "which is not supported", code="model.graph")
+        return builder.build([*ports, *states], metadata)
 
 
 def _free(name: str, ports: list[Port]) -> str:

@@ -31,6 +31,7 @@ UNSORTED_SEGMENT_MIN SIGN BITCAST BITWISE_XOR RIGHT_SHIFT
 """
 OPERATORS = tuple(_OPERATORS.split())
 CUSTOM = "CUSTOM"
+METADATA = "TFLITE_METADATA"  # the buffer that describes the model
 ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
 PADDINGS = ("SAME", "VALID")
 MIRRORS = ("REFLECT", "SYMMETRIC")
@@ -63,6 +64,8 @@ _FUSED = {"activation": (0, _ACTIVATION)}
 _REDUCER = {"keep_dims": (0, _BOOL)}
 _RESIZE = {"align_corners": (2, _BOOL), "half_pixel_centers": (3, _BOOL)}
 _TYPE = {"output_type": (0, "<b")}
+_SEEDS = {"seed": (0, "<q"), "seed2": (1, "<q")}
+_CLIPS = {"activation": (0, _ACTIVATION), "cell_clip": (1, _FLOAT), "proj_clip": (2, _FLOAT)}
 OPTIONS: dict[str, dict[str, tuple[int, str]]] = {
     "CONV_2D": {**_WINDOW, "activation": (3, _ACTIVATION), "dilation_w": (4, _INT), "dilation_h": (5, _INT)},
     "DEPTHWISE_CONV_2D": {**_WINDOW, "activation": (4, _ACTIVATION), "dilation_w": (5, _INT), "dilation_h": (6, _INT)},
@@ -88,9 +91,22 @@ OPTIONS: dict[str, dict[str, tuple[int, str]]] = {
     "IF": {"then": (0, _INT), "else": (1, _INT)}, "WHILE": {"cond": (0, _INT), "body": (1, _INT)},
     "BATCH_MATMUL": {"adj_x": (0, _BOOL), "adj_y": (1, _BOOL)},
     "CUMSUM": {"exclusive": (0, _BOOL), "reverse": (1, _BOOL)}, "GELU": {"approximate": (0, _BOOL)},
+    "LSTM": {**_CLIPS, "basic": (3, "<b")}, "UNIDIRECTIONAL_SEQUENCE_LSTM": {**_CLIPS, "time_major": (3, _BOOL)},
+    "BIDIRECTIONAL_SEQUENCE_LSTM": {**_CLIPS, "merge_outputs": (3, _BOOL), "time_major": (4, _BOOL)},
+    "RNN": _FUSED, "UNIDIRECTIONAL_SEQUENCE_RNN": {"time_major": (0, _BOOL), "activation": (1, _ACTIVATION)},
+    "BIDIRECTIONAL_SEQUENCE_RNN": {
+        "time_major": (0, _BOOL), "activation": (1, _ACTIVATION), "merge_outputs": (2, _BOOL)},
+    "SVDF": {"rank": (0, _INT), "activation": (1, _ACTIVATION)},
+    "CALL_ONCE": {"init": (0, _INT)}, "CALL": {"subgraph": (0, "<I")},
+    "VAR_HANDLE": {"container": (0, "text"), "shared_name": (1, "text")},
+    "REVERSE_SEQUENCE": {"seq_dim": (0, _INT), "batch_dim": (1, _INT)}, "BUCKETIZE": {"boundaries": (0, "<f4")},
+    "FAKE_QUANT": {"min": (0, _FLOAT), "max": (1, _FLOAT), "num_bits": (2, _INT), "narrow_range": (3, _BOOL)},
+    **dict.fromkeys(("RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL", "MULTINOMIAL"), _SEEDS),
 }
 CHOICES = {_ACTIVATION: ACTIVATIONS, _PADDING: PADDINGS, "mirror": MIRRORS}
-DEFAULTS = {"dilation_w": 1, "dilation_h": 1}
+VECTORS = ("<i4", "<f4")  # options that are several numbers
+# Where an operator has a default of its own, its name stands in front.
+DEFAULTS = {"dilation_w": 1, "dilation_h": 1, "BIDIRECTIONAL_SEQUENCE_LSTM.time_major": True}
 
 
 @dataclass(frozen=True, eq=False)

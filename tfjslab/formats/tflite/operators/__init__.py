@@ -2,9 +2,13 @@
 
 from tfjslab.formats.tflite.operators import (  # noqa: F401 - importing registers
     control,
+    custom,
     elementwise,
     integers,
     moving,
+    recurrent,
     reducing,
+    segments,
+    states,
     windows,
 )

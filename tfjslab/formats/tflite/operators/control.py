@@ -17,3 +17,9 @@ def _if(op: Operator) -> list[str]:
 def _while(op: Operator) -> list[str]:
     return op.called("While", tuple(op.all_values), cond=op.functions(op.option("cond")),
                      body=op.functions(op.option("body")))
+
+
+@operator("CALL")
+def _call(op: Operator) -> list[str]:
+    dtypes = tuple(op.subgraph.tensors[i].type.dtype for i in op.told.outputs)
+    return op.called("Call", tuple(op.all_values), f=op.functions(op.option("subgraph")), Tout=dtypes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tfjslab.formats.tflite.operator import Operator, operator
+from tfjslab.graph.builder import Supplied
 
 
 @operator("RESHAPE")
@@ -81,10 +82,10 @@ def _slice(op: Operator) -> str:
 
 @operator("STRIDED_SLICE")
 def _strided_slice(op: Operator) -> str:
-    if op.option("offset"):
-        raise op.fail("ends that count from the beginnings are not supported")
+    """With an offset, ends count from the beginnings."""
+    end = Supplied(op.add("AddV2", op.value(1), op.value(2))) if op.option("offset") else op.attr(2)
     masks = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
-    return op.add("StridedSlice", op.value(0), begin=op.attr(1), end=op.attr(2), strides=op.attr(3),
+    return op.add("StridedSlice", op.value(0), begin=op.attr(1), end=end, strides=op.attr(3),
                   **{name: op.option(name) for name in masks})
 
 

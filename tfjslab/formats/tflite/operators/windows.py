@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tfjslab.formats.tflite.operator import Operator, operator
 
 OHWI_TO_HWIO = (1, 2, 3, 0)
@@ -38,8 +40,30 @@ def _steps(op: Operator) -> list[str]:
 
 @operator("CONV_2D")
 def _conv_2d(op: Operator) -> str:
-    """Filters are [out, height, width, in]."""
+    """Filters are [out, height, width, in]. With fewer channels than the input, they are those of its groups."""
+    channels, (out, *_, per_group) = op.tensor(0).dims[-1], op.tensor(1).dims
+    if channels and per_group and channels != per_group:
+        return _grouped(op, channels, per_group, out or 0)
     return _convolved(op, "Conv2D", "_FusedConv2D", turned(op, 1, OHWI_TO_HWIO))
+
+
+def _grouped(op: Operator, channels: int, per_group: int, out: int) -> str:
+    """A convolution for each group of channels; of one channel each, it is a depthwise one."""
+    groups = channels // per_group
+    if channels % per_group or out % groups:
+        raise op.fail(f"{channels} channels, filters of {per_group} channels and {out} outputs")
+    if per_group == 1:
+        each = op.weights(1).transpose(1, 2, 3, 0)
+        made = op.make_constant(each.reshape(*each.shape[:2], channels, out // channels), "filters")
+        return _convolved(op, "DepthwiseConv2dNative", "FusedDepthwiseConv2dNative", made)
+    parts = op.several("Split", op.value(0), num_split=groups, axis=3).outputs
+    filters = np.split(op.weights(1).transpose(OHWI_TO_HWIO), groups, axis=3)
+    window = window_attrs(op)
+    joined = op.add("ConcatV2", *(op.add("Conv2D", x, op.make_constant(f, "filters"), **window)
+                                  for x, f in zip(parts, filters, strict=True)), axis=3)
+    for bias in _bias(op, 2):
+        joined = op.add("BiasAdd", joined, bias)
+    return op.activated(joined)
 
 
 @operator("DEPTHWISE_CONV_2D")
@@ -49,22 +73,28 @@ def _depthwise(op: Operator) -> str:
 
 def depthwise_filters(op: Operator) -> str:
     """Filters [height, width, in, multiplier] of [1, height, width, in * multiplier]."""
-    filters = op.weights(1)
-    channels = op.tensor(0).dims[-1]
-    if filters.ndim != 4 or not channels or filters.shape[3] % channels:  # noqa: PLR2004 - of filters
-        raise op.fail(f"filters {list(filters.shape)} for {channels} channels")
-    _, height, width, out = filters.shape
-    return op.make_constant(filters.reshape(height, width, channels, out // channels), "filters")
+    filters, channels = op.constant(1), op.tensor(0).dims[-1]
+    dims = op.tensor(1).dims if filters is None else filters.shape
+    if len(dims) != 4 or not channels or not dims[3] or dims[3] % channels:  # noqa: PLR2004 - of filters
+        raise op.fail(f"filters {list(dims)} for {channels} channels")
+    shape = [*(d or -1 for d in dims[1:3]), channels, dims[3] // channels]
+    return (op.add("Reshape", op.value(1), shape=shape) if filters is None
+            else op.make_constant(filters.reshape(shape), "filters"))
 
 
-@operator("TRANSPOSE_CONV", "Convolution2DTransposeBias")
+@operator("TRANSPOSE_CONV")
 def _transposed(op: Operator) -> str:
     """The output's shape, filters [out, height, width, in], the image, and perhaps a bias."""
     attrs = window_attrs(op, dilated=False)
-    out = op.add("Conv2DBackpropInput", turned(op, 1, OHWI_TO_HWOI), op.value(2), output_shape=op.attr(0), **attrs)
+    out = op.add("Conv2DBackpropInput", turned_for_transpose(op, 1), op.value(2), output_shape=op.attr(0), **attrs)
     for bias in _bias(op, 3):
         out = op.add("BiasAdd", out, bias)
     return op.activated(out)
+
+
+def turned_for_transpose(op: Operator, i: int) -> str:
+    """Filters [out, height, width, in] as a transposed convolution has them."""
+    return turned(op, i, OHWI_TO_HWOI)
 
 
 def turned(op: Operator, i: int, axes: tuple[int, ...]) -> str:
@@ -100,9 +130,11 @@ def _l2_pool(op: Operator) -> str:
 @operator("FULLY_CONNECTED")
 def _fully_connected(op: Operator) -> str:
     """Weights are [out, in]; all but the last dimension of the input are rows, which the output may keep."""
-    weights, (units, depth, dims) = op.weights(1), dense_dims(op)
+    weights, (units, depth, dims) = op.constant(1), dense_dims(op)
     rows = op.add("Reshape", op.value(0), shape=[-1, depth])
-    kernel, bias = op.make_constant(weights.T, "weights"), _bias(op, 2)
+    kernel = (op.add("Transpose", op.value(1), perm=[1, 0]) if weights is None
+              else op.make_constant(weights.T, "weights"))
+    bias = _bias(op, 2)
     if bias:
         out = op.add("_FusedMatMul", rows, kernel, *bias, fused_ops=_steps(op))
         out = out if op.fused else op.activated(out)
@@ -115,10 +147,13 @@ def dense_dims(op: Operator) -> tuple[int, int, list[int]]:
     """Units, depth, and the lengths before the units where the output keeps those of the input, else none."""
     if op.option("weights_format"):
         raise op.fail("weights in shuffled order are not supported")
-    weights = op.weights(1)
-    if weights.ndim != 2:  # noqa: PLR2004 - of a matrix
-        raise op.fail(f"weights {list(weights.shape)}; expected 2 dimensions")
-    units, depth = weights.shape
+    weights = op.constant(1)
+    shape = op.tensor(1).dims if weights is None else weights.shape
+    if len(shape) != 2:  # noqa: PLR2004 - of a matrix
+        raise op.fail(f"weights {list(shape)}; expected 2 dimensions")
+    units, depth = shape
+    if units is None or depth is None:
+        raise op.fail(f"weights {list(shape)}; expected known lengths")
     dims = op.tensor(0).dims
     if not op.option("keep_num_dims") or len(dims) == 2:  # noqa: PLR2004 - rows are what there is
         return units, depth, []
