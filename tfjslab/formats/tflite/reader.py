@@ -151,7 +151,7 @@ class _Reader:
 
     def _build(self, g: TfliteSubgraph) -> Graph:
         builder, values, constants = GraphBuilder(), dict[int, str](), dict[str, Array]()
-        variables = Variables(builder, self.file, lambda t: _constant(t, self.file))
+        variables = Variables(builder, self.file, lambda t: _stored(t, self.file))
         for i in g.inputs:
             tensor = g.tensors[i]
             values[i] = builder.input(node_name(tensor.name) or f"input_{i}", tensor.dims, _dtype(tensor, self.file))
@@ -233,6 +233,11 @@ def _dtype(tensor: TfliteTensor, file: TfliteFile) -> str:
         raise ModelError(f"{file.name}: tensor '{tensor.name}' is {tensor.type.name}, which is not supported",
                          code="model.dtype")
     return tensor.type.dtype
+
+
+def _stored(tensor: TfliteTensor, file: TfliteFile) -> Array:
+    """A constant as a state has it: short integers stay as they are stored."""
+    return _constant(tensor, file) if tensor.data is None or not is_short(tensor.type.name) else tensor.data
 
 
 def _constant(tensor: TfliteTensor, file: TfliteFile) -> Array:

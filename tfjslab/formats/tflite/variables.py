@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.base.dtypes import Array, numpy_dtype, of_array
+from tfjslab.base.dtypes import Array, numpy_dtype, of_value
 from tfjslab.base.errors import ModelError
 from tfjslab.base.limits import check_limit
 from tfjslab.formats.tflite.file import TfliteFile, TfliteTensor
@@ -44,7 +44,7 @@ class Variables:
 
     def begin(self, key: Hashable, name: str, first: Array) -> str:
         """The value that a state has when the model is called; ``first`` is what it has the first time."""
-        value = self.builder.input(name, first.shape, of_array(first))
+        value = self.builder.input(name, first.shape, of_value(first))
         self.states[key] = State(self.builder.inputs[-1], first, value)
         return value
 

@@ -28,6 +28,11 @@ _WHOLE = ("max_detections", "num_classes", "max_classes_per_detection", "detecti
 
 @operator("TFLite_Detection_PostProcess")
 def _detection(op: Operator) -> list[str]:
+    return detections(op, *(op.value(i) for i in range(3)))
+
+
+def detections(op: Operator, boxes: str, scores: str, anchors: str) -> list[str]:
+    """Boxes that are left of those around the anchors: all inputs are floats."""
     told = flexbuffer.numbers(op.option(CUSTOM), f"{op.where}: {op.told.label}")
     attrs: dict[str, Any] = {}
     for ours, (theirs, default) in _DETECTION.items():
@@ -35,7 +40,7 @@ def _detection(op: Operator) -> list[str]:
         if found is None:
             raise op.fail(f"option {theirs} is missing")
         attrs[ours] = int(found) if ours in _WHOLE else bool(found) if ours == "regular" else float(found)
-    return list(op.several("DetectionPostProcess", op.value(0), op.value(1), op.value(2), **attrs).outputs)
+    return list(op.several("DetectionPostProcess", boxes, scores, anchors, **attrs).outputs)
 
 
 def _structure(op: Operator, names: tuple[str, ...]) -> dict[str, Any]:

@@ -9,7 +9,13 @@ import numpy as np
 
 from tfjslab.formats.tflite.file import TfliteTensor
 from tfjslab.formats.tflite.operator import Operator, converters, integer_operator
-from tfjslab.formats.tflite.operators import control, elementwise, moving  # noqa: F401 - converters that serve here too
+from tfjslab.formats.tflite.operators import (  # noqa: F401 - converters that serve here too
+    control,
+    elementwise,
+    moving,
+    states,
+)
+from tfjslab.formats.tflite.operators.custom import detections
 from tfjslab.formats.tflite.operators.windows import (
     OHWI_TO_HWIO,
     OHWI_TO_HWOI,
@@ -27,6 +33,7 @@ _MOVES = (
     "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "MIRROR_PAD", "PADV2", "PACK", "UNPACK", "SPLIT", "SPLIT_V",
     "SLICE", "STRIDED_SLICE", "GATHER", "GATHER_ND", "EMBEDDING_LOOKUP", "TILE", "BROADCAST_TO", "REVERSE_V2",
     "SPACE_TO_DEPTH", "DEPTH_TO_SPACE", "BATCH_TO_SPACE_ND", "SHAPE", "RANK", "CAST", "IF", "WHILE",
+    "READ_VARIABLE", "ASSIGN_VARIABLE",
 )
 for _name in _MOVES:
     integer_operator(_name)(converters()[_name])
@@ -204,7 +211,20 @@ def _quantize(op: Operator) -> str:
 
 @integer_operator("DEQUANTIZE")
 def _dequantize(op: Operator) -> str:
-    return op.add("TflDequantize", op.value(0), **_scale(op, op.tensor(0), "x"))
+    return _real(op, 0)
+
+
+def _real(op: Operator, i: int) -> str:
+    """What the stored integers of input ``i`` mean; floats as they are."""
+    if op.tensor(i).type.name == "float32":
+        return op.value(i)
+    return op.add("TflDequantize", op.value(i), **_scale(op, op.tensor(i), "x"))
+
+
+@integer_operator("TFLite_Detection_PostProcess")
+def _detection(op: Operator) -> list[str]:
+    """Computed in floats, whatever its inputs are."""
+    return detections(op, *(_real(op, i) for i in range(3)))
 
 
 @integer_operator("SOFTMAX")

@@ -41,7 +41,10 @@ def _steps(op: Operator) -> list[str]:
 @operator("CONV_2D")
 def _conv_2d(op: Operator) -> str:
     """Filters are [out, height, width, in]. With fewer channels than the input, they are those of its groups."""
-    channels, (out, *_, per_group) = op.tensor(0).dims[-1], op.tensor(1).dims
+    image, filters = op.tensor(0).dims, op.tensor(1).dims
+    if len(image) != 4 or len(filters) != 4:  # noqa: PLR2004 - of images and of filters
+        raise op.fail(f"an image {list(image)} and filters {list(filters)}; expected four dimensions of each")
+    channels, (out, *_, per_group) = image[-1], filters
     if channels and per_group and channels != per_group:
         return _grouped(op, channels, per_group, out or 0)
     return _convolved(op, "Conv2D", "_FusedConv2D", turned(op, 1, OHWI_TO_HWIO))
