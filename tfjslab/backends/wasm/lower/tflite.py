@@ -14,7 +14,7 @@ import numpy as np
 from tfjslab.backends.kernels.quantized import conv_window, depthwise_window, is_plain, not_constant
 from tfjslab.backends.kernels.table import Specs, empty
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
-from tfjslab.backends.wasm.lower.quantized import BLOCK_BYTES, UNROLL, WASTE, WindowRows, grouped, window_rows
+from tfjslab.backends.wasm.lower.quantized import BLOCK_BYTES, WASTE, WindowRows, grouped, window_rows
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.lower.tflite_scaling import Rescaling, by_factors, by_multipliers
 from tfjslab.backends.wasm.text.packing import Packing, packer
@@ -28,7 +28,7 @@ from tfjslab.ops.tflite.weighted import real_multipliers
 from tfjslab.passes.fusion import Group
 
 _TILES = {16: 2, 8: 4}  # rows of a tile by its output channels, widest first
-_LANES = 8
+_LANES, _UNROLL = 8, 16
 _MOST = 255  # of a byte
 _DENSE = "TflFullyConnected"
 
@@ -147,7 +147,7 @@ def _product(b: WasmBuilder, node: Node, rows: int, k: int, gather: WindowRows |
     product = kernel(
         "tfl_product", ("a", "w", "bias", "multiplier", "c"), k2=k2, n=n, nr=nr, mv=mv, rows=rows, pitch=pitch,
         tiles=tiles, groups=groups, block=block, split=split, gather=gather, ch=b.shape(node.inputs[0])[-1],
-        width=min(n, nr), unroll=min(UNROLL, k2), **_numbers(b, node, found),
+        width=min(n, nr), unroll=min(_UNROLL, k2), **_numbers(b, node, found),
     )
     b.call(product, (b.rows(node.inputs[0]), *places, b.new(node.name)), tiles if split == "tiles" else groups,
            flops=2 * rows * k * n, scratch_bytes=(block + 1) * mv * pitch + 64 if gather else 0)
