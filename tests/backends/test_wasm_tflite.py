@@ -108,6 +108,23 @@ def test_every_pair_of_bytes_is_added_and_multiplied(sessions, dtype):
     assert_runs(sessions, "TflMul", {**attrs, "out_scale": 0.0001}, {"x": x, "y": y})
 
 
+@pytest.mark.parametrize("axis", [[1, 2], [0], [-1], [0, 1, 2, 3]])
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_means(sessions, dtype, axis):
+    x = whole(np.random.default_rng(2), dtype, 2, 7, 7, 20)
+    for scale in (0.02, 0.3, 1e-5):
+        attrs = {"x_scale": scale, "x_zero": 7, "out_scale": 0.01, "out_zero": 3, "axis": axis}
+        assert_runs(sessions, "TflMean", attrs, {"x": x})
+
+
+@pytest.mark.parametrize("shapes", [((2, 3, 5), (5,)), ((1, 1, 7), (2, 3, 7)), ((4, 4), (1, 1)), ((3, 1, 2), (1, 2))])
+def test_an_input_is_repeated(sessions, shapes):
+    rng = np.random.default_rng(1)
+    attrs = {"x_scale": 0.02, "x_zero": 7, "y_scale": 0.01, "y_zero": 3, "out_scale": 0.003, "out_zero": 9}
+    x, y = (whole(rng, "int8", *s) for s in shapes)
+    assert_runs(sessions, "TflMul", attrs, {"x": x, "y": y})
+
+
 @fixed
 @given(st.integers(0, 99), st.sampled_from(["int8", "uint8"]), st.integers(1, 300), st.floats(0.001, 0.5),
        st.sampled_from(["int8", "uint8", "int16"]))
