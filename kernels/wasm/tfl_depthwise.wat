@@ -1,7 +1,7 @@
 {# Integer depthwise convolution by TensorFlow Lite's rules, channels last, eight channels at a time: the rows under the
-   window are copied to scratch with padding around them, and each tap is a product of 16 bits. Weights are 16 bits
-   without their zero point, [group][tap][8]; biases have the input's zero point in them; for `multiplier` see
-   requantize. lo..hi are output rows of all images. #}
+   window are copied to scratch with padding around them, and two taps are a dot product of 16 bits. Weights are 16 bits
+   without their zero point, [group][tap / 2][8][2]; biases have the input's zero point in them; for `multiplier` see
+   rescaled. lo..hi are output rows of all images. #}
 {% import "macros.wat" as m with context %}
 {% import "int8_macros.wat" as q with context %}
 {% import "tfl_macros.wat" as t with context %}
@@ -16,22 +16,21 @@
 {% endfor %}
 {% endfor %}
 (block $E_taps
-{% for ky in range(w.kh) %}
-{% for kx in range(w.kw) %}
+{% for first in range(0, taps, 2) %}
 {{ m.cut("taps") }}
-(local.set $v_w (v128.load offset={{ 16 * (ky * w.kw + kx) }} @i_wp))
 {% for o in range(mo) %}
-(local.set $v_x (v128.load8x8_{{ sign }} offset={{ ky * row_bytes + (kx * w.dilation[1] + o * w.stride[1]) * ch }} @i_ap))
-{% for j, half in ((0, "low"), (1, "high")) %}
-(local.set $v_c{{ o }}_{{ j }} (i32x4.add @v_c{{ o }}_{{ j }} (i32x4.extmul_{{ half }}_i16x8_s @v_x @v_w)))
+{% for u, tap in ((0, first), (1, [first + 1, taps - 1] | min)) %}
+(local.set $v_x{{ u }} (v128.load8x8_{{ sign }} offset={{ tap // w.kw * row_bytes + (tap % w.kw * w.dilation[1] + o * w.stride[1]) * ch }} @i_ap))
 {% endfor %}
+{% for j, order in ((0, "0 1 16 17 2 3 18 19 4 5 20 21 6 7 22 23"), (1, "8 9 24 25 10 11 26 27 12 13 28 29 14 15 30 31")) %}
+(local.set $v_c{{ o }}_{{ j }} (i32x4.add @v_c{{ o }}_{{ j }} (i32x4.dot_i16x8_s (i8x16.shuffle {{ order }} @v_x0 @v_x1) (v128.load offset={{ 16 * (first + j) }} @i_wp))))
 {% endfor %}
 {% endfor %}
 {% endfor %}
 )
 {% for o in range(mo) %}
 {% for j in range(2) %}
-{{ t.requantize("c%d_%d" % (o, j), 16 * j, 8, out_zero) }}
+{{ t.rescaled("c%d_%d" % (o, j), 16 * j, 8) }}
 {% endfor %}
 {{ t.pack(["c%d_0" % o, "c%d_1" % o], sign, lowest, highest) }}
 {{ q.store_bytes("(i32.add @i_cp #%d)" % (o * ch), "o", [ch, 8] | min) }}
@@ -62,9 +61,9 @@
 (local.set $i_index (i32.sub #{{ count }} @i_g))
 (local.set $i_ch (i32.shl @i_index #3))
 (local.set $i_ch (select @i_ch #{{ last }} (i32.lt_u @i_ch #{{ last }})))
-(local.set $i_wp (i32.add @w (i32.mul @i_index #{{ 16 * taps }})))
+(local.set $i_wp (i32.add @w (i32.mul @i_index #{{ 16 * (taps + taps % 2) }})))
 (local.set $i_bp (i32.add @bias (i32.shl @i_index #5)))
-(local.set $i_mp (i32.add @multiplier (i32.mul @i_index #96)))
+(local.set $i_mp (i32.add @multiplier (i32.mul @i_index #{{ 8 * t.bytes_of_scaling }})))
 (local.set $i_ap (i32.add @scratch @i_ch))
 (local.set $i_cp (i32.add @i_co @i_ch))
 {% if w.out_w // 2 %}

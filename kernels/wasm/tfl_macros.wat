@@ -25,6 +25,20 @@
 {% endif %}
 {% endmacro %}
 
+{# The same where all channels are shifted alike: weights and biases hold a power of two for each channel that makes up
+   for the difference, and both roundings are one. floor((floor((a + b) / c) + d) / e) is floor((a + b + c * d) / (c * e)),
+   so with P the product, n the shift and r the power, the result is floor((P * r + 2^30 * r + 2^(30 + n) * r -
+   [P < 0] * 2^31 * r) / 2^(31 + n) / r). For each group of `nr` channels at $i_mp there are the multipliers, r / 2, and
+   the sums of 64 bits that are added, with the zero point in them; the upper words are shifted by `shift`. #}
+{% macro requantize_alike(name, at, nr, shift) %}
+(local.set $v_m (v128.load offset={{ at }} @i_mp))
+(local.set $v_p0 (i64x2.add (i64x2.extmul_low_i32x4_s @v_{{ name }} @v_m) (v128.load offset={{ 8 * nr + 2 * at }} @i_mp)))
+(local.set $v_p1 (i64x2.add (i64x2.extmul_high_i32x4_s @v_{{ name }} @v_m) (v128.load offset={{ 8 * nr + 2 * at + 16 }} @i_mp)))
+(local.set $v_{{ name }} (v128.and (i32x4.shr_s @v_{{ name }} #31) (v128.load offset={{ at + 4 * nr }} @i_mp)))
+(local.set $v_{{ name }} (i32x4.sub (i8x16.shuffle 4 5 6 7 12 13 14 15 20 21 22 23 28 29 30 31 @v_p0 @v_p1) @v_{{ name }}))
+(local.set $v_{{ name }} (i32x4.shr_s @v_{{ name }} #{{ shift }}))
+{% endmacro %}
+
 {# The same by one float64 product, rounded half away from zero: for each group of `nr` channels there are its factors. #}
 {% macro scale(name, at, zero) %}
 {% set parts = [] %}
@@ -40,6 +54,18 @@
 (local.set $v_{{ name }} (i32x4.add @v_{{ name }} (v128.const i32x4 {{ zero }} {{ zero }} {{ zero }} {{ zero }})))
 {% endif %}
 {% endmacro %}
+
+{# How the sums of `nr` channels become values: `rescale` is alike, channel or factors. #}
+{% macro rescaled(name, at, nr) %}
+{% if rescale == "alike" %}
+{{ requantize_alike(name, at, nr, shift) }}
+{% elif rescale == "channel" %}
+{{ requantize(name, at, nr, out_zero) }}
+{% else %}
+{{ scale(name, at, out_zero) }}
+{% endif %}
+{% endmacro %}
+{% set bytes_of_scaling = {"alike": 16, "channel": 12, "factors": 8}[rescale] %}
 
 {# Eight or sixteen bytes within the bounds, of sums by their names: two or four. #}
 {% macro pack(names, sign, lowest, highest) %}

@@ -1,9 +1,9 @@
 {# Integer matrix product by TensorFlow Lite's rules, of which 1x1 convolutions and, with `gather`, all other convolutions
-   are made, and dense layers, whose sums are multiplied by float64 `factors`: c[row][n] = requantize(sum_k a[row][k] *
+   are made, and dense layers: c[row][n] = requantize(sum_k a[row][k] *
    w[k][n] + bias[n]). Activations are bytes, signed or not (`sign`);
    weights are 16 bits without their zero point, [group][k / 2][nr][2], so that a dot product of 16 bits sums two k of
    four channels, exactly. Biases come as [group][nr], with the input's zero point in them; for `multiplier` see
-   requantize and scale. The last group overlaps the one before when n is no multiple of nr, and so does the last tile of `mv`
+   rescaled. The last group overlaps the one before when n is no multiple of nr, and so does the last tile of `mv`
    rows. Tiles run in blocks, whose activations stay in the first-level cache while all weights pass. lo..hi are tiles
    or, by `split`, groups. #}
 {% import "macros.wat" as m with context %}
@@ -66,7 +66,7 @@
 )
 {% for i in range(mv) %}
 {% for j in range(nv) %}
-{{ t.scale("c%d_%d" % (i, j), 16 * j, out_zero) if factors else t.requantize("c%d_%d" % (i, j), 16 * j, nr, out_zero) }}
+{{ t.rescaled("c%d_%d" % (i, j), 16 * j, nr) }}
 {% endfor %}
 {% for j in range(0, nv, 4) %}
 {% set names = [] %}
@@ -95,7 +95,7 @@
 {{ q.start("n0", "@i_g", nr, [n - nr, 0] | max) }}
 (local.set $i_wp (i32.add @w (i32.mul @i_g #{{ span }})))
 (local.set $i_bp (i32.add @bias (i32.mul @i_g #{{ 4 * nr }})))
-(local.set $i_mp (i32.add @multiplier (i32.mul @i_g #{{ (8 if factors else 12) * nr }})))
+(local.set $i_mp (i32.add @multiplier (i32.mul @i_g #{{ t.bytes_of_scaling * nr }})))
 (local.set $i_tt @i_t)
 (loop $L_tile
 {{ q.start("rs", "@i_tt", mv, rows - mv) }}

@@ -91,8 +91,8 @@ _REWRITTEN = (*_RECURRENT, "AvgPool3D", "Conv1D", "Conv3D", "MaxPool3D")  # they
 _ONLY_ON = {
     WASM: (
         "DynamicQuantizedDense", "LinSpace", "NonMaxSuppressionV4", "NonMaxSuppressionV5", "Range", "TflAdd",
-        "TflAveragePool2D", "TflDequantize", "TflHardSwish", "TflLeakyRelu", "TflLogistic", "TflMaxPool2D", "TflMul",
-        "TflQuantize", "TflRequantize", "TflRescale", "TflSoftmax", "TflSub", "TflTanh",
+        "TflAveragePool2D", "TflDequantize", "TflHardSwish", "TflLeakyRelu", "TflLogistic", "TflMaxPool2D", "TflMean",
+        "TflMul", "TflQuantize", "TflRequantize", "TflRescale", "TflSoftmax", "TflSub", "TflTanh",
     ),
     (*WASM, *GPU): _REWRITTEN, ("simd", "threads"): ("TflConv2D", "TflDepthwiseConv2D", "TflFullyConnected"),
     GPU: ("Einsum",),
@@ -130,10 +130,10 @@ _ON_THE_HOST = {
     "RandomStandardNormal": "Random", "RandomUniform": "Random", "RandomUniformInt": "Random",
     "ResizeBilinear": "int32", "TruncatedNormal": "Truncated",
     # TensorFlow Lite's integers: bytes have kernels, and not all of them.
-    **dict.fromkeys(("TflAdd", "TflMul", "TflSub"), "int16|different shapes"), "TflArgMax": "TflArgMax",
+    **dict.fromkeys(("TflAdd", "TflMul", "TflSub"), "int16|in the middle"), "TflArgMax": "TflArgMax",
     "TflConv2D": "int16|grouped|multipliers|without vectors", "TflDepthwiseConv2D": "multiplier|without vectors",
     "TflDequantize": "int16", "TflFullyConnected": "empty|without vectors", "TflLeakyRelu": "int16",
-    "TflMaximum": "TflMaximum", "TflMean": "TflMean", "TflMinimum": "TflMinimum", "TflQuantize": "int16",
+    "TflMaximum": "TflMaximum", "TflMinimum": "TflMinimum", "TflQuantize": "int16",
     "TflRequantize": "int16", "TflResizeBilinear": "TflResize", "TflResizeNearestNeighbor": "TflResize",
     "TflTransposeConv": "TflTransposeConv",
 }

@@ -104,6 +104,14 @@ def test_a_picture_takes_the_size_and_the_channels_of_the_input(tmp_path):
     assert grey.shape == (1, 2, 2, 1)
 
 
+@pytest.mark.parametrize(("dtype", "colour"), [("uint8", [255, 0, 51]), ("int8", [127, -128, -77])])
+def test_a_picture_for_bytes_takes_their_whole_range(tmp_path, dtype, colour):
+    path = picture(tmp_path / "a.png", np.full((2, 2, 3), (255, 0, 51)))
+    found = read_input(path, Port("x", "x", (1, 2, 2, 3), dtype))
+    assert found.dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(found[0, 1, 1], colour)
+
+
 def test_what_is_no_picture_or_takes_none_says_so(tmp_path, monkeypatch):
     path = picture(tmp_path / "a.png", np.zeros((2, 2, 3)))
     with pytest.raises(InputError, match=r"input 'x' is \[None, 2\] of float32 and takes no picture; expected numbers"):

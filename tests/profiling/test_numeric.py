@@ -13,7 +13,7 @@ from tfjslab.backends.cpu import CpuBackend
 from tfjslab.base.errors import UsageError
 from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.model import Model
-from tfjslab.profiling.numeric import Difference, _difference, numeric_diff
+from tfjslab.profiling.numeric import Difference, _difference, _difference_text, numeric_diff
 
 X = np.array([[-2.0, 1.0, 3.0]], np.float32)
 GRAPH = Graph(
@@ -159,6 +159,14 @@ def test_what_is_no_number_agrees_only_with_itself(a, b, diverges, reason):
 def test_integers_have_to_be_equal():
     found = subtract(np.array([1000, 2000]), np.array([1000, 2001]))
     assert (found.diverges, found.max_abs, found.at) == (True, 1.0, (1,))
+
+
+def test_of_integers_the_first_that_differs_is_named():
+    a, b = np.array([[1, 2, 3], [4, 5, 6]], np.int8), np.array([[1, 2, 3], [5, 5, -6]], np.int8)
+    found = subtract(a, b)
+    assert (found.first, found.pair, found.at, found.max_abs) == ((1, 0), (4, 5), (1, 2), 12.0)
+    assert _difference_text(found) == "first at 1 0, 4 and 5; off by 12 at most"
+    assert (subtract(a, a).first, subtract(a, a).pair, subtract(a, a).diverges) == ((), None, False)
 
 
 @pytest.mark.parametrize(("a", "b", "reason"), [

@@ -25,6 +25,7 @@ _NPY_KINDS = "biufcUS"  # the rest is pickled or has fields
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 _CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}  # by the length of the last axis
 _MOST = 255.0  # of a channel
+_PICTURE_DTYPES = ("", "float32", "int32", "uint8", "int8")
 
 
 def read_array(path: str) -> Array:
@@ -37,7 +38,8 @@ def read_input(path: Path, port: Port) -> Array:
 
     .npy has an array; .npz and .json objects have it by the input's name, or only one; .bin has raw little-endian
     values in the port's shape and dtype; .json has nested lists. A picture is brought to the port's size and channels,
-    and becomes floats from 0 to 1 or integers from 0 to 255. Raises InputError naming the file.
+    and becomes floats from 0 to 1 or integers from 0 to 255, of int8 from -128 to 127. Raises InputError naming the
+    file.
     """
     readers = {suffix: partial(reader, port=port) for suffix, reader in _READERS.items()}
     return _read(path, readers, f"input files end in {', '.join(list(readers)[:-1])} or {list(readers)[-1]}")
@@ -150,16 +152,23 @@ def _read_picture(path: Path, port: Port) -> Array:
         raise InputError(f"{path}: {e}") from None
     except (OSError, ValueError, SyntaxError):
         raise InputError(f"{path}: not a picture that can be read") from None
-    values = pixels.astype(np.int32) if port.dtype == "int32" else pixels.astype(np.float32) / np.float32(_MOST)
+    values = _pixels(pixels, port.dtype)
     leading = len(port.shape or ()) - 3  # height, width, channels
     return values.reshape((1,) * leading + (size[1], size[0], channels))
+
+
+def _pixels(pixels: Array, dtype: str) -> Array:
+    """Bytes of a picture as values of a dtype: floats from 0 to 1, integers from 0 or, of int8, from -128 on."""
+    if dtype in ("", "float32"):
+        return pixels.astype(np.float32) / np.float32(_MOST)
+    return (pixels ^ 0x80).view(np.int8) if dtype == "int8" else pixels.astype(element_type(dtype).numpy)
 
 
 def _picture_shape(path: Path, port: Port) -> tuple[int | None, int | None, int]:
     """Height, width and channels of a picture for the port; InputError for a port that takes none."""
     shape = [None if d is not None and d < 0 else d for d in port.shape or ()]
     channels = (shape[-1] or 3) if shape else 0
-    if len(shape) not in (3, 4) or channels not in _CHANNELS or port.dtype not in ("", "float32", "int32"):
+    if len(shape) not in (3, 4) or channels not in _CHANNELS or port.dtype not in _PICTURE_DTYPES:
         told = "of any shape" if port.shape is None else str(shape)
         raise InputError(f"{path}: input '{port.name}' is {told} of {port.dtype or 'any dtype'} and takes no picture; "
                          "expected numbers in [height, width, channels], after a batch or not, with 1, 3 or 4 channels")

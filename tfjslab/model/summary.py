@@ -14,6 +14,7 @@ from tfjslab.graph.specialize import specialize
 from tfjslab.ops.registry import Spec
 
 _FREQUENT = 6  # kinds of ops that are worth naming
+_QUANTIZED, _WEIGHTS = "Tfl", ("filter", "bias")  # ops of stored integers, and their inputs that are weights
 
 
 @dataclass(frozen=True)
@@ -28,18 +29,25 @@ class Overview:
 
 
 def overview(graph: Graph) -> Overview:
-    """Count nodes by op, parameters (numbers of float weights), bytes and operations."""
+    """Count nodes by op, parameters (numbers of weights), bytes and operations."""
     ops, parameters, weight_bytes = _counts(graph)
     return Overview(sum(ops.values()), ops, parameters, weight_bytes, count_flops(graph))
 
 
 def _counts(graph: Graph) -> tuple[dict[str, int], int, int]:
-    """Ops by how many nodes have them, the most frequent first; numbers of float weights; bytes of all weights."""
+    """Ops by how many nodes have them, the most frequent first; numbers of weights; bytes of all weights."""
     graphs = list(graph.all_graphs())
     ops = Counter(n.op for g in graphs for n in g.nodes)
-    weights = [c for g in graphs for c in g.constants.values() if of_array(c) == "float32"]
     ordered = dict(sorted(ops.items(), key=lambda kv: (-kv[1], kv[0])))
-    return ordered, sum(w.size for w in weights), graph.weight_bytes
+    return ordered, sum(map(_parameters, graphs)), graph.weight_bytes
+
+
+def _parameters(graph: Graph) -> int:
+    """Numbers of float weights; of quantized ops the bytes of filters and the biases, and not the scales."""
+    roles = {v: name.rstrip("?") for n in graph.nodes for v, name in zip(n.inputs, n.definition.inputs, strict=False)
+             if n.op.startswith(_QUANTIZED)}
+    return sum(c.size for v, c in graph.constants.items()
+               if (roles[v] in _WEIGHTS if v in roles else of_array(c) == "float32"))
 
 
 def count_flops(graph: Graph, batch: int = 1) -> int | None:

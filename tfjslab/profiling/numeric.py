@@ -27,7 +27,8 @@ class Difference:
 
     ``max_abs`` is the largest difference and ``relative`` that over the largest magnitude of the reference (over 1
     where that is smaller than the smallest normal number); ``mean_abs`` is the mean. ``at`` is where the largest lies.
-    All are None where ``reason`` says why there is nothing to subtract. ``diverges`` is the verdict.
+    All are None where ``reason`` says why there is nothing to subtract. ``diverges`` is the verdict. Of integers that
+    differ ``first`` is the first element that does, and ``pair`` the reference's value of it and the backend's.
     """
 
     backend: str
@@ -43,6 +44,8 @@ class Difference:
     at: tuple[int, ...]
     diverges: bool
     reason: str = ""
+    first: tuple[int, ...] = ()
+    pair: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -120,6 +123,8 @@ def _size(d: Difference) -> float:
 
 
 def _difference_text(d: Difference) -> str:
+    if d.pair is not None:
+        return f"first at {' '.join(map(str, d.first))}, {d.pair[0]} and {d.pair[1]}; off by {d.max_abs:.3g} at most"
     return d.reason or f"off by {d.max_abs:.3g}, which is {d.relative:.3g} of the largest value"
 
 
@@ -208,8 +213,11 @@ def _difference(a: Any, b: Any, who: tuple[str, str, str, str, str], tolerance: 
     most = float(error.max())
     scale = float(np.abs(x, where=finite, out=np.zeros_like(x)).max())
     relative = most / scale if scale >= np.finfo(np.float32).tiny else most
-    diverges = relative > tolerance if array.dtype.kind == "f" else most > 0
-    return Difference(*who, *what, most, relative, float(error.mean()), _place(error == most), diverges)
+    known = (*who, *what, most, relative, float(error.mean()), _place(error == most))
+    if array.dtype.kind == "f" or not most:
+        return Difference(*known, diverges=relative > tolerance)
+    first = _place(error > 0)
+    return Difference(*known, diverges=True, first=first, pair=(int(a[first]), int(b[first])))
 
 
 def _mismatch(a: Any, b: Any) -> str:

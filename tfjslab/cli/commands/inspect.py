@@ -65,8 +65,8 @@ def _overview(args: argparse.Namespace) -> Outcome:
         facts = overview(model.graph.with_(inputs=(*ports, *hidden)))
         data = {
             "model": args.model,
-            "inputs": _ports(model.inputs),
-            "outputs": _ports(model.outputs),
+            "inputs": _ports(model, model.inputs),
+            "outputs": _ports(model, model.outputs),
             "nodes": facts.nodes,
             "ops": facts.ops,
             "parameters": facts.parameters,
@@ -124,9 +124,17 @@ def _show_kernel(console: Console, found: NodeKernel) -> None:
         lines.clear()
 
 
-def _ports(ports: Sequence[Port]) -> list[dict[str, Any]]:
-    return [{"name": p.name, "shape": None if p.shape is None else list(p.shape), "dtype": p.dtype or None}
-            for p in ports]
+def _ports(model: Model, ports: Sequence[Port]) -> list[dict[str, Any]]:
+    """What is declared of each; of quantized ones also which real numbers the integers stand for."""
+    quantized = model.graph.metadata.get("quantization", {})
+    return [{"name": p.name, "shape": None if p.shape is None else list(p.shape), "dtype": p.dtype or None,
+             **quantized.get(p.name, {})} for p in ports]
+
+
+def _dtype(port: dict[str, Any]) -> str:
+    """Such as ``float32``, or ``int8, 0.5 x (q - 3)``."""
+    text = port["dtype"] or NOTHING
+    return f"{text}, {port['scale']:.6g} x (q - {port['zero_point']})" if "scale" in port else text
 
 
 _COUNTED = ("fallback", "compiled_later")  # by op, of a backend's row
@@ -155,7 +163,7 @@ def _show(console: Console, data: dict[str, Any], *, matrix_too: bool) -> None:
         f"{scaled(data['weight_bytes'], 'B')} of weights{files}, FLOPs of one run: {flops}",
     )
     for title in ("inputs", "outputs"):
-        rows = [(p["name"], p["dtype"] or NOTHING, shape(p["shape"])) for p in data[title]]
+        rows = [(p["name"], _dtype(p), shape(p["shape"])) for p in data[title]]
         print_table(console, title.capitalize(), ("name", "dtype", "shape"), rows, left=3)
     if matrix_too:
         matrix.show_matrix(console, data)

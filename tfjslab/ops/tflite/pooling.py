@@ -96,11 +96,16 @@ def mean(x: Array, *, axis: tuple[int, ...] | None, keep_dims: bool, **attrs: An
     axes = normalize_axes(axis, x.ndim)
     count = size_of([x.shape[a] for a in axes])
     sums = np.asarray(x.sum(axis=axes, keepdims=keep_dims, dtype=np.int64)) - attrs["x_zero"] * count
+    scaled = multiply(sums, *(np.int64(v) for v in mean_multiplier(attrs, count)))
+    return bounded(scaled + attrs["out_zero"], x.dtype)
+
+
+def mean_multiplier(attrs: Attrs, count: int) -> tuple[int, int]:
+    """What the sum of ``count`` elements is multiplied by, and its shift."""
     real = np.float64(F32(attrs["x_scale"])) / np.float64(F32(attrs["out_scale"]))
     multiplier, shift = (int(v) for v in quantize_multiplier(real))
     bits = min(count.bit_length() - 1, _LONG_BITS, _WORD_BITS + shift)
-    scaled = multiply(sums, np.int64((multiplier << bits) // count), np.int64(shift - bits))
-    return bounded(scaled + attrs["out_zero"], x.dtype)
+    return (multiplier << bits) // count, shift - bits
 
 
 def _infer_place(ins: Specs, attrs: Attrs) -> list[Spec]:

@@ -34,7 +34,7 @@ from tfjslab.passes.fusion import Group
 # tiles spread an activation less often. On MobileNetV2 (Zen 5) products take 3.6 ms, against 3.9 with 2 x 16 at most.
 _TILES = {32: 1, 24: 1, 16: 1, 8: 2}
 _SCALAR_TILES = {16: 2, 8: 4}
-UNROLL = 8
+_UNROLL = 8
 WASTE = 1.2
 BLOCK_BYTES = 16 * 1024  # activations of a block of tiles: half of a first-level cache
 _CHAIN_BLOCK = 1024
@@ -142,7 +142,7 @@ def _product(b: WasmBuilder, node: Node, rows: int, k: int, gather: WindowRows |
     made = kernel(
         "product_int8", ("a", "w", "bias", "multiplier", "c"), k4=k4, n=n, nr=nr, mv=mv, rows=rows, pitch=pitch,
         tiles=tiles, groups=groups, block=block, split=split, gather=gather, ch=b.shape(node.inputs[0])[-1],
-        width=min(n, nr), unroll=min(UNROLL, k4), pairs=_sums_are_short(b, node), zero=node.attrs["zero"],
+        width=min(n, nr), unroll=min(_UNROLL, k4), pairs=_sums_are_short(b, node), zero=node.attrs["zero"],
         out_zero=node.attrs["out_zero"], shift=node.attrs["shift"],
     )
     scratch = (block + 1) * mv * pitch + 64 if gather else 0

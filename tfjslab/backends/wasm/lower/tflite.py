@@ -6,6 +6,7 @@ bit-equal to the op's definition.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,21 +14,22 @@ import numpy as np
 from tfjslab.backends.kernels.quantized import conv_window, depthwise_window, is_plain, not_constant
 from tfjslab.backends.kernels.table import Specs, empty
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
-from tfjslab.backends.wasm.lower.quantized import BLOCK_BYTES, UNROLL, WASTE, WindowRows, grouped, window_rows
+from tfjslab.backends.wasm.lower.quantized import BLOCK_BYTES, WASTE, WindowRows, grouped, window_rows
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
+from tfjslab.backends.wasm.lower.tflite_scaling import Rescaling, by_factors, by_multipliers
 from tfjslab.backends.wasm.text.packing import Packing, packer
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.dtypes import Array, numpy_dtype
+from tfjslab.base.errors import BackendError
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
-from tfjslab.ops.tflite.fixed_point import quantize_multiplier
 from tfjslab.ops.tflite.values import BYTES
 from tfjslab.ops.tflite.weighted import real_multipliers
 from tfjslab.passes.fusion import Group
 
 _TILES = {16: 2, 8: 4}  # rows of a tile by its output channels, widest first
-_LANES = 8
-_INT32 = 1 << 31
+_LANES, _UNROLL = 8, 16
+_MOST = 255  # of a byte
 _DENSE = "TflFullyConnected"
 
 
@@ -44,69 +46,73 @@ def _refuses_depthwise(node: Node, specs: Specs) -> str:
 
 
 @packer
-def pack_pairs(filters: Array, nr: int, zero: int) -> Array:
-    """Filters [..., n] without their zero point as [groups][k / 2][nr][2]."""
-    flat = filters.reshape(-1, filters.shape[-1]).astype(np.int16) - np.int16(zero)
+def pack_pairs(filters: Array, nr: int, zero: int, powers: tuple[int, ...]) -> Array:
+    """Filters [..., n] without their zero point, times powers of two, as [groups][k / 2][nr][2]."""
+    flat = _moved(filters.reshape(-1, filters.shape[-1]), zero, powers)
     k, n = flat.shape
     wide = np.pad(flat, ((0, k % 2), (0, 0))).reshape(-1, 2, n)
     return np.ascontiguousarray(grouped(wide, nr).transpose(0, 1, 3, 2))
 
 
 @packer
-def pack_taps(filters: Array, zero: int) -> Array:
-    """Depthwise filters [h, w, channels, 1] without their zero point as [groups][h * w][8]."""
-    return grouped(filters.reshape(-1, filters.shape[2]).astype(np.int16) - np.int16(zero), _LANES)
+def pack_taps(filters: Array, _nr: int, zero: int, powers: tuple[int, ...]) -> Array:
+    """Depthwise filters [h, w, channels, 1] without their zero point, times powers of two, by pairs of taps.
 
-
-def _multipliers(real: Array, largest: Array) -> Array | None:
-    """Rows of multipliers, of halves of 2**n and of 2**(31 - n), n being the shift to the right of each channel.
-
-    None where 32 bits do not hold what is in between for sums up to ``largest``. A channel whose scale is so small that
-    nothing is left of any sum is multiplied by 0.
+    They are [groups][h * w / 2][8][2], with zeros where there is no second tap.
     """
-    multiplier, shift = quantize_multiplier(np.broadcast_to(real, largest.shape))
-    products = largest * (multiplier / _INT32) + 1
-    dead = (products < 2.0 ** (-shift - 1)) | (multiplier == 0)
-    multiplier, bits = np.where(dead, 0, multiplier), np.where(dead, 1, -shift)
-    fits = dead | ((bits >= 1) & (largest < _INT32) & (products + 2.0 ** (bits - 1) < _INT32))
-    return np.stack([multiplier, 1 << (bits - 1), 1 << (31 - bits)]).astype(np.int32) if fits.all() else None
+    flat = _moved(filters.reshape(-1, filters.shape[2]), zero, powers)
+    pairs = np.pad(flat, ((0, len(flat) % 2), (0, 0))).reshape(-1, 2, flat.shape[1])
+    return np.ascontiguousarray(grouped(pairs, _LANES).transpose(0, 1, 3, 2))
 
 
-def _constants(b: WasmBuilder, node: Node, width: int, packing: Packing) -> tuple[WasmPlace, ...] | None:
+def _moved(flat: Array, zero: int, powers: tuple[int, ...]) -> Array:
+    moved = flat.astype(np.int16) - np.int16(zero)
+    return moved << np.array(powers, np.int16) if powers else moved
+
+
+def _constants(
+    b: WasmBuilder, node: Node, width: int, pack: Callable[[int, int, tuple[int, ...]], Packing],
+) -> tuple[Rescaling, tuple[WasmPlace, ...]] | None:
     """Places of weights, biases and multipliers; None, and a step on the host, where there can be none."""
     given = [b.constant_array(v) for v in node.inputs[1:] if v]
-    weights = b.packed(node.inputs[1], (node.name, width), packing)
-    if weights is None or any(a is None for a in given):
+    if any(a is None for a in given):
         not_constant(b, node)
         return None
     filters, scale, *rest = (np.asarray(a) for a in given)
     a, channels = node.attrs, b.shape(node.name)[-1]
     flat = (filters.astype(np.int64) - a["filter_zero"]).reshape(-1, channels)
     bias = (rest[0].astype(np.int64) if rest else 0) - a["x_zero"] * flat.sum(axis=0)
-    scaling = _factors(node, scale, channels) if node.op == _DENSE else _multipliers(
-        real_multipliers(numpy_dtype(b.spec(node.name).dtype), a["x_scale"], scale, a["out_scale"]),
-        256 * np.abs(flat).sum(axis=0) + np.abs(bias))
-    if scaling is None or b.lanes == 1:
+    found = None if b.lanes == 1 else _rescaling(b, node, scale, np.abs(flat), np.abs(bias))
+    if found is None:
         b.refuse(node, "these multipliers" if b.lanes > 1 else "bytes without vectors")
         return None
     key = (node.name, width, tuple(sorted(a.items())))
-    return (
-        weights, b.constant((*key, "bias"), lambda: grouped(bias, width).astype(np.int32), filters),
-        b.constant((*key, "scaling"), lambda: grouped(scaling, width), scale),
+    powers = np.array(found.powers or 0)
+    weights = b.packed(node.inputs[1], key, pack(width, a["filter_zero"], found.powers))
+    if weights is None:
+        raise BackendError(f"node '{node.name}': its filter is a constant and has no place")
+    return found, (
+        weights, b.constant((*key, "bias"), lambda: grouped(bias << powers, width).astype(np.int32), filters),
+        b.constant((*key, "scaling"), lambda: found.block(width), scale),
     )
 
 
-def _factors(node: Node, scale: Array, channels: int) -> Array:
-    """What the sums of a dense layer are multiplied by."""
-    real = real_multipliers(np.int8, node.attrs["x_scale"], scale, node.attrs["out_scale"])
-    return np.broadcast_to(real, channels)
+def _rescaling(b: WasmBuilder, node: Node, scale: Array, weights: Array, bias: Array) -> Rescaling | None:
+    """How the sums of a node become values; ``weights`` and ``bias`` are absolute values."""
+    a, dtype = node.attrs, np.int8 if node.op == _DENSE else numpy_dtype(b.spec(node.name).dtype)
+    real = real_multipliers(dtype, a["x_scale"], scale, a["out_scale"])
+    if node.op == _DENSE:
+        return by_factors(real, bias.size)
+    largest = (_MOST + 1) * weights.sum(axis=0) + bias
+    return by_multipliers(real, largest, weights.max(axis=0, initial=0), a["out_zero"])
 
 
-def _numbers(b: WasmBuilder, node: Node) -> dict[str, Any]:
+def _numbers(b: WasmBuilder, node: Node, found: Rescaling) -> dict[str, Any]:
     info = np.iinfo(numpy_dtype(b.spec(node.name).dtype))
     ends = {name: end if node.attrs[name] is None else min(max(node.attrs[name], info.min), info.max)
             for name, end in (("lowest", info.min), ("highest", info.max))}
-    return {"sign": "s" if info.min else "u", "zero": node.attrs["x_zero"], "out_zero": node.attrs["out_zero"], **ends}
+    return {"sign": "s" if info.min else "u", "zero": node.attrs["x_zero"], "out_zero": node.attrs["out_zero"], **ends,
+            "rescale": found.how, "shift": found.shift}
 
 
 @lowering("TflConv2D", refuses=_refuses)
@@ -129,20 +135,21 @@ def lower_dense(b: WasmBuilder, group: Group) -> None:
 def _product(b: WasmBuilder, node: Node, rows: int, k: int, gather: WindowRows | None) -> None:
     n = b.shape(node.name)[-1]
     nr = next((r for r in _TILES if -(-n // r) * r <= WASTE * n), min(_TILES))
-    places = _constants(b, node, nr, pack_pairs(nr, node.attrs["filter_zero"]))
-    if places is None:
+    made = _constants(b, node, nr, pack_pairs)
+    if made is None:
         return
+    found, places = made
     k2, mv = -(-k // 2), min(_TILES[nr], rows)
     pitch = -(-k // _LANES) * _LANES if gather else k
     tiles, groups = -(-rows // mv), -(-n // nr)
     block = max(1, min(tiles, BLOCK_BYTES // (mv * pitch)))
     split = "tiles" if tiles >= groups or gather else "groups"
-    made = kernel(
+    product = kernel(
         "tfl_product", ("a", "w", "bias", "multiplier", "c"), k2=k2, n=n, nr=nr, mv=mv, rows=rows, pitch=pitch,
         tiles=tiles, groups=groups, block=block, split=split, gather=gather, ch=b.shape(node.inputs[0])[-1],
-        width=min(n, nr), unroll=min(UNROLL, k2), factors=node.op == _DENSE, **_numbers(b, node),
+        width=min(n, nr), unroll=min(_UNROLL, k2), **_numbers(b, node, found),
     )
-    b.call(made, (b.rows(node.inputs[0]), *places, b.new(node.name)), tiles if split == "tiles" else groups,
+    b.call(product, (b.rows(node.inputs[0]), *places, b.new(node.name)), tiles if split == "tiles" else groups,
            flops=2 * rows * k * n, scratch_bytes=(block + 1) * mv * pitch + 64 if gather else 0)
 
 
@@ -151,10 +158,12 @@ def lower_depthwise(b: WasmBuilder, group: Group) -> None:
     """Each channel by itself."""
     node = group.core_node
     w = depthwise_window(b, node)
-    places = _constants(b, node, _LANES, pack_taps(node.attrs["filter_zero"]))
-    if places is None:
+    made = _constants(b, node, _LANES, pack_taps)
+    if made is None:
         return
+    found, places = made
     rows, channels = window_rows(w), b.shape(node.inputs[0])[3]
-    made = kernel("tfl_depthwise", ("x", "w", "bias", "multiplier", "c"), w=rows, ch=channels, **_numbers(b, node))
-    b.call(made, (b.rows(node.inputs[0]), *places, b.new(node.name)), w.batch * w.out_size[0],
+    taps = kernel("tfl_depthwise", ("x", "w", "bias", "multiplier", "c"), w=rows, ch=channels,
+                  **_numbers(b, node, found))
+    b.call(taps, (b.rows(node.inputs[0]), *places, b.new(node.name)), w.batch * w.out_size[0],
            flops=2 * size_of(b.shape(node.name)) * size_of(w.size), scratch_bytes=rows.scratch_bytes(channels))

@@ -12,9 +12,11 @@ from tfjslab.backends.wasm.lower.quantized import window_rows
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.dtypes import Array, numpy_dtype
+from tfjslab.base.shapes import Shape, normalize_axes, size_of
 from tfjslab.graph.ir import Node
 from tfjslab.ops.pool import pool_window
 from tfjslab.ops.tflite.arithmetic import multiplier_of, terms
+from tfjslab.ops.tflite.pooling import mean_multiplier
 from tfjslab.ops.tflite.softmax import exponentials
 from tfjslab.ops.tflite.values import BYTES
 from tfjslab.passes.fusion import Group
@@ -35,8 +37,15 @@ def _refuses(node: Node, specs: Specs) -> str:
 
 
 def _refuses_pair(node: Node, specs: Specs) -> str:
-    shapes = {specs[v].known_shape for v in (*node.inputs, node.name)}
-    return _refuses(node, specs) or TABLE.none_for("inputs of different shapes" if len(shapes) > 1 else "")
+    out = specs[node.name].known_shape
+    repeats = all(_repeats(specs[v].known_shape, out) for v in node.inputs)
+    return _refuses(node, specs) or TABLE.none_for("" if repeats else "inputs that broadcast in the middle")
+
+
+def _repeats(shape: Shape, out: Shape) -> bool:
+    """Whether an input fills the output by being repeated as a whole."""
+    own = shape[next((i for i, d in enumerate(shape) if d != 1), len(shape)) :]
+    return own == out[len(out) - len(own) :]
 
 
 def every_byte(dtype: str) -> Array:
@@ -83,8 +92,8 @@ def lower_pair(b: WasmBuilder, group: Group) -> None:
     size = b.spec(node.name).size
     made = kernel(
         "tfl_binary", ("x", "y", "xs", "ys", "c"), n=size, block=_BLOCK, combine=_COMBINE[node.op],
-        multiplier=multiplier, left=max(shift, 0), right=max(-shift, 0), out_zero=node.attrs["out_zero"],
-        **_range(b, node),
+        periods=tuple(b.spec(v).size for v in node.inputs), multiplier=multiplier, left=max(shift, 0),
+        right=max(-shift, 0), out_zero=node.attrs["out_zero"], **_range(b, node),
     )
     b.call(made, (*(b.rows(v) for v in node.inputs), *tables, b.new(node.name)), -(-size // _BLOCK),
            flops=_FLOPS_OF_A_LOOK * size)
@@ -112,6 +121,26 @@ def lower_pool(b: WasmBuilder, group: Group) -> None:
                   mode="max" if node.op == "TflMaxPool2D" else "mean", **numbers)
     b.call(made, (b.rows(node.inputs[0]), b.new(node.name)), w.batch * w.out_size[0],
            flops=b.spec(node.name).size * w.size[0] * w.size[1])
+
+
+def _refuses_mean(node: Node, specs: Specs) -> str:
+    axes = normalize_axes(node.attrs["axis"], len(specs[node.inputs[0]].known_shape))
+    apart = axes != tuple(range(axes[0], axes[-1] + 1)) if axes else True
+    return _refuses(node, specs) or TABLE.none_for("axes that are not next to each other" if apart else "")
+
+
+@lowering("TflMean", refuses=_refuses_mean)
+def lower_mean(b: WasmBuilder, group: Group) -> None:
+    """The mean over axes that lie together."""
+    node = group.core_node
+    x, a = b.shape(node.inputs[0]), node.attrs
+    axes = normalize_axes(a["axis"], len(x))
+    outer, n, inner = (size_of(part) for part in (x[: axes[0]], x[axes[0] : axes[-1] + 1], x[axes[-1] + 1 :]))
+    multiplier, shift = mean_multiplier(a, n)
+    made = kernel("tfl_mean", ("x", "c"), n=n, inner=inner, offset=a["x_zero"] * n, sign=_sign(b, node),
+                  multiplier=multiplier, left=max(shift, 0), right=max(-shift, 0), out_zero=a["out_zero"],
+                  **_range(b, node))
+    b.call(made, (b.rows(node.inputs[0]), b.new(node.name)), outer, flops=outer * n * inner)
 
 
 def _refuses_softmax(node: Node, specs: Specs) -> str:

@@ -1,0 +1,143 @@
+"""Kernels of TensorFlow Lite's integers: bit-equal to the definitions at any shape and scale, and not on the host."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.wasm import assert_runs
+
+from tfjslab.backends.wasm.backend import create
+from tfjslab.backends.wasm.lower.tflite_scaling import by_multipliers
+
+fixed = settings(deadline=None, derandomize=True, max_examples=25)
+
+
+@pytest.fixture(name="sessions", scope="module")
+def _sessions():
+    backend = create("simd", 1)
+    yield [backend.open_session()]
+    backend.dispose()
+
+
+def whole(rng, dtype, *shape):
+    info = np.iinfo(dtype)
+    return rng.integers(info.min, info.max, shape, dtype, endpoint=True)
+
+
+def weights_of(rng, dtype, shape, channels, spread):
+    """A filter, its scales within 2**``spread`` of each other, and a bias; the zero point of the filter."""
+    if dtype == "uint8":
+        return whole(rng, dtype, *shape), np.array([0.004], np.float32), 131
+    scales = 0.004 * 2.0 ** rng.uniform(-spread, 0, channels)
+    return rng.integers(-127, 127, shape, np.int8, endpoint=True), scales.astype(np.float32), 0
+
+
+def convolved(sessions, seed, name, dtype, shape, channels, spread, **attrs):
+    rng = np.random.default_rng(seed)
+    x, (h, w) = whole(rng, dtype, 2, shape[0], shape[1], shape[2]), attrs.pop("window")
+    size = (h, w, shape[2], 1 if name == "TflDepthwiseConv2D" else channels)
+    kernel, scale, zero = weights_of(rng, dtype, size, channels, spread)
+    bias = rng.integers(-5000, 5000, channels, np.int32)
+    out = 0.02 * 0.004 * 127 * np.sqrt(h * w * shape[2])
+    scales = {"x_scale": 0.02, "x_zero": int(whole(rng, dtype)), "filter_zero": zero, "out_scale": float(out),
+              "out_zero": int(whole(rng, dtype))}
+    feeds = {"x": x, "w": kernel, "s": scale, "b": bias}
+    assert_runs(sessions, name, {**scales, **attrs}, feeds, ("w", "s", "b"))
+
+
+windows = st.fixed_dictionaries({
+    "window": st.tuples(st.integers(1, 3), st.integers(1, 4)), "strides": st.sampled_from([[1], [2]]),
+    "padding": st.sampled_from(["SAME", "VALID"]), "dilations": st.sampled_from([[1], [1, 2]]),
+    "lowest": st.sampled_from([None, 3]), "highest": st.sampled_from([None, 90]),
+})
+
+
+@fixed
+@given(st.integers(0, 99), st.sampled_from(["int8", "uint8"]), st.integers(1, 19), st.integers(1, 35),
+       st.sampled_from([1, 6, 14]), windows)
+def test_convolutions(sessions, seed, dtype, depth, channels, spread, attrs):
+    convolved(sessions, seed, "TflConv2D", dtype, (8, 9, depth), channels, spread, **attrs)
+
+
+@fixed
+@given(st.integers(0, 99), st.sampled_from(["int8", "uint8"]), st.integers(1, 35), st.sampled_from([1, 6, 14]), windows)
+def test_depthwise_convolutions(sessions, seed, dtype, channels, spread, attrs):
+    convolved(sessions, seed, "TflDepthwiseConv2D", dtype, (8, 9, channels), channels, spread, **attrs)
+
+
+@fixed
+@given(st.integers(0, 99), st.sampled_from(["int8", "uint8"]), st.integers(1, 5), st.integers(1, 40),
+       st.integers(1, 35))
+def test_dense_layers(sessions, seed, dtype, rows, depth, units):
+    rng = np.random.default_rng(seed)
+    kernel, scale, zero = weights_of(rng, dtype, (depth, units), units, 6)
+    attrs = {"x_scale": 0.02, "x_zero": 3, "filter_zero": zero, "out_scale": 0.01 * depth**0.5, "out_zero": 5}
+    feeds = {"x": whole(rng, dtype, rows, depth), "w": kernel, "s": scale}
+    assert_runs(sessions, "TflFullyConnected", attrs, feeds, ("w", "s"))
+
+
+@pytest.mark.parametrize(("reals", "how"), [
+    ([0.01, 0.02, 0.004], "alike"), ([0.7, 1.5, 0.3], "alike"),  # more than 1 is a shift to the left
+    ([0.3, 2.0**-20, 0.01], "alike"),  # nothing is left of the second channel
+    ([0.3, 2.0**-12], "channel"), ([2.0**-13, 2.0**-2], "channel"), ([2.0**5, 2.0**-12], ""),
+])
+def test_how_sums_become_values_depends_on_how_far_scales_are_apart(sessions, reals, how):
+    """Weights of 127 take powers of two up to the eighth."""
+    count = len(reals)
+    found = by_multipliers(np.array(reals), np.full(count, 300000), np.full(count, 127), 0)
+    assert (found.how if found else "") == how
+    rng = np.random.default_rng(count)
+    kernel = np.where(rng.normal(size=(1, 1, 18, count)) < 0, -127, 127).astype(np.int8)
+    feeds = {"x": whole(rng, "int8", 1, 5, 4, 18), "w": kernel,
+             "s": np.array(reals, np.float32), "b": rng.integers(-20000, 20000, count, np.int32)}
+    attrs = {"x_scale": 1.0, "x_zero": -7, "out_scale": 1.0, "out_zero": 4}
+    if how:
+        assert_runs(sessions, "TflConv2D", attrs, feeds, ("w", "s", "b"))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_every_pair_of_bytes_is_added_and_multiplied(sessions, dtype):
+    every = np.arange(256, dtype=np.uint8).view(dtype)
+    x, y = np.repeat(every, 256), np.tile(every, 256)
+    attrs = {"x_scale": 0.021, "x_zero": 7, "y_scale": 0.013, "y_zero": 3, "out_scale": 0.03, "out_zero": 9}
+    for name in ("TflAdd", "TflSub"):
+        assert_runs(sessions, name, attrs, {"x": x, "y": y})
+    assert_runs(sessions, "TflMul", {**attrs, "out_scale": 0.0021, "highest": 100}, {"x": x, "y": y})
+    assert_runs(sessions, "TflMul", {**attrs, "out_scale": 0.0001}, {"x": x, "y": y})
+
+
+@pytest.mark.parametrize("axis", [[1, 2], [0], [-1], [0, 1, 2, 3]])
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_means(sessions, dtype, axis):
+    x = whole(np.random.default_rng(2), dtype, 2, 7, 7, 20)
+    for scale in (0.02, 0.3, 1e-5):
+        attrs = {"x_scale": scale, "x_zero": 7, "out_scale": 0.01, "out_zero": 3, "axis": axis}
+        assert_runs(sessions, "TflMean", attrs, {"x": x})
+
+
+@pytest.mark.parametrize("shapes", [((2, 3, 5), (5,)), ((1, 1, 7), (2, 3, 7)), ((4, 4), (1, 1)), ((3, 1, 2), (1, 2))])
+def test_an_input_is_repeated(sessions, shapes):
+    rng = np.random.default_rng(1)
+    attrs = {"x_scale": 0.02, "x_zero": 7, "y_scale": 0.01, "y_zero": 3, "out_scale": 0.003, "out_zero": 9}
+    x, y = (whole(rng, "int8", *s) for s in shapes)
+    assert_runs(sessions, "TflMul", attrs, {"x": x, "y": y})
+
+
+@fixed
+@given(st.integers(0, 99), st.sampled_from(["int8", "uint8"]), st.integers(1, 300), st.floats(0.001, 0.5),
+       st.sampled_from(["int8", "uint8", "int16"]))
+def test_softmax(sessions, seed, dtype, length, scale, out):
+    x = whole(np.random.default_rng(seed), dtype, 3, length)
+    assert_runs(sessions, "TflSoftmax", {"x_scale": scale, "dtype": out}, {"x": x})
+
+
+@fixed
+@given(st.integers(0, 99), st.sampled_from(["int8", "uint8"]), st.sampled_from(["TflMaxPool2D", "TflAveragePool2D"]),
+       windows)
+def test_pools(sessions, seed, dtype, name, attrs):
+    x = whole(np.random.default_rng(seed), dtype, 2, 6, 7, 5)
+    size = attrs.pop("window")
+    attrs.pop("dilations")
+    assert_runs(sessions, name, {**attrs, "ksize": size}, {"x": x})
