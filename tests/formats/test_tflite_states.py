@@ -193,7 +193,7 @@ def test_states_that_cannot_be_kept(tmp_path):
     w = numbers(UNITS, INPUTS)
     huge = single("SVDF", [numbers(1, INPUTS)], [w, numbers(UNITS, 2)], [(1, UNITS)], {0: ("<i", 1)},
                   order=[0, 1, 2, -1, 3], states=[(1 << 15, 1 << 14)])
-    with pytest.raises(LimitError, match="elements of states"):
+    with pytest.raises(LimitError, match="elements that are made for its graph"):
         ran(tmp_path, huge, [numbers(1, INPUTS)])
     fixed = single("SVDF", [numbers(1, INPUTS)], [w, numbers(UNITS, 2), np.zeros((1, 2 * UNITS), np.float32)],
                    [(1, UNITS)], {0: ("<i", 1)}, order=[0, 1, 2, -1, 3])

@@ -24,6 +24,8 @@ FORMAT = "tflite"
 _MARK, _MARK_AT, SUFFIX = b"TFL3", slice(4, 8), ".tflite"
 _QUANTIZED = ("int8", "uint8", "int16")
 _INT32 = np.iinfo(np.int32)
+# What arithmetic on shapes and options raises where a file has others than the operator can have.
+_DOES_NOT_FIT = (ArithmeticError, LookupError, TypeError, ValueError)
 
 
 def sniff(document: Document) -> bool:
@@ -169,6 +171,8 @@ class _Reader:
             raise
         except TfjslabError as e:
             raise op.fail(str(e)) from None
+        except _DOES_NOT_FIT as e:
+            raise op.fail(f"its tensors and options do not fit each other ({e})") from None
         made = [found] if isinstance(found, str) else list(found)
         if len(made) < len(outputs):
             raise op.fail(f"{len(outputs)} outputs; expected at most {len(made)}")

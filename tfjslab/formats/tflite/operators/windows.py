@@ -51,8 +51,8 @@ def _grouped(op: Operator, channels: int, per_group: int, out: int) -> str:
         each = op.weights(1).transpose(1, 2, 3, 0)
         made = op.make_constant(each.reshape(*each.shape[:2], channels, out // channels), "filters")
         return _convolved(op, "DepthwiseConv2dNative", "FusedDepthwiseConv2dNative", made)
-    parts = op.several("Split", op.value(0), num_split=groups, axis=3).outputs
     filters = np.split(op.weights(1).transpose(_OHWI_TO_HWIO), groups, axis=3)
+    parts = op.several("Split", op.value(0), num_split=groups, axis=3).outputs
     window = _window(op)
     joined = op.add("ConcatV2", *(op.add("Conv2D", x, op.make_constant(f, "filters"), **window)
                                   for x, f in zip(parts, filters, strict=True)), axis=3)
