@@ -18,7 +18,7 @@ from tfjslab.formats.tflite.metadata import described
 from tfjslab.formats.tflite.operator import Operator, converters, node_name
 from tfjslab.formats.tflite.variables import Variables
 from tfjslab.graph.builder import GraphBuilder
-from tfjslab.graph.ir import Graph, Port
+from tfjslab.graph.ir import STATES, Graph, Port
 
 FORMAT = "tflite"
 _MARK, _MARK_AT, SUFFIX = b"TFL3", slice(4, 8), ".tflite"
@@ -182,14 +182,15 @@ class _Reader:
         self, builder: GraphBuilder, g: TfliteSubgraph, values: dict[int, str], variables: Variables,
     ) -> Graph:
         ports: list[Port] = []
+        states, metadata = variables.finish()
+        kept = [*(p for p in builder.inputs if p.name in metadata.get(STATES, ())), *states]
         for i in g.outputs:
             tensor = g.tensors[i]
             if i not in values:
                 raise ModelError(f"{self.file.name}: output '{tensor.name}' is computed by no operator",
                                  code="model.graph")
-            ports.append(Port(_free(node_name(tensor.name) or f"output_{i}", ports), values[i], None,
+            ports.append(Port(_free(node_name(tensor.name) or f"output_{i}", [*kept, *ports]), values[i], None,
                               _dtype(tensor, self.file), key=self.key(i, "outputs")))
-        states, metadata = variables.finish()
         if states and len(self.stack) > 1:
             raise ModelError(f"{self.file.name}: a subgraph that is called keeps '{states[0].name}' for the next call, "
                              "which is not supported", code="model.graph")
