@@ -163,7 +163,7 @@ class _Reader:
         outputs = op.told.outputs
         op.builder.layer = op.name.rpartition("/")[0]
         if op.told.name in ("DEQUANTIZE", "DENSIFY"):  # constants were made floats when they were read
-            op.values[outputs[0]] = op.value(0)
+            op.values.update(dict.fromkeys(outputs, op.value(0)))
             return
         try:
             found = converters()[op.told.custom or op.told.name](op)

@@ -19,7 +19,7 @@ from tfjslab.formats.tflite.file import TfliteFile, TfliteTensor
 from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import INITIAL_STATES, STATES, Port
 
-_MOST_ELEMENTS = 64 << 20  # of what one graph needs and the file does not have, states above all
+_MOST_ELEMENTS = 16 << 20  # of what one graph needs and the file does not have, states above all
 
 
 @dataclass
