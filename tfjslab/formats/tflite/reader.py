@@ -10,10 +10,17 @@ import numpy as np
 
 import tfjslab.formats.tflite.operators  # noqa: F401 - registers the converters
 from tfjslab.base.dtypes import Array
-from tfjslab.base.errors import ModelError, TfjslabError, UnknownOpError, did_you_mean
+from tfjslab.base.errors import ModelError, TfjslabError, UnknownOpError, UsageError, did_you_mean
 from tfjslab.base.limits import LIMITS
 from tfjslab.formats.document import Document
-from tfjslab.formats.tflite.file import TfliteFile, TfliteOperator, TfliteSubgraph, TfliteTensor, parse
+from tfjslab.formats.tflite.file import (
+    TfliteFile,
+    TfliteOperator,
+    TfliteSignature,
+    TfliteSubgraph,
+    TfliteTensor,
+    parse,
+)
 from tfjslab.formats.tflite.metadata import described
 from tfjslab.formats.tflite.operator import Operator, converters, node_name
 from tfjslab.formats.tflite.variables import Variables
@@ -40,12 +47,13 @@ def read(document: Document) -> Graph:
     """
     file = parse(document.bytes, document.name)
     _refuse(file)
-    reader = _Reader(file)
-    graph = reader.graph(0)
+    entry = _entry(file, document.signature)
+    reader = _Reader(file, entry)
+    graph = reader.graph(entry.subgraph)
     return graph.with_(metadata={
         "format": FORMAT, "source": document.name, "description": file.description,
         "nodes_in_file": sum(len(g.operators) for g in file.subgraphs), "operators": _operators(file),
-        "quantized_weights": _quantized_weights(file), **_signatures(file, graph),
+        "quantized_weights": _quantized_weights(file), **_signatures(file, entry, graph),
         **described(file.metadata, document.bytes, document.name), **graph.metadata,
     })
 
@@ -64,21 +72,31 @@ def _quantized_weights(file: TfliteFile) -> list[dict[str, Any]]:
     ]
 
 
-def _signatures(file: TfliteFile, graph: Graph) -> dict[str, Any]:
-    """Each signature of the main subgraph: its names for inputs and outputs, and what these are called in the graph.
+def _entry(file: TfliteFile, wanted: str) -> TfliteSignature:
+    """The signature of this name; without one the first of the main subgraph, or one without names."""
+    found = next((s for s in file.signatures if (s.key == wanted if wanted else s.subgraph == 0)), None)
+    if found is None and wanted:
+        keys = [s.key for s in file.signatures]
+        raise UsageError(f"{file.name}: there is no signature {wanted!r}; there are: {', '.join(keys) or 'none'}"
+                         f"{did_you_mean(wanted, keys)}")
+    return found or TfliteSignature("", 0, (), ())
 
-    ``signature`` is the first one, whose names may stand for those of the graph.
+
+def _signatures(file: TfliteFile, entry: TfliteSignature, graph: Graph) -> dict[str, Any]:
+    """Each signature of the subgraph: its names for inputs and outputs, and what these are called in the graph.
+
+    ``signature`` is the one that is read, whose names may stand for those of the graph.
     """
-    main = file.subgraphs[0]
+    main = file.subgraphs[entry.subgraph]
     inputs = dict(zip(main.inputs, (p.name for p in graph.inputs), strict=False))
     outputs = dict(zip(main.outputs, (p.name for p in graph.outputs), strict=False))
     found = {
         s.key: {"inputs": {k: inputs[i] for k, i in s.inputs if i in inputs},
                 "outputs": {k: outputs[i] for k, i in s.outputs if i in outputs}}
-        for s in file.signatures if s.subgraph == 0
+        for s in file.signatures if s.subgraph == entry.subgraph
     }
-    first: dict[str, Any] = next(iter(found.values()), {})
-    return {"signatures": found, "signature": first}
+    keys = [s.key for s in file.signatures]
+    return {"signatures": found, "signature": found.get(entry.key, {}), "entry_points": keys}
 
 
 def _refuse(file: TfliteFile) -> None:
@@ -107,6 +125,7 @@ class _Reader:
     """Builds the graphs of one file."""
 
     file: TfliteFile
+    entry: TfliteSignature
     built: dict[int, Graph] = field(default_factory=dict)
     stack: list[int] = field(default_factory=list)
 
@@ -123,11 +142,10 @@ class _Reader:
         return self.built[number]
 
     def key(self, tensor: int, side: str) -> str:
-        """What the first signature of the main subgraph calls one of its inputs or outputs; "" in other subgraphs."""
+        """What the signature calls an input or output of its subgraph; "" in those that this one calls."""
         if len(self.stack) > 1:
             return ""
-        first = next((s for s in self.file.signatures if s.subgraph == 0), None)
-        ends = () if first is None else first.inputs if side == "inputs" else first.outputs
+        ends = self.entry.inputs if side == "inputs" else self.entry.outputs
         return next((name for name, index in ends if index == tensor), "")
 
     def _build(self, g: TfliteSubgraph) -> Graph:
