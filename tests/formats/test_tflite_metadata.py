@@ -15,7 +15,7 @@ from support.tflite import ran
 
 import tfjslab as tf
 from tfjslab.__main__ import main
-from tfjslab.base.errors import InputError
+from tfjslab.base.errors import InputError, UsageError
 from tfjslab.formats.tflite import metadata
 
 LABELS = ["cat", "dog", "hörnchen"]
@@ -68,6 +68,21 @@ def test_names_of_a_signature_stand_for_those_of_tensors(path):
         np.testing.assert_array_equal(model.execute(x, "answer"), expected)
         with pytest.raises(InputError, match="'imag' is not an input"):
             model.predict({"imag": x})
+
+
+def test_one_of_several_entry_points_is_read(tmp_path):
+    ends = [tensor("x", (2,)), tensor("y", (2,))]
+    graphs = [subgraph(ends, [operator(i, [0], [1])], [0], [1]) for i in range(2)]
+    signed = [{0: [{0: "a", 1: ("<I", 0)}], 1: [{0: "b", 1: ("<I", 1)}], 2: key, 4: ("<I", i)}
+              for i, key in enumerate(("absolute", "squared"))]
+    path, x = tmp_path / "m.tflite", np.float32([-2, 3])
+    path.write_bytes(tflite(["ABS", "SQUARE"], graphs, signatures=signed))
+    for wanted, expected in (("", [2, 3]), ("absolute", [2, 3]), ("squared", [4, 9])):
+        with tf.load_model(path, backend="cpu", signature=wanted) as model:
+            np.testing.assert_array_equal(model.execute({"a": x}, "b"), expected)
+            assert model.graph.metadata["entry_points"] == ["absolute", "squared"]
+    with pytest.raises(UsageError, match=r"no signature 'square'; there are: absolute, squared.*squared"):
+        tf.load_tflite_model(path, signature="square")
 
 
 def test_metadata_with_labels_and_normalization(path):

@@ -132,6 +132,28 @@ def test_whole_numbers_bit_by_bit(tmp_path):
     np.testing.assert_array_equal(found, a >> by)
 
 
+def test_whole_numbers_are_divided_towards_zero(tmp_path):
+    a, b = RNG.integers(-9, 9, 20).astype(np.int32), RNG.choice([-3, -2, 2, 5], 20).astype(np.int32)
+    ((found,),) = ran(tmp_path, single("DIV", [a, b], [], [((20,), "int32")], {0: ("<b", 0)}), [a, b])
+    np.testing.assert_array_equal(found, np.trunc(a / b))
+
+
+def test_one_number_may_stand_in_a_vector(tmp_path):
+    x = numbers(2, 4)
+    ((found,),) = ran(tmp_path, single("EXPAND_DIMS", [x], [whole(-1)], [(2, 4, 1)]), [x])
+    np.testing.assert_array_equal(found, x[..., None])
+    ((found,),) = ran(tmp_path, single("ARG_MAX", [x], [whole(1)], [((2,), "int32")]), [x])
+    np.testing.assert_array_equal(found, x.argmax(1))
+    halves = single("SPLIT", [x], [whole(1)], [(2, 2)] * 2, {0: ("<i", 2)}, order=[1, 0])
+    (found,) = ran(tmp_path, halves, [x])
+    np.testing.assert_array_equal(np.concatenate(found, 1), x)
+    fed = single("CUMSUM", [x, whole(1)], [], [(2, 4)])
+    ((found,),) = ran(tmp_path, fed, [x, whole(1)])
+    np.testing.assert_allclose(found, x.cumsum(1), rtol=1e-6)
+    with pytest.raises(ModelError, match="input 1 has 2 numbers; expected one"):
+        ran(tmp_path, single("EXPAND_DIMS", [x], [whole(0, 1)], [(2, 4, 1)]), [x])
+
+
 def test_buckets_and_few_bits(tmp_path):
     x = np.float32([-3, -1, 0, 0.4, 0.5, 9])
     bounds = np.float32([-1, 0, 0.5])

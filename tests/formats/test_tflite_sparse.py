@@ -78,6 +78,14 @@ def test_few_bytes_that_would_become_many(tmp_path):
         tf.load_model(path)
 
 
+def test_an_operator_that_gives_nothing(tmp_path):
+    path = tmp_path / "m.tflite"
+    ops = [operator(0, [0], []), operator(1, [0], [1])]
+    path.write_bytes(tflite(["DENSIFY", "ABS"], [subgraph([tensor("x", (2,)), tensor("y", (2,))], ops, [0], [1])]))
+    with tf.load_model(path, backend="cpu") as model:
+        np.testing.assert_array_equal(model.predict(np.float32([-1, 2])), [1, 2])
+
+
 def test_any_bytes_give_a_model_or_a_typed_error(tmp_path):
     rng, path = random.Random(1), tmp_path / "m.tflite"  # noqa: S311 - no secret
     for data, _ in CASES:

@@ -187,13 +187,23 @@ def test_variables_begin_as_the_file_says_and_reset(tmp_path):
         np.testing.assert_array_equal(model.predict(one), first + 1)
 
 
+def test_an_output_may_be_called_as_a_variable(tmp_path):
+    """What is read is the output, and what is fed is what the next call reads."""
+    named = {0: "", 1: "kept"}
+    tensors = [tensor("x", (2,)), tensor("h", (), "resource"), tensor("kept", (2,))]
+    ops = [operator(0, [], [1], named), operator(1, [1], [2]), operator(2, [1, 0], [])]
+    data = tflite(["VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"], [subgraph(tensors, ops, [0], [2])])
+    found = ran(tmp_path, data, *[[np.float32([i, -i])] for i in (1, 2)])
+    np.testing.assert_array_equal(found, [[[0, 0]], [[1, -1]]])
+
+
 def test_states_that_cannot_be_kept(tmp_path):
     with pytest.raises(ModelError, match=r"tensor 10 is read; there are 2"):
         ran(tmp_path, counter(np.float32([1, 2]), where=9), [np.ones(2, np.float32)])
     w = numbers(UNITS, INPUTS)
     huge = single("SVDF", [numbers(1, INPUTS)], [w, numbers(UNITS, 2)], [(1, UNITS)], {0: ("<i", 1)},
                   order=[0, 1, 2, -1, 3], states=[(1 << 15, 1 << 14)])
-    with pytest.raises(LimitError, match="elements of states"):
+    with pytest.raises(LimitError, match="elements that are made for its graph"):
         ran(tmp_path, huge, [numbers(1, INPUTS)])
     fixed = single("SVDF", [numbers(1, INPUTS)], [w, numbers(UNITS, 2), np.zeros((1, 2 * UNITS), np.float32)],
                    [(1, UNITS)], {0: ("<i", 1)}, order=[0, 1, 2, -1, 3])

@@ -17,9 +17,13 @@ _HEAD_BYTES = 64
 
 @dataclass(frozen=True)
 class Document:
-    """A model file. Nothing is read before it is asked for, nothing larger than its limit, and nothing twice."""
+    """A model file. Nothing is read before it is asked for, nothing larger than its limit, and nothing twice.
+
+    ``signature`` is the entry point that is wanted of a file with several; the first one where it is empty.
+    """
 
     source: Source
+    signature: str = ""
 
     @property
     def name(self) -> str:

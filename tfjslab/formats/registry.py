@@ -24,7 +24,7 @@ class Format:
     """One format: how to recognise, read and, where there is a writer, write it.
 
     ``suffixes`` are those of its main files, with the dot. ``sniff`` only looks, at a binary file no further than at
-    its ``head``.
+    its ``head``. ``signatures`` tells whether its files may have several entry points.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Format:
     sniff: Callable[[Document], bool]
     read: Callable[[Document], Graph]
     write: Callable[[Graph, str | os.PathLike[str]], Path] | None = None
+    signatures: bool = False
 
 
 _JSON = (".json",)
@@ -40,7 +41,8 @@ _JSON = (".json",)
 FORMATS = (
     Format(tfjs_graph.FORMAT, "TensorFlow.js graph model", _JSON, tfjs_graph.sniff, tfjs_graph.read, save_graph_model),
     Format(tfjs_layers.FORMAT, "TensorFlow.js layers model", _JSON, tfjs_layers.sniff, tfjs_layers.read),
-    Format(tflite.FORMAT, "TensorFlow Lite flat buffer", (tflite.SUFFIX,), tflite.sniff, tflite.read),
+    Format(tflite.FORMAT, "TensorFlow Lite flat buffer", (tflite.SUFFIX,), tflite.sniff, tflite.read,
+           signatures=True),
 )
 
 
@@ -51,16 +53,18 @@ def model_suffixes() -> tuple[str, ...]:
 
 def read_model(
     source: str | os.PathLike[str], *, format_name: str = "", progress: Progress = no_progress,
-    cache: Path | None = None,
+    cache: Path | None = None, signature: str = "",
 ) -> Graph:
     """Read the model at a path or address into a verified Graph; the format is sniffed unless it is named.
 
     Raises ModelError (or a subclass) that names the file and the reason.
     """
-    document = Document(open_source(source, model_suffixes(), progress=progress, cache=cache))
+    document = Document(open_source(source, model_suffixes(), progress=progress, cache=cache), signature)
     row = _recognised(document)
     if format_name not in ("", row.name):
         raise ModelError(f"{document.name}: found a {row.name}, expected a {format_name}", code="model.format")
+    if signature and not row.signatures:
+        raise UsageError(f"{document.name}: signature {signature!r} is asked for; a {row.doc} has no choice of them")
     return with_table_lengths(with_casts(row.read(document)))
 
 

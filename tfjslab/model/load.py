@@ -21,7 +21,7 @@ Source = str | os.PathLike[str] | LoadHandler
 
 def load_model(
     path_or_url: Source, backend: str | None = None, threads: int | None = None, progress: Progress = no_progress,
-    format_name: str = "",
+    format_name: str = "", signature: str = "",
 ) -> Model:
     """Load a model from a folder, a file, or a ``file://`` or ``http(s)://`` address; its format is recognised.
 
@@ -31,12 +31,13 @@ def load_model(
         threads: for threaded backends; None means ``get_threads_count()``.
         progress: called with the name of a file, bytes so far and bytes in all (None when unknown).
         format_name: insist on this format instead of recognising it.
+        signature: which entry point of a ``.tflite`` file; the main one without it.
 
     Raises ModelError (exit code 3) naming the file and the reason; BackendUnavailableError.
 
     """
     with collector_paused(), _files(path_or_url) as place:
-        graph = read_model(place, format_name=format_name, progress=progress)
+        graph = read_model(place, format_name=format_name, progress=progress, signature=signature)
     return Model(graph, backend, threads, name=_name(path_or_url))
 
 
@@ -66,12 +67,13 @@ def load_layers_model(
 
 def load_tflite_model(
     path_or_url: Source, backend: str | None = None, threads: int | None = None, progress: Progress = no_progress,
+    signature: str = "",
 ) -> Model:
     """``load_model`` that takes nothing but a ``.tflite`` file.
 
     Its activations are floats; weights may be float32, float16 or quantized, and are float32 once they are read.
     """
-    return load_model(path_or_url, backend, threads, progress, TFLITE)
+    return load_model(path_or_url, backend, threads, progress, TFLITE, signature)
 
 
 def _name(source: Source) -> str:

@@ -18,7 +18,7 @@ from tfjslab.base.errors import ModelError
 from tfjslab.base.limits import check_limit
 
 _MOST_TABLES = 2_000_000
-_MOST_EXPANDED = 64 << 20  # elements of what a file holds in fewer bytes
+_MOST_EXPANDED = 32 << 20  # elements of what a file holds in fewer bytes
 _OFFSET, _LENGTH, _ENTRY, _VTABLE_HEAD = "<I", "<I", "<H", 4
 Kind = str  # of a scalar, as ``struct`` has it: ``<i``, ``<I``, ``<b``, ``<?``, ``<f``, ``<Q``
 

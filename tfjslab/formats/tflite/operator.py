@@ -110,6 +110,17 @@ class Operator:
         found = self.constant(i)
         return Supplied(self.value(i)) if found is None else found.item() if found.ndim == 0 else found.tolist()
 
+    def single(self, i: int) -> Any:
+        """``attr`` for one number, which files may hold in a vector."""
+        if self.tensor(i).dims == ():
+            return self.attr(i)
+        found = self.constant(i)
+        if found is None:
+            return Supplied(self.add("Reshape", self.value(i), shape=[]))
+        if found.size != 1:
+            raise self.fail(f"input {i} has {found.size} numbers; expected one")
+        return found.item()
+
     @property
     def name(self) -> str:
         """What its nodes are called: as its first output is, of which the converter joined several names."""

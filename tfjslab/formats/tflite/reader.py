@@ -14,19 +14,28 @@ import numpy as np
 
 import tfjslab.formats.tflite.operators  # noqa: F401 - registers the converters
 from tfjslab.base.dtypes import Array, is_short, numpy_dtype
-from tfjslab.base.errors import ModelError, TfjslabError, UnknownOpError, did_you_mean
+from tfjslab.base.errors import ModelError, TfjslabError, UnknownOpError, UsageError, did_you_mean
 from tfjslab.base.limits import LIMITS
 from tfjslab.formats.document import Document
-from tfjslab.formats.tflite.file import TfliteFile, TfliteOperator, TfliteSubgraph, TfliteTensor, parse
+from tfjslab.formats.tflite.file import (
+    TfliteFile,
+    TfliteOperator,
+    TfliteSignature,
+    TfliteSubgraph,
+    TfliteTensor,
+    parse,
+)
 from tfjslab.formats.tflite.metadata import described
 from tfjslab.formats.tflite.operator import Operator, converters, integer_converters, node_name
 from tfjslab.formats.tflite.variables import Variables
 from tfjslab.graph.builder import GraphBuilder
-from tfjslab.graph.ir import Graph, Port
+from tfjslab.graph.ir import STATES, Graph, Port
 
 FORMAT = "tflite"
 _MARK, _MARK_AT, SUFFIX = b"TFL3", slice(4, 8), ".tflite"
 _INT32 = np.iinfo(np.int32)
+# What arithmetic on shapes and options raises where a file has others than the operator can have.
+_DOES_NOT_FIT = (ArithmeticError, LookupError, TypeError, ValueError)
 
 
 def sniff(document: Document) -> bool:
@@ -41,13 +50,14 @@ def read(document: Document) -> Graph:
     """
     file = parse(document.bytes, document.name)
     _refuse(file)
-    reader = _Reader(file)
-    graph = reader.graph(0)
+    entry = _entry(file, document.signature)
+    reader = _Reader(file, entry)
+    graph = reader.graph(entry.subgraph)
     return graph.with_(metadata={
         "format": FORMAT, "source": document.name, "description": file.description,
         "nodes_in_file": sum(len(g.operators) for g in file.subgraphs), "operators": _operators(file),
-        "quantized_weights": _quantized_weights(file), "quantization": _ports(file.subgraphs[0], graph),
-        "tensors": reader.values, **_signatures(file, graph),
+        "quantized_weights": _quantized_weights(file), "tensors": reader.values,
+        "quantization": _ports(file.subgraphs[entry.subgraph], graph), **_signatures(file, entry, graph),
         **described(file.metadata, document.bytes, document.name), **graph.metadata,
     })
 
@@ -77,21 +87,31 @@ def _quantized_weights(file: TfliteFile) -> list[dict[str, Any]]:
     ]
 
 
-def _signatures(file: TfliteFile, graph: Graph) -> dict[str, Any]:
-    """Each signature of the main subgraph: its names for inputs and outputs, and what these are called in the graph.
+def _entry(file: TfliteFile, wanted: str) -> TfliteSignature:
+    """The signature of this name; without one the first of the main subgraph, or one without names."""
+    found = next((s for s in file.signatures if (s.key == wanted if wanted else s.subgraph == 0)), None)
+    if found is None and wanted:
+        keys = [s.key for s in file.signatures]
+        raise UsageError(f"{file.name}: there is no signature {wanted!r}; there are: {', '.join(keys) or 'none'}"
+                         f"{did_you_mean(wanted, keys)}")
+    return found or TfliteSignature("", 0, (), ())
 
-    ``signature`` is the first one, whose names may stand for those of the graph.
+
+def _signatures(file: TfliteFile, entry: TfliteSignature, graph: Graph) -> dict[str, Any]:
+    """Each signature of the subgraph: its names for inputs and outputs, and what these are called in the graph.
+
+    ``signature`` is the one that is read, whose names may stand for those of the graph.
     """
-    main = file.subgraphs[0]
+    main = file.subgraphs[entry.subgraph]
     inputs = dict(zip(main.inputs, (p.name for p in graph.inputs), strict=False))
     outputs = dict(zip(main.outputs, (p.name for p in graph.outputs), strict=False))
     found = {
         s.key: {"inputs": {k: inputs[i] for k, i in s.inputs if i in inputs},
                 "outputs": {k: outputs[i] for k, i in s.outputs if i in outputs}}
-        for s in file.signatures if s.subgraph == 0
+        for s in file.signatures if s.subgraph == entry.subgraph
     }
-    first: dict[str, Any] = next(iter(found.values()), {})
-    return {"signatures": found, "signature": first}
+    keys = [s.key for s in file.signatures]
+    return {"signatures": found, "signature": found.get(entry.key, {}), "entry_points": keys}
 
 
 def _refuse(file: TfliteFile) -> None:
@@ -125,6 +145,7 @@ class _Reader:
     """Builds the graphs of one file."""
 
     file: TfliteFile
+    entry: TfliteSignature
     values: dict[int, str] = field(default_factory=dict)  # of the main graph's tensors
     built: dict[int, Graph] = field(default_factory=dict)
     stack: list[int] = field(default_factory=list)
@@ -142,11 +163,10 @@ class _Reader:
         return self.built[number]
 
     def key(self, tensor: int, side: str) -> str:
-        """What the first signature of the main subgraph calls one of its inputs or outputs; "" in other subgraphs."""
+        """What the signature calls an input or output of its subgraph; "" in those that this one calls."""
         if len(self.stack) > 1:
             return ""
-        first = next((s for s in self.file.signatures if s.subgraph == 0), None)
-        ends = () if first is None else first.inputs if side == "inputs" else first.outputs
+        ends = self.entry.inputs if side == "inputs" else self.entry.outputs
         return next((name for name, index in ends if index == tensor), "")
 
     def _build(self, g: TfliteSubgraph) -> Graph:
@@ -182,7 +202,7 @@ class _Reader:
 
         for told in g.operators:
             self._convert(Operator(told, g, builder, values, constants, function, self.file.name, short, variables))
-        if g is self.file.subgraphs[0]:
+        if g is self.file.subgraphs[self.entry.subgraph]:
             self.values.update(values)
         return self._finished(builder, g, values, variables)
 
@@ -192,7 +212,7 @@ class _Reader:
         op.builder.layer = op.name.rpartition("/")[0]
         name, integers = op.told.custom or op.told.name, op.integers
         if name in ("DEQUANTIZE", "DENSIFY") and not integers:  # constants were made floats when they were read
-            op.values[outputs[0]] = op.value(0)
+            op.values.update(dict.fromkeys(outputs, op.value(0)))
             return
         try:
             found = (integer_converters() if integers else converters())[name](op)
@@ -200,6 +220,8 @@ class _Reader:
             raise
         except TfjslabError as e:
             raise op.fail(str(e)) from None
+        except _DOES_NOT_FIT as e:
+            raise op.fail(f"its tensors and options do not fit each other ({e})") from None
         made = [found] if isinstance(found, str) else list(found)
         if len(made) < len(outputs):
             raise op.fail(f"{len(outputs)} outputs; expected at most {len(made)}")
@@ -209,14 +231,15 @@ class _Reader:
         self, builder: GraphBuilder, g: TfliteSubgraph, values: dict[int, str], variables: Variables,
     ) -> Graph:
         ports: list[Port] = []
+        states, metadata = variables.finish()
+        kept = [*(p for p in builder.inputs if p.name in metadata.get(STATES, ())), *states]
         for i in g.outputs:
             tensor = g.tensors[i]
             if i not in values:
                 raise ModelError(f"{self.file.name}: output '{tensor.name}' is computed by no operator",
                                  code="model.graph")
-            ports.append(Port(_free(node_name(tensor.name) or f"output_{i}", ports), values[i], None,
+            ports.append(Port(_free(node_name(tensor.name) or f"output_{i}", [*kept, *ports]), values[i], None,
                               _dtype(tensor, self.file), key=self.key(i, "outputs")))
-        states, metadata = variables.finish()
         if states and len(self.stack) > 1:
             raise ModelError(f"{self.file.name}: a subgraph that is called keeps '{states[0].name}' for the next call, "
                              "which is not supported", code="model.graph")

@@ -19,7 +19,7 @@ from tfjslab.formats.tflite.file import TfliteFile, TfliteTensor
 from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import INITIAL_STATES, STATES, Port
 
-_MOST_ELEMENTS = 64 << 20  # of all states together
+_MOST_ELEMENTS = 16 << 20  # of what one graph needs and the file does not have, states above all
 
 
 @dataclass
@@ -55,11 +55,15 @@ class Variables:
             self.begin(name, label, self.zeros(tensor, tensor.type.dtype) if first is None else first)
         return self.states[name]
 
+    def grow(self, count: int) -> None:
+        """LimitError when so many more elements, which are not in the file, are too many."""
+        self.elements += count
+        check_limit(f"{self.file.name}: elements that are made for its graph", self.elements, _MOST_ELEMENTS)
+
     def zeros(self, tensor: TfliteTensor, dtype: str) -> Array:
         """What a tensor begins with: zeros, of int8 what stands for zero."""
         dims = [1 if d is None else d for d in tensor.dims]
-        self.elements += math.prod(dims)
-        check_limit(f"{self.file.name}: elements of states", self.elements, _MOST_ELEMENTS)
+        self.grow(math.prod(dims))
         zero = 0
         if tensor.type.name == "int8" and tensor.quantization is not None:
             zero = int(tensor.quantization.zero_point.flat[0])

@@ -81,6 +81,7 @@ def _pool_with_places(op: Operator) -> list[str]:
     """The largest elements, and where in their windows they are: row times width plus column."""
     told, (_, height, width, channels) = _structure(op, _POOL), _sizes(op)
     strides, window = (told["stride_h"], told["stride_w"]), (told["filter_height"], told["filter_width"])
+    op.variables.grow(height + width)
     values, flat = op.several("MaxPoolWithArgmax", op.value(0), ksize=[1, *window, 1], strides=[1, *strides, 1],
                               padding=told["padding"]).outputs
     cell = op.add("FloorDiv", flat, _whole(op, channels))
@@ -121,6 +122,7 @@ def _unpool(op: Operator) -> str:
     rows, columns = told["filter_height"], told["filter_width"]
     if (told["stride_h"], told["stride_w"]) != (rows, columns):
         raise op.fail("windows that overlap, or leave gaps, are not supported")
+    op.variables.grow(rows * columns)
     place = op.add("ExpandDims", op.add("Cast", op.value(1), dtype="int32"), axis=4)
     cells = op.make_constant(np.arange(rows * columns, dtype=np.int32), "cells")
     zero = op.make_constant(np.zeros((), np.float32), "zero")

@@ -33,8 +33,18 @@ def _binary(tf_op: str, op: Operator) -> str:
     return op.activated(op.add(tf_op, op.value(0), op.value(1)))
 
 
-for _name, _tf in {"ADD": "AddV2", "SUB": "Sub", "MUL": "Mul", "DIV": "RealDiv"}.items():
+for _name, _tf in {"ADD": "AddV2", "SUB": "Sub", "MUL": "Mul"}.items():
     operator(_name)(partial(_binary, _tf))
+
+
+@operator("DIV")
+def _div(op: Operator) -> str:
+    """Of integers, towards zero."""
+    a, b = op.value(0), op.value(1)
+    if op.tensor(0).type.dtype != "int32":
+        return op.activated(op.add("RealDiv", a, b))
+    sign = op.add("Mul", op.add("Sign", a), op.add("Sign", b))
+    return op.activated(op.add("Mul", sign, op.add("FloorDiv", op.add("Abs", a), op.add("Abs", b))))
 
 
 @operator("RELU_N1_TO_1")

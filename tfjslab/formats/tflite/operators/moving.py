@@ -20,7 +20,7 @@ def _squeeze(op: Operator) -> str:
 
 @operator("EXPAND_DIMS")
 def _expand_dims(op: Operator) -> str:
-    return op.add("ExpandDims", op.value(0), axis=op.attr(1))
+    return op.add("ExpandDims", op.value(0), axis=op.single(1))
 
 
 @operator("TRANSPOSE")
@@ -35,7 +35,7 @@ def _pad(op: Operator) -> str:
 
 @operator("PADV2")
 def _pad_with(op: Operator) -> str:
-    return op.add("PadV2", op.value(0), paddings=op.attr(1), constant_value=op.attr(2))
+    return op.add("PadV2", op.value(0), paddings=op.attr(1), constant_value=op.single(2))
 
 
 @operator("MIRROR_PAD")
@@ -56,19 +56,27 @@ def _pack(op: Operator) -> str:
 
 @operator("UNPACK")
 def _unpack(op: Operator) -> list[str]:
-    return _several(op, op.add("Unpack", op.value(0), axis=op.option("axis"), num=op.option("num")))
+    return _several(op, op.add("Unpack", op.value(0), axis=op.option("axis"), num=_count(op, "num")))
 
 
 @operator("SPLIT")
 def _split(op: Operator) -> list[str]:
     """The axis comes first."""
-    return _several(op, op.add("Split", op.value(1), axis=op.attr(0), num_split=op.option("num_splits")))
+    return _several(op, op.add("Split", op.value(1), axis=op.single(0), num_split=_count(op, "num_splits")))
 
 
 @operator("SPLIT_V")
 def _split_v(op: Operator) -> list[str]:
-    return _several(op, op.add("SplitV", op.value(0), size_splits=op.attr(1), axis=op.attr(2),
+    return _several(op, op.add("SplitV", op.value(0), size_splits=op.attr(1), axis=op.single(2),
                                 num_split=len(op.told.outputs)))
+
+
+def _count(op: Operator, option: str) -> int:
+    """How many outputs there are, which an option says as well."""
+    count = len(op.told.outputs)
+    if op.option(option) != count:
+        raise op.fail(f"{option} is {op.option(option)}; the outputs are {count}")
+    return count
 
 
 def _several(op: Operator, made: str) -> list[str]:
@@ -168,12 +176,12 @@ def _fill(op: Operator) -> str:
 @operator("RANGE")
 def _range(op: Operator) -> str:
     dtype = op.tensor(0).type.dtype
-    return op.add("Range", start=op.attr(0), limit=op.attr(1), delta=op.attr(2), dtype=dtype)
+    return op.add("Range", start=op.single(0), limit=op.single(1), delta=op.single(2), dtype=dtype)
 
 
 @operator("ONE_HOT")
 def _one_hot(op: Operator) -> str:
-    return op.add("OneHot", op.value(0), depth=op.attr(1), on_value=op.attr(2), off_value=op.attr(3),
+    return op.add("OneHot", op.value(0), depth=op.single(1), on_value=op.single(2), off_value=op.single(3),
                   axis=op.option("axis"), dtype=op.tensor(2).type.dtype)
 
 

@@ -209,7 +209,7 @@ class _Cell:
         op = self.op
         if not steps:
             raise op.fail("with an open number of steps it is not supported")
-        check_limit("the number of nodes for its steps", steps * _NODES_OF_A_STEP, LIMITS.nodes)
+        check_limit("the number of nodes", len(op.builder.nodes) + steps * _NODES_OF_A_STEP, LIMITS.nodes)
         h, c = op.value(self.p.state), op.value(self.p.state + 1)
         each = op.several("Unpack", sums, axis=1, num=steps).outputs
         outputs = []

@@ -23,7 +23,7 @@ for _name, _tf in {
 
 
 def _place_of(tf_op: str, op: Operator) -> str:
-    return op.add(tf_op, op.value(0), axis=op.attr(1))
+    return op.add(tf_op, op.value(0), axis=op.single(1))
 
 
 for _name, _tf in {"ARG_MAX": "ArgMax", "ARG_MIN": "ArgMin"}.items():
@@ -55,27 +55,27 @@ def _l2_normalization(op: Operator) -> str:
 
 @operator("CUMSUM")
 def _cumsum(op: Operator) -> str:
-    return op.add("Cumsum", op.value(0), axis=op.attr(1), exclusive=bool(op.option("exclusive")),
+    return op.add("Cumsum", op.value(0), axis=op.single(1), exclusive=bool(op.option("exclusive")),
                   reverse=bool(op.option("reverse")))
 
 
 @operator("TOPK_V2")
 def _top_k(op: Operator) -> list[str]:
-    made = op.add("TopKV2", op.value(0), k=op.attr(1))
+    made = op.add("TopKV2", op.value(0), k=op.single(1))
     return [made, f"{made}:1"]
 
 
 @operator("NON_MAX_SUPPRESSION_V4")
 def _suppression(op: Operator) -> list[str]:
     """The third input is how many to keep, then thresholds."""
-    made = op.add("NonMaxSuppressionV4", op.value(0), op.value(1), max_output_size=op.attr(2),
-                   iou_threshold=op.attr(3), score_threshold=op.attr(4), pad_to_max_output_size=True)
+    made = op.add("NonMaxSuppressionV4", op.value(0), op.value(1), max_output_size=op.single(2),
+                   iou_threshold=op.single(3), score_threshold=op.single(4), pad_to_max_output_size=True)
     return [made, f"{made}:1"]
 
 
 @operator("NON_MAX_SUPPRESSION_V5")
 def _soft_suppression(op: Operator) -> list[str]:
-    made = op.add("NonMaxSuppressionV5", op.value(0), op.value(1), max_output_size=op.attr(2),
-                   iou_threshold=op.attr(3), score_threshold=op.attr(4), soft_nms_sigma=op.attr(5),
+    made = op.add("NonMaxSuppressionV5", op.value(0), op.value(1), max_output_size=op.single(2),
+                   iou_threshold=op.single(3), score_threshold=op.single(4), soft_nms_sigma=op.single(5),
                    pad_to_max_output_size=True)
     return [made, f"{made}:1", f"{made}:2"]

@@ -46,6 +46,7 @@ def _reduced(op: Operator, name: str, count: int) -> str:
     data, ids, dtype = _dims(op, 0), _dims(op, 1), op.tensor(0).type.dtype
     rest, rows = data[len(ids) :], math.prod(ids)
     check_limit("the number of elements to look at", count * math.prod(data), LIMITS.tensor_bytes // 4)
+    op.variables.grow(count)
     wanted = op.make_constant(np.arange(count, dtype=np.int32)[:, None], "segments")
     mine = op.add("Equal", op.add("Reshape", op.value(1), shape=[1, rows]), wanted)
     mine = op.add("Reshape", mine, shape=[count, rows, *[1] * len(rest)])
@@ -86,22 +87,28 @@ def _update_slice(op: Operator) -> str:
         raise op.fail(f"a slice {part} of {whole}")
     last = op.make_constant(np.subtract(whole, part).astype(np.int32), "last")
     start = op.add("Minimum", op.add("Maximum", op.value(2), _int(op, 0)), last)
+    op.variables.grow(len(part) * math.prod(part))
     grid = np.stack(np.meshgrid(*map(np.arange, part), indexing="ij"), axis=-1).astype(np.int32)
     places = op.add("AddV2", op.make_constant(grid, "places"), start)
     return op.add("TensorScatterUpdate", op.value(0), places, op.value(1))
 
 
+def _diagonal(op: Operator, rows: int, columns: int) -> str:
+    op.variables.grow(rows * columns)
+    return op.make_constant(np.eye(rows, columns, dtype=np.bool_), "diagonal")
+
+
 @operator("MATRIX_DIAG")
 def _diag(op: Operator) -> str:
     length = _dims(op, 0)[-1]
-    eye = op.make_constant(np.eye(length, dtype=np.bool_), "diagonal")
+    eye = _diagonal(op, length, length)
     return op.add("SelectV2", eye, op.add("ExpandDims", op.value(0), axis=-1), _zero(op, 0))
 
 
 @operator("MATRIX_SET_DIAG")
 def _set_diag(op: Operator) -> str:
     rows, columns = _dims(op, 0)[-2:]
-    eye = op.make_constant(np.eye(rows, columns, dtype=np.bool_), "diagonal")
+    eye = _diagonal(op, rows, columns)
     diagonal = op.add("ExpandDims", op.value(1), axis=-1 if rows <= columns else -2)
     return op.add("SelectV2", eye, diagonal, op.value(0))
 
@@ -113,6 +120,7 @@ def _reverse_sequence(op: Operator) -> str:
     rank = len(dims)
     if not 0 <= along < rank or not 0 <= batch < rank or along == batch:
         raise op.fail(f"along axis {along} with batches along {batch} of {dims}")
+    op.variables.grow(dims[along])
     perm = [batch, along, *(i for i in range(rank) if i not in (along, batch))]
     here = op.make_constant(np.arange(dims[along], dtype=np.int32)[None], "steps")
     length = op.add("Reshape", op.value(1), shape=[-1, 1])

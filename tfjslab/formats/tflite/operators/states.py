@@ -13,7 +13,8 @@ def _handle(op: Operator) -> str:
 
 
 def _variable(op: Operator, tensor: TfliteTensor) -> State:
-    return op.variables.named(op.value(0), node_name(tensor.name) or "variable", tensor)
+    name = op.value(0)
+    return op.variables.named(name, node_name(name.partition("/")[2]) or "variable", tensor)
 
 
 @operator("READ_VARIABLE")
