@@ -123,7 +123,7 @@ def _fallbacks(session, name):
 # that does, where weights of int8 are constant.
 _ON_THE_HOST = {
     **{name: name for name in ("Conv3DTranspose", "Dilation2D", "ImageProjectiveTransformV3", "SparseReshape")},
-    "Conv3D": "Conv3D",  # of groups
+    "ClipByValue": "fraction", "Conv3D": "Conv3D",  # bounds of integers that are none; groups
     "Assert": "Assert", "BatchMatMul": "empty|int32", "DetectionPostProcess": "Detection", "Einsum": "Einsum",
     "MaxPool": "int32", "MaxPool3D": "int32",
     "Multinomial": "Multinomial", "QuantizedDepthwiseConv2D": "a multiplier of 2",

@@ -11,7 +11,7 @@ from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import Port
 
 QUANTIZE = ("quantize", "digits", "--kind", "int8", "--generate", "2", "--report")
-REASON = "its shape depends on data or it handles strings or lists"
+REASON = "its shape depends on data or it handles strings, lists or complex numbers"
 
 
 @pytest.fixture

@@ -50,7 +50,8 @@ ELEMENT_TYPES = (
     ElementType("float32", "<f4", "float32"), ElementType("float16", "<f2", "float32"),
     ElementType("int32", "<i4", "int32"), ElementType("uint8", "u1", "uint8"), ElementType("int64", "<i8", "int32"),
     ElementType("string", "", "string"), ElementType("bool", "?", "bool"), ElementType("int16", "<i2", "int16"),
-    ElementType("complex64", "<c8", ""), ElementType("int8", "i1", "int8"), ElementType("float64", "<f8", "float32"),
+    ElementType("complex64", "<c8", "complex64"),
+    ElementType("int8", "i1", "int8"), ElementType("float64", "<f8", "float32"),
     ElementType("complex128", "<c16", ""), ElementType("uint64", "<u8", "int32"), ElementType("resource", "", ""),
     ElementType("variant", "", ""), ElementType("uint32", "<u4", "int32"), ElementType("uint16", "<u2", "int32"),
     ElementType("int4", "", ""),
@@ -59,6 +60,9 @@ ELEMENT_TYPES = (
 # Options that are read: the field's number, and how it is stored. Texts stand for numbers of a list.
 _ACTIVATION, _PADDING, _INT, _BOOL, _FLOAT, _INTS = "activation", "padding", "<i", "<?", "<f", "<i4"
 _WINDOW = {"padding": (0, _PADDING), "stride_w": (1, _INT), "stride_h": (2, _INT)}
+_VOLUME = {
+    "padding": (0, _PADDING), "stride_d": (1, _INT), "stride_w": (2, _INT), "stride_h": (3, _INT),
+    "activation": (4, _ACTIVATION), "dilation_d": (5, _INT), "dilation_w": (6, _INT), "dilation_h": (7, _INT)}
 _POOL = {**_WINDOW, "filter_width": (3, _INT), "filter_height": (4, _INT), "activation": (5, _ACTIVATION)}
 _FUSED = {"activation": (0, _ACTIVATION)}
 _REDUCER = {"keep_dims": (0, _BOOL)}
@@ -70,6 +74,7 @@ OPTIONS: dict[str, dict[str, tuple[int, str]]] = {
     "CONV_2D": {**_WINDOW, "activation": (3, _ACTIVATION), "dilation_w": (4, _INT), "dilation_h": (5, _INT)},
     "DEPTHWISE_CONV_2D": {**_WINDOW, "activation": (4, _ACTIVATION), "dilation_w": (5, _INT), "dilation_h": (6, _INT)},
     "TRANSPOSE_CONV": {**_WINDOW, "activation": (3, _ACTIVATION)},
+    "CONV_3D": _VOLUME, "CONV_3D_TRANSPOSE": _VOLUME,
     "AVERAGE_POOL_2D": _POOL, "MAX_POOL_2D": _POOL, "L2_POOL_2D": _POOL,
     "FULLY_CONNECTED": {**_FUSED, "weights_format": (1, "<b"), "keep_num_dims": (2, _BOOL)},
     "ADD": _FUSED, "SUB": _FUSED, "MUL": _FUSED, "DIV": _FUSED,
@@ -106,7 +111,7 @@ OPTIONS: dict[str, dict[str, tuple[int, str]]] = {
 CHOICES = {_ACTIVATION: ACTIVATIONS, _PADDING: PADDINGS, "mirror": MIRRORS}
 VECTORS = ("<i4", "<f4")  # options that are several numbers
 # Where an operator has a default of its own, its name stands in front.
-DEFAULTS = {"dilation_w": 1, "dilation_h": 1, "BIDIRECTIONAL_SEQUENCE_LSTM.time_major": True}
+DEFAULTS = {"dilation_w": 1, "dilation_h": 1, "dilation_d": 1, "BIDIRECTIONAL_SEQUENCE_LSTM.time_major": True}
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from tfjslab.formats.tflite.operators import (  # noqa: F401 - importing registe
     recurrent,
     reducing,
     segments,
+    spectral,
     states,
     windows,
 )
