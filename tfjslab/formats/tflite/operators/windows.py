@@ -46,7 +46,8 @@ def _depthwise(op: Operator) -> str:
 def depthwise_filters(op: Operator) -> str:
     """Filters [height, width, in, multiplier] of [1, height, width, in * multiplier]."""
     filters = op.weights(1)
-    channels = op.tensor(0).dims[-1]
+    dims = op.tensor(0).dims
+    channels = dims[-1] if dims else None
     if filters.ndim != 4 or not channels or filters.shape[3] % channels:  # noqa: PLR2004 - of filters
         raise op.fail(f"filters {list(filters.shape)} for {channels} channels")
     _, height, width, out = filters.shape
