@@ -173,7 +173,8 @@ def _files():
                  [numbers(3, 3, 3, 2), numbers(3)])
     yield single("FULLY_CONNECTED", [(2, 4)], [(2, 5)], {0: ("<b", 0)}, [numbers(5, 4), numbers(5)])
     if SHARED.is_dir():
-        yield (SHARED / "models" / "tflm_mnist_lstm_int8.tflite").read_bytes()
+        for name in ("tflm_mnist_lstm_int8", "tflm_micro_speech_int8"):
+            yield (SHARED / "models" / f"{name}.tflite").read_bytes()
 
 
 @pytest.mark.parametrize("seed", range(3))

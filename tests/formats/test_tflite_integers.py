@@ -150,6 +150,18 @@ def test_what_is_not_supported_names_operator_and_tensor(load, name, inputs, out
         one(single(load, name, inputs, output, options), *(np.zeros(2, np.int16) for _ in inputs))
 
 
+@pytest.mark.parametrize(("scale", "zero", "text"), [
+    (np.nan, 0, "filter 'w' has a scale that is negative or not finite"),
+    ([0.5, 0.25], [0, 1], "filter 'w' needs to be constant, with scales and one zero point"),
+    ([0.5, 0.25], [1, 1], "filter 'w' of int8 is not supported"),
+])
+def test_filters_whose_scales_mean_nothing(load, scale, zero, text):
+    x, y = quantized("x", (1, 2)), quantized("y", (1, 2))
+    w = quantized("w", (2, 2), buffer=1, scale=scale, zero_point=zero)
+    with pytest.raises(ModelError, match=text):
+        single(load, "FULLY_CONNECTED", [x], y, {0: NONE}, [w], [bytes_of(2, 2)])
+
+
 def test_feeds_are_the_stored_integers(load):
     model = single(load, "LOGISTIC", [quantized("x", (2,))], quantized("y", (2,)))
     x = np.array([-128, 127], np.int8)

@@ -155,6 +155,8 @@ def conv2d(x: Array, kernel: Array, scale: Array, bias: Array | None = None, **a
              {**_SCALES, "padding": "SAME", "strides": [2]}),
         Case((_bytes(1, 6, 6, 3), T((3, 3, 3, 2), "uint8", lo=0, hi=255), T((1,), values=[0.004]), _bias(6)),
              {**_UNSIGNED, "highest": 200}),
+        Case((_signed(1, 7, 6, 1), _weights(3, 4, 1, 8), _channel_scales(8), _bias(8)),
+             {**_SCALES, "padding": "SAME", "strides": [2]}),
     ))
 def depthwise(x: Array, kernel: Array, scale: Array, bias: Array | None = None, **attrs: Any) -> Array:
     """DEPTHWISE_CONV_2D in integers. The filter is [height, width, in, multiplier]."""

@@ -41,8 +41,9 @@ def _refuses(node: Node, specs: Specs) -> str:
 
 
 def _refuses_depthwise(node: Node, specs: Specs) -> str:
-    multiplier = specs[node.inputs[1]].known_shape[3]
-    return TABLE.none_for(f"a multiplier of {multiplier}") if multiplier > 1 else _refuses(node, specs)
+    channels, multiplier = specs[node.inputs[1]].known_shape[2:]
+    several = f"a multiplier of {multiplier}" if multiplier > 1 and channels > 1 else ""
+    return TABLE.none_for(several) or _refuses(node, specs)
 
 
 @packer
@@ -155,8 +156,11 @@ def _product(b: WasmBuilder, node: Node, rows: int, k: int, gather: WindowRows |
 
 @lowering("TflDepthwiseConv2D", refuses=_refuses_depthwise)
 def lower_depthwise(b: WasmBuilder, group: Group) -> None:
-    """Each channel by itself."""
+    """Each channel by itself; with one channel it is a convolution like others."""
     node = group.core_node
+    if b.shape(node.inputs[1])[3] > 1:
+        lower_conv(b, group)
+        return
     w = depthwise_window(b, node)
     made = _constants(b, node, _LANES, pack_taps)
     if made is None:

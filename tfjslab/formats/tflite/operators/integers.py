@@ -94,6 +94,8 @@ def _weights(op: Operator, i: int, made: str) -> tuple[list[str], int]:
         raise op.fail(f"filter '{tensor.name}' needs to be constant, with scales and one zero point")
     if tensor.type.name not in BYTES or (q.scale.size > 1 and q.zero_point[0]):
         raise op.fail(f"filter '{tensor.name}' of {tensor.type.name} is not supported")
+    if not np.all(np.isfinite(q.scale) & (q.scale >= 0)):
+        raise op.fail(f"filter '{tensor.name}' has a scale that is negative or not finite")
     return [made, op.make_constant(q.scale.astype(np.float32), "filter_scale")], int(q.zero_point[0])
 
 

@@ -76,7 +76,8 @@ def _depthwise(op: Operator) -> str:
 
 def depthwise_filters(op: Operator) -> str:
     """Filters [height, width, in, multiplier] of [1, height, width, in * multiplier]."""
-    filters, channels = op.constant(1), op.tensor(0).dims[-1]
+    filters, image = op.constant(1), op.tensor(0).dims
+    channels = image[-1] if image else None
     dims = op.tensor(1).dims if filters is None else filters.shape
     if len(dims) != 4 or not channels or not dims[3] or dims[3] % channels:  # noqa: PLR2004 - of filters
         raise op.fail(f"filters {list(dims)} for {channels} channels")
