@@ -82,6 +82,7 @@ CASES = {
         ("tfjs-cpu", "tfjs-wasm", "tfjs-webgl"), "its data_format is NCHW, which is read as NHWC: wrong results"),
     "negative axis": (graph_of("Cumsum", (2, 3), axis=-1), EVERYWHERE,
                       "its axis is -1, and only those from 0 are computed rightly"),
+    "ragged": (graph_of("RaggedRange", (2,), (2,), (2,)), EVERYWHERE, "the converter knows it, but nothing runs it"),
     "rank 7": (graph_of("Abs", (1,) * 7), GPUS, "tensors of rank 7; it takes up to 6"),
     "reversed rank 5": (graph_of("Reverse", (1,) * 5, axis=[1]), ("tfjs-webgl",),
                         "tensors of rank 5; it takes up to 4"),

@@ -213,6 +213,7 @@ RULES: tuple[Rule, ...] = (
     rule("EuclideanNorm", _norm_axes),
     rule("EnsureShape", _always("the converter cannot read its shape")),
     rule("BitwiseAnd", _always("the converter cannot read its inputs")),
+    rule("RaggedGather RaggedRange RaggedTensorToTensor", _always("the converter knows it, but nothing runs it")),
     rule("", _rank_above(_GPU_RANK), _GPUS),
     rule("Reverse", _rank_above(_FEW), "tfjs-webgl"),
     rule("Select SelectV2 SpaceToBatchND BatchToSpaceND", _rank_above(_FEW), _GPUS),
