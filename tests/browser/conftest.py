@@ -23,9 +23,9 @@ def _leaves_nothing_behind():
     """In place of the suite's own check: all that is measured here runs in another process."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Headless Chromium of the system."""
+    """Headless Chromium of the system. While it is open a loop runs here, which other tests cannot do with."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:

@@ -25,7 +25,8 @@ BAD = {
     "calibration batch 0: input 'image' is 0.5 everywhere; constant data tells nothing about ranges":
         np.full((1, 2, 2), 0.5),
     "calibration batch 0: input 'image' holds <U1; expected numbers": np.array([[["a", "b"], ["c", "d"]]]),
-    "calibration batch 0: 'imag' is not an input of the model; did you mean 'image'?": {"imag": GOOD},
+    "calibration batch 0: 'imag' is not an input of the model; did you mean 'image'? and 'image' is missing":
+        {"imag": GOOD},
 }
 
 

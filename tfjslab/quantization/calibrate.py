@@ -117,7 +117,7 @@ def _batch(item: Any, ports: Sequence[Port], where: str) -> dict[str, Array]:
               f"'{name}' is not an input of the model{did_you_mean(name, wanted)}"
               for name in sorted(map(str, set(item) ^ wanted))]
     if faults:
-        raise InputError(f"{where}: {', '.join(faults)}", code="calibration.inputs")
+        raise InputError(f"{where}: {' and '.join(faults)}", code="calibration.inputs")
     return {p.name: _array(item[p.name], p, f"{where}: input '{p.name}'") for p in ports}
 
 

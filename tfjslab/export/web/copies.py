@@ -45,6 +45,8 @@ def strided_copies(packing: Packing, shape: Shape) -> tuple[StridedCopy, ...] | 
         return None
     targets = np.arange(size_of(block.shape), dtype=np.int64).reshape(block.shape)
     parts = block.parts if isinstance(block, Padded) else ((..., block),)
+    if any(np.asarray(values).dtype != positions.dtype for _, values in parts):
+        return None  # it widens or narrows what it moves
     found: list[StridedCopy] = []
     for index, values in parts:
         copies = _copies(np.asarray(values), np.broadcast_to(targets[index], values.shape))
