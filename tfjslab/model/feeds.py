@@ -24,6 +24,11 @@ class Feeds:
         self.input_ports = tuple(p for p in graph.inputs if p.name not in hidden)
         self.output_ports = tuple(p for p in graph.outputs if p.name not in hidden)
         self._needs: dict[tuple[str, ...], frozenset[str]] = {}
+        # What every prediction asks is looked up once; keys of the signature go before names.
+        keys = {p.key: p for p in reversed(graph.inputs) if p.key}
+        self._ports = {p.name: p for p in reversed(graph.inputs)} | keys
+        self._order = {p.value: i for i, p in enumerate(graph.inputs)}
+        self._all_outputs = (*(p.value for p in self.output_ports), *self.states.outputs)
 
     def outputs(self, names: str | Sequence[str] | None) -> tuple[str, ...]:
         """The values named by ``names``, the outputs of the model for None; then the states for the next call.
@@ -31,7 +36,7 @@ class Feeds:
         ModelError for an unknown name.
         """
         if names is None:
-            return (*(p.value for p in self.output_ports), *self.states.outputs)
+            return self._all_outputs
         return (*resolve_values(self.graph, output_names(names)), *self.states.outputs)
 
     def arrays(self, given: Any, outputs: tuple[str, ...]) -> tuple[dict[str, Array], bool]:
@@ -41,13 +46,14 @@ class Feeds:
         not given.
         """
         named = by_name(self.input_ports, given)
-        self._require_known(named)
-        ports = [self._port(name) for name in named]
+        ports = [self._ports.get(name) or self._port(name, named) for name in named]
         self._require(outputs, {*self.states.arrays, *(p.value for p in ports)})
         as_tensors = any(isinstance(v, Tensor) for v in named.values())
         checked = {p.value: check_array(p, v) for p, v in zip(ports, named.values(), strict=True)}
         arrays = {**self.states.arrays, **checked}
-        order = {p.value: i for i, p in enumerate(self.graph.inputs)}
+        if len(arrays) == 1:
+            return arrays, as_tensors
+        order = self._order
         return dict(sorted(arrays.items(), key=lambda kv: (order.get(kv[0], len(order)), kv[0]))), as_tensors
 
     def _require_known(self, names: Iterable[str]) -> None:
@@ -59,8 +65,9 @@ class Feeds:
         if unknown:
             raise require_known(unknown, [p.name for p in self.input_ports])
 
-    def _port(self, name: str) -> Port:
-        """The input called ``name``, or a port for a value inside the graph."""
+    def _port(self, name: str, names: Iterable[str]) -> Port:
+        """The input called ``name``, or a port for a value inside the graph; InputError unless all ``names`` are."""
+        self._require_known(names)
         return find_port(self.graph.inputs, name) or Port(name, name.removesuffix(":0"), None, "")
 
     def _require(self, outputs: tuple[str, ...], fed: Iterable[str]) -> None:
