@@ -120,8 +120,7 @@ def device_session(host: str = LOOPBACK, port: int = 0) -> Iterator[DeviceSessio
         try:
             yield session
         finally:
-            with site.changed:
-                site.over = True
+            site.end()
 
 
 def own_address() -> str:

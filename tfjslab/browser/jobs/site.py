@@ -29,6 +29,7 @@ MOST_OUTPUT_BYTES = 256 << 20
 MOST_MESSAGES = 10_000  # that wait to be read
 _IDLE_S = 30.0  # of a connection that sends nothing
 _THERE_S = 2.0  # a page that asked so lately is open
+_ASKS_S = 0.5  # so often an open page asks, at least
 _HEADERS = {
     **ISOLATION, "Cross-Origin-Resource-Policy": "same-origin", "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
@@ -53,6 +54,7 @@ class JobSite:
     job: Mapping[str, Any] | None = None
     stopping: bool = False
     over: bool = False
+    over_told: bool = False  # to a page that asked
     messages: deque[Message] = field(default_factory=deque)
     lost: int = 0
     seen: float = 0.0  # when a page asked last, by time.monotonic
@@ -76,10 +78,18 @@ class JobSite:
             if job is not None:
                 self.job = None
             told = {"job": job, "stop": self.stopping, "over": self.over}
+            self.over_told = self.over
             if not running:
                 self.stopping = False
             self.changed.notify_all()
             return told
+
+    def end(self) -> None:
+        """Nothing more is wanted: a page that is open hears it when it asks next, which is waited for."""
+        with self.changed:
+            self.over = True
+            if time.monotonic() - self.seen < _ASKS_S:
+                self.changed.wait_for(lambda: self.over_told, _ASKS_S)
 
     def put(self, message: Message) -> None:
         """Take a message in; beyond the limit it is counted and lost."""
