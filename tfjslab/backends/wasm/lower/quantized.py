@@ -106,11 +106,8 @@ def pack_columns(filters: Array) -> Array:
 @lowering("QuantizedConv2D", refuses=empty)
 def lower_conv(b: WasmBuilder, group: Group) -> None:
     """A product over pixels; windows larger than one pixel are collected into rows first."""
-    node = group.core_node
-    w = conv_window(b, node)
-    if w is not None:
-        rows, k = w.batch * size_of(w.out_size), size_of(b.shape(node.inputs[1])[:3])
-        _product(b, node, rows, k, None if is_plain(w) else window_rows(w))
+    if (found := pixel_rows(b, group.core_node)) is not None:
+        _product(b, group.core_node, *found)
 
 
 @lowering("QuantizedDense", refuses=empty)
@@ -211,6 +208,18 @@ def window_rows(w: Window) -> WindowRows:
     (top, _), (left, right) = w.pad
     # What a stride leaves over on the right is read by nothing; what lies beyond the padding is never reached.
     return WindowRows(*w.in_size, *w.out_size, *w.size, top, left, right, w.stride, w.dilation)
+
+
+def pixel_rows(b: WasmBuilder, node: Node) -> tuple[int, int, WindowRows | None] | None:
+    """The product that a convolution is: rows, their length, and how windows larger than one pixel become rows.
+
+    None when the host runs it.
+    """
+    w = conv_window(b, node)
+    if w is None:
+        return None
+    rows, k = w.batch * size_of(w.out_size), size_of(b.shape(node.inputs[1])[:3])
+    return rows, k, None if is_plain(w) else window_rows(w)
 
 
 @lowering("QuantizedDepthwiseConv2D", refuses=_refuses_depthwise)

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.backends.kernels.quantized import conv_window, depthwise_window, is_plain, not_constant
+from tfjslab.backends.kernels.quantized import depthwise_window, not_constant
 from tfjslab.backends.kernels.table import Specs, empty
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
-from tfjslab.backends.wasm.lower.quantized import BLOCK_BYTES, WASTE, WindowRows, grouped, window_rows
+from tfjslab.backends.wasm.lower.quantized import BLOCK_BYTES, WASTE, WindowRows, grouped, pixel_rows, window_rows
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.lower.tflite_scaling import Rescaling, by_factors, by_multipliers
 from tfjslab.backends.wasm.text.packing import Packing, packer
@@ -119,11 +119,8 @@ def _numbers(b: WasmBuilder, node: Node, found: Rescaling) -> dict[str, Any]:
 @lowering("TflConv2D", refuses=_refuses)
 def lower_conv(b: WasmBuilder, group: Group) -> None:
     """A product over pixels; windows larger than one pixel are collected into rows first."""
-    node = group.core_node
-    w = conv_window(b, node)
-    if w is not None:
-        rows, k = w.batch * size_of(w.out_size), size_of(b.shape(node.inputs[1])[:3])
-        _product(b, node, rows, k, None if is_plain(w) else window_rows(w))
+    if (found := pixel_rows(b, group.core_node)) is not None:
+        _product(b, group.core_node, *found)
 
 
 @lowering(_DENSE, refuses=_refuses)

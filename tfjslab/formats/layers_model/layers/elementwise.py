@@ -25,6 +25,12 @@ _OF_ANY_NUMBER = {
     "Ceil": "Ceil", "Round": "Round", "Relu": "Relu", "Relu6": "Relu6",
 }
 _QUESTIONS = {"Isnan": "IsNan", "Isinf": "IsInf", "Isfinite": "IsFinite"}
+# The op, and the dtype that it computes in at the least.
+_ARITHMETIC = {
+    "Divide": ("RealDiv", "float32"), "TrueDivide": ("RealDiv", "float32"), "DivideNoNan": ("DivNoNan", "float32"),
+    "FloorDivide": ("FloorDiv", "int32"), "Mod": ("FloorMod", "int32"), "Power": ("Pow", "int32"),
+    "Arctan2": ("Atan2", "float32"),
+}
 _COMPARISONS = {
     "Equal": "Equal", "NotEqual": "NotEqual", "Greater": "Greater", "GreaterEqual": "GreaterEqual", "Less": "Less",
     "LessEqual": "LessEqual",
@@ -51,39 +57,10 @@ def float_argument(c: Call) -> str:
 each_of(_FUNCTIONS, lambda c, tf_op: c.add(tf_op, float_argument(c)))
 each_of(_OF_ANY_NUMBER, lambda c, tf_op: c.add(tf_op, *operands(c, [_first(c)], "int32")))
 each_of(_QUESTIONS, lambda c, tf_op: c.add(tf_op, float_argument(c)))
+each_of(_ARITHMETIC, lambda c, rule: c.add(rule[0], *operands(c, arguments(c, "x1", "x2"), rule[1])))
 each_of(_COMPARISONS, lambda c, tf_op: c.add(tf_op, *operands(c, arguments(c, "x1", "x2"))))
 each_of(_LOGIC, lambda c, tf_op: c.add(tf_op, *(tensor(c, v, "bool") for v in arguments(c, "x1", "x2"))))
 each_of(_ACTIVATIONS, lambda c, key: str(ACTIVATIONS[key](c, float_argument(c))))
-
-
-@layer("Divide", "TrueDivide")
-def _divide(c: Call) -> str:
-    return c.add("RealDiv", *operands(c, arguments(c, "x1", "x2"), "float32"))
-
-
-@layer("DivideNoNan")
-def _divide_no_nan(c: Call) -> str:
-    return c.add("DivNoNan", *operands(c, arguments(c, "x1", "x2"), "float32"))
-
-
-@layer("FloorDivide")
-def _floor_divide(c: Call) -> str:
-    return c.add("FloorDiv", *operands(c, arguments(c, "x1", "x2"), "int32"))
-
-
-@layer("Mod")
-def _mod(c: Call) -> str:
-    return c.add("FloorMod", *operands(c, arguments(c, "x1", "x2"), "int32"))
-
-
-@layer("Power")
-def _power(c: Call) -> str:
-    return c.add("Pow", *operands(c, arguments(c, "x1", "x2"), "int32"))
-
-
-@layer("Arctan2")
-def _arctan2(c: Call) -> str:
-    return c.add("Atan2", *operands(c, arguments(c, "x1", "x2"), "float32"))
 
 
 @layer("LogicalNot")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,7 +16,10 @@ from tfjslab.formats.strict_json import show
 _WIDTH = ("bool", "int32", "float32")
 
 
-def each_of(names: Mapping[str, str], run: Callable[[Call, str], str]) -> None:
+_Meaning = TypeVar("_Meaning")
+
+
+def each_of(names: Mapping[str, _Meaning], run: Callable[[Call, _Meaning], str]) -> None:
     """Register a reader for each class: ``run`` with the op, or what else the class stands for."""
     for class_name, meaning in names.items():
         layer(class_name)(lambda c, meaning=meaning: run(c, meaning))
