@@ -135,7 +135,7 @@ _ON_THE_HOST = {
     "TflDequantize": "int16", "TflFullyConnected": "empty|without vectors", "TflLeakyRelu": "int16",
     "TflMaximum": "TflMaximum", "TflMinimum": "TflMinimum", "TflQuantize": "int16",
     "TflRequantize": "int16", "TflResizeBilinear": "TflResize", "TflResizeNearestNeighbor": "TflResize",
-    "TflTransposeConv": "TflTransposeConv",
+    **{name: name for name in ("TflSvdf", "TflTransposeConv", "TflUnidirectionalSequenceLstm")},
 }
 
 

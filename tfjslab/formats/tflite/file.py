@@ -54,7 +54,8 @@ class TfliteTensor:
 class TfliteOperator:
     """An operator: its tensors by index, -1 for one that is absent, and its options by name.
 
-    Those of custom operators are bytes under the name ``CUSTOM``.
+    Those of custom operators are bytes under the name ``CUSTOM``. ``intermediates`` are tensors that it does not read:
+    their scales are those of what it computes on its way.
     """
 
     index: int
@@ -63,6 +64,7 @@ class TfliteOperator:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options: Mapping[str, Any]
+    intermediates: tuple[int, ...] = ()
 
     @property
     def label(self) -> str:
@@ -224,12 +226,13 @@ def _operator(
     if number >= len(codes):
         raise ModelError(f"{where}: operator code {number} is read; there are {len(codes)}", code="model.tflite")
     name, custom = codes[number]
-    inputs, outputs = (_indices(t, f, count, where, absent=absent) for f, absent in ((1, True), (2, False)))
+    inputs, outputs, between = (
+        _indices(t, f, count, where, absent=absent) for f, absent in ((1, True), (2, False), (8, True)))
     if name == CUSTOM:
         options: dict[str, Any] = {CUSTOM: t.numbers(5, "u1", "custom options").tobytes()}
     else:
         options = _options(t.table(4, "options"), name, where)
-    return TfliteOperator(index, name, custom, inputs, outputs, options)
+    return TfliteOperator(index, name, custom, inputs, outputs, options, between)
 
 
 def _options(t: FlatTable | None, name: str, where: str) -> dict[str, Any]:

@@ -67,6 +67,9 @@ class Variables:
         zero = 0
         if tensor.type.name == "int8" and tensor.quantization is not None:
             zero = int(tensor.quantization.zero_point.flat[0])
+            if not -128 <= zero <= 127:  # noqa: PLR2004 - the range of int8
+                raise ModelError(f"{self.file.name}: state '{tensor.name}' of int8 has the zero point {zero}",
+                                 code="model.tflite")
         return np.full(dims, zero, numpy_dtype(dtype))
 
     def load(self, number: int) -> None:

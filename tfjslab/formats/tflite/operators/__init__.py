@@ -7,6 +7,7 @@ from tfjslab.formats.tflite.operators import (  # noqa: F401 - importing registe
     integers,
     moving,
     recurrent,
+    recurrent_integers,
     reducing,
     segments,
     spectral,

@@ -43,11 +43,12 @@ _RANGES: dict[str, tuple[float | None, float | None]] = {
 }
 
 
-def _output(op: Operator) -> TfliteTensor:
+def output_of(op: Operator) -> TfliteTensor:
+    """The first output's tensor."""
     return op.subgraph.tensors[op.told.outputs[0]]
 
 
-def _scale(op: Operator, tensor: TfliteTensor, prefix: str) -> dict[str, Any]:
+def scale_of(op: Operator, tensor: TfliteTensor, prefix: str) -> dict[str, Any]:
     """The scale and the zero point of a computed tensor, which has one of each."""
     q = tensor.quantization
     if q is None or q.scale.size != 1 or not np.isfinite(q.scale[0]) or q.scale[0] <= 0:
@@ -57,11 +58,11 @@ def _scale(op: Operator, tensor: TfliteTensor, prefix: str) -> dict[str, Any]:
     return {f"{prefix}_scale": float(q.scale[0]), f"{prefix}_zero": int(q.zero_point[0])}
 
 
-def _scales(op: Operator, *given: int) -> dict[str, Any]:
+def scales_of(op: Operator, *given: int) -> dict[str, Any]:
     """Those of inputs, called x and y, and of the output."""
-    found = _scale(op, _output(op), "out")
+    found = scale_of(op, output_of(op), "out")
     for i, prefix in zip(given, "xy", strict=False):
-        found |= _scale(op, op.tensor(i), prefix)
+        found |= scale_of(op, op.tensor(i), prefix)
     return found
 
 
@@ -69,7 +70,7 @@ def _bounds(op: Operator, activation: str) -> dict[str, int]:
     """Where an activation ends, as stored integers of the output."""
     if activation not in _RANGES:
         raise op.fail(f"activation {activation} is not supported on integers")
-    out = _scale(op, _output(op), "out")
+    out = scale_of(op, output_of(op), "out")
     ends = zip(("lowest", "highest"), _RANGES[activation], strict=True)
     scaled = {name: np.float32(end) / np.float32(out["out_scale"]) for name, end in ends if end is not None}
     return {name: int(round_away(value)) + out["out_zero"] for name, value in scaled.items()}
@@ -77,9 +78,9 @@ def _bounds(op: Operator, activation: str) -> dict[str, int]:
 
 def _same_scale(op: Operator, *inputs: int) -> None:
     """Fail unless these inputs have the output's scale and zero point."""
-    out = _scale(op, _output(op), "out")
+    out = scale_of(op, output_of(op), "out")
     for i in inputs:
-        if _scale(op, op.tensor(i), "out") != out:
+        if scale_of(op, op.tensor(i), "out") != out:
             raise op.fail(f"input {i} ('{op.tensor(i).name}') has another scale than the output")
 
 
@@ -113,14 +114,14 @@ def _bias(op: Operator, i: int) -> list[str]:
 
 def _wide(op: Operator, bias: int) -> bool:
     """Whether sums have 64 bits: of int16, unless the bias has 32."""
-    return _output(op).type.name == "int16" and not (op.has(bias) and op.tensor(bias).type.name == "int32")
+    return output_of(op).type.name == "int16" and not (op.has(bias) and op.tensor(bias).type.name == "int32")
 
 
 def _weighted(op: Operator, tfl: str, made: str, x: int, bias: int, **attrs: Any) -> str:
     filters, zero = _weights(op, 1, made)
     given = [op.value(x), *filters, *_bias(op, bias)]
     activation = op.told.options.get("activation", "NONE")
-    return op.add(tfl, *given, filter_zero=zero, **_scales(op, x), **_bounds(op, activation), **attrs)
+    return op.add(tfl, *given, filter_zero=zero, **scales_of(op, x), **_bounds(op, activation), **attrs)
 
 
 @integer_operator("CONV_2D")
@@ -149,7 +150,7 @@ def _fully_connected(op: Operator) -> str:
     if len(op.tensor(0).dims) != 2 or op.tensor(0).dims[-1] != depth:  # noqa: PLR2004 - of a matrix
         rows = op.add("Reshape", rows, shape=[-1, depth])
     kernel, zero = _weights(op, 1, op.make_constant(op.weights(1).T, "weights"))
-    out = op.add("TflFullyConnected", rows, *kernel, *_bias(op, 2), filter_zero=zero, **_scales(op, 0),
+    out = op.add("TflFullyConnected", rows, *kernel, *_bias(op, 2), filter_zero=zero, **scales_of(op, 0),
                  **_bounds(op, op.option("activation")))
     return op.add("Reshape", out, shape=[*dims, units]) if dims else out
 
@@ -158,7 +159,7 @@ def _fully_connected(op: Operator) -> str:
 
 
 def _binary(tfl: str, op: Operator) -> str:
-    return op.add(tfl, op.value(0), op.value(1), **_scales(op, 0, 1), **_bounds(op, op.option("activation")))
+    return op.add(tfl, op.value(0), op.value(1), **scales_of(op, 0, 1), **_bounds(op, op.option("activation")))
 
 
 for _name, _tfl in {"ADD": "TflAdd", "SUB": "TflSub", "MUL": "TflMul"}.items():
@@ -174,7 +175,7 @@ for _name, _tfl in {"MAXIMUM": "TflMaximum", "MINIMUM": "TflMinimum"}.items():
 
 
 def _relu(op: Operator) -> str:
-    return op.add("TflRequantize", op.value(0), dtype=_output(op).type.name, **_scales(op, 0),
+    return op.add("TflRequantize", op.value(0), dtype=output_of(op).type.name, **scales_of(op, 0),
                   **_bounds(op, op.told.name))
 
 
@@ -184,7 +185,7 @@ for _name in ("RELU", "RELU6", "RELU_N1_TO_1"):
 
 @integer_operator("LEAKY_RELU")
 def _leaky_relu(op: Operator) -> str:
-    return op.add("TflLeakyRelu", op.value(0), alpha=op.option("alpha"), **_scales(op, 0))
+    return op.add("TflLeakyRelu", op.value(0), alpha=op.option("alpha"), **scales_of(op, 0))
 
 
 def _only_bytes(op: Operator) -> None:
@@ -195,7 +196,7 @@ def _only_bytes(op: Operator) -> None:
 
 def _table(tfl: str, op: Operator) -> str:
     _only_bytes(op)
-    return op.add(tfl, op.value(0), **_scales(op, 0))
+    return op.add(tfl, op.value(0), **scales_of(op, 0))
 
 
 for _name, _tfl in {"LOGISTIC": "TflLogistic", "TANH": "TflTanh", "HARD_SWISH": "TflHardSwish"}.items():
@@ -205,10 +206,10 @@ for _name, _tfl in {"LOGISTIC": "TflLogistic", "TANH": "TflTanh", "HARD_SWISH": 
 @integer_operator("QUANTIZE")
 def _quantize(op: Operator) -> str:
     """From floats, or from one scale to another."""
-    dtype = _output(op).type.name
+    dtype = output_of(op).type.name
     if op.tensor(0).type.dtype == "float32":
-        return op.add("TflQuantize", op.value(0), dtype=dtype, **_scales(op))
-    return op.add("TflRequantize", op.value(0), dtype=dtype, **_scales(op, 0))
+        return op.add("TflQuantize", op.value(0), dtype=dtype, **scales_of(op))
+    return op.add("TflRequantize", op.value(0), dtype=dtype, **scales_of(op, 0))
 
 
 @integer_operator("DEQUANTIZE")
@@ -220,7 +221,7 @@ def _real(op: Operator, i: int) -> str:
     """What the stored integers of input ``i`` mean; floats as they are."""
     if op.tensor(i).type.name == "float32":
         return op.value(i)
-    return op.add("TflDequantize", op.value(i), **_scale(op, op.tensor(i), "x"))
+    return op.add("TflDequantize", op.value(i), **scale_of(op, op.tensor(i), "x"))
 
 
 @integer_operator("TFLite_Detection_PostProcess")
@@ -233,11 +234,11 @@ def _detection(op: Operator) -> list[str]:
 def _softmax(op: Operator) -> str:
     """Its output has a fixed scale."""
     _only_bytes(op)
-    out, dtype = _scale(op, _output(op), "out"), _output(op).type.name
+    out, dtype = scale_of(op, output_of(op), "out"), output_of(op).type.name
     kind = np.iinfo(dtype)
     if out["out_scale"] != 2.0**-kind.bits or out["out_zero"] != kind.min:
         raise op.fail(f"an output of {dtype} with scale {out['out_scale']} and zero point {out['out_zero']}")
-    scale = _scale(op, op.tensor(0), "x")["x_scale"]
+    scale = scale_of(op, op.tensor(0), "x")["x_scale"]
     return op.add("TflSoftmax", op.value(0), x_scale=scale, beta=op.option("beta"), dtype=dtype)
 
 
@@ -257,7 +258,7 @@ for _name, _tfl in {"AVERAGE_POOL_2D": "TflAveragePool2D", "MAX_POOL_2D": "TflMa
 @integer_operator("MEAN")
 def _mean(op: Operator) -> str:
     axis = op.attr(1)
-    return op.add("TflMean", op.value(0), axis=axis, keep_dims=bool(op.option("keep_dims")), **_scales(op, 0))
+    return op.add("TflMean", op.value(0), axis=axis, keep_dims=bool(op.option("keep_dims")), **scales_of(op, 0))
 
 
 def _place_of(op: Operator, *, smallest: bool) -> str:
@@ -284,7 +285,7 @@ for _name, _tfl in {
 
 def _zero(op: Operator) -> int:
     """What stands for the real number 0 in the output: its zero point, where it is quantized."""
-    q = _output(op).quantization
+    q = output_of(op).quantization
     return int(q.zero_point[0]) if q is not None else 0
 
 
@@ -314,12 +315,12 @@ def _concatenation(op: Operator) -> str:
 
 
 def _brought(op: Operator, i: int) -> str:
-    out = _output(op)
+    out = output_of(op)
     if out.quantization is None or out.type.name != "uint8":
         if out.quantization is not None:
             _same_scale(op, i)
         return op.value(i)
-    own, wanted = _scale(op, op.tensor(i), "x"), _scale(op, out, "out")
+    own, wanted = scale_of(op, op.tensor(i), "x"), scale_of(op, out, "out")
     if (own["x_scale"], own["x_zero"]) == (wanted["out_scale"], wanted["out_zero"]):
         return op.value(i)
     return op.add("TflRescale", op.value(i), **own, **wanted)
