@@ -6,12 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tfjslab.backends.kernels import memory_plan
 from tfjslab.backends.kernels.memory_plan import ALIGNMENT, Lifetime, plan_memory
 from tfjslab.base.errors import UsageError
 
 lifetimes = st.lists(
     st.tuples(st.integers(0, 5000), st.integers(0, 30), st.integers(0, 12)), max_size=40,
 ).map(lambda rows: [Lifetime(f"b{i}", size, first, first + length) for i, (size, first, length) in enumerate(rows)])
+
+
+@pytest.fixture(params=[2000, 0], ids=["compared", "in time"], autouse=True)
+def _order(request, monkeypatch):
+    """Few buffers are placed in several orders, many in the order of time."""
+    monkeypatch.setattr(memory_plan, "_MOST_COMPARED", request.param)
 
 
 @given(lifetimes)

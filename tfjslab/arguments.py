@@ -10,9 +10,11 @@ import math
 from typing import NoReturn
 
 from tfjslab.backends import registry, rows
+from tfjslab.backends.flags import env
 from tfjslab.base.errors import UsageError, each_with_nearest
 
 DEFAULT_RUNS, DEFAULT_WARMUP = 10, 3  # of a profile
+_PREFIXES = {"K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
 
 class Parser(argparse.ArgumentParser):
@@ -43,6 +45,19 @@ def use_adapter(args: argparse.Namespace) -> None:
     """Do what --adapter says, where a command has it."""
     if getattr(args, "adapter", None):
         registry.set_adapter(args.adapter)
+
+
+def add_max_memory(parser: argparse.ArgumentParser) -> None:
+    """The --max-memory option; see ``use_max_memory``."""
+    parser.add_argument(
+        "--max-memory", metavar="SIZE", type=size_bytes, default=argparse.SUPPRESS,
+        help="that one run may take beside its weights, such as 500MB or 4GB (default: 3/4 of the machine's)")
+
+
+def use_max_memory(args: argparse.Namespace) -> None:
+    """Do what --max-memory says."""
+    if hasattr(args, "max_memory"):
+        env().set("MAX_MEMORY_BYTES", args.max_memory)
 
 
 def add_threads(parser: argparse.ArgumentParser) -> None:
@@ -93,6 +108,14 @@ def natural(text: str) -> int:
 def part(text: str) -> float:
     """A part of a whole, ``3%`` or ``0.03``, for argparse."""
     return _number(text.removesuffix("%"), 100 if text.endswith("%") else 1, text, "a part such as 3% or 0.03", 1)
+
+
+def size_bytes(text: str) -> float:
+    """Bytes above 0, ``500MB`` or ``4GB``, for argparse."""
+    digits = text.upper().removesuffix("B")
+    prefix = digits[-1:] if digits[-1:] in _PREFIXES else ""
+    size = "a size such as 500MB or 4GB"
+    return _number(digits.removesuffix(prefix), 1 / _PREFIXES.get(prefix, 1), text, size, math.inf)
 
 
 def seconds(text: str) -> float:

@@ -168,6 +168,13 @@ def test_a_constant_of_another_size_than_its_shape(tmp_path):
         parse(data, "m")
 
 
+def test_a_zero_point_beyond_the_integers_of_its_tensor():
+    tensors = [tensor(n, (2,), "int8", scale=0.5, zero_point=zero) for n, zero in (("a", 127), ("y", 128))]
+    data = tflite(["RELU"], [subgraph(tensors, [operator(0, [0], [1])], [0], [1])])
+    with pytest.raises(ModelError, match=r"tensor 1.*: zero points from 128 to 128; int8 holds -128 to 127"):
+        parse(data, "m")
+
+
 def _files():
     yield single("CONV_2D", [(1, 5, 5, 2)], [(1, 3, 2, 3)], {0: ("<b", 1), 1: ("<i", 2), 2: ("<i", 1)},
                  [numbers(3, 3, 3, 2), numbers(3)])

@@ -620,7 +620,8 @@ _NORMALIZING = [
         low=0,
         high=2,
         axis=-1,
-        expect=lambda x, m, _w: softmax(x - 1e9 * (1 - m)),
+        # In float32, as Keras: where all of a row is hidden, what is subtracted leaves nothing of its scores.
+        expect=lambda x, m, _w: softmax(np.float32(x) - np.float32(1e9 * (1 - m))),
     ),
 ]
 

@@ -10,10 +10,11 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from tfjslab.backends import rows
 from tfjslab.base.errors import UsageError, did_you_mean
+from tfjslab.base.limits import RUN_LIMITS, RunLimits, default_memory_bytes
 
 FlagValue = bool | float | str
 
@@ -37,10 +38,21 @@ def from_variable(variable: str, *, default: bool) -> Callable[[], bool]:
     return lambda: {"1": True, "0": False}.get(os.environ.get(variable, ""), default)
 
 
+def _set_limit(name: str, value: FlagValue) -> None:
+    """Bound every run from now on; UsageError for what is no bound."""
+    if not float(value) > 0:
+        raise UsageError(f"{value!r} as a limit; expected a number above 0")
+    setattr(RUN_LIMITS, name, value)
+
+
 # Flags that are no backend's.
 COMMON = (
     Flag("DEBUG", "warn of each eager op with NaN or infinity in its output", lambda: False),
     Flag("PROD", "check nothing that costs time and only helps finding mistakes", lambda: False),
+    Flag("MAX_MEMORY_BYTES", "bytes that one run may take beside its weights", lambda: float(default_memory_bytes()),
+         float, partial(_set_limit, "memory_bytes")),
+    Flag("MAX_LOOP_SECONDS", "seconds that a loop of a model may run", lambda: RunLimits.seconds,
+         float, partial(_set_limit, "seconds")),
 )
 _EXPECTED = {bool: "True or False", float: "a number", str: "text"}
 
@@ -130,7 +142,11 @@ class Flags:
     def reset(self) -> None:
         """Forget all values; they are found out anew."""
         with self._lock:
+            told = [self._flags[name] for name in self._values]
             self._values.clear()
+        for flag in told:
+            if flag.on_set is not None:
+                flag.on_set(flag.evaluate())
 
     def features(self) -> dict[str, FlagValue]:
         """All flags with their values."""

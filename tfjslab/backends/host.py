@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from tfjslab.backends.kernels.memory_plan import Lifetime
 from tfjslab.base.dtypes import Array, numpy_dtype, of_value
 from tfjslab.base.errors import BackendError, TfjslabError
 from tfjslab.graph.ir import Node
+from tfjslab.graph.specialize import check_made
 from tfjslab.ops import registry
 from tfjslab.ops.promotion import casts
 from tfjslab.ops.registry import Spec, bytes_moved
@@ -41,18 +43,30 @@ def run_node(node: Node, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> lis
 
 
 def run_promoted(node: Node, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> list[Any]:
-    """``run_node`` for inputs whose dtypes were not known before; they are cast as the op's rule has it."""
+    """``run_node`` for inputs whose shapes and dtypes were not known before.
+
+    They are cast as the op's rule has it; LimitError when what it would make is more than a run may take.
+    """
     rule = node.definition.facts.promotes
     needed = casts(rule, [spec_of(x).dtype for x in inputs]) if rule is not None else None
     if needed is None:
-        return run_node(node, inputs, attrs)
+        return _run_bounded(node, inputs, attrs)
     if needed.passes_on:
         return list(inputs)
     cast = [x.astype(numpy_dtype(d)) if d else x for x, d in zip(inputs, needed.inputs, strict=True)]
-    first, *others = run_node(node, cast, attrs)
+    first, *others = _run_bounded(node, cast, attrs)
     for dtype in needed.output:
         first = registry.get("Cast").run([first], {"dtype": dtype})[0]
     return [first, *others]
+
+
+def _run_bounded(node: Node, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> list[Any]:
+    try:
+        made = node.definition.infer([spec_of(x) for x in inputs if x is not None], attrs)
+    except TfjslabError as e:
+        raise of_node(node, e) from None
+    check_made(node, made)
+    return run_node(node, inputs, attrs)
 
 
 def check_promise(node: Node, promised: Sequence[Spec], values: Sequence[Any]) -> None:
@@ -120,10 +134,13 @@ def lifetimes(nodes: Sequence[Node], specs: Mapping[str, Spec], outputs: Sequenc
 
 def live_at(buffers: Sequence[Lifetime], num_commands: int) -> list[Live]:
     """What is live at each command."""
-    return [
-        Live(sum(b.size_bytes for b in now), len(now))
-        for now in ([b for b in buffers if b.first_use <= i <= b.last_use] for i in range(num_commands))
-    ]
+    size, number = [0] * (num_commands + 1), [0] * (num_commands + 1)  # how they change before each command
+    for b in buffers:
+        size[b.first_use] += b.size_bytes
+        number[b.first_use] += 1
+        size[b.last_use + 1] -= b.size_bytes
+        number[b.last_use + 1] -= 1
+    return [Live(*both) for both in zip(accumulate(size[:-1]), accumulate(number[:-1]), strict=True)]
 
 
 def lives(

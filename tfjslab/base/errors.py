@@ -10,9 +10,11 @@ import difflib
 from collections.abc import Iterable
 from typing import ClassVar
 
+from tfjslab.base.messages import plain
+
 
 class TfjslabError(Exception):
-    """Root of all errors raised on purpose.
+    """Root of all errors raised on purpose. Messages are one line; long or hostile values in them are cut and escaped.
 
     Attributes:
         code: a stable, machine readable name such as ``"model.missing_shard"``.
@@ -24,7 +26,7 @@ class TfjslabError(Exception):
     exit_code: ClassVar[int] = 3
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
-        super().__init__(message)
+        super().__init__(plain(message))
         self.code = code or self.default_code
 
 

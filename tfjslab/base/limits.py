@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tfjslab.base.errors import LimitError
+from tfjslab.base.machine import total_memory_bytes
+from tfjslab.base.text import scaled
+
+_SHARE = 0.75  # of the machine's memory, that a run may take where nobody says otherwise
+_UNKNOWN_MACHINE = 4 << 30  # bytes, where the system does not tell what it has
 
 
 @dataclass(frozen=True)
@@ -22,10 +28,44 @@ class Limits:
     download_bytes: int = 2 << 30
 
 
+@dataclass
+class RunLimits:
+    """Upper bounds for what one run of a model or an op may take; the flags of `tf.env()` set them.
+
+    ``memory_bytes`` is for what it makes, without weights; ``seconds`` are for a loop of the model.
+    """
+
+    memory_bytes: int
+    seconds: float = 600.0
+
+
+@lru_cache(maxsize=1)
+def default_memory_bytes() -> int:
+    """What a run may take where nobody says: three quarters of the machine's memory."""
+    total = total_memory_bytes()
+    return _UNKNOWN_MACHINE if total is None else int(_SHARE * total)
+
+
 LIMITS = Limits()
+RUN_LIMITS = RunLimits(default_memory_bytes())
 
 
 def check_limit(what: str, found: int, limit: int) -> None:
     """Raise LimitError when ``found`` is above ``limit``."""
     if found > limit:
         raise LimitError(f"{what} is {found}, above the limit of {limit}")
+
+
+def check_memory(what: str, num_bytes: int) -> None:
+    """Raise LimitError when this is more than a run may take; asked before it is allocated."""
+    if num_bytes > RUN_LIMITS.memory_bytes:
+        raise LimitError(
+            f"{what} would take {scaled(num_bytes, 'B')}; a run may take {scaled(RUN_LIMITS.memory_bytes, 'B')} "
+            "(flag MAX_MEMORY_BYTES, option --max-memory)", code="limit.memory")
+
+
+def check_seconds(what: str, seconds: float) -> None:
+    """Raise LimitError when this is longer than a loop of a model may run."""
+    if seconds > RUN_LIMITS.seconds:
+        raise LimitError(f"{what} has run for {seconds:.0f} s; a loop may run for {RUN_LIMITS.seconds:g} s "
+                         "(flag MAX_LOOP_SECONDS)", code="limit.seconds")

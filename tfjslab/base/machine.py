@@ -104,19 +104,37 @@ def available_memory_bytes() -> int | None:
     return min((n for n in found if n is not None), default=None)
 
 
+def total_memory_bytes() -> int | None:
+    """Bytes of memory of the machine, or of the process's control group where that has less; None: nothing tells."""
+    found = [_memory_line("MemTotal"), _group_limit()]
+    return min((n for n in found if n is not None), default=None)
+
+
 def _free_memory() -> int | None:
+    return _memory_line("MemAvailable")
+
+
+def _memory_line(name: str) -> int | None:
     info = Path("/proc/meminfo")
     if not info.exists():
         return None
     lines = (line.partition(":") for line in info.read_text().splitlines())
-    kilobytes = {name: value.split() for name, _, value in lines}.get("MemAvailable")
+    kilobytes = {name: value.split() for name, _, value in lines}.get(name)
     return int(kilobytes[0]) << 10 if kilobytes else None
 
 
 def _group_memory() -> int | None:
-    folder = Path("/sys/fs/cgroup")
+    limit, used = _group_limit(), _group_number("memory.current")
+    return None if limit is None or used is None else limit - used
+
+
+def _group_limit() -> int | None:
+    return _group_number("memory.max")
+
+
+def _group_number(name: str) -> int | None:
     try:
-        most, used = ((folder / n).read_text().strip() for n in ("memory.max", "memory.current"))
-        return None if most == "max" else int(most) - int(used)
+        told = (Path("/sys/fs/cgroup") / name).read_text().strip()
+        return None if told == "max" else int(told)
     except (OSError, ValueError):  # another kind of control groups, or none
         return None

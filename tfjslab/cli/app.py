@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from tfjslab.arguments import Parser, use_adapter
+from tfjslab.arguments import Parser, add_max_memory, use_adapter, use_max_memory
 from tfjslab.base.errors import TfjslabError
 from tfjslab.base.version import __version__
 from tfjslab.cli.command import INTERRUPTED, Command
@@ -42,6 +42,7 @@ def _texts(command: Command) -> dict[str, Any]:
 def _configure(parser: argparse.ArgumentParser, command: Command, json_default: str | None) -> None:
     command.configure(parser)
     json_help = "write the result as JSON; '-' writes that to stdout and nothing else"
+    add_max_memory(parser)
     parser.add_argument("--json", metavar="FILE", default=json_default, help=json_help)
     parser.set_defaults(command=command)
 
@@ -52,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = build_parser().parse_args(argv)
         with one_line_warnings():
             use_adapter(args)
+            use_max_memory(args)
             report = args.command.run(args)
         emit(report, args.json)
         sys.stdout.flush()  # a closed pipe shows here, where it is handled, not while Python shuts down

@@ -6,13 +6,14 @@ shape is as static as one to a constant. Values that depend on data keep ``shape
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tfjslab.base import dtypes
 from tfjslab.base.errors import GraphError, TfjslabError
+from tfjslab.base.limits import check_memory
 from tfjslab.base.names import reserve
 from tfjslab.graph.ir import Graph, Node
 from tfjslab.graph.promote import promoted
@@ -123,7 +124,15 @@ def _infer(node: Node, specs: Mapping[str, Spec]) -> list[Spec]:
             f"node '{node.name}' ({node.op}) has {len(outs)} outputs by its shape rule, "
             f"{node.num_outputs} in the graph",
         )
+    check_made(node, outs)
     return outs
+
+
+def check_made(node: Node, outs: Sequence[Spec]) -> None:
+    """LimitError when what a node would make is more than a run may take."""
+    for spec in outs:
+        if spec.shape is not None and spec.dtype not in dtypes.ON_HOST:
+            check_memory(f"node '{node.name}' ({node.op}) of shape {list(spec.shape)}", spec.num_bytes)
 
 
 def _fold(node: Node, specs: Mapping[str, Spec], outs: list[Spec]) -> list[np.ndarray] | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tfjslab.base.errors import BackendError, InputError
-from tfjslab.base.limits import LIMITS, check_limit
+from tfjslab.base.limits import LIMITS, check_limit, check_seconds
 from tfjslab.graph.ir import Node
 from tfjslab.model.run import GraphRunner, Run
 
@@ -45,10 +46,11 @@ def _truth(value: Any, node: Node) -> bool:
 
 def _while(executor: GraphRunner, node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Any]:
     values = list(inputs)
-    count = 0
+    count, began = 0, time.perf_counter()
     while _truth(call_function(executor, node.attrs["cond"], values, run)[0], node):
         count += 1
         check_limit(f"node '{node.name}': number of loop iterations", count, LIMITS.loop_iterations)
+        check_seconds(f"node '{node.name}': the loop", time.perf_counter() - began)
         values = call_function(executor, node.attrs["body"], values, run)
     return values
 

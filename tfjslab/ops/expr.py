@@ -9,7 +9,7 @@ tree, after ``expand`` has replaced what the target lacks (``exp`` on WebAssembl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 from weakref import WeakValueDictionary
 
@@ -33,6 +33,12 @@ class Expr:
     op: str
     args: tuple[Expr, ...] = ()
     leaf: Any = None
+    depth: int = field(init=False)  # operations one after the other, from here to the furthest leaf
+
+    def __post_init__(self) -> None:
+        inner = max((a.depth for a in self.args), default=-1)
+        known = PRIMS[self.op].flops if inner >= 0 and self.op in PRIMS else 1
+        object.__setattr__(self, "depth", known + inner)
 
     def __new__(cls, op: str, args: tuple[Expr, ...] = (), leaf: Any = None) -> Self:
         """Give the one object for this node."""
@@ -224,6 +230,8 @@ def replace_expr(e: Expr, old: Expr, new: Expr) -> Expr:
 
 def substitute(e: Expr, inputs: Sequence[Expr], params: Mapping[str, Any]) -> Expr:
     """Put expressions in place of inputs and values in place of params: how chains are fused."""
+    if not params and all(x.op == "in" and x.leaf == i for i, x in enumerate(inputs)):
+        return e  # a long chain that grows by one is not built anew each time
 
     def rule(x: Expr, args: tuple[Expr, ...]) -> Expr:
         if x.op == "in":

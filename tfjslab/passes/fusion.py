@@ -20,7 +20,7 @@ from tfjslab.ops.registry import Spec
 # More operands need more pointers and registers than a tile has to spare.
 _MAX_OPERANDS = 6
 # Expressions are trees that Python and the shader compilers walk recursively.
-_MAX_NODES = 48
+_MAX_NODES, _MAX_DEPTH = 48, 128
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,8 @@ def _merge(group: Group, producer: Group) -> Group | None:
 
 def _allowed(merged: Group, producer: Group, specs: Mapping[str, Spec], rules: Rules) -> bool:
     out = specs[merged.output]
-    too_long = len(merged.operands) > _MAX_OPERANDS or len(merged.nodes) > _MAX_NODES
+    too_long = (
+        len(merged.operands) > _MAX_OPERANDS or len(merged.nodes) > _MAX_NODES or merged.expr.depth > _MAX_DEPTH)
     if specs[producer.output].shape != out.shape or too_long:
         return False
     if merged.core is None:

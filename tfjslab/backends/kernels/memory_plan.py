@@ -7,14 +7,18 @@ breadth (the fullest moment first). ``lower_bound_bytes`` tells how far from the
 
 from __future__ import annotations
 
+import bisect
+import heapq
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tfjslab.base.errors import UsageError
+from tfjslab.base.limits import check_memory
 
 ALIGNMENT = 64  # a cache line, and at least what every SIMD load wants
+_MOST_COMPARED = 2000  # buffers for which several orders are tried, which takes the square of their number
 
 
 @dataclass(frozen=True)
@@ -47,11 +51,16 @@ Order = Callable[[Sequence[Lifetime]], list[Lifetime]]
 def plan_memory(buffers: Sequence[Lifetime], alignment: int = ALIGNMENT) -> MemoryPlan:
     """Place ``buffers`` so that no two that are live at once overlap. The same input gives the same plan.
 
-    Raises UsageError for a negative size, a lifetime that ends before it starts, or a name used twice.
+    Raises UsageError for a negative size, a lifetime that ends before it starts, or a name used twice; LimitError when
+    even the smallest arena is more than a run may take.
     """
     _check(buffers)
     rounded = [Lifetime(b.name, -(-b.size_bytes // alignment) * alignment, b.first_use, b.last_use) for b in buffers]
     bound = lower_bound(rounded)
+    check_memory("what the nodes make and read", bound)
+    if len(buffers) > _MOST_COMPARED:
+        offsets, peak = _place_in_time(rounded)
+        return MemoryPlan({b.name: offsets[b.name] for b in buffers}, peak, bound, "in time")
     placed = ((name, *_place(order(rounded))) for name, order in _ORDERS.items())
     order_name, offsets, peak = min(placed, key=lambda p: p[2])
     return MemoryPlan({b.name: offsets[b.name] for b in buffers}, peak, bound, order_name)
@@ -97,6 +106,40 @@ def _place(order: Sequence[Lifetime]) -> tuple[dict[str, int], int]:
         offsets[b.name] = offset
         first[i], last[i], start[i], end[i] = b.first_use, b.last_use, offset, offset + b.size_bytes
     return offsets, int(end.max(initial=0))
+
+
+def _place_in_time(buffers: Sequence[Lifetime]) -> tuple[dict[str, int], int]:
+    """Give each buffer, as they begin, the tightest free block, or the arena's end; linear but for the free blocks."""
+    offsets: dict[str, int] = {}
+    live: list[tuple[int, int, int]] = []  # a heap: the last use, where the buffer starts and ends
+    free: list[tuple[int, int]] = []  # blocks by their start; no two touch
+    reached = 0
+    for b in sorted(buffers, key=lambda b: (b.first_use, -b.size_bytes, b.name)):
+        while live and live[0][0] < b.first_use:
+            _give_back(free, *heapq.heappop(live)[1:])
+        fitting = [(end - start, i) for i, (start, end) in enumerate(free) if end - start >= b.size_bytes]
+        if fitting and b.size_bytes:
+            start, end = free.pop(i := min(fitting)[1])
+            if start + b.size_bytes < end:
+                free.insert(i, (start + b.size_bytes, end))
+        else:
+            start, reached = reached, reached + b.size_bytes
+        offsets[b.name] = start
+        heapq.heappush(live, (b.last_use, start, start + b.size_bytes))
+    return offsets, reached
+
+
+def _give_back(free: list[tuple[int, int]], start: int, end: int) -> None:
+    """Add a free block, as one with those that it touches."""
+    if start == end:
+        return
+    i = bisect.bisect(free, (start, end))
+    if i < len(free) and free[i][0] == end:
+        end = free.pop(i)[1]
+    if i > 0 and free[i - 1][1] == start:
+        i -= 1
+        start = free.pop(i)[0]
+    free.insert(i, (start, end))
 
 
 def _best_gap(size: int, starts: Sequence[int], ends: Sequence[int]) -> int:

@@ -1,4 +1,4 @@
-"""What is said in other ops before it is lowered, and no kernel knows of: Einsum, broadcast batches.
+"""What is said in other ops before it is lowered, and no kernel knows of: Einsum, broadcast batches, long sums.
 
 A rule makes one node into several, of which the last has the node's name. The others are named after it.
 """
@@ -16,6 +16,8 @@ from tfjslab.graph.specialize import Specialized
 from tfjslab.ops import registry
 from tfjslab.ops.decompose import unfused
 from tfjslab.ops.registry import Spec
+
+_MOST_ADDED = 16
 
 
 @dataclass
@@ -91,6 +93,18 @@ def broadcast_batches(work: Rewriting, node: Node) -> bool:
     return True
 
 
+def long_sums(work: Rewriting, node: Node) -> bool:
+    """A sum of very many is a sum of some with the sum before it: in the same order, and no kernel reads thousands."""
+    if node.op != "AddN" or len(node.inputs) <= _MOST_ADDED:
+        return False
+    total, rest = node.inputs[0], node.inputs[1:]
+    while len(rest) >= _MOST_ADDED:
+        total = work.add(node, "AddN", [total, *rest[: _MOST_ADDED - 1]], "so far")
+        rest = rest[_MOST_ADDED - 1 :]
+    work.nodes.append(replace(node, inputs=(total, *rest)))
+    return True
+
+
 def einsum(work: Rewriting, node: Node) -> bool:
     """Products of two at a time: letters of one alone are summed, then both are matrices."""
     if node.op != "Einsum":
@@ -154,4 +168,4 @@ class _Einsum:
         return self.work.add(self.node, "Reshape", [value], "matrix", shape=shape)
 
 
-RULES: tuple[Rule, ...] = (broadcast_batches, einsum)
+RULES: tuple[Rule, ...] = (broadcast_batches, long_sums, einsum)

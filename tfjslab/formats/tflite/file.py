@@ -185,8 +185,9 @@ def _tensor(t: FlatTable, index: int, buffers: Sequence[Array], where: str) -> T
         data: Array | None = expanded(sparsity, raw, element.stored, shape, where)
     else:
         data = _data(raw, element, shape, where)
-    return TfliteTensor(index, t.text(3, "name"), element, dims, data, _quantization(t.table(4, "quantization"), shape),
-                        bool(t.scalar(5, "<?")), sparsity is not None)
+    scales = _quantization(t.table(4, "quantization"), shape, element)
+    return TfliteTensor(
+        index, t.text(3, "name"), element, dims, data, scales, bool(t.scalar(5, "<?")), sparsity is not None)
 
 
 def _data(raw: Array, element: ElementType, shape: Sequence[int], where: str) -> Array | None:
@@ -202,8 +203,8 @@ def _data(raw: Array, element: ElementType, shape: Sequence[int], where: str) ->
     return raw.view(element.stored).reshape(shape)
 
 
-def _quantization(t: FlatTable | None, shape: Sequence[int]) -> TensorScale | None:
-    """Scales and zero points; None where there are none. ModelError when their number fits no axis."""
+def _quantization(t: FlatTable | None, shape: Sequence[int], element: ElementType) -> TensorScale | None:
+    """Scales and zero points; None where there are none. ModelError when they fit no axis, or not the integers."""
     if t is None or t.scalar(4, "<b"):  # custom details replace them, whatever these are
         return None
     scale = t.numbers(2, "<f4", "scales")
@@ -216,6 +217,11 @@ def _quantization(t: FlatTable | None, shape: Sequence[int]) -> TensorScale | No
         raise ModelError(
             f"{t.file.name}: {t.what}: {scale.size} scales and {zero.size} zero points along axis {axis} of "
             f"{list(shape)}", code="model.tflite")
+    if element.stored and np.dtype(element.stored).kind in "iu":
+        kind = np.iinfo(element.stored)
+        if zero.min() < kind.min or zero.max() > kind.max:
+            raise ModelError(f"{t.file.name}: {t.what}: zero points from {zero.min()} to {zero.max()}; {element.name} "
+                             f"holds {kind.min} to {kind.max}", code="model.tflite")
     return TensorScale(scale, zero, int(axis))
 
 

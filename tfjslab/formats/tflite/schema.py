@@ -125,7 +125,8 @@ class TensorScale:
     def real(self, stored: Array) -> Array:
         """The values that are meant, in float32."""
         scale, zero = (self._along(a, stored.ndim) for a in (self.scale.astype(np.float64), self.zero_point))
-        return ((stored.astype(np.float64) - zero) * scale).astype(np.float32)
+        with np.errstate(over="ignore"):
+            return ((stored.astype(np.float64) - zero) * scale).astype(np.float32)
 
     def _along(self, values: Array, rank: int) -> Array:
         """The values so that they broadcast along the axis."""

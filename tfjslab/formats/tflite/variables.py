@@ -64,12 +64,8 @@ class Variables:
         """What a tensor begins with: zeros, of int8 what stands for zero."""
         dims = [1 if d is None else d for d in tensor.dims]
         self.grow(math.prod(dims))
-        zero = 0
-        if tensor.type.name == "int8" and tensor.quantization is not None:
-            zero = int(tensor.quantization.zero_point.flat[0])
-            if not -128 <= zero <= 127:  # noqa: PLR2004 - the range of int8
-                raise ModelError(f"{self.file.name}: state '{tensor.name}' of int8 has the zero point {zero}",
-                                 code="model.tflite")
+        scale = tensor.quantization if tensor.type.name == "int8" else None
+        zero = 0 if scale is None else int(scale.zero_point.flat[0])
         return np.full(dims, zero, numpy_dtype(dtype))
 
     def load(self, number: int) -> None:

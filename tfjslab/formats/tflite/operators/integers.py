@@ -27,7 +27,6 @@ from tfjslab.formats.tflite.operators.windows import (
 from tfjslab.ops.tflite.fixed_point import round_away
 from tfjslab.ops.tflite.values import BYTES
 
-_INT32 = np.iinfo(np.int32)
 # The stored integers are moved, and nothing is computed with them: converted as for floats.
 _MOVES = (
     "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "MIRROR_PAD", "PADV2", "PACK", "UNPACK", "SPLIT", "SPLIT_V",
@@ -53,8 +52,6 @@ def scale_of(op: Operator, tensor: TfliteTensor, prefix: str) -> dict[str, Any]:
     q = tensor.quantization
     if q is None or q.scale.size != 1 or not np.isfinite(q.scale[0]) or q.scale[0] <= 0:
         raise op.fail(f"tensor '{tensor.name}' of {tensor.type.name} needs one positive scale")
-    if not _INT32.min <= int(q.zero_point[0]) <= _INT32.max:
-        raise op.fail(f"tensor '{tensor.name}' has the zero point {int(q.zero_point[0])}")
     return {f"{prefix}_scale": float(q.scale[0]), f"{prefix}_zero": int(q.zero_point[0])}
 
 
@@ -72,7 +69,10 @@ def _bounds(op: Operator, activation: str) -> dict[str, int]:
         raise op.fail(f"activation {activation} is not supported on integers")
     out = scale_of(op, output_of(op), "out")
     ends = zip(("lowest", "highest"), _RANGES[activation], strict=True)
-    scaled = {name: np.float32(end) / np.float32(out["out_scale"]) for name, end in ends if end is not None}
+    with np.errstate(over="ignore"):
+        scaled = {name: np.float32(end) / np.float32(out["out_scale"]) for name, end in ends if end is not None}
+    if not all(np.isfinite(v) for v in scaled.values()):
+        raise op.fail(f"activation {activation} ends beyond the integers of scale {out['out_scale']}")
     return {name: int(round_away(value)) + out["out_zero"] for name, value in scaled.items()}
 
 

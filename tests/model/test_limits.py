@@ -1,0 +1,123 @@
+"""What a run may take: sizes are told before they are allocated, loops end, and graphs may be long."""
+
+import numpy as np
+import pytest
+
+import tfjslab as tf
+from tfjslab.base.errors import LimitError, UsageError
+from tfjslab.graph.builder import GraphBuilder, Supplied
+from tfjslab.graph.ir import Port
+from tfjslab.ops.registry import all_ops
+
+BACKENDS = ("cpu", "wasm-simd")
+X = np.arange(6, dtype=np.float32).reshape(2, 3) / 8
+
+
+@pytest.fixture(autouse=True)
+def _flags():
+    yield
+    tf.env().reset()
+
+
+def model(build, *ports):
+    """A graph of what ``build`` adds to ``x``."""
+    b = GraphBuilder()
+    value = build(b, b.input("x", (2, 3)), *(b.input(name, shape, dtype) for name, shape, dtype in ports))
+    return b.build([Port("y", value, None, "")], {})
+
+
+def limited(num_bytes):
+    """Bound what a run may take."""
+    tf.env().set("MAX_MEMORY_BYTES", float(num_bytes))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_value_that_is_too_large_is_told_before_it_is_made(backend):
+    limited(10_000)
+    with (
+        tf.Model(model(lambda b, x: b.value("t", "Tile", x, reps=[1000, 1])), backend) as m,
+        pytest.raises(LimitError, match=r"'t' \(Tile\) of shape \[2000, 3\] would take 24.0 kB; a run may take 10"),
+    ):
+        m.execute({"x": X})
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_size_that_only_the_run_tells(backend):
+    graph = model(lambda b, x, n: b.value("t", "Tile", x, reps=Supplied(n)), ("n", (2,), "int32"))
+    with tf.Model(graph, backend) as m:
+        assert m.execute({"x": X, "n": np.int32([2, 1])}).shape == (4, 3)
+        limited(10_000)
+        with pytest.raises(LimitError, match=r"'t' \(Tile\).* would take 24.0 kB"):
+            m.execute({"x": X, "n": np.int32([1000, 1])})
+
+
+def test_all_that_is_held_at_one_moment_counts():
+    def both(b, x):
+        parts = [b.value(f"t{i}", "Tile", x, reps=[100, i]) for i in (1, 2)]
+        return b.value("y", "Concat", *parts, axis=1)
+
+    limited(13_000)  # the largest value takes 7,200 bytes
+    with (
+        tf.Model(model(both), "cpu") as m,
+        pytest.raises(LimitError, match=r"what the nodes make and read would take 14\.\d kB"),
+    ):
+        m.execute({"x": X})
+
+
+def test_sample_inputs_are_bounded():
+    limited(1e6)
+    b = GraphBuilder()
+    graph = b.build([Port("y", b.value("y", "Relu", b.input("x", (1000, 1000))), None, "")], {})
+    with tf.Model(graph, "cpu") as m, pytest.raises(LimitError, match=r"input 'x' of shape \[1000, 1000\] would take"):
+        m.sample()
+
+
+def test_a_loop_that_never_ends():
+    cond, body, outer = GraphBuilder(), GraphBuilder(), GraphBuilder()
+    i, j = cond.input("i", ()), body.input("i", ())
+    outer.functions["cond"] = cond.build([Port("go", cond.value("go", "GreaterEqual", i, i), None, "bool")], {})
+    outer.functions["body"] = body.build([Port("next", body.value("next", "Neg", j), None, "")], {})
+    loop = outer.value("loop", "While", outer.input("x", ()), cond="cond", body="body")
+    tf.env().set("MAX_LOOP_SECONDS", 0.2)
+    with (
+        tf.Model(outer.build([Port("y", loop, (), "float32")], {}), "cpu") as m,
+        pytest.raises(LimitError, match=r"'loop': the loop has run for 0 s; a loop may run for 0.2 s"),
+    ):
+        m.execute({"x": np.float32(1)})
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])
+def test_a_limit_is_above_zero(value):
+    with pytest.raises(UsageError, match="expected a number above 0"):
+        tf.env().set("MAX_MEMORY_BYTES", value)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_sum_of_thousands(backend):
+    graph = model(lambda b, x: b.value("s", "AddN", *[b.value(f"n{i}", "Neg", x) for i in range(700)], x))
+    with tf.Model(graph, backend) as m:
+        np.testing.assert_allclose(m.execute({"x": X}), -699 * X, rtol=1e-5)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_chain_of_thousands(backend):
+    def chain(b, x):
+        for i in range(3000):
+            x = b.value(f"n{i}", "Neg" if i % 2 else "Abs", x)
+        return x
+
+    with tf.Model(model(chain), backend) as m:
+        np.testing.assert_array_equal(m.execute({"x": X}), -X)
+
+
+@pytest.mark.parametrize("op", [d.name for d in all_ops().values() if d.expr is not None and len(d.inputs) == 1])
+def test_a_chain_of_any_op(op):
+    """Expressions that are fused are walked recursively, and some ops are long ones."""
+    def chain(b, x):
+        x = b.value("truth", "Less", x, x) if op == "LogicalNot" else x
+        for i in range(60):
+            x = b.value(f"n{i}", op, x)
+        return x
+
+    with tf.Model(model(chain), "wasm-simd") as m:
+        m.execute({"x": X})
