@@ -123,7 +123,7 @@ def seconds(text: str) -> float:
     return _number(text, 1, text, "a number of seconds above 0", math.inf)
 
 
-def _number(digits: str, over: int, text: str, expected: str, below: float) -> float:
+def _number(digits: str, over: float, text: str, expected: str, below: float) -> float:
     try:
         value = float(digits) / over
     except ValueError:

@@ -2,19 +2,47 @@
 
 from __future__ import annotations
 
+import atexit
+import hmac
 import os
+import secrets
+import shutil
+import stat
 import tempfile
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import platformdirs
 
 CACHE_VARIABLE = "TFJSLAB_CACHE_DIR"
+KEY = "key"  # the file in a private folder that is no entry
+_KEY_BYTES = _DIGEST_BYTES = 32
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+# Links are not followed; systems that have no such flag have no user ids to check either.
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
 def cache_root() -> Path:
-    """``$TFJSLAB_CACHE_DIR``, or this system's cache folder of the user. It may not exist yet."""
+    """``$TFJSLAB_CACHE_DIR``, or this system's cache folder of the user. It may not exist yet.
+
+    A user without a home folder has one for this process, which is removed when it ends.
+    """
     given = os.environ.get(CACHE_VARIABLE)
-    return Path(given) if given else platformdirs.user_cache_path("tfjslab")
+    if given:
+        return Path(given)
+    try:
+        found = platformdirs.user_cache_path("tfjslab")
+    except RuntimeError:  # no home folder
+        return _temporary_root()
+    return found if found.is_absolute() else _temporary_root()
+
+
+@lru_cache(maxsize=1)
+def _temporary_root() -> Path:
+    path = tempfile.mkdtemp(prefix="tfjslab-")
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return Path(path)
 
 
 def documents_root() -> Path:
@@ -26,6 +54,82 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that readers see the old one or the whole new one. Folders are made for this user only."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    with os.fdopen(handle, "wb") as f:
-        f.write(data)
-    Path(temporary).replace(path)
+    try:
+        with os.fdopen(handle, "wb") as f:
+            f.write(data)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+class ForeignFolderError(OSError):
+    """A folder or file that others could have written to; what is in it is not to be trusted."""
+
+
+@dataclass(frozen=True)
+class PrivateFolder:
+    """A folder for what is executed when it is read: nobody but the user may write to it, and entries are signed.
+
+    The key lies in the folder and is the user's alone, so that what came here in another way is not read.
+    OSError of a folder that cannot be made, ForeignFolderError of one that is not the user's own.
+    """
+
+    path: Path
+
+    def read(self, name: str) -> bytes | None:
+        """An entry; None where there is none, or it is not what was written. It counts as used now."""
+        try:
+            data = self._owned_bytes(name)
+        except FileNotFoundError:
+            return None
+        os.utime(self.path / name)
+        signed, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+        return content if hmac.compare_digest(signed, self._signature(name, content)) else None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Keep an entry."""
+        write_atomically(self.path / name, self._signature(name, content) + content)
+
+    def _signature(self, name: str, content: bytes) -> bytes:
+        return hmac.digest(self._key() + name.encode(), content, "sha256")
+
+    def _key(self) -> bytes:
+        """The key, made by the process that comes first."""
+        self._check()
+        path = self.path / KEY
+        if not path.exists():
+            made = self.path / f"key-{secrets.token_hex(8)}"
+            made.write_bytes(secrets.token_bytes(_KEY_BYTES))
+            made.chmod(stat.S_IRUSR | stat.S_IWUSR)
+            try:
+                os.link(made, path)  # as a whole, and only where there is none yet
+            except FileExistsError:
+                pass
+            finally:
+                made.unlink()
+        return self._owned_bytes(path.name)
+
+    def _check(self) -> None:
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found = self.path.lstat()
+        if stat.S_ISLNK(found.st_mode):
+            raise ForeignFolderError(f"{self.path} is a link")
+        _check_own(found, str(self.path))
+
+    def _owned_bytes(self, name: str) -> bytes:
+        with os.fdopen(os.open(self.path / name, os.O_RDONLY | _NO_LINK), "rb") as f:
+            found = os.fstat(f.fileno())
+            _check_own(found, str(self.path / name))
+            if not stat.S_ISREG(found.st_mode):
+                raise ForeignFolderError(f"{self.path / name} is no file")
+            return f.read()
+
+
+def _check_own(found: os.stat_result, what: str) -> None:
+    if not hasattr(os, "getuid"):
+        return
+    if found.st_uid != os.getuid():
+        raise ForeignFolderError(f"{what} belongs to user {found.st_uid}; this process runs as {os.getuid()}")
+    if found.st_mode & _OTHERS_WRITE:
+        raise ForeignFolderError(f"others may write to {what}; 'chmod go-w' closes it")
