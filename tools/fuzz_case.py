@@ -30,7 +30,7 @@ from tfjslab.model.sample import sample_inputs
 
 LONGEST_MESSAGE = 2000  # characters
 MOST_DATA = 6 << 30  # bytes that the process may write to, so that a machine survives what it is to find
-RUN_BYTES, LOOP_SECONDS = 500e6, 3.0  # what the limits of a run are set to
+RUN_BYTES, LOOP_SECONDS = 100e6, 3.0  # what the limits of a run are set to
 
 
 @functools.lru_cache(maxsize=64)

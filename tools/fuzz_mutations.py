@@ -22,7 +22,7 @@ from tfjslab.formats.tflite.flatbuffer import Bytes, Kind
 JSON_FILE = "model.json"
 _MANIFEST = "weightsManifest"
 _LONGEST = 3000  # times that an element is repeated
-_DEEPEST = 300
+_DEEPEST = 220  # a little beyond what readers allow
 _WORDS = 32  # of a vector, how many are places to change
 _WHOLE_NUMBERS = (
     0, 1, 2, 3, 7, -1, -2, 255, 256, 65535, 2**20, 2**24, 2**31 - 1, 2**31, -(2**31), 2**32, 2**40, 2**53, 2**62,
@@ -88,7 +88,8 @@ def _another(holder: Any, key: Any, found: list[tuple[Any, Any]], rng: random.Ra
         other, place = rng.choice(found)
         value = other[place] if isinstance(other, dict) and place in other else None
         if value is not None and type(value) is type(old):
-            holder[key] = copy.deepcopy(value)
+            with contextlib.suppress(RecursionError):  # of what was made deep before
+                holder[key] = copy.deepcopy(value)
             return
 
 

@@ -26,6 +26,7 @@ class Limits:
     function_depth: int = 32
     loop_iterations: int = 10_000_000
     download_bytes: int = 2 << 30
+    shards: int = 10_000
 
 
 @dataclass

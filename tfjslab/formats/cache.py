@@ -18,23 +18,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 from urllib.error import HTTPError, URLError
-from urllib.request import (
-    HTTPDefaultErrorHandler,
-    HTTPErrorProcessor,
-    HTTPHandler,
-    HTTPRedirectHandler,
-    HTTPSHandler,
-    OpenerDirector,
-    ProxyHandler,
-    Request,
-)
+from urllib.request import Request
 
 from tfjslab.base.errors import ModelError
 from tfjslab.base.limits import LIMITS, check_limit
 from tfjslab.base.user_cache import cache_root
+from tfjslab.formats.connection import STALL_SECONDS, body, opener
 
-_TIMEOUT_SECONDS = 30.0
-_CHUNK_BYTES = 1 << 18
 _NOT_MODIFIED = 304
 _SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 
@@ -69,7 +59,7 @@ def fetch(
     if known and known.last_modified:
         request.add_header("If-Modified-Since", known.last_modified)
     try:
-        with _opener().open(request, timeout=_TIMEOUT_SECONDS) as response:
+        with opener().open(request, timeout=STALL_SECONDS) as response:
             entry = _store(url, response, root, progress)
     except HTTPError as e:
         e.close()
@@ -93,15 +83,6 @@ def _failed(url: str, role: str, reason: object) -> ModelError:
 def _kept(entry: Entry, root: Path, progress: Callable[[int, int | None], None]) -> Path:
     progress(entry.size, entry.size)
     return _blob(root, entry.sha256)
-
-
-def _opener() -> OpenerDirector:
-    """HTTP and HTTPS only: a redirect must not end at a file or ftp address."""
-    opener = OpenerDirector()
-    for handler in (ProxyHandler(), HTTPHandler(), HTTPSHandler(), HTTPRedirectHandler(), HTTPErrorProcessor(),
-                    HTTPDefaultErrorHandler()):
-        opener.add_handler(handler)
-    return opener
 
 
 def _blob(root: Path, sha256: str) -> Path:
@@ -131,7 +112,7 @@ def _store(url: str, response: Any, root: Path, progress: Callable[[int, int | N
     handle, temporary = tempfile.mkstemp(dir=blobs, suffix=".part")
     try:
         with os.fdopen(handle, "wb") as f:
-            while chunk := response.read(_CHUNK_BYTES):
+            for chunk in body(response, url):
                 size += len(chunk)
                 check_limit(f"{url}: bytes to download", size, LIMITS.download_bytes)
                 digest.update(chunk)

@@ -75,17 +75,22 @@ class Source:
 
     def head(self, count: int) -> bytes:
         """The first ``count`` bytes of the model file, or all of a shorter one."""
-        with self._path.open("rb") as f:
-            return f.read(count)
+        return self._read(count)
 
     def read(self, limit: int) -> bytes:
         """The model file's bytes, after its size is checked."""
         check_limit(f"{self.name}: size in bytes", self._path.stat().st_size, limit)
-        with self._path.open("rb") as f:
-            data = f.read(limit + 1)
+        data = self._read(limit + 1)
         check_limit(f"{self.name}: size in bytes", len(data), limit)
         self.files.progress(self.main, len(data), len(data))
         return data
+
+    def _read(self, count: int) -> bytes:
+        try:
+            with self._path.open("rb") as f:
+                return f.read(count)
+        except OSError as e:  # a file of the system that cannot be read as one
+            raise _missing(self.name, "model file", e) from None
 
 
 def check_member(name: str, where: str) -> None:
@@ -195,7 +200,10 @@ def open_source(
     text = os.fspath(where) if isinstance(where, (str, os.PathLike)) else None
     if not isinstance(text, str):
         raise UsageError(f"the model is {reprlib.repr(where)}; expected a path or an address")
-    scheme = urlsplit(text).scheme.lower() if "://" in text else ""
+    try:
+        scheme = urlsplit(text).scheme.lower() if "://" in text else ""
+    except ValueError as e:  # brackets that hold no IPv6 address, letters that stand for others
+        raise ModelError(f"{text}: not an address: {e}", code="model.path") from None
     if scheme in ("http", "https"):
         return _open_url(text, suffixes, progress, cache, headers)
     if scheme == "file":

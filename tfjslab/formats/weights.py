@@ -66,6 +66,7 @@ class WeightGroup:
 def parse_manifest(manifest: object, where: str) -> list[WeightGroup]:
     """Check a ``weightsManifest`` and return its groups; ModelError says what is wrong and where."""
     groups = [_parse_group(g, f"{where}: weightsManifest[{i}]") for i, g in enumerate(typed(manifest, list, where))]
+    check_limit(f"{where}: number of weight shards", sum(len(g.paths) for g in groups), LIMITS.shards)
     names = Counter(s.name for g in groups for s in g.specs)
     twice = [n for n, c in names.items() if c > 1]
     if twice:
