@@ -215,6 +215,18 @@ def test_the_least_used_shape_makes_room(monkeypatch):
         assert registry.memory()["cpu"]["plans"] == 2
 
 
+@pytest.mark.parametrize("backend", ["cpu", "wasm-simd"])
+def test_kept_programs_share_a_budget_of_bytes(monkeypatch, backend):
+    axis = {"axis": -1}
+    nodes = (Node("a", "Softmax", ("x",), axis), Node("b", "Softmax", ("a",), axis))
+    with Model(Graph((X,), (out("b"),), nodes), backend=backend) as model:
+        for budget, kept in ((1 << 20, executor.MIN_PROGRAMS), (1 << 30, executor.MAX_PROGRAMS)):
+            monkeypatch.setattr(executor, "MAX_PROGRAM_BYTES", budget)
+            for n in range(20):
+                model.predict(np.ones(100_000 + n))
+            assert registry.memory()[backend]["plans"] == kept
+
+
 def test_a_thousand_predictions_leave_memory_as_it_was():
     with Model(LOOP) as model, Model(CHOICE) as other:
         def both():

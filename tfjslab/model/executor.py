@@ -21,6 +21,8 @@ from tfjslab.model.schedule import PlanStep, Schedule, schedule
 from tfjslab.ops.registry import Spec
 
 MAX_PROGRAMS = 16  # that one graph keeps compiled, for distinct shapes of inputs and of what depends on data
+MAX_PROGRAM_BYTES = 128 << 20  # of their arenas together
+MIN_PROGRAMS = 4  # that stay whatever they take: one call may need a program and those of its tails
 # Tails that are compiled when their shapes are met for the first time; later ones must be met a second time, so that
 # a model whose shapes change with every call does not compile in every call.
 COMPILED_AT_ONCE = 8
@@ -103,8 +105,11 @@ class Executor:
         shapes = {name: Spec(spec.shape, spec.dtype) for name, spec in feeds.items()}
         with collector_paused():
             program = self.programs[key] = self._compile(key, schedule(graph, shapes, outputs, self._library))
-        while len(self.programs) > MAX_PROGRAMS:
-            self.programs.popitem(last=False)[1].dispose()
+        held = sum(p.arena_bytes for p in self.programs.values())
+        while len(self.programs) > (MIN_PROGRAMS if held > MAX_PROGRAM_BYTES else MAX_PROGRAMS):
+            oldest = self.programs.popitem(last=False)[1]
+            held -= oldest.arena_bytes
+            oldest.dispose()
         return program
 
     def _compile(self, key: Hashable, steps: Schedule) -> GraphProgram:

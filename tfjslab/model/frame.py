@@ -33,6 +33,11 @@ class GraphProgram:
         """The plan that does everything, when there is one."""
         return self.plans[0] if len(self.plans) == 1 else None
 
+    @property
+    def arena_bytes(self) -> int:
+        """What the plans take beside weights."""
+        return sum(plan.info.peak_bytes for plan in self.plans if plan is not None)
+
     def dispose(self) -> None:
         """Give the plans back."""
         for plan in self.plans:
