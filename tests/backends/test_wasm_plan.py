@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from support.wasm import graph_of
 
+from tfjslab.backends.wasm import executable
 from tfjslab.backends.wasm.backend import create
 from tfjslab.backends.wasm.run import module_cache
 from tfjslab.graph.ir import Node
@@ -41,6 +42,21 @@ def test_stamps_have_one_time_for_each_command(backend):
     assert [c.fallback for c in plan.info.commands] == [False, True, False]
     assert plan.info.commands[1].reason == "no WebAssembly kernel for Einsum"
     assert len(stamps) == 3
+    assert min(stamps) >= 0
+
+
+def test_a_large_plan_is_several_calls(backend, monkeypatch):
+    """So that an interrupt is heard between them; each is measured as in one call."""
+    nodes = [Node("a", "Relu", ("x",)), *(
+        Node(b, "Softmax", (a,), {"axis": -1}) for a, b in ("ab", "bc", "cy"))]
+    monkeypatch.setattr(executable, "_CALL_FLOPS", 50)
+    several = _compile(backend.open_session(), nodes, ["y"])
+    monkeypatch.undo()
+    one = _compile(backend.open_session(), nodes, ["y"])
+    assert [len(p._program.segments) for p in (several, one)] == [4, 1]
+    stamps: list[float] = []
+    assert several.run({"x": _X}, stamps=stamps)["y"].tobytes() == one.run({"x": _X})["y"].tobytes()
+    assert len(stamps) == len(several.info.commands) == len(one.info.commands)
     assert min(stamps) >= 0
 
 

@@ -47,15 +47,21 @@ def _value(b: AnyBuilder, buffer: str) -> str:
     return value if value in b.specs else "temporary"
 
 
+def flops_of(b: AnyBuilder, r: Record[Any, Any]) -> int:
+    """What the nodes of a record compute."""
+    specs = b.specs
+    return sum(
+        n.definition.flops([specs[v] for v in n.inputs if v], [specs[v] for v in n.outputs], n.attrs)
+        for n in r.group.nodes)
+
+
 def _describe(
     b: AnyBuilder, r: Record[Any, Any], end: int, buffers: Sequence[Lifetime], begun: tuple[BufferLife, ...],
 ) -> CommandInfo:
     nodes, specs = r.group.nodes, b.specs
     # A record without calls (a reshape that shares bytes) ends before its first step: only what spans it is live.
     live = [x for x in buffers if x.first_use < end and x.last_use >= r.first_step]
-    flops = sum(
-        n.definition.flops([specs[v] for v in n.inputs if v], [specs[v] for v in n.outputs], n.attrs) for n in nodes
-    )
+    flops = flops_of(b, r)
     values = [specs[v] for v in r.group.inputs if v], [specs[v] for v in nodes[-1].outputs]
     moved = sum(map(b.moved_bytes, (*values[0], *values[1])))
     now = Live(sum(x.size_bytes for x in live), len(live))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tfjslab.backends.base import CommandInfo
-from tfjslab.backends.kernels.describe import describe_records
+from tfjslab.backends.kernels.describe import describe_records, flops_of
 from tfjslab.backends.kernels.lowering import lower_program
 from tfjslab.backends.kernels.memory_plan import plan_memory
 from tfjslab.backends.wasm import lower as _families  # noqa: F401 - fills the table
@@ -22,6 +22,8 @@ from tfjslab.backends.wasm.run.heap import align
 from tfjslab.backends.wasm.text.program import Segment, assemble
 from tfjslab.backends.wasm.tuning import WasmTile
 from tfjslab.graph.specialize import Specialized
+
+_CALL_FLOPS = 1_000_000_000  # of one call into a module: some 50 ms with SIMD, a third of a second without
 
 if TYPE_CHECKING:
     from tfjslab.backends.wasm.backend import WasmBackend
@@ -58,6 +60,18 @@ def collect_calls(builder: WasmBuilder, program: Specialized) -> WasmBuilder:
     return builder
 
 
+def _breaks(builder: WasmBuilder) -> list[int]:
+    """Records before which a call ends, so that Python hears an interrupt within a second in the largest models."""
+    found, flops = [], 0
+    for i, record in enumerate(builder.records):
+        own = flops_of(builder, record)
+        if flops and flops + own > _CALL_FLOPS:
+            found.append(i)
+            flops = 0
+        flops += own
+    return found
+
+
 def lower(backend: WasmBackend, program: Specialized, outputs: Sequence[str]) -> Executable:
     """Lower ``program``, lay its buffers out and write its functions."""
     builder = collect_calls(WasmBuilder(program, outputs, backend.lanes), program)
@@ -65,7 +79,8 @@ def lower(backend: WasmBackend, program: Specialized, outputs: Sequence[str]) ->
     memory = plan_memory(buffers)
     scratch = align(builder.scratch_bytes)
     threads = backend.threads if any(c.parallel for r in builder.records for c in r.calls) else 1
-    made = assemble(builder.records, memory.offsets, backend.lanes, threads, scratch)
+    breaks = _breaks(builder)
+    made = assemble(builder.records, memory.offsets, backend.lanes, threads, scratch, breaks=breaks)
     return Executable(
         made.key, made.slots, made.segments, len(builder.records), threads, scratch, memory.offsets,
         memory.peak_bytes, memory.lower_bound_bytes, builder.constants, builder.tiles,

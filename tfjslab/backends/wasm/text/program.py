@@ -7,7 +7,7 @@ output, so that the module depends on nothing but the calls and can be cached by
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tfjslab.backends.kernels.sources import sources_digest
@@ -71,16 +71,17 @@ class Program:
 
 def assemble(
     records: Sequence[WasmRecord], offsets: Mapping[str, int], lanes: Lanes, threads: int, scratch_bytes: int, *,
-    count: str = "",
+    count: str = "", breaks: Collection[int] = (),
 ) -> Program:
     """Make the module; ``offsets`` are the arena's, by slot name.
 
-    ``count`` is the text of the number of threads where that is known only when the module is loaded.
+    ``count`` is the text of the number of threads where that is known only when the module is loaded. ``breaks`` are
+    records that begin a segment of their own.
     """
     names: dict[WasmKernel, str] = {}
     slots: dict[str, int] = {}
     writer = _Writer(names, slots, offsets, threads, scratch_bytes, count or f"(i32.const {threads})")
-    segments, bodies = _segments(records, writer)
+    segments, bodies = _segments(records, writer, breaks)
     barrier = _BARRIER_TEXT.replace("{spins}", str(_SPINS)) if threads > 1 else ""
 
     def body() -> str:
@@ -91,26 +92,30 @@ def assemble(
     return Program(lambda: f"{_HEAD}\n{barrier}\n{body()}\n)", body, key, tuple(slots), tuple(segments))
 
 
-def _segments(records: Sequence[WasmRecord], writer: _Writer) -> tuple[list[Segment], list[str]]:
+def _segments(
+    records: Sequence[WasmRecord], writer: _Writer, breaks: Collection[int],
+) -> tuple[list[Segment], list[str]]:
     segments: list[Segment] = []
     bodies: list[str] = []
     start = 0
     for i in range(len(records) + 1):
         host = records[i].host if i < len(records) else None
-        if i < len(records) and host is None:
+        if i < len(records) and host is None and i not in breaks:
             continue
         if start < i and any(r.calls for r in records[start:i]):
             export = f"run{len(bodies)}"
             bodies.append(writer.function(export, records, start, i))
             segments.append(Segment(export, (start, i)))
-        if host is not None:
+        if host is None:
+            start = i
+        else:
             # Layout changes of a host step's inputs are calls of its own record and run before it.
             if records[i].calls:
                 export = f"run{len(bodies)}"
                 bodies.append(writer.function(export, records, i, i + 1))
                 segments.append(Segment(export, (i, i + 1)))
             segments.append(Segment("", (i, i + 1), host))
-        start = i + 1
+            start = i + 1
     return segments, bodies
 
 
