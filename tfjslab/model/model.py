@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
@@ -19,6 +19,7 @@ from tfjslab.backends.host import own_array, spec_of
 from tfjslab.base.awaiting import settled
 from tfjslab.base.dtypes import Array, numpy_dtype, of_array
 from tfjslab.base.errors import DEVICE_LOST, BackendError, DisposedError, InputError
+from tfjslab.base.interrupts import Uninterrupted
 from tfjslab.base.tables import Table, as_html
 from tfjslab.engine.create import make_tensor
 from tfjslab.engine.recorder import active_recorder
@@ -65,7 +66,8 @@ class Model:
         for array in self._arrays:
             array.setflags(write=False)  # plans, results and other models may look at the same bytes
         registry.backend(backend, threads)  # fail here for an unavailable backend, not at the first predict
-        self._count(1)
+        with Uninterrupted():
+            self._count(1)
 
     def _count(self, sign: int) -> None:
         n = len(self._arrays)
@@ -217,7 +219,7 @@ class Model:
 
     def dispose(self) -> None:
         """Free plans and weights. A second call does nothing."""
-        with self._lock:
+        with Uninterrupted(), self._lock:
             if self._open is not None:
                 self._stop()
                 self._count(-1)
@@ -321,20 +323,32 @@ class Model:
         """The executor on ``backend``, the current one, moved there if it changed."""
         if self._running is None or self._running[0] is not backend:
             self._stop()
-            session = backend.open_session()
             # Where numpy is the backend it is no fallback, and has what threads it takes.
             is_host = rows.is_host(backend.name)
             reason = "" if is_host else "its shape depends on data or it handles strings, lists or complex numbers"
-            executor = Executor(self.graph, session, reason, threads=0 if is_host else backend.threads)
-            self._running = (backend, session, executor)
+            with Uninterrupted():
+                session = backend.open_session()
+                executor = Executor(self.graph, session, reason, threads=0 if is_host else backend.threads)
+                self._running = (backend, session, executor)
         return self._running[2]
 
     def _stop(self) -> None:
         if self._running is not None:
-            _, session, executor = self._running
-            self._running = None
-            executor.dispose()
-            session.dispose()
+            with Uninterrupted():
+                _, session, executor = self._running
+                self._running = None
+                executor.dispose()
+                session.dispose()
+
+
+@contextmanager
+def given_away(model: Model) -> Iterator[Model]:
+    """A new model that the caller gets when the block is done; it is disposed when the block is not."""
+    try:
+        yield model
+    except BaseException:
+        model.dispose()
+        raise
 
 
 def _owned(name: str, result: Any, others: Sequence[Array]) -> Array:

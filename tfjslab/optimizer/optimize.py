@@ -18,7 +18,7 @@ from tfjslab.bench.settings import Settings
 from tfjslab.formats.stored import settle, stored_as, stored_bytes, stored_text
 from tfjslab.graph.ir import Graph
 from tfjslab.model.inputs import by_name
-from tfjslab.model.model import Model
+from tfjslab.model.model import Model, given_away
 from tfjslab.model.summary import overview
 from tfjslab.optimizer.report import Fused, OptimizeReport, Side
 from tfjslab.passes.registry import PASSES, chosen, run_passes
@@ -75,31 +75,36 @@ def optimize(
     graph, reports = run_passes(model.graph, rows, target)
     # What is measured and compared is the model as its files are read back, with the rounding of its weights.
     graph, requantized = settle(graph if precision is None else stored_as(graph, precision))
-    made = model.with_graph(graph)
-    try:
+    how = settings or Settings(RUNS, WARMUP, BUDGET_S)
+    with given_away(model.with_graph(graph)) as made:
         with model.states_aside(), made.states_aside():
-            found = _measure(model, made, x, settings or Settings(RUNS, WARMUP, BUDGET_S)) if measure else _Measured()
-    except BaseException:
-        made.dispose()
-        raise
-    where = model.backend
-    refused = refused_everywhere(graph) if target == TFJS else ()
-    before, after = _sides((model.graph, graph), found.results)
-    report = OptimizeReport(
-        model.name, target, before, after, reports,
-        tuple(n for n in PASSES if n not in {r.name for r in rows}), where.name, where.threads, where.engine,
-        largest_difference=found.largest, relative_difference=found.relative, fused=found.fused,
-        sample=found.sample, reason=found.reason, requantized=requantized,
-        refused=refused, refused_before=bool(refused) and {r.reason for r in refused} <= {
-            r.reason for r in refused_everywhere(model.graph)},
-    )
-    if found.results:
-        first = found.results[0]
-        report = replace(report, clock=first.clock, runs=min(r.runs for r in found.results), warmup=first.warmup,
-                         verdict=compare_results(*found.results).text if len(found.results) > 1 else "",
-                         disturbed=tuple(f"{r.model}: {r.disturbance.text}" for r in found.results
-                                         if r.disturbance.text))
-    return Optimized(made, report)
+            found = _measure(model, made, x, how) if measure else _Measured()
+        skipped = tuple(n for n in PASSES if n not in {r.name for r in rows})
+        report = OptimizeReport(
+            model.name, target, *_sides((model.graph, graph), found.results), reports, skipped, model.backend.name,
+            model.backend.threads, model.backend.engine, largest_difference=found.largest,
+            relative_difference=found.relative, fused=found.fused, sample=found.sample, reason=found.reason,
+            requantized=requantized, **(_refusals(model.graph, graph) if target == TFJS else {}),
+        )
+        return Optimized(made, _with_times(report, found.results))
+
+
+def _refusals(before: Graph, after: Graph) -> dict[str, Any]:
+    """What TensorFlow.js would not run of the result, and whether it was so before."""
+    refused = refused_everywhere(after)
+    known = {r.reason for r in refused_everywhere(before)} if refused else set()
+    return {"refused": refused, "refused_before": bool(refused) and {r.reason for r in refused} <= known}
+
+
+def _with_times(report: OptimizeReport, results: Sequence[BenchResult]) -> OptimizeReport:
+    """The report with how both were measured and what follows; as it is where they were not."""
+    if not results:
+        return report
+    first = results[0]
+    return replace(
+        report, clock=first.clock, runs=min(r.runs for r in results), warmup=first.warmup,
+        verdict=compare_results(*results).text if len(results) > 1 else "",
+        disturbed=tuple(f"{r.model}: {r.disturbance.text}" for r in results if r.disturbance.text))
 
 
 def _sides(graphs: tuple[Graph, Graph], results: Sequence[BenchResult]) -> tuple[Side, Side]:
@@ -126,6 +131,8 @@ def _measure(model: Model, made: Model, x: Any, settings: Settings) -> _Measured
     was, now = (_outputs(m, x) for m in (model, made))
     largest, relative = _difference(was, now)
     results = bench_models([("before", model, x), ("after", made, x)], [None], settings=settings)
+    if len(results) < 2:  # noqa: PLR2004 - Ctrl-C came before both had begun
+        return _Measured(largest=largest, relative=relative, reason="interrupted")
     sample = {name: np.shape(value) for name, value in by_name(model.inputs, x).items()}
     return _Measured(results, largest, relative, _fused(made, x), sample, results[0].reason)
 

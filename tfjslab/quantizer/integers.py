@@ -14,7 +14,7 @@ from tfjslab.base.text import counted
 from tfjslab.formats.stored import stored_bytes
 from tfjslab.graph.ir import Graph
 from tfjslab.graph.specialize import specialize
-from tfjslab.model.model import Model
+from tfjslab.model.model import Model, given_away
 from tfjslab.ops.registry import Spec
 from tfjslab.quantization.calibrate import Observed
 from tfjslab.quantization.choose import DYNAMIC_FORM, Choice, choose
@@ -57,16 +57,16 @@ def in_integers(job: Int8Job, left_out: Mapping[str, str]) -> Quantized:
             seen[value].cut(-seen[other].high, 6 - seen[other].low if six else np.inf)
         scales = {v: o.scale(job.method) for v, o in seen.items()}
         made = rewrite(graph, choices, specs, scales, {v: o.mean for v, o in seen.items() if o.mean is not None})
-        new = Model(made.graph.with_(metadata={**graph.metadata, "execution": kind}), *model.chosen,
-                    name=f"{model.name} {kind}")
-        nodes = node_reports(plain, new, choices, made, job.tested)
-        outputs = compare(plain, new, job.tested)
-    count = sum(bool(c.form) for c in choices)
-    execution = f"{count} of {counted(len(choices), 'node')} run in {kind}, the others in float32"
-    return Quantized(new, QuantizationReport(
-        kind, job.method if kind == INT8 else "", execution, stored_bytes(model.graph), made.graph.weight_bytes, nodes,
-        (), outputs, job.told,
-    ))
+        told = made.graph.with_(metadata={**graph.metadata, "execution": kind})
+        with given_away(Model(told, *model.chosen, name=f"{model.name} {kind}")) as new:
+            nodes = node_reports(plain, new, choices, made, job.tested)
+            outputs = compare(plain, new, job.tested)
+            count = sum(bool(c.form) for c in choices)
+            execution = f"{count} of {counted(len(choices), 'node')} run in {kind}, the others in float32"
+            return Quantized(new, QuantizationReport(
+                kind, job.method if kind == INT8 else "", execution, stored_bytes(model.graph),
+                made.graph.weight_bytes, nodes, (), outputs, job.told,
+            ))
 
 
 def _choices(graph: Graph, specs: Mapping[str, Spec], exclude: Mapping[str, str], kind: str) -> tuple[Choice, ...]:

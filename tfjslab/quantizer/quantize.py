@@ -12,7 +12,7 @@ from typing import Any
 
 from tfjslab.base.errors import InputError, UsageError, did_you_mean
 from tfjslab.formats.weight_writer import QUANTIZATIONS
-from tfjslab.model.model import Model
+from tfjslab.model.model import Model, given_away
 from tfjslab.model.states import refuse_states
 from tfjslab.quantization.calibrate import calibration_batches, check_method
 from tfjslab.quantization.split import split_activations
@@ -62,7 +62,11 @@ def quantize(
     job = Int8Job(model, kind, method, graph, batches, tested, told)
     reasons = dict.fromkeys(left_out, "excluded by the caller")
     made = in_integers(job, reasons)
-    while lost := {} if min_db is None else damaged(made.report.nodes, graph, min_db):
+    while min_db is not None:
+        with given_away(made.model):
+            lost = damaged(made.report.nodes, graph, min_db)
+        if not lost:
+            break
         made.model.dispose()
         reasons = {**lost, **reasons}
         made = in_integers(job, reasons)

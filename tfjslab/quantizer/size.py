@@ -8,7 +8,7 @@ from tfjslab.base.dtypes import of_value
 from tfjslab.formats.stored import weight_size
 from tfjslab.formats.weight_writer import as_loaded
 from tfjslab.graph.ir import Graph, Quantization
-from tfjslab.model.model import Model
+from tfjslab.model.model import Model, given_away
 from tfjslab.quantization.report import NodeReport, QuantizationReport, WeightReport
 from tfjslab.quantizer.damage import Batches, compare
 from tfjslab.quantizer.result import Quantized
@@ -18,14 +18,14 @@ def for_size(model: Model, kind: str, batches: Batches, told: str) -> Quantized:
     """The model as TF.js would load it back, and what its files would take."""
     reports: list[WeightReport] = []
     graph = _stored(model.graph, kind, reports)
-    new = Model(graph, *model.chosen, name=f"{model.name} {kind}")
-    outputs = compare(model, new, batches)
-    nodes = tuple(NodeReport(n.name, n.op, "float32", "only weights are stored small") for n in graph.nodes)
-    execution = f"every node runs in float32; weights are stored as {kind}, with one scale for each weight"
-    return Quantized(new, QuantizationReport(
-        kind, "", execution, sum(r.bytes_before for r in reports), sum(r.bytes_after for r in reports), nodes,
-        tuple(reports), outputs, told,
-    ))
+    with given_away(Model(graph, *model.chosen, name=f"{model.name} {kind}")) as new:
+        outputs = compare(model, new, batches)
+        nodes = tuple(NodeReport(n.name, n.op, "float32", "only weights are stored small") for n in graph.nodes)
+        execution = f"every node runs in float32; weights are stored as {kind}, with one scale for each weight"
+        return Quantized(new, QuantizationReport(
+            kind, "", execution, sum(r.bytes_before for r in reports), sum(r.bytes_after for r in reports), nodes,
+            tuple(reports), outputs, told,
+        ))
 
 
 def _stored(graph: Graph, kind: str, reports: list[WeightReport]) -> Graph:
