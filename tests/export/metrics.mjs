@@ -1,11 +1,12 @@
 // node metrics.mjs FOLDER COLLECTOR: what metrics.js makes of times, texts and predictions; as JSON.
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 
 const at = (name) => pathToFileURL(path.resolve(process.argv[2], name));
 const { load } = await import(at('model.js'));
 const { Times, bucketOf, browserOf, messageOf } = await import(at('metrics.js'));
-const { times, texts, agents, rates } = JSON.parse(process.env.GIVEN);
+const { times, texts, agents, rates } = JSON.parse(await new Response(Readable.toWeb(process.stdin)).text());
 const collector = process.argv[3];
 
 const histogram = new Times();
@@ -34,7 +35,7 @@ const model = await load({ variant: 'simd', onMetrics: (b) => batches.push(b), m
 for (let i = 0; i < 20; i++) await model.predict(zeros(model));
 for (let i = 0; i < 20; i++) model.predictSync(zeros(model));
 await model.predict(new Float32Array(1)).catch(() => {});
-await model.predict({ get image() { throw new Error('secret of a page'); } }).catch(() => {});
+await model.predict({ get x() { throw new Error('secret of a page'); } }).catch(() => {});
 model.flushMetrics();
 model.flushMetrics();
 model.predictSync(zeros(model));

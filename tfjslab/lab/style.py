@@ -113,7 +113,8 @@ CSS = """
 .tfl-x span:last-child { transform: translateX(-100%); }
 .tfl-plot polyline, .tfl-plot line { fill: none; stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 .tfl-trace { stroke: var(--tfl-a); } .tfl-bars rect { fill: var(--tfl-a); }
-line.tfl-median { stroke: var(--tfl-c); } line.tfl-p95 { stroke: var(--tfl-b); stroke-dasharray: 4 3; }
+.tfl-plot .tfl-median { stroke: var(--tfl-c); }
+.tfl-plot .tfl-p95 { stroke: var(--tfl-b); stroke-dasharray: 4 3; }
 polygon.tfl-area { fill: var(--tfl-a); opacity: .3; } polyline.tfl-tensors { stroke: var(--tfl-b); }
 polyline.tfl-area { stroke: var(--tfl-a); } polyline.tfl-gpu { stroke: var(--tfl-d); }
 line.tfl-limit { stroke: var(--tfl-error); stroke-dasharray: 6 4; }

@@ -77,7 +77,7 @@ class Alarm:
     @property
     def text(self) -> str:
         """In one line."""
-        figure, limit = self.rule.figure.removesuffix("_ms"), self.rule.shown(self.rule.above)
+        figure, limit = self.rule.figure.removesuffix("_ms").replace("_", " "), self.rule.shown(self.rule.above)
         return (f"{self.group.text}: {figure} is {self.rule.shown(self.value)}, above {limit}, in the last "
                 f"{self.rule.minutes} minutes")
 

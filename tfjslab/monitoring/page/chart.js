@@ -10,10 +10,10 @@ export function node(name, attributes = {}, ...children) {
   return made;
 }
 
-/** A round number at or above `value`: 1, 2 or 5 times a power of ten. */
+/** A round number at or above `value`: a half of it is round, too. */
 function round(value) {
   const power = 10 ** Math.floor(Math.log10(value));
-  return power * [1, 2, 5, 10].find((f) => f * power >= value * 0.999);
+  return power * [1, 2, 3, 4, 5, 6, 8, 10].find((f) => f * power >= value * 0.999);
 }
 
 /** Points that follow each other are joined; a lone one is a dot. */
@@ -30,7 +30,7 @@ function pathOf(values, x, y) {
 
 const clock = (minute) => new Date(minute * 60000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
 
-/** `series` are {name, values, dashed, filled}, each as long as `minutes`; `shown` writes a value at the axis. */
+/** `series` are {name, values, filled}, each as long as `minutes`; `shown` writes a value at the axis. */
 export function draw(figure, minutes, series, shown) {
   figure.querySelectorAll('svg, .legend, .empty').forEach((old) => old.remove());
   const all = series.flatMap(({ values }) => values).filter((v) => v !== null);
@@ -47,10 +47,10 @@ export function draw(figure, minutes, series, shown) {
     const i = Math.round(part * last);
     svg.append(node('text', { x: x(i), y: HEIGHT - 4, 'text-anchor': anchor }, clock(minutes[i])));
   }
-  series.forEach(({ values, dashed, filled }, i) => {
+  series.forEach(({ values, filled }, i) => {
     const colour = `s${i % COLOURS}`;
     if (filled) svg.append(node('path', { class: `area ${colour}`, d: area(values, x, y) }));
-    svg.append(node('path', { class: `${colour}${dashed ? ' dashed' : ''}`, d: pathOf(values, x, y) }));
+    svg.append(node('path', { class: colour, d: pathOf(values, x, y) }));
   });
   figure.append(svg, node('div', { class: 'legend' }, ...series.map(({ name }, i) =>
     node('span', {}, node('i', { class: `k${i % COLOURS}` }), name))));

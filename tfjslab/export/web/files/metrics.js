@@ -43,7 +43,7 @@ const cut = (text, length) => [...text].slice(0, length).join('');
 const nameOf = (text) => cut(String(text).replace(/[\p{C}\p{Z}]/gu, ' '), {{most_name}}) || 'model';
 /** Without queries and folders of addresses, which may tell of a person. */
 export const messageOf = (text) => cut(
-  text.replace(/\b[?#]\S*/g, '').replace(/\S*[/\\]/g, '').replace(/[^\x20-\x7e]/g, ' '), {{most_message}});
+  text.replace(/\b[?#]\S*/g, '').replace(/\S*[/\\]/g, '').replace(/[^\x20-\x7e]/gu, ' '), {{most_message}});
 const kindOf = (code = '') => /^[a-z][a-z0-9._-]{0,31}$/.test(code) ? code : 'error';
 const heapBytes = () => globalThis.performance?.memory?.usedJSHeapSize;
 const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, '0')).join('');
