@@ -11,6 +11,7 @@ __getattr__, __dir__ = lazily(__name__, {
     "tfjslab.monitoring.histogram": "LatencyHistogram",
     "tfjslab.monitoring.model_monitor": "ModelMonitor monitor",
     "tfjslab.monitoring.rules": "AlarmRule FallbackRule MonitorRules parse_alarm read_rules",
+    "tfjslab.monitoring.site": "CollectorSettings",
     "tfjslab.monitoring.store": "MonitorStore",
     "tfjslab.monitoring.summary": "MonitorSummary summarize",
     "tfjslab.lab.monitor_panel": "panel",

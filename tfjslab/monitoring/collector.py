@@ -1,12 +1,13 @@
-"""``tfjslab monitor`` from Python: a collector that runs while a block does."""
+"""``tfjslab monitor`` from Python: a collector as an object."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from functools import partial
+from types import TracebackType
+from typing import Self
 
 from tfjslab.base.errors import UsageError
 from tfjslab.browser.server import listening
@@ -23,24 +24,44 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9a-fA-F:
 
 
 class Collector:
-    """A collector that listens. ``url`` is its page; batches go to ``batches_url``."""
+    """A collector that listens until ``close``. ``url`` is its page; batches go to ``batches_url``."""
 
-    def __init__(self, site: MonitorSite, url: str) -> None:
-        self._site, self.url, self.batches_url = site, url, url.rstrip("/") + BATCHES
+    def __init__(self, store: str | os.PathLike[str], settings: CollectorSettings, rules: MonitorRules) -> None:
+        with ExitStack() as stack:
+            opened = stack.enter_context(MonitorStore(store))
+            intake = stack.enter_context(Intake(opened, settings.keep_days))
+            self._site = site = MonitorSite(opened, intake, settings, rules)
+            handler = partial(MonitorHandler, site=site)
+            port = stack.enter_context(listening(handler, settings.host, settings.port))
+            self._stack = stack.pop_all()
+        site.hosts = settings.hosts | {f"{name}:{port}" for name in (*LOOPBACK, settings.host)}
+        self.url = f"http://{settings.host}:{port}/"
+        self.batches_url = self.url.rstrip("/") + BATCHES
 
     def summary(self, minutes: int = 60) -> MonitorSummary:
         """What came in the last minutes."""
         return self._site.summary(minutes)
 
+    def close(self) -> None:
+        """End it; what was acknowledged is in the store. A second call does nothing."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
     def __repr__(self) -> str:
         return f"<Collector: {self._site.store.path.name}>"
 
 
-@contextmanager
 def collector(
     store: str | os.PathLike[str], settings: CollectorSettings | None = None, rules: MonitorRules | None = None,
-) -> Iterator[Collector]:
-    """Collect what pages and programs send into the file ``store``, while the block runs.
+) -> Collector:
+    """Collect what pages and programs send into the file ``store``, until the collector is closed.
 
     Args:
         store: the database, made where there is none.
@@ -55,8 +76,4 @@ def collector(
     for origin in chosen.origins:
         if not _ORIGIN.fullmatch(origin):
             raise UsageError(f"origin '{origin}': expected a scheme and a host alone, as in https://example.com")
-    with MonitorStore(store) as opened, Intake(opened, chosen.keep_days) as intake:
-        site = MonitorSite(opened, intake, chosen, rules or MonitorRules())
-        with listening(partial(MonitorHandler, site=site), chosen.host, chosen.port) as port:
-            site.hosts = chosen.hosts | {f"{name}:{port}" for name in (*LOOPBACK, chosen.host)}
-            yield Collector(site, f"http://{chosen.host}:{port}/")
+    return Collector(store, chosen, rules or MonitorRules())

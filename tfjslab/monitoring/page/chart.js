@@ -16,13 +16,13 @@ function round(value) {
   return power * [1, 2, 3, 4, 5, 6, 8, 10].find((f) => f * power >= value * 0.999);
 }
 
-/** Points that follow each other are joined; a lone one is a dot. */
+/** Points that follow each other are joined; a lone one is a dash. */
 function pathOf(values, x, y) {
   let path = '', joined = false;
   values.forEach((value, i) => {
     if (value === null) return void (joined = false);
     path += `${joined ? 'L' : 'M'}${x(i).toFixed(1)} ${y(value).toFixed(1)}`;
-    if (!joined) path += 'h.01';
+    if (!joined && (values[i + 1] ?? null) === null) path += 'm-3 0h6';
     joined = true;
   });
   return path;
