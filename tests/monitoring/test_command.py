@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import threading
@@ -49,15 +50,17 @@ def test_it_collects_tells_alarms_as_they_come_and_ends_with_them(tmp_path, caps
     monkeypatch.setattr(command, "_LOOK_S", 0.05)
     tell, seen = command._tell, threading.Event()
     monkeypatch.setattr(command, "_tell", lambda word, alarms: tell(word, alarms) or (alarms and seen.set()))
-    codes = []
-    arguments = ["--store", str(tmp_path / "m.sqlite"), "--port", "0", "--alarm", "p95_ms>50", "--seconds", "2.5"]
+    codes, ends = [], []
+    monkeypatch.setattr(command, "_ended_by_signals", lambda ended: ends.append(ended) or contextlib.nullcontext())
+    arguments = ["--store", str(tmp_path / "m.sqlite"), "--port", "0", "--alarm", "p95_ms>50"]
     thread = threading.Thread(target=lambda: codes.append(main(["monitor", *arguments])))
     thread.start()
     told = ""
     while "batches go to: " not in told and thread.is_alive():
         told += capsys.readouterr().err
     send_batch(told.partition("batches go to: ")[2].partition("\n")[0], SLOW)
-    assert seen.wait(30)
+    assert seen.wait(60)
+    ends[0].set()
     thread.join()
     assert codes == [1]
     captured = capsys.readouterr()
@@ -77,6 +80,12 @@ def test_what_makes_no_sense_is_told_in_one_line(tmp_path, arguments, code, mess
     told = capsys.readouterr().err
     assert message in told
     assert told.count("\n") == 1
+
+
+def test_it_ends_by_itself_after_a_time(tmp_path, capsys):
+    arguments = ["--store", str(tmp_path / "m.sqlite"), "--port", "0", "--seconds", "0.01", "--json", "-"]
+    assert main(["monitor", *arguments]) == 0
+    assert json.loads(capsys.readouterr().out)["total"] == {"predictions": 0, "batches": 0}
 
 
 def test_the_collector_counts_all_refuses_all_and_loses_nothing(monkeypatch, tmp_path):

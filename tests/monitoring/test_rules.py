@@ -9,10 +9,18 @@ import pytest
 from tfjslab.base.errors import UsageError
 from tfjslab.monitoring.batch import Batch, ErrorCount
 from tfjslab.monitoring.histogram import bucket_of
-from tfjslab.monitoring.rules import AlarmRule, FallbackRule, MonitorRules, alarms_of, parse_alarm, read_rules
+from tfjslab.monitoring.rules import AlarmRule, AlarmWatch, FallbackRule, MonitorRules, parse_alarm, read_rules
 from tfjslab.monitoring.totals import FIGURES, Group, Totals
 
 NOW = 1000
+
+
+def alarms_of(rules, rows, now):
+    """The alarms that are on after rows of a minute, a group and its sums."""
+    watch = AlarmWatch(rules, now)
+    for minute, group, found in rows:
+        watch.count(minute, [(group, found)])
+    return list(watch.alarms())
 
 
 def totals(*, ms=10.0, count=100, errors=0, memory=None):

@@ -15,6 +15,7 @@ from tfjslab.monitoring.store import MINUTE_S, MOST_GROUPS, MonitorStore
 from tfjslab.monitoring.totals import MOST_KINDS_KEPT, Group, Totals
 
 NOW = 1_800_000_000.0
+LATER = int(NOW)  # as a minute, long after
 BATCH = Batch("pose", "simd", "chrome", 50.0, 9.0, ((10, 4),), (100, 150), (100, 100),
               (ErrorCount("run", 2, "why"),), 1)
 POSE = Group("pose", "simd", "chrome")
@@ -47,9 +48,9 @@ def test_sums_go_to_minutes_and_to_the_whole(store):
     store.add([again()], NOW)
     store.add([again(), again(model="hand")], NOW + MINUTE_S)
     minute = int(NOW // MINUTE_S)
-    assert [(m, g.model, t.batches) for m, g, t in store.minutes(minute)] == [
+    assert [(m, g.model, t.batches) for m, g, t in store.minutes(minute, minute + 9)] == [
         (minute, "pose", 1), (minute + 1, "hand", 1), (minute + 1, "pose", 1)]
-    assert [m for m, _, _ in store.minutes(minute + 2)] == []
+    assert [m for m, _, _ in store.minutes(minute + 2, minute + 9)] == []
     assert {g.model: t.batches for g, t in store.since_beginning().items()} == {"pose": 2, "hand": 1}
 
 
@@ -70,9 +71,9 @@ def test_nobody_can_fill_it_with_names(store):
 def test_what_is_old_goes_and_the_whole_stays(store):
     store.add([BATCH], NOW)
     store.forget(NOW + 3 * stores.DAY_S, keep_days=7)
-    assert len(store.minutes(1)) == 1
+    assert len(list(store.minutes(0, LATER))) == 1
     store.forget(NOW + 8 * stores.DAY_S, keep_days=7)
-    assert store.minutes(1) == []
+    assert list(store.minutes(0, LATER)) == []
     assert store.since_beginning()[POSE].batches == 1
     assert sqlite3.connect(store.path).execute("SELECT count(*) FROM seen").fetchone() == (0,)
 

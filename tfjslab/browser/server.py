@@ -102,7 +102,8 @@ class Refused(Exception):  # noqa: N818 - it is an answer, not an error of ours
 
 def length_of(headers: Message, limit: int) -> int:
     """The bytes of a body that is to be read. Refused where none are told, or more than ``limit``."""
-    given = headers.get("Content-Length") or ""
+    told = headers.get_all("Content-Length", [])  # two of them may mean different things to a proxy and to us
+    given = told[0] if len(told) == 1 else ""
     if not given.isascii() or not given.isdigit():
         raise Refused(HTTPStatus.LENGTH_REQUIRED, "a length is needed")
     if len(given) > _DIGITS or int(given) > limit:

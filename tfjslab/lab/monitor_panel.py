@@ -45,7 +45,7 @@ class MonitorPanel:
             metrics = self._source.metrics()
             chart, tables = distribution(metrics.totals.predict), metrics.tables()
         self.chart.value = f'<div class="tfl">{_CARD.format(chart)}</div>'
-        self.told.value = f'<div class="tfl tfl-scroll">{"".join(map(as_html, tables))}</div>'
+        self.told.value = f'<div class="tfl tfl-scroll tfl-told">{"".join(map(as_html, tables))}</div>'
 
     def _follow(self) -> None:
         while not self._over.wait(self._every_s):

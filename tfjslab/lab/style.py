@@ -142,7 +142,7 @@ line.tfl-limit { stroke: var(--tfl-error); stroke-dasharray: 6 4; }
 .tfl-header .widget-toggle-button.mod-active { background: var(--jp-brand-color1, #1976d2);
   color: var(--jp-ui-inverse-font-color1, #fff); box-shadow: none; }
 .tfl-note { color: var(--tfl-faint); font-size: 12px; padding: 2px 0 6px; }
-.tfl-scroll { max-height: 60vh; overflow: auto; }
+.tfl-scroll { max-height: 60vh; overflow: auto; } .tfl-told table { table-layout: auto; }
 .tfl-scroll > * { flex: 0 0 auto; } .tfl-scroll .tfl-table, .tfl-scroll > .tfl-sort { min-width: 860px; }
 .tfl-sort { display: grid; position: sticky; top: 0; z-index: 1; background: var(--tfl-panel); overflow: hidden; }
 .tfl-sort .jupyter-button { padding: 0 6px; background: none; font-size: 12px; font-weight: 600; height: 26px;

@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -186,19 +187,24 @@ def _fallback(row: dict[str, Any], where: str) -> FallbackRule:
                         **{"variant" if kind == "variant" else "smaller": typed(name, str, f"{where}: '{kind}'")})
 
 
-def alarms_of(rules: Iterable[AlarmRule], by_minute: Iterable[tuple[int, Group, Totals]], now: int) -> list[Alarm]:
-    """The alarms that are on, from what was counted by minute; ``now`` is the minute that has begun."""
-    rows = list(by_minute)
-    found = []
-    for rule in rules:
-        sums: dict[Group, Totals] = {}
-        for minute, group, totals in rows:
-            if minute > now - rule.minutes and rule.fits(group):
-                sums.setdefault(group, Totals()).merge(totals)
-        found += _broken(rule, sums)
-    return found
+class AlarmWatch:
+    """Sums what rules are about, minute by minute, until ``now``, the one that has begun."""
 
+    def __init__(self, rules: Iterable[AlarmRule], now: int) -> None:
+        self._now = now
+        self._sums: dict[AlarmRule, dict[Group, Totals]] = {rule: defaultdict(Totals) for rule in rules}
 
-def _broken(rule: AlarmRule, sums: Mapping[Group, Totals]) -> list[Alarm]:
-    judged = ((group, rule.judged(totals)) for group, totals in sums.items())
-    return [Alarm(rule, group, value) for group, value in judged if value is not None and value > rule.above]
+    def count(self, minute: int, found: Iterable[tuple[Group, Totals]]) -> None:
+        """Take a minute in."""
+        rows = list(found)
+        for rule, sums in self._sums.items():
+            for group, totals in rows if minute > self._now - rule.minutes else ():
+                if rule.fits(group):
+                    sums[group].merge(totals)
+
+    def alarms(self) -> Iterator[Alarm]:
+        """Those that are on."""
+        for rule, sums in self._sums.items():
+            for group, totals in sums.items():
+                if (value := rule.judged(totals)) is not None and value > rule.above:
+                    yield Alarm(rule, group, value)

@@ -23,7 +23,7 @@ from tfjslab.monitoring.summary import MonitorSummary, summarize
 PAGE = Path(__file__).parent / "page"
 SPANS = (15, 60, 240)  # minutes that the page can show
 MOST_CONNECTIONS = 256
-_FRESH_S = 1.0  # a summary is made at most so often, however many look at it
+_FRESH_S, _SHARE = 1.0, 0.2  # a summary is not made more often, nor with more of the time, however many look at it
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,9 @@ class MonitorSite:
     now: Callable[[], float] = time.time
     requests: Counter[str] = field(default_factory=Counter)
     connections: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(MOST_CONNECTIONS))
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _summaries: dict[int, tuple[float, MonitorSummary]] = field(default_factory=dict)
+    _counting: threading.Lock = field(default_factory=threading.Lock)
+    _summing: threading.Lock = field(default_factory=threading.Lock)
+    _summaries: dict[int, tuple[float, MonitorSummary]] = field(default_factory=dict)  # with how long they are fresh
 
     def __post_init__(self) -> None:
         self.admission = Admission(self.settings.per_client, self.settings.in_all)
@@ -69,22 +70,24 @@ class MonitorSite:
     def count(self, batch: Batch) -> bool:
         """Put a batch into the store; whether it was new."""
         new = self.intake.count(batch)
-        with self._lock:
+        with self._counting:
             self.requests["counted" if new else "seen before"] += 1
         return new
 
     def tell(self, status: HTTPStatus) -> None:
         """Count a refusal."""
-        with self._lock:
+        with self._counting:
             self.requests[str(status.value)] += 1
 
     def summary(self, minutes: int) -> MonitorSummary:
         """What is known of the last minutes, a second old at most."""
-        with self._lock:
-            made, found = self._summaries.get(minutes, (0.0, None))
-            if found is None or not 0 <= self.now() - made < _FRESH_S:
+        with self._summing:
+            fresh, found = self._summaries.get(minutes, (0.0, None))
+            if found is None or time.monotonic() >= fresh:
+                began = time.monotonic()
                 found = summarize(self.store, self.rules.alarms, self.now(), minutes)
-                self._summaries[minutes] = self.now(), found
+                ended = time.monotonic()
+                self._summaries[minutes] = ended + max(_FRESH_S, (ended - began) / _SHARE), found
             return found
 
     def summary_json(self, minutes: str) -> bytes:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,6 +23,7 @@ from tfjslab.monitoring.totals import OTHER, Group, Totals, group_of
 VERSION = 1
 _APPLICATION = 0x7466_6D6E  # "tfmn": other programs' databases are left alone
 MINUTE_S, DAY_S = 60, 86_400
+_PATIENCE_S = 10.0  # with another process that writes
 KEPT_IDS_S = DAY_S
 ALWAYS = 0  # the minute of the row that counts since the beginning
 MOST_GROUPS = 64  # what comes later counts as "other"
@@ -34,6 +35,7 @@ CREATE TABLE IF NOT EXISTS sums (minute INTEGER, model TEXT, variant TEXT, brows
 PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {VERSION};
 """
+_SPAN = "SELECT * FROM sums WHERE minute BETWEEN ? AND ? ORDER BY minute"
 _SUM = "SELECT totals FROM sums WHERE minute = ? AND model = ? AND variant = ? AND browser = ?"
 
 
@@ -47,7 +49,8 @@ class MonitorStore:
         self.path = Path(path)
         self._lock = threading.Lock()
         try:
-            self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10.0)
+            self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False,
+                                       timeout=_PATIENCE_S)
         except sqlite3.Error as e:
             raise self._unusable(e) from None
         try:
@@ -114,17 +117,17 @@ class MonitorStore:
 
     def since_beginning(self) -> dict[Group, Totals]:
         """Everything that was ever counted, by group."""
-        return {group: totals for _, group, totals in self._rows("minute = ?", (ALWAYS,))}
+        return {group: totals for _, group, totals in self._rows(ALWAYS, ALWAYS)}
 
-    def minutes(self, first: int) -> list[tuple[int, Group, Totals]]:
-        """What was counted in each minute (of the time since 1970) from ``first`` on, in order."""
-        return self._rows("minute >= ? AND minute != 0", (first,))
+    def minutes(self, first: int, last: int) -> Iterator[tuple[int, Group, Totals]]:
+        """What was counted in each minute (of the time since 1970) from ``first`` to ``last``, in order, one by one."""
+        return self._rows(max(first, ALWAYS + 1), last)
 
-    def _rows(self, where: str, values: Iterable[int]) -> list[tuple[int, Group, Totals]]:
-        with self._lock:
-            rows = self._db.execute(f"SELECT * FROM sums WHERE {where} ORDER BY minute", tuple(values))  # noqa: S608 - ours
-            found = rows.fetchall()
-        return [(minute, Group(*names), Totals.loads(text)) for minute, *names, text in found]
+    def _rows(self, first: int, last: int) -> Iterator[tuple[int, Group, Totals]]:
+        # By a connection of its own, so that whoever looks holds up no batch.
+        with closing(sqlite3.connect(self.path, timeout=_PATIENCE_S)) as db:
+            for minute, *names, text in db.execute(_SPAN, (first, last)):
+                yield minute, Group(*names), Totals.loads(text)
 
     def forget(self, now_s: float, keep_days: int) -> None:
         """Take away minutes older than ``keep_days`` and ids older than a day; sums since the beginning stay."""

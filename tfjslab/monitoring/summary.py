@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from tfjslab.base.tables import Report, Table
 from tfjslab.base.text import NOTHING, counted, ms, percent
 from tfjslab.monitoring.histogram import RELATIVE_ERROR
-from tfjslab.monitoring.rules import Alarm, AlarmRule, alarms_of
+from tfjslab.monitoring.rules import Alarm, AlarmRule, AlarmWatch
 from tfjslab.monitoring.store import MINUTE_S, MonitorStore
 from tfjslab.monitoring.totals import FIGURES, Group, Totals
 
-Rows = list[tuple[int, Group, Totals]]
 MOST_ERRORS = 20  # kinds that are shown
 
 
@@ -103,44 +104,59 @@ def _cells(found: GroupFigures) -> tuple[object, ...]:
 def summarize(store: MonitorStore, rules: Sequence[AlarmRule], now_s: float, minutes: int = 60) -> MonitorSummary:
     """The last ``minutes`` of a store, and the alarms that are on."""
     now = int(now_s // MINUTE_S)
-    longest = max((minutes, *(r.minutes for r in rules)))
-    rows = store.minutes(now - longest + 1)
-    span = [row for row in rows if row[0] > now - minutes]
+    watch, span = AlarmWatch(rules, now), _Span(range(now - minutes + 1, now + 1))
+    longest = max((minutes, *(rule.minutes for rule in rules)))
+    for minute, rows in groupby(store.minutes(now - longest + 1, now), itemgetter(0)):
+        found = [(group, totals) for _, group, totals in rows]
+        watch.count(minute, found)
+        if minute in span.minutes:
+            span.count(minute, found)
     ever = store.since_beginning().values()
     return MonitorSummary(
-        now, minutes, tuple(GroupFigures(g, t) for g, t in sorted(_summed(span, lambda g: g).items())),
-        {"all": _lines(span, lambda _: "all", now, minutes), "browser": _lines(span, lambda g: g.browser, now, minutes),
-         "variant": _lines(span, lambda g: g.variant, now, minutes)},
-        _errors(span), tuple(alarms_of(rules, rows, now)), tuple(rules),
+        now, minutes, tuple(GroupFigures(g, t) for g, t in sorted(span.groups.items())),
+        {kind: span.lines_of(kind) for kind in _LINES}, span.errors(), tuple(watch.alarms()), tuple(rules),
         sum(t.predictions for t in ever), sum(t.batches for t in ever),
     )
 
 
-def _summed(rows: Iterable[tuple[int, Group, Totals]], key: Callable[[Group], Any]) -> dict[Any, Totals]:
-    found: dict[Any, Totals] = defaultdict(Totals)
-    for _, group, totals in rows:
-        found[key(group)].merge(totals)
-    return found
+# What lines are drawn of, by kind.
+_LINES: dict[str, Callable[[Group], str]] = {
+    "all": lambda _: "all", "browser": lambda group: group.browser, "variant": lambda group: group.variant,
+}
+_FIGURES = ("predictions", "p50_ms", "p95_ms", "error_rate")
 
 
-def _lines(rows: Rows, key: Callable[[Group], str], now: int, minutes: int) -> tuple[Line, ...]:
-    points: dict[str, dict[int, Totals]] = defaultdict(lambda: defaultdict(Totals))
-    for minute, group, totals in rows:
-        points[key(group)][minute].merge(totals)
-    span = range(now - minutes + 1, now + 1)
-    return tuple(_line(name, span, found) for name, found in sorted(points.items()))
+@dataclass
+class _Span:
+    """Sums by group, and figures by line and minute. Of a minute that is over no histogram is kept."""
 
+    minutes: range
+    groups: dict[Group, Totals] = field(default_factory=lambda: defaultdict(Totals))
+    points: dict[tuple[str, str], dict[int, tuple[Any, ...]]] = field(default_factory=lambda: defaultdict(dict))
 
-def _line(name: str, span: range, found: dict[int, Totals]) -> Line:
-    nothing = Totals()
-    totals = [found.get(minute, nothing) for minute in span]
-    figures = ([FIGURES[f](t) for t in totals] for f in ("p50_ms", "p95_ms", "error_rate"))
-    return Line(name, list(span), [t.predictions for t in totals], *figures)
+    def count(self, minute: int, found: Sequence[tuple[Group, Totals]]) -> None:
+        """Take all groups of a minute in."""
+        sums: dict[tuple[str, str], Totals] = defaultdict(Totals)
+        for group, totals in found:
+            self.groups[group].merge(totals)
+            for kind, name in _LINES.items():
+                sums[kind, name(group)].merge(totals)
+        for line, totals in sums.items():
+            self.points[line][minute] = (totals.predictions, *(FIGURES[f](totals) for f in _FIGURES[1:]))
 
+    def lines_of(self, kind: str) -> tuple[Line, ...]:
+        """The lines of a kind, by name."""
+        return tuple(self._line(name, found) for (k, name), found in sorted(self.points.items()) if k == kind)
 
-def _errors(rows: Rows) -> tuple[tuple[str, int, str], ...]:
-    """The most frequent kinds."""
-    totals = _summed(rows, lambda _: "all")
-    kinds = totals["all"].errors.items()
-    ordered = sorted(((kind, count, text) for kind, (count, text) in kinds), key=lambda e: -e[1])
-    return tuple(ordered[:MOST_ERRORS])
+    def _line(self, name: str, found: Mapping[int, tuple[Any, ...]]) -> Line:
+        nothing = (0, *(None for _ in _FIGURES[1:]))
+        columns = zip(*(found.get(minute, nothing) for minute in self.minutes), strict=True)
+        return Line(name, list(self.minutes), *map(list, columns))
+
+    def errors(self) -> tuple[tuple[str, int, str], ...]:
+        """The most frequent kinds."""
+        whole = Totals()
+        for totals in self.groups.values():
+            whole.merge(totals)
+        ordered = sorted(((kind, count, text) for kind, (count, text) in whole.errors.items()), key=lambda e: -e[1])
+        return tuple(ordered[:MOST_ERRORS])

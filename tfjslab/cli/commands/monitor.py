@@ -65,14 +65,20 @@ def _configure_access(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> Outcome:
     rules = _rules(args)
-    if args.check:
-        return _outcome(_checked(args, rules))
+    if not args.check:
+        _collect(args, rules)
+    found = _judged(args, rules)
+    return Outcome(found.to_json(), lambda console: console.print("\n\n".join(map(as_text, found.tables()))),
+                   _BROKEN if found.alarms else OK)
+
+
+def _collect(args: argparse.Namespace, rules: MonitorRules) -> None:
+    """Until it is ended."""
     if args.port > _LARGEST_PORT:
         raise UsageError(f"--port {args.port}: expected at most {_LARGEST_PORT}")
     with collector(args.store, _settings(args), rules) as running:
         sys.stderr.write(f"the page: {running.url}\nbatches go to: {running.batches_url}\nCtrl-C ends it\n")
         _watch(running, args.seconds)
-        return _outcome(running.summary(args.minutes))
 
 
 def _rules(args: argparse.Namespace) -> MonitorRules:
@@ -88,7 +94,8 @@ def _settings(args: argparse.Namespace) -> CollectorSettings:
     )
 
 
-def _checked(args: argparse.Namespace, rules: MonitorRules) -> MonitorSummary:
+def _judged(args: argparse.Namespace, rules: MonitorRules) -> MonitorSummary:
+    """What is stored."""
     if not args.store.is_file():
         raise InputError(f"{args.store}: there is no such store", code="monitor.store")
     with MonitorStore(args.store) as store:
@@ -124,11 +131,6 @@ def _ended_by_signals(ended: threading.Event) -> Iterator[None]:
 def _tell(word: str, alarms: Sequence[Alarm]) -> None:
     for alarm in alarms:
         sys.stderr.write(f"{word}: {alarm.text} ({alarm.rule.text})\n")
-
-
-def _outcome(found: MonitorSummary) -> Outcome:
-    return Outcome(found.to_json(), lambda console: console.print("\n\n".join(map(as_text, found.tables()))),
-                   _BROKEN if found.alarms else OK)
 
 
 COMMAND = Command(
