@@ -10,7 +10,7 @@ from tfjslab.base.errors import UsageError
 from tfjslab.monitoring.batch import Batch, ErrorCount
 from tfjslab.monitoring.histogram import bucket_of
 from tfjslab.monitoring.rules import AlarmRule, AlarmWatch, FallbackRule, MonitorRules, parse_alarm, read_rules
-from tfjslab.monitoring.totals import FIGURES, Group, Totals
+from tfjslab.monitoring.totals import FIGURES, PageGroup, Totals
 
 NOW = 1000
 
@@ -57,7 +57,7 @@ def test_a_wrong_rule_says_what_is_wrong(text, message):
     assert str(caught.value) == message
 
 
-POSE, HAND = Group("pose", "simd", "chrome"), Group("hand", "simd", "safari")
+POSE, HAND = PageGroup("pose", "simd", "chrome"), PageGroup("hand", "simd", "safari")
 
 
 @pytest.mark.parametrize(("rule", "rows", "groups"), [

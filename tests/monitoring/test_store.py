@@ -12,13 +12,13 @@ from tfjslab.monitoring import store as stores
 from tfjslab.monitoring.batch import Batch, ErrorCount
 from tfjslab.monitoring.intake import Intake
 from tfjslab.monitoring.store import MINUTE_S, MOST_GROUPS, MonitorStore
-from tfjslab.monitoring.totals import MOST_KINDS_KEPT, Group, Totals
+from tfjslab.monitoring.totals import MOST_KINDS_KEPT, PageGroup, Totals
 
 NOW = 1_800_000_000.0
 LATER = int(NOW)  # as a minute, long after
 BATCH = Batch("pose", "simd", "chrome", 50.0, 9.0, ((10, 4),), (100, 150), (100, 100),
               (ErrorCount("run", 2, "why"),), 1)
-POSE = Group("pose", "simd", "chrome")
+POSE = PageGroup("pose", "simd", "chrome")
 
 
 def again(batch=BATCH, **fields):
@@ -59,8 +59,8 @@ def test_nobody_can_fill_it_with_names(store):
     store.add([again(model="m0"), again(errors=[ErrorCount(f"k{i}", 1) for i in range(16)])], NOW)
     found = store.since_beginning()
     assert len(found) == MOST_GROUPS + 1
-    assert found[Group("other", "other", "other")].batches == 21
-    assert found[Group("m0", "simd", "chrome")].batches == 2
+    assert found[PageGroup("other", "other", "other")].batches == 21
+    assert found[PageGroup("m0", "simd", "chrome")].batches == 2
     kinds = Totals()
     for i in range(100):
         kinds.fail(f"k{i}", 1, "")

@@ -14,11 +14,11 @@ from tfjslab.base.extras import install
 from tfjslab.monitoring.histogram import FIRST_BUCKET, GAMMA, LAST_BUCKET, LatencyHistogram
 from tfjslab.monitoring.rules import Alarm
 from tfjslab.monitoring.summary import MonitorSummary
-from tfjslab.monitoring.totals import Group, Totals
+from tfjslab.monitoring.totals import PageGroup, Totals
 
 _STEP = 35  # buckets between two bounds, which is about a factor of two
 _BOUNDS = range(FIRST_BUCKET, LAST_BUCKET + 1, _STEP)
-_GROUP = Group._fields
+_GROUP = PageGroup._fields
 _TIMES = {
     "load": "Time until a model could be used.",
     "first": "Time of the first prediction.",
@@ -27,7 +27,7 @@ _TIMES = {
 
 
 def metrics_text(
-    groups: Mapping[Group, Totals], summary: MonitorSummary, requests: Mapping[str, int], accept: str = "",
+    groups: Mapping[PageGroup, Totals], summary: MonitorSummary, requests: Mapping[str, int], accept: str = "",
 ) -> tuple[bytes, str]:
     """The text and its content type, in the version of the format that ``accept`` asks for.
 
@@ -66,7 +66,7 @@ class _Families:
 
 
 def _families(
-    core: Any, groups: Mapping[Group, Totals], summary: MonitorSummary, requests: Mapping[str, int],
+    core: Any, groups: Mapping[PageGroup, Totals], summary: MonitorSummary, requests: Mapping[str, int],
 ) -> Iterator[Any]:
     for name, doc in _TIMES.items():
         family = core.HistogramMetricFamily(f"tfjslab_{name}_seconds", doc, labels=_GROUP)

@@ -21,7 +21,7 @@ from tfjslab.base.errors import TfjslabError, UsageError, did_you_mean
 from tfjslab.base.text import ms, percent
 from tfjslab.formats.strict_json import each, member, optional, parse_object, typed
 from tfjslab.monitoring.batch import SCHEMA, model_name
-from tfjslab.monitoring.totals import FIGURES, Group, Totals
+from tfjslab.monitoring.totals import FIGURES, PageGroup, Totals
 
 ANY = "*"
 FEWEST_PREDICTIONS = 5  # before a page may fall back: fewer say nothing of a percentile
@@ -44,7 +44,7 @@ class AlarmRule:
     minutes: int = 5
     at_least: int = 20
 
-    def fits(self, group: Group) -> bool:
+    def fits(self, group: PageGroup) -> bool:
         """Whether a group is meant."""
         wanted = (self.model, self.variant, self.browser)
         return all(w in {ANY, found} for w, found in zip(wanted, group, strict=True))
@@ -72,7 +72,7 @@ class Alarm:
     """A rule that is broken by a group, with the value."""
 
     rule: AlarmRule
-    group: Group
+    group: PageGroup
     value: float
 
     @property
@@ -192,9 +192,9 @@ class AlarmWatch:
 
     def __init__(self, rules: Iterable[AlarmRule], now: int) -> None:
         self._now = now
-        self._sums: dict[AlarmRule, dict[Group, Totals]] = {rule: defaultdict(Totals) for rule in rules}
+        self._sums: dict[AlarmRule, dict[PageGroup, Totals]] = {rule: defaultdict(Totals) for rule in rules}
 
-    def count(self, minute: int, found: Iterable[tuple[Group, Totals]]) -> None:
+    def count(self, minute: int, found: Iterable[tuple[PageGroup, Totals]]) -> None:
         """Take a minute in."""
         rows = list(found)
         for rule, sums in self._sums.items():

@@ -18,7 +18,7 @@ from typing import Self
 
 from tfjslab.base.errors import InputError
 from tfjslab.monitoring.batch import Batch
-from tfjslab.monitoring.totals import OTHER, Group, Totals, group_of
+from tfjslab.monitoring.totals import OTHER, PageGroup, Totals, group_of
 
 VERSION = 1
 _APPLICATION = 0x7466_6D6E  # "tfmn": other programs' databases are left alone
@@ -84,7 +84,7 @@ class MonitorStore:
         """
         with self._transaction():
             new = [self._is_new(batch, now_s) for batch in batches]
-            sums: dict[tuple[int, Group], Totals] = {}
+            sums: dict[tuple[int, PageGroup], Totals] = {}
             for batch, counts in zip(batches, new, strict=True):
                 if counts:
                     group = self._known(group_of(batch))
@@ -101,33 +101,33 @@ class MonitorStore:
         row = (bytes.fromhex(batch.id), int(now_s))
         return self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", row).rowcount == 1
 
-    def _known(self, group: Group) -> Group:
+    def _known(self, group: PageGroup) -> PageGroup:
         """The group, or what stands for those beyond the limit: nobody can fill the store with names."""
         if self._db.execute(_SUM, (ALWAYS, *group)).fetchone() is not None:
             return group
         count = self._db.execute("SELECT count(*) FROM sums WHERE minute = ?", (ALWAYS,)).fetchone()[0]
-        return group if count < MOST_GROUPS else Group(OTHER, OTHER, OTHER)
+        return group if count < MOST_GROUPS else PageGroup(OTHER, OTHER, OTHER)
 
-    def _sum(self, minute: int, group: Group) -> Totals:
+    def _sum(self, minute: int, group: PageGroup) -> Totals:
         row = self._db.execute(_SUM, (minute, *group)).fetchone()
         return Totals.loads(row[0]) if row else Totals()
 
-    def _put(self, minute: int, group: Group, totals: Totals) -> None:
+    def _put(self, minute: int, group: PageGroup, totals: Totals) -> None:
         self._db.execute("INSERT OR REPLACE INTO sums VALUES (?, ?, ?, ?, ?)", (minute, *group, totals.dumps()))
 
-    def since_beginning(self) -> dict[Group, Totals]:
+    def since_beginning(self) -> dict[PageGroup, Totals]:
         """Everything that was ever counted, by group."""
         return {group: totals for _, group, totals in self._rows(ALWAYS, ALWAYS)}
 
-    def minutes(self, first: int, last: int) -> Iterator[tuple[int, Group, Totals]]:
+    def minutes(self, first: int, last: int) -> Iterator[tuple[int, PageGroup, Totals]]:
         """What was counted in each minute (of the time since 1970) from ``first`` to ``last``, in order, one by one."""
         return self._rows(max(first, ALWAYS + 1), last)
 
-    def _rows(self, first: int, last: int) -> Iterator[tuple[int, Group, Totals]]:
+    def _rows(self, first: int, last: int) -> Iterator[tuple[int, PageGroup, Totals]]:
         # By a connection of its own, so that whoever looks holds up no batch.
         with closing(sqlite3.connect(self.path, timeout=_PATIENCE_S)) as db:
             for minute, *names, text in db.execute(_SPAN, (first, last)):
-                yield minute, Group(*names), Totals.loads(text)
+                yield minute, PageGroup(*names), Totals.loads(text)
 
     def forget(self, now_s: float, keep_days: int) -> None:
         """Take away minutes older than ``keep_days`` and ids older than a day; sums since the beginning stay."""

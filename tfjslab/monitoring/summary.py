@@ -14,7 +14,7 @@ from tfjslab.base.text import NOTHING, counted, ms, percent
 from tfjslab.monitoring.histogram import RELATIVE_ERROR
 from tfjslab.monitoring.rules import Alarm, AlarmRule, AlarmWatch
 from tfjslab.monitoring.store import MINUTE_S, MonitorStore
-from tfjslab.monitoring.totals import FIGURES, Group, Totals
+from tfjslab.monitoring.totals import FIGURES, PageGroup, Totals
 
 MOST_ERRORS = 20  # kinds that are shown
 
@@ -23,7 +23,7 @@ MOST_ERRORS = 20  # kinds that are shown
 class GroupFigures:
     """The figures of a group in a span of time; None is what nothing is known of."""
 
-    group: Group
+    group: PageGroup
     totals: Totals
 
     def to_json(self) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def summarize(store: MonitorStore, rules: Sequence[AlarmRule], now_s: float, min
 
 
 # What lines are drawn of, by kind.
-_LINES: dict[str, Callable[[Group], str]] = {
+_LINES: dict[str, Callable[[PageGroup], str]] = {
     "all": lambda _: "all", "browser": lambda group: group.browser, "variant": lambda group: group.variant,
 }
 _FIGURES = ("predictions", "p50_ms", "p95_ms", "error_rate")
@@ -131,10 +131,10 @@ class _Span:
     """Sums by group, and figures by line and minute. Of a minute that is over no histogram is kept."""
 
     minutes: range
-    groups: dict[Group, Totals] = field(default_factory=lambda: defaultdict(Totals))
+    groups: dict[PageGroup, Totals] = field(default_factory=lambda: defaultdict(Totals))
     points: dict[tuple[str, str], dict[int, tuple[Any, ...]]] = field(default_factory=lambda: defaultdict(dict))
 
-    def count(self, minute: int, found: Sequence[tuple[Group, Totals]]) -> None:
+    def count(self, minute: int, found: Sequence[tuple[PageGroup, Totals]]) -> None:
         """Take all groups of a minute in."""
         sums: dict[tuple[str, str], Totals] = defaultdict(Totals)
         for group, totals in found:

@@ -14,7 +14,7 @@ OTHER = "other"  # what counts for all names beyond a limit
 MOST_KINDS_KEPT = 32  # of errors, of a group
 
 
-class Group(NamedTuple):
+class PageGroup(NamedTuple):
     """Which pages."""
 
     model: str
@@ -27,9 +27,9 @@ class Group(NamedTuple):
         return f"{self.model}, {self.variant}, {self.browser}"
 
 
-def group_of(batch: Batch) -> Group:
+def group_of(batch: Batch) -> PageGroup:
     """Where a batch counts."""
-    return Group(batch.model, batch.variant, batch.browser)
+    return PageGroup(batch.model, batch.variant, batch.browser)
 
 
 @dataclass

@@ -139,7 +139,7 @@ COMMAND = Command(
         "tfjslab monitor --store monitor.sqlite --allow-origin https://example.com",
         "tfjslab monitor --alarm 'p95_ms>50' --alarm 'error_rate>1%' --alarm 'memory_growth>20%'",
         "tfjslab monitor --rules rules.json --trust-forwarded --allow-host monitor.example.com",
-        "tfjslab monitor --store monitor.sqlite --check --alarm 'p95_ms>50 minutes=60'",
+        "tfjslab monitor --store monitor.sqlite --check --alarm 'p95_ms>50'",
     ),
     _configure, _run,
 )
