@@ -19,7 +19,6 @@ from tfjslab.monitoring.site import CollectorSettings, MonitorSite
 from tfjslab.monitoring.store import MonitorStore
 from tfjslab.monitoring.summary import MonitorSummary
 
-LOOPBACK = ("127.0.0.1", "localhost")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9a-fA-F:]+\](:\d{1,5})?")
 
 
@@ -30,11 +29,10 @@ class Collector:
         with ExitStack() as stack:
             opened = stack.enter_context(MonitorStore(store))
             intake = stack.enter_context(Intake(opened, settings.keep_days))
-            self._site = site = MonitorSite(opened, intake, settings, rules)
-            handler = partial(MonitorHandler, site=site)
+            self._site = MonitorSite(opened, intake, settings, rules)
+            handler = partial(MonitorHandler, site=self._site)
             port = stack.enter_context(listening(handler, settings.host, settings.port))
             self._stack = stack.pop_all()
-        site.hosts = settings.hosts | {f"{name}:{port}" for name in (*LOOPBACK, settings.host)}
         self.url = f"http://{settings.host}:{port}/"
         self.batches_url = self.url.rstrip("/") + BATCHES
 

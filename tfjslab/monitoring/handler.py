@@ -150,7 +150,7 @@ class MonitorHandler(BaseHTTPRequestHandler):
 
     def _checked(self) -> str:
         """The path, where the host is ours (which stops pages that rebind their name to us) and there is no rush."""
-        if self.headers.get("Host", "") not in self._site.hosts:
+        if not self._site.is_called(self.headers.get("Host", ""), self.connection.getsockname()[1]):
             raise Refused(HTTPStatus.MISDIRECTED_REQUEST, "this host is not served here; --allow-host names more")
         if not self._site.admission.admits(self._client()):
             raise Refused(HTTPStatus.TOO_MANY_REQUESTS, "too many requests a second")

@@ -21,6 +21,7 @@ from tfjslab.monitoring.store import MonitorStore
 from tfjslab.monitoring.summary import MonitorSummary, summarize
 
 PAGE = Path(__file__).parent / "page"
+LOOPBACK = ("127.0.0.1", "localhost")
 SPANS = (15, 60, 240)  # minutes that the page can show
 MOST_CONNECTIONS = 256
 _FRESH_S, _SHARE = 1.0, 0.2  # a summary is not made more often, nor with more of the time, however many look at it
@@ -54,7 +55,6 @@ class MonitorSite:
     intake: Intake
     settings: CollectorSettings
     rules: MonitorRules
-    hosts: frozenset[str] = frozenset()
     now: Callable[[], float] = time.time
     requests: Counter[str] = field(default_factory=Counter)
     connections: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(MOST_CONNECTIONS))
@@ -66,6 +66,11 @@ class MonitorSite:
         self.admission = Admission(self.settings.per_client, self.settings.in_all)
         self.page = {f"/{'' if f.name == 'index.html' else f.name}": (f.read_bytes(), TYPES[f.suffix])
                      for f in PAGE.iterdir() if f.suffix in TYPES}
+
+    def is_called(self, host: str, port: int) -> bool:
+        """Whether a name, with the port where it has one, is ours at this port."""
+        own = (f"{name}:{port}" for name in (*LOOPBACK, self.settings.host))
+        return host in own or host in self.settings.hosts
 
     def count(self, batch: Batch) -> bool:
         """Put a batch into the store; whether it was new."""

@@ -4,7 +4,8 @@ const WIDTH = 520, HEIGHT = 170, LEFT = 44, RIGHT = 6, TOP = 8, BOTTOM = 20;
 export const COLOURS = 6;
 
 export function node(name, attributes = {}, ...children) {
-  const made = name in { svg: 1, path: 1, line: 1, text: 1 } ? document.createElementNS(SVG, name) : document.createElement(name);
+  const drawn = ['svg', 'path', 'line', 'text'].includes(name);
+  const made = drawn ? document.createElementNS(SVG, name) : document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   made.append(...children);
   return made;
@@ -38,7 +39,8 @@ export function draw(figure, minutes, series, shown) {
   const top = round(Math.max(...all, 1e-3)), last = minutes.length - 1;
   const x = (i) => LEFT + (WIDTH - LEFT - RIGHT) * (last ? i / last : 1);
   const y = (value) => HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / top;
-  const svg = node('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': figure.firstElementChild.textContent });
+  const title = figure.firstElementChild.textContent;
+  const svg = node('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': title });
   for (const part of [0, 0.5, 1]) {
     svg.append(node('line', { class: 'grid', x1: LEFT, x2: WIDTH - RIGHT, y1: y(part * top), y2: y(part * top) }),
       node('text', { x: LEFT - 6, y: y(part * top) + 4, 'text-anchor': 'end' }, shown(part * top)));

@@ -64,7 +64,8 @@ function figures({ groups: all, lines, total }) {
 function charts({ lines }) {
   const whole = lines.all[0], times = whole?.minutes ?? [];
   const rate = whole ? [{ name: 'predictions', values: whole.predictions, filled: true }] : [];
-  draw($('latency'), times, whole ? [{ name: 'p50', values: whole.p50_ms }, { name: 'p95', values: whole.p95_ms }] : [], axis);
+  const latency = whole ? [{ name: 'p50', values: whole.p50_ms }, { name: 'p95', values: whole.p95_ms }] : [];
+  draw($('latency'), times, latency, axis);
   draw($('load'), times, rate, axis);
   for (const [id, kind] of [['browsers', 'browser'], ['variants', 'variant']]) {
     const most = [...lines[kind]].sort((a, b) => total(b) - total(a)).slice(0, COLOURS);
@@ -76,8 +77,8 @@ const total = ({ predictions }) => predictions.reduce((a, b) => a + b, 0);
 function table(title, columns, rows) {
   const cell = (tag, i, value) => node(tag, { class: columns[i][1] ?? '' }, String(value));
   const head = node('tr', {}, ...columns.map(([name], i) => cell('th', i, name)));
-  const body = rows.map(([kind, ...cells]) => node('tr', kind ? { class: kind } : {}, ...cells.map((c, i) => cell('td', i, c))));
-  return [node('h2', {}, title), node('table', {}, node('thead', {}, head), node('tbody', {}, ...body))];
+  const row = ([kind, ...cells]) => node('tr', kind ? { class: kind } : {}, ...cells.map((c, i) => cell('td', i, c)));
+  return [node('h2', {}, title), node('table', {}, node('thead', {}, head), node('tbody', {}, ...rows.map(row)))];
 }
 
 function groups({ groups: all, alarms: on }) {
@@ -86,8 +87,8 @@ function groups({ groups: all, alarms: on }) {
   const alarmed = (g) => on.some((a) => a.model === g.model && a.variant === g.variant && a.browser === g.browser);
   const growth = (v) => v === null ? '-' : `${v >= 0 ? '+' : ''}${(100 * v).toFixed(0)}%`;
   $('groups').replaceChildren(...table('Percentiles by model, variant and browser', columns, all.map((g) => [
-    alarmed(g) && 'alarm', g.model, g.variant, g.browser, count(g.predictions), ms(g.p50_ms), ms(g.p95_ms), ms(g.p99_ms),
-    ms(g.first_p95_ms), ms(g.load_p95_ms), `${count(g.errors)} (${percent(g.error_rate)})`, growth(g.memory_growth),
+    alarmed(g) && 'alarm', g.model, g.variant, g.browser, count(g.predictions), ms(g.p50_ms), ms(g.p95_ms),
+    ms(g.p99_ms), ms(g.first_p95_ms), ms(g.load_p95_ms), `${count(g.errors)} (${percent(g.error_rate)})`, growth(g.memory_growth),
     count(g.fallbacks)])));
 }
 

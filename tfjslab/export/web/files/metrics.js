@@ -46,7 +46,8 @@ export const messageOf = (text) => cut(
   text.replace(/\b[?#]\S*/g, '').replace(/\S*[/\\]/g, '').replace(/[^\x20-\x7e]/gu, ' '), {{most_message}});
 const kindOf = (code = '') => /^[a-z][a-z0-9._-]{0,31}$/.test(code) ? code : 'error';
 const heapBytes = () => globalThis.performance?.memory?.usedJSHeapSize;
-const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, '0')).join('');
+const hex = (byte) => byte.toString(16).padStart(2, '0');
+const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map(hex).join('');
 
 /** What has been counted since the last batch. */
 class Book {
@@ -217,7 +218,8 @@ class Watch {
     const found = this.model?.memory(), heap = heapBytes();
     if (found?.bytes) this.now = found.bytes;
     else found?.then(({ bytes }) => this.now = bytes, () => {});
-    this.deliver(this.book.take(this.now ? [this.start, this.now] : null, heap && this.heap ? [this.heap, heap] : null));
+    const grown = (start, now) => start && now ? [start, now] : null;
+    this.deliver(this.book.take(grown(this.start, this.now), grown(this.heap, heap)));
   }
 
   shown(rules, every) {
