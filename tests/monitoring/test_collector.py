@@ -71,6 +71,8 @@ def test_a_batch_is_counted_once(client):
     assert [client.post(body) for _ in range(2)] == [(200, {"counted": 1}), (200, {"counted": 0})]
     assert client.post(body, **{"Content-Type": "application/json"}) == (200, {"counted": 0})
     assert client.running.summary().total_predictions == 31
+    assert repr(client.running) == "<Collector: monitor.sqlite>"
+    assert ">31</td>" in client.running._repr_html_()
 
 
 @pytest.mark.parametrize(("headers", "status", "words"), [

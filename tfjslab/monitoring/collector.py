@@ -55,6 +55,9 @@ class Collector:
     def __repr__(self) -> str:
         return f"<Collector: {self._site.store.path.name}>"
 
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
 
 def collector(
     store: str | os.PathLike[str], settings: CollectorSettings | None = None, rules: MonitorRules | None = None,
