@@ -29,7 +29,7 @@ FLOORS = (
     ("functions",),
     ("model",),
     ("evaluation", "io", "quantizer"),
-    ("profiling", "bench"),
+    ("profiling", "bench", "monitoring"),
     ("optimizer", "export"),
     ("vis", "views", "zoo"),
     ("browser.jobs",),
@@ -49,6 +49,7 @@ CONFINED = {
     "rich": "cli",
     "playwright": "browser",
     "threadpoolctl": "backends.host_threads",
+    "prometheus_client": "monitoring",
 }
 # Pointers of a part to what it is a part of, for type checkers only: all circles of imports that there are.
 PARENTS = {

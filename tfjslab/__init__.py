@@ -38,6 +38,8 @@ _HOME = {
     "magics": "load_ipython_extension unload_ipython_extension",
     "formats.layers_model.layers.extend": "deregister_layer register_layer",
     "lab": "Lab",
+    "monitoring.model_monitor": "monitor",
+    "monitoring": "monitoring",
     "model": "Model load_graph_model load_layers_model load_model load_tflite_model",
     "quantization.generate": "generated_inputs",
     "quantizer": "quantize",
@@ -53,7 +55,7 @@ _HOME = {
     "zoo": "zoo",
     **FUNCTIONS,
 }
-_MODULES = {"backends", "bench", "browser", "io", "profiling", "views", "vis", "zoo"}
+_MODULES = {"backends", "bench", "browser", "io", "monitoring", "profiling", "views", "vis", "zoo"}
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
 

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from email.message import Message
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +22,7 @@ TYPES = {
     ".html": "text/html; charset=utf-8", ".css": "text/css", ".bin": "application/octet-stream",
     "": "application/octet-stream",
 }
+_DIGITS = 18  # of a length; longer ones are no lengths
 
 
 @contextmanager
@@ -64,6 +66,7 @@ class Server(ThreadingHTTPServer):
     """Serves each connection in a thread, and knows the open ones: browsers keep some that never ask for anything."""
 
     daemon_threads = False  # so that closing waits for them
+    request_queue_size = 128  # connections that nobody has taken yet; with the base class's 5, bursts wait for seconds
 
     def __init__(self, address: tuple[str, int], handler: Any) -> None:
         self._open: set[socket.socket] = set()
@@ -87,6 +90,25 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that went away in the middle of an answer is no error."""
+
+
+class Refused(Exception):  # noqa: N818 - it is an answer, not an error of ours
+    """A request that is answered with a status and a line of text."""
+
+    def __init__(self, status: HTTPStatus, text: str) -> None:
+        super().__init__(text)
+        self.status, self.text = status, text
+
+
+def length_of(headers: Message, limit: int) -> int:
+    """The bytes of a body that is to be read. Refused where none are told, or more than ``limit``."""
+    told = headers.get_all("Content-Length", [])  # two of them may mean different things to a proxy and to us
+    given = told[0] if len(told) == 1 else ""
+    if not given.isascii() or not given.isdigit():
+        raise Refused(HTTPStatus.LENGTH_REQUIRED, "a length is needed")
+    if len(given) > _DIGITS or int(given) > limit:
+        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{given[:_DIGITS]} bytes; at most {limit} are taken")
+    return int(given)
 
 
 class _Handler(SimpleHTTPRequestHandler):

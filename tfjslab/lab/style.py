@@ -113,7 +113,8 @@ CSS = """
 .tfl-x span:last-child { transform: translateX(-100%); }
 .tfl-plot polyline, .tfl-plot line { fill: none; stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 .tfl-trace { stroke: var(--tfl-a); } .tfl-bars rect { fill: var(--tfl-a); }
-line.tfl-median { stroke: var(--tfl-c); } line.tfl-p95 { stroke: var(--tfl-b); stroke-dasharray: 4 3; }
+.tfl-plot .tfl-median { stroke: var(--tfl-c); }
+.tfl-plot .tfl-p95 { stroke: var(--tfl-b); stroke-dasharray: 4 3; }
 polygon.tfl-area { fill: var(--tfl-a); opacity: .3; } polyline.tfl-tensors { stroke: var(--tfl-b); }
 polyline.tfl-area { stroke: var(--tfl-a); } polyline.tfl-gpu { stroke: var(--tfl-d); }
 line.tfl-limit { stroke: var(--tfl-error); stroke-dasharray: 6 4; }
@@ -141,7 +142,7 @@ line.tfl-limit { stroke: var(--tfl-error); stroke-dasharray: 6 4; }
 .tfl-header .widget-toggle-button.mod-active { background: var(--jp-brand-color1, #1976d2);
   color: var(--jp-ui-inverse-font-color1, #fff); box-shadow: none; }
 .tfl-note { color: var(--tfl-faint); font-size: 12px; padding: 2px 0 6px; }
-.tfl-scroll { max-height: 60vh; overflow: auto; }
+.tfl-scroll { max-height: 60vh; overflow: auto; } .tfl-told table { table-layout: auto; }
 .tfl-scroll > * { flex: 0 0 auto; } .tfl-scroll .tfl-table, .tfl-scroll > .tfl-sort { min-width: 860px; }
 .tfl-sort { display: grid; position: sticky; top: 0; z-index: 1; background: var(--tfl-panel); overflow: hidden; }
 .tfl-sort .jupyter-button { padding: 0 6px; background: none; font-size: 12px; font-weight: 600; height: 26px;

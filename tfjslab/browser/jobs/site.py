@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tfjslab.browser.server import ISOLATION, TYPES
+from tfjslab.browser.server import ISOLATION, TYPES, Refused, length_of
 
 PAGE = Path(__file__).parents[1] / "page"
 MOST_RECORD_BYTES = 8 << 20
@@ -107,14 +107,6 @@ class JobSite:
             return self.messages.popleft() if self.messages else None
 
 
-class Refused(Exception):  # noqa: N818 - it is an answer, not an error of ours
-    """A request that is answered with a status and a line of text."""
-
-    def __init__(self, status: HTTPStatus, text: str) -> None:
-        super().__init__(text)
-        self.status, self.text = status, text
-
-
 class SiteHandler(BaseHTTPRequestHandler):
     """Serves one ``JobSite``."""
 
@@ -180,12 +172,7 @@ class SiteHandler(BaseHTTPRequestHandler):
         return b"{}", TYPES[".json"]
 
     def _body(self, limit: int) -> bytes:
-        given = self.headers.get("Content-Length", "")
-        if not given.isascii() or not given.isdigit():
-            raise Refused(HTTPStatus.LENGTH_REQUIRED, "a length is needed")
-        if int(given) > limit:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"{given} bytes; at most {limit} are taken")
-        return self.rfile.read(int(given))
+        return self.rfile.read(length_of(self.headers, limit))
 
     def log_message(self, *_: Any) -> None:
         """Requests are nobody's business."""

@@ -20,12 +20,14 @@ from tfjslab.export.web.module import WebModule
 from tfjslab.export.web.plan import WebProgram
 from tfjslab.export.web.variants import RELAXED, RELAXED_DOT, Variant
 from tfjslab.export.web.weights import checksum
+from tfjslab.monitoring import batch
+from tfjslab.monitoring.histogram import BUCKET_RULE
 
 FORMAT = 1  # of the folder: raised when a loader of one version could not read another's
 WEIGHTS, KERNELS = "weights.bin", "kernels.json"
 SIGNATURE = "as WebAssembly, by tfjslab "  # in the first line of model.js
 REPORTS = ("report.json", "report.html")  # added when the folder is tried out; they hold times, which differ each time
-_SCRIPTS = ("worker.js", "picture.js", "profile.js", "model.d.ts", "demo.js", "demo-view.js", "demo.css")
+_SCRIPTS = ("worker.js", "picture.js", "profile.js", "metrics.js", "model.d.ts", "demo.js", "demo-view.js", "demo.css")
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,9 @@ def build(variant: Variant, module: WebModule, kernels: Sequence[tuple[str, str]
 def folder_files(name: str, web: WebProgram, built: Sequence[Built], weights: bytes) -> dict[str, bytes]:
     """Every file by name. The same model, options and version give the same bytes."""
     kernels = _json({b.variant.name: b.kernels for b in built})
-    described = _described(web, built, weights, len(kernels))
+    described = _described(name, web, built, weights, len(kernels))
     texts = {"model": name, "version": __version__, "format": str(FORMAT), "inputs": _ports(described["inputs"]),
-             "outputs": _ports(described["outputs"])}
+             "outputs": _ports(described["outputs"]), **_metrics()}
     in_comments = {**texts, "model": name.replace("*/", "* /")}
     found = {f: _filled(_text(f), in_comments).encode() for f in _SCRIPTS}
     found["index.html"] = _page(name, built).encode()
@@ -64,17 +66,26 @@ def folder_files(name: str, web: WebProgram, built: Sequence[Built], weights: by
     return {**found, KERNELS: kernels, WEIGHTS: weights, **{b.file: b.code for b in built}}
 
 
-def _described(web: WebProgram, built: Sequence[Built], weights: bytes, kernels: int) -> dict[str, Any]:
+def _described(
+    name: str, web: WebProgram, built: Sequence[Built], weights: bytes, kernels: int,
+) -> dict[str, Any]:
     """What the loader has to know: the table ``MODEL`` of model.js."""
     def ports(found: Any) -> list[dict[str, Any]]:
         return [{"name": p.name, "shape": p.shape, "dtype": p.dtype, "size": size_of(p.shape)} for p in found]
 
     return {
+        "name": name,
         "inputs": [{**p, "picture": f'"picture{i}"' in built[0].module.text} for i, p in enumerate(ports(web.inputs))],
         "outputs": ports(web.outputs), "maxThreads": MOST_THREADS, "kernels": kernels,
         "weights": {"file": WEIGHTS, "bytes": len(weights), "hash": checksum(weights).lstrip("0") or "0"},
         "variants": {b.variant.name: _variant(web, b) for b in built},
     }
+
+
+def _metrics() -> dict[str, str]:
+    """What metrics.js has to know of the form in which collectors take what it tells."""
+    return {"schema": str(batch.SCHEMA), "bucket_rule": json.dumps(BUCKET_RULE), "most_name": str(batch.MOST_NAME),
+            "most_message": str(batch.MOST_MESSAGE), "most_kinds": str(batch.MOST_KINDS)}
 
 
 def _variant(web: WebProgram, b: Built) -> dict[str, Any]:
@@ -107,7 +118,7 @@ def _model_js(name: str, described: Mapping[str, Any], built: Sequence[Built]) -
     head = f"// {json.dumps(name)} {SIGNATURE}{__version__}. Folder format {FORMAT}; see README.md."
     table = json.dumps(described, separators=(",", ":"))
     told = _told(built)
-    return f"{head}\nconst MODEL = {table};\nconst FILES = {{\n{urls}\n}};\n{told}\n{_text('model.js')}"
+    return f"{head}\nexport const MODEL = {table};\nconst FILES = {{\n{urls}\n}};\n{told}\n{_text('model.js')}"
 
 
 def _told(built: Sequence[Built]) -> str:

@@ -12,8 +12,7 @@ export class ModelError extends Error {
 const fail = (code, message) => {
   throw new ModelError(code, message);
 };
-/** What `work` gives; other errors get a code. */
-const typed = async (code, what, work) => {
+const coded = async (code, what, work) => {
   try {
     return await work();
   } catch (e) {
@@ -41,7 +40,7 @@ export async function read(name, size, options) {
   const { url, signal } = options, given = options.buffers?.[name];
   const at = given ? name : url ? new URL(name, new URL(url, globalThis.location?.href)) : FILES[name];
   const work = () => given ? new Uint8Array(given) : download(name, at, size, options);
-  const bytes = await typed('load.read', `${at}: cannot be read`, work).catch((e) => e);
+  const bytes = await coded('load.read', `${at}: cannot be read`, work).catch((e) => e);
   if (signal?.aborted) fail('load.aborted', `${at}: the download was stopped`);
   if (bytes instanceof ModelError) throw bytes;
   const { length } = bytes;
@@ -67,12 +66,11 @@ async function download(file, at, total, { signal, onProgress }) {
   return bytes.subarray(0, loaded);
 }
 
-/** See model.d.ts. */
 export async function load(options = {}) {
+  if (options.onMetrics || options.metrics || options.fallback) return (await import('./metrics.js')).load(options);
   if (options.worker) return (await import('./worker.js')).inWorker(options);
   const able = variants();
-  const name = options.variant ?? able.at(-1);
-  const variant = MODEL.variants[name];
+  const name = options.variant ?? able.at(-1), variant = MODEL.variants[name];
   if (!able.includes(name)) {
     const why = !variant ? 'unknown' : isolated() || !variant.threaded ? 'no support' :
       'the page is not cross-origin isolated';
@@ -81,16 +79,16 @@ export async function load(options = {}) {
   const wanted = options.threads ?? globalThis.navigator?.hardwareConcurrency ?? 1;
   const threads = variant.threaded ? Math.max(1, Math.min(wanted, MODEL.maxThreads)) : 1;
   const { weights: { file, bytes, hash }, inputs } = MODEL;
-  const compiled = (code) => typed('load.module', `${variant.file} is damaged or not allowed here (CSP wasm-unsafe-eval)`,
+  const compiled = (code) => coded('load.module', `${variant.file} is damaged or not allowed here (CSP wasm-unsafe-eval)`,
     () => WebAssembly.compile(code));
   const [module, weights, pictures] = await Promise.all([
     read(variant.file, variant.bytes, options).then(compiled), read(file, bytes, options),
     inputs.some((p) => p.picture) && import('./picture.js'),
   ]);
   const initial = Math.ceil((variant.end + threads * variant.scratchBytes) / PAGE);
-  const memory = await typed('memory', `no memory for ${initial * PAGE} bytes`,
+  const memory = await coded('memory', `no memory for ${initial * PAGE} bytes`,
     () => new WebAssembly.Memory({ initial, maximum: initial + 4096, shared: variant.threaded }));
-  const exports = await typed('load.module', `${variant.file} does not fit to model.js`, async () => {
+  const exports = await coded('load.module', `${variant.file} does not fit to model.js`, async () => {
     const instance = await WebAssembly.instantiate(module, imports(memory, threads));
     new Uint8Array(memory.buffer).set(weights, variant.weightsAt);
     const found = BigInt.asUintN(64, instance.exports.hash(variant.weightsAt, bytes)).toString(16);
