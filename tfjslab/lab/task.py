@@ -6,8 +6,9 @@ import threading
 import time
 
 from tfjslab.base.errors import TfjslabError
+from tfjslab.base.progress import Throttle
 from tfjslab.engine.measure import Clock
-from tfjslab.lab.publishing import STOPPED, Publish, Throttle
+from tfjslab.lab.publishing import STOPPED, Publish
 from tfjslab.lab.session import Snapshot
 
 
