@@ -100,6 +100,11 @@ def seconds(text: str) -> float:
     return _number(text, 1, text, "a number of seconds above 0", math.inf)
 
 
+def above_zero(text: str) -> float:
+    """A number above 0, for argparse."""
+    return _number(text, 1, text, "a number above 0", math.inf)
+
+
 def _number(digits: str, over: int, text: str, expected: str, below: float) -> float:
     try:
         value = float(digits) / over

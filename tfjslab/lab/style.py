@@ -1,8 +1,9 @@
 """How the lab looks: one style sheet for the dashboard and for the report. Colours and plots are those of all pages."""
 
 from tfjslab.base import plots
+from tfjslab.streaming import card
 
-CSS = plots.CSS + """
+CSS = plots.CSS + card.CSS + """
 .tfl .widget-html-content, .tfl .jupyter-widgets .widget-html-content { line-height: 1.4; font-size: 13px;
   font-family: var(--tfl-font); color: var(--tfl-ink); min-width: 0; }
 .tfl .widget-html, .tfl .widget-html > .widget-html-content { margin: 0; width: 100%; height: auto; }
@@ -111,6 +112,9 @@ CSS = plots.CSS + """
   overflow: hidden; text-overflow: ellipsis; text-align: left; box-shadow: none; }
 .tfl-sort .jupyter-button.tfl-number { text-align: right; }
 .tfl-chart { max-width: 100%; height: auto; display: block; margin: 0 auto 8px; }
+.tfl-options { flex-wrap: wrap; gap: 4px 8px; align-items: center; overflow: visible; }
+.tfl-options > * { margin: 0; } .tfl-options .widget-label { width: auto; min-width: 62px; margin-right: 6px; }
+.tfl-options .jupyter-button { width: auto; padding: 0 10px; }
 .tfl-choice .widget-checkbox { width: 100%; margin: 0; } .tfl-choice .widget-label-basic { max-width: 100%; }
 .tfl-notes textarea { height: 300px; font-family: var(--tfl-font); }
 """

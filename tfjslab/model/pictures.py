@@ -55,7 +55,7 @@ def read_picture(path: Path, port: Port) -> Array:
         raise InputError(f"{path}: {no_picture(port)}")
     with opened(path) as image:
         pixels = resized(image, shape, str(path))
-    return batched(level_table(port.dtype)[pixels], port)
+    return batched(np.take(level_table(port.dtype, *default_range(port.dtype)), pixels), port)
 
 
 @contextmanager
@@ -126,19 +126,15 @@ def as_image(levels: Array) -> Any:
     return pillow("resizing a picture").fromarray(levels[..., 0] if grey else levels)
 
 
-def level_table(dtype: str, scale: float | None = None, offset: float = 0.0) -> Array:
-    """What each level from 0 to 255 becomes in a dtype: ``level * scale + offset``, rounded and clipped for integers.
+def default_range(dtype: str) -> tuple[float, float]:
+    """What levels from 0 to 255 become where nothing else is said: 0 to 1 as floats, as integers what fits them."""
+    return (0, 1) if dtype in ("", "float32") else (-128, 127) if dtype == "int8" else (0, 255)
 
-    Without a scale floats go from 0 to 1, and integers from 0 or, of int8, from -128 on.
-    """
+
+def level_table(dtype: str, low: float, high: float) -> Array:
+    """What each level becomes, where 0 to 255 go to ``low`` to ``high``; integers are rounded and clipped."""
     wanted = element_type(dtype or "float32").numpy
-    levels = np.arange(LEVELS, dtype=np.float64)
-    if scale is not None:
-        levels = levels * scale + offset
-    elif wanted.kind == "f":
-        levels = levels / (LEVELS - 1)
-    elif dtype == "int8":
-        levels = levels - LEVELS / 2
+    levels = low + np.arange(LEVELS, dtype=np.float64) * (high - low) / (LEVELS - 1)
     if wanted.kind == "f":
         return levels.astype(wanted)
     range_ = np.iinfo(wanted)

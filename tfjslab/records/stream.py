@@ -119,8 +119,9 @@ class StreamResult(Report):
     @property
     def percentiles_ms(self) -> dict[str, float | None]:
         """The latency's ``p50``, ``p95`` and ``p99``; None before a frame is done."""
-        found = np.percentile(self.latencies_ms, PERCENTILES) if self.frames else [None] * len(PERCENTILES)
-        return {f"p{p}": None if v is None else float(v) for p, v in zip(PERCENTILES, found, strict=True)}
+        # Asked before the first frame, too: numpy's first percentile takes as long as some frames.
+        found = np.percentile(self.latencies_ms or (math.nan,), PERCENTILES).tolist()
+        return {f"p{p}": v if self.frames else None for p, v in zip(PERCENTILES, found, strict=True)}
 
     @property
     def parts_ms(self) -> dict[str, float | None]:
@@ -160,7 +161,7 @@ class StreamResult(Report):
         if not self.frames:
             return "no frame was done"
         rate = f"{self.settings.fps:g} frames/s" if self.settings.fps else "the camera's rate"
-        limit = f"; the steps of a frame leave room for {self.capacity_fps:.3g} frames/s" if self.capacity_fps else ""
+        limit = f"; the steps of a frame leave room for {self.capacity_fps:.1f} frames/s" if self.capacity_fps else ""
         lost = [f"{self.dropped} of {self.n} dropped ({percent(self.dropped, self.n)})"] if self.dropped else []
         late = [f"{self.late} of {self.done} later than {self.settings.budget_ms:g} ms"] if self.late else []
         waits = self.frames[-1].waiting_ms > 1e3 / (self.settings.fps or math.inf) and self.settings.drop is None
@@ -171,14 +172,14 @@ class StreamResult(Report):
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``json.dumps``: the figures, then every frame."""
-        interval = median_interval(self.latencies_ms)
+        interval, where = median_interval(self.latencies_ms), self.environment
         return {
-            **to_plain(self.settings), "backend": self.environment.backend if self.environment else None,
+            **to_plain(self.settings), "backend": where.backend if where else None,
             "ended": self.ended, "n": self.n, "done": self.done, "dropped": self.dropped, "late": self.late,
             "behind": self.behind, **{f"{k}_ms": v for k, v in self.percentiles_ms.items()},
             "p50_interval_ms": [interval.low, interval.high] if interval else None,
             "throughput_fps": self.throughput_fps, "capacity_fps": self.capacity_fps, "duration_ms": self.duration_ms,
-            "holds": self.holds, "parts_ms": self.parts_ms, "environment": to_plain(self.environment),
+            "holds": self.holds, "parts_ms": self.parts_ms, "environment": to_plain(where) if where else None,
             "frames": [{**to_plain(f), "latency_ms": f.latency_ms} for f in self.frames],
         }
 
@@ -192,7 +193,7 @@ class StreamResult(Report):
         first = Table(
             title, ("", "frames", "latency p50", "p95", "p99", "throughput"),
             (("done", f"{self.done} of {self.n}", *(f"{ms(v)} ms" for v in p.values()),
-              f"{self.throughput_fps:.3g} frames/s" if self.throughput_fps else NOTHING),),
+              f"{self.throughput_fps:.1f} frames/s" if self.throughput_fps else NOTHING),),
             tuple(filter(None, [self.verdict, cut, self._of_source()])),
         )
         shares = [(name, _times(self.frames, name)) for name in (*PARTS, *BESIDE)]

@@ -42,12 +42,12 @@ def body(result: StreamResult, total: int = 0) -> str:
     where = f" on {result.environment.where}" if result.environment else ""
     rate = f" at {s.fps:g} frames/s" if s.fps else ""
     title = html.escape(f"{s.model}{where}, {s.source}{rate}")
+    head = f'<div class="tfl-stream"><h4>{title}</h4>{_figures(result, total)}'
     if not result.frames:
-        return f'<div class="tfl-stream"><h4>{title}</h4>{EMPTY.format("no frame is done yet")}</div>'
+        return f'{head}{EMPTY.format("no frame is done yet")}</div>'
     verdict = f'<p class="tfl-verdict-line">{html.escape(result.verdict)}</p>' if result.ended else ""
     wide = max(total, result.n)
-    return (f'<div class="tfl-stream"><h4>{title}</h4>{_figures(result, total)}{latency(result, wide)}'
-            f'<div class="tfl-low">{drops(result, wide)}</div>{verdict}</div>')
+    return f'{head}{latency(result, wide)}<div class="tfl-low">{drops(result, wide)}</div>{verdict}</div>'
 
 
 def _figures(result: StreamResult, total: int) -> str:
@@ -57,13 +57,17 @@ def _figures(result: StreamResult, total: int) -> str:
         ("frames", frames, "", False), ("dropped", str(result.dropped), "", result.dropped > 0),
         ("late", NOTHING if late is None else str(late), "", bool(late)),
         *((name, ms(value), "ms", False) for name, value in p.items()),
-        ("throughput", f"{result.throughput_fps or 0:.1f}", "frames/s", False),
-        ("room for", f"{result.capacity_fps or 0:.1f}", "frames/s", False),
+        ("throughput", _rate(result.throughput_fps), "frames/s", False),
+        ("room for", _rate(result.capacity_fps), "frames/s", False),
     )
     shown = "".join(
         f'<div data-figure="{name}"{" class=tfl-bad" if bad else ""}><small>{name}</small><b>{text}</b>'
         f"<i>{unit}</i></div>" for name, text, unit, bad in cells)
     return f'<div class="tfl-figures">{shown}</div>'
+
+
+def _rate(fps: float | None) -> str:
+    return NOTHING if fps is None else f"{fps:.1f}"
 
 
 def latency(result: StreamResult, wide: int) -> str:

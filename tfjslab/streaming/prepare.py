@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,18 @@ import numpy as np
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import UsageError
 from tfjslab.export.web.picture import ORDERS, Picture
-from tfjslab.graph.ir import Port
 from tfjslab.model.model import Model
-from tfjslab.model.pictures import PictureShape, as_image, batched, level_table, no_picture, picture_shape, resized
+from tfjslab.model.pictures import (
+    LEVELS,
+    PictureShape,
+    as_image,
+    batched,
+    default_range,
+    level_table,
+    no_picture,
+    picture_shape,
+    resized,
+)
 
 Preprocess = Callable[[Any], Any]
 _CROP = "crop"
@@ -38,8 +47,8 @@ class Prepared:
             raise UsageError(no_picture(self._port))
         self._crop = picture is not None and picture.fit == _CROP
         self._order = ORDERS[picture.order] if picture is not None else None
-        scales, self._told = _levels(self._port, picture, _normalization(model.graph.metadata))
-        self._tables = [level_table(self._port.dtype, *s) for s in scales]
+        self._ranges, self._whose = (((picture.low, picture.high),), "") if picture is not None else _ranges(model)
+        self._tables = [level_table(self._port.dtype, *range_) for range_ in self._ranges]
 
     @property
     def text(self) -> str:
@@ -48,7 +57,8 @@ class Prepared:
             return "frames are the input as they are"
         size = f"{self._shape.width or 'any'} x {self._shape.height or 'any'}"
         fit = "the middle cropped" if self._crop else "stretched"
-        return f"frames {fit} to {size}, {self._told}"
+        become = "; ".join(f"{low:g} to {high:g}" for low, high in self._ranges)
+        return f"frames {fit} to {size}, 0 to 255 become {become}{self._whose}"
 
     def __call__(self, frame: Any) -> Array:
         """The input."""
@@ -81,27 +91,24 @@ class Prepared:
         return np.stack([np.take(t, levels[..., c]) for c, t in enumerate(self._tables)], axis=-1)
 
 
-def _normalization(metadata: Mapping[str, Any]) -> tuple[Sequence[float], Sequence[float]] | None:
-    """Mean and deviation of each channel, or of all, that the model's file tells of its input; None without any."""
-    told = (metadata.get("model_metadata") or {}).get("inputs") or [{}]
-    mean, std = told[0].get("mean", ()), told[0].get("std", ())
-    return (mean, std) if mean and len(mean) == len(std) and all(std) else None
+def picture_of(model: Model) -> Picture:
+    """How the model takes a picture by itself; UsageError where no one range says it."""
+    ranges = _ranges(model)[0]
+    if len(ranges) > 1:
+        raise UsageError(f"the metadata of {model.name} normalize each channel by itself; expected a range for all")
+    return Picture(*ranges[0])
 
 
-def _levels(
-    port: Port, picture: Picture | None, normalization: tuple[Sequence[float], Sequence[float]] | None,
-) -> tuple[list[tuple[float | None, float]], str]:
-    """Scale and offset of levels, of all channels or of each, and what they become in words.
+def _ranges(model: Model) -> tuple[tuple[tuple[float, float], ...], str]:
+    """What levels from 0 to 255 become, in all channels or in each, and whose word that is.
 
-    What the caller says goes before what the file says; an input of integers takes levels as they are, as its scale and
-    zero point stand for the file's normalization.
+    A file's metadata say it by mean and deviation. An input of integers takes levels as they are: its scale and zero
+    point stand for that.
     """
-    if picture is not None:
-        told = f"0 to 255 become {picture.low:g} to {picture.high:g}"
-        return [((picture.high - picture.low) / 255, picture.low)], told
-    if normalization is not None and port.dtype == "float32":
-        mean, std = normalization
-        shown = ", ".join(f"(level - {m:g}) / {s:g}" for m, s in zip(mean, std, strict=True))
-        return [(1 / s, -m / s) for m, s in zip(mean, std, strict=True)], f"{shown} by the model's own metadata"
-    low, high = (0, 1) if port.dtype in ("", "float32") else (-128, 127) if port.dtype == "int8" else (0, 255)
-    return [(None, 0.0)], f"0 to 255 become {low} to {high}"
+    port = model.inputs[0]
+    told = (model.graph.metadata.get("model_metadata") or {}).get("inputs") or [{}]
+    mean, std = told[0].get("mean", ()), told[0].get("std", ())
+    if port.dtype == "float32" and mean and len(mean) == len(std) and all(std):
+        found = tuple((-m / s, (LEVELS - 1 - m) / s) for m, s in zip(mean, std, strict=True))
+        return found, ", by the model's metadata"
+    return (default_range(port.dtype),), ""

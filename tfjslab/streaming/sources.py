@@ -7,40 +7,18 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 
 from tfjslab.base.errors import InputError, UsageError
 from tfjslab.base.text import counted
 from tfjslab.model.pictures import SUFFIXES, opened, page
+from tfjslab.streaming.frame_source import END, FrameSource
 
-END = object()  # what a source gives after its last frame
 PAGED = (".gif", ".webp", ".apng", ".png", ".tif", ".tiff")  # files of Pillow's that may hold several frames
 _NUMBER = re.compile(r"(\d+)")
 _STACK = (3, 4)  # frames along the first axis: grey ones, or with channels
-
-
-class Source(Protocol):
-    """Gives frames one after the other. ``fps`` is its own rate, if it has one.
-
-    Of a ``live`` source frames come when they come, at a rate that nobody can choose. A ``held`` one has them in
-    memory, so that reading takes no time. ``length`` is None where it is not known.
-    """
-
-    name: str
-    fps: float | None
-    live: bool
-    held: bool
-    length: int | None
-
-    def read(self, skip: int = 0) -> Any:
-        """Pass over ``skip`` frames and give the next one; ``END`` after the last."""
-
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-    ) -> None: ...
 
 
 class Recorded:
@@ -53,13 +31,13 @@ class Recorded:
         self.name, self.length = name, None if again else length
         self._count, self._at, self._again = length, 0, again
 
-    def read(self, skip: int = 0) -> Any:
+    def read(self, skip: int = 0) -> tuple[int, Any]:
         """The next frame after ``skip`` others, which are not even decoded."""
         index = self._at + skip
         if index >= self._count and not self._again:
-            return END
+            return 0, END
         self._at = index + 1
-        return self.frame(index % self._count)
+        return skip + 1, self.frame(index % self._count)
 
     def frame(self, index: int) -> Any:
         """The frame of that number."""
@@ -152,12 +130,15 @@ class Iterated:
         self.name = "frames of an iterator"
         self._frames: Iterator[Any] = iter(frames)
 
-    def read(self, skip: int = 0) -> Any:
-        """The next frame after ``skip`` others."""
+    def read(self, skip: int = 0) -> tuple[int, Any]:
+        """The next frame after ``skip`` others, or the last one where there are not so many."""
         found: Any = END
-        for _ in range(skip + 1):
-            found = next(self._frames, END)
-        return found if found is END else _loaded(found)
+        for done in range(skip + 1):
+            one = next(self._frames, END)
+            if one is END:
+                return done, found if found is END else _loaded(found)
+            found = one
+        return skip + 1, _loaded(found)
 
     def __enter__(self) -> Self:
         return self
@@ -168,7 +149,7 @@ class Iterated:
         """The iterator is the caller's."""
 
 
-def source_of(frames: Any, *, again: bool = False) -> Source:
+def source_of(frames: Any, *, again: bool = False) -> FrameSource:
     """What ``tf.stream`` was given as a source; ``again`` lets one that can begin anew follow its last frame.
 
     Raises InputError for files that are missing or no frames, and UsageError for what gives no frames.
@@ -190,7 +171,7 @@ def source_of(frames: Any, *, again: bool = False) -> Source:
     return (Arrays if all(isinstance(f, np.ndarray) for f in frames) else Listed)(frames, again=again)
 
 
-def _of_path(text: str, *, again: bool) -> Source:
+def _of_path(text: str, *, again: bool) -> FrameSource:
     path = Path(text)
     if path.is_dir():
         return Folder(path, again=again)
@@ -199,7 +180,7 @@ def _of_path(text: str, *, again: bool) -> Source:
     return _video(text, again=again)
 
 
-def _video(text: str, *, again: bool) -> Source:
+def _video(text: str, *, again: bool) -> FrameSource:
     from tfjslab.streaming.video import Video  # noqa: PLC0415 - OpenCV is an extra, which only films and cameras need
 
     return Video(text, again=again)

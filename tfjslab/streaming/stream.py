@@ -18,8 +18,8 @@ from tfjslab.model.model import Model
 from tfjslab.model.subject import ModelSource, open_subject
 from tfjslab.records.profile import Environment
 from tfjslab.records.stream import FINISHED, LATEST, STOPPED, FrameTimes, StreamResult, StreamSettings
+from tfjslab.streaming.frame_clock import FrameClock
 from tfjslab.streaming.prepare import Prepared, Preprocess
-from tfjslab.streaming.schedule import Schedule
 from tfjslab.streaming.sources import source_of
 from tfjslab.streaming.supply import Arrival, Sleep, Supply, supply_of
 from tfjslab.streaming.watching import watching
@@ -56,7 +56,7 @@ class Stream:
         self._model, self._where = model, (backend, threads)
         self._given, self._count = frames, count
         self._preprocess, self._postprocess = preprocess, postprocess
-        self._clock, self._sleep = clock, sleep
+        self.clock, self._sleep = clock, sleep
         name = model.name if isinstance(model, Model) else "" if callable(model) else str(model)
         source = source_of(frames, again=count is not None)  # what cannot be streamed is refused here
         if source.live and drop is None:
@@ -66,13 +66,13 @@ class Stream:
         self._settings = StreamSettings(name, source.name, fps, budget_ms, drop, warmup)
         self._environment: Environment | None = None
         self._times: list[FrameTimes] = []
-        self._ended = ""
+        self._came, self._ended = 0, ""
 
     @property
     def result(self) -> StreamResult:
         """What was measured until now."""
         n = self._times[-1].index + 1 if self._times else 0
-        return StreamResult(self._settings, n, tuple(self._times), self._environment, self._ended)
+        return StreamResult(self._settings, max(n, self._came), tuple(self._times), self._environment, self._ended)
 
     @property
     def total(self) -> int:
@@ -84,7 +84,7 @@ class Stream:
 
         The time until the next one is asked for is the caller's, and counted as such: frames go on coming meanwhile.
         """
-        self._times, self._ended = [], ""
+        self._times, self._came, self._ended = [], 0, ""
         try:
             yield from self._frames()
             self._ended = FINISHED
@@ -93,7 +93,7 @@ class Stream:
 
     def run(self, progress: Progress = no_progress) -> StreamResult:
         """Go through all frames. Ctrl-C ends it as it ends everything; ``result`` then has what there was."""
-        throttle, what = Throttle(self._clock), f"{self._settings.model}: stream"
+        throttle, what = Throttle(self.clock), f"{self._settings.model}: stream"
         total = self.total
         for frame in self:
             if throttle.due():
@@ -106,7 +106,7 @@ class Stream:
 
         It is drawn between two frames, a few times a second, and what that takes counts as ``outside``.
         """
-        with watching(self, self._clock) as show:
+        with watching(self, self.clock) as show:
             for _ in self:
                 show()
         return self.result
@@ -117,11 +117,11 @@ class Stream:
 
     def _frames(self) -> Iterator[StreamFrame]:
         with ExitStack() as stack:
-            subject = stack.enter_context(open_subject(self._model, *self._where, self._clock))
+            subject = stack.enter_context(open_subject(self._model, *self._where, self.clock))
             model = subject.model
             prepare, told = self._preparation(model)
             source = source_of(self._given, again=self._count is not None)
-            supply = stack.enter_context(closing(supply_of(source, self._count, self._clock, self._sleep)))
+            supply = stack.enter_context(closing(supply_of(source, self._count, self.clock, self._sleep)))
             first = supply.first()
             fps = self._settings.fps or source.fps
             if fps is None and not source.live:
@@ -129,8 +129,8 @@ class Stream:
             self._settings = replace(self._settings, model=model.name, fps=fps, prepared=told)
             self._warm_up(model, prepare, first)
             self._environment = environment_of([model.backend])
-            start = self._clock()
-            supply.begin(Schedule(fps or math.inf, self._settings.drop == LATEST), start)
+            start = self.clock()
+            supply.begin(FrameClock(fps or math.inf, self._settings.drop == LATEST), start)
             yield from self._through(model, prepare, supply, start)
 
     def _preparation(self, model: Model) -> tuple[Preprocess, str]:
@@ -148,7 +148,7 @@ class Stream:
                 model.predict(prepare(frame))
 
     def _through(self, model: Model, prepare: Preprocess, supply: Supply, start: float) -> Iterator[StreamFrame]:
-        clock = self._clock
+        clock = self.clock
         while (arrival := supply.take()) is not None:
             taken = clock()
             x = prepare(arrival.frame)
@@ -161,6 +161,7 @@ class Stream:
             self._times.append(times)
             yield StreamFrame(arrival.frame, output, times)
             self._times[-1] = replace(times, outside_ms=(clock() - end) * 1e3)
+        self._came = supply.came
 
 
 def stream(

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from tfjslab.base.errors import InputError
 from tfjslab.engine.measure import Clock
-from tfjslab.streaming.schedule import Schedule
-from tfjslab.streaming.sources import END, Source
+from tfjslab.streaming.frame_clock import FrameClock
+from tfjslab.streaming.frame_source import END, FrameSource
 
 AHEAD = 4  # frames that are read before they are due: enough that reading one may take longer than usual
 GRACE_S = 2.0  # that closing waits for the read under way; a longer one ends by itself, and then frees what it holds
@@ -39,17 +39,21 @@ class Supply(Protocol):
     def first(self) -> Any:
         """The first frame, which comes again; InputError when there is none."""
 
-    def begin(self, schedule: Schedule, start: float) -> None:
+    def begin(self, schedule: FrameClock, start: float) -> None:
         """Frames come by this schedule from ``start`` on, a time of the clock."""
 
     def take(self) -> Arrival | None:
         """The frame to work on, once it has come; None after the last one."""
 
+    @property
+    def came(self) -> int:
+        """How many frames came in all, once ``take`` has given None."""
+
     def close(self) -> None:
         """Give back what it holds."""
 
 
-def supply_of(source: Source, count: int | None, clock: Clock, sleep: Sleep) -> Supply:
+def supply_of(source: FrameSource, count: int | None, clock: Clock, sleep: Sleep) -> Supply:
     """At most ``count`` frames of a source. ``sleep`` takes seconds, and may wake early."""
     limit = min((n for n in (count, source.length) if n is not None), default=None)
     return (_Held if source.held else _Ahead)(source, limit, _Timer(clock, sleep))
@@ -75,16 +79,16 @@ class _Timer:
 class _Held:
     """Frames that are in memory: nothing has to be read, and no thread disturbs the model."""
 
-    def __init__(self, source: Source, count: int | None, timer: _Timer) -> None:
+    def __init__(self, source: FrameSource, count: int | None, timer: _Timer) -> None:
         self._source, self._count, self._timer = source, count, timer
         self._upcoming = 0
         self._first: Any = None
 
     def first(self) -> Any:
-        self._first = self._source.read()
+        self._first = self._source.read()[1]
         return self._first
 
-    def begin(self, schedule: Schedule, start: float) -> None:
+    def begin(self, schedule: FrameClock, start: float) -> None:
         self._schedule, self._timer.start = schedule, start
 
     def take(self) -> Arrival | None:
@@ -93,11 +97,15 @@ class _Held:
             return None
         index = int(min(self._schedule.oldest_wanted(self._upcoming, self._timer.now()), last))
         # The first one has been read already, to warm up on.
-        frame = self._first if index == 0 else self._source.read(index - max(self._upcoming, 1))
+        frame = self._first if index == 0 else self._source.read(index - max(self._upcoming, 1))[1]
         self._upcoming = index + 1
         due = self._schedule.due_s(index)
         self._timer.wait_until(due)
         return Arrival(index, frame, due, due, None)
+
+    @property
+    def came(self) -> int:
+        return self._upcoming
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -106,13 +114,14 @@ class _Held:
 class _Ahead:
     """Frames that are read on a thread, a few before they are due; the thread opens the source and frees it."""
 
-    def __init__(self, source: Source, count: int | None, timer: _Timer) -> None:
+    def __init__(self, source: FrameSource, count: int | None, timer: _Timer) -> None:
         self._source, self._timer = source, timer
         self._count = math.inf if count is None else count
-        self._schedule: Schedule | None = None
+        self._schedule: FrameClock | None = None
         self._waiting: deque[Arrival] = deque()
         self._changed = threading.Condition()
         self._closed, self._ended = False, False
+        self.came = 0
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._main, name="tfjslab-frames", daemon=True)
         self._thread.start()
@@ -124,7 +133,7 @@ class _Ahead:
                 return self._waiting[0].frame
         raise self._error or InputError(f"there are no frames: {self._source.name} gave none")
 
-    def begin(self, schedule: Schedule, start: float) -> None:
+    def begin(self, schedule: FrameClock, start: float) -> None:
         with self._changed:
             self._schedule, self._timer.start = schedule, start
             # What a camera gave before the start is gone; what was read ahead is due when the schedule says.
@@ -164,17 +173,19 @@ class _Ahead:
             self._changed.notify_all()
 
     def _read_all(self) -> None:
-        upcoming = 0
-        while upcoming < self._count:
-            skip = self._room(upcoming)
+        while self.came < self._count:
+            skip = self._room(self.came)
             if skip is None:
                 return
             before = self._timer.clock()
-            frame = self._source.read(skip)
-            after = self._timer.clock()
-            if frame is END:
-                return
-            upcoming = self._put(upcoming + skip, frame, (after - before) * 1e3) + 1
+            passed, frame = self._source.read(skip)
+            decode_ms = (self._timer.clock() - before) * 1e3
+            with self._changed:
+                self.came += passed
+                if frame is END:
+                    return
+                self._put(self.came - 1, frame, decode_ms)
+                self._changed.notify_all()
 
     def _room(self, upcoming: int) -> int | None:
         """Wait until a frame may be read, and say how many are passed over then; None when nobody wants more."""
@@ -192,20 +203,17 @@ class _Ahead:
                 self._changed.wait(max(self._waiting[1].due_s - now, 0) if latest else None)
         return None
 
-    def _put(self, index: int, frame: Any, decode_ms: float) -> int:
-        """A frame waits for the model from now on; its number."""
-        with self._changed:
-            now, schedule = self._timer.now(), self._schedule
-            if not self._source.live:
-                due = 0.0 if schedule is None else schedule.due_s(index)
-                self._waiting.append(Arrival(index, frame, due, now, decode_ms))
-            elif schedule is not None:
-                self._waiting.append(Arrival(index, frame, now, now, None))
-            else:  # a camera's frames count from the start on; until then the newest one is enough
-                index = -1
-                self._waiting = deque([Arrival(index, frame, now, now, None)])
-            self._changed.notify_all()
-            return index
+    def _put(self, index: int, frame: Any, decode_ms: float) -> None:
+        """A frame waits for the model from now on."""
+        now, schedule = self._timer.now(), self._schedule
+        if not self._source.live:
+            due = 0.0 if schedule is None else schedule.due_s(index)
+            self._waiting.append(Arrival(index, frame, due, now, decode_ms))
+        elif schedule is not None:
+            self._waiting.append(Arrival(index, frame, now, now, None))
+        else:  # a camera's frames count from the start on; until then the newest one is enough
+            self.came = 0
+            self._waiting = deque([Arrival(index, frame, now, now, None)])
 
     def _forget(self, now: float) -> None:
         """Drop what a newer frame that has come takes the place of."""

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from tfjslab.base.errors import InputError, UsageError
 from tfjslab.base.extras import install
-from tfjslab.streaming.sources import END
+from tfjslab.streaming.frame_source import END
 
 CAMERA = "camera:"
 _LIVE = ("rtsp://", "rtp://", "udp://")
@@ -40,13 +40,13 @@ class Video:
         self._text, self._where = text, int(number) if is_camera else text
         self._again = again and not self.live
 
-    def read(self, skip: int = 0) -> Any:
+    def read(self, skip: int = 0) -> tuple[int, Any]:
         """The next frame after ``skip`` others, which are not turned into pictures."""
-        for _ in range(skip + 1):
+        for passed in range(skip + 1):
             if not self._grab():
-                return END
+                return passed, END
         done, frame = self._capture.retrieve()
-        return self._cv.cvtColor(frame, self._cv.COLOR_BGR2RGB) if done else END
+        return skip + 1, self._cv.cvtColor(frame, self._cv.COLOR_BGR2RGB) if done else END
 
     def _grab(self) -> bool:
         """Go on to the next frame; whether there is one."""

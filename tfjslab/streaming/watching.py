@@ -84,6 +84,7 @@ def _in_terminal(stream: Watched) -> Shows:
         show()
         sys.stderr.write("\n")
 
+    show()
     return show, finish
 
 

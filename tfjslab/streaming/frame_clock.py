@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Schedule:
+class FrameClock:
     """Frames come at ``fps`` a second from 0 on; with ``latest`` only the newest one waits, else all do."""
 
     fps: float
