@@ -46,8 +46,8 @@ def test_a_stream_without_a_frame_has_no_figures(result):
 
 
 def test_the_verdict_says_what_was_lost_and_what_there_is_room_for(result):
-    assert result.verdict == ("128 frames/s does not hold: 149 of 300 dropped (49.7%), 1 of 151 later than 16 ms; the "
-                              "steps of a frame leave room for 64.0 frames/s")
+    assert result.verdict == ("128 frames/s does not hold: 149 of 300 dropped (49.7%), 1 of 151 later than 16 ms; on "
+                              "average the steps of a frame leave room for 64.0 frames/s")
     assert result.verdict in str(result)
     assert repr(result) == "<Stream of 300 arrays in memory through small at 128 frames/s: 300 frames>"
 

@@ -138,6 +138,8 @@ def test_a_camera_has_its_own_rate_and_is_given_back(monkeypatch, model):
     result = frames.result
     assert (result.settings.fps, result.done, result.dropped) == (None, 5, indices[-1] - 4)
     assert [f.waiting_ms >= 0 and f.ready and f.decode_ms is None for f in result.frames] == [True] * 5
+    with pytest.raises(UsageError, match="fps is 30, but camera:0 has a rate of its own; leave it out"):
+        stream(model, 0, fps=30)
     with pytest.raises(UsageError, match="drop is None, but camera:0 is live"):
         stream(model, 0, drop=None)
     monkeypatch.setattr(Camera, "is_there", False)

@@ -33,10 +33,10 @@ class StreamTab:
         self.budget = _number("budget, ms", 33.0, "frames that take longer are late; 0: none")
         self.count = widgets.BoundedIntText(value=300, min=0, max=10_000_000, description="how many",
                                             tooltip="frames; a source that has fewer begins anew; 0: as many as it has",
-                                            layout=widgets.Layout(width="170px"))
+                                            layout=widgets.Layout(width="156px"))
         self.drop = widgets.Dropdown(options=list(DROPS), layout=widgets.Layout(width="150px"),
                                      tooltip="what becomes of frames that come while the model is at work")
-        self.range = widgets.Dropdown(options=list(RANGES), layout=widgets.Layout(width="190px"),
+        self.range = widgets.Dropdown(options=list(RANGES), layout=widgets.Layout(width="216px"),
                                       tooltip="what levels from 0 to 255 become")
         self.start = widgets.Button(description="Start", icon="play", button_style="primary")
         self.stop = widgets.Button(description="Stop", icon="stop", disabled=True)
@@ -76,4 +76,4 @@ class StreamTab:
 
 def _number(name: str, value: float, tooltip: str) -> widgets.BoundedFloatText:
     return widgets.BoundedFloatText(value=value, min=0, max=100_000, description=name, tooltip=tooltip,
-                                    layout=widgets.Layout(width="170px"))
+                                    layout=widgets.Layout(width="156px"))

@@ -59,7 +59,7 @@ CSS = plots.CSS + card.CSS + """
   overflow: visible; }
 .tfl-tabs .lm-TabBar-content { flex-wrap: wrap; height: auto !important; }
 .tfl-tabs .lm-TabBar-tab { flex: 0 0 auto !important; min-width: 0 !important; width: auto !important;
-  padding: 0 clamp(5px, 0.8vw, 12px) !important; }
+  padding: 0 clamp(5px, 0.6vw, 12px) !important; }
 .tfl-tabs .widget-tab-contents, .tfl-tabs > .lm-StackedPanel { min-height: 0; padding: 8px; overflow: hidden; }
 .tfl-tabs > .widget-tab-contents, .tfl-tabs > .lm-StackedPanel { min-height: 440px !important; }
 .tfl-inputs { gap: 0; } .tfl-port b, .tfl-port small { display: block; overflow: hidden; text-overflow: ellipsis;
@@ -112,7 +112,7 @@ CSS = plots.CSS + card.CSS + """
   overflow: hidden; text-overflow: ellipsis; text-align: left; box-shadow: none; }
 .tfl-sort .jupyter-button.tfl-number { text-align: right; }
 .tfl-chart { max-width: 100%; height: auto; display: block; margin: 0 auto 8px; }
-.tfl-options { flex-wrap: wrap; gap: 4px 8px; align-items: center; overflow: visible; }
+.tfl-options { flex-wrap: wrap; gap: 4px 8px; align-items: center; overflow: visible; margin-bottom: 6px; }
 .tfl-options > * { margin: 0; } .tfl-options .widget-label { width: auto; min-width: 62px; margin-right: 6px; }
 .tfl-options .jupyter-button { width: auto; padding: 0 10px; }
 .tfl-choice .widget-checkbox { width: 100%; margin: 0; } .tfl-choice .widget-label-basic { max-width: 100%; }

@@ -161,9 +161,10 @@ class StreamResult(Report):
         if not self.frames:
             return "no frame was done"
         rate = f"{self.settings.fps:g} frames/s" if self.settings.fps else "the camera's rate"
-        limit = f"; the steps of a frame leave room for {self.capacity_fps:.1f} frames/s" if self.capacity_fps else ""
+        room = self.capacity_fps
+        limit = f"; on average the steps of a frame leave room for {room:.1f} frames/s" if room else ""
         lost = [f"{self.dropped} of {self.n} dropped ({percent(self.dropped, self.n)})"] if self.dropped else []
-        late = [f"{self.late} of {self.done} later than {self.settings.budget_ms:g} ms"] if self.late else []
+        late = [f"{self.late} of {self.done} later than {self.settings.budget_ms:.4g} ms"] if self.late else []
         waits = self.frames[-1].waiting_ms > 1e3 / (self.settings.fps or math.inf) and self.settings.drop is None
         grows = [f"the last one waited {ms(self.frames[-1].waiting_ms)} ms"] if waits else []
         if lost or late or grows:
@@ -194,14 +195,16 @@ class StreamResult(Report):
             title, ("", "frames", "latency p50", "p95", "p99", "throughput"),
             (("done", f"{self.done} of {self.n}", *(f"{ms(v)} ms" for v in p.values()),
               f"{self.throughput_fps:.1f} frames/s" if self.throughput_fps else NOTHING),),
-            tuple(filter(None, [self.verdict, cut, self._of_source()])),
+            tuple(filter(None, [self.verdict, cut, self.source_note])),
         )
         shares = [(name, _times(self.frames, name)) for name in (*PARTS, *BESIDE)]
         rows = tuple((NAMES[name], f"{ms(_median(t))} ms", f"{ms(float(np.percentile(t, 95)))} ms")
                      for name, t in shares if t)
         return first, Table("What a frame takes", ("part", "median", "p95"), rows, tuple(filter(None, [s.prepared])))
 
-    def _of_source(self) -> str:
+    @property
+    def source_note(self) -> str:
+        """What has to be said of a source that was too slow; empty for others."""
         if not self.behind:
             return ""
         return (f"the source was too slow: {counted(self.behind, 'frame')} had not been read when due; "

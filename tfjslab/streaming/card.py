@@ -24,7 +24,7 @@ CSS = """
 .tfl-figures i { font-style: normal; font-size: 11px; color: var(--tfl-faint); margin-left: 3px; }
 .tfl-figures .tfl-bad b { color: var(--tfl-error); }
 .tfl-stream .tfl-low .tfl-plot { height: 62px; }
-.tfl-drops rect { fill: var(--tfl-b); } .tfl-key i.tfl-limit { color: var(--tfl-error); border-top-style: dashed; }
+.tfl-drops rect { fill: var(--tfl-b); } .tfl-key i.tfl-limit { color: var(--tfl-error); }
 .tfl-key i.tfl-trace { color: var(--tfl-a); } .tfl-key i.tfl-drops { height: 8px; border: 0; background: var(--tfl-b); }
 .tfl-verdict-line { color: var(--tfl-faint); font-size: 12px; margin: 4px 0 0; overflow-wrap: anywhere; }
 """
@@ -45,7 +45,8 @@ def body(result: StreamResult, total: int = 0) -> str:
     head = f'<div class="tfl-stream"><h4>{title}</h4>{_figures(result, total)}'
     if not result.frames:
         return f'{head}{EMPTY.format("no frame is done yet")}</div>'
-    verdict = f'<p class="tfl-verdict-line">{html.escape(result.verdict)}</p>' if result.ended else ""
+    said = ". ".join(filter(None, [result.verdict, result.source_note]))
+    verdict = f'<p class="tfl-verdict-line">{html.escape(said)}</p>' if result.ended else ""
     wide = max(total, result.n)
     return f'{head}{latency(result, wide)}<div class="tfl-low">{drops(result, wide)}</div>{verdict}</div>'
 
@@ -80,7 +81,7 @@ def latency(result: StreamResult, wide: int) -> str:
         places.append((at[0] + 1 / wide, places[0][1]))
     ticks = [AxisTick(0, "0"), AxisTick(1, f"{top:g} ms"), AxisTick(p95 / top, "", "tfl-p95")]
     limit = [] if budget is None else [AxisTick(budget / top, "", "tfl-limit")]
-    told = "" if budget is None else f'<i class="tfl-limit"></i>budget {budget:g} ms'
+    told = "" if budget is None else f'<i class="tfl-limit"></i>budget {budget:.4g} ms'
     head = (f'<div class="tfl-key"><i class="tfl-trace"></i>latency<i class="tfl-p95"></i>p95 {ms(p95)} ms{told}</div>')
     drawing = f'<polyline class="tfl-trace" points="{line_at(places)}"/>'
     return head + plot(drawing, [*ticks, *limit], [AxisTick(0, "frame 1"), AxisTick(1, str(wide))],

@@ -59,6 +59,8 @@ class Stream:
         self.clock, self._sleep = clock, sleep
         name = model.name if isinstance(model, Model) else "" if callable(model) else str(model)
         source = source_of(frames, again=count is not None)  # what cannot be streamed is refused here
+        if source.live and fps is not None:
+            raise UsageError(f"fps is {fps:g}, but {source.name} has a rate of its own; leave it out")
         if source.live and drop is None:
             raise UsageError(f"drop is None, but {source.name} is live: its frames cannot wait without end; expected "
                              f"{LATEST!r}")
@@ -123,8 +125,8 @@ class Stream:
             source = source_of(self._given, again=self._count is not None)
             supply = stack.enter_context(closing(supply_of(source, self._count, self.clock, self._sleep)))
             first = supply.first()
-            fps = self._settings.fps or source.fps
-            if fps is None and not source.live:
+            fps = None if source.live else self._settings.fps or source.fps
+            if not fps and not source.live:
                 raise UsageError(f"{source.name} have no rate of their own; give fps, frames a second")
             self._settings = replace(self._settings, model=model.name, fps=fps, prepared=told)
             self._warm_up(model, prepare, first)
