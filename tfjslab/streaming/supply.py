@@ -95,12 +95,12 @@ class _Held:
         last = math.inf if self._count is None else self._count - 1
         if self._upcoming > last:
             return None
+        self._timer.wait_until(self._schedule.due_s(self._upcoming))
         index = int(min(self._schedule.oldest_wanted(self._upcoming, self._timer.now()), last))
         # The first one has been read already, to warm up on.
         frame = self._first if index == 0 else self._source.read(index - max(self._upcoming, 1))[1]
         self._upcoming = index + 1
         due = self._schedule.due_s(index)
-        self._timer.wait_until(due)
         return Arrival(index, frame, due, due, None)
 
     @property
