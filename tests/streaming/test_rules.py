@@ -110,6 +110,14 @@ def test_each_frame_comes_with_what_the_model_said_of_it(time, model):
     assert found == [(i, i, i + 1) for i in range(3)]
 
 
+def test_progress_is_told_now_and_then_and_at_the_end(time, model):
+    told = []
+    exact(time, numbers(64), model, work_s=0, fps=RATE).run(lambda *step: told.append(step))
+    assert told[-1] == ("small: stream", 64, 64)
+    assert [total for _, _, total in told] == [64] * len(told)
+    assert 5 < len(told) <= 12, "ten times a second at most, of the one that it takes"
+
+
 def test_a_source_that_is_shorter_than_the_count_begins_anew(time, model):
     result = exact(time, numbers(3), model, work_s=0, fps=RATE, count=7)
     assert [int(f.frame[0]) for f in result] == [0, 1, 2, 0, 1, 2, 0]
