@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -50,6 +51,16 @@ def test_the_verdict_says_what_was_lost_and_what_there_is_room_for(result):
                               "average the steps of a frame leave room for 64.0 frames/s")
     assert result.verdict in str(result)
     assert repr(result) == "<Stream of 300 arrays in memory through small at 128 frames/s: 300 frames>"
+
+
+def test_a_busy_machine_is_told_beside_the_figures(result):
+    for load, cores, notes in ((3.25, 2, 1), (1.5, 2, 0), (None, 1, 0)):
+        where = replace(result.environment, load_average=load, cores=cores)
+        assert len(replace(result, environment=where).notes) == notes
+    busy = replace(result, environment=replace(result.environment, load_average=3.25, cores=2))
+    told = "the machine was busy: 3.2 programs on average wanted its 2 cores before the stream began"
+    assert told in str(busy)
+    assert told in card.body(busy)
 
 
 def test_the_card_draws_latency_against_the_budget_and_where_frames_were_dropped(result):

@@ -195,7 +195,7 @@ class StreamResult(Report):
             title, ("", "frames", "latency p50", "p95", "p99", "throughput"),
             (("done", f"{self.done} of {self.n}", *(f"{ms(v)} ms" for v in p.values()),
               f"{self.throughput_fps:.1f} frames/s" if self.throughput_fps else NOTHING),),
-            tuple(filter(None, [self.verdict, cut, self.source_note])),
+            tuple(filter(None, [self.verdict, cut, *self.notes])),
         )
         shares = [(name, _times(self.frames, name)) for name in (*PARTS, *BESIDE)]
         rows = tuple((NAMES[name], f"{ms(_median(t))} ms", f"{ms(float(np.percentile(t, 95)))} ms")
@@ -203,12 +203,16 @@ class StreamResult(Report):
         return first, Table("What a frame takes", ("part", "median", "p95"), rows, tuple(filter(None, [s.prepared])))
 
     @property
-    def source_note(self) -> str:
-        """What has to be said of a source that was too slow; empty for others."""
-        if not self.behind:
-            return ""
-        return (f"the source was too slow: {counted(self.behind, 'frame')} had not been read when due; "
-                f"reading one takes {ms(self.parts_ms['decode'])} ms")
+    def notes(self) -> tuple[str, ...]:
+        """What has to be said beside the figures: of a source that was too slow, and of a machine that was busy."""
+        found, where = [], self.environment
+        if self.behind:
+            found.append(f"the source was too slow: {counted(self.behind, 'frame')} had not been read when due; "
+                         f"reading one takes {ms(self.parts_ms['decode'])} ms")
+        if where is not None and (where.load_average or 0) > where.cores:
+            found.append(f"the machine was busy: {where.load_average:.1f} programs on average wanted its "
+                         f"{counted(where.cores, 'core')} before the stream began")
+        return tuple(found)
 
     def __repr__(self) -> str:
         s = self.settings

@@ -45,7 +45,7 @@ def body(result: StreamResult, total: int = 0) -> str:
     head = f'<div class="tfl-stream"><h4>{title}</h4>{_figures(result, total)}'
     if not result.frames:
         return f'{head}{EMPTY.format("no frame is done yet")}</div>'
-    said = ". ".join(filter(None, [result.verdict, result.source_note]))
+    said = ". ".join((result.verdict, *result.notes))
     verdict = f'<p class="tfl-verdict-line">{html.escape(said)}</p>' if result.ended else ""
     wide = max(total, result.n)
     return f'{head}{latency(result, wide)}<div class="tfl-low">{drops(result, wide)}</div>{verdict}</div>'

@@ -70,7 +70,8 @@ def _dropped_s(result: StreamResult) -> list[float]:
 def _title(result: StreamResult) -> str:
     s, where = result.settings, f" on {result.environment.where}" if result.environment else ""
     rate = f" at {s.fps:g} frames/s" if s.fps else ""
-    return f"{style.label(s.model)}{where}{rate}\n{style.label(s.source, 60)}"
+    lost = f", {result.dropped} of {result.n} dropped" if result.dropped else ""
+    return f"{style.label(s.model)}{where}{rate}\n{style.label(s.source, 60)}{lost}"
 
 
 def _spec(result: StreamResult, title: str, ends: Limits) -> vega.Spec:
