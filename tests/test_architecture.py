@@ -33,6 +33,7 @@ FLOORS = (
     ("optimizer", "export"),
     ("vis", "views", "zoo"),
     ("browser.jobs",),
+    ("streaming",),
     ("lab", "magics", "cli"),
     ("__init__", "__main__"),  # the package itself only gathers what the others define
 )
@@ -47,6 +48,7 @@ CONFINED = {
     "ipywidgets": "lab",
     "IPython": "magics",
     "rich": "cli",
+    "cv2": "streaming",
     "playwright": "browser",
     "threadpoolctl": "backends.host_threads",
     "prometheus_client": "monitoring",

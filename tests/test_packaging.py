@@ -149,6 +149,7 @@ def test_every_third_party_import_is_declared():
     module_to_project = {
         "yaml": "pyyaml", "IPython": "jupyterlab", "traitlets": "jupyterlab", "ipykernel": "jupyterlab",
         "nbformat": "nbval", "sklearn": "scikit-learn", "PIL": "pillow",
+            "cv2": "opencv-python-headless",
     }
     declared = {canonicalize_name(Requirement(r).name) for r in requirements(EXTRAS)}
     ours = {p.stem for p in (REPO / "tests").iterdir()}

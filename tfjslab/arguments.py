@@ -123,6 +123,11 @@ def seconds(text: str) -> float:
     return _number(text, 1, text, "a number of seconds above 0", math.inf)
 
 
+def above_zero(text: str) -> float:
+    """A number above 0, for argparse."""
+    return _number(text, 1, text, "a number above 0", math.inf)
+
+
 def _number(digits: str, over: float, text: str, expected: str, below: float) -> float:
     try:
         value = float(digits) / over

@@ -114,7 +114,7 @@ def test_notebook_06_runs_stops_compares_and_fits_in_both_themes(page, server, s
     )
     assert too_wide(page) == [], "with settings and file browser open"
     page.screenshot(path=shots / "settings-1280-light.png")
-    page.locator(f"{LAB} button", has_text="Stop").click()
+    page.locator(f"{LAB} .tfl-header button", has_text="Stop").click()
     assert "/100000, median" in phase(page, "stopped")
     print(page.locator(f"{LAB} .tfl-progress-bar").get_attribute("title"))  # noqa: T201 - what showing cost
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from tfjslab.base import plots
 from tfjslab.bench.result import BenchResult
 from tfjslab.lab import live, live_memory, markup
 from tfjslab.lab.cards import profile_cards, timing_cards
@@ -36,7 +37,7 @@ def points(drawn):
 
 @pytest.mark.parametrize(("value", "top"), [(0, 1), (0.9, 1), (1, 1), (1.2, 1.5), (7, 8), (8.1, 10), (130, 150)])
 def test_axes_end_at_round_numbers(value, top):
-    assert live.nice_top(value) == pytest.approx(top)
+    assert plots.nice_top(value) == pytest.approx(top)
 
 
 def test_the_trace_runs_over_all_runs_that_are_to_come():
@@ -50,7 +51,7 @@ def test_a_long_trace_is_thinned_but_keeps_the_outlier():
     times = [1.0] * 100_000
     times[77_777] = 9.0
     drawn = points(live.latency_trace(times, len(times)))
-    assert len(drawn) <= live.MOST_POINTS + 2
+    assert len(drawn) <= plots.MOST_POINTS + 2
     assert min(y for _, y in drawn) == 10  # 9 of 10 ms
     assert len({y for _, y in drawn}) == 2
 

@@ -10,8 +10,8 @@ from support.available import need
 from support.lab import GRAPH, Clock
 
 from tfjslab.base.errors import ModelError, UsageError
+from tfjslab.base.progress import Throttle
 from tfjslab.lab.inputs import feeds_for
-from tfjslab.lab.publishing import Throttle
 from tfjslab.lab.session import RunSettings
 from tfjslab.lab.worker import GRACE_S, Job, round_length, weightless
 from tfjslab.model import Model

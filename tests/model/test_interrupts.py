@@ -77,7 +77,8 @@ def test_it_waits_for_the_end_of_what_must_be_whole():
                 done.append("inner")
             done.append("outer")
 
-    pytest.raises(KeyboardInterrupt, whole)
+    with pytest.raises(KeyboardInterrupt):
+        whole()
     assert done == ["inner", "outer"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

@@ -1,6 +1,7 @@
 """Profiles with round numbers, so that heights of bars are known in advance."""
 
 from tfjslab.records.profile import Environment, KernelRecord, Profile, attribute
+from tfjslab.records.stream import FrameTimes, StreamResult, StreamSettings
 
 
 def kernel(name, node, time_ms, *, layer="", fallback=False, flops=1_000_000, moved=500_000, nodes=()):
@@ -32,3 +33,7 @@ def cells(axes):
     made = axes.tables[0].get_celld()
     rows, columns = max(r for r, _ in made) + 1, max(c for _, c in made) + 1
     return [[made[r, c].get_text().get_text() for c in range(columns)] for r in range(rows)]
+
+
+STREAM = StreamResult(StreamSettings("m", "frames", 50.0, 33.0, "latest", 3), 4, (
+    FrameTimes(0, 0.0, 1.0, 0.5, 9.0, 0.1), FrameTimes(1, 20.0, 1.0, 0.5, 40.0, 0.1), FrameTimes(3, 60.0, 9, 1, 9, 1)))

@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 from matplotlib.figure import Figure
-from support.charts import profile
+from support.charts import STREAM, profile
 
 from tfjslab.vis import charts, render, vega
 from tfjslab.vis.theme import INK
@@ -21,6 +21,7 @@ MADE = {
     "memory": lambda ax=None: charts.memory_timeline(profile(), ax),
     "roofline": lambda ax=None: charts.roofline(profile(), CEILINGS, ax),
     "pareto": lambda ax=None: charts.pareto(sweep(*ROWS), ax=ax),
+    "stream_timeline": lambda ax=None: charts.stream_timeline(STREAM, ax=ax),
 }
 
 

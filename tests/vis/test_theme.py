@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
-from support.charts import profile
+from support.charts import STREAM, profile
 
 from tfjslab import zoo
 from tfjslab.base.colours import HOST, HOST_CSS
@@ -26,7 +26,7 @@ MADE = {
     "memory": lambda: charts.memory_timeline(profile()), "roofline": lambda: charts.roofline(profile(), CEILINGS),
     "distribution": lambda: charts.latency_distribution([1.0, 2.0, 1.5]),
     "trace": lambda: charts.latency_trace([1.0, 2.0, 1.5]), "pareto": lambda: charts.pareto(sweep(*ROWS)),
-    "node_errors": lambda: charts.node_errors(report()),
+    "node_errors": lambda: charts.node_errors(report()), "stream": lambda: charts.stream_timeline(STREAM),
     "backends": lambda: charts.backend_comparison([result("cpu", 3.0), result("wasm", 2.0)]),
     "lines": lambda: render.linechart(None, {"values": [[3, 2, 1], [4, 3, 2]], "series": ["loss", "val_loss"]}),
     "points": lambda: render.scatterplot(None, {"values": [[[0, 1], [1, 0]], [[0, 0], [1, 1]]]}),

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from support.charts import profile
+from support.charts import STREAM, profile
 
 import tfjslab as tf
 from tfjslab import zoo
@@ -34,7 +34,7 @@ RESULTS = {
     "profile": PROFILE, "profile info": INFO, "magic": SimpleNamespace(profile=PROFILE), "rows": by_kernel(PROFILE),
     "points": timeline(PROFILE), "bench": BenchResults([result("cpu", 2.0)]), "one bench": result("cpu", 2.0),
     "sweep": sweep(*ROWS), "quantization": report(), "quantized": Quantized(None, report()), "evaluation": EVALUATION,
-    "graph": GRAPH, "layer": layers_of(GRAPH)[0],
+    "stream": STREAM, "graph": GRAPH, "layer": layers_of(GRAPH)[0],
     "ceilings": CEILINGS, "memory": tf.memory(), "time": TimeInfo(1.0, 2.0),
     "diff": diff(PROFILE, PROFILE), "peak": alive_at_peak(PROFILE), "backends": tf.backends(),
     "times": [1.0, 2.0], "array": np.ones(3), "none": None, "number": 3, "text": "profile", "object": object(),
@@ -47,6 +47,7 @@ DRAWS = {
     "charts.kernel_time": PROFILES, "charts.layer_time": PROFILES, "charts.memory_timeline": PROFILES | {"points"},
     "charts.roofline": PROFILES | {"rows", "empty"},
     "charts.backend_comparison": {"bench"}, "charts.pareto": {"sweep"}, "charts.node_errors": {"quantization"},
+    "charts.stream_timeline": {"stream"},
     "charts.graph_view": {"graph"}, "show.layer": {"graph", "layer"}, "show.model_summary": {"graph"},
     "charts.latency_distribution": {"times", "array"}, "charts.latency_trace": {"times", "array"},
 }

@@ -23,6 +23,7 @@ from tfjslab.lab.choice import ModelChoice
 from tfjslab.lab.controller import CLOSE_S, Controller
 from tfjslab.lab.in_browser import InBrowser
 from tfjslab.lab.session import LabSession, RunSettings, Snapshot
+from tfjslab.lab.stream_job import StreamJob
 from tfjslab.lab.tabs import Tabs
 from tfjslab.lab.view import Widgets
 from tfjslab.lab.web_job import INPUTS, WebJob
@@ -30,6 +31,7 @@ from tfjslab.lab.writing import Writing
 from tfjslab.model.model import Model
 from tfjslab.model.subject import ModelSource
 from tfjslab.quantizer import KINDS
+from tfjslab.records.stream import StreamResult
 
 if TYPE_CHECKING:
     from tfjslab.browser.jobs.results import DeviceResult
@@ -47,9 +49,9 @@ class Lab:
             inputs without it, which say nothing about accuracy.
         clock: gives seconds.
 
-    Everything that the buttons do is a method, too: ``run``, ``stop``, ``save``, ``load``, ``export``, ``export_web``,
-    ``report_html``, ``close``. ``session`` has all results as inert data. Use it in a ``with`` block or call ``close``
-    to free models, threads and widgets.
+    Everything that the buttons do is a method, too: ``run``, ``stop``, ``stream``, ``save``, ``load``, ``export``,
+    ``export_web``, ``report_html``, ``close``. ``session`` has all results as inert data. Use it in a ``with`` block
+    or call ``close`` to free models, threads and widgets.
 
     """
 
@@ -166,13 +168,37 @@ class Lab:
         if wait:
             self.wait()
 
+    def stream(self, frames: Any = None, *, wait: bool = False, **options: Any) -> None:
+        """Send frames through what is chosen, as the switches make it, in the background, as ``tf.stream`` does.
+
+        Without ``frames`` those of the tab Stream are taken. ``options`` are those of ``tf.stream`` that are to differ
+        from the tab. Raises UsageError; what else goes wrong the tab says. ``stream_result`` has what was measured.
+        """
+        tab = self._view.stream
+        self._idle()
+        chosen = self.settings
+        self._writing.start(StreamJob(
+            chosen, tab.source if frames is None else frames, self._show_writing, source=self._model.source(),
+            calibration=self._data(chosen.model), **{**tab.options, **options}))
+        if wait:
+            self.wait()
+
+    @property
+    def stream_result(self) -> StreamResult | None:
+        """What the last stream measured until now; None before there is one."""
+        job = self._writing.stream
+        return None if job is None else job.result
+
     def _show_writing(self, snapshot: Snapshot) -> None:
-        """Bring the header, and the tab Export, up to date. Called on the thread that writes, or on the caller's."""
+        """Bring the header, and the tab of the work, up to date. Called on its thread, or on the caller's."""
         with self._lock:
             if self._closed:
                 return
             self._show_progress(snapshot)
-            if self._writing.is_web:
+            job = self._writing.stream
+            if job is not None:
+                self._view.stream.show(snapshot, job)
+            elif self._writing.is_web:
                 self._view.web.show(snapshot, self._writing.web)
             elif not snapshot.busy:
                 self._say(snapshot.message, error=snapshot.phase == "failed")
@@ -182,14 +208,15 @@ class Lab:
         header.progress.value = markup.progress(snapshot)
         header.run.disabled = self._view.web.export.disabled = snapshot.busy
         header.stop.disabled = not snapshot.busy
+        self._view.stream.enable(busy=snapshot.busy)
 
     def stop(self) -> None:
-        """End the run, whose measurements are kept, or the export."""
+        """End the run or the stream, whose measurements are kept, or the export."""
         self._controller.stop()
         self._writing.stop()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the run, or the export, has ended and freed everything; whether it did in time."""
+        """Wait until the run, stream or export has ended and freed everything; whether it did in time."""
         written = self._writing.wait(timeout_s)
         return self._controller.wait(timeout_s) and written
 
@@ -260,6 +287,8 @@ class Lab:
         for name in ("HTML", "CSV", "JSON"):
             side.buttons[name].on_click(self._guarded(partial(self._export_next_to_session, name)))
         self._view.web.export.on_click(self._guarded(lambda _: self.export_web()))
+        self._view.stream.start.on_click(self._guarded(lambda _: self.stream()))
+        self._view.stream.stop.on_click(self._guarded(lambda _: self.stop()))
         side.close.on_click(lambda _: self.close())
         self._view.tabs.observe(self._guarded(lambda _: self._turned()), "selected_index")
         self._view.notes.observe(lambda change: self._controller.set_notes(change["new"]), "value")

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from tfjslab.base.errors import UsageError
+from tfjslab.base.plots import EMPTY
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.base.version import __version__
 from tfjslab.graph.ir import Graph
-from tfjslab.lab import live, markup
+from tfjslab.lab import markup
 from tfjslab.lab.cards import TITLES, profile_cards, timing_cards
 from tfjslab.lab.figures import conditions
 from tfjslab.lab.panels import PANELS, Panel, compare, note
@@ -89,7 +90,7 @@ def report_html(
     if session.notes:
         parts.append(f'<p style="white-space:pre-wrap">{html.escape(session.notes)}</p>')
     if not session.runs:
-        parts.append(live.EMPTY.format("nothing was measured in this session"))
+        parts.append(EMPTY.format("nothing was measured in this session"))
     else:
         parts += ["<h2>All runs</h2>", compare(session.runs)]
     done, steps = itertools.count(), len(session.runs) * len(PANELS)

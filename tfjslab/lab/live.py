@@ -8,63 +8,20 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tfjslab.base.dtypes import Array
+from tfjslab.base.plots import EMPTY, HEIGHT, WIDTH, AxisTick, nice_top, plot, thinned, y_of
 from tfjslab.base.text import counted, ms, percent
 from tfjslab.profiling.reduce import by_kernel
 from tfjslab.records.profile import KernelRecord, Profile
 
-WIDTH, HEIGHT = 400, 100  # of the drawing's own coordinates; the browser stretches them
-MOST_POINTS = 120  # of a line: more cannot be distinguished
 SOON = 50  # runs that are few
 BINS = 24
 TOP = 7
-EMPTY = '<div class="tfl-empty">{}</div>'
-
-
-@dataclass(frozen=True)
-class AxisTick:
-    """A label at ``at`` (0 to 1) along an axis; with ``line`` a line across the plot of that class."""
-
-    at: float
-    text: str
-    line: str = ""
-
-
-def plot(drawing: str, y_ticks: Sequence[AxisTick], x_ticks: Sequence[AxisTick], label: str) -> str:
-    """A frame around a drawing: text is outside the SVG, so that stretching does not distort it."""
-    y = "".join(f'<span style="bottom:{t.at:.1%}">{html.escape(t.text)}</span>' for t in y_ticks)
-    x = "".join(f'<span style="left:{t.at:.1%}">{html.escape(t.text)}</span>' for t in x_ticks)
-    lines = "".join(
-        f'<line class="{t.line}" x1="0" x2="{WIDTH}" y1="{y_of(t.at)}" y2="{y_of(t.at)}"/>' for t in y_ticks if t.line
-    )
-    return (
-        f'<div class="tfl-plot" role="img" aria-label="{html.escape(label)}"><div class="tfl-y">{y}</div>'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none">{lines}{drawing}</svg>'
-        f'<div></div><div class="tfl-x">{x}</div></div>'
-    )
-
-
-def y_of(part: float) -> str:
-    """The coordinate of a height from 0 to 1."""
-    return f"{HEIGHT * (1 - part):.1f}"
-
-
-def line_at(places: Iterable[tuple[float, float]]) -> str:
-    """Points of a line through places from 0 to 1."""
-    return " ".join(f"{WIDTH * x:.1f},{y_of(y)}" for x, y in places)
-
-
-def nice_top(value: float) -> float:
-    """The next of 1, 1.5, 2, 3, 4, 5, 6, 8 times a power of ten: an axis that does not move with every run."""
-    if value <= 0:
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(value))
-    return next(m * power for m in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if m * power >= value * (1 - 1e-9))
 
 
 def latency_trace(times_ms: Sequence[float], total: int, kept: Sequence[int] = ()) -> str:
@@ -96,17 +53,6 @@ def latency_trace(times_ms: Sequence[float], total: int, kept: Sequence[int] = (
 def _counted(times: Array, kept: Sequence[int]) -> Array:
     """The times of the runs that count; none named means all."""
     return times[list(kept)] if kept else times
-
-
-def thinned(values: Array) -> list[tuple[int, float]]:
-    """(index, value) of fewer points that draw the same line: minimum and maximum of each stretch, in order."""
-    if len(values) <= MOST_POINTS:
-        return list(enumerate(values.tolist()))
-    step = -(-2 * len(values) // MOST_POINTS)
-    whole = len(values) // step * step
-    stretches, first = values[:whole].reshape(-1, step), np.arange(0, whole, step)
-    kept = np.unique([*(first + stretches.argmin(1)), *(first + stretches.argmax(1)), len(values) - 1])
-    return list(zip(kept.tolist(), values[kept].tolist(), strict=True))
 
 
 def latency_distribution(times_ms: Sequence[float], kept: Sequence[int] = ()) -> str:

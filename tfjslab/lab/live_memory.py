@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfjslab.base.plots import EMPTY, HEIGHT, WIDTH, AxisTick, line_at, nice_top, plot, thinned, y_of
 from tfjslab.base.text import scaled
-from tfjslab.lab.live import EMPTY, HEIGHT, WIDTH, AxisTick, line_at, nice_top, plot, thinned, y_of
 from tfjslab.lab.memory_trace import MemorySample, most
 from tfjslab.records.profile import Profile
 

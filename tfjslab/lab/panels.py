@@ -10,10 +10,10 @@ from operator import itemgetter
 from typing import Any
 
 from tfjslab import views
+from tfjslab.base.plots import EMPTY
 from tfjslab.base.text import NOTHING, count, ms, percent, rate, scaled, shape
 from tfjslab.bench.result import BenchResult
 from tfjslab.graph.ir import Graph
-from tfjslab.lab.live import EMPTY
 from tfjslab.lab.markup import CLASS_OF_HOST
 from tfjslab.lab.session import LabRun
 from tfjslab.profiling import reduce

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from tfjslab.base.progress import Throttle
 from tfjslab.bench.benchmark_run import BenchmarkRun, result_of
 from tfjslab.bench.result import BenchResult
 from tfjslab.engine.measure import Clock
@@ -21,38 +22,11 @@ from tfjslab.lab.session import BUSY, RunSettings, Snapshot
 from tfjslab.profiling.runs import join_runs
 from tfjslab.records.profile import Phases, Profile
 
-UPDATES_PER_S = 10
-MOST_SHARE = 0.04  # of the time goes into showing; on a machine that is slow at it, updates come less often
 MOST_PROFILES = 99
 STOPPED = "stopped"
 # Phases whose snapshots come between two inferences: what is done then is in no figure.
 UNTIMED = frozenset({"warming", "running"})
 Publish = Callable[[Snapshot], None]
-
-
-@dataclass
-class Throttle:
-    """Limits how often something is done: at most ``per_second``, by ``clock``, which gives seconds.
-
-    Where doing it takes time, pass that to ``record_cost``: it then stays below ``MOST_SHARE`` of the whole time.
-    """
-
-    clock: Clock
-    per_second: float = UPDATES_PER_S
-    _last: float | None = None
-    _cost_s: float = 0.0
-
-    def due(self) -> bool:
-        """Whether it may be done now; if so, the interval starts again."""
-        now = self.clock()
-        if self._last is not None and now - self._last < max(1 / self.per_second, self._cost_s / MOST_SHARE):
-            return False
-        self._last = now
-        return True
-
-    def record_cost(self, cost_s: float) -> None:
-        """How long it took the last time."""
-        self._cost_s = cost_s
 
 
 @dataclass

@@ -235,5 +235,7 @@ PHASES: dict[str, Callable[[Snapshot], str]] = {
     "failed": lambda _s: "failed",
     "exporting": lambda s: s.message,
     "written": lambda s: s.message,
+    "streaming": lambda s: s.message,
+    "streamed": lambda s: s.message,
 }
-BUSY = frozenset({"loading", "rewriting", "compiling", "warming", "running", "stopping", "exporting"})
+BUSY = frozenset({"loading", "rewriting", "compiling", "warming", "running", "stopping", "exporting", "streaming"})

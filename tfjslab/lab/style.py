@@ -1,21 +1,9 @@
-"""How the lab looks: one style sheet for the dashboard and for the report.
+"""How the lab looks: one style sheet for the dashboard and for the report. Colours and plots are those of all pages."""
 
-Colours are JupyterLab's own variables, so that its themes apply here, too; each has a value for pages that are not
-JupyterLab. Series have the colours of Okabe and Ito, which colour-blind readers can distinguish; lighter ones on dark
-pages.
-"""
+from tfjslab.base import plots
+from tfjslab.streaming import card
 
-from tfjslab.base.colours import HOST, HOST_ON_DARK
-
-CSS = """
-.tfl { --tfl-ink: var(--jp-ui-font-color1, #222); --tfl-faint: var(--jp-ui-font-color2, #666);
-  --tfl-paper: var(--jp-layout-color1, #fff); --tfl-panel: var(--jp-layout-color2, #f4f4f4);
-  --tfl-line: var(--jp-border-color2, #ddd); --tfl-font: var(--jp-ui-font-family, system-ui, sans-serif);
-  --tfl-a: #0072B2; --tfl-b: #D55E00; --tfl-c: #009E73; --tfl-d: #CC79A7; --tfl-error: #b3261e;
-  --tfl-host: HOST_COLOUR; --tfl-stripes: repeating-linear-gradient(135deg, var(--tfl-host) 0 3px, transparent 3px 5px);
-  color: var(--tfl-ink); font: 13px/1.4 var(--tfl-font); max-width: 100%; overflow: hidden; }
-[data-jp-theme-light="false"] .tfl { --tfl-a: #56B4E9; --tfl-b: #E69F00; --tfl-c: #2fc79a; --tfl-d: #e3a3c9;
-  --tfl-error: #ff8a80; --tfl-host: HOST_ON_DARK; }
+CSS = plots.CSS + card.CSS + """
 .tfl .widget-html-content, .tfl .jupyter-widgets .widget-html-content { line-height: 1.4; font-size: 13px;
   font-family: var(--tfl-font); color: var(--tfl-ink); min-width: 0; }
 .tfl .widget-html, .tfl .widget-html > .widget-html-content { margin: 0; width: 100%; height: auto; }
@@ -71,7 +59,7 @@ CSS = """
   overflow: visible; }
 .tfl-tabs .lm-TabBar-content { flex-wrap: wrap; height: auto !important; }
 .tfl-tabs .lm-TabBar-tab { flex: 0 0 auto !important; min-width: 0 !important; width: auto !important;
-  padding: 0 clamp(5px, 0.8vw, 12px) !important; }
+  padding: 0 clamp(5px, 0.6vw, 12px) !important; }
 .tfl-tabs .widget-tab-contents, .tfl-tabs > .lm-StackedPanel { min-height: 0; padding: 8px; overflow: hidden; }
 .tfl-tabs > .widget-tab-contents, .tfl-tabs > .lm-StackedPanel { min-height: 440px !important; }
 .tfl-inputs { gap: 0; } .tfl-port b, .tfl-port small { display: block; overflow: hidden; text-overflow: ellipsis;
@@ -94,31 +82,6 @@ CSS = """
 .tfl .tfl-card:nth-child(5) { grid-column: 1 / -1; height: 156px; } .tfl-card:nth-child(5) .tfl-plot { height: 114px; }
 .tfl-card h4 { float: left; margin: 0 12px 8px 0; font-size: 12px; font-weight: 600; line-height: 18px; }
 .tfl-plot, .tfl-kernels, .tfl-empty { clear: both; }
-.tfl-key { text-align: right; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; line-height: 18px;
-  font-size: 11px; margin-bottom: 8px; color: var(--tfl-faint);
-  font-variant-numeric: tabular-nums; }
-.tfl-key i { display: inline-block; width: 12px; height: 0; border-top: 2px solid; margin: 0 4px 0 10px;
-  vertical-align: middle; }
-.tfl-key i.tfl-median { color: var(--tfl-c); } .tfl-key i.tfl-p95 { color: var(--tfl-b); }
-.tfl-key i.tfl-area { color: var(--tfl-a); } .tfl-key i.tfl-tensors { color: var(--tfl-b); }
-.tfl-key i.tfl-gpu { color: var(--tfl-d); } .tfl-key b { font-weight: 600; margin-left: 10px; }
-.tfl-key i.tfl-host { height: 10px; border: 1px solid var(--tfl-host); background: var(--tfl-stripes); }
-.tfl-key b.tfl-fits { color: var(--tfl-c); } .tfl-key b.tfl-misfit { color: var(--tfl-error); }
-.tfl-plot { display: grid; grid-template-columns: 58px 1fr; grid-template-rows: 1fr 18px; height: 164px; }
-.tfl-plot svg { width: 100%; height: 100%; display: block; border-left: 1px solid var(--tfl-line);
-  border-bottom: 1px solid var(--tfl-line); box-sizing: border-box; overflow: visible; min-height: 0; }
-.tfl-y, .tfl-x { position: relative; font-size: 11px; color: var(--tfl-faint); }
-.tfl-y span { position: absolute; right: 6px; transform: translateY(50%); white-space: nowrap; }
-.tfl-x span { position: absolute; top: 2px; white-space: nowrap; }
-.tfl-x span:last-child { transform: translateX(-100%); }
-.tfl-plot polyline, .tfl-plot line { fill: none; stroke-width: 1.5; vector-effect: non-scaling-stroke; }
-.tfl-trace { stroke: var(--tfl-a); } .tfl-bars rect { fill: var(--tfl-a); }
-.tfl-plot .tfl-median { stroke: var(--tfl-c); }
-.tfl-plot .tfl-p95 { stroke: var(--tfl-b); stroke-dasharray: 4 3; }
-polygon.tfl-area { fill: var(--tfl-a); opacity: .3; } polyline.tfl-tensors { stroke: var(--tfl-b); }
-polyline.tfl-area { stroke: var(--tfl-a); } polyline.tfl-gpu { stroke: var(--tfl-d); }
-line.tfl-limit { stroke: var(--tfl-error); stroke-dasharray: 6 4; }
-.tfl-empty { color: var(--tfl-faint); padding: 24px 8px; text-align: center; }
 .tfl-waiting { height: 420px; box-sizing: border-box; padding-top: 120px; }
 .tfl table { border-collapse: collapse; width: 100%; table-layout: fixed; margin: 0; font-size: 12px;
   font-variant-numeric: tabular-nums; color: var(--tfl-ink); border: 0; }
@@ -149,6 +112,9 @@ line.tfl-limit { stroke: var(--tfl-error); stroke-dasharray: 6 4; }
   overflow: hidden; text-overflow: ellipsis; text-align: left; box-shadow: none; }
 .tfl-sort .jupyter-button.tfl-number { text-align: right; }
 .tfl-chart { max-width: 100%; height: auto; display: block; margin: 0 auto 8px; }
+.tfl-options { flex-wrap: wrap; gap: 4px 8px; align-items: center; overflow: visible; margin-bottom: 6px; }
+.tfl-options > * { margin: 0; } .tfl-options .widget-label { width: auto; min-width: 62px; margin-right: 6px; }
+.tfl-options .jupyter-button { width: auto; padding: 0 10px; }
 .tfl-choice .widget-checkbox { width: 100%; margin: 0; } .tfl-choice .widget-label-basic { max-width: 100%; }
 .tfl-notes textarea { height: 300px; font-family: var(--tfl-font); }
-""".replace("HOST_COLOUR", HOST).replace("HOST_ON_DARK", HOST_ON_DARK)
+"""

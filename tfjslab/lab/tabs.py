@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import ipywidgets as widgets
 
 from tfjslab.base.errors import TfjslabError
-from tfjslab.lab import live, markup, panels
+from tfjslab.base.plots import EMPTY
+from tfjslab.lab import markup, panels
 from tfjslab.lab.baseline import Baseline
 from tfjslab.lab.cards import profile_cards, timing_cards
 from tfjslab.lab.controller import Controller
@@ -153,7 +154,7 @@ class Tabs:
         if panel.name == "Roofline" and run.profile is not None and run.ceilings is None:
             reason = self._controller.measure_ceilings(run)
             if reason:
-                return Drawn(markup.of_run(run) + live.EMPTY.format(html.escape(reason)))
+                return Drawn(markup.of_run(run) + EMPTY.format(html.escape(reason)))
             run = self._controller.session.run(run.number) or run
         graph = self._controller.graph(run.number)
         view = panel.view(run, graph) if panel.view is not None and EXPLORABLE else None
@@ -198,9 +199,9 @@ def _told(draw: Callable[[], T], failed: Callable[[str], T]) -> T:
     try:
         return draw()
     except TfjslabError as e:
-        return failed(live.EMPTY.format(html.escape(str(e))))
+        return failed(EMPTY.format(html.escape(str(e))))
     except Exception as e:  # noqa: BLE001 - drawing is done where nobody would see it fail
-        return failed(live.EMPTY.format(html.escape(f"this cannot be drawn: {type(e).__name__}: {e}")))
+        return failed(EMPTY.format(html.escape(f"this cannot be drawn: {type(e).__name__}: {e}")))
 
 
 def _with_widget(drawn: Drawn) -> tuple[str, tuple[widgets.Widget, ...]]:

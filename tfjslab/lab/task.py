@@ -6,8 +6,9 @@ import threading
 import time
 
 from tfjslab.base.errors import TfjslabError
+from tfjslab.base.progress import Throttle
 from tfjslab.engine.measure import Clock
-from tfjslab.lab.publishing import STOPPED, Publish, Throttle
+from tfjslab.lab.publishing import STOPPED, Publish
 from tfjslab.lab.session import Snapshot
 
 
@@ -22,10 +23,11 @@ class Task:
     """
 
     first = ""
+    phase, ending = "exporting", "written"  # of snapshots while it is at work, and of the last one
 
     def __init__(self, publish: Publish, clock: Clock = time.perf_counter) -> None:
         self._publish = publish
-        self._throttle = Throttle(clock)
+        self.showing = Throttle(clock)
         self._stop, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._main, name="tfjslab-task", daemon=True)
 
@@ -37,6 +39,11 @@ class Task:
     def busy(self) -> bool:
         """Whether it is at work."""
         return self._thread.ident is not None and not self._ended.is_set()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether Stop was pressed."""
+        return self._stop.is_set()
 
     def start(self) -> None:
         """Begin, in the background."""
@@ -63,12 +70,12 @@ class Task:
 
     def loading(self, what: str, done: int, total: int | None) -> None:
         """Tell how much of a file is read, now and then."""
-        if self._throttle.due():
+        if self.showing.due():
             self.step(f"loading {what}", done, total or 0)
 
     def _main(self) -> None:
         try:
-            end = Snapshot("written", self.work(), 1, 1)
+            end = Snapshot(self.ending, self.work(), 1, 1)
         except _Stop:
             end = Snapshot(STOPPED)
         except TfjslabError as e:
@@ -81,4 +88,4 @@ class Task:
         self._publish(end)
 
     def _show(self, what: str, done: int, total: int) -> None:
-        self._publish(Snapshot("exporting", what, done, total))
+        self._publish(Snapshot(self.phase, what, done, total))

@@ -14,6 +14,7 @@ from tfjslab.lab.cards import TITLES
 from tfjslab.lab.inputs_tab import InputsTab
 from tfjslab.lab.panels import PANELS, Column, difference, kernel_columns
 from tfjslab.lab.picker import Picker
+from tfjslab.lab.stream_tab import StreamTab
 from tfjslab.lab.style import CSS
 from tfjslab.lab.web_tab import WebTab
 from tfjslab.passes.registry import PASSES
@@ -23,7 +24,7 @@ NO_KIND = "no quantizing"
 PATH, UPLOAD = "path or URL ...", "upload ..."
 IN_KERNEL, IN_BROWSER = "in this kernel", "in this browser"
 # Live comes first and is drawn during a run; Compare and Notes are about all runs.
-TABS = ("Live", "Inputs", *(p.name for p in PANELS), "Compare", "Export", "Notes")
+TABS = ("Live", "Inputs", *(p.name for p in PANELS), "Compare", "Stream", "Export", "Notes")
 SOFTWARE = "software"  # the kind of an adapter that is no GPU
 
 
@@ -165,14 +166,14 @@ class Widgets:
         self.difference = widgets.HTML(difference(None))
         self.choices = widgets.VBox().add_class("tfl-choice")
         self.compared = widgets.HTML()
-        self.web = WebTab()
+        self.stream, self.web = StreamTab(), WebTab()
         self.notes = widgets.Textarea(placeholder="What you want to remember; it is saved with the session.",
                                       continuous_update=False, layout=_wide("100%")).add_class("tfl-notes")
         pages = {
             "Live": widgets.Box(list(self.live.values())).add_class("tfl-live"), "Inputs": self.inputs.box,
             "Kernels": self.sorter.box, **self.pages,
             "Compare": widgets.VBox([self.choices, self.compared, self.difference]).add_class("tfl-scroll"),
-            "Export": self.web.box, "Notes": self.notes,
+            "Stream": self.stream.box, "Export": self.web.box, "Notes": self.notes,
         }
         self.tabs = widgets.Tab([pages[n] for n in TABS], titles=TABS).add_class("tfl-tabs")
         body = widgets.HBox([self.tabs, self.side.box]).add_class("tfl-body")

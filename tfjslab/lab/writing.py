@@ -1,4 +1,4 @@
-"""What leaves the dashboard: files of the session, and web modules; in the background one at a time. No widgets."""
+"""What the dashboard does besides runs, in the background one at a time: files, web modules, streams. No widgets."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tfjslab.lab import export, session
 from tfjslab.lab.controller import Controller
 from tfjslab.lab.file_job import FileJob
 from tfjslab.lab.publishing import Publish
+from tfjslab.lab.stream_job import StreamJob
 from tfjslab.lab.task import Task
 from tfjslab.lab.web_job import WebJob, Written
 
@@ -32,11 +33,17 @@ class Writing:
         """The web module that was written last, unless something else was begun after it."""
         return self._task.written if isinstance(self._task, WebJob) else None
 
+    @property
+    def stream(self) -> StreamJob | None:
+        """The stream that was begun last, unless something else was begun after it."""
+        return self._task if isinstance(self._task, StreamJob) else None
+
     def check_idle(self) -> None:
-        """UsageError while something is being written."""
+        """UsageError while something is at work."""
         if self._task is not None and self._task.busy:
-            what = "a web module" if self.is_web else "a file"
-            raise UsageError(f"{what} is being written; stop it first, or wait for its end")
+            what = "a web module is being written" if self.is_web else "a file is being written"
+            what = "a stream is under way" if self.stream else what
+            raise UsageError(f"{what}; stop it first, or wait for its end")
 
     def start(self, task: Task) -> None:
         """Begin a task, which is the only one then."""

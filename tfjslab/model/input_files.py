@@ -12,20 +12,17 @@ from typing import IO, Any
 import numpy as np
 
 from tfjslab.base.dtypes import Array, element_type
-from tfjslab.base.errors import InputError, TfjslabError, UsageError
+from tfjslab.base.errors import InputError, TfjslabError
 from tfjslab.base.limits import LIMITS, check_limit
 from tfjslab.base.shapes import checked_shape, size_of
 from tfjslab.graph.ir import Port
 from tfjslab.model.inputs import check_array, find_port
+from tfjslab.model.pictures import SUFFIXES, read_picture
 
 _NPY_HEADERS: dict[tuple[int, int], Callable[[IO[bytes]], tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
     (1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0,
 }
 _NPY_KINDS = "biufcUS"  # the rest is pickled or has fields
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
-_CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}  # by the length of the last axis
-_MOST = 255.0  # of a channel
-_PICTURE_DTYPES = ("", "float32", "int32", "uint8", "int8")
 
 
 def read_array(path: str) -> Array:
@@ -135,47 +132,7 @@ def _read_json(path: Path, port: Port) -> Array:
         raise type(e)(f"{path}: {e}", code=e.code) from None
 
 
-def _read_picture(path: Path, port: Port) -> Array:
-    """Pixels in the size and with the channels that the port fixes; of a port with open lengths, the picture's own."""
-    try:
-        from PIL import Image  # noqa: PLC0415 - only pictures need it
-    except ImportError:
-        raise UsageError("a picture as input needs Pillow, which is not installed; run pip install pillow",
-                         code="usage.missing_extra") from None
-    height, width, channels = _picture_shape(path, port)
-    try:
-        with Image.open(path) as opened:
-            size = width or opened.width, height or opened.height
-            size_of(checked_shape([*size, channels], str(path)))
-            pixels = np.asarray(opened.convert(_CHANNELS[channels]).resize(size, Image.Resampling.BILINEAR))
-    except Image.DecompressionBombError as e:
-        raise InputError(f"{path}: {e}") from None
-    except (OSError, ValueError, SyntaxError):
-        raise InputError(f"{path}: not a picture that can be read") from None
-    values = _pixels(pixels, port.dtype)
-    leading = len(port.shape or ()) - 3  # height, width, channels
-    return values.reshape((1,) * leading + (size[1], size[0], channels))
-
-
-def _pixels(pixels: Array, dtype: str) -> Array:
-    """Bytes of a picture as values of a dtype: floats from 0 to 1, integers from 0 or, of int8, from -128 on."""
-    if dtype in ("", "float32"):
-        return pixels.astype(np.float32) / np.float32(_MOST)
-    return (pixels ^ 0x80).view(np.int8) if dtype == "int8" else pixels.astype(element_type(dtype).numpy)
-
-
-def _picture_shape(path: Path, port: Port) -> tuple[int | None, int | None, int]:
-    """Height, width and channels of a picture for the port; InputError for a port that takes none."""
-    shape = [None if d is not None and d < 0 else d for d in port.shape or ()]
-    channels = (shape[-1] or 3) if shape else 0
-    if len(shape) not in (3, 4) or channels not in _CHANNELS or port.dtype not in _PICTURE_DTYPES:
-        told = "of any shape" if port.shape is None else str(shape)
-        raise InputError(f"{path}: input '{port.name}' is {told} of {port.dtype or 'any dtype'} and takes no picture; "
-                         "expected numbers in [height, width, channels], after a batch or not, with 1, 3 or 4 channels")
-    return shape[-3], shape[-2], channels
-
-
 _READERS: Mapping[str, Callable[..., Array]] = {
     ".npy": _read_npy, ".npz": _read_npz, ".bin": _read_bin, ".json": _read_json,
-    **dict.fromkeys(_PICTURES, _read_picture),
+    **dict.fromkeys(SUFFIXES, read_picture),
 }

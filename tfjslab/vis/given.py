@@ -24,6 +24,7 @@ from tfjslab.profiling.reduce import Row
 from tfjslab.quantization.report import QuantizationReport
 from tfjslab.quantizer.result import Quantized
 from tfjslab.records.profile import Profile
+from tfjslab.records.stream import StreamResult
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -58,6 +59,7 @@ KINDS = (
     Kind("a model", (Model, Graph), "charts.graph_view, show.model_summary and show.layer"),
     Kind("a layer", (Layer,), "show.layer"),
     Kind("ceilings", (Ceilings,), "charts.roofline, behind a profile"),
+    Kind("the result of a stream", (StreamResult,), "charts.stream_timeline"),
     Kind("tf.memory()", (MemoryInfo,), ""),
     Kind("tf.time()", (TimeInfo,), ""),
     Kind("this report", (Report,), ""),  # all others, which show themselves

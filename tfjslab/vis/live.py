@@ -67,6 +67,13 @@ def changed(shown: Shown) -> None:
         _update(shown, place)
 
 
+def settle(shown: Shown) -> None:
+    """Nothing more is drawn there: show it as it is now, and let the place be."""
+    place = _PLACES.pop(shown, None)
+    if place is not None:
+        _update(shown, place)
+
+
 def _update(shown: Shown, place: _Place) -> None:
     start = time.monotonic()
     place.stale = False
