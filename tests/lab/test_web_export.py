@@ -34,8 +34,8 @@ def export(folder, settings=DIGITS, **options):
 
 def table_of(folder):
     """The table of the loader."""
-    line = next(x for x in (folder / "model.js").read_text().splitlines() if x.startswith("const MODEL = "))
-    return json.loads(line.removeprefix("const MODEL = ").removesuffix(";"))
+    line = next(x for x in (folder / "model.js").read_text().splitlines() if x.startswith("export const MODEL = "))
+    return json.loads(line.removeprefix("export const MODEL = ").removesuffix(";"))
 
 
 def test_it_writes_the_model_and_tells_every_step(tmp_path):

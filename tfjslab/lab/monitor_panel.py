@@ -9,10 +9,10 @@ from typing import Any, Self
 
 import ipywidgets as widgets
 
+from tfjslab.base.plots import EMPTY, HEIGHT, WIDTH, AxisTick, line_at, nice_top, plot, y_of
 from tfjslab.base.tables import as_html
 from tfjslab.base.text import counted, ms
 from tfjslab.lab import markup
-from tfjslab.lab.live import EMPTY, HEIGHT, WIDTH, AxisTick, line_at, nice_top, plot, y_of
 from tfjslab.lab.style import CSS
 from tfjslab.monitoring.collector import Collector
 from tfjslab.monitoring.histogram import LatencyHistogram, bucket_of, value_of
