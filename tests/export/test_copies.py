@@ -111,7 +111,7 @@ def test_copies_lay_weights_out_as_the_packer_does(name, data):
 
 
 @pytest.mark.parametrize(("name", "params", "shape"), [
-    ("pack_strassen", (2,), (1, 1, 8, 8)), ("pack_pairs", (4, 0, ()), (3, 3, 4, 8)),
+    ("pack_strassen", (2,), (1, 1, 8, 8)), ("pack_pairs", (4, 0, (), 1), (3, 3, 4, 8)),
     ("pack_taps", (8, 0, ()), (3, 3, 8, 1)),
 ])
 def test_a_packer_that_computes_gets_no_copies(name, params, shape):

@@ -18,7 +18,7 @@ from tfjslab.backends.wasm.lower.quantized import BLOCK_BYTES, WASTE, WindowRows
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.lower.tflite_scaling import Rescaling, by_factors, by_multipliers
 from tfjslab.backends.wasm.text.packing import Packing, packer
-from tfjslab.backends.wasm.text.templates import kernel
+from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
 from tfjslab.base.shapes import size_of
@@ -47,11 +47,14 @@ def _refuses_depthwise(node: Node, specs: Specs) -> str:
 
 
 @packer
-def pack_pairs(filters: Array, nr: int, zero: int, powers: tuple[int, ...]) -> Array:
-    """Filters [..., n] without their zero point, times powers of two, as [groups][k / 2][nr][2]."""
+def pack_pairs(filters: Array, nr: int, zero: int, powers: tuple[int, ...], runs: int) -> Array:
+    """Filters [..., n] without their zero point, times powers of two, as [groups][k / 2][nr][2].
+
+    k is as many runs, each of which is a whole number of pairs: behind an odd one there is a zero.
+    """
     flat = _moved(filters.reshape(-1, filters.shape[-1]), zero, powers)
-    k, n = flat.shape
-    wide = np.pad(flat, ((0, k % 2), (0, 0))).reshape(-1, 2, n)
+    each = flat.reshape(runs, -1, flat.shape[1])
+    wide = np.pad(each, ((0, 0), (0, each.shape[1] % 2), (0, 0))).reshape(-1, 2, flat.shape[1])
     return np.ascontiguousarray(grouped(wide, nr).transpose(0, 1, 3, 2))
 
 
@@ -72,7 +75,7 @@ def _moved(flat: Array, zero: int, powers: tuple[int, ...]) -> Array:
 
 
 def _constants(
-    b: WasmBuilder, node: Node, width: int, pack: Callable[[int, int, tuple[int, ...]], Packing],
+    b: WasmBuilder, node: Node, width: int, pack: Callable[..., Packing], *shape: int,
 ) -> tuple[Rescaling, tuple[WasmPlace, ...]] | None:
     """Places of weights, biases and multipliers; None, and a step on the host, where there can be none."""
     given = [b.constant_array(v) for v in node.inputs[1:] if v]
@@ -83,13 +86,13 @@ def _constants(
     a, channels = node.attrs, b.shape(node.name)[-1]
     flat = (filters.astype(np.int64) - a["filter_zero"]).reshape(-1, channels)
     bias = (rest[0].astype(np.int64) if rest else 0) - a["x_zero"] * flat.sum(axis=0)
-    found = None if b.lanes == 1 else _rescaling(b, node, scale, np.abs(flat), np.abs(bias))
+    found = None if b.lanes == 1 else _rescaling(b, node, scale, flat, bias)
     if found is None:
         b.refuse(node, "these multipliers" if b.lanes > 1 else "bytes without vectors")
         return None
     key = (node.name, width, tuple(sorted(a.items())))
     powers = np.array(found.powers or 0)
-    weights = b.packed(node.inputs[1], key, pack(width, a["filter_zero"], found.powers))
+    weights = b.packed(node.inputs[1], key, pack(width, a["filter_zero"], found.powers, *shape))
     if weights is None:
         raise BackendError(f"node '{node.name}': its filter is a constant and has no place")
     return found, (
@@ -99,13 +102,18 @@ def _constants(
 
 
 def _rescaling(b: WasmBuilder, node: Node, scale: Array, weights: Array, bias: Array) -> Rescaling | None:
-    """How the sums of a node become values; ``weights`` and ``bias`` are absolute values."""
+    """How the sums of a node become values; weights are without their zero point, which biases have in them."""
     a, dtype = node.attrs, np.int8 if node.op == _DENSE else numpy_dtype(b.spec(node.name).dtype)
     real = real_multipliers(dtype, a["x_scale"], scale, a["out_scale"])
     if node.op == _DENSE:
         return by_factors(real, bias.size)
-    largest = (_MOST + 1) * weights.sum(axis=0) + bias
-    return by_multipliers(real, largest, weights.max(axis=0, initial=0), a["out_zero"])
+    info, widths = np.iinfo(dtype), np.abs(weights)
+    largest = (_MOST + 1) * widths.sum(axis=0) + np.abs(bias)
+    rectified = None
+    if a["lowest"] is not None and a["lowest"] >= a["out_zero"]:
+        highest = np.maximum(weights * int(info.min), weights * int(info.max)).sum(axis=0) + bias
+        rectified = highest, a["out_zero"] - int(info.min)
+    return by_multipliers(real, largest, widths.max(axis=0, initial=0), a["out_zero"], rectified)
 
 
 def _numbers(b: WasmBuilder, node: Node, found: Rescaling) -> dict[str, Any]:
@@ -118,37 +126,65 @@ def _numbers(b: WasmBuilder, node: Node, found: Rescaling) -> dict[str, Any]:
 
 @lowering("TflConv2D", refuses=_refuses)
 def lower_conv(b: WasmBuilder, group: Group) -> None:
-    """A product over pixels; windows larger than one pixel are collected into rows first."""
-    if (found := pixel_rows(b, group.core_node)) is not None:
-        _product(b, group.core_node, *found)
+    """A product over pixels; windows larger than one pixel are read from rows with padding around them."""
+    node = group.core_node
+    if (found := pixel_rows(b, node)) is None:
+        return
+    rows, k, window = found
+    if window is None:
+        _product(b, node, rows, k)
+    else:
+        _window(b, node, window, rows)
 
 
 @lowering(_DENSE, refuses=_refuses)
 def lower_dense(b: WasmBuilder, group: Group) -> None:
     """A product over rows."""
     rows, k = b.shape(group.core_node.inputs[0])
-    _product(b, group.core_node, rows, k, None)
+    _product(b, group.core_node, rows, k)
 
 
-def _product(b: WasmBuilder, node: Node, rows: int, k: int, gather: WindowRows | None) -> None:
+def _width(n: int) -> int:
+    """Output channels of a tile."""
+    return next((r for r in _TILES if -(-n // r) * r <= WASTE * n), min(_TILES))
+
+
+def _product(b: WasmBuilder, node: Node, rows: int, k: int) -> None:
     n = b.shape(node.name)[-1]
-    nr = next((r for r in _TILES if -(-n // r) * r <= WASTE * n), min(_TILES))
-    made = _constants(b, node, nr, pack_pairs)
-    if made is None:
-        return
-    found, places = made
-    k2, mv = -(-k // 2), min(_TILES[nr], rows)
-    pitch = -(-k // _LANES) * _LANES if gather else k
+    nr = _width(n)
+    mv = min(_TILES[nr], rows)
     tiles, groups = -(-rows // mv), -(-n // nr)
-    block = max(1, min(tiles, BLOCK_BYTES // (mv * pitch)))
-    split = "tiles" if tiles >= groups or gather else "groups"
-    product = kernel(
-        "tfl_product", ("a", "w", "bias", "multiplier", "c"), k2=k2, n=n, nr=nr, mv=mv, rows=rows, pitch=pitch,
-        tiles=tiles, groups=groups, block=block, split=split, gather=gather, ch=b.shape(node.inputs[0])[-1],
-        width=min(n, nr), unroll=min(_UNROLL, k2), **_numbers(b, node, found),
-    )
-    b.call(product, (b.rows(node.inputs[0]), *places, b.new(node.name)), tiles if split == "tiles" else groups,
-           flops=2 * rows * k * n, scratch_bytes=(block + 1) * mv * pitch + 64 if gather else 0)
+    split = "tiles" if tiles >= groups else "groups"
+    made = _made(b, node, nr, 1, k2=-(-k // 2), mv=mv, rows=rows, pitch=k, tiles=tiles, runs=1, w=None, split=split,
+                 block=max(1, min(tiles, BLOCK_BYTES // (mv * k))))
+    if made is not None:
+        b.call(*made, tiles if split == "tiles" else groups, flops=2 * rows * k * n)
+
+
+def _window(b: WasmBuilder, node: Node, w: WindowRows, pixels: int) -> None:
+    """Runs of k are window rows, or their pixels where these lie apart."""
+    n, channels = b.shape(node.name)[-1], b.shape(node.inputs[0])[-1]
+    nr = _width(n)
+    mv, runs = min(_TILES[nr], w.out_w), w.kw if w.dilation[1] > 1 else 1
+    made = _made(b, node, nr, w.kh * runs, k2=-(-(w.kw * channels // runs) // 2), mv=mv, rows=w.out_w,
+                 pitch=w.stride[1] * channels, tiles=-(-w.out_w // mv), runs=runs, w=w, ch=channels)
+    if made is not None:
+        b.call(*made, pixels // w.out_w, flops=2 * pixels * w.kh * w.kw * channels * n,
+               scratch_bytes=w.scratch_bytes(channels))
+
+
+def _made(
+    b: WasmBuilder, node: Node, nr: int, pieces: int, *, k2: int, **params: Any,
+) -> tuple[WasmKernel, tuple[WasmPlace, ...]] | None:
+    """The kernel of a product and its places; None where it is the host's. ``pieces`` is how many runs k is in all."""
+    constants = _constants(b, node, nr, pack_pairs, pieces)
+    if constants is None:
+        return None
+    found, places = constants
+    n = b.shape(node.name)[-1]
+    product = kernel("tfl_product", ("a", "w", "bias", "multiplier", "c"), n=n, nr=nr, k2=k2, groups=-(-n // nr),
+                     width=min(n, nr), unroll=min(_UNROLL, k2), **params, **_numbers(b, node, found))
+    return product, (b.rows(node.inputs[0]), *places, b.new(node.name))
 
 
 @lowering("TflDepthwiseConv2D", refuses=_refuses_depthwise)
