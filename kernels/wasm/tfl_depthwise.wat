@@ -32,9 +32,10 @@
 {% for j in range(2) %}
 {{ t.rescaled("c%d_%d" % (o, j), 16 * j, 8) }}
 {% endfor %}
-{{ t.pack(["c%d_0" % o, "c%d_1" % o], sign, lowest, highest) }}
-{{ q.store_bytes("(i32.add @i_cp #%d)" % (o * ch), "o", [ch, 8] | min) }}
 {% endfor %}
+{% set places = [] %}
+{% for o in range(mo) %}{% do places.append(("c%d" % o, o * ch)) %}{% endfor %}
+{{ t.store_eights(places, sign, lowest, highest, [ch, 8] | min) }}
 {{ m.bump("i_ap", mo * w.stride[1] * ch) }}
 {{ m.bump("i_cp", mo * ch) }}
 {% endmacro %}
@@ -52,13 +53,13 @@
 (local.set $i_mp (i32.add @multiplier (i32.mul @i_index #{{ 8 * t.bytes_of_scaling }})))
 (local.set $i_ap (i32.add @scratch @i_ch))
 (local.set $i_cp (i32.add @i_co @i_ch))
-{% if w.out_w // 2 %}
-{% call m.repeat("ox", "#%d" % (w.out_w // 2)) %}
-{{ outputs(2) }}
+{% if w.out_w // mo %}
+{% call m.repeat("ox", "#%d" % (w.out_w // mo)) %}
+{{ outputs(mo) }}
 {% endcall %}
 {% endif %}
-{% if w.out_w % 2 %}
-{{ outputs(1) }}
+{% if w.out_w % mo %}
+{{ outputs(w.out_w % mo) }}
 {% endif %}
 {% endcall %}
 {% endcall %}

@@ -131,3 +131,16 @@
 (local.set $v_o (i8x16.{{ how }}_{{ sign }} @v_o (v128.const i8x16{{ (" %d" % bound) * 16 }})))
 {% endfor %}
 {% endmacro %}
+
+{# Stores the first `n` of each eight bytes that two sums, $v_<name>_0 and $v_<name>_1, become, at $i_cp plus the offset: of
+   a list of (name, offset), two at a time. #}
+{% macro store_eights(places, sign, lowest, highest, n) %}
+{% for two in places | batch(2) %}
+{% set names = [] %}
+{% for name, _ in two %}{% do names.extend([name ~ "_0", name ~ "_1"]) %}{% endfor %}
+{{ pack(names, sign, lowest, highest) }}
+{% for _, at in two %}
+{{ q.store_bytes("(i32.add @i_cp #%d)" % at, "o", n, 8 * loop.index0) }}
+{% endfor %}
+{% endfor %}
+{% endmacro %}

@@ -86,13 +86,16 @@
 {% for j in range(nv) %}
 {{ t.rescaled("c%d_%d" % (i, j), 16 * j, nr) }}
 {% endfor %}
-{% for j in range(0, nv, 4) %}
-{% set names = [] %}
-{% for x in range(j, [j + 4, nv] | min) %}{% do names.append("c%d_%d" % (i, x)) %}{% endfor %}
-{{ t.pack(names, sign, lowest, highest) }}
-{{ q.store_bytes("(i32.add @i_cp #%d)" % (i * n + 4 * j), "o", [width - 4 * j, 4 * (names | length)] | min) }}
+{% if nv == 4 %}
+{{ t.pack(["c%d_0" % i, "c%d_1" % i, "c%d_2" % i, "c%d_3" % i], sign, lowest, highest) }}
+{{ q.store_bytes("(i32.add @i_cp #%d)" % (i * n), "o", width) }}
+{% endif %}
 {% endfor %}
-{% endfor %}
+{% if nv == 2 %}
+{% set places = [] %}
+{% for i in range(mv) %}{% do places.append(("c%d" % i, i * n)) %}{% endfor %}
+{{ t.store_eights(places, sign, lowest, highest, width) }}
+{% endif %}
 {% endmacro %}
 {# Tiles from $i_t to $i_tend, of `rows` rows at $i_a and $i_c, times the groups from `lo` to `hi`. #}
 {% macro groups_of(lo, hi) %}

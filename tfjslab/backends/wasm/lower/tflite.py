@@ -29,6 +29,7 @@ from tfjslab.passes.fusion import Group
 
 _TILES = {16: 2, 8: 4}  # rows of a tile by its output channels, widest first
 _LANES, _UNROLL = 8, 16
+_SIDE_BY_SIDE = 4  # outputs of a depthwise convolution that share their weights
 _MOST = 255  # of a byte
 _DENSE = "TflFullyConnected"
 
@@ -200,7 +201,7 @@ def lower_depthwise(b: WasmBuilder, group: Group) -> None:
         return
     found, places = made
     rows, channels = window_rows(w), b.shape(node.inputs[0])[3]
-    taps = kernel("tfl_depthwise", ("x", "w", "bias", "multiplier", "c"), w=rows, ch=channels,
+    taps = kernel("tfl_depthwise", ("x", "w", "bias", "multiplier", "c"), w=rows, ch=channels, mo=_SIDE_BY_SIDE,
                   **_numbers(b, node, found))
     b.call(taps, (b.rows(node.inputs[0]), *places, b.new(node.name)), w.batch * w.out_size[0],
            flops=2 * size_of(b.shape(node.name)) * size_of(w.size), scratch_bytes=rows.scratch_bytes(channels))
