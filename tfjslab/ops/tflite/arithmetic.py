@@ -69,7 +69,8 @@ def multiplier_of(name: str, dtype: Any, attrs: Attrs) -> tuple[Array, Array]:
     if name == "TflMul":
         real = F32(F32(attrs["x_scale"]) * F32(attrs["y_scale"])) / F32(attrs["out_scale"])
         return quantize_multiplier(np.float64(real))
-    return quantize_multiplier(_twice(attrs) / (np.float64(1 << ROOM[np.dtype(dtype).itemsize]) * np.float64(F32(attrs["out_scale"]))))
+    room = np.float64(1 << ROOM[np.dtype(dtype).itemsize])
+    return quantize_multiplier(_twice(attrs) / (room * np.float64(F32(attrs["out_scale"]))))
 
 
 def _combined(name: str, x: Array, y: Array, attrs: Attrs, combine: Callable[[Array, Array], Array]) -> Array:

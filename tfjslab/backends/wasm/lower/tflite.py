@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.backends.kernels.quantized import depthwise_window, not_constant
+from tfjslab.backends.kernels.quantized import depthwise_window
 from tfjslab.backends.kernels.table import Specs, empty
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.quantized import BLOCK_BYTES, WASTE, WindowRows, grouped, pixel_rows, window_rows
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
+from tfjslab.backends.wasm.lower.tflite_direct import bounds_of, constants_of, lower_direct
 from tfjslab.backends.wasm.lower.tflite_scaling import Rescaling, by_factors, by_multipliers
 from tfjslab.backends.wasm.text.packing import Packing, packer
 from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
@@ -23,7 +24,7 @@ from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
-from tfjslab.ops.tflite.values import BYTES
+from tfjslab.ops.tflite.values import BYTES, INTEGERS
 from tfjslab.ops.tflite.weighted import real_multipliers
 from tfjslab.passes.fusion import Group
 
@@ -36,15 +37,7 @@ _DENSE = "TflFullyConnected"
 
 def _refuses(node: Node, specs: Specs) -> str:
     dtype = specs[node.inputs[0]].dtype
-    if dtype not in BYTES:
-        return TABLE.none_for(dtype)
-    return empty(node, specs)
-
-
-def _refuses_depthwise(node: Node, specs: Specs) -> str:
-    channels, multiplier = specs[node.inputs[1]].known_shape[2:]
-    several = f"a multiplier of {multiplier}" if multiplier > 1 and channels > 1 else ""
-    return TABLE.none_for(several) or _refuses(node, specs)
+    return TABLE.none_for("" if dtype in INTEGERS else dtype) or empty(node, specs)
 
 
 @packer
@@ -78,18 +71,16 @@ def _moved(flat: Array, zero: int, powers: tuple[int, ...]) -> Array:
 def _constants(
     b: WasmBuilder, node: Node, width: int, pack: Callable[..., Packing], *shape: int,
 ) -> tuple[Rescaling, tuple[WasmPlace, ...]] | None:
-    """Places of weights, biases and multipliers; None, and a step on the host, where there can be none."""
-    given = [b.constant_array(v) for v in node.inputs[1:] if v]
-    if any(a is None for a in given):
-        not_constant(b, node)
+    """Places of weights, biases and multipliers; None where there can be none, and the node is lowered otherwise."""
+    if (given := constants_of(b, node)) is None:
         return None
-    filters, scale, *rest = (np.asarray(a) for a in given)
+    filters, scale, *rest = given
     a, channels = node.attrs, b.shape(node.name)[-1]
     flat = (filters.astype(np.int64) - a["filter_zero"]).reshape(-1, channels)
     bias = (rest[0].astype(np.int64) if rest else 0) - a["x_zero"] * flat.sum(axis=0)
-    found = None if b.lanes == 1 else _rescaling(b, node, scale, flat, bias)
+    found = _rescaling(b, node, scale, flat, bias)
     if found is None:
-        b.refuse(node, "these multipliers" if b.lanes > 1 else "bytes without vectors")
+        lower_direct(b, node)
         return None
     key = (node.name, width, tuple(sorted(a.items())))
     powers = np.array(found.powers or 0)
@@ -118,18 +109,30 @@ def _rescaling(b: WasmBuilder, node: Node, scale: Array, weights: Array, bias: A
 
 
 def _numbers(b: WasmBuilder, node: Node, found: Rescaling) -> dict[str, Any]:
-    info = np.iinfo(numpy_dtype(b.spec(node.name).dtype))
-    ends = {name: end if node.attrs[name] is None else min(max(node.attrs[name], info.min), info.max)
-            for name, end in (("lowest", info.min), ("highest", info.max))}
-    return {"sign": "s" if info.min else "u", "zero": node.attrs["x_zero"], "out_zero": node.attrs["out_zero"], **ends,
-            "rescale": found.how, "shift": found.shift}
+    sign = "u" if b.spec(node.name).dtype == "uint8" else "s"
+    return {"sign": sign, "zero": node.attrs["x_zero"], "out_zero": node.attrs["out_zero"], "rescale": found.how,
+            "shift": found.shift, **bounds_of(b, node)}
+
+
+def _by_vectors(b: WasmBuilder, node: Node) -> bool:
+    """Whether there are vectors, and bytes for them."""
+    return b.lanes > 1 and b.spec(node.inputs[0]).dtype in BYTES
+
+
+@lowering("TflTransposeConv", refuses=_refuses)
+def lower_transposed(b: WasmBuilder, group: Group) -> None:
+    """One element at a time."""
+    lower_direct(b, group.core_node)
 
 
 @lowering("TflConv2D", refuses=_refuses)
 def lower_conv(b: WasmBuilder, group: Group) -> None:
     """A product over pixels; windows larger than one pixel are read from rows with padding around them."""
     node = group.core_node
-    if (found := pixel_rows(b, node)) is None:
+    apart = node.op == "TflConv2D" and b.shape(node.inputs[1])[2] < b.shape(node.inputs[0])[3]
+    found = None if apart or not _by_vectors(b, node) else pixel_rows(b, node)
+    if found is None:
+        lower_direct(b, node)
         return
     rows, k, window = found
     if window is None:
@@ -141,8 +144,11 @@ def lower_conv(b: WasmBuilder, group: Group) -> None:
 @lowering(_DENSE, refuses=_refuses)
 def lower_dense(b: WasmBuilder, group: Group) -> None:
     """A product over rows."""
-    rows, k = b.shape(group.core_node.inputs[0])
-    _product(b, group.core_node, rows, k)
+    node = group.core_node
+    if _by_vectors(b, node):
+        _product(b, node, *b.shape(node.inputs[0]))
+    else:
+        lower_direct(b, node)
 
 
 def _width(n: int) -> int:
@@ -177,7 +183,7 @@ def _window(b: WasmBuilder, node: Node, w: WindowRows, pixels: int) -> None:
 def _made(
     b: WasmBuilder, node: Node, nr: int, pieces: int, *, k2: int, **params: Any,
 ) -> tuple[WasmKernel, tuple[WasmPlace, ...]] | None:
-    """The kernel of a product and its places; None where it is the host's. ``pieces`` is how many runs k is in all."""
+    """The kernel of a product and its places; None where it is lowered otherwise. ``pieces`` are all runs of k."""
     constants = _constants(b, node, nr, pack_pairs, pieces)
     if constants is None:
         return None
@@ -188,11 +194,15 @@ def _made(
     return product, (b.rows(node.inputs[0]), *places, b.new(node.name))
 
 
-@lowering("TflDepthwiseConv2D", refuses=_refuses_depthwise)
+@lowering("TflDepthwiseConv2D", refuses=_refuses)
 def lower_depthwise(b: WasmBuilder, group: Group) -> None:
     """Each channel by itself; with one channel it is a convolution like others."""
     node = group.core_node
-    if b.shape(node.inputs[1])[3] > 1:
+    channels, multiplier = b.shape(node.inputs[1])[2:]
+    if not _by_vectors(b, node) or multiplier > 1 < channels:
+        lower_direct(b, node)
+        return
+    if multiplier > 1:
         lower_conv(b, group)
         return
     w = depthwise_window(b, node)
@@ -200,7 +210,7 @@ def lower_depthwise(b: WasmBuilder, group: Group) -> None:
     if made is None:
         return
     found, places = made
-    rows, channels = window_rows(w), b.shape(node.inputs[0])[3]
+    rows = window_rows(w)
     taps = kernel("tfl_depthwise", ("x", "w", "bias", "multiplier", "c"), w=rows, ch=channels, mo=_SIDE_BY_SIDE,
                   **_numbers(b, node, found))
     b.call(taps, (b.rows(node.inputs[0]), *places, b.new(node.name)), w.batch * w.out_size[0],

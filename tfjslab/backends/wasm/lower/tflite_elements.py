@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from tfjslab.backends.kernels.table import Specs, empty
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.quantized import window_rows
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
+from tfjslab.backends.wasm.lower.tflite_direct import bounds_of
 from tfjslab.backends.wasm.text.templates import kernel
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.shapes import Shape, normalize_axes, normalize_axis, size_of
@@ -72,13 +72,6 @@ def every_value(dtype: str) -> Array:
     return np.arange(1 << 8 * wide.itemsize, dtype=np.dtype(f"u{wide.itemsize}")).view(wide)
 
 
-def _range(b: WasmBuilder, node: Node) -> dict[str, Any]:
-    info = np.iinfo(numpy_dtype(b.spec(node.name).dtype))
-    low, high = node.attrs.get("lowest"), node.attrs.get("highest")
-    return {"lowest": int(info.min) if low is None else max(low, int(info.min)),
-            "highest": int(info.max) if high is None else min(high, int(info.max))}
-
-
 def _sign(b: WasmBuilder, node: Node) -> str:
     return "u" if b.spec(node.inputs[0]).dtype == "uint8" else "s"
 
@@ -96,7 +89,8 @@ def lower_table(b: WasmBuilder, group: Group) -> None:
     every = every_value(b.spec(node.inputs[0]).dtype)
     (answers,) = node.definition.run([every], node.attrs)
     size = b.spec(node.name).size
-    made = kernel("tfl_table", ("x", "table", "c"), n=size, block=_BLOCK, item=answers.itemsize, bits=8 * every.itemsize)
+    made = kernel("tfl_table", ("x", "table", "c"), n=size, block=_BLOCK, item=answers.itemsize,
+                  bits=8 * every.itemsize)
     args = b.rows(node.inputs[0]), _constant(b, node, "table", answers), b.new(node.name)
     b.call(made, args, -(-size // _BLOCK), flops=_FLOPS_OF_A_LOOK * size)
 
@@ -118,9 +112,11 @@ def lower_pair(b: WasmBuilder, group: Group) -> None:
     made = kernel(
         "tfl_binary", ("x", "y", *(("xs", "ys") if tables else ()), "c"), n=size_of(out), block=_BLOCK,
         combine=_COMBINE[node.op], periods=periods, multiplier=multiplier, shift=shift, bits=8 * dtype.itemsize,
-        scales=() if tables else scales, room=ROOM[dtype.itemsize], out_zero=node.attrs["out_zero"], **_range(b, node),
+        scales=() if tables else scales, room=ROOM[dtype.itemsize], out_zero=node.attrs["out_zero"],
+        **bounds_of(b, node),
     )
-    b.call(made, (*places, *tables, b.new(node.name)), -(-size_of(out) // _BLOCK), flops=_FLOPS_OF_A_LOOK * size_of(out))
+    b.call(made, (*places, *tables, b.new(node.name)), -(-size_of(out) // _BLOCK),
+           flops=_FLOPS_OF_A_LOOK * size_of(out))
 
 
 @lowering("TflMaximum", "TflMinimum", refuses=_refuses_pair)
@@ -151,7 +147,7 @@ def lower_quantize(b: WasmBuilder, group: Group) -> None:
     node = group.core_node
     size, item = b.spec(node.name).size, numpy_dtype(b.spec(node.name).dtype).itemsize
     made = kernel("tfl_quantize", ("x", "c"), n=size, block=_BLOCK, scale=float(np.float32(node.attrs["out_scale"])),
-                  zero=node.attrs["out_zero"], item=item, **_range(b, node))
+                  zero=node.attrs["out_zero"], item=item, **bounds_of(b, node))
     b.call(made, (b.rows(node.inputs[0]), b.new(node.name)), -(-size // _BLOCK), flops=_FLOPS_OF_A_LOOK * size)
 
 
@@ -162,7 +158,7 @@ def lower_pool(b: WasmBuilder, group: Group) -> None:
     node = group.core_node
     x = b.shape(node.inputs[0])
     w = pool_window(node.op, x, {**node.attrs, "data_format": "NHWC"})
-    numbers = _range(b, node) | {"least": int(np.iinfo(numpy_dtype(b.spec(node.name).dtype)).min)}
+    numbers = bounds_of(b, node) | {"least": int(np.iinfo(numpy_dtype(b.spec(node.name).dtype)).min)}
     made = kernel("tfl_pool", ("x", "c"), w=window_rows(w), ch=x[3], sign=_sign(b, node),
                   mode="max" if node.op == "TflMaxPool2D" else "mean", **numbers)
     b.call(made, (b.rows(node.inputs[0]), b.new(node.name)), w.batch * w.out_size[0],
@@ -184,7 +180,7 @@ def lower_mean(b: WasmBuilder, group: Group) -> None:
     outer, n, inner = (size_of(part) for part in (x[: axes[0]], x[axes[0] : axes[-1] + 1], x[axes[-1] + 1 :]))
     multiplier, shift = mean_multiplier(a, n)
     made = kernel("tfl_mean", ("x", "c"), n=n, inner=inner, offset=a["x_zero"] * n, sign=_sign(b, node),
-                  multiplier=multiplier, shift=shift, out_zero=a["out_zero"], **_range(b, node))
+                  multiplier=multiplier, shift=shift, out_zero=a["out_zero"], **bounds_of(b, node))
     b.call(made, (b.rows(node.inputs[0]), b.new(node.name)), outer, flops=outer * n * inner)
 
 

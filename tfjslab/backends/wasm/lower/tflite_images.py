@@ -18,7 +18,11 @@ from tfjslab.passes.fusion import Group
 _FLOPS_OF_A_MIX = 12
 
 
-@lowering("TflResizeNearestNeighbor", refuses=lambda node, specs: TABLE.only(node, specs, *INTEGERS) or empty(node, specs))
+def _refuses_nearest(node: Node, specs: Specs) -> str:
+    return TABLE.only(node, specs, *INTEGERS) or empty(node, specs)
+
+
+@lowering("TflResizeNearestNeighbor", refuses=_refuses_nearest)
 def lower_nearest(b: WasmBuilder, group: Group) -> None:
     """Pixels that are moved."""
     node = group.core_node
@@ -43,7 +47,8 @@ def lower_bilinear(b: WasmBuilder, group: Group) -> None:
     tables = []
     for old, new, step in ((x[1], out[1], x[2] * x[3]), (x[2], out[2], x[3])):
         low, high, far = (integer_taps if signed else float_taps)(old, new, node.attrs)
-        tables.append(_table(b, np.stack([step * low, step * high, far.astype(np.int32 if signed else np.float32).view(np.int32)], axis=1)))
+        bits = far.astype(np.int32 if signed else np.float32).view(np.int32)
+        tables.append(_table(b, np.stack([step * low, step * high, bits], axis=1)))
     made = kernel("tfl_bilinear", ("x", "rows", "columns", "c"), height=out[1], width=out[2], channels=x[3],
                   image=size_of(x[1:]), sign="s" if signed else "u")
     b.call(made, (b.rows(node.inputs[0]), *tables, b.new(node.name)), out[0] * out[1],
