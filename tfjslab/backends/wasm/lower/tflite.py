@@ -7,16 +7,18 @@ bit-equal to the op's definition.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from tfjslab.backends.kernels.quantized import depthwise_window
+from tfjslab.backends.kernels.quantized import depthwise_window, is_plain
+from tfjslab.backends.kernels.strides import row_strides
 from tfjslab.backends.kernels.table import Specs, empty
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
-from tfjslab.backends.wasm.lower.quantized import BLOCK_BYTES, WASTE, WindowRows, grouped, pixel_rows, window_rows
+from tfjslab.backends.wasm.lower.quantized import BLOCK_BYTES, WASTE, WindowRows, grouped, window_rows
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
-from tfjslab.backends.wasm.lower.tflite_direct import bounds_of, constants_of, lower_direct
+from tfjslab.backends.wasm.lower.tflite_direct import bounds_of, lower_direct
 from tfjslab.backends.wasm.lower.tflite_scaling import Rescaling, by_factors, by_multipliers
 from tfjslab.backends.wasm.text.packing import Packing, packer
 from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
@@ -24,15 +26,17 @@ from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
+from tfjslab.ops.conv import conv_of, depthwise_of, transposed_of
 from tfjslab.ops.tflite.values import BYTES, INTEGERS
 from tfjslab.ops.tflite.weighted import real_multipliers
+from tfjslab.ops.window import Window
 from tfjslab.passes.fusion import Group
 
 _TILES = {16: 2, 8: 4}  # rows of a tile by its output channels, widest first
 _LANES, _UNROLL = 8, 16
 _SIDE_BY_SIDE = 4  # outputs of a depthwise convolution that share their weights
 _MOST = 255  # of a byte
-_DENSE = "TflFullyConnected"
+_DENSE, _TRANSPOSED = "TflFullyConnected", "TflTransposeConv"
 
 
 def _refuses(node: Node, specs: Specs) -> str:
@@ -41,11 +45,22 @@ def _refuses(node: Node, specs: Specs) -> str:
 
 
 @packer
-def pack_pairs(filters: Array, nr: int, zero: int, powers: tuple[int, ...], runs: int) -> Array:
+def pack_pairs(filters: Array, nr: int, zero: int, powers: tuple[int, ...], runs: int, part: tuple[int, int]) -> Array:
     """Filters [..., n] without their zero point, times powers of two, as [groups][k / 2][nr][2].
 
-    k is as many runs, each of which is a whole number of pairs: behind an odd one there is a zero.
+    k is as many runs, each a whole number of pairs: behind an odd one there is a zero. ``part`` are the first output
+    channel and the one behind the last.
     """
+    return _pairs(filters[..., slice(*part)], nr, zero, powers, runs)
+
+
+@packer
+def pack_turned(filters: Array, nr: int, zero: int, powers: tuple[int, ...], runs: int) -> Array:
+    """The same of filters [h, w, n, channels] of a transposed convolution, which are mirrored."""
+    return _pairs(filters[::-1, ::-1].transpose(0, 1, 3, 2), nr, zero, powers, runs)
+
+
+def _pairs(filters: Array, nr: int, zero: int, powers: tuple[int, ...], runs: int) -> Array:
     flat = _moved(filters.reshape(-1, filters.shape[-1]), zero, powers)
     each = flat.reshape(runs, -1, flat.shape[1])
     wide = np.pad(each, ((0, 0), (0, each.shape[1] % 2), (0, 0))).reshape(-1, 2, flat.shape[1])
@@ -68,25 +83,54 @@ def _moved(flat: Array, zero: int, powers: tuple[int, ...]) -> Array:
     return moved << np.array(powers, np.int16) if powers else moved
 
 
-def _constants(
-    b: WasmBuilder, node: Node, width: int, pack: Callable[..., Packing], *shape: int,
-) -> tuple[Rescaling, tuple[WasmPlace, ...]] | None:
-    """Places of weights, biases and multipliers; None where there can be none, and the node is lowered otherwise."""
-    if (given := constants_of(b, node)) is None:
-        return None
-    filters, scale, *rest = given
+@dataclass(frozen=True)
+class _Part:
+    """What a product reads, with its channels, what it writes, and which output channels of the filter that are."""
+
+    x: WasmPlace
+    channels: int
+    out: WasmPlace
+    first: int
+    behind: int
+
+    @property
+    def n(self) -> int:
+        """Output channels."""
+        return self.behind - self.first
+
+
+def _whole(b: WasmBuilder, node: Node) -> _Part:
+    n = b.shape(node.name)[-1]
+    return _Part(b.rows(node.inputs[0]), b.shape(node.inputs[0])[-1], b.new(node.name), 0, n)
+
+
+def _sums(b: WasmBuilder, node: Node, part: slice) -> tuple[Rescaling, Array] | None:
+    """How the sums of output channels become values, and their biases, for weights without their zero point.
+
+    None where vectors do not hold the multipliers.
+    """
+    filters, scale, *rest = (np.asarray(b.constant_array(v)) for v in node.inputs[1:] if v)
     a, channels = node.attrs, b.shape(node.name)[-1]
-    flat = (filters.astype(np.int64) - a["filter_zero"]).reshape(-1, channels)
-    bias = (rest[0].astype(np.int64) if rest else 0) - a["x_zero"] * flat.sum(axis=0)
-    found = _rescaling(b, node, scale, flat, bias)
-    if found is None:
-        lower_direct(b, node)
+    ordered = filters.transpose(0, 1, 3, 2) if node.op == _TRANSPOSED else filters
+    flat = (ordered.astype(np.int64) - a["filter_zero"]).reshape(-1, channels)[:, part]
+    bias = (rest[0][part].astype(np.int64) if rest else 0) - a["x_zero"] * flat.sum(axis=0)
+    found = _rescaling(b, node, np.broadcast_to(scale, channels)[part], flat, bias)
+    return None if found is None else (found, bias)
+
+
+def _constants(
+    b: WasmBuilder, node: Node, width: int, part: slice, pack: Callable[..., Packing], *shape: Any,
+) -> tuple[Rescaling, tuple[WasmPlace, ...]] | None:
+    """Places of weights, biases and multipliers; None where vectors do not hold the multipliers."""
+    if (sums := _sums(b, node, part)) is None:
         return None
-    key = (node.name, width, tuple(sorted(a.items())))
-    powers = np.array(found.powers or 0)
-    weights = b.packed(node.inputs[1], key, pack(width, a["filter_zero"], found.powers, *shape))
+    found, bias = sums
+    key = (node.name, width, (part.start, part.stop), tuple(sorted(node.attrs.items())))
+    filters, scale = (b.constant_array(v) for v in node.inputs[1:3])
+    weights = b.packed(node.inputs[1], key, pack(width, node.attrs["filter_zero"], found.powers, *shape))
     if weights is None:
         raise BackendError(f"node '{node.name}': its filter is a constant and has no place")
+    powers = np.array(found.powers or 0)
     return found, (
         weights, b.constant((*key, "bias"), lambda: grouped(bias << powers, width).astype(np.int32), filters),
         b.constant((*key, "scaling"), lambda: found.block(width), scale),
@@ -115,39 +159,75 @@ def _numbers(b: WasmBuilder, node: Node, found: Rescaling) -> dict[str, Any]:
 
 
 def _by_vectors(b: WasmBuilder, node: Node) -> bool:
-    """Whether there are vectors, and bytes for them."""
-    return b.lanes > 1 and b.spec(node.inputs[0]).dtype in BYTES
-
-
-@lowering("TflTransposeConv", refuses=_refuses)
-def lower_transposed(b: WasmBuilder, group: Group) -> None:
-    """One element at a time."""
-    lower_direct(b, group.core_node)
+    """Whether there are vectors, bytes for them and constant weights."""
+    known = all(b.constant_array(v) is not None for v in node.inputs[1:] if v)
+    return b.lanes > 1 and b.spec(node.inputs[0]).dtype in BYTES and known
 
 
 @lowering("TflConv2D", refuses=_refuses)
 def lower_conv(b: WasmBuilder, group: Group) -> None:
     """A product over pixels; windows larger than one pixel are read from rows with padding around them."""
     node = group.core_node
-    apart = node.op == "TflConv2D" and b.shape(node.inputs[1])[2] < b.shape(node.inputs[0])[3]
-    found = None if apart or not _by_vectors(b, node) else pixel_rows(b, node)
-    if found is None:
+    if not (_by_vectors(b, node) and _convolved(b, node)):
         lower_direct(b, node)
-        return
-    rows, k, window = found
-    if window is None:
-        _product(b, node, rows, k)
-    else:
-        _window(b, node, window, rows)
+
+
+def _convolved(b: WasmBuilder, node: Node) -> bool:
+    """One product, or one for each group, whose channels are brought together before and parted behind."""
+    of = conv_of if node.op == "TflConv2D" else depthwise_of
+    conv = of(node.op, b.shape(node.inputs[0]), b.shape(node.inputs[1]), {**node.attrs, "data_format": "NHWC"})
+    if conv.groups == 1:
+        return _product_of(b, node, conv.window, _whole(b, node))
+    if _sums(b, node, slice(0, conv.out_channels)) is None:  # what holds for all holds for each group
+        return False
+    w, per, n = conv.window, conv.in_channels // conv.groups, conv.out_channels // conv.groups
+    pixels, made = w.batch * size_of(w.in_size), w.batch * size_of(w.out_size)
+    whole = _whole(b, node)
+    for g in range(conv.groups):
+        x, out = b.temporary(pixels * per), b.temporary(made * n)
+        b.copy(whole.x + g * per, x, (pixels, per), (conv.in_channels, 1), (per, 1), 1)
+        _product_of(b, node, w, _Part(x, per, out, g * n, g * n + n))
+        b.copy(out, whole.out + g * n, (made, n), (n, 1), (conv.out_channels, 1), 1)
+    return True
+
+
+def _product_of(b: WasmBuilder, node: Node, w: Window, part: _Part) -> bool:
+    pixels = w.batch * size_of(w.out_size)
+    if is_plain(w):
+        return _product(b, node, part, pixels, part.channels)
+    return _window(b, node, part, window_rows(w), pixels, pack_pairs, (part.first, part.behind))
+
+
+@lowering(_TRANSPOSED, refuses=_refuses)
+def lower_transposed(b: WasmBuilder, group: Group) -> None:
+    """A convolution over the image with its pixels drawn apart, the zero point between them."""
+    node = group.core_node
+    if not (_by_vectors(b, node) and _drawn_apart(b, node)):
+        lower_direct(b, node)
+
+
+def _drawn_apart(b: WasmBuilder, node: Node) -> bool:
+    x = b.shape(node.inputs[0])
+    w = window_rows(transposed_of(x, b.shape(node.inputs[1]), {**node.attrs, "data_format": "NHWC"}).window)
+    (down, across), channels = w.stride, x[3]
+    high, wide, top, left = (x[1] - 1) * down + 1, (x[2] - 1) * across + 1, w.kh - 1 - w.top, w.kw - 1 - w.left
+    if min(top, left) < 0:
+        return False
+    right = max(w.in_w - 1 + w.kw - left - wide, 0)
+    rows = WindowRows(high, wide, w.in_h, w.in_w, w.kh, w.kw, top, left, right, (1, 1), (1, 1))
+    size = x[0] * high * wide * channels
+    apart, whole = b.temporary(size), _whole(b, node)
+    b.fill(apart, size, node.attrs["x_zero"], b.spec(node.inputs[0]).dtype)
+    steps = (high * wide * channels, down * wide * channels, across * channels, 1)
+    b.copy(whole.x, apart, x, row_strides(x), steps, 1)
+    return _window(b, node, replace(whole, x=apart), rows, x[0] * w.in_h * w.in_w, pack_turned)
 
 
 @lowering(_DENSE, refuses=_refuses)
 def lower_dense(b: WasmBuilder, group: Group) -> None:
     """A product over rows."""
     node = group.core_node
-    if _by_vectors(b, node):
-        _product(b, node, *b.shape(node.inputs[0]))
-    else:
+    if not (_by_vectors(b, node) and _product(b, node, _whole(b, node), *b.shape(node.inputs[0]))):
         lower_direct(b, node)
 
 
@@ -156,42 +236,45 @@ def _width(n: int) -> int:
     return next((r for r in _TILES if -(-n // r) * r <= WASTE * n), min(_TILES))
 
 
-def _product(b: WasmBuilder, node: Node, rows: int, k: int) -> None:
-    n = b.shape(node.name)[-1]
-    nr = _width(n)
+def _product(b: WasmBuilder, node: Node, part: _Part, rows: int, k: int) -> bool:
+    nr = _width(part.n)
     mv = min(_TILES[nr], rows)
-    tiles, groups = -(-rows // mv), -(-n // nr)
+    tiles, groups = -(-rows // mv), -(-part.n // nr)
     split = "tiles" if tiles >= groups else "groups"
-    made = _made(b, node, nr, 1, k2=-(-k // 2), mv=mv, rows=rows, pitch=k, tiles=tiles, runs=1, w=None, split=split,
-                 block=max(1, min(tiles, BLOCK_BYTES // (mv * k))))
-    if made is not None:
-        b.call(*made, tiles if split == "tiles" else groups, flops=2 * rows * k * n)
+    found = _constants(b, node, nr, slice(part.first, part.behind), pack_pairs, 1, (part.first, part.behind))
+    if found is None:
+        return False
+    made = _kernel(b, node, part, nr, found, k2=-(-k // 2), mv=mv, rows=rows, pitch=k, tiles=tiles, runs=1, w=None,
+                   split=split, block=max(1, min(tiles, BLOCK_BYTES // (mv * k))))
+    b.call(*made, tiles if split == "tiles" else groups, flops=2 * rows * k * part.n)
+    return True
 
 
-def _window(b: WasmBuilder, node: Node, w: WindowRows, pixels: int) -> None:
+def _window(
+    b: WasmBuilder, node: Node, part: _Part, w: WindowRows, pixels: int, pack: Callable[..., Packing], *shape: Any,
+) -> bool:
     """Runs of k are window rows, or their pixels where these lie apart."""
-    n, channels = b.shape(node.name)[-1], b.shape(node.inputs[0])[-1]
-    nr = _width(n)
+    nr, channels = _width(part.n), part.channels
     mv, runs = min(_TILES[nr], w.out_w), w.kw if w.dilation[1] > 1 else 1
-    made = _made(b, node, nr, w.kh * runs, k2=-(-(w.kw * channels // runs) // 2), mv=mv, rows=w.out_w,
-                 pitch=w.stride[1] * channels, tiles=-(-w.out_w // mv), runs=runs, w=w, ch=channels)
-    if made is not None:
-        b.call(*made, pixels // w.out_w, flops=2 * pixels * w.kh * w.kw * channels * n,
-               scratch_bytes=w.scratch_bytes(channels))
+    found = _constants(b, node, nr, slice(part.first, part.behind), pack, w.kh * runs, *shape)
+    if found is None:
+        return False
+    made = _kernel(b, node, part, nr, found, k2=-(-(w.kw * channels // runs) // 2), mv=mv, rows=w.out_w,
+                   pitch=w.stride[1] * channels, tiles=-(-w.out_w // mv), runs=runs, w=w, ch=channels)
+    b.call(*made, pixels // w.out_w, flops=2 * pixels * w.kh * w.kw * channels * part.n,
+           scratch_bytes=w.scratch_bytes(channels))
+    return True
 
 
-def _made(
-    b: WasmBuilder, node: Node, nr: int, pieces: int, *, k2: int, **params: Any,
-) -> tuple[WasmKernel, tuple[WasmPlace, ...]] | None:
-    """The kernel of a product and its places; None where it is lowered otherwise. ``pieces`` are all runs of k."""
-    constants = _constants(b, node, nr, pack_pairs, pieces)
-    if constants is None:
-        return None
-    found, places = constants
-    n = b.shape(node.name)[-1]
-    product = kernel("tfl_product", ("a", "w", "bias", "multiplier", "c"), n=n, nr=nr, k2=k2, groups=-(-n // nr),
-                     width=min(n, nr), unroll=min(_UNROLL, k2), **params, **_numbers(b, node, found))
-    return product, (b.rows(node.inputs[0]), *places, b.new(node.name))
+def _kernel(
+    b: WasmBuilder, node: Node, part: _Part, nr: int, found: tuple[Rescaling, tuple[WasmPlace, ...]], **params: Any,
+) -> tuple[WasmKernel, tuple[WasmPlace, ...]]:
+    """The kernel of a product and its places."""
+    rescaling, places = found
+    n, k2 = part.n, params["k2"]
+    made = kernel("tfl_product", ("a", "w", "bias", "multiplier", "c"), n=n, nr=nr, groups=-(-n // nr),
+                  width=min(n, nr), unroll=min(_UNROLL, k2), **params, **_numbers(b, node, rescaling))
+    return made, (part.x, *places, part.out)
 
 
 @lowering("TflDepthwiseConv2D", refuses=_refuses)
@@ -199,19 +282,19 @@ def lower_depthwise(b: WasmBuilder, group: Group) -> None:
     """Each channel by itself; with one channel it is a convolution like others."""
     node = group.core_node
     channels, multiplier = b.shape(node.inputs[1])[2:]
-    if not _by_vectors(b, node) or multiplier > 1 < channels:
-        lower_direct(b, node)
-        return
-    if multiplier > 1:
+    if channels == 1 < multiplier:
         lower_conv(b, group)
         return
-    w = depthwise_window(b, node)
-    made = _constants(b, node, _LANES, pack_taps)
-    if made is None:
+    found = None
+    if _by_vectors(b, node) and multiplier == 1:
+        found = _constants(b, node, _LANES, slice(0, channels), pack_taps)
+    if found is None:
+        lower_direct(b, node)
         return
-    found, places = made
+    rescaling, places = found
+    w = depthwise_window(b, node)
     rows = window_rows(w)
     taps = kernel("tfl_depthwise", ("x", "w", "bias", "multiplier", "c"), w=rows, ch=channels, mo=_SIDE_BY_SIDE,
-                  **_numbers(b, node, found))
+                  **_numbers(b, node, rescaling))
     b.call(taps, (b.rows(node.inputs[0]), *places, b.new(node.name)), w.batch * w.out_size[0],
            flops=2 * size_of(b.shape(node.name)) * size_of(w.size), scratch_bytes=rows.scratch_bytes(channels))

@@ -36,7 +36,7 @@ def pack_direct(filters: Array, order: tuple[int, ...], zero: int) -> Array:
     return np.ascontiguousarray(filters.astype(np.int16).transpose(order) - np.int16(zero))
 
 
-def constants_of(b: WasmBuilder, node: Node) -> list[Array] | None:
+def _constants(b: WasmBuilder, node: Node) -> list[Array] | None:
     """Filter, scales and, where there is one, bias; None, and a step on the host, where they are not constant."""
     given = [b.constant_array(v) for v in node.inputs[1:] if v]
     known = [np.asarray(a) for a in given if a is not None]
@@ -56,7 +56,7 @@ def bounds_of(b: WasmBuilder, node: Node) -> dict[str, Any]:
 
 def lower_direct(b: WasmBuilder, node: Node) -> None:
     """One element at a time."""
-    if (given := constants_of(b, node)) is None:
+    if (given := _constants(b, node)) is None:
         return
     filters, scale, *rest = given
     w, per = _geometry(b, node, filters.shape)
