@@ -2,7 +2,8 @@
    ones (`up`, the stride), dense layers (rows are an image of one column), of 8 or 16 `bits`. Weights are 16 bits without
    their zero point, [out][window row][window column][channel of the group], `per` channels a group. `how` sums become
    values: fixed, with (multiplier, bits to the left, to the right, -1 where there are any to the right) for each channel;
-   short, with (multiplier, bits to the right); or factors. lo..hi are output rows of all images. #}
+   short, with (multiplier, bits to the right); or factors. With `dots`, eight products are summed at once, in 32 bits.
+   lo..hi are output rows of all images. #}
 {% import "macros.wat" as m with context %}
 {% import "tfl_scalar.wat" as t with context %}
 {% set item = bits // 8 %}
@@ -24,6 +25,15 @@
 {% macro sums() %}
 (local.set $i_p (i32.add @i_line (i32.mul @i_ix #{{ item * ch }})))
 (local.set $i_q (i32.add @i_w (i32.mul (i32.add (i32.mul @i_ky #{{ w.kw }}) @i_kx) #{{ 2 * per }})))
+{% if dots %}
+{% set zeros = "(v128.const i16x8%s)" % ((" %d" % zero) * 8) %}
+{% set pixels = "(v128.load @i_p)" if bits == 16 else "(v128.load8x8_%s @i_p)" % sign %}
+{% call m.repeat("k", "#%d" % (per // 8)) %}
+(local.set $v_s (i32x4.add @v_s (i32x4.dot_i16x8_s (i16x8.sub {{ pixels }} {{ zeros }}) (v128.load @i_q))))
+{{ m.bump("i_p", 8 * item) }}
+{{ m.bump("i_q", 16) }}
+{% endcall %}
+{% else %}
 {% call m.repeat("k", "#%d" % (per // unroll)) %}
 {% for u in range(unroll) %}
 (local.set $l_s (i64.add @l_s (i64.mul (i64.sub (i64.load{{ bits }}_{{ sign }} offset={{ item * u }} @i_p) (i64.const {{ zero }})) (i64.load16_s offset={{ 2 * u }} @i_q))))
@@ -31,6 +41,7 @@
 {{ m.bump("i_p", item * unroll) }}
 {{ m.bump("i_q", 2 * unroll) }}
 {% endcall %}
+{% endif %}
 {% endmacro %}
 {% macro columns() %}
 (local.set $i_line (i32.add @i_image (i32.mul @i_iy #{{ item * ch * w.in_w }})))
@@ -74,12 +85,20 @@
 (local.set $i_image (i32.add @i_image (i32.mul (i32.div_u @i_o #{{ n * per // ch }}) #{{ per }})))
 (local.set $i_image (i32.add @x (i32.mul @i_image #{{ item }})))
 (local.set $l_s (i64.load32_s (i32.add @bias (i32.shl @i_o #2))))
+{% if dots %}
+(local.set $v_s (v128.const i64x2 0 0))
+{% endif %}
 {% call m.for("ky", "#0", "#%d" % w.kh) %}
 {% call tap("iy", "@i_ky", "@i_oy", w.stride[0], w.dilation[0], w.top, w.in_h) %}
 {{ columns() }}
 {% endcall %}
 {% endcall %}
 {{ m.bump("i_w", span) }}
+{% if dots %}
+{% for lane in range(4) %}
+(local.set $l_s (i64.add @l_s (i64.extend_i32_s (i32x4.extract_lane {{ lane }} @v_s))))
+{% endfor %}
+{% endif %}
 {{ value() }}
 {% endcall %}
 {% endcall %}

@@ -48,6 +48,17 @@ def test_convolutions_in_groups(sessions, seed, dtype, groups, per, strides, pad
     weighted(sessions, "TflDepthwiseConv2D", x, (2, 3, groups * per, 2), 2 * groups * per, **attrs)
 
 
+@pytest.mark.parametrize(("dtype", "scale"), [("int16", 0.004), ("int8", 40.0)])
+@pytest.mark.parametrize("depth", [8, 24, 12])
+def test_whole_vectors_of_channels(sessions, dtype, scale, depth):
+    """Of 16 bits, and of bytes with multipliers that other kernels do not hold."""
+    rng = np.random.default_rng(depth)
+    x, kernel = whole(rng, dtype, 1, 5, 6, depth), rng.integers(-127, 127, (3, 2, depth, 5), np.int8, endpoint=True)
+    feeds = {"x": x, "w": kernel, "s": np.full(5, scale, np.float32), "b": rng.integers(-5000, 5000, 5, np.int32)}
+    attrs = {**(SHORT if dtype == "int16" else SCALES), "padding": "SAME", "wide": dtype == "int16"}
+    assert_runs(sessions, "TflConv2D", attrs, feeds, ("w", "s", "b"))
+
+
 @fixed
 @given(st.integers(0, 99), st.sampled_from([1, 2, 3]), st.integers(1, 5), st.integers(1, 9),
        st.sampled_from(["SAME", "VALID"]), st.tuples(st.integers(1, 4), st.integers(1, 4)))

@@ -10,77 +10,41 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from tfjslab.backends.kernels.quantized import depthwise_window, is_plain
 from tfjslab.backends.kernels.strides import row_strides
 from tfjslab.backends.kernels.table import Specs, empty
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
-from tfjslab.backends.wasm.lower.quantized import BLOCK_BYTES, WASTE, WindowRows, grouped, window_rows
+from tfjslab.backends.wasm.lower.quantized import BLOCK_BYTES, WASTE, WindowRows, window_rows
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.lower.tflite_direct import bounds_of, lower_direct
-from tfjslab.backends.wasm.lower.tflite_scaling import Rescaling, by_factors, by_multipliers
-from tfjslab.backends.wasm.text.packing import Packing, packer
+from tfjslab.backends.wasm.lower.tflite_scaling import Rescaling
+from tfjslab.backends.wasm.lower.tflite_weights import (
+    DENSE,
+    LANES,
+    TRANSPOSED,
+    constants,
+    pack_pairs,
+    pack_taps,
+    pack_turned,
+    sums_of,
+)
+from tfjslab.backends.wasm.text.packing import Packing
 from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
-from tfjslab.base.dtypes import Array, numpy_dtype
-from tfjslab.base.errors import BackendError
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
 from tfjslab.ops.conv import conv_of, depthwise_of, transposed_of
 from tfjslab.ops.tflite.values import BYTES, INTEGERS
-from tfjslab.ops.tflite.weighted import real_multipliers
 from tfjslab.ops.window import Window
 from tfjslab.passes.fusion import Group
 
 _TILES = {16: 2, 8: 4}  # rows of a tile by its output channels, widest first
-_LANES, _UNROLL = 8, 16
+_UNROLL = 16
 _SIDE_BY_SIDE = 4  # outputs of a depthwise convolution that share their weights
-_MOST = 255  # of a byte
-_DENSE, _TRANSPOSED = "TflFullyConnected", "TflTransposeConv"
 
 
 def _refuses(node: Node, specs: Specs) -> str:
     dtype = specs[node.inputs[0]].dtype
     return TABLE.none_for("" if dtype in INTEGERS else dtype) or empty(node, specs)
-
-
-@packer
-def pack_pairs(filters: Array, nr: int, zero: int, powers: tuple[int, ...], runs: int, part: tuple[int, int]) -> Array:
-    """Filters [..., n] without their zero point, times powers of two, as [groups][k / 2][nr][2].
-
-    k is as many runs, each a whole number of pairs: behind an odd one there is a zero. ``part`` are the first output
-    channel and the one behind the last.
-    """
-    return _pairs(filters[..., slice(*part)], nr, zero, powers, runs)
-
-
-@packer
-def pack_turned(filters: Array, nr: int, zero: int, powers: tuple[int, ...], runs: int) -> Array:
-    """The same of filters [h, w, n, channels] of a transposed convolution, which are mirrored."""
-    return _pairs(filters[::-1, ::-1].transpose(0, 1, 3, 2), nr, zero, powers, runs)
-
-
-def _pairs(filters: Array, nr: int, zero: int, powers: tuple[int, ...], runs: int) -> Array:
-    flat = _moved(filters.reshape(-1, filters.shape[-1]), zero, powers)
-    each = flat.reshape(runs, -1, flat.shape[1])
-    wide = np.pad(each, ((0, 0), (0, each.shape[1] % 2), (0, 0))).reshape(-1, 2, flat.shape[1])
-    return np.ascontiguousarray(grouped(wide, nr).transpose(0, 1, 3, 2))
-
-
-@packer
-def pack_taps(filters: Array, _nr: int, zero: int, powers: tuple[int, ...]) -> Array:
-    """Depthwise filters [h, w, channels, 1] without their zero point, times powers of two, by pairs of taps.
-
-    They are [groups][h * w / 2][8][2], with zeros where there is no second tap.
-    """
-    flat = _moved(filters.reshape(-1, filters.shape[2]), zero, powers)
-    pairs = np.pad(flat, ((0, len(flat) % 2), (0, 0))).reshape(-1, 2, flat.shape[1])
-    return np.ascontiguousarray(grouped(pairs, _LANES).transpose(0, 1, 3, 2))
-
-
-def _moved(flat: Array, zero: int, powers: tuple[int, ...]) -> Array:
-    moved = flat.astype(np.int16) - np.int16(zero)
-    return moved << np.array(powers, np.int16) if powers else moved
 
 
 @dataclass(frozen=True)
@@ -102,54 +66,6 @@ class _Part:
 def _whole(b: WasmBuilder, node: Node) -> _Part:
     n = b.shape(node.name)[-1]
     return _Part(b.rows(node.inputs[0]), b.shape(node.inputs[0])[-1], b.new(node.name), 0, n)
-
-
-def _sums(b: WasmBuilder, node: Node, part: slice) -> tuple[Rescaling, Array] | None:
-    """How the sums of output channels become values, and their biases, for weights without their zero point.
-
-    None where vectors do not hold the multipliers.
-    """
-    filters, scale, *rest = (np.asarray(b.constant_array(v)) for v in node.inputs[1:] if v)
-    a, channels = node.attrs, b.shape(node.name)[-1]
-    ordered = filters.transpose(0, 1, 3, 2) if node.op == _TRANSPOSED else filters
-    flat = (ordered.astype(np.int64) - a["filter_zero"]).reshape(-1, channels)[:, part]
-    bias = (rest[0][part].astype(np.int64) if rest else 0) - a["x_zero"] * flat.sum(axis=0)
-    found = _rescaling(b, node, np.broadcast_to(scale, channels)[part], flat, bias)
-    return None if found is None else (found, bias)
-
-
-def _constants(
-    b: WasmBuilder, node: Node, width: int, part: slice, pack: Callable[..., Packing], *shape: Any,
-) -> tuple[Rescaling, tuple[WasmPlace, ...]] | None:
-    """Places of weights, biases and multipliers; None where vectors do not hold the multipliers."""
-    if (sums := _sums(b, node, part)) is None:
-        return None
-    found, bias = sums
-    key = (node.name, width, (part.start, part.stop), tuple(sorted(node.attrs.items())))
-    filters, scale = (b.constant_array(v) for v in node.inputs[1:3])
-    weights = b.packed(node.inputs[1], key, pack(width, node.attrs["filter_zero"], found.powers, *shape))
-    if weights is None:
-        raise BackendError(f"node '{node.name}': its filter is a constant and has no place")
-    powers = np.array(found.powers or 0)
-    return found, (
-        weights, b.constant((*key, "bias"), lambda: grouped(bias << powers, width).astype(np.int32), filters),
-        b.constant((*key, "scaling"), lambda: found.block(width), scale),
-    )
-
-
-def _rescaling(b: WasmBuilder, node: Node, scale: Array, weights: Array, bias: Array) -> Rescaling | None:
-    """How the sums of a node become values; weights are without their zero point, which biases have in them."""
-    a, dtype = node.attrs, np.int8 if node.op == _DENSE else numpy_dtype(b.spec(node.name).dtype)
-    real = real_multipliers(dtype, a["x_scale"], scale, a["out_scale"])
-    if node.op == _DENSE:
-        return by_factors(real, bias.size)
-    info, widths = np.iinfo(dtype), np.abs(weights)
-    largest = (_MOST + 1) * widths.sum(axis=0) + np.abs(bias)
-    rectified = None
-    if a["lowest"] is not None and a["lowest"] >= a["out_zero"]:
-        highest = np.maximum(weights * int(info.min), weights * int(info.max)).sum(axis=0) + bias
-        rectified = highest, a["out_zero"] - int(info.min)
-    return by_multipliers(real, largest, widths.max(axis=0, initial=0), a["out_zero"], rectified)
 
 
 def _numbers(b: WasmBuilder, node: Node, found: Rescaling) -> dict[str, Any]:
@@ -178,7 +94,7 @@ def _convolved(b: WasmBuilder, node: Node) -> bool:
     conv = of(node.op, b.shape(node.inputs[0]), b.shape(node.inputs[1]), {**node.attrs, "data_format": "NHWC"})
     if conv.groups == 1:
         return _product_of(b, node, conv.window, _whole(b, node))
-    if _sums(b, node, slice(0, conv.out_channels)) is None:  # what holds for all holds for each group
+    if sums_of(b, node, slice(0, conv.out_channels)) is None:  # what holds for all holds for each group
         return False
     w, per, n = conv.window, conv.in_channels // conv.groups, conv.out_channels // conv.groups
     pixels, made = w.batch * size_of(w.in_size), w.batch * size_of(w.out_size)
@@ -198,7 +114,7 @@ def _product_of(b: WasmBuilder, node: Node, w: Window, part: _Part) -> bool:
     return _window(b, node, part, window_rows(w), pixels, pack_pairs, (part.first, part.behind))
 
 
-@lowering(_TRANSPOSED, refuses=_refuses)
+@lowering(TRANSPOSED, refuses=_refuses)
 def lower_transposed(b: WasmBuilder, group: Group) -> None:
     """A convolution over the image with its pixels drawn apart, the zero point between them."""
     node = group.core_node
@@ -223,7 +139,7 @@ def _drawn_apart(b: WasmBuilder, node: Node) -> bool:
     return _window(b, node, replace(whole, x=apart), rows, x[0] * w.in_h * w.in_w, pack_turned)
 
 
-@lowering(_DENSE, refuses=_refuses)
+@lowering(DENSE, refuses=_refuses)
 def lower_dense(b: WasmBuilder, group: Group) -> None:
     """A product over rows."""
     node = group.core_node
@@ -241,7 +157,7 @@ def _product(b: WasmBuilder, node: Node, part: _Part, rows: int, k: int) -> bool
     mv = min(_TILES[nr], rows)
     tiles, groups = -(-rows // mv), -(-part.n // nr)
     split = "tiles" if tiles >= groups else "groups"
-    found = _constants(b, node, nr, slice(part.first, part.behind), pack_pairs, 1, (part.first, part.behind))
+    found = constants(b, node, nr, slice(part.first, part.behind), pack_pairs, 1, (part.first, part.behind))
     if found is None:
         return False
     made = _kernel(b, node, part, nr, found, k2=-(-k // 2), mv=mv, rows=rows, pitch=k, tiles=tiles, runs=1, w=None,
@@ -256,7 +172,7 @@ def _window(
     """Runs of k are window rows, or their pixels where these lie apart."""
     nr, channels = _width(part.n), part.channels
     mv, runs = min(_TILES[nr], w.out_w), w.kw if w.dilation[1] > 1 else 1
-    found = _constants(b, node, nr, slice(part.first, part.behind), pack, w.kh * runs, *shape)
+    found = constants(b, node, nr, slice(part.first, part.behind), pack, w.kh * runs, *shape)
     if found is None:
         return False
     made = _kernel(b, node, part, nr, found, k2=-(-(w.kw * channels // runs) // 2), mv=mv, rows=w.out_w,
@@ -287,7 +203,7 @@ def lower_depthwise(b: WasmBuilder, group: Group) -> None:
         return
     found = None
     if _by_vectors(b, node) and multiplier == 1:
-        found = _constants(b, node, _LANES, slice(0, channels), pack_taps)
+        found = constants(b, node, LANES, slice(0, channels), pack_taps)
     if found is None:
         lower_direct(b, node)
         return

@@ -28,6 +28,7 @@ _ORDERS = {
     "TflFullyConnected": (1, 0),
 }
 _NHWC = {"data_format": "NHWC"}
+_LANES, _SHORT, _INT32 = 8, 1 << 15, 1 << 31
 
 
 @packer
@@ -73,11 +74,20 @@ def lower_direct(b: WasmBuilder, node: Node) -> None:
     made = kernel(
         "tfl_direct", ("x", "w", "bias", "multiplier", "c"), w=w, per=per, ch=b.shape(node.inputs[0])[-1], n=channels,
         bits=info.bits, sign="s" if info.min else "u", up=node.op == "TflTransposeConv", how=how, zero=a["x_zero"],
-        out_zero=a["out_zero"], **bounds_of(b, node),
+        out_zero=a["out_zero"], dots=b.lanes > 1 and _fits_dots(node, filters, per, info), **bounds_of(b, node),
     )
     pixels = b.spec(node.name).size // channels
     b.call(made, (b.rows(node.inputs[0]), weights, *places, b.new(node.name)), pixels // w.out_w,
            flops=2 * pixels * filters.size)
+
+
+def _fits_dots(node: Node, filters: Array, per: int, info: Any) -> bool:
+    """Whether channels are whole vectors, and sums of any of their products have 32 bits."""
+    farthest = max(int(info.max) - node.attrs["x_zero"], node.attrs["x_zero"] - int(info.min))
+    widths = np.abs(filters.astype(np.int64) - node.attrs["filter_zero"])
+    channels = {"TflTransposeConv": (0, 1, 3)}.get(node.op, tuple(range(filters.ndim - 1)))
+    largest = farthest * int(widths.sum(axis=channels).max(initial=0))
+    return per % _LANES == 0 and farthest <= _SHORT and largest < _INT32
 
 
 def _geometry(b: WasmBuilder, node: Node, filters: tuple[int, ...]) -> tuple[WindowRows, int]:
