@@ -68,15 +68,15 @@
 {{ clamp(name, 0, 127) }}
 {% endmacro %}
 
-{# Stores the first `n` bytes of $v_<name>, or all 16. #}
-{% macro store_bytes(ptr, name, n) %}
+{# Stores `n` bytes of $v_<name> from the first or the ninth on, or all 16. #}
+{% macro store_bytes(ptr, name, n, first=0) %}
 {% if n >= 16 %}
 (v128.store {{ ptr }} @v_{{ name }})
 {% else %}
 {% set done = namespace(n=0) %}
 {% for size in (8, 4, 2, 1) %}
 {% if n - done.n >= size %}
-(v128.store{{ 8 * size }}_lane offset={{ done.n }} {{ done.n // size }} {{ ptr }} @v_{{ name }})
+(v128.store{{ 8 * size }}_lane offset={{ done.n }} {{ (first + done.n) // size }} {{ ptr }} @v_{{ name }})
 {% set done.n = done.n + size %}
 {% endif %}
 {% endfor %}

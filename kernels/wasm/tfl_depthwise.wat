@@ -5,7 +5,7 @@
 {% import "macros.wat" as m with context %}
 {% import "int8_macros.wat" as q with context %}
 {% import "tfl_macros.wat" as t with context %}
-{% set row_bytes = (w.in_w + w.left + w.right) * ch + 16 %}
+{% set row_bytes = t.row_bytes(w, ch) | int %}
 {% set taps = w.kh * w.kw %}
 {# `mo` outputs side by side, which share the weights. #}
 {% macro outputs(mo) %}
@@ -32,28 +32,15 @@
 {% for j in range(2) %}
 {{ t.rescaled("c%d_%d" % (o, j), 16 * j, 8) }}
 {% endfor %}
-{{ t.pack(["c%d_0" % o, "c%d_1" % o], sign, lowest, highest) }}
-{{ q.store_bytes("(i32.add @i_cp #%d)" % (o * ch), "o", [ch, 8] | min) }}
 {% endfor %}
+{% set places = [] %}
+{% for o in range(mo) %}{% do places.append(("c%d" % o, o * ch)) %}{% endfor %}
+{{ t.store_eights(places, sign, lowest, highest, [ch, 8] | min) }}
 {{ m.bump("i_ap", mo * w.stride[1] * ch) }}
 {{ m.bump("i_cp", mo * ch) }}
 {% endmacro %}
 (local.set $i_never (i32.load #0))
-{{ m.fill_bytes("@scratch", row_bytes * w.kh, zero) }}
-{% call m.for("row", "@lo", "@hi") %}
-(local.set $i_image (i32.div_u @i_row #{{ w.out_h }}))
-(local.set $i_iy (i32.sub (i32.mul (i32.rem_u @i_row #{{ w.out_h }}) #{{ w.stride[0] }}) #{{ w.top }}))
-(local.set $i_image (i32.add @x (i32.mul @i_image #{{ w.in_h * w.in_w * ch }})))
-(local.set $i_to (i32.add @scratch #{{ w.left * ch }}))
-{% call m.repeat("ky", "#%d" % w.kh) %}
-(if (i32.lt_u @i_iy #{{ w.in_h }}) (then
-{{ q.copy_bytes("@i_to", "(i32.add @i_image (i32.mul @i_iy #%d))" % (w.in_w * ch), w.in_w * ch) }}
-) (else
-{{ m.fill_bytes("@i_to", w.in_w * ch, zero) }}
-))
-{{ m.bump("i_iy", w.dilation[0]) }}
-{{ m.bump("i_to", row_bytes) }}
-{% endcall %}
+{% call t.rows_under(w, "@x", ch, zero) %}
 (local.set $i_co (i32.add @c (i32.mul @i_row #{{ w.out_w * ch }})))
 {% set count = (ch + 7) // 8 %}
 {% call m.repeat("g", "#%d" % count) %}
@@ -66,13 +53,13 @@
 (local.set $i_mp (i32.add @multiplier (i32.mul @i_index #{{ 8 * t.bytes_of_scaling }})))
 (local.set $i_ap (i32.add @scratch @i_ch))
 (local.set $i_cp (i32.add @i_co @i_ch))
-{% if w.out_w // 2 %}
-{% call m.repeat("ox", "#%d" % (w.out_w // 2)) %}
-{{ outputs(2) }}
+{% if w.out_w // mo %}
+{% call m.repeat("ox", "#%d" % (w.out_w // mo)) %}
+{{ outputs(mo) }}
 {% endcall %}
 {% endif %}
-{% if w.out_w % 2 %}
-{{ outputs(1) }}
+{% if w.out_w % mo %}
+{{ outputs(w.out_w % mo) }}
 {% endif %}
 {% endcall %}
 {% endcall %}

@@ -1,4 +1,33 @@
-{# The fixed point of TensorFlow Lite's integers, four channels at a time. #}
+{# What kernels of TensorFlow Lite's bytes have in common: rows under a window, and the roundings of four channels. #}
+{% import "macros.wat" as m with context %}
+{% import "int8_macros.wat" as q with context %}
+
+{# Bytes of a row under a window `w`, with its padding and room for a vector that reads beyond it. #}
+{% macro row_bytes(w, ch) %}{{ (w.in_w + w.left + w.right) * ch + 16 }}{% endmacro %}
+
+{# For each output row from @lo to @hi, $i_row: copies the rows under the window to scratch, the last columns of which,
+   and rows beside the image, are the input's zero; then the body. #}
+{% macro rows_under(w, x, ch, zero) %}
+{% set body = caller %}
+{% set pitch = row_bytes(w, ch) | int %}
+{{ m.fill_bytes("@scratch", pitch * w.kh, zero) }}
+{% call m.for("row", "@lo", "@hi") %}
+(local.set $i_image (i32.div_u @i_row #{{ w.out_h }}))
+(local.set $i_iy (i32.sub (i32.mul (i32.rem_u @i_row #{{ w.out_h }}) #{{ w.stride[0] }}) #{{ w.top }}))
+(local.set $i_image (i32.add {{ x }} (i32.mul @i_image #{{ w.in_h * w.in_w * ch }})))
+(local.set $i_to (i32.add @scratch #{{ w.left * ch }}))
+{% call m.repeat("ky", "#%d" % w.kh) %}
+(if (i32.lt_u @i_iy #{{ w.in_h }}) (then
+{{ q.copy_bytes("@i_to", "(i32.add @i_image (i32.mul @i_iy #%d))" % (w.in_w * ch), w.in_w * ch) }}
+) (else
+{{ m.fill_bytes("@i_to", w.in_w * ch, zero) }}
+))
+{{ m.bump("i_iy", w.dilation[0]) }}
+{{ m.bump("i_to", pitch) }}
+{% endcall %}
+{{ body() }}
+{% endcall %}
+{% endmacro %}
 {% macro words_of(low, high) %}(i8x16.shuffle 0 1 2 3 8 9 10 11 16 17 18 19 24 25 26 27 {{ low }} {{ high }}){% endmacro %}
 
 {# The bits from the 31st on of the 64-bit products of $v_<name> and $v_m, to which `add` is added before. #}
@@ -55,9 +84,27 @@
 {% endif %}
 {% endmacro %}
 
-{# How the sums of `nr` channels become values: `rescale` is alike, channel or factors. #}
+{# Where nothing below the zero point is kept, no sum that matters is negative, and one product, an offset and a
+   truncation are both roundings: for each group of `nr` channels there are factors and offsets. Values are those of
+   unsigned bytes: see pack. float32 is enough where it was tried for every byte, see tflite_scaling.py. #}
+{% macro in_float32(name, at, nr) %}
+(local.set $v_{{ name }} (i32x4.relaxed_trunc_f32x4_s (f32x4.add (f32x4.mul (f32x4.convert_i32x4_s @v_{{ name }}) (v128.load offset={{ at }} @i_mp)) (v128.load offset={{ at + 4 * nr }} @i_mp))))
+{% endmacro %}
+{% macro in_float64(name, at, nr) %}
+{% for half in range(2) %}
+{% set low = "@v_" ~ name if half == 0 else "(i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7 @v_%s @v_%s)" % (name, name) %}
+(local.set $v_p{{ half }} (i32x4.relaxed_trunc_f64x2_s_zero (f64x2.add (f64x2.mul (f64x2.convert_low_i32x4_s {{ low }}) (v128.load offset={{ 2 * at + 16 * half }} @i_mp)) (v128.load offset={{ 8 * nr + 2 * at + 16 * half }} @i_mp))))
+{% endfor %}
+(local.set $v_{{ name }} (i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 23 @v_p0 @v_p1))
+{% endmacro %}
+
+{# How the sums of `nr` channels become values: `rescale` is float32, float64, alike, channel or factors. #}
 {% macro rescaled(name, at, nr) %}
-{% if rescale == "alike" %}
+{% if rescale == "float32" %}
+{{ in_float32(name, at, nr) }}
+{% elif rescale == "float64" %}
+{{ in_float64(name, at, nr) }}
+{% elif rescale == "alike" %}
 {{ requantize_alike(name, at, nr, shift) }}
 {% elif rescale == "channel" %}
 {{ requantize(name, at, nr, out_zero) }}
@@ -65,16 +112,35 @@
 {{ scale(name, at, out_zero) }}
 {% endif %}
 {% endmacro %}
-{% set bytes_of_scaling = {"alike": 16, "channel": 12, "factors": 8}[rescale] %}
+{% set bytes_of_scaling = {"float32": 8, "float64": 16, "alike": 16, "channel": 12, "factors": 8}[rescale] %}
 
-{# Eight or sixteen bytes within the bounds, of sums by their names: two or four. #}
+{# Eight or sixteen bytes within the bounds, of sums by their names: two or four. Those of floats are unsigned: signed
+   bytes are 128 less, which is another highest bit. #}
 {% macro pack(names, sign, lowest, highest) %}
 {% set halves = [] %}
 {% for i in range(0, names | length, 2) %}
 {% do halves.append("(i16x8.narrow_i32x4_s @v_%s @v_%s)" % (names[i], names[i + 1])) %}
 {% endfor %}
-(local.set $v_o (i8x16.narrow_i16x8_{{ sign }} {{ halves[0] }} {{ halves[-1] }}))
-{% for how, bound in (("max", lowest), ("min", highest)) %}
+{% set own = "u" if rescale in ("float32", "float64") else sign %}
+(local.set $v_o (i8x16.narrow_i16x8_{{ own }} {{ halves[0] }} {{ halves[-1] }}))
+{% if own != sign %}
+(local.set $v_o (v128.xor @v_o (v128.const i8x16{{ " -128" * 16 }})))
+{% endif %}
+{% set least, most = (-128, 127) if sign == "s" else (0, 255) %}
+{% for how, bound, end in (("max", lowest, least), ("min", highest, most)) if bound != end %}
 (local.set $v_o (i8x16.{{ how }}_{{ sign }} @v_o (v128.const i8x16{{ (" %d" % bound) * 16 }})))
+{% endfor %}
+{% endmacro %}
+
+{# Stores the first `n` of each eight bytes that two sums, $v_<name>_0 and $v_<name>_1, become, at $i_cp plus the offset: of
+   a list of (name, offset), two at a time. #}
+{% macro store_eights(places, sign, lowest, highest, n) %}
+{% for two in places | batch(2) %}
+{% set names = [] %}
+{% for name, _ in two %}{% do names.extend([name ~ "_0", name ~ "_1"]) %}{% endfor %}
+{{ pack(names, sign, lowest, highest) }}
+{% for _, at in two %}
+{{ q.store_bytes("(i32.add @i_cp #%d)" % at, "o", n, 8 * loop.index0) }}
+{% endfor %}
 {% endfor %}
 {% endmacro %}

@@ -12,13 +12,7 @@
 (local.set $l_s (i64.add @l_s (i64.load8_{{ sign }} @i_p)))
 {{ m.bump("i_p", inner) }}
 {% endcall %}
-{% if left %}
-(local.set $l_s (i64.shl @l_s (i64.const {{ left }})))
-{% endif %}
-{{ t.high_product("s", "(i64.const %d)" % multiplier) }}
-{% if right %}
-{{ t.rounding_shift("s", "(i64.const %d)" % right) }}
-{% endif %}
+{{ t.rescale("s", multiplier, shift) }}
 (local.set $l_s (i64.add @l_s (i64.const {{ out_zero }})))
 {{ t.clamp("s", lowest, highest) }}
 (i64.store8 @i_c @l_s)

@@ -1,21 +1,17 @@
-{# Integer matrix product by TensorFlow Lite's rules, of which 1x1 convolutions and, with `gather`, all other convolutions
-   are made, and dense layers: c[row][n] = requantize(sum_k a[row][k] *
-   w[k][n] + bias[n]). Activations are bytes, signed or not (`sign`);
-   weights are 16 bits without their zero point, [group][k / 2][nr][2], so that a dot product of 16 bits sums two k of
-   four channels, exactly. Biases come as [group][nr], with the input's zero point in them; for `multiplier` see
-   rescaled. The last group overlaps the one before when n is no multiple of nr, and so does the last tile of `mv`
-   rows. Tiles run in blocks, whose activations stay in the first-level cache while all weights pass. lo..hi are tiles
-   or, by `split`, groups. #}
+{# Integer matrix product by TensorFlow Lite's rules, of which convolutions and dense layers are made:
+   c[row][n] = requantize(sum_k a[row][k] * w[k][n] + bias[n]). Activations are bytes, signed or not (`sign`); weights are
+   16 bits without their zero point, [group][k / 2][nr][2], so that a dot product of 16 bits sums two k of four channels,
+   exactly. Biases come as [group][nr], with the input's zero point in them; for `multiplier` see rescaled. The last group
+   overlaps the one before when n is no multiple of nr, and so does the last tile of `mv` rows.
+
+   Rows are pixels `pitch` bytes apart. Without a window `w`, tiles run in blocks, whose activations stay in the
+   first-level cache while all weights pass; lo..hi are tiles or, by `split`, groups. With one, rows under it are copied
+   to scratch with padding around them, k is `runs` runs of `k2` pairs in each of them, and lo..hi are output rows of all
+   images. #}
 {% import "macros.wat" as m with context %}
 {% import "int8_macros.wat" as q with context %}
 {% import "tfl_macros.wat" as t with context %}
 {% set nv = nr // 4 %}
-{% set span = 4 * nr * k2 %}
-{% if split == "tiles" %}
-{% set g_lo, g_hi, t_lo, t_hi = "#0", "#%d" % groups, "@lo", "@hi" %}
-{% else %}
-{% set g_lo, g_hi, t_lo, t_hi = "@lo", "@hi", "#0", "#%d" % tiles %}
-{% endif %}
 {# Up to four pairs of activations of row `i` as 16 bits in $v_q<i>: whole words are read, of `left` pairs. #}
 {% macro activations(i, at, left) %}
 {% if left >= 4 %}
@@ -30,8 +26,8 @@
 {% if u % 4 == 0 %}
 {{ activations(i, 2 * u + i * pitch, count - u) }}
 {% endif %}
-{% set w = 4 * (u % 4) %}
-(local.set $v_a{{ i }} (i8x16.shuffle{{ (" %d %d %d %d" % (w, w + 1, w + 2, w + 3)) * 4 }} @v_q{{ i }} @v_q{{ i }}))
+{% set x = 4 * (u % 4) %}
+(local.set $v_a{{ i }} (i8x16.shuffle{{ (" %d %d %d %d" % (x, x + 1, x + 2, x + 3)) * 4 }} @v_q{{ i }} @v_q{{ i }}))
 {% endfor %}
 {% for j in range(nv) %}
 {% if (u or j) and j % 2 == 0 %}
@@ -46,6 +42,17 @@
 {{ m.bump("i_ak", 2 * count) }}
 {{ m.bump("i_wk", 4 * nr * count) }}
 {% endmacro %}
+{# All pairs of a run that begins at $i_ak. #}
+{% macro run() %}
+{% if k2 // unroll %}
+{% call m.repeat("k", "#%d" % (k2 // unroll)) %}
+{{ steps(unroll) }}
+{% endcall %}
+{% endif %}
+{% if k2 % unroll %}
+{{ steps(k2 % unroll) }}
+{% endif %}
+{% endmacro %}
 {% macro tile() %}
 {% for j in range(nv) %}
 (local.set $v_w (v128.load offset={{ 16 * j }} @i_bp))
@@ -55,57 +62,74 @@
 {% endfor %}
 (local.set $i_wk @i_wp)
 (block $E_k
-{% if k2 // unroll %}
-{% call m.repeat("k", "#%d" % (k2 // unroll)) %}
-{{ steps(unroll) }}
+{% if w %}
+{% call m.repeat("ky", "#%d" % w.kh) %}
+{% if runs > 1 %}
+(local.set $i_at @i_as)
+{% call m.repeat("kx", "#%d" % runs) %}
+(local.set $i_ak @i_at)
+{{ run() }}
+{{ m.bump("i_at", w.dilation[1] * ch) }}
 {% endcall %}
+{% else %}
+(local.set $i_ak @i_as)
+{{ run() }}
 {% endif %}
-{% if k2 % unroll %}
-{{ steps(k2 % unroll) }}
+{{ m.bump("i_as", t.row_bytes(w, ch) | int) }}
+{% endcall %}
+{% else %}
+(local.set $i_ak @i_as)
+{{ run() }}
 {% endif %}
 )
 {% for i in range(mv) %}
 {% for j in range(nv) %}
 {{ t.rescaled("c%d_%d" % (i, j), 16 * j, nr) }}
 {% endfor %}
-{% for j in range(0, nv, 4) %}
-{% set names = [] %}
-{% for x in range(j, [j + 4, nv] | min) %}{% do names.append("c%d_%d" % (i, x)) %}{% endfor %}
-{{ t.pack(names, sign, lowest, highest) }}
-{{ q.store_bytes("(i32.add @i_cp #%d)" % (i * n + 4 * j), "o", [width - 4 * j, 4 * (names | length)] | min) }}
-{% endfor %}
-{% endfor %}
-{% endmacro %}
-(local.set $i_never (i32.load #0))
-(local.set $i_t {{ t_lo }})
-(if (i32.lt_u @i_t {{ t_hi }}) (then (loop $L_block
-(local.set $i_tend (i32.add @i_t #{{ block }}))
-(local.set $i_tend (select @i_tend {{ t_hi }} (i32.lt_u @i_tend {{ t_hi }})))
-{{ q.start("first", "@i_t", mv, rows - mv) }}
-{% if gather %}
-(local.set $i_to @scratch)
-{{ q.start("last", "@i_tend", mv, rows) }}
-(local.set $i_row @i_first)
-(loop $L_gather
-{{ q.gather_row(gather, ch, zero) }}
-{{ m.bump("i_to", pitch) }}
-(br_if $L_gather (i32.lt_u (local.tee $i_row (i32.add @i_row #1)) @i_last)))
+{% if nv == 4 %}
+{{ t.pack(["c%d_0" % i, "c%d_1" % i, "c%d_2" % i, "c%d_3" % i], sign, lowest, highest) }}
+{{ q.store_bytes("(i32.add @i_cp #%d)" % (i * n), "o", width) }}
 {% endif %}
-{% call m.for("g", g_lo, g_hi) %}
+{% endfor %}
+{% if nv == 2 %}
+{% set places = [] %}
+{% for i in range(mv) %}{% do places.append(("c%d" % i, i * n)) %}{% endfor %}
+{{ t.store_eights(places, sign, lowest, highest, width) }}
+{% endif %}
+{% endmacro %}
+{# Tiles from $i_t to $i_tend, of `rows` rows at $i_a and $i_c, times the groups from `lo` to `hi`. #}
+{% macro groups_of(lo, hi) %}
+{% call m.for("g", lo, hi) %}
 {{ q.start("n0", "@i_g", nr, [n - nr, 0] | max) }}
-(local.set $i_wp (i32.add @w (i32.mul @i_g #{{ span }})))
+(local.set $i_wp (i32.add @w (i32.mul @i_g #{{ 4 * nr * k2 * runs * (w.kh if w else 1) }})))
 (local.set $i_bp (i32.add @bias (i32.mul @i_g #{{ 4 * nr }})))
 (local.set $i_mp (i32.add @multiplier (i32.mul @i_g #{{ t.bytes_of_scaling * nr }})))
 (local.set $i_tt @i_t)
 (loop $L_tile
 {{ q.start("rs", "@i_tt", mv, rows - mv) }}
-{% if gather %}
-(local.set $i_ak (i32.add @scratch (i32.mul (i32.sub @i_rs @i_first) #{{ pitch }})))
-{% else %}
-(local.set $i_ak (i32.add @a (i32.mul @i_rs #{{ pitch }})))
-{% endif %}
-(local.set $i_cp (i32.add (i32.add @c @i_n0) (i32.mul @i_rs #{{ n }})))
+(local.set $i_as (i32.add @i_a (i32.mul @i_rs #{{ pitch }})))
+(local.set $i_cp (i32.add (i32.add @i_c @i_n0) (i32.mul @i_rs #{{ n }})))
 {{ tile() }}
 (br_if $L_tile (i32.lt_u (local.tee $i_tt (i32.add @i_tt #1)) @i_tend)))
 {% endcall %}
-(br_if $L_block (i32.lt_u (local.tee $i_t @i_tend) {{ t_hi }})))))
+{% endmacro %}
+(local.set $i_never (i32.load #0))
+{% if w %}
+(local.set $i_t #0)
+(local.set $i_tend #{{ tiles }})
+(local.set $i_a @scratch)
+{% call t.rows_under(w, "@a", ch, zero) %}
+(local.set $i_c (i32.add @c (i32.mul @i_row #{{ rows * n }})))
+{{ groups_of("#0", "#%d" % groups) }}
+{% endcall %}
+{% else %}
+{% set last, from, to = ("@hi", "#0", "#%d" % groups) if split == "tiles" else ("#%d" % tiles, "@lo", "@hi") %}
+(local.set $i_a @a)
+(local.set $i_c @c)
+(local.set $i_t {{ "@lo" if split == "tiles" else "#0" }})
+(if (i32.lt_u @i_t {{ last }}) (then (loop $L_block
+(local.set $i_tend (i32.add @i_t #{{ block }}))
+(local.set $i_tend (select @i_tend {{ last }} (i32.lt_u @i_tend {{ last }})))
+{{ groups_of(from, to) }}
+(br_if $L_block (i32.lt_u (local.tee $i_t @i_tend) {{ last }})))))
+{% endif %}

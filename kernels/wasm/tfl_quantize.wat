@@ -1,4 +1,4 @@
-{# Bytes of floats by TensorFlow Lite's rule: x / scale, rounded half away from zero. lo..hi are blocks of `block`
+{# Integers of `item` bytes of floats by TensorFlow Lite's rule: x / scale, rounded half away from zero. lo..hi are blocks of `block`
    elements, `n` in all. #}
 {% import "macros.wat" as m with context %}
 {% import "int8_macros.wat" as q with context %}
@@ -10,5 +10,5 @@
 (local.set $d_r (f64.min (f64.floor (f64.add (f64.abs @d_x) (f64.const 0.5))) (f64.const 1073741824)))
 (local.set $i_s (i32.add (i32.trunc_sat_f64_s (f64.copysign @d_r @d_x)) #{{ zero }}))
 {{ q.clamp("s", lowest, highest) }}
-(i32.store8 (i32.add @c @i_e) @i_s)
+(i32.store{{ 8 * item }} (i32.add @c (i32.mul @i_e #{{ item }})) @i_s)
 (br_if $L_e (i32.lt_u (local.tee $i_e (i32.add @i_e #1)) @i_end)))))

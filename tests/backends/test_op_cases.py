@@ -91,11 +91,12 @@ _REWRITTEN = (*_RECURRENT, "AvgPool3D", "Conv1D", "Conv3D", "MaxPool3D")  # they
 _ONLY_ON = {
     WASM: (
         "DynamicQuantizedDense", "LinSpace", "NonMaxSuppressionV4", "NonMaxSuppressionV5", "Range", "TflAdd",
-        "TflAveragePool2D", "TflDequantize", "TflHardSwish", "TflLeakyRelu", "TflLogistic", "TflMaxPool2D", "TflMean",
-        "TflMul", "TflQuantize", "TflRequantize", "TflRescale", "TflSoftmax", "TflSub", "TflTanh",
+        "TflArgMax", "TflAveragePool2D", "TflConv2D", "TflDepthwiseConv2D", "TflDequantize", "TflFullyConnected",
+        "TflHardSwish", "TflLeakyRelu", "TflLogistic", "TflMaxPool2D", "TflMaximum", "TflMean", "TflMinimum", "TflMul",
+        "TflQuantize", "TflRequantize", "TflRescale", "TflResizeBilinear", "TflResizeNearestNeighbor", "TflSoftmax",
+        "TflSub", "TflTanh", "TflTransposeConv",
     ),
-    (*WASM, *GPU): _REWRITTEN, ("simd", "threads"): ("TflConv2D", "TflDepthwiseConv2D", "TflFullyConnected"),
-    GPU: ("Einsum",),
+    (*WASM, *GPU): _REWRITTEN, GPU: ("Einsum",),
 }
 _LISTED = set(itertools.chain(*_ONLY_ON.values()))
 # Losing one of these silently would be a slow surprise: ops that are an expression, those with a row in both tables,
@@ -129,13 +130,8 @@ _ON_THE_HOST = {
     "Multinomial": "Multinomial", "QuantizedDepthwiseConv2D": "a multiplier of 2",
     "RandomStandardNormal": "Random", "RandomUniform": "Random", "RandomUniformInt": "Random",
     "ResizeBilinear": "int32", "TruncatedNormal": "Truncated",
-    # TensorFlow Lite's integers: bytes have kernels, and not all of them.
-    **dict.fromkeys(("TflAdd", "TflMul", "TflSub"), "int16|in the middle"), "TflArgMax": "TflArgMax",
-    "TflConv2D": "int16|grouped|multipliers|without vectors", "TflDepthwiseConv2D": "multiplier|without vectors",
-    "TflDequantize": "int16", "TflFullyConnected": "empty|without vectors", "TflLeakyRelu": "int16",
-    "TflMaximum": "TflMaximum", "TflMinimum": "TflMinimum", "TflQuantize": "int16",
-    "TflRequantize": "int16", "TflResizeBilinear": "TflResize", "TflResizeNearestNeighbor": "TflResize",
-    **{name: name for name in ("TflSvdf", "TflTransposeConv", "TflUnidirectionalSequenceLstm")},
+    "TflFullyConnected": "empty",
+    **{name: name for name in ("TflSvdf", "TflUnidirectionalSequenceLstm")},
 }
 
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from support.wasm import assert_runs
 
 from tfjslab.backends.wasm.backend import create
+from tfjslab.backends.wasm.lower.tflite_floats import in_floats
 from tfjslab.backends.wasm.lower.tflite_scaling import by_multipliers
+from tfjslab.ops.tflite.fixed_point import multiply, quantize_multiplier
 
 fixed = settings(deadline=None, derandomize=True, max_examples=25)
 
@@ -65,6 +67,41 @@ def test_convolutions(sessions, seed, dtype, depth, channels, spread, attrs):
 @given(st.integers(0, 99), st.sampled_from(["int8", "uint8"]), st.integers(1, 35), st.sampled_from([1, 6, 14]), windows)
 def test_depthwise_convolutions(sessions, seed, dtype, channels, spread, attrs):
     convolved(sessions, seed, "TflDepthwiseConv2D", dtype, (8, 9, channels), channels, spread, **attrs)
+
+
+@fixed
+@given(st.integers(0, 99), st.sampled_from(["int8", "uint8"]), st.integers(1, 9), st.integers(1, 20),
+       st.sampled_from([1, 6, 14, 25]), st.sampled_from(["lowest", "middle"]))
+def test_convolutions_that_keep_nothing_below_zero(sessions, seed, dtype, depth, channels, spread, where):
+    """Their roundings are those of floats."""
+    zero = int(np.iinfo(dtype).min) + (0 if where == "lowest" else 40)
+    for name, filters in (("TflConv2D", channels), ("TflDepthwiseConv2D", depth)):
+        convolved(sessions, seed, name, dtype, (6, 7, depth), filters, spread, window=(3, 2), lowest=zero,
+                  out_zero=zero, highest=zero + 180 if where == "middle" else None)
+
+
+def rounded_as(kind, sums, factor, offset):
+    return np.trunc((sums.astype(kind) * factor).astype(kind) + offset).astype(np.int64)
+
+
+@fixed
+@given(st.floats(2.0**-24, 4), st.integers(-1000, 1 << 22), st.integers(0, 200))
+def test_roundings_in_floats_are_those_of_integers(real, highest, zero):
+    """For all sums around every place where a value begins, also where float64 has to do."""
+    multiplier, shift = quantize_multiplier(np.array([real]))
+    found = in_floats(multiplier, -shift, np.array([highest]), zero)
+    assert found is not None
+    kind, factor, offset = found
+    places = ((np.arange(256) - 0.5) / real).astype(np.int64)[:, None] + np.arange(-3, 4)
+    sums = np.minimum(np.concatenate([places.ravel(), [-(1 << 24), -1, 0, 1, highest]]), highest)
+    wanted = np.clip(multiply(sums, multiplier, shift) + zero, zero, 255)
+    assert np.array_equal(np.clip(rounded_as(np.dtype(kind), sums, factor, offset), zero, 255), wanted)
+
+
+def test_few_products_are_rounded_in_float32_and_many_in_float64():
+    found = [in_floats(np.array([0x5A827999] * 4), np.full(4, n), np.full(4, 1 << 20), 0) for n in (5, 14)]
+    assert [kind for kind, *_ in found] == ["float32", "float64"]
+    assert in_floats(np.array([0x5A827999]), np.array([-3]), np.array([1 << 30]), 0) is None
 
 
 @fixed

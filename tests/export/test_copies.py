@@ -85,7 +85,7 @@ CALLS = {
     "as_it_is": as_it_is(), "pack_filters": filters(), "pack_depthwise": depthwise(), "pack_rows": rows(),
     "pack_panels": panels(), "pack_strassen": None, "pack_winograd": None, "pack_product": products(),
     "pack_channels": columns(), "pack_columns": columns(), "pack_transposed": transposed(), "pack_gates": gates(),
-    "pack_pairs": None, "pack_taps": None,
+    "pack_pairs": None, "pack_taps": None, "pack_direct": None, "pack_turned": None,
 }
 # A last group that overlaps the one before it is laid out in more pieces than are worth it, for some shapes.
 MAY_GIVE_UP = ("pack_product", "pack_columns")
@@ -111,8 +111,9 @@ def test_copies_lay_weights_out_as_the_packer_does(name, data):
 
 
 @pytest.mark.parametrize(("name", "params", "shape"), [
-    ("pack_strassen", (2,), (1, 1, 8, 8)), ("pack_pairs", (4, 0, ()), (3, 3, 4, 8)),
-    ("pack_taps", (8, 0, ()), (3, 3, 8, 1)),
+    ("pack_strassen", (2,), (1, 1, 8, 8)), ("pack_pairs", (4, 0, (), 1, (0, 8)), (3, 3, 4, 8)),
+    ("pack_taps", (8, 0, ()), (3, 3, 8, 1)), ("pack_direct", ((3, 0, 1, 2), 0), (3, 3, 4, 8)),
+    ("pack_turned", (4, 0, (), 1), (3, 3, 8, 4)),
 ])
 def test_a_packer_that_computes_gets_no_copies(name, params, shape):
     """Also where it does nothing but widen what it moves."""

@@ -26,7 +26,9 @@ def _read(folder, told):
 
 
 @pytest.mark.parametrize(("name", "backend"), [
-    *((n, "cpu") for n in NAMES), ("mlc_vww_96_int8", "wasm-simd"), ("tflm_micro_speech_int8", "wasm-simd"),
+    *((n, "cpu") for n in NAMES), *((n, "wasm-simd") for n in NAMES if "photo" not in n),
+    ("mlc_vww_96_int8", "wasm-threads"), ("tflm_micro_speech_int8", "wasm-threads"),
+    ("mlc_vww_96_int8", "wasm-plain"), ("tflm_micro_speech_int8", "wasm-plain"),
 ])
 def test_every_byte_is_the_reference_kernels(name, backend):
     folder = SHARED / "golden" / name

@@ -45,11 +45,11 @@ ROWS = [
 
 def row(name: str) -> BackendDef:
     """The row of a backend; UsageError with a suggestion when there is none."""
-    found = next((r for r in ROWS if r.name == name), None)
-    if found is None:
-        known = [r.name for r in ROWS]
-        raise UsageError(f"backend '{name}' is unknown; known: {', '.join(known)}{did_you_mean(name, known)}")
-    return found
+    for r in ROWS:  # every prediction asks
+        if r.name == name:
+            return r
+    known = [r.name for r in ROWS]
+    raise UsageError(f"backend '{name}' is unknown; known: {', '.join(known)}{did_you_mean(name, known)}")
 
 
 def is_host(name: str) -> bool:

@@ -119,13 +119,14 @@ def check_array(port: Port, value: Any) -> Array:
 def _short(port: Port, array: Array, *, exact: bool) -> Array:
     """What is fed to an input of short integers."""
     wanted = numpy_dtype(port.dtype)
-    range_ = np.iinfo(wanted)
     if array.dtype.kind not in "iu" or (exact and array.dtype != wanted):
         raise DTypeError(f"input '{port.name}': dtype {array.dtype}; expected {port.dtype}, the integers that the file "
                          f"stores; real numbers become such by their scale and zero point")
-    if array.size and not (range_.min <= int(array.min()) and int(array.max()) <= range_.max):
-        raise DTypeError(f"input '{port.name}': values {array.min()} to {array.max()}; expected numbers within "
-                         f"{port.dtype}, {range_.min} to {range_.max}")
+    if array.dtype != wanted and array.size:
+        range_ = np.iinfo(wanted)
+        if not (range_.min <= int(array.min()) and int(array.max()) <= range_.max):
+            raise DTypeError(f"input '{port.name}': values {array.min()} to {array.max()}; expected numbers within "
+                             f"{port.dtype}, {range_.min} to {range_.max}")
     if port.shape is not None and not _fits(array.shape, port.shape):
         raise ShapeError(f"input '{port.name}': shape {list(array.shape)}; expected {dims_text(port.shape)}")
     stored = np.asarray(array, dtype=wanted, order="C").view()

@@ -14,7 +14,7 @@ from tfjslab.ops.registry import Case, Infer, Spec, Specs, T, op
 from tfjslab.ops.tflite.fixed_point import multiply, quantize_multiplier
 from tfjslab.ops.tflite.values import BOUNDS, F32, INTEGERS, OUT, X, Y, bounded, check
 
-_ROOM, _SHORT_ROOM = 20, 15  # bits that operands are shifted left by
+ROOM = {1: 20, 2: 15}  # bits that the operands of a sum are shifted left by, by the bytes that they have
 
 
 def _infer(name: str) -> Infer:
@@ -43,10 +43,6 @@ def _cases(written: list[int]) -> tuple[Case, ...]:
     )
 
 
-def _room(dtype: Any) -> int:
-    return _SHORT_ROOM if dtype == np.int16 else _ROOM
-
-
 def _twice(attrs: Attrs) -> Any:
     """The scale that both operands of a sum are brought to."""
     return np.float64(2 * max(F32(attrs["x_scale"]), F32(attrs["y_scale"])))
@@ -57,8 +53,15 @@ def terms(name: str, stored: Array, attrs: Attrs, side: str) -> Array:
     moved = stored.astype(np.int64) - attrs[f"{side}_zero"]
     if name == "TflMul":
         return np.asarray(moved)
-    real = np.float64(F32(attrs[f"{side}_scale"])) / _twice(attrs)
-    return multiply(moved << _room(stored.dtype), *quantize_multiplier(real))
+    return multiply(moved << ROOM[stored.dtype.itemsize], *side_multiplier(name, attrs, side))
+
+
+def side_multiplier(name: str, attrs: Attrs, side: str) -> tuple[int, ...]:
+    """What the operand of a side of a sum is multiplied by, and the shift; of a product there is none."""
+    if name == "TflMul":
+        return ()
+    multiplier, shift = quantize_multiplier(np.float64(F32(attrs[f"{side}_scale"])) / _twice(attrs))
+    return int(multiplier), int(shift)
 
 
 def multiplier_of(name: str, dtype: Any, attrs: Attrs) -> tuple[Array, Array]:
@@ -66,7 +69,8 @@ def multiplier_of(name: str, dtype: Any, attrs: Attrs) -> tuple[Array, Array]:
     if name == "TflMul":
         real = F32(F32(attrs["x_scale"]) * F32(attrs["y_scale"])) / F32(attrs["out_scale"])
         return quantize_multiplier(np.float64(real))
-    return quantize_multiplier(_twice(attrs) / (np.float64(1 << _room(dtype)) * np.float64(F32(attrs["out_scale"]))))
+    room = np.float64(1 << ROOM[np.dtype(dtype).itemsize])
+    return quantize_multiplier(_twice(attrs) / (room * np.float64(F32(attrs["out_scale"]))))
 
 
 def _combined(name: str, x: Array, y: Array, attrs: Attrs, combine: Callable[[Array, Array], Array]) -> Array:

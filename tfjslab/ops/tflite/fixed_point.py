@@ -34,9 +34,14 @@ def multiply(x: Array, multiplier: Any, shift: Any) -> Array:
 
 def multiply_wide(x: Array, multiplier: Array, shift: Array) -> Array:
     """The same for sums of 64 bits, of int16 activations: 15 bits of the multiplier and one rounding."""
-    short = np.where(multiplier < 0x7FFF0000, (multiplier + (1 << 15)) >> 16, _MOST_INT16)  # noqa: PLR2004
-    bits = _SHORT_BITS - shift
+    short, bits = short_multiplier(multiplier, shift)
     return np.asarray((x * short + (np.int64(1) << (bits - 1))) >> bits)
+
+
+def short_multiplier(multiplier: Array, shift: Array) -> tuple[Array, Array]:
+    """``(m, bits)`` with 15 bits of a multiplier: ``m / 2**bits``."""
+    short = np.where(multiplier < 0x7FFF0000, (multiplier + (1 << 15)) >> 16, _MOST_INT16)  # noqa: PLR2004
+    return short, _SHORT_BITS - shift
 
 
 def high_multiply(a: Array, b: Any) -> Array:

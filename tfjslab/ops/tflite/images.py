@@ -44,7 +44,7 @@ def _corners(old: int, new: int, attrs: Attrs) -> bool:
     return bool(attrs["align_corners"] and new > 1 and old)
 
 
-def _integer_taps(old: int, new: int, attrs: Attrs) -> tuple[Array, Array, Array]:
+def integer_taps(old: int, new: int, attrs: Attrs) -> tuple[Array, Array, Array]:
     """The two pixels of each place, and how far it is from the first in 1/1024."""
     if _corners(old, new, attrs):
         scale = (_ONE * (old - 1) + (new - 1) // 2) // (new - 1)
@@ -57,7 +57,7 @@ def _integer_taps(old: int, new: int, attrs: Attrs) -> tuple[Array, Array, Array
     return low, np.minimum(divide(place + _ONE - 1, _ONE), old - 1), place - low * _ONE
 
 
-def _float_taps(old: int, new: int, attrs: Attrs) -> tuple[Array, Array, Array]:
+def float_taps(old: int, new: int, attrs: Attrs) -> tuple[Array, Array, Array]:
     """The same in float32."""
     scale = F32(old - 1) / F32(new - 1) if _corners(old, new, attrs) else F32(old) / F32(new)
     place = np.arange(new, dtype=F32)
@@ -66,13 +66,21 @@ def _float_taps(old: int, new: int, attrs: Attrs) -> tuple[Array, Array, Array]:
     return np.minimum(low, old - 1), np.minimum(np.ceil(place).astype(np.int64), old - 1), place - low.astype(F32)
 
 
+def nearest_taps(old: int, new: int, attrs: Attrs) -> Array:
+    """The nearest pixel of each place."""
+    scale = F32(old - 1) / F32(new - 1) if _corners(old, new, attrs) else F32(old) / F32(new)
+    place = (np.arange(new, dtype=F32) + F32(0.5 * attrs["half_pixel_centers"])) * scale
+    whole = np.floor(place + F32(0.5)) if attrs["align_corners"] else np.floor(place)
+    return np.asarray(np.clip(whole.astype(np.int64), 0, old - 1))
+
+
 @op("TflResizeBilinear", "x", infer=_infer("TflResizeBilinear"), attrs=_RESIZE,
     flops=lambda _ins, outs, _attrs: 12 * outs[0].size,
     cases=(Case((_PAIR,), {"size": [1, 4]}, expect=[0, 50, 100, 100]), *_CASES))
 def resize_bilinear(x: Array, *, size: tuple[int, ...], **flags: bool) -> Array:
     """RESIZE_BILINEAR of stored integers: of int8 and int16 in fixed point, of uint8 in float32."""
     signed = x.dtype != np.uint8
-    taps = _integer_taps if signed else _float_taps
+    taps = integer_taps if signed else float_taps
     (y0, y1, y), (x0, x1, z) = (taps(old, new, flags) for old, new in zip(x.shape[1:3], size, strict=True))
     y, z = y[:, None, None], z[:, None]
     one: Any = _ONE if signed else F32(1)
@@ -93,11 +101,5 @@ def resize_bilinear(x: Array, *, size: tuple[int, ...], **flags: bool) -> Array:
     cases=(Case((_PAIR,), {"size": [1, 4]}, expect=[0, 0, 100, 100]), *_CASES))
 def resize_nearest_neighbor(x: Array, *, size: tuple[int, ...], **flags: bool) -> Array:
     """RESIZE_NEAREST_NEIGHBOR of stored integers."""
-    def nearest(old: int, new: int) -> Array:
-        scale = F32(old - 1) / F32(new - 1) if _corners(old, new, flags) else F32(old) / F32(new)
-        place = (np.arange(new, dtype=F32) + F32(0.5 * flags["half_pixel_centers"])) * scale
-        whole = np.floor(place + F32(0.5)) if flags["align_corners"] else np.floor(place)
-        return np.asarray(np.clip(whole.astype(np.int64), 0, old - 1))
-
-    rows, columns = (nearest(old, new) for old, new in zip(x.shape[1:3], size, strict=True))
+    rows, columns = (nearest_taps(old, new, flags) for old, new in zip(x.shape[1:3], size, strict=True))
     return np.asarray(x[:, rows][:, :, columns])

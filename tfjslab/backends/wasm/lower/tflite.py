@@ -7,164 +7,210 @@ bit-equal to the op's definition.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from tfjslab.backends.kernels.quantized import depthwise_window, not_constant
+from tfjslab.backends.kernels.quantized import depthwise_window, is_plain
+from tfjslab.backends.kernels.strides import row_strides
 from tfjslab.backends.kernels.table import Specs, empty
 from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
-from tfjslab.backends.wasm.lower.quantized import BLOCK_BYTES, WASTE, WindowRows, grouped, pixel_rows, window_rows
+from tfjslab.backends.wasm.lower.quantized import BLOCK_BYTES, WASTE, WindowRows, window_rows
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
-from tfjslab.backends.wasm.lower.tflite_scaling import Rescaling, by_factors, by_multipliers
-from tfjslab.backends.wasm.text.packing import Packing, packer
-from tfjslab.backends.wasm.text.templates import kernel
-from tfjslab.base.dtypes import Array, numpy_dtype
-from tfjslab.base.errors import BackendError
+from tfjslab.backends.wasm.lower.tflite_direct import bounds_of, lower_direct
+from tfjslab.backends.wasm.lower.tflite_scaling import Rescaling
+from tfjslab.backends.wasm.lower.tflite_weights import (
+    DENSE,
+    LANES,
+    TRANSPOSED,
+    constants,
+    pack_pairs,
+    pack_taps,
+    pack_turned,
+    sums_of,
+)
+from tfjslab.backends.wasm.text.packing import Packing
+from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
 from tfjslab.base.shapes import size_of
 from tfjslab.graph.ir import Node
-from tfjslab.ops.tflite.values import BYTES
-from tfjslab.ops.tflite.weighted import real_multipliers
+from tfjslab.ops.conv import conv_of, depthwise_of, transposed_of
+from tfjslab.ops.tflite.values import BYTES, INTEGERS
+from tfjslab.ops.window import Window
 from tfjslab.passes.fusion import Group
 
 _TILES = {16: 2, 8: 4}  # rows of a tile by its output channels, widest first
-_LANES, _UNROLL = 8, 16
-_MOST = 255  # of a byte
-_DENSE = "TflFullyConnected"
+_UNROLL = 16
+_SIDE_BY_SIDE = 4  # outputs of a depthwise convolution that share their weights
 
 
 def _refuses(node: Node, specs: Specs) -> str:
     dtype = specs[node.inputs[0]].dtype
-    if dtype not in BYTES:
-        return TABLE.none_for(dtype)
-    return empty(node, specs)
+    return TABLE.none_for("" if dtype in INTEGERS else dtype) or empty(node, specs)
 
 
-def _refuses_depthwise(node: Node, specs: Specs) -> str:
-    channels, multiplier = specs[node.inputs[1]].known_shape[2:]
-    several = f"a multiplier of {multiplier}" if multiplier > 1 and channels > 1 else ""
-    return TABLE.none_for(several) or _refuses(node, specs)
+@dataclass(frozen=True)
+class _Part:
+    """What a product reads, with its channels, what it writes, and which output channels of the filter that are."""
+
+    x: WasmPlace
+    channels: int
+    out: WasmPlace
+    first: int
+    behind: int
+
+    @property
+    def n(self) -> int:
+        """Output channels."""
+        return self.behind - self.first
 
 
-@packer
-def pack_pairs(filters: Array, nr: int, zero: int, powers: tuple[int, ...]) -> Array:
-    """Filters [..., n] without their zero point, times powers of two, as [groups][k / 2][nr][2]."""
-    flat = _moved(filters.reshape(-1, filters.shape[-1]), zero, powers)
-    k, n = flat.shape
-    wide = np.pad(flat, ((0, k % 2), (0, 0))).reshape(-1, 2, n)
-    return np.ascontiguousarray(grouped(wide, nr).transpose(0, 1, 3, 2))
-
-
-@packer
-def pack_taps(filters: Array, _nr: int, zero: int, powers: tuple[int, ...]) -> Array:
-    """Depthwise filters [h, w, channels, 1] without their zero point, times powers of two, by pairs of taps.
-
-    They are [groups][h * w / 2][8][2], with zeros where there is no second tap.
-    """
-    flat = _moved(filters.reshape(-1, filters.shape[2]), zero, powers)
-    pairs = np.pad(flat, ((0, len(flat) % 2), (0, 0))).reshape(-1, 2, flat.shape[1])
-    return np.ascontiguousarray(grouped(pairs, _LANES).transpose(0, 1, 3, 2))
-
-
-def _moved(flat: Array, zero: int, powers: tuple[int, ...]) -> Array:
-    moved = flat.astype(np.int16) - np.int16(zero)
-    return moved << np.array(powers, np.int16) if powers else moved
-
-
-def _constants(
-    b: WasmBuilder, node: Node, width: int, pack: Callable[[int, int, tuple[int, ...]], Packing],
-) -> tuple[Rescaling, tuple[WasmPlace, ...]] | None:
-    """Places of weights, biases and multipliers; None, and a step on the host, where there can be none."""
-    given = [b.constant_array(v) for v in node.inputs[1:] if v]
-    if any(a is None for a in given):
-        not_constant(b, node)
-        return None
-    filters, scale, *rest = (np.asarray(a) for a in given)
-    a, channels = node.attrs, b.shape(node.name)[-1]
-    flat = (filters.astype(np.int64) - a["filter_zero"]).reshape(-1, channels)
-    bias = (rest[0].astype(np.int64) if rest else 0) - a["x_zero"] * flat.sum(axis=0)
-    found = None if b.lanes == 1 else _rescaling(b, node, scale, np.abs(flat), np.abs(bias))
-    if found is None:
-        b.refuse(node, "these multipliers" if b.lanes > 1 else "bytes without vectors")
-        return None
-    key = (node.name, width, tuple(sorted(a.items())))
-    powers = np.array(found.powers or 0)
-    weights = b.packed(node.inputs[1], key, pack(width, a["filter_zero"], found.powers))
-    if weights is None:
-        raise BackendError(f"node '{node.name}': its filter is a constant and has no place")
-    return found, (
-        weights, b.constant((*key, "bias"), lambda: grouped(bias << powers, width).astype(np.int32), filters),
-        b.constant((*key, "scaling"), lambda: found.block(width), scale),
-    )
-
-
-def _rescaling(b: WasmBuilder, node: Node, scale: Array, weights: Array, bias: Array) -> Rescaling | None:
-    """How the sums of a node become values; ``weights`` and ``bias`` are absolute values."""
-    a, dtype = node.attrs, np.int8 if node.op == _DENSE else numpy_dtype(b.spec(node.name).dtype)
-    real = real_multipliers(dtype, a["x_scale"], scale, a["out_scale"])
-    if node.op == _DENSE:
-        return by_factors(real, bias.size)
-    largest = (_MOST + 1) * weights.sum(axis=0) + bias
-    return by_multipliers(real, largest, weights.max(axis=0, initial=0), a["out_zero"])
+def _whole(b: WasmBuilder, node: Node) -> _Part:
+    n = b.shape(node.name)[-1]
+    return _Part(b.rows(node.inputs[0]), b.shape(node.inputs[0])[-1], b.new(node.name), 0, n)
 
 
 def _numbers(b: WasmBuilder, node: Node, found: Rescaling) -> dict[str, Any]:
-    info = np.iinfo(numpy_dtype(b.spec(node.name).dtype))
-    ends = {name: end if node.attrs[name] is None else min(max(node.attrs[name], info.min), info.max)
-            for name, end in (("lowest", info.min), ("highest", info.max))}
-    return {"sign": "s" if info.min else "u", "zero": node.attrs["x_zero"], "out_zero": node.attrs["out_zero"], **ends,
-            "rescale": found.how, "shift": found.shift}
+    sign = "u" if b.spec(node.name).dtype == "uint8" else "s"
+    return {"sign": sign, "zero": node.attrs["x_zero"], "out_zero": node.attrs["out_zero"], "rescale": found.how,
+            "shift": found.shift, **bounds_of(b, node)}
+
+
+def _by_vectors(b: WasmBuilder, node: Node) -> bool:
+    """Whether there are vectors, bytes for them and constant weights."""
+    known = all(b.constant_array(v) is not None for v in node.inputs[1:] if v)
+    return b.lanes > 1 and b.spec(node.inputs[0]).dtype in BYTES and known
 
 
 @lowering("TflConv2D", refuses=_refuses)
 def lower_conv(b: WasmBuilder, group: Group) -> None:
-    """A product over pixels; windows larger than one pixel are collected into rows first."""
-    if (found := pixel_rows(b, group.core_node)) is not None:
-        _product(b, group.core_node, *found)
+    """A product over pixels; windows larger than one pixel are read from rows with padding around them."""
+    node = group.core_node
+    if not (_by_vectors(b, node) and _convolved(b, node)):
+        lower_direct(b, node)
 
 
-@lowering(_DENSE, refuses=_refuses)
+def _convolved(b: WasmBuilder, node: Node) -> bool:
+    """One product, or one for each group, whose channels are brought together before and parted behind."""
+    of = conv_of if node.op == "TflConv2D" else depthwise_of
+    conv = of(node.op, b.shape(node.inputs[0]), b.shape(node.inputs[1]), {**node.attrs, "data_format": "NHWC"})
+    if conv.groups == 1:
+        return _product_of(b, node, conv.window, _whole(b, node))
+    if sums_of(b, node, slice(0, conv.out_channels)) is None:  # what holds for all holds for each group
+        return False
+    w, per, n = conv.window, conv.in_channels // conv.groups, conv.out_channels // conv.groups
+    pixels, made = w.batch * size_of(w.in_size), w.batch * size_of(w.out_size)
+    whole = _whole(b, node)
+    for g in range(conv.groups):
+        x, out = b.temporary(pixels * per), b.temporary(made * n)
+        b.copy(whole.x + g * per, x, (pixels, per), (conv.in_channels, 1), (per, 1), 1)
+        _product_of(b, node, w, _Part(x, per, out, g * n, g * n + n))
+        b.copy(out, whole.out + g * n, (made, n), (n, 1), (conv.out_channels, 1), 1)
+    return True
+
+
+def _product_of(b: WasmBuilder, node: Node, w: Window, part: _Part) -> bool:
+    pixels = w.batch * size_of(w.out_size)
+    if is_plain(w):
+        return _product(b, node, part, pixels, part.channels)
+    return _window(b, node, part, window_rows(w), pixels, pack_pairs, (part.first, part.behind))
+
+
+@lowering(TRANSPOSED, refuses=_refuses)
+def lower_transposed(b: WasmBuilder, group: Group) -> None:
+    """A convolution over the image with its pixels drawn apart, the zero point between them."""
+    node = group.core_node
+    if not (_by_vectors(b, node) and _drawn_apart(b, node)):
+        lower_direct(b, node)
+
+
+def _drawn_apart(b: WasmBuilder, node: Node) -> bool:
+    x = b.shape(node.inputs[0])
+    w = window_rows(transposed_of(x, b.shape(node.inputs[1]), {**node.attrs, "data_format": "NHWC"}).window)
+    (down, across), channels = w.stride, x[3]
+    high, wide, top, left = (x[1] - 1) * down + 1, (x[2] - 1) * across + 1, w.kh - 1 - w.top, w.kw - 1 - w.left
+    if min(top, left) < 0:
+        return False
+    right = max(w.in_w - 1 + w.kw - left - wide, 0)
+    rows = WindowRows(high, wide, w.in_h, w.in_w, w.kh, w.kw, top, left, right, (1, 1), (1, 1))
+    size = x[0] * high * wide * channels
+    apart, whole = b.temporary(size), _whole(b, node)
+    b.fill(apart, size, node.attrs["x_zero"], b.spec(node.inputs[0]).dtype)
+    steps = (high * wide * channels, down * wide * channels, across * channels, 1)
+    b.copy(whole.x, apart, x, row_strides(x), steps, 1)
+    return _window(b, node, replace(whole, x=apart), rows, x[0] * w.in_h * w.in_w, pack_turned)
+
+
+@lowering(DENSE, refuses=_refuses)
 def lower_dense(b: WasmBuilder, group: Group) -> None:
     """A product over rows."""
-    rows, k = b.shape(group.core_node.inputs[0])
-    _product(b, group.core_node, rows, k, None)
+    node = group.core_node
+    if not (_by_vectors(b, node) and _product(b, node, _whole(b, node), *b.shape(node.inputs[0]))):
+        lower_direct(b, node)
 
 
-def _product(b: WasmBuilder, node: Node, rows: int, k: int, gather: WindowRows | None) -> None:
-    n = b.shape(node.name)[-1]
-    nr = next((r for r in _TILES if -(-n // r) * r <= WASTE * n), min(_TILES))
-    made = _constants(b, node, nr, pack_pairs)
-    if made is None:
-        return
-    found, places = made
-    k2, mv = -(-k // 2), min(_TILES[nr], rows)
-    pitch = -(-k // _LANES) * _LANES if gather else k
-    tiles, groups = -(-rows // mv), -(-n // nr)
-    block = max(1, min(tiles, BLOCK_BYTES // (mv * pitch)))
-    split = "tiles" if tiles >= groups or gather else "groups"
-    product = kernel(
-        "tfl_product", ("a", "w", "bias", "multiplier", "c"), k2=k2, n=n, nr=nr, mv=mv, rows=rows, pitch=pitch,
-        tiles=tiles, groups=groups, block=block, split=split, gather=gather, ch=b.shape(node.inputs[0])[-1],
-        width=min(n, nr), unroll=min(_UNROLL, k2), **_numbers(b, node, found),
-    )
-    b.call(product, (b.rows(node.inputs[0]), *places, b.new(node.name)), tiles if split == "tiles" else groups,
-           flops=2 * rows * k * n, scratch_bytes=(block + 1) * mv * pitch + 64 if gather else 0)
+def _width(n: int) -> int:
+    """Output channels of a tile."""
+    return next((r for r in _TILES if -(-n // r) * r <= WASTE * n), min(_TILES))
 
 
-@lowering("TflDepthwiseConv2D", refuses=_refuses_depthwise)
+def _product(b: WasmBuilder, node: Node, part: _Part, rows: int, k: int) -> bool:
+    nr = _width(part.n)
+    mv = min(_TILES[nr], rows)
+    tiles, groups = -(-rows // mv), -(-part.n // nr)
+    split = "tiles" if tiles >= groups else "groups"
+    found = constants(b, node, nr, slice(part.first, part.behind), pack_pairs, 1, (part.first, part.behind))
+    if found is None:
+        return False
+    made = _kernel(b, node, part, nr, found, k2=-(-k // 2), mv=mv, rows=rows, pitch=k, tiles=tiles, runs=1, w=None,
+                   split=split, block=max(1, min(tiles, BLOCK_BYTES // (mv * k))))
+    b.call(*made, tiles if split == "tiles" else groups, flops=2 * rows * k * part.n)
+    return True
+
+
+def _window(
+    b: WasmBuilder, node: Node, part: _Part, w: WindowRows, pixels: int, pack: Callable[..., Packing], *shape: Any,
+) -> bool:
+    """Runs of k are window rows, or their pixels where these lie apart."""
+    nr, channels = _width(part.n), part.channels
+    mv, runs = min(_TILES[nr], w.out_w), w.kw if w.dilation[1] > 1 else 1
+    found = constants(b, node, nr, slice(part.first, part.behind), pack, w.kh * runs, *shape)
+    if found is None:
+        return False
+    made = _kernel(b, node, part, nr, found, k2=-(-(w.kw * channels // runs) // 2), mv=mv, rows=w.out_w,
+                   pitch=w.stride[1] * channels, tiles=-(-w.out_w // mv), runs=runs, w=w, ch=channels)
+    b.call(*made, pixels // w.out_w, flops=2 * pixels * w.kh * w.kw * channels * part.n,
+           scratch_bytes=w.scratch_bytes(channels))
+    return True
+
+
+def _kernel(
+    b: WasmBuilder, node: Node, part: _Part, nr: int, found: tuple[Rescaling, tuple[WasmPlace, ...]], **params: Any,
+) -> tuple[WasmKernel, tuple[WasmPlace, ...]]:
+    """The kernel of a product and its places."""
+    rescaling, places = found
+    n, k2 = part.n, params["k2"]
+    made = kernel("tfl_product", ("a", "w", "bias", "multiplier", "c"), n=n, nr=nr, groups=-(-n // nr),
+                  width=min(n, nr), unroll=min(_UNROLL, k2), **params, **_numbers(b, node, rescaling))
+    return made, (part.x, *places, part.out)
+
+
+@lowering("TflDepthwiseConv2D", refuses=_refuses)
 def lower_depthwise(b: WasmBuilder, group: Group) -> None:
     """Each channel by itself; with one channel it is a convolution like others."""
     node = group.core_node
-    if b.shape(node.inputs[1])[3] > 1:
+    channels, multiplier = b.shape(node.inputs[1])[2:]
+    if channels == 1 < multiplier:
         lower_conv(b, group)
         return
-    w = depthwise_window(b, node)
-    made = _constants(b, node, _LANES, pack_taps)
-    if made is None:
+    found = None
+    if _by_vectors(b, node) and multiplier == 1:
+        found = constants(b, node, LANES, slice(0, channels), pack_taps)
+    if found is None:
+        lower_direct(b, node)
         return
-    found, places = made
-    rows, channels = window_rows(w), b.shape(node.inputs[0])[3]
-    taps = kernel("tfl_depthwise", ("x", "w", "bias", "multiplier", "c"), w=rows, ch=channels,
-                  **_numbers(b, node, found))
+    rescaling, places = found
+    w = depthwise_window(b, node)
+    rows = window_rows(w)
+    taps = kernel("tfl_depthwise", ("x", "w", "bias", "multiplier", "c"), w=rows, ch=channels, mo=_SIDE_BY_SIDE,
+                  **_numbers(b, node, rescaling))
     b.call(taps, (b.rows(node.inputs[0]), *places, b.new(node.name)), w.batch * w.out_size[0],
            flops=2 * size_of(b.shape(node.name)) * size_of(w.size), scratch_bytes=rows.scratch_bytes(channels))

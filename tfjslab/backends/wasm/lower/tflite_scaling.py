@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfjslab.backends.wasm.lower.quantized import grouped
+from tfjslab.backends.wasm.lower.tflite_floats import in_floats
 from tfjslab.base.dtypes import Array
 from tfjslab.ops.tflite.fixed_point import quantize_multiplier
 
@@ -37,15 +38,21 @@ def by_factors(real: Array, channels: int) -> Rescaling:
     return Rescaling("factors", (np.array(np.broadcast_to(real, channels)),))
 
 
-def by_multipliers(real: Array, largest: Array, widest: Array, zero: int) -> Rescaling | None:
+def by_multipliers(
+    real: Array, largest: Array, widest: Array, zero: int, rectified: tuple[Array, int] | None = None,
+) -> Rescaling | None:
     """Fixed point for sums up to ``largest`` of weights up to ``widest``; None where 32 bits do not hold all of it.
 
-    A channel whose scale is so small that nothing is left of any sum is multiplied by 0.
+    A channel whose scale is so small that nothing is left of any sum is multiplied by 0. Where nothing below the zero
+    point is kept, ``rectified`` is the highest sum of each channel, and the zero point of unsigned bytes.
     """
     multiplier, shift = quantize_multiplier(np.broadcast_to(real, largest.shape))
     products = largest * (multiplier / _INT32) + 1
     dead = (products < 2.0 ** (-shift - 1)) | (multiplier == 0)
-    multiplier, bits = np.where(dead, 0, multiplier), -shift
+    multiplier, bits = np.where(dead, 0, multiplier), np.where(dead, 1, -shift)
+    if rectified and (found := in_floats(multiplier, bits, *rectified)):
+        kind, *numbers = found
+        return Rescaling(kind, tuple(numbers))
     return _alike(multiplier, bits, dead, (largest, widest), zero) or _by_channel(multiplier, bits, dead, largest)
 
 
