@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from tfjslab.base.dtypes import Array
+from tfjslab.base.dtypes import Array, is_short
 from tfjslab.base.errors import ModelError
 from tfjslab.formats.tflite.file import TfliteOperator, TfliteSubgraph, TfliteTensor
+from tfjslab.formats.tflite.schema import ELEMENT_TYPES
 from tfjslab.formats.tflite.variables import Variables
 from tfjslab.graph.builder import GraphBuilder, Supplied
 from tfjslab.graph.ir import Node
 
 Values = Sequence[str]  # of the outputs, in order
+_INT32 = next(t for t in ELEMENT_TYPES if t.name == "int32")
 # What TensorFlow calls an activation that is fused, and what our graph adds for the others.
 _FUSED = {"RELU": "Relu", "RELU6": "Relu6"}
 _OWN: dict[str, tuple[str, dict[str, Any]]] = {
@@ -36,6 +38,7 @@ class Operator:
     where: str
     short: Callable[[TfliteTensor, bool], str]  # the value of a constant of short integers: stored, or what it means
     variables: Variables
+    widened: bool = False  # whether short integers are int32 here
 
     def option(self, name: str) -> Any:
         """An option."""
@@ -50,7 +53,8 @@ class Operator:
         """The tensor that is input ``i``; ModelError when there is none."""
         if i >= self.count or self.told.inputs[i] < 0:
             raise self.fail(f"input {i} is missing")
-        return self.subgraph.tensors[self.told.inputs[i]]
+        found = self.subgraph.tensors[self.told.inputs[i]]
+        return replace(found, type=_INT32) if self.widened and is_short(found.type.name) else found
 
     def has(self, i: int) -> bool:
         """Whether there is an input ``i``."""

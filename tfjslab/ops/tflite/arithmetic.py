@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,10 @@ from tfjslab.ops.tflite.values import BOUNDS, F32, INTEGERS, OUT, X, Y, bounded,
 _ROOM, _SHORT_ROOM = 20, 15  # bits that operands are shifted left by
 
 
-def _infer(name: str) -> Infer:
+def infer_pair(name: str, takes: Sequence[str] = INTEGERS) -> Infer:
+    """Shape rule: the inputs have one dtype, and broadcast."""
     def infer(ins: Specs, _attrs: Attrs) -> list[Spec]:
-        check(name, ins, INTEGERS)
+        check(name, ins, takes)
         return [Spec(broadcast(*(s.known_shape for s in ins)), ins[0].dtype)]
 
     return infer
@@ -47,7 +48,7 @@ def _room(dtype: Any) -> int:
     return _SHORT_ROOM if dtype == np.int16 else _ROOM
 
 
-def _twice(attrs: Attrs) -> Any:
+def twice(attrs: Attrs) -> Any:
     """The scale that both operands of a sum are brought to."""
     return np.float64(2 * max(F32(attrs["x_scale"]), F32(attrs["y_scale"])))
 
@@ -57,7 +58,7 @@ def terms(name: str, stored: Array, attrs: Attrs, side: str) -> Array:
     moved = stored.astype(np.int64) - attrs[f"{side}_zero"]
     if name == "TflMul":
         return np.asarray(moved)
-    real = np.float64(F32(attrs[f"{side}_scale"])) / _twice(attrs)
+    real = np.float64(F32(attrs[f"{side}_scale"])) / twice(attrs)
     return multiply(moved << _room(stored.dtype), *quantize_multiplier(real))
 
 
@@ -66,7 +67,7 @@ def multiplier_of(name: str, dtype: Any, attrs: Attrs) -> tuple[Array, Array]:
     if name == "TflMul":
         real = F32(F32(attrs["x_scale"]) * F32(attrs["y_scale"])) / F32(attrs["out_scale"])
         return quantize_multiplier(np.float64(real))
-    return quantize_multiplier(_twice(attrs) / (np.float64(1 << _room(dtype)) * np.float64(F32(attrs["out_scale"]))))
+    return quantize_multiplier(twice(attrs) / (np.float64(1 << _room(dtype)) * np.float64(F32(attrs["out_scale"]))))
 
 
 def _combined(name: str, x: Array, y: Array, attrs: Attrs, combine: Callable[[Array, Array], Array]) -> Array:
@@ -75,25 +76,25 @@ def _combined(name: str, x: Array, y: Array, attrs: Attrs, combine: Callable[[Ar
     return bounded(out + attrs["out_zero"], x.dtype, attrs["lowest"], attrs["highest"])
 
 
-@op("TflAdd", "x y", infer=_infer("TflAdd"), attrs=(*X, *Y, *OUT, *BOUNDS), cases=_cases([7, 9]))
+@op("TflAdd", "x y", infer=infer_pair("TflAdd"), attrs=(*X, *Y, *OUT, *BOUNDS), cases=_cases([7, 9]))
 def add(x: Array, y: Array, **attrs: Any) -> Array:
     """ADD in integers: both are brought to twice the larger scale, with 20 (of int16: 15) bits of room."""
     return _combined("TflAdd", x, y, attrs, np.add)
 
 
-@op("TflSub", "x y", infer=_infer("TflSub"), attrs=(*X, *Y, *OUT, *BOUNDS), cases=_cases([3, 7]))
+@op("TflSub", "x y", infer=infer_pair("TflSub"), attrs=(*X, *Y, *OUT, *BOUNDS), cases=_cases([3, 7]))
 def sub(x: Array, y: Array, **attrs: Any) -> Array:
     """SUB in integers, as TflAdd."""
     return _combined("TflSub", x, y, attrs, np.subtract)
 
 
-@op("TflMul", "x y", infer=_infer("TflMul"), attrs=(*X, *Y, *OUT, *BOUNDS), cases=_cases([7, 8]))
+@op("TflMul", "x y", infer=infer_pair("TflMul"), attrs=(*X, *Y, *OUT, *BOUNDS), cases=_cases([7, 8]))
 def mul(x: Array, y: Array, **attrs: Any) -> Array:
     """MUL in integers; the real multiplier is made in float32."""
     return _combined("TflMul", x, y, attrs, np.multiply)
 
 
-@op("TflMaximum", "x y", infer=_infer("TflMaximum"), cases=(
+@op("TflMaximum", "x y", infer=infer_pair("TflMaximum"), cases=(
     Case((T((2,), "int8", values=[-3, 9]), T((2,), "int8", values=[-4, 10])), expect=[-3, 10]),
     Case(_two("uint8", (2, 3), (3,))), Case(_two("int16", (4,), (4,))),
 ))
@@ -102,7 +103,7 @@ def maximum(x: Array, y: Array) -> Array:
     return np.maximum(x, y)
 
 
-@op("TflMinimum", "x y", infer=_infer("TflMinimum"), cases=(
+@op("TflMinimum", "x y", infer=infer_pair("TflMinimum"), cases=(
     Case((T((2,), "int8", values=[-3, 9]), T((2,), "int8", values=[-4, 10])), expect=[-4, 9]),
     Case(_two("uint8", (2, 3), (3,))), Case(_two("int16", (4,), (4,))),
 ))

@@ -4,6 +4,7 @@ from tfjslab.formats.tflite.operators import (  # noqa: F401 - importing registe
     control,
     custom,
     elementwise,
+    integer_functions,
     integers,
     moving,
     recurrent,
@@ -12,5 +13,6 @@ from tfjslab.formats.tflite.operators import (  # noqa: F401 - importing registe
     segments,
     spectral,
     states,
+    widened,
     windows,
 )
