@@ -18,6 +18,7 @@ from tfjslab.formats.tflite.schema import (
     CUSTOM,
     DEFAULTS,
     ELEMENT_TYPES,
+    HALF_BYTE,
     METADATA,
     OPERATORS,
     OPTIONS,
@@ -28,6 +29,7 @@ from tfjslab.formats.tflite.schema import (
 from tfjslab.formats.tflite.sparse import expanded
 
 VERSION = 3
+_BLOCKS = 2  # details of a quantization whose scales are in another tensor
 _PLACEHOLDER = OPERATORS.index("PLACEHOLDER_FOR_GREATER_OP_CODES")
 
 
@@ -185,6 +187,8 @@ def _tensor(t: FlatTable, index: int, buffers: Sequence[Array], where: str) -> T
         data: Array | None = expanded(sparsity, raw, element.stored, shape, where)
     else:
         data = _data(raw, element, shape, where)
+    if element.name == HALF_BYTE and data is not None:
+        element = next(t for t in ELEMENT_TYPES if t.name == "int8")
     return TfliteTensor(index, t.text(3, "name"), element, dims, data, _quantization(t.table(4, "quantization"), shape),
                         bool(t.scalar(5, "<?")), sparsity is not None)
 
@@ -195,6 +199,8 @@ def _data(raw: Array, element: ElementType, shape: Sequence[int], where: str) ->
         return None
     if not element.stored:
         return raw
+    if element.name == HALF_BYTE:
+        return _halves(raw, shape, where)
     wanted = math.prod(shape) * np.dtype(element.stored).itemsize
     if raw.size != wanted:
         raise ModelError(
@@ -202,8 +208,20 @@ def _data(raw: Array, element: ElementType, shape: Sequence[int], where: str) ->
     return raw.view(element.stored).reshape(shape)
 
 
+def _halves(raw: Array, shape: Sequence[int], where: str) -> Array:
+    """Numbers from -8 to 7, two in a byte, as int8."""
+    count = math.prod(shape)
+    if raw.size != (count + 1) // 2:
+        raise ModelError(f"{where}: {raw.size} bytes of data; {HALF_BYTE} {list(shape)} takes {(count + 1) // 2}",
+                         code="model.weight_spec")
+    pairs = np.stack([raw << 4, raw & 0xF0], axis=-1).view(np.int8) >> 4
+    return pairs.reshape(-1)[:count].reshape(shape)
+
+
 def _quantization(t: FlatTable | None, shape: Sequence[int]) -> TensorScale | None:
     """Scales and zero points; None where there are none. ModelError when their number fits no axis."""
+    if t is not None and t.scalar(4, "<b") == _BLOCKS:
+        raise ModelError(f"{t.file.name}: {t.what}: scales of blocks are not supported", code="model.tflite")
     if t is None or t.scalar(4, "<b"):  # custom details replace them, whatever these are
         return None
     scale = t.numbers(2, "<f4", "scales")

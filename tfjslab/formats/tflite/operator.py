@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.base.dtypes import Array, is_short
+from tfjslab.base.dtypes import Array, is_short, numpy_dtype
 from tfjslab.base.errors import ModelError
 from tfjslab.formats.tflite.file import TfliteOperator, TfliteSubgraph, TfliteTensor
 from tfjslab.formats.tflite.schema import ELEMENT_TYPES
@@ -72,6 +72,9 @@ class Operator:
         if tensor.index not in self.values and tensor.data is not None:
             return self.short(tensor, self.integers)
         found = self.values.get(tensor.index)
+        if found is None and 0 in tensor.dims and tensor.type.dtype:  # a constant without elements has no bytes
+            array = np.zeros([d or 0 for d in tensor.dims], numpy_dtype(tensor.type.dtype))
+            found = self.values[tensor.index] = self.make_constant(array, "empty")
         if found is None:
             raise self.fail(f"input {i} ('{self.tensor(i).name}') is computed by no operator before it")
         return found
@@ -134,7 +137,7 @@ class Operator:
 
     def make_constant(self, array: Array, suffix: str) -> str:
         """A constant that was made from the file's, such as weights in another order."""
-        value = self.builder.constant(f"{self.name}/{suffix}", np.ascontiguousarray(array))
+        value = self.builder.constant(f"{self.name}/{suffix}", np.asarray(array, order="C"))  # a scalar stays one
         self.constants[value] = array
         return value
 

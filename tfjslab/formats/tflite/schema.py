@@ -54,8 +54,10 @@ ELEMENT_TYPES = (
     ElementType("int8", "i1", "int8"), ElementType("float64", "<f8", "float32"),
     ElementType("complex128", "<c16", ""), ElementType("uint64", "<u8", "int32"), ElementType("resource", "", ""),
     ElementType("variant", "", ""), ElementType("uint32", "<u4", "int32"), ElementType("uint16", "<u2", "int32"),
-    ElementType("int4", "", ""),
+    ElementType("int4", "i1", ""), ElementType("bfloat16", "", ""), ElementType("int2", "", ""),
+    ElementType("uint4", "", ""), ElementType("float8_e4m3fn", "", ""), ElementType("float8_e5m2", "", ""),
 )
+HALF_BYTE = "int4"  # two of them are in a byte, the first one in its lower half; constants of it are read as int8
 
 # Options that are read: the field's number, and how it is stored. Texts stand for numbers of a list.
 _ACTIVATION, _PADDING, _INT, _BOOL, _FLOAT, _INTS = "activation", "padding", "<i", "<?", "<f", "<i4"
