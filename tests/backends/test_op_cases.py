@@ -137,8 +137,8 @@ _ON_THE_HOST = {
     "TflRequantize": "int16", "TflResizeBilinear": "TflResize", "TflResizeNearestNeighbor": "TflResize",
     **{name: name for name in ("TflSvdf", "TflTransposeConv", "TflUnidirectionalSequenceLstm")},
     **{f"Tfl{name}": f"Tfl{name}" for name in (
-        "Abs", "BatchMatMul", "Cast", "Compare", "Div", "Function", "L2Normalization", "LogSoftmax", "Prelu", "Rsqrt",
-        "ShortLogistic", "ShortSoftmax", "ShortTanh", "Sqrt", "SquaredDifference")},
+        "Abs", "BatchMatMul", "Bitcast", "Cast", "Compare", "Div", "Function", "L2Normalization", "LogSoftmax", "Prelu",
+        "Rsqrt", "ShortLogistic", "ShortSoftmax", "ShortTanh", "Sqrt", "SquaredDifference")},
 }
 
 

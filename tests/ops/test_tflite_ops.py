@@ -13,9 +13,9 @@ from tfjslab.ops import conformance, registry
 from tfjslab.ops.registry import Spec
 
 F32 = np.float32
-# Compared with LiteRT's own bytes instead: in tests/formats/test_tflite_recorded.py and test_tflite_recurrent_integers.py.
+# Compared with LiteRT's own bytes instead: in test_tflite_recorded.py and test_tflite_recurrent_integers.py.
 RECORDED = {
-    "TflAbs", "TflBatchMatMul", "TflCast", "TflCompare", "TflDiv", "TflFunction", "TflL2Normalization",
+    "TflAbs", "TflBatchMatMul", "TflBitcast", "TflCast", "TflCompare", "TflDiv", "TflFunction", "TflL2Normalization",
     "TflLogSoftmax", "TflPrelu", "TflRsqrt", "TflShortLogistic", "TflShortSoftmax", "TflShortTanh", "TflSqrt",
     "TflSquaredDifference", "TflSvdf", "TflUnidirectionalSequenceLstm",
 }

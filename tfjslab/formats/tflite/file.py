@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from tfjslab.formats.tflite.schema import (
     ELEMENT_TYPES,
     HALF_BYTE,
     METADATA,
+    NEWER,
     OPERATORS,
     OPTIONS,
     VECTORS,
@@ -194,9 +196,11 @@ def _tensor(t: FlatTable, index: int, buffers: Sequence[Array], where: str) -> T
 
 
 def _data(raw: Array, element: ElementType, shape: Sequence[int], where: str) -> Array | None:
-    """The bytes as elements; None for a tensor that is computed. Texts and what has no numpy type stay bytes."""
+    """The bytes as elements; None for a tensor that is computed. What has no numpy type stays bytes."""
     if raw.size == 0:
         return None
+    if element.name == "string":
+        return _texts(raw, shape, where)
     if not element.stored:
         return raw
     if element.name == HALF_BYTE:
@@ -206,6 +210,19 @@ def _data(raw: Array, element: ElementType, shape: Sequence[int], where: str) ->
         raise ModelError(
             f"{where}: {raw.size} bytes of data; {element.name} {list(shape)} takes {wanted}", code="model.weight_spec")
     return raw.view(element.stored).reshape(shape)
+
+
+def _texts(raw: Array, shape: Sequence[int], where: str) -> Array:
+    """How many there are, where each begins and the last one ends, then their bytes; surrogates stand for others."""
+    data, count = raw.tobytes(), math.prod(shape)
+    ends = np.frombuffer(data, "<i4", min(count + 2, len(data) // 4))
+    places = ends[1:].astype(np.int64)
+    if ends.size != count + 2 or ends[0] != count or places[0] < 4 * (count + 2) or np.any(np.diff(places) < 0) \
+            or places[-1] > len(data):
+        raise ModelError(f"{where}: {len(data)} bytes of data; they are no string {list(shape)}",
+                         code="model.weight_spec")
+    texts = [data[a:b].decode("utf-8", "surrogateescape") for a, b in itertools.pairwise(places.tolist())]
+    return np.array(texts, object).reshape(shape)
 
 
 def _halves(raw: Array, shape: Sequence[int], where: str) -> Array:
@@ -249,7 +266,7 @@ def _operator(
     if name == CUSTOM:
         options: dict[str, Any] = {CUSTOM: t.numbers(5, "u1", "custom options").tobytes()}
     else:
-        options = _options(t.table(4, "options"), name, where)
+        options = _options(t.table(12 if name.startswith(NEWER) else 4, "options"), name, where)
     return TfliteOperator(index, name, custom, inputs, outputs, options, between)
 
 

@@ -266,9 +266,11 @@ def _stored(tensor: TfliteTensor, file: TfliteFile) -> Array:
 def _constant(tensor: TfliteTensor, file: TfliteFile) -> Array:
     """A constant as the graph has it: quantized ones as what they mean, float16 widened, int64 narrowed."""
     data, dtype = tensor.data, _dtype(tensor, file)
-    if data is None or dtype == "string":
+    if data is None:
         raise ModelError(f"{file.name}: constant '{tensor.name}' of {tensor.type.name} is not supported",
                          code="model.dtype")
+    if dtype == "string":
+        return data
     if tensor.quantization is not None and data.dtype.kind in "iu":
         return tensor.quantization.real(data)
     if dtype == "int32" and data.dtype.itemsize > 4:  # noqa: PLR2004 - ends of slices may be the largest of 64 bits

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.dtypes import Array, numpy_dtype
+from tfjslab.base.errors import ShapeError
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.registry import Case, Spec, Specs, T, op
 from tfjslab.ops.tflite.fixed_point import multiply, quantize_multiplier
@@ -63,3 +64,31 @@ def sqrt(x: Array, **attrs: Any) -> Array:
         return bounded((np.sqrt(real) / F32(attrs["out_scale"])).astype(np.int64) + attrs["out_zero"], x.dtype)
 
     return by_table(x, rule)
+
+
+_BITS = (*INTEGERS, "int32", "float32")
+
+
+def _infer_bitcast(ins: Specs, attrs: Attrs) -> list[Spec]:
+    check("TflBitcast", ins, _BITS)
+    shape = ins[0].known_shape
+    own, wanted = (numpy_dtype(d).itemsize for d in (ins[0].dtype, attrs["dtype"]))
+    if own > wanted:
+        return [Spec((*shape, own // wanted), attrs["dtype"])]
+    if own < wanted and (not shape or shape[-1] != wanted // own):
+        raise ShapeError(f"TflBitcast: {list(shape)} of {ins[0].dtype} as {attrs['dtype']}; expected a last length of "
+                         f"{wanted // own}")
+    return [Spec(shape[:-1] if own < wanted else shape, attrs["dtype"])]
+
+
+@op("TflBitcast", "x", infer=_infer_bitcast, attrs=(Attr("dtype", "str", choices=_BITS),), cases=(
+    Case((T((2,), values=[1.0, -2.0]),), {"dtype": "int32"}, expect=[1065353216, -1073741824]),
+    Case((T((1, 2), "int16", values=[0, 16256]),), {"dtype": "float32"}, expect=[1.0]),
+    Case((T((1,), "int32", values=[-2]),), {"dtype": "uint8"}, expect=[254, 255, 255, 255]),
+))
+def bitcast(x: Array, dtype: str) -> Array:
+    """BITCAST: the same bytes as another dtype; wider elements become a last dimension, or come from one."""
+    flat = np.ascontiguousarray(x, F32 if x.dtype.kind == "f" else None).reshape(-1)
+    own, wanted = flat.dtype.itemsize, numpy_dtype(dtype).itemsize
+    shape = (*x.shape, own // wanted) if own > wanted else x.shape[:-1] if own < wanted else x.shape
+    return flat.view(numpy_dtype(dtype)).reshape(shape)

@@ -30,7 +30,7 @@ def _infer_compare(ins: Specs, _attrs: Attrs) -> list[Spec]:
     return [Spec(broadcast(*(s.known_shape for s in ins)), "bool")]
 
 
-@op("TflCompare", "x y", infer=_infer_compare, attrs=(*X, *Y, Attr("by", "str", choices=_COMPARE)), cases=(
+@op("TflCompare", "x y", infer=_infer_compare, attrs=(*X, *Y, Attr("by", "str", choices=tuple(_COMPARE))), cases=(
     *(Case(_TWO, {**_SCALES, "by": by}, expect=expect) for by, expect in (
         ("equal", [1, 0]), ("greater", [0, 1]), ("less_equal", [1, 0]))),
     *(Case((T((2, 3), "uint8", lo=0, hi=255), T((3,), "uint8", lo=0, hi=255)), {**_SCALES, "by": by})

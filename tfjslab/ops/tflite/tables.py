@@ -103,14 +103,14 @@ _ALL = (T((16, 16), "int8", values=range(-128, 128)), T((256,), "uint8", values=
 _NUMBERS = T((200,), "int16", lo=-32768, hi=32767)
 _SCALES = {"x_scale": 0.02, "x_zero": 10, "out_scale": 0.05, "out_zero": -100}
 _EVEN = {"x_scale": 1e-4, "x_zero": 0, "out_scale": 1e-3, "out_zero": 0}
+_FUNCTION = Attr("function", "str", choices=tuple(_FUNCTIONS))
 
 
-@op("TflFunction", "x", infer=like_first("TflFunction"), attrs=(*X, *OUT, Attr("function", "str", choices=_FUNCTIONS)),
-    cases=(
-        Case((T((3,), "int8", values=[10, 127, -128]),), {**_SCALES, "function": "exp"}, expect=[-80, 108, -99]),
-        *(Case((x,), {**_SCALES, "function": name}) for x in _ALL for name in _FUNCTIONS),
-        *(Case((_NUMBERS,), {**_EVEN, "function": name}) for name in _FUNCTIONS),
-    ))
+@op("TflFunction", "x", infer=like_first("TflFunction"), attrs=(*X, *OUT, _FUNCTION), cases=(
+    Case((T((3,), "int8", values=[10, 127, -128]),), {**_SCALES, "function": "exp"}, expect=[-80, 108, -99]),
+    *(Case((x,), {**_SCALES, "function": name}) for x in _ALL for name in _FUNCTIONS),
+    *(Case((_NUMBERS,), {**_EVEN, "function": name}) for name in _FUNCTIONS),
+))
 def function(x: Array, **attrs: Any) -> Array:
     """EXP, LOG, ELU, GELU, and RSQRT of int16: float32 functions of what stands in a table."""
     rule = _function(x, attrs)
@@ -155,10 +155,10 @@ def _interpolated(size: Array, bits: int, most: int) -> Array:
     return np.where(size >> bits >= _LAST, most, found)
 
 
-_SIXTEEN = {"x_scale": 2.0**-12}
+_SCALE, _SIXTEEN = (Attr("x_scale", "float"),), {"x_scale": 2.0**-12}
 
 
-@op("TflShortLogistic", "x", infer=like_first("TflShortLogistic", ("int16",)), attrs=(Attr("x_scale", "float"),), cases=(
+@op("TflShortLogistic", "x", infer=like_first("TflShortLogistic", ("int16",)), attrs=_SCALE, cases=(
     Case((T((3,), "int16", values=[0, 32767, -32768]),), _SIXTEEN, expect=[16384, 32757, 11]),
     Case((_NUMBERS,), {"x_scale": 2.0**-11}), Case((_NUMBERS,), {"x_scale": 3e-4}),
 ))
@@ -170,7 +170,7 @@ def short_logistic(x: Array, *, x_scale: float) -> Array:
     return np.asarray(np.where(moved >= 0, found + half, (_ONE << 9) - found + half - 1) >> 10).astype(x.dtype)
 
 
-@op("TflShortTanh", "x", infer=like_first("TflShortTanh", ("int16",)), attrs=(Attr("x_scale", "float"),), cases=(
+@op("TflShortTanh", "x", infer=like_first("TflShortTanh", ("int16",)), attrs=_SCALE, cases=(
     Case((T((3,), "int16", values=[0, 32767, -32768]),), _SIXTEEN, expect=[0, 32767, -32767]),
     Case((_NUMBERS,), {"x_scale": 2.0**-11}), Case((_NUMBERS,), {"x_scale": 3e-4}),
 ))
@@ -213,6 +213,6 @@ def short_softmax(x: Array, *, x_scale: float, beta: float) -> Array:
     inverse = between(np.clip(whole - (1 << 15) - (1 << 16), _SHORT.min, _SHORT.max), _INVERSE)
     right = 31 - zeros
     out = (powers * inverse + ((np.int64(1) << right) >> 1)) >> right
-    return np.clip(out, 0, _SHORT.max).astype(x.dtype)
+    return bounded(out, x.dtype, 0)
 
 

@@ -12,7 +12,9 @@ from tfjslab.formats.tflite.operators import (  # noqa: F401 - importing registe
     reducing,
     segments,
     spectral,
+    stablehlo,
     states,
+    tables,
     widened,
     windows,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from tfjslab.formats.tflite.operator import Operator, integer_operator
+from tfjslab.formats.tflite.operator import Operator, integer_operator, operator
 from tfjslab.formats.tflite.operators.integers import output_of, scale_of, scales_of
 from tfjslab.ops.tflite.values import BYTES
 
@@ -101,3 +101,13 @@ def _cast(op: Operator) -> str:
     return op.add("Cast", op.value(0), dtype=wanted.dtype)
 
 
+
+
+@operator("BITCAST")
+@integer_operator("BITCAST")
+def _bitcast(op: Operator) -> str:
+    """Of numbers that a graph holds as wide as the file does."""
+    given, wanted = op.tensor(0).type, output_of(op).type
+    if other := next((t.name for t in (given, wanted) if t.name != t.dtype or t.name == "bool"), ""):
+        raise op.fail(f"bits of {other} are not supported")
+    return op.add("TflBitcast", op.value(0), dtype=wanted.dtype)

@@ -14,6 +14,7 @@ from tfjslab.formats.tflite.operators import (  # noqa: F401 - converters that s
     elementwise,
     moving,
     segments,
+    stablehlo,
     states,
 )
 from tfjslab.formats.tflite.operators.custom import detections
@@ -34,9 +35,9 @@ _NEAR = 1e-3  # how far a scale may be from the one that is fixed, as LiteRT che
 _MOVES = (
     "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "MIRROR_PAD", "PADV2", "PACK", "UNPACK", "SPLIT", "SPLIT_V",
     "SLICE", "STRIDED_SLICE", "GATHER", "GATHER_ND", "EMBEDDING_LOOKUP", "TILE", "BROADCAST_TO", "REVERSE_V2",
-    "SPACE_TO_DEPTH", "DEPTH_TO_SPACE", "BATCH_TO_SPACE_ND", "SHAPE", "RANK", "IF", "WHILE",
-    "READ_VARIABLE", "ASSIGN_VARIABLE", "WHERE", "FILL", "UNIQUE", "SCATTER_ND", "SPARSE_TO_DENSE", "DYNAMIC_UPDATE_SLICE", "REVERSE_SEQUENCE", "CALL",
-    "ZEROS_LIKE",
+    "SPACE_TO_DEPTH", "DEPTH_TO_SPACE", "BATCH_TO_SPACE_ND", "SHAPE", "RANK", "IF", "WHILE", "CALL",
+    "STABLEHLO_COMPOSITE", "READ_VARIABLE", "ASSIGN_VARIABLE", "WHERE", "FILL", "UNIQUE", "SCATTER_ND",
+    "SPARSE_TO_DENSE", "DYNAMIC_UPDATE_SLICE", "REVERSE_SEQUENCE", "ZEROS_LIKE",
 )
 for _name in _MOVES:
     integer_operator(_name)(converters()[_name])
@@ -329,7 +330,7 @@ def _space_to_batch(op: Operator) -> str:
 
 @integer_operator("CONCATENATION")
 def _concatenation(op: Operator) -> str:
-    """Inputs of uint8 with another scale than the output are brought to it; of int8 all must be equal, of int16 they are moved."""
+    """Inputs of uint8 are brought to the output's scale; of int8 all must have it, of int16 all are moved."""
     given = [_brought(op, i) for i in range(op.count)]
     joined = op.add("ConcatV2", *given, axis=op.option("axis")) if len(given) > 1 else given[0]
     if op.option("activation") != "NONE":

@@ -14,11 +14,13 @@ from tfjslab.formats.tflite.operators import (  # noqa: F401 - what is converted
     moving,
     reducing,
     segments,
+    stablehlo,
 )
 
 _NAMES = (
     "SELECT", "SELECT_V2", "ONE_HOT", "TOPK_V2", "REDUCE_MAX", "REDUCE_MIN", "MATRIX_DIAG", "MATRIX_SET_DIAG", "NEG",
-    "FLOOR_DIV", "FLOOR_MOD", "BITWISE_XOR", "RIGHT_SHIFT",
+    "FLOOR_DIV", "FLOOR_MOD", "BITWISE_XOR", "RIGHT_SHIFT", "STABLEHLO_ADD", "STABLEHLO_MULTIPLY", "STABLEHLO_MAXIMUM",
+    "STABLEHLO_MINIMUM",
 )
 
 
