@@ -54,12 +54,15 @@ def folder_files(name: str, web: WebProgram, built: Sequence[Built], weights: by
     described = _described(web, built, weights, len(kernels))
     texts = {"model": name, "version": __version__, "format": str(FORMAT), "inputs": _ports(described["inputs"]),
              "outputs": _ports(described["outputs"])}
+    quantized = bool(web.quantization)
+    texts["quantization"] = _text("quantization.d.ts") if quantized else ""
     in_comments = {**texts, "model": name.replace("*/", "* /")}
     found = {f: _filled(_text(f), in_comments).encode() for f in _SCRIPTS}
     found["index.html"] = _page(name, built).encode()
     found["README.md"] = _filled(_text("readme.md"), texts).encode()
     found["NOTICE"] = _filled(_text("notice.txt"), texts).encode()
-    found["model.js"] = _model_js(name, described, built).encode()
+    loader = _model_js(name, described, built)
+    found["model.js"] = "\n".join([loader, *([_text("quantization.js")] if quantized else [])]).encode()
     found["package.json"] = _package(name, [*found, *(b.file for b in built), WEIGHTS, KERNELS]).encode()
     return {**found, KERNELS: kernels, WEIGHTS: weights, **{b.file: b.code for b in built}}
 
@@ -67,7 +70,8 @@ def folder_files(name: str, web: WebProgram, built: Sequence[Built], weights: by
 def _described(web: WebProgram, built: Sequence[Built], weights: bytes, kernels: int) -> dict[str, Any]:
     """What the loader has to know: the table ``MODEL`` of model.js."""
     def ports(found: Any) -> list[dict[str, Any]]:
-        return [{"name": p.name, "shape": p.shape, "dtype": p.dtype, "size": size_of(p.shape)} for p in found]
+        return [{"name": p.name, "shape": p.shape, "dtype": p.dtype, "size": size_of(p.shape), **_scale(web, p)}
+                for p in found]
 
     return {
         "inputs": [{**p, "picture": f'"picture{i}"' in built[0].module.text} for i, p in enumerate(ports(web.inputs))],
@@ -75,6 +79,12 @@ def _described(web: WebProgram, built: Sequence[Built], weights: bytes, kernels:
         "weights": {"file": WEIGHTS, "bytes": len(weights), "hash": checksum(weights).lstrip("0") or "0"},
         "variants": {b.variant.name: _variant(web, b) for b in built},
     }
+
+
+def _scale(web: WebProgram, port: Any) -> dict[str, Any]:
+    """What the integers of a port stand for, where they are quantized."""
+    found = web.quantization.get(port.name)
+    return {"quantization": {"scale": found["scale"], "zeroPoint": found["zero_point"]}} if found else {}
 
 
 def _variant(web: WebProgram, b: Built) -> dict[str, Any]:
@@ -138,8 +148,13 @@ def _package(name: str, listed: Sequence[str]) -> str:
 
 
 def _ports(ports: Sequence[Mapping[str, Any]]) -> str:
-    rows = (f"| `{p['name']}` | {' x '.join(map(str, p['shape'])) or 'scalar'} | {p['dtype']} |" for p in ports)
+    rows = (f"| `{p['name']}` | {' x '.join(map(str, p['shape'])) or 'scalar'} | {_stands_for(p)} |" for p in ports)
     return "\n".join(("| name | shape | dtype |", "| --- | --- | --- |", *rows))
+
+
+def _stands_for(port: Mapping[str, Any]) -> str:
+    found = port.get("quantization")
+    return f"{port['dtype']}, for {found['scale']:.6g} * (x - {found['zeroPoint']})" if found else str(port["dtype"])
 
 
 def _json(value: Any) -> bytes:
