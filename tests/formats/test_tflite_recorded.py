@@ -46,6 +46,20 @@ def test_choices_and_sorted_numbers_keep_their_bytes(run):
     assert values.dtype == chosen.dtype == np.int8
 
 
+@pytest.mark.parametrize("holds", [True, False])
+@pytest.mark.parametrize("backend", ["cpu", "wasm-simd"])
+def test_branches_give_bytes(run, backend, holds):
+    q = {"scale": 0.5, "zero_point": 3}
+    ends = [tensor("x", (3,), "int8", **q), tensor("y", (3,), "int8", **q)]
+    main = subgraph([tensor("c", (), "bool"), *ends], [operator(0, [0, 1], [2], {0: ("<i", 1), 1: ("<i", 2)})], [0, 1],
+                    [2])
+    branches = [subgraph(ends, [operator(code, [0], [1])], [0], [1]) for code in (1, 2)]
+    x = np.array([-9, 3, 50], np.int8)
+    (found,) = run(tflite(["IF", "NEG", "RELU"], [main, *branches]), np.array(holds), x, backend=backend)
+    assert found.dtype == np.int8
+    np.testing.assert_array_equal(found, -x if holds else np.maximum(x, 3))
+
+
 @pytest.mark.parametrize(("shape", "data", "error"), [
     ((2, 3), np.uint8([0x1F, 0x80, 0x27]), ""), ((1, 3), np.uint8([0x1F, 0x08]), ""),
     ((2, 3), np.uint8([0x1F, 0x80]), r"2 bytes of data; int4 \[2, 3\] takes 3"),
