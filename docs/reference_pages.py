@@ -29,6 +29,8 @@ from tfjslab.cli.app import COMMANDS, main
 from tfjslab.formats.layers_model.layers.call import all_layers
 from tfjslab.formats.layers_model.layers.refused import REFUSED
 from tfjslab.formats.registry import FORMATS
+from tfjslab.formats.tflite.operator import converters, integer_converters
+from tfjslab.formats.tflite.schema import CUSTOM, OPERATORS
 from tfjslab.functions.table import NAMESPACES
 from tfjslab.functions.tfjs_names import TENSOR, TfjsName, differences, tfjs_names, version
 from tfjslab.ops.attrs import REQUIRED
@@ -275,6 +277,21 @@ def _kernels(o: OpDef) -> str:
     return ", ".join(t.kind for t in (WASM_TABLE, GPU_TABLE) if core in t.rows) or "host"
 
 
+def tflite_operators() -> str:
+    """Every operator of the schema of .tflite files, and custom ones that are read."""
+    floats, integers = converters(), integer_converters()
+    either = {*floats, *integers}
+    known = [name for name in (*OPERATORS, *sorted(either - {*OPERATORS})) if name in either]
+    told = ("*Floats* also stands for int32, int64 and truth values; *integers* are int8, uint8 and int16 as a file "
+            "stores them. A file with others is refused with all of them and their places.")
+    rows = [(f"`{name}`", *("yes" if name in found else NOTHING for found in (floats, integers))) for name in known]
+    missing = [name for name in OPERATORS if name not in {*either, CUSTOM, "DENSIFY"}]
+    return "\n\n".join((
+        "# Operators of .tflite", told, table(("operator", "floats", "integers"), rows), "## Not read", code(missing),
+    ))
+
+
 PAGES: dict[str, Callable[[], str]] = {p.__name__: p for p in (
     python, namespaces, tensorflow_js, profiling, vis, views, browsers, command_line, backends, passes, ops, layers,
+    tflite_operators,
 )}

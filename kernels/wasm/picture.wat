@@ -22,6 +22,9 @@
 (local.set $f_o (f32.add (f32.mul {{ value }} (f32.const {{ scale }})) (f32.const {{ offset }})))
 {% if dtype == "float32" %}
 (f32.store offset={{ 4 * index }} @i_c @f_o)
+{% elif ends %}
+(local.set $f_o (f32.max (f32.const {{ ends[0] }}) (f32.min (f32.const {{ ends[1] }}) (f32.nearest @f_o))))
+(i32.store{{ 8 * item }} offset={{ item * index }} @i_c (i32.trunc_f32_s @f_o))
 {% elif dtype == "int32" %}
 (i32.store offset={{ 4 * index }} @i_c (i32.trunc_f32_s (f32.nearest @f_o)))
 {% else %}

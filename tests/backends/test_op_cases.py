@@ -132,6 +132,9 @@ _ON_THE_HOST = {
     "ResizeBilinear": "int32", "TruncatedNormal": "Truncated",
     "TflFullyConnected": "empty",
     **{name: name for name in ("TflSvdf", "TflUnidirectionalSequenceLstm")},
+    **{f"Tfl{name}": f"Tfl{name}" for name in (
+        "Abs", "BatchMatMul", "Bitcast", "Cast", "Compare", "Div", "Function", "L2Normalization", "LogSoftmax", "Prelu",
+        "Rsqrt", "ShortLogistic", "ShortSoftmax", "ShortTanh", "Sqrt", "SquaredDifference")},
 }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.flat import operator, subgraph, tensor, tflite
 from support.tfjs import peers
 
 import tfjslab as tf
@@ -208,6 +209,24 @@ def test_litert_js_measures_a_tflite_file_and_the_others_say_why_not(session):
     assert ran.profile is None
     assert "LiteRT.js has no profiler: no kernels" in ran.notes
     assert theirs.bench.reason == "tfjs-cpu reads TensorFlow.js models only; mlc_vww_96_float.tflite is none"
+
+
+def test_a_quantized_model_gets_its_bytes_and_litert_js_says_why_not(session, tmp_path):
+    try:
+        litert_files()
+    except UsageError as e:
+        pytest.skip(str(e))
+    q = {"scale": 0.5, "zero_point": 3}
+    tensors = [tensor("x", (1, 4), "int8", **q), tensor("w", (2, 4), "int8", 1, scale=0.25),
+               tensor("y", (1, 2), "int8", **q)]
+    dense = operator(0, [0, 1, -1], [2], {0: ("<b", 0)})
+    path = tmp_path / "dense.tflite"
+    path.write_bytes(tflite(["FULLY_CONNECTED"], [subgraph(tensors, [dense], [0], [2])],
+                            [np.arange(-4, 4, dtype=np.int8)]))
+    ours, theirs = tf.browser.bench(str(path), ["wasm-simd", "litert-wasm"], how=QUICK, session=session)
+    assert ours.bench.reason == ""
+    assert ours.difference == 0
+    assert theirs.bench.reason == "Element type INT8 is not supported."
 
 
 def test_litert_js_reads_no_other_models(session, model):

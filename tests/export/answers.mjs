@@ -3,7 +3,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const TYPES = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, int8: Int8Array };
+const TYPES = {
+  float32: Float32Array, int32: Int32Array, int16: Int16Array, int8: Int8Array, uint8: Uint8Array, bool: Uint8Array,
+};
 const { load, variants } = await import(pathToFileURL(path.resolve(process.argv[2], 'model.js')));
 const { feeds, picture, worker = false } = JSON.parse(fs.readFileSync(0, 'utf8'));
 const bytes = (text) => new Uint8Array(Buffer.from(text, 'base64'));

@@ -145,8 +145,8 @@ def test_what_cannot_be_read_is_all_told_at_once(run):
     with pytest.raises(UnknownOpError, match=r"2 operator\(s\).*NoSuchThing \(1x\), SKIP_GRAM \(1x\)"):
         run(data, numbers(2))
     tensors = [tensor("a", (2,), "int8", scale=0.5), tensor("b", (2,), "int8", scale=0.5)]
-    data = tflite(["ABS"], [subgraph(tensors, [operator(0, [0], [1])], [0], [1])])
-    with pytest.raises(ModelError, match=r"operator 0 \(ABS\): tensor 'a' is computed in int8"):
+    data = tflite(["SIN", "COS"], [subgraph(tensors, [operator(0, [0], [1]), operator(1, [0], [1])], [0], [1])])
+    with pytest.raises(ModelError, match=r"0 \(SIN\): tensor 'a' is computed in int8.*; operator 1 \(COS\): tensor"):
         run(data, numbers(2))
 
 

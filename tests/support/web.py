@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfjslab.base.dtypes import of_array
+from tfjslab.base.dtypes import of_value
 from tfjslab.base.errors import BackendUnavailableError
 from tfjslab.browser.node import find_node
 from tfjslab.export.web.export import export_web
@@ -19,7 +19,8 @@ from tfjslab.model.model import Model
 
 SCRIPTS = Path(__file__).parents[1] / "export"
 TIMEOUT_S = 120
-TYPES = {"float32": np.float32, "int32": np.int32, "bool": np.bool_, "int8": np.int8}
+TYPES = {"float32": np.float32, "int32": np.int32, "bool": np.bool_, "int8": np.int8,
+         "uint8": np.uint8, "int16": np.int16}
 
 
 def node():
@@ -39,7 +40,7 @@ def run_script(name, *arguments, stdin="", relaxed=True):
 
 def answers(folder, feeds, *, relaxed=True, **options):
     """Outputs by variant and name, flat, of each variant that this Node can run."""
-    given = {name: {"dtype": of_array(a), "data": base64.b64encode(a.tobytes()).decode()} for name, a in feeds.items()}
+    given = {name: {"dtype": of_value(a), "data": base64.b64encode(a.tobytes()).decode()} for name, a in feeds.items()}
     found = run_script("answers.mjs", folder, stdin=json.dumps({"feeds": given, **options}), relaxed=relaxed)
     return {v: {n: np.frombuffer(base64.b64decode(a["data"]), TYPES[a["dtype"]]) for n, a in outputs.items()}
             for v, outputs in found.items()}

@@ -95,7 +95,8 @@ _KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "pairs": ("a list of pairs of integers", _pairs),
     "strs": ("a list of strings", _strs),
     "dtype": (f"one of {', '.join(dtypes.DTYPES)}", lambda v: dtypes.dtype_info(v).name),
-    "dtypes": (f"a list of {', '.join(dtypes.DTYPES)}", lambda v: tuple(dtypes.dtype_info(d).name for d in v)),
+    # Of what functions give, which are values of graphs.
+    "dtypes": (f"a list of {', '.join(dtypes.DTYPES)}", lambda v: tuple(dtypes.element_type(d).name for d in v)),
     "any": ("anything", lambda v: v),
 }
 _ONE_VALUE = ("int", "float", "value", "bool")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.base.dtypes import Array, numpy_dtype, of_array
+from tfjslab.base.dtypes import Array, numpy_dtype, of_value
 from tfjslab.base.errors import TfjslabError, UsageError
 from tfjslab.browser.jobs.litert_source import litert_files
 from tfjslab.browser.jobs.programs import LITERT, TFJS, DeviceProgram
@@ -84,7 +84,7 @@ def make_job(
 
 
 def _input(files: dict[str, Content], path: str, name: str, value: Array) -> dict[str, Any]:
-    dtype = of_array(value)
+    dtype = of_value(value)
     files[path] = np.asarray(value, numpy_dtype(dtype), order="C").tobytes()
     return {"name": name, "shape": list(value.shape), "dtype": dtype, "url": f"./{path}"}
 

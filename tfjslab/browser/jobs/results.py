@@ -18,6 +18,7 @@ from tfjslab.bench.result import BenchResult, spread
 from tfjslab.browser.jobs.job import DeviceJob
 from tfjslab.browser.jobs.programs import LITERT, PRODUCTS, DeviceProgram
 from tfjslab.browser.jobs.records import DeviceEnvironment, DeviceRun, JobRecord, SideRecord
+from tfjslab.export.web.plan import DTYPES
 from tfjslab.profiling.runs import join_runs
 from tfjslab.records.disturbance import RunState, judge
 from tfjslab.records.profile import KernelRecord, Phases, Profile, attribute, stamp_environment
@@ -140,7 +141,7 @@ def _outputs(side: SideRecord) -> Iterator[tuple[str, Array]]:
     """The outputs whose bytes fit to what was told of them; others are left out, and so differ."""
     for at, told in sorted(side.outputs.items()):
         shape, dtype, data = told.get("shape"), told.get("dtype"), side.data.get(at)
-        if dtype not in {"float32", "int32", "bool"} or data is None or not _is_shape(shape):
+        if dtype not in DTYPES or data is None or not _is_shape(shape):
             continue
         kind = np.dtype(numpy_dtype(str(dtype)))
         if shape is None:  # our modules tell no shape of an output whose length depends on data

@@ -1,8 +1,8 @@
 // LiteRT.js, which reads .tflite files. It tells nothing of its kernels.
 import { now } from './clock.js';
 import { fetched } from './fetched.js';
+import { TYPES } from './types.js';
 
-const TYPES = { float32: Float32Array, int32: Int32Array, uint8: Uint8Array, int8: Int8Array, int16: Int16Array, bool: Uint8Array };
 const RANGES = { float32: [0, 1], int32: [0, 4], uint8: [0, 256], int8: [-128, 128], int16: [-32768, 32768], bool: [0, 2] };
 
 export async function openLitert({ litert: { script, wasm, version }, file, backend, threads }, inputs) {

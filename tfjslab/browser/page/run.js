@@ -4,6 +4,7 @@ import { batchOf, reference, resolution, sample } from './clock.js';
 import { environment } from './environment.js';
 import { fetched } from './fetched.js';
 import { openSide } from './sides.js';
+import { TYPES } from './types.js';
 
 export async function run(job, post, importScripts) {
   post({ type: 'environment', environment: await environment() });
@@ -26,8 +27,7 @@ export async function run(job, post, importScripts) {
 
 async function readInput({ name, shape, dtype, url }) {
   const bytes = await (await fetched(url)).arrayBuffer();
-  const types = { float32: Float32Array, int32: Int32Array, bool: Uint8Array };
-  return { name, shape, dtype, values: new types[dtype](bytes) };
+  return { name, shape, dtype, values: new TYPES[dtype](bytes) };
 }
 
 /** A side, ready to run; null when it cannot, which is told. */

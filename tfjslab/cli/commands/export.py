@@ -27,15 +27,18 @@ from tfjslab.cli.samples import samples, value_range
 from tfjslab.cli.values import read_inputs
 from tfjslab.export.web.export import WebExport, export_web
 from tfjslab.export.web.in_chromium import chromium_tuners
-from tfjslab.export.web.picture import FITS, ORDERS, Picture
+from tfjslab.export.web.picture import FITS, ORDERS, Picture, range_of_bytes
 from tfjslab.export.web.proof import INTERRUPTED as STOPPED
 from tfjslab.export.web.proof import prove
 from tfjslab.export.web.report import WebReport
 from tfjslab.export.web.tuning import default_tuners
 from tfjslab.export.web.variants import VARIANTS
 from tfjslab.export.web.weights import ENCODINGS, FLOAT32
+from tfjslab.formats.tflite.reader import FORMAT as TFLITE
+from tfjslab.graph.ir import Port
 from tfjslab.model.inputs import check_array
 from tfjslab.model.model import Model
+from tfjslab.ops.tflite.values import BYTES
 from tfjslab.quantization.calibrate import METHODS
 from tfjslab.quantization.generate import generated_inputs
 from tfjslab.quantizer import DYNAMIC, INT8, quantize
@@ -71,7 +74,8 @@ def _configure_inputs(parser: argparse.ArgumentParser) -> None:
              "(default: generated inputs); may be repeated",
     )
     parser.add_argument("--range", metavar="LOW,HIGH", default=None,
-                        help="what pixels from 0 to 255 become, and the range of --generate (default 0,1)")
+                        help="what pixels from 0 to 255 become, in real numbers, and the range of --generate (default "
+                             "0,1; an input of a .tflite file that takes bytes gets the pixels themselves)")
     parser.add_argument("--crop", action="store_true", help="crop pictures to the input's proportions (else stretch)")
     parser.add_argument("--order", choices=tuple(ORDERS), default=None, help="of a picture's channels (default rgb)")
 
@@ -116,8 +120,8 @@ def _run(args: argparse.Namespace) -> Outcome:
     note = weights_note([args.model], real=args.real_weights)
     data = {
         "model": args.model, "out": args.out, "kind": args.kind, "weights": args.weights, "note": note,
-        "variants": list(made.variants), "tiles": made.tiles, "files": dict(made.files),
-        "report": found and found.data(),
+        "variants": list(made.variants), "left_out": dict(made.left_out), "tiles": made.tiles,
+        "files": dict(made.files), "report": found and found.data(),
     }
     return Outcome(data, lambda console: _show(console, args, made, found, note), _exit_code(found))
 
@@ -144,13 +148,20 @@ def _image(text: str) -> bool:
 
 def _wanted(args: argparse.Namespace, model: Model) -> _Wanted:
     ports = shaped(model.inputs, args.shape)
-    low, high = value_range(args.range or "0,1")
-    picture = Picture(low, high, _CROP if args.crop else _STRETCH, args.order or next(iter(ORDERS)))
-    pictures = {split_name("--input", t, ports)[0].name: picture for t in args.input if _image(t)}
+    seen = [split_name("--input", t, ports)[0] for t in args.input if _image(t)]
+    pictures = {p.name: _picture(args, p, model) for p in seen}
     read = read_inputs([t for t in args.input if not _image(t)], ports)
     values = sampled([p for p in ports if p.name not in read])
     values |= {p.name: check_array(p, read[p.name][0]) for p in ports if p.name in read}
     return _Wanted(pictures, values, frozenset(read))
+
+
+def _picture(args: argparse.Namespace, port: Port, model: Model) -> Picture:
+    """Without a range, pixels are the bytes of an input that takes bytes."""
+    stands_for = model.graph.metadata.get("quantization", {}).get(port.name)
+    as_bytes = args.range is None and stands_for is not None and port.dtype in BYTES
+    low, high = range_of_bytes(port.dtype, stands_for) if as_bytes else value_range(args.range or "0,1")
+    return Picture(low, high, _CROP if args.crop else _STRETCH, args.order or next(iter(ORDERS)))
 
 
 @contextmanager
@@ -169,8 +180,14 @@ def _exported(args: argparse.Namespace, model: Model) -> Iterator[Model]:
 
 
 @contextmanager
-def _source(args: argparse.Namespace, model: Model) -> Iterator[Path]:
-    """The model.json that TensorFlow.js runs: the file that was named, else the model written for that."""
+def _source(args: argparse.Namespace, model: Model) -> Iterator[Path | None]:
+    """The model.json that TensorFlow.js runs: the file that was named, else the model written for that.
+
+    None for a .tflite file: the proof writes what is exported, or says why that cannot be written.
+    """
+    if model.graph.metadata.get("format") == TFLITE and args.kind is None:
+        yield None
+        return
     if path := model_file(args.model):
         yield path
         return
@@ -189,6 +206,8 @@ def _show(
 ) -> None:
     console.print(f"{args.model}: {', '.join(made.variants)}; {len(made.files)} files, "
                   f"{scaled(sum(made.files.values()), 'B')} in {args.out}")
+    for variant, reason in made.left_out.items():
+        console.print(f"without the variant {variant}: {reason}")
     if found is not None:
         _show_report(console, found)
     if note:

@@ -15,11 +15,11 @@ from tfjslab.export.web.folder import build, folder_files
 from tfjslab.export.web.lowered import LoweredVariant, lower
 from tfjslab.export.web.module import web_module
 from tfjslab.export.web.picture import Picture
-from tfjslab.export.web.plan import WebProgram, web_program
+from tfjslab.export.web.plan import NeedsHostError, WebProgram, web_program
 from tfjslab.export.web.rounding import rounded
 from tfjslab.export.web.target import target_folder, write_folder
 from tfjslab.export.web.tuning import Tuners, default_tuners
-from tfjslab.export.web.variants import chosen_variants
+from tfjslab.export.web.variants import Variant, chosen_variants
 from tfjslab.export.web.weights import FLOAT16, FLOAT32, WeightFile, check_encoding
 from tfjslab.graph.ir import Graph
 from tfjslab.model.model import Model
@@ -33,7 +33,8 @@ class WebExport:
     """What was written: the folder, its files with their bytes, the variants and the tiles that each takes.
 
     ``weights`` is how they travel, ``shapes`` are those of the inputs by name. ``reference`` is the graph whose answers
-    the module gives: the model's own, or with weights rounded where they travel as float16.
+    the module gives: the model's own, or with weights rounded where they travel as float16. ``left_out`` says why a
+    variant has no kernels for the model.
     """
 
     folder: Path
@@ -43,6 +44,7 @@ class WebExport:
     weights: str
     shapes: Mapping[str, Shape]
     reference: Graph = field(repr=False)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         total = sum(self.files.values())
@@ -59,7 +61,7 @@ def export_web(
     Args:
         model: a graph, layers or int8 model whose shapes are static once its inputs' are.
         folder: made anew; one that holds something else than an earlier export is refused.
-        only: the variants to write (``plain``, ``simd``, ``relaxed``, ``threads``); all of them without it.
+        only: the variants to write (``plain``, ``simd``, ``relaxed``, ``threads``); all that have kernels without it.
         weights: how float32 weights travel: ``float32``, or ``float16``, which the module widens at load.
         optimize: whether the passes of ``tf.optimize`` run first.
         image: how pictures become the input (or inputs, by name).
@@ -79,21 +81,37 @@ def export_web(
         graph = run_passes(graph, target="tfjslab")[0]
     graph = rounded(graph) if weights == FLOAT16 else graph
     web = web_program(graph, full_shapes, model.name)
-    pictures = {name: p for name, p in pictures.items() if p.kernel(_port(web, name))}
+    pictures = {name: p for name, p in pictures.items() if p.kernel(_port(web, name), web.quantization.get(name))}
     stored = WeightFile(weights)
-    lowered: list[LoweredVariant] = []
-    for i, variant in enumerate(chosen):
-        progress(f"choosing kernels for {variant.name}", i, len(chosen))
-        found = lower(web, variant, stored, tuners(variant))
-        if not variant.threaded or found.threads > 1 or len(chosen) == 1:
-            lowered.append(found)
+    lowered, left_out = _lowered(web, chosen, stored, tuners, progress, may_leave_out=only is None)
     built = [build(v.variant, web_module(web, v, stored, pictures), _kernels(v)) for v in lowered]
     files = folder_files(model.name, web, built, stored.data())
     write_folder(target, files)
     progress("written", len(chosen), len(chosen))
     return WebExport(target, {n: len(d) for n, d in sorted(files.items())}, tuple(b.variant.name for b in built),
                      {v.variant.name: v.tiles for v in lowered}, weights, full_shapes,
-                     graph if weights == FLOAT16 else model.graph)
+                     graph if weights == FLOAT16 else model.graph, left_out)
+
+
+def _lowered(
+    web: WebProgram, chosen: Sequence[Variant], stored: WeightFile, tuners: Tuners, progress: Progress, *,
+    may_leave_out: bool,
+) -> tuple[list[LoweredVariant], dict[str, str]]:
+    """The variants that there are kernels for, and why others are left out, where that is not what was asked for."""
+    lowered: list[LoweredVariant] = []
+    left_out: dict[str, str] = {}
+    for i, variant in enumerate(chosen):
+        progress(f"choosing kernels for {variant.name}", i, len(chosen))
+        try:
+            found = lower(web, variant, stored, tuners(variant))
+        except NeedsHostError as e:
+            if not may_leave_out or (variant is chosen[-1] and not lowered):
+                raise
+            left_out[variant.name] = "; ".join(e.reasons)
+            continue
+        if not variant.threaded or found.threads > 1 or len(chosen) == 1:
+            lowered.append(found)
+    return lowered, left_out
 
 
 def _kernels(found: LoweredVariant) -> list[tuple[str, str]]:

@@ -56,12 +56,15 @@ def folder_files(name: str, web: WebProgram, built: Sequence[Built], weights: by
     described = _described(name, web, built, weights, len(kernels))
     texts = {"model": name, "version": __version__, "format": str(FORMAT), "inputs": _ports(described["inputs"]),
              "outputs": _ports(described["outputs"]), **_metrics()}
+    quantized = bool(web.quantization)
+    texts["quantization"] = _text("quantization.d.ts") if quantized else ""
     in_comments = {**texts, "model": name.replace("*/", "* /")}
     found = {f: _filled(_text(f), in_comments).encode() for f in _SCRIPTS}
     found["index.html"] = _page(name, built).encode()
     found["README.md"] = _filled(_text("readme.md"), texts).encode()
     found["NOTICE"] = _filled(_text("notice.txt"), texts).encode()
-    found["model.js"] = _model_js(name, described, built).encode()
+    loader = _model_js(name, described, built)
+    found["model.js"] = "\n".join([loader, *([_text("quantization.js")] if quantized else [])]).encode()
     found["package.json"] = _package(name, [*found, *(b.file for b in built), WEIGHTS, KERNELS]).encode()
     return {**found, KERNELS: kernels, WEIGHTS: weights, **{b.file: b.code for b in built}}
 
@@ -71,7 +74,8 @@ def _described(
 ) -> dict[str, Any]:
     """What the loader has to know: the table ``MODEL`` of model.js."""
     def ports(found: Any) -> list[dict[str, Any]]:
-        return [{"name": p.name, "shape": p.shape, "dtype": p.dtype, "size": size_of(p.shape)} for p in found]
+        return [{"name": p.name, "shape": p.shape, "dtype": p.dtype, "size": size_of(p.shape), **_scale(web, p)}
+                for p in found]
 
     return {
         "name": name,
@@ -86,6 +90,10 @@ def _metrics() -> dict[str, str]:
     """What metrics.js has to know of the form in which collectors take what it tells."""
     return {"schema": str(batch.SCHEMA), "bucket_rule": json.dumps(BUCKET_RULE), "most_name": str(batch.MOST_NAME),
             "most_message": str(batch.MOST_MESSAGE), "most_kinds": str(batch.MOST_KINDS)}
+def _scale(web: WebProgram, port: Any) -> dict[str, Any]:
+    """What the integers of a port stand for, where they are quantized."""
+    found = web.quantization.get(port.name)
+    return {"quantization": {"scale": found["scale"], "zeroPoint": found["zero_point"]}} if found else {}
 
 
 def _variant(web: WebProgram, b: Built) -> dict[str, Any]:
@@ -149,8 +157,13 @@ def _package(name: str, listed: Sequence[str]) -> str:
 
 
 def _ports(ports: Sequence[Mapping[str, Any]]) -> str:
-    rows = (f"| `{p['name']}` | {' x '.join(map(str, p['shape'])) or 'scalar'} | {p['dtype']} |" for p in ports)
+    rows = (f"| `{p['name']}` | {' x '.join(map(str, p['shape'])) or 'scalar'} | {_stands_for(p)} |" for p in ports)
     return "\n".join(("| name | shape | dtype |", "| --- | --- | --- |", *rows))
+
+
+def _stands_for(port: Mapping[str, Any]) -> str:
+    found = port.get("quantization")
+    return f"{port['dtype']}, for {found['scale']:.6g} * (x - {found['zeroPoint']})" if found else str(port["dtype"])
 
 
 def _json(value: Any) -> bytes:

@@ -71,7 +71,8 @@ def web_module(
         count="(global.get $threads)" if threaded else "",
     )
     layout = _layout(web, lowered, made, weights, scratch)
-    seen = {i: p.kernel(port) for i, port in enumerate(web.inputs) if (p := pictures.get(port.name))}
+    seen = {i: p.kernel(port, web.quantization.get(port.name)) for i, port in enumerate(web.inputs)
+            if (p := pictures.get(port.name))}
     names = {k: f"picture{i}" for i, k in seen.items()}  # inputs that see alike share a kernel
     init, copies = init_text(lowered.constants, layout.slots, layout.file, layout.wide, weights)
     body = made.body() if lowered.variant.relaxed else exact(made.body())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from tfjslab.backends.kernels.lowering import refusal
 from tfjslab.backends.wasm.forms import with_kernels
@@ -15,7 +16,7 @@ from tfjslab.graph.specialize import Specialized
 from tfjslab.model.schedule import NodeStep, PlanStep, Schedule, schedule
 from tfjslab.ops.registry import Spec
 
-DTYPES = ("float32", "int32", "bool", "int8")  # those that a typed array can hold
+DTYPES = ("float32", "int32", "bool", "int8", "uint8", "int16")  # those that a typed array can hold
 _BY_DATA = "its shape depends on data, or it is control flow"
 
 
@@ -24,7 +25,7 @@ class WebProgram:
     """The program of the model called ``name``, and the model's ports, whose shapes are all known now.
 
     Where data decide the length of an output, its port has the largest shape, and ``lengths`` the value with the length
-    at its place; "" elsewhere.
+    at its place; "" elsewhere. ``quantization`` tells, by a port's name, what its integers stand for.
     """
 
     name: str
@@ -32,6 +33,7 @@ class WebProgram:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     lengths: tuple[str, ...]
+    quantization: Mapping[str, Mapping[str, Any]]
 
     @property
     def made(self) -> tuple[str, ...]:
@@ -51,7 +53,8 @@ def web_program(graph: Graph, shapes: Mapping[str, tuple[int, ...]], name: str) 
     program = with_kernels(_plans(steps)[0].program, steps.outputs)
     whole = [replace(p, value=steps.cuts.get(p.value, (p.value, ""))[0]) for p in graph.outputs]
     lengths = tuple(steps.cuts.get(p.value, ("", ""))[1] for p in graph.outputs)
-    return WebProgram(name, program, _known(graph.inputs, program, specs), _known(whole, program, specs), lengths)
+    return WebProgram(name, program, _known(graph.inputs, program, specs), _known(whole, program, specs), lengths,
+                      graph.metadata.get("quantization", {}))
 
 
 def refused(graph: Graph, shapes: Mapping[str, tuple[int, ...]], name: str) -> list[tuple[str, str]]:
@@ -91,15 +94,23 @@ def _refused(steps: Schedule) -> list[tuple[str, str]]:
     return found
 
 
-def needs_host(model: str, refused: list[tuple[str, str]]) -> ModelError:
+class NeedsHostError(ModelError):
+    """Nodes have no WebAssembly kernel; ``reasons`` are why, each once."""
+
+    def __init__(self, message: str, reasons: Sequence[str]) -> None:
+        super().__init__(message, code="export.host")
+        self.reasons = tuple(reasons)
+
+
+def needs_host(model: str, refused: list[tuple[str, str]]) -> NeedsHostError:
     """The error that names all nodes in the way, given as (reason, name): those with one reason together."""
     by_reason: dict[str, list[str]] = {}
     for reason, name in refused:
         by_reason.setdefault(reason, []).append(f"'{name}'")
     lines = [f"\n  {reason} ({len(names)}): {', '.join(names)}" for reason, names in by_reason.items()]
-    return ModelError(
+    return NeedsHostError(
         f"model '{model}' cannot be a web module: a browser has no host for what has no WebAssembly kernel; found "
-        f"{counted(len(refused), 'node')}:{''.join(lines)}", code="export.host",
+        f"{counted(len(refused), 'node')}:{''.join(lines)}", tuple(by_reason),
     )
 
 

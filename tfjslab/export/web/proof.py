@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.base.dtypes import Array, numpy_dtype, of_array
+from tfjslab.base.dtypes import Array, numpy_dtype, of_value
 from tfjslab.base.errors import BackendError, BackendUnavailableError, InputError, TfjslabError
 from tfjslab.base.machine import usable_cores
 from tfjslab.base.progress import Progress, no_progress
@@ -197,7 +197,7 @@ def _on_cpu(graph: Graph, feeds: Sequence[Feeds]) -> list[Named]:
 
 
 def _encoded(feeds: Feeds) -> dict[str, Any]:
-    return {n: {"dtype": of_array(a), "data": base64.b64encode(np.ascontiguousarray(a).tobytes()).decode()}
+    return {n: {"dtype": of_value(a), "data": base64.b64encode(np.ascontiguousarray(a).tobytes()).decode()}
             for n, a in feeds.items()}
 
 
@@ -205,7 +205,7 @@ def _decoded(answer: Mapping[str, str], expected: Named) -> Named:
     """Arrays of a trial's answer. They have no shape of their own: where the count is right it is the expected one."""
     found = []
     for name, like in expected:
-        flat = np.frombuffer(base64.b64decode(answer[name]), numpy_dtype(of_array(like)))
+        flat = np.frombuffer(base64.b64decode(answer[name]), numpy_dtype(of_value(like)))
         found.append((name, flat.reshape(like.shape) if flat.size == like.size else flat))
     return found
 

@@ -9,11 +9,17 @@ from tfjslab.graph.ir import Graph
 
 # Fewer values weigh nothing, and numbers such as an epsilon would suffer.
 FEWEST = 256
+_EXACT = "Tfl"  # ops that compute in integers as TensorFlow Lite does
 
 
 def rounded(graph: Graph) -> Graph:
-    """The graph with each large float32 constant rounded to what float16 can hold, where that is in its range."""
-    return graph.with_(constants={name: _rounded(array) for name, array in graph.constants.items()})
+    """The graph with each large float32 constant rounded to what float16 can hold, where that is in its range.
+
+    Scales of quantized weights stay: what is computed from them is exact.
+    """
+    scales = {v for n in graph.nodes if n.op.startswith(_EXACT) for v in n.inputs}
+    return graph.with_(constants={
+        name: array if name in scales else _rounded(array) for name, array in graph.constants.items()})
 
 
 def _rounded(array: Array) -> Array:

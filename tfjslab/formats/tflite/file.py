@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ from tfjslab.formats.tflite.schema import (
     CUSTOM,
     DEFAULTS,
     ELEMENT_TYPES,
+    HALF_BYTE,
     METADATA,
+    NEWER,
     OPERATORS,
     OPTIONS,
     VECTORS,
@@ -28,6 +31,7 @@ from tfjslab.formats.tflite.schema import (
 from tfjslab.formats.tflite.sparse import expanded
 
 VERSION = 3
+_BLOCKS = 2  # details of a quantization whose scales are in another tensor
 _PLACEHOLDER = OPERATORS.index("PLACEHOLDER_FOR_GREATER_OP_CODES")
 
 
@@ -185,17 +189,23 @@ def _tensor(t: FlatTable, index: int, buffers: Sequence[Array], where: str) -> T
         data: Array | None = expanded(sparsity, raw, element.stored, shape, where)
     else:
         data = _data(raw, element, shape, where)
+    if element.name == HALF_BYTE and data is not None:
+        element = next(t for t in ELEMENT_TYPES if t.name == "int8")
     scales = _quantization(t.table(4, "quantization"), shape, element)
     return TfliteTensor(
         index, t.text(3, "name"), element, dims, data, scales, bool(t.scalar(5, "<?")), sparsity is not None)
 
 
 def _data(raw: Array, element: ElementType, shape: Sequence[int], where: str) -> Array | None:
-    """The bytes as elements; None for a tensor that is computed. Texts and what has no numpy type stay bytes."""
+    """The bytes as elements; None for a tensor that is computed. What has no numpy type stays bytes."""
     if raw.size == 0:
         return None
+    if element.name == "string":
+        return _texts(raw, shape, where)
     if not element.stored:
         return raw
+    if element.name == HALF_BYTE:
+        return _halves(raw, shape, where)
     wanted = math.prod(shape) * np.dtype(element.stored).itemsize
     if raw.size != wanted:
         raise ModelError(
@@ -203,8 +213,33 @@ def _data(raw: Array, element: ElementType, shape: Sequence[int], where: str) ->
     return raw.view(element.stored).reshape(shape)
 
 
+def _texts(raw: Array, shape: Sequence[int], where: str) -> Array:
+    """How many there are, where each begins and the last one ends, then their bytes; surrogates stand for others."""
+    data, count = raw.tobytes(), math.prod(shape)
+    ends = np.frombuffer(data, "<i4", min(count + 2, len(data) // 4))
+    places = ends[1:].astype(np.int64)
+    if ends.size != count + 2 or ends[0] != count or places[0] < 4 * (count + 2) or np.any(np.diff(places) < 0) \
+            or places[-1] > len(data):
+        raise ModelError(f"{where}: {len(data)} bytes of data; they are no string {list(shape)}",
+                         code="model.weight_spec")
+    texts = [data[a:b].decode("utf-8", "surrogateescape") for a, b in itertools.pairwise(places.tolist())]
+    return np.array(texts, object).reshape(shape)
+
+
+def _halves(raw: Array, shape: Sequence[int], where: str) -> Array:
+    """Numbers from -8 to 7, two in a byte, as int8."""
+    count = math.prod(shape)
+    if raw.size != (count + 1) // 2:
+        raise ModelError(f"{where}: {raw.size} bytes of data; {HALF_BYTE} {list(shape)} takes {(count + 1) // 2}",
+                         code="model.weight_spec")
+    pairs = np.stack([raw << 4, raw & 0xF0], axis=-1).view(np.int8) >> 4
+    return pairs.reshape(-1)[:count].reshape(shape)
+
+
 def _quantization(t: FlatTable | None, shape: Sequence[int], element: ElementType) -> TensorScale | None:
     """Scales and zero points; None where there are none. ModelError when they fit no axis, or not the integers."""
+    if t is not None and t.scalar(4, "<b") == _BLOCKS:
+        raise ModelError(f"{t.file.name}: {t.what}: scales of blocks are not supported", code="model.tflite")
     if t is None or t.scalar(4, "<b"):  # custom details replace them, whatever these are
         return None
     scale = t.numbers(2, "<f4", "scales")
@@ -237,7 +272,7 @@ def _operator(
     if name == CUSTOM:
         options: dict[str, Any] = {CUSTOM: t.numbers(5, "u1", "custom options").tobytes()}
     else:
-        options = _options(t.table(4, "options"), name, where)
+        options = _options(t.table(12 if name.startswith(NEWER) else 4, "options"), name, where)
     return TfliteOperator(index, name, custom, inputs, outputs, options, between)
 
 

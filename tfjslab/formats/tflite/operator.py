@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from tfjslab.base.dtypes import Array
+from tfjslab.base.dtypes import Array, is_short, numpy_dtype
 from tfjslab.base.errors import ModelError
 from tfjslab.formats.tflite.file import TfliteOperator, TfliteSubgraph, TfliteTensor
+from tfjslab.formats.tflite.schema import ELEMENT_TYPES
 from tfjslab.formats.tflite.variables import Variables
 from tfjslab.graph.builder import GraphBuilder, Supplied
 from tfjslab.graph.ir import Node
 
 Values = Sequence[str]  # of the outputs, in order
+_INT32 = next(t for t in ELEMENT_TYPES if t.name == "int32")
 # What TensorFlow calls an activation that is fused, and what our graph adds for the others.
 _FUSED = {"RELU": "Relu", "RELU6": "Relu6"}
 _OWN: dict[str, tuple[str, dict[str, Any]]] = {
@@ -36,6 +38,7 @@ class Operator:
     where: str
     short: Callable[[TfliteTensor, bool], str]  # the value of a constant of short integers: stored, or what it means
     variables: Variables
+    widened: bool = False  # whether short integers are int32 here
 
     def option(self, name: str) -> Any:
         """An option."""
@@ -50,7 +53,8 @@ class Operator:
         """The tensor that is input ``i``; ModelError when there is none."""
         if i >= self.count or self.told.inputs[i] < 0:
             raise self.fail(f"input {i} is missing")
-        return self.subgraph.tensors[self.told.inputs[i]]
+        found = self.subgraph.tensors[self.told.inputs[i]]
+        return replace(found, type=_INT32) if self.widened and is_short(found.type.name) else found
 
     def has(self, i: int) -> bool:
         """Whether there is an input ``i``."""
@@ -68,6 +72,9 @@ class Operator:
         if tensor.index not in self.values and tensor.data is not None:
             return self.short(tensor, self.integers)
         found = self.values.get(tensor.index)
+        if found is None and 0 in tensor.dims and tensor.type.dtype:  # a constant without elements has no bytes
+            array = np.zeros([d or 0 for d in tensor.dims], numpy_dtype(tensor.type.dtype))
+            found = self.values[tensor.index] = self.make_constant(array, "empty")
         if found is None:
             raise self.fail(f"input {i} ('{self.tensor(i).name}') is computed by no operator before it")
         return found
@@ -130,7 +137,7 @@ class Operator:
 
     def make_constant(self, array: Array, suffix: str) -> str:
         """A constant that was made from the file's, such as weights in another order."""
-        value = self.builder.constant(f"{self.name}/{suffix}", np.ascontiguousarray(array))
+        value = self.builder.constant(f"{self.name}/{suffix}", np.asarray(array, order="C"))  # a scalar stays one
         self.constants[value] = array
         return value
 

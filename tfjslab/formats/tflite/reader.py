@@ -34,6 +34,7 @@ from tfjslab.graph.ir import STATES, Graph, Port
 FORMAT = "tflite"
 _MARK, _MARK_AT, SUFFIX = b"TFL3", slice(4, 8), ".tflite"
 _INT32 = np.iinfo(np.int32)
+_MOST_NAMED = 20  # operators that a refusal names
 # What arithmetic on shapes and options raises where a file has others than the operator can have.
 _DOES_NOT_FIT = (ArithmeticError, LookupError, TypeError, ValueError)
 
@@ -122,18 +123,20 @@ def _refuse(file: TfliteFile) -> None:
     if unknown:
         listed = ", ".join(f"{n} ({c}x{did_you_mean(n, known)})" for n, c in sorted(unknown.items()))
         raise UnknownOpError(f"{file.name}: {len(unknown)} operator(s) of .tflite that are not supported: {listed}")
-    for g in file.subgraphs:
-        for o in g.operators:
-            _refuse_integers(file, g, o)
+    refused = [text for g in file.subgraphs for o in g.operators if (text := _refused_integers(g, o))]
+    if refused:
+        more = f"; and {len(refused) - _MOST_NAMED} more" if len(refused) > _MOST_NAMED else ""
+        raise ModelError(f"{file.name}: {'; '.join(refused[:_MOST_NAMED])}{more}", code="model.tflite_integers")
 
 
-def _refuse_integers(file: TfliteFile, g: TfliteSubgraph, o: TfliteOperator) -> None:
-    """An operator on stored integers that has no converter for them."""
-    tensors = [g.tensors[i] for i in (*o.inputs, *o.outputs) if i >= 0]
+def _refused_integers(g: TfliteSubgraph, o: TfliteOperator) -> str:
+    """Why an operator on stored integers that has no converter for them is refused, else ""."""
+    if (o.custom or o.name) in integer_converters():
+        return ""
+    tensors = (g.tensors[i] for i in (*o.inputs, *o.outputs) if i >= 0)
     found = next((t for t in tensors if t.is_stored_integers), None)
-    if found and (o.custom or o.name) not in integer_converters():
-        raise ModelError(f"{file.name}: {o.label}: tensor '{found.name}' is computed in {found.type.name}, which this "
-                         "operator is not supported on", code="model.tflite_integers")
+    return "" if found is None else (f"{o.label}: tensor '{found.name}' is computed in {found.type.name}, which this "
+                                     "operator is not supported on")
 
 
 def _is_known(o: TfliteOperator) -> bool:
@@ -266,9 +269,11 @@ def _stored(tensor: TfliteTensor, file: TfliteFile) -> Array:
 def _constant(tensor: TfliteTensor, file: TfliteFile) -> Array:
     """A constant as the graph has it: quantized ones as what they mean, float16 widened, int64 narrowed."""
     data, dtype = tensor.data, _dtype(tensor, file)
-    if data is None or dtype == "string":
+    if data is None:
         raise ModelError(f"{file.name}: constant '{tensor.name}' of {tensor.type.name} is not supported",
                          code="model.dtype")
+    if dtype == "string":
+        return data
     if tensor.quantization is not None and data.dtype.kind in "iu":
         return tensor.quantization.real(data)
     if dtype == "int32" and data.dtype.itemsize > 4:  # noqa: PLR2004 - ends of slices may be the largest of 64 bits

@@ -27,7 +27,15 @@ SELECT_V2 DENSIFY SEGMENT_SUM BATCH_MATMUL PLACEHOLDER_FOR_GREATER_OP_CODES CUMS
 IMAG REAL COMPLEX_ABS HASHTABLE HASHTABLE_FIND HASHTABLE_IMPORT HASHTABLE_SIZE REDUCE_ALL CONV_3D_TRANSPOSE VAR_HANDLE
 READ_VARIABLE ASSIGN_VARIABLE BROADCAST_ARGS RANDOM_STANDARD_NORMAL BUCKETIZE RANDOM_UNIFORM MULTINOMIAL GELU
 DYNAMIC_UPDATE_SLICE RELU_0_TO_1 UNSORTED_SEGMENT_PROD UNSORTED_SEGMENT_MAX UNSORTED_SEGMENT_SUM ATAN2
-UNSORTED_SEGMENT_MIN SIGN BITCAST BITWISE_XOR RIGHT_SHIFT
+UNSORTED_SEGMENT_MIN SIGN BITCAST BITWISE_XOR RIGHT_SHIFT STABLEHLO_LOGISTIC STABLEHLO_ADD STABLEHLO_DIVIDE
+STABLEHLO_MULTIPLY STABLEHLO_MAXIMUM STABLEHLO_RESHAPE STABLEHLO_CLAMP STABLEHLO_CONCATENATE STABLEHLO_BROADCAST_IN_DIM
+STABLEHLO_CONVOLUTION STABLEHLO_SLICE STABLEHLO_CUSTOM_CALL STABLEHLO_REDUCE STABLEHLO_ABS STABLEHLO_AND
+STABLEHLO_COSINE STABLEHLO_EXPONENTIAL STABLEHLO_FLOOR STABLEHLO_LOG STABLEHLO_MINIMUM STABLEHLO_NEGATE STABLEHLO_OR
+STABLEHLO_POWER STABLEHLO_REMAINDER STABLEHLO_RSQRT STABLEHLO_SELECT STABLEHLO_SUBTRACT STABLEHLO_TANH
+STABLEHLO_SCATTER STABLEHLO_COMPARE STABLEHLO_CONVERT STABLEHLO_DYNAMIC_SLICE STABLEHLO_DYNAMIC_UPDATE_SLICE
+STABLEHLO_PAD STABLEHLO_IOTA STABLEHLO_DOT_GENERAL STABLEHLO_REDUCE_WINDOW STABLEHLO_SORT STABLEHLO_WHILE
+STABLEHLO_GATHER STABLEHLO_TRANSPOSE DILATE STABLEHLO_RNG_BIT_GENERATOR REDUCE_WINDOW STABLEHLO_COMPOSITE
+STABLEHLO_SHIFT_LEFT STABLEHLO_CBRT STABLEHLO_CASE
 """
 OPERATORS = tuple(_OPERATORS.split())
 CUSTOM = "CUSTOM"
@@ -54,8 +62,10 @@ ELEMENT_TYPES = (
     ElementType("int8", "i1", "int8"), ElementType("float64", "<f8", "float32"),
     ElementType("complex128", "<c16", ""), ElementType("uint64", "<u8", "int32"), ElementType("resource", "", ""),
     ElementType("variant", "", ""), ElementType("uint32", "<u4", "int32"), ElementType("uint16", "<u2", "int32"),
-    ElementType("int4", "", ""),
+    ElementType("int4", "i1", ""), ElementType("bfloat16", "", ""), ElementType("int2", "", ""),
+    ElementType("uint4", "", ""), ElementType("float8_e4m3fn", "", ""), ElementType("float8_e5m2", "", ""),
 )
+HALF_BYTE = "int4"  # two of them are in a byte, the first one in its lower half; constants of it are read as int8
 
 # Options that are read: the field's number, and how it is stored. Texts stand for numbers of a list.
 _ACTIVATION, _PADDING, _INT, _BOOL, _FLOAT, _INTS = "activation", "padding", "<i", "<?", "<f", "<i4"
@@ -102,14 +112,18 @@ OPTIONS: dict[str, dict[str, tuple[int, str]]] = {
     "BIDIRECTIONAL_SEQUENCE_RNN": {
         "time_major": (0, _BOOL), "activation": (1, _ACTIVATION), "merge_outputs": (2, _BOOL)},
     "SVDF": {"rank": (0, _INT), "activation": (1, _ACTIVATION)},
+    "HASHTABLE": {"table": (0, _INT), "key_type": (1, "<b"), "value_type": (2, "<b")},
+    "STABLEHLO_COMPOSITE": {"subgraph": (1, _INT)},
+    "STABLEHLO_PAD": {"low": (0, "<i8"), "high": (1, "<i8"), "between": (2, "<i8")},
     "CALL_ONCE": {"init": (0, _INT)}, "CALL": {"subgraph": (0, "<I")},
     "VAR_HANDLE": {"container": (0, "text"), "shared_name": (1, "text")},
     "REVERSE_SEQUENCE": {"seq_dim": (0, _INT), "batch_dim": (1, _INT)}, "BUCKETIZE": {"boundaries": (0, "<f4")},
     "FAKE_QUANT": {"min": (0, _FLOAT), "max": (1, _FLOAT), "num_bits": (2, _INT), "narrow_range": (3, _BOOL)},
     **dict.fromkeys(("RANDOM_UNIFORM", "RANDOM_STANDARD_NORMAL", "MULTINOMIAL"), _SEEDS),
 }
+NEWER = "STABLEHLO_"  # operators with such names have their options in a field of their own
 CHOICES = {_ACTIVATION: ACTIVATIONS, _PADDING: PADDINGS, "mirror": MIRRORS}
-VECTORS = ("<i4", "<f4")  # options that are several numbers
+VECTORS = ("<i4", "<i8", "<f4")  # options that are several numbers
 # Where an operator has a default of its own, its name stands in front.
 DEFAULTS = {"dilation_w": 1, "dilation_h": 1, "dilation_d": 1, "BIDIRECTIONAL_SEQUENCE_LSTM.time_major": True}
 

@@ -19,6 +19,7 @@ from tfjslab.formats.tflite.file import TfliteFile, TfliteTensor
 from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import INITIAL_STATES, STATES, Port
 
+_FILLS = {"ASSIGN_VARIABLE": 2, "HASHTABLE_IMPORT": 3}  # and how many inputs they have
 _MOST_ELEMENTS = 16 << 20  # of what one graph needs and the file does not have, states above all
 
 
@@ -39,6 +40,7 @@ class Variables:
     file: TfliteFile
     constant: Callable[[TfliteTensor], Array]
     initial: dict[str, Array] = field(default_factory=dict)  # of variables, by their names
+    tables: dict[int, tuple[Array, Array]] = field(default_factory=dict)  # keys and values, by the table's number
     states: dict[Hashable, State] = field(default_factory=dict)
     elements: int = 0
 
@@ -69,21 +71,34 @@ class Variables:
         return np.full(dims, zero, numpy_dtype(dtype))
 
     def load(self, number: int) -> None:
-        """Take what a subgraph assigns to variables, which it does once, before anything else."""
+        """Take what a subgraph assigns to variables and imports into tables, once, before anything else."""
         where = f"{self.file.name}: subgraph {number}, which sets variables"
         if not 0 <= number < len(self.file.subgraphs):
             raise ModelError(f"{where}, is called and not there", code="model.graph")
-        g, handles = self.file.subgraphs[number], dict[int, str]()
+        g, handles = self.file.subgraphs[number], dict[int, Any]()
         for o in g.operators:
             if o.name == "VAR_HANDLE" and o.outputs:
                 handles[o.outputs[0]] = variable_name(o.options)
-            elif o.name == "ASSIGN_VARIABLE" and len(o.inputs) > 1 and o.inputs[0] in handles:
-                tensor = g.tensors[o.inputs[1]]
-                if o.inputs[1] < 0 or tensor.data is None:
-                    raise ModelError(f"{where}: '{tensor.name}' is no constant", code="model.graph")
-                self.initial[handles[o.inputs[0]]] = self.constant(tensor)
+            elif o.name == "HASHTABLE" and o.outputs:
+                handles[o.outputs[0]] = o.options["table"]
+            elif o.name in _FILLS and len(o.inputs) == _FILLS[o.name] and o.inputs[0] in handles:
+                tensors = [g.tensors[i] for i in o.inputs[1:]]
+                missing = next((t.name for t, i in zip(tensors, o.inputs[1:], strict=True) if i < 0 or t.data is None),
+                               None)
+                if missing is not None:
+                    raise ModelError(f"{where}: '{missing}' is no constant", code="model.graph")
+                self._fill(handles[o.inputs[0]], [self.constant(t) for t in tensors])
             else:
                 raise ModelError(f"{where}: {o.label} is not supported there", code="model.graph")
+
+    def _fill(self, handle: Any, found: list[Array]) -> None:
+        if isinstance(handle, str) and len(found) == 1:
+            self.initial[handle] = found[0]
+        elif isinstance(handle, int) and len(found) > 1:
+            self.tables[handle] = found[0], found[1]
+        else:
+            raise ModelError(f"{self.file.name}: a table is assigned to, or a variable is filled as a table",
+                             code="model.graph")
 
     def assign(self, key: Hashable, value: str) -> None:
         """What is read from now on, and the next time."""

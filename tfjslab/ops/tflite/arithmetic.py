@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,10 @@ from tfjslab.ops.tflite.values import BOUNDS, F32, INTEGERS, OUT, X, Y, bounded,
 ROOM = {1: 20, 2: 15}  # bits that the operands of a sum are shifted left by, by the bytes that they have
 
 
-def _infer(name: str) -> Infer:
+def infer_pair(name: str, takes: Sequence[str] = INTEGERS) -> Infer:
+    """Shape rule: the inputs have one dtype, and broadcast."""
     def infer(ins: Specs, _attrs: Attrs) -> list[Spec]:
-        check(name, ins, INTEGERS)
+        check(name, ins, takes)
         return [Spec(broadcast(*(s.known_shape for s in ins)), ins[0].dtype)]
 
     return infer
@@ -43,7 +44,7 @@ def _cases(written: list[int]) -> tuple[Case, ...]:
     )
 
 
-def _twice(attrs: Attrs) -> Any:
+def twice(attrs: Attrs) -> Any:
     """The scale that both operands of a sum are brought to."""
     return np.float64(2 * max(F32(attrs["x_scale"]), F32(attrs["y_scale"])))
 
@@ -60,7 +61,7 @@ def side_multiplier(name: str, attrs: Attrs, side: str) -> tuple[int, ...]:
     """What the operand of a side of a sum is multiplied by, and the shift; of a product there is none."""
     if name == "TflMul":
         return ()
-    multiplier, shift = quantize_multiplier(np.float64(F32(attrs[f"{side}_scale"])) / _twice(attrs))
+    multiplier, shift = quantize_multiplier(np.float64(F32(attrs[f"{side}_scale"])) / twice(attrs))
     return int(multiplier), int(shift)
 
 
@@ -70,7 +71,7 @@ def multiplier_of(name: str, dtype: Any, attrs: Attrs) -> tuple[Array, Array]:
         real = F32(F32(attrs["x_scale"]) * F32(attrs["y_scale"])) / F32(attrs["out_scale"])
         return quantize_multiplier(np.float64(real))
     room = np.float64(1 << ROOM[np.dtype(dtype).itemsize])
-    return quantize_multiplier(_twice(attrs) / (room * np.float64(F32(attrs["out_scale"]))))
+    return quantize_multiplier(twice(attrs) / (room * np.float64(F32(attrs["out_scale"]))))
 
 
 def _combined(name: str, x: Array, y: Array, attrs: Attrs, combine: Callable[[Array, Array], Array]) -> Array:
@@ -79,25 +80,25 @@ def _combined(name: str, x: Array, y: Array, attrs: Attrs, combine: Callable[[Ar
     return bounded(out + attrs["out_zero"], x.dtype, attrs["lowest"], attrs["highest"])
 
 
-@op("TflAdd", "x y", infer=_infer("TflAdd"), attrs=(*X, *Y, *OUT, *BOUNDS), cases=_cases([7, 9]))
+@op("TflAdd", "x y", infer=infer_pair("TflAdd"), attrs=(*X, *Y, *OUT, *BOUNDS), cases=_cases([7, 9]))
 def add(x: Array, y: Array, **attrs: Any) -> Array:
     """ADD in integers: both are brought to twice the larger scale, with 20 (of int16: 15) bits of room."""
     return _combined("TflAdd", x, y, attrs, np.add)
 
 
-@op("TflSub", "x y", infer=_infer("TflSub"), attrs=(*X, *Y, *OUT, *BOUNDS), cases=_cases([3, 7]))
+@op("TflSub", "x y", infer=infer_pair("TflSub"), attrs=(*X, *Y, *OUT, *BOUNDS), cases=_cases([3, 7]))
 def sub(x: Array, y: Array, **attrs: Any) -> Array:
     """SUB in integers, as TflAdd."""
     return _combined("TflSub", x, y, attrs, np.subtract)
 
 
-@op("TflMul", "x y", infer=_infer("TflMul"), attrs=(*X, *Y, *OUT, *BOUNDS), cases=_cases([7, 8]))
+@op("TflMul", "x y", infer=infer_pair("TflMul"), attrs=(*X, *Y, *OUT, *BOUNDS), cases=_cases([7, 8]))
 def mul(x: Array, y: Array, **attrs: Any) -> Array:
     """MUL in integers; the real multiplier is made in float32."""
     return _combined("TflMul", x, y, attrs, np.multiply)
 
 
-@op("TflMaximum", "x y", infer=_infer("TflMaximum"), cases=(
+@op("TflMaximum", "x y", infer=infer_pair("TflMaximum"), cases=(
     Case((T((2,), "int8", values=[-3, 9]), T((2,), "int8", values=[-4, 10])), expect=[-3, 10]),
     Case(_two("uint8", (2, 3), (3,))), Case(_two("int16", (4,), (4,))),
 ))
@@ -106,7 +107,7 @@ def maximum(x: Array, y: Array) -> Array:
     return np.maximum(x, y)
 
 
-@op("TflMinimum", "x y", infer=_infer("TflMinimum"), cases=(
+@op("TflMinimum", "x y", infer=infer_pair("TflMinimum"), cases=(
     Case((T((2,), "int8", values=[-3, 9]), T((2,), "int8", values=[-4, 10])), expect=[-4, 9]),
     Case(_two("uint8", (2, 3), (3,))), Case(_two("int16", (4,), (4,))),
 ))

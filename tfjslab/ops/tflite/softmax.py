@@ -9,17 +9,10 @@ from tfjslab.base.errors import ShapeError
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.registry import Case, Spec, Specs, T, op
 from tfjslab.ops.tflite.fixed_point import high_multiply, quantize_multiplier, rounding_shift
-from tfjslab.ops.tflite.transcendental import WIDE
+from tfjslab.ops.tflite.transcendental import WIDE, reciprocal_of
 from tfjslab.ops.tflite.values import BYTES, F32, bounded, check, info
 
-_DIFF_BITS, _SUM_BITS = 5, 12  # integer bits of what is exponentiated, and of sums
-
-
-def _reciprocal(sums: Array) -> tuple[Array, Array]:
-    """1 / sums of Q12.19 as Q0.31, and how many bits it is to be shifted right by."""
-    zeros = 32 - np.frexp(sums.astype(np.float64))[1].astype(np.int64)
-    half = (sums << zeros) >> 1  # of the denominator, which is in [1, 2): a Q0.31
-    return WIDE.shifted(WIDE.reciprocal(half), 1), _SUM_BITS - zeros
+DIFF_BITS, SUM_BITS = 5, 12  # integer bits of what is exponentiated, and of sums
 
 
 def _infer(ins: Specs, attrs: Attrs) -> list[Spec]:
@@ -42,7 +35,7 @@ def softmax(x: Array, *, x_scale: float, beta: float, dtype: str) -> Array:
     """SOFTMAX along the last axis. The output's scale is 1/256 (of int16: 1/65536), its zero point the lowest value."""
     powers, parts = exponentials(x_scale, beta)
     below = np.max(x, axis=-1, keepdims=True, initial=info(x.dtype.name).min).astype(np.int64) - x
-    scale, over = _reciprocal(np.maximum(parts[below].sum(axis=-1, keepdims=True), 1))
+    scale, over = reciprocal_of(np.maximum(parts[below].sum(axis=-1, keepdims=True), 1), SUM_BITS)
     kind = info(dtype)
     out = rounding_shift(high_multiply(powers[below], scale), over + 31 - kind.bits)
     return bounded(out + int(kind.min), numpy_dtype(dtype))
@@ -53,11 +46,16 @@ def exponentials(x_scale: float, beta: float) -> tuple[Array, Array]:
 
     Both are 0 where nothing is left.
     """
-    real = min(np.float64(F32(beta)) * np.float64(F32(x_scale)) * (1 << (31 - _DIFF_BITS)), float(WIDE.most))
-    multiplier, shift = quantize_multiplier(real)
-    least = -int(((1 << _DIFF_BITS) - 1) * 2.0 ** (31 - _DIFF_BITS) / 2.0 ** int(shift))
+    multiplier, shift, least = softmax_multiplier(x_scale, beta)
     diff = -np.arange(256, dtype=np.int64)
     matters = diff >= least
     scaled = high_multiply(np.where(matters, diff, 0) << np.maximum(shift, 0), multiplier)
-    powers = np.where(matters, WIDE.exp(scaled, _DIFF_BITS), 0)
-    return powers, rounding_shift(powers, _SUM_BITS)
+    powers = np.where(matters, WIDE.exp(scaled, DIFF_BITS), 0)
+    return powers, rounding_shift(powers, SUM_BITS)
+
+
+def softmax_multiplier(x_scale: float, beta: float) -> tuple[Array, Array, int]:
+    """What differences are multiplied by to become Q5.26, its shift, and the least difference that matters."""
+    real = min(np.float64(F32(beta)) * np.float64(F32(x_scale)) * (1 << (31 - DIFF_BITS)), float(WIDE.most))
+    multiplier, shift = quantize_multiplier(real)
+    return multiplier, shift, -int(((1 << DIFF_BITS) - 1) * 2.0 ** (31 - DIFF_BITS) / 2.0 ** int(shift))

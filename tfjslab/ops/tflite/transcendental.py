@@ -86,3 +86,10 @@ class FixedPoint:
 
 
 WIDE, SHORT = FixedPoint(_WIDE), FixedPoint(_SHORT)
+
+
+def reciprocal_of(x: Array, integer_bits: int) -> tuple[Array, Array]:
+    """1 / x of positive numbers with so many integer bits as Q0.31, and how many bits it is to be shifted right by."""
+    zeros = 32 - np.frexp(x.astype(np.float64))[1].astype(np.int64)
+    half = (x << zeros) >> 1  # of the denominator, which is in [1, 2): a Q0.31
+    return WIDE.shifted(WIDE.reciprocal(half), 1), integer_bits - zeros

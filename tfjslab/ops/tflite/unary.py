@@ -18,6 +18,7 @@ from tfjslab.ops.tflite.fixed_point import (
     rounding_shift,
     saturating_shift,
 )
+from tfjslab.ops.tflite.tables import looked_up
 from tfjslab.ops.tflite.values import BOUNDS, BYTES, F32, INTEGERS, OUT, X, bounded, by_table, check, like_first
 
 _DTYPE = Attr("dtype", "str", choices=(*INTEGERS, "int32"))
@@ -110,17 +111,6 @@ def leaky_relu(x: Array, *, alpha: float, **attrs: Any) -> Array:
     return by_table(x, rule)
 
 
-def _looked_up(x: Array, function: Any, attrs: Attrs) -> Array:
-    """Float32 of each stored number, as TensorFlow Lite fills its tables of 256."""
-    scale, inverse = F32(attrs["x_scale"]), F32(1) / F32(attrs["out_scale"])
-
-    def rule(q: Array) -> Array:
-        real = function(scale * (q - attrs["x_zero"]).astype(F32))
-        return bounded(round_away(real.astype(F32) * inverse) + attrs["out_zero"], x.dtype)
-
-    return by_table(x, rule)
-
-
 def _sigmoid(v: Array) -> Array:
     return np.asarray(F32(1) / (F32(1) + np.exp(-v.astype(np.float64)).astype(F32)))
 
@@ -134,7 +124,7 @@ _TABLE = {"x_scale": 0.04, "x_zero": 10, "out_scale": 1 / 256, "out_zero": -128}
 ))
 def logistic(x: Array, **attrs: Any) -> Array:
     """LOGISTIC of bytes: a table of 256 float32 sigmoids."""
-    return _looked_up(x, _sigmoid, attrs)
+    return looked_up(x, _sigmoid, attrs)
 
 
 @op("TflTanh", "x", infer=like_first("TflTanh", BYTES), attrs=(*X, *OUT), cases=(
@@ -144,7 +134,7 @@ def logistic(x: Array, **attrs: Any) -> Array:
 ))
 def tanh(x: Array, **attrs: Any) -> Array:
     """TANH of bytes: a table of 256 float32 values."""
-    return _looked_up(x, lambda v: np.tanh(v.astype(np.float64)).astype(F32), attrs)
+    return looked_up(x, lambda v: np.tanh(v.astype(np.float64)).astype(F32), attrs)
 
 
 _SWISH = {"x_scale": 0.05, "x_zero": 3, "out_scale": 0.04, "out_zero": -100}

@@ -13,6 +13,7 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import DTypeError, ShapeError
+from tfjslab.base.shapes import broadcast
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.conv import (
     Conv,
@@ -25,7 +26,7 @@ from tfjslab.ops.conv import (
 )
 from tfjslab.ops.registry import Case, Spec, Specs, T, op
 from tfjslab.ops.tflite.fixed_point import multiply, multiply_wide, quantize_multiplier, round_away
-from tfjslab.ops.tflite.values import BOUNDS, F32, INTEGERS, OUT, X, bounded, check
+from tfjslab.ops.tflite.values import BOUNDS, F32, INTEGERS, OUT, X, Y, bounded, check
 from tfjslab.ops.window import DILATIONS, EXPLICIT, PADDING, STRIDES
 
 _EXACT_FLOAT32, _EXACT_FLOAT64 = 1 << 24, 1 << 53
@@ -218,3 +219,29 @@ def fully_connected(x: Array, kernel: Array, scale: Array, bias: Array | None = 
         sums += bias
     real = real_multipliers(np.int8, attrs["x_scale"], scale, attrs["out_scale"])
     return bounded(round_away(sums * real) + attrs["out_zero"], x.dtype, attrs["lowest"], attrs["highest"])
+
+
+def _infer_batched(ins: Specs, attrs: Attrs) -> list[Spec]:
+    check("TflBatchMatMul", ins, ("int8", "int16"))
+    x, y = (s.known_shape for s in ins)
+    if len(x) < 2 or len(y) < 2:  # noqa: PLR2004 - matrices
+        raise ShapeError(f"TflBatchMatMul: {list(x)} times {list(y)}; expected matrices")
+    (rows, depth), (inner, columns) = (s[-2:][:: -1 if attrs[a] else 1] for s, a in ((x, "adj_x"), (y, "adj_y")))
+    if depth != inner:
+        raise ShapeError(f"TflBatchMatMul: {list(x)} times {list(y)}: lengths {depth} and {inner} differ")
+    return [Spec((*broadcast(x[:-2], y[:-2]), rows, columns), ins[0].dtype)]
+
+
+@op("TflBatchMatMul", "x y", infer=_infer_batched, attrs=(
+    *X, *Y, *OUT, Attr("adj_x", "bool", default=False), Attr("adj_y", "bool", default=False),
+), flops=lambda ins, outs, attrs: 2 * outs[0].size * ins[0].known_shape[-2 if attrs["adj_x"] else -1], cases=(
+    Case((T((1, 2), "int8", values=[5, 4]), T((2, 1), "int8", values=[2, 3])),
+         {"x_scale": 0.5, "x_zero": 3, "y_scale": 0.5, "y_zero": 1, "out_scale": 0.5, "out_zero": -1}, expect=[1]),
+))
+def batch_matmul(x: Array, y: Array, *, adj_x: bool, adj_y: bool, **attrs: Any) -> Array:
+    """BATCH_MATMUL in integers; of int16 with sums of 64 bits."""
+    a, b = (np.swapaxes(side, -1, -2) if turned else side for side, turned in ((x, adj_x), (y, adj_y)))
+    sums = exact_sums(a, b, (attrs["x_zero"], attrs["y_zero"]), (-2,), np.matmul)
+    real = np.float64(F32(F32(attrs["x_scale"]) * F32(attrs["y_scale"]))) / np.float64(F32(attrs["out_scale"]))
+    scaled = (multiply_wide if x.dtype == np.int16 else multiply)(sums, *quantize_multiplier(real))
+    return bounded(scaled + attrs["out_zero"], x.dtype)

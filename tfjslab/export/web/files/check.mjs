@@ -1,6 +1,8 @@
 // Tries an exported folder out; not a part of it. In a page: `import { check }`. In Node: node check.mjs FOLDER, with
 // the job as JSON on stdin and what was found as JSON on stdout. Arrays travel as base64.
-const TYPES = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, int8: Int8Array };
+const TYPES = {
+  float32: Float32Array, int32: Int32Array, int16: Int16Array, int8: Int8Array, uint8: Uint8Array, bool: Uint8Array,
+};
 const CHUNK = 0x8000; // values that a call takes as arguments
 const STEPS = 50; // of the clock, that a figure takes at least
 const FIRST = 8, MOST_IN_BATCH = 1000; // runs

@@ -1,8 +1,9 @@
 /** The page that tries the model: input in, answer and times out. An application does not need this file. */
-import { load, variants } from './model.js';
+import * as api from './model.js';
 import { resolution } from './profile.js';
 import { answer, chart, element, inBytes, kernels, ms } from './demo-view.js';
 
+const { load, variants } = api;
 const WARM_UP = 5, MOST = 120, BURST = 60, BURST_MS = 4000, FRAME_MS = 12, MOST_SIDE = 1280, MOST_TOGETHER = 100;
 const HINTS = {
   'load.http': 'Is every file of the folder on the server?',
@@ -99,6 +100,8 @@ function generated(ports) {
     float32: (length) => Float32Array.from({ length }, next),
     int32: (length) => Int32Array.from({ length }, () => next() * 8),
     int8: (length) => Int8Array.from({ length }, () => next() * 100),
+    uint8: (length) => Uint8Array.from({ length }, () => next() * 200),
+    int16: (length) => Int16Array.from({ length }, () => next() * 25000),
     bool: (length) => new Uint8Array(length).fill(1),
   };
   return Object.fromEntries(ports.map(({ name, dtype, size }) => [name, fill[dtype](size)]));
@@ -230,8 +233,12 @@ async function measure() {
 }
 
 function show() {
-  if (state.outputs) $('answer').replaceChildren(...answer(state.model.outputs, state.outputs, state.labels));
+  if (state.outputs) $('answer').replaceChildren(...answer(state.model.outputs, meant(state.outputs), state.labels));
 }
+
+/** Quantized outputs as the real numbers that they stand for. */
+const meant = (outputs) => Object.fromEntries(state.model.outputs.map((port) =>
+  [port.name, port.quantization ? api.dequantize(port, outputs[port.name]) : outputs[port.name]]));
 
 function draw() {
   const shown = state.times.slice(-MOST), sorted = [...shown].sort((a, b) => a - b);

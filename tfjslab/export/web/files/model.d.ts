@@ -1,6 +1,6 @@
 /** {{model}} as WebAssembly. Made by tfjslab {{version}}. */
 
-export type Numbers = Float32Array | Int32Array | Uint8Array | Int8Array;
+export type Numbers = Float32Array | Int32Array | Uint8Array | Int8Array | Int16Array;
 export type Picture =
   | ImageData | ImageBitmap | HTMLImageElement | HTMLVideoElement | HTMLCanvasElement | OffscreenCanvas | VideoFrame;
 /** One value for a model with one input, or values by input name. */
@@ -10,9 +10,11 @@ export type Variant = 'plain' | 'simd' | 'relaxed' | 'threads' | 'threads-relaxe
 export interface Port {
   name: string;
   shape: number[];
-  dtype: 'float32' | 'int32' | 'bool' | 'int8';
+  dtype: 'float32' | 'int32' | 'bool' | 'int8' | 'uint8' | 'int16';
   /** Values in all. */
   size: number;
+  /** What its integers stand for: `scale * (stored - zeroPoint)`. Not there where they are plain numbers. */
+  quantization?: { scale: number; zeroPoint: number };
   /** Whether an input takes pictures. */
   picture?: boolean;
 }
@@ -133,7 +135,7 @@ export interface Model {
 
 /**
  * `code` is one of load.http, load.read, load.aborted, load.size, load.hash, load.module, load.variant, memory,
- * input.name, input.dtype, input.shape, input.picture, run, worker, disposed.
+ * input.name, input.dtype, input.shape, input.picture, quantization, run, worker, disposed.
  */
 export class ModelError extends Error {
   readonly code: string;
@@ -143,3 +145,4 @@ export class ModelError extends Error {
 export function variants(): Variant[];
 
 export function load(options?: LoadOptions): Promise<Model>;
+{{quantization}}

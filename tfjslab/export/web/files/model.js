@@ -1,4 +1,6 @@
-const TYPES = { float32: Float32Array, int32: Int32Array, bool: Uint8Array, int8: Int8Array };
+const TYPES = {
+  float32: Float32Array, int32: Int32Array, int16: Int16Array, int8: Int8Array, uint8: Uint8Array, bool: Uint8Array,
+};
 export const PAGE = 65536;
 const isPicture = (x) => x?.data instanceof Uint8ClampedArray;
 
@@ -12,6 +14,7 @@ export class ModelError extends Error {
 const fail = (code, message) => {
   throw new ModelError(code, message);
 };
+/** What `work` gives; errors get a code. */
 const coded = async (code, what, work) => {
   try {
     return await work();

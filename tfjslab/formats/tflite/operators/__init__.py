@@ -4,6 +4,7 @@ from tfjslab.formats.tflite.operators import (  # noqa: F401 - importing registe
     control,
     custom,
     elementwise,
+    integer_functions,
     integers,
     moving,
     recurrent,
@@ -11,6 +12,9 @@ from tfjslab.formats.tflite.operators import (  # noqa: F401 - importing registe
     reducing,
     segments,
     spectral,
+    stablehlo,
     states,
+    tables,
+    widened,
     windows,
 )

@@ -43,8 +43,13 @@ def _div(op: Operator) -> str:
     a, b = op.value(0), op.value(1)
     if op.tensor(0).type.dtype != "int32":
         return op.activated(op.add("RealDiv", a, b))
+    return op.activated(divided(op, a, b))
+
+
+def divided(op: Operator, a: str, b: str) -> str:
+    """Integers without the fraction of their quotient."""
     sign = op.add("Mul", op.add("Sign", a), op.add("Sign", b))
-    return op.activated(op.add("Mul", sign, op.add("FloorDiv", op.add("Abs", a), op.add("Abs", b))))
+    return op.add("Mul", sign, op.add("FloorDiv", op.add("Abs", a), op.add("Abs", b)))
 
 
 @operator("RELU_N1_TO_1")

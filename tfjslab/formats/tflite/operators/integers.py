@@ -13,6 +13,8 @@ from tfjslab.formats.tflite.operators import (  # noqa: F401 - converters that s
     control,
     elementwise,
     moving,
+    segments,
+    stablehlo,
     states,
 )
 from tfjslab.formats.tflite.operators.custom import detections
@@ -27,18 +29,20 @@ from tfjslab.formats.tflite.operators.windows import (
 from tfjslab.ops.tflite.fixed_point import round_away
 from tfjslab.ops.tflite.values import BYTES
 
+_NEAR = 1e-3  # how far a scale may be from the one that is fixed, as LiteRT checks it
 # The stored integers are moved, and nothing is computed with them: converted as for floats.
 _MOVES = (
     "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "MIRROR_PAD", "PADV2", "PACK", "UNPACK", "SPLIT", "SPLIT_V",
     "SLICE", "STRIDED_SLICE", "GATHER", "GATHER_ND", "EMBEDDING_LOOKUP", "TILE", "BROADCAST_TO", "REVERSE_V2",
-    "SPACE_TO_DEPTH", "DEPTH_TO_SPACE", "BATCH_TO_SPACE_ND", "SHAPE", "RANK", "CAST", "IF", "WHILE",
-    "READ_VARIABLE", "ASSIGN_VARIABLE",
+    "SPACE_TO_DEPTH", "DEPTH_TO_SPACE", "BATCH_TO_SPACE_ND", "SHAPE", "RANK", "IF", "WHILE", "CALL",
+    "STABLEHLO_COMPOSITE", "READ_VARIABLE", "ASSIGN_VARIABLE", "WHERE", "FILL", "UNIQUE", "SCATTER_ND",
+    "SPARSE_TO_DENSE", "DYNAMIC_UPDATE_SLICE", "REVERSE_SEQUENCE", "ZEROS_LIKE",
 )
 for _name in _MOVES:
     integer_operator(_name)(converters()[_name])
 # The range of an activation in real numbers.
 _RANGES: dict[str, tuple[float | None, float | None]] = {
-    "NONE": (None, None), "RELU": (0, None), "RELU6": (0, 6), "RELU_N1_TO_1": (-1, 1),
+    "NONE": (None, None), "RELU": (0, None), "RELU6": (0, 6), "RELU_N1_TO_1": (-1, 1), "RELU_0_TO_1": (0, 1),
 }
 
 
@@ -159,10 +163,12 @@ def _fully_connected(op: Operator) -> str:
 
 
 def _binary(tfl: str, op: Operator) -> str:
+    if (out := output_of(op).type.name) != op.tensor(0).type.name:
+        raise op.fail(f"an output of {out} from {op.tensor(0).type.name} is not supported")
     return op.add(tfl, op.value(0), op.value(1), **scales_of(op, 0, 1), **_bounds(op, op.option("activation")))
 
 
-for _name, _tfl in {"ADD": "TflAdd", "SUB": "TflSub", "MUL": "TflMul"}.items():
+for _name, _tfl in {"ADD": "TflAdd", "SUB": "TflSub", "MUL": "TflMul", "DIV": "TflDiv"}.items():
     integer_operator(_name)(partial(_binary, _tfl))
 
 
@@ -179,7 +185,7 @@ def _relu(op: Operator) -> str:
                   **_bounds(op, op.told.name))
 
 
-for _name in ("RELU", "RELU6", "RELU_N1_TO_1"):
+for _name in ("RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1"):
     integer_operator(_name)(_relu)
 
 
@@ -194,13 +200,30 @@ def _only_bytes(op: Operator) -> None:
         raise op.fail(f"tensor '{found.name}' is {found.type.name}; only int8 and uint8 are supported")
 
 
-def _table(tfl: str, op: Operator) -> str:
+@integer_operator("HARD_SWISH")
+def _hard_swish(op: Operator) -> str:
     _only_bytes(op)
-    return op.add(tfl, op.value(0), **scales_of(op, 0))
+    return op.add("TflHardSwish", op.value(0), **scales_of(op, 0))
 
 
-for _name, _tfl in {"LOGISTIC": "TflLogistic", "TANH": "TflTanh", "HARD_SWISH": "TflHardSwish"}.items():
-    integer_operator(_name)(partial(_table, _tfl))
+def _sigmoid(name: str, op: Operator) -> str:
+    """Of int16 the output has a fixed scale."""
+    if op.tensor(0).type.name in BYTES:
+        return op.add(f"Tfl{name}", op.value(0), **scales_of(op, 0))
+    return op.add(f"TflShort{name}", op.value(0), **_symmetric(op, 2.0**-15))
+
+
+for _name, _tfl in {"LOGISTIC": "Logistic", "TANH": "Tanh"}.items():
+    integer_operator(_name)(partial(_sigmoid, _tfl))
+
+
+def _symmetric(op: Operator, wanted: float) -> dict[str, float]:
+    """The input's scale; fail unless the zero points are 0 and the output has the scale that is fixed."""
+    given, out = scale_of(op, op.tensor(0), "x"), scale_of(op, output_of(op), "out")
+    if given["x_zero"] or out["out_zero"] or abs(out["out_scale"] / wanted - 1) > _NEAR:
+        raise op.fail(f"zero points {given['x_zero']} and {out['out_zero']} and an output with scale "
+                      f"{out['out_scale']}; expected 0, 0 and {wanted}")
+    return {"x_scale": given["x_scale"]}
 
 
 @integer_operator("QUANTIZE")
@@ -233,7 +256,8 @@ def _detection(op: Operator) -> list[str]:
 @integer_operator("SOFTMAX")
 def _softmax(op: Operator) -> str:
     """Its output has a fixed scale."""
-    _only_bytes(op)
+    if op.tensor(0).type.name not in BYTES:
+        return op.add("TflShortSoftmax", op.value(0), beta=op.option("beta"), **_symmetric(op, 2.0**-15))
     out, dtype = scale_of(op, output_of(op), "out"), output_of(op).type.name
     kind = np.iinfo(dtype)
     if out["out_scale"] != 2.0**-kind.bits or out["out_zero"] != kind.min:
@@ -306,7 +330,7 @@ def _space_to_batch(op: Operator) -> str:
 
 @integer_operator("CONCATENATION")
 def _concatenation(op: Operator) -> str:
-    """Inputs of uint8 with another scale than the output are brought to it; of int8 and int16 all must be equal."""
+    """Inputs of uint8 are brought to the output's scale; of int8 all must have it, of int16 all are moved."""
     given = [_brought(op, i) for i in range(op.count)]
     joined = op.add("ConcatV2", *given, axis=op.option("axis")) if len(given) > 1 else given[0]
     if op.option("activation") != "NONE":
@@ -317,7 +341,7 @@ def _concatenation(op: Operator) -> str:
 def _brought(op: Operator, i: int) -> str:
     out = output_of(op)
     if out.quantization is None or out.type.name != "uint8":
-        if out.quantization is not None:
+        if out.quantization is not None and out.type.name == "int8":
             _same_scale(op, i)
         return op.value(i)
     own, wanted = scale_of(op, op.tensor(i), "x"), scale_of(op, out, "out")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
 
 from tfjslab.formats.tflite.operator import Operator, operator
+from tfjslab.formats.tflite.operators.elementwise import divided
 
 _LEAST_NORM = 1e-6
 
@@ -16,10 +18,23 @@ def _reduced(tf_op: str, op: Operator) -> str:
 
 
 for _name, _tf in {
-    "MEAN": "Mean", "SUM": "Sum", "REDUCE_PROD": "Prod", "REDUCE_MAX": "Max", "REDUCE_MIN": "Min",
+    "SUM": "Sum", "REDUCE_PROD": "Prod", "REDUCE_MAX": "Max", "REDUCE_MIN": "Min",
     "REDUCE_ANY": "Any", "REDUCE_ALL": "All",
 }.items():
     operator(_name)(partial(_reduced, _tf))
+
+
+@operator("MEAN")
+def _mean(op: Operator) -> str:
+    """Of integers, the sum divided by the number of elements, without a fraction."""
+    if op.tensor(0).type.dtype != "int32":
+        return _reduced("Mean", op)
+    dims, axes = op.tensor(0).dims, np.atleast_1d(op.weights(1))
+    lengths = [dims[a] for a in {int(a) % len(dims) for a in axes}] if dims else []
+    if None in lengths:
+        raise op.fail(f"a mean of integers over open lengths of {list(dims)} is not supported")
+    count = op.make_constant(np.array(math.prod(n or 0 for n in lengths), np.int32), "count")
+    return divided(op, _reduced("Sum", op), count)
 
 
 def _place_of(tf_op: str, op: Operator) -> str:
