@@ -22,12 +22,12 @@ from tfjslab.formats.tflite.schema import (
     OPERATORS,
     OPTIONS,
     VECTORS,
+    VERSION,
     ElementType,
     TensorScale,
 )
 from tfjslab.formats.tflite.sparse import expanded
 
-VERSION = 3
 _PLACEHOLDER = OPERATORS.index("PLACEHOLDER_FOR_GREATER_OP_CODES")
 
 
