@@ -231,12 +231,12 @@ def _operator(
     if name == CUSTOM:
         options: dict[str, Any] = {CUSTOM: t.numbers(5, "u1", "custom options").tobytes()}
     else:
-        options = _options(t.table(4, "options"), name, where)
+        options = options_of(t.table(4, "options"), name, where)
     return TfliteOperator(index, name, custom, inputs, outputs, options, between)
 
 
-def _options(t: FlatTable | None, name: str, where: str) -> dict[str, Any]:
-    """All options of an operator; what the file leaves out has its default."""
+def options_of(t: FlatTable | None, name: str, where: str) -> dict[str, Any]:
+    """All options of an operator; what the file leaves out, or everything without a table, has its default."""
     found: dict[str, Any] = {}
     for option, (field, kind) in OPTIONS.get(name, {}).items():
         if kind in VECTORS:
