@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tfjslab.formats.tflite.writer.node import NodeWriter, writes
@@ -97,12 +99,19 @@ def _selu(w: NodeWriter, x: int) -> int:
 
 
 @writes("FusedBatchNorm")
-def _batch_norm(w: NodeWriter) -> int:
-    mean, variance, offset, scale = (w.constant(i) for i in range(1, 5))
-    if mean is None or variance is None or offset is None or scale is None:
+def _batch_norm_node(w: NodeWriter) -> int:
+    mean, variance, offset, scale = range(1, 5)
+    return _batch_norm(w, w.x(), (scale, offset, mean, variance))
+
+
+def _batch_norm(w: NodeWriter, x: int, given: Sequence[int]) -> int:
+    """One factor and one offset a channel, from the inputs with scale, offset, mean and variance."""
+    found = [w.constant(i) for i in given]
+    if any(a is None for a in found):
         raise w.fail("its statistics are computed when the model runs")
-    factor = scale.astype(np.float64) / np.sqrt(variance.astype(np.float64) + w.attr("epsilon"))
-    scaled = w.op("MUL", [w.x(), w.add("factor", factor.astype(np.float32))])
+    scale, offset, mean, variance = (np.asarray(a, np.float64) for a in found)
+    factor = scale / np.sqrt(variance + w.attr("epsilon"))
+    scaled = w.op("MUL", [x, w.add("factor", factor.astype(np.float32))])
     return w.op("ADD", [scaled, w.add("offset", (offset - mean * factor).astype(np.float32))])
 
 
@@ -126,6 +135,9 @@ def stepped(w: NodeWriter, x: int, first: int, units: int) -> int:
         if step in (BIAS, "Prelu"):
             x = w.op("ADD" if step == BIAS else "PRELU", [x, w.x(given)])
             given += 1
+        elif step == "FusedBatchNorm":
+            x = _batch_norm(w, x, range(given, given + 4))
+            given += 4
         else:
             x = _step(w, step, x)
     return x

@@ -131,13 +131,13 @@ for _op, _name in {"MaxPool": "MAX_POOL_2D", "AvgPool": "AVERAGE_POOL_2D"}.items
 @writes("BatchMatMul", "_FusedMatMul")
 def _product(w: NodeWriter) -> int:
     """With a known matrix, FULLY_CONNECTED, whose weights are [out, in]."""
+    _check_floats(w)
     units, weights = w.out.known_shape[-1], w.constant(1)
     if weights is not None and weights.ndim == _MATRIX and w.rank() >= _MATRIX and not w.attr("transpose_a"):
         matrix = w.add("weights", weights if w.attr("transpose_b") else weights.T)
         given = [w.x(), matrix, bias_of(w, _FILTER, units)]
         made = w.op("FULLY_CONNECTED", given, keep_num_dims=w.rank() > _MATRIX)
         return stepped(w, made, _FILTER, units)
-    _check_floats(w)
     made = w.op("BATCH_MATMUL", [w.x(), w.x(1)], adj_x=w.attr("transpose_a"), adj_y=w.attr("transpose_b"))
     return stepped(w, made, _FILTER, -1)
 
