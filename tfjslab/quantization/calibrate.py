@@ -59,8 +59,8 @@ class Observed:
             return activation_scale(self.low, self.high, highest)
         values = np.concatenate(self.parts)
         if method == "percentile":
-            ends = (float(v) for v in np.percentile(values, [100 - PERCENTILE, PERCENTILE]))
-            return activation_scale(*ends, highest)
+            low, high = (float(v) for v in np.percentile(values, [100 - PERCENTILE, PERCENTILE]))
+            return activation_scale(low, high, highest)
         return _least_squares(values, self.low, self.high, highest)
 
 

@@ -1,4 +1,4 @@
-"""Ranges of a .tflite file's tensors, seen by running it: the file itself, so that nothing is calibrated but what it has."""
+"""Ranges of the tensors of a .tflite file of floats, seen by running the file itself."""
 
 from __future__ import annotations
 

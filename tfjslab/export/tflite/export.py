@@ -69,7 +69,7 @@ def export_tflite(
         seen = scales_seen(plain, model, batches, method, progress)
         made, placed = with_integers(plain, seen, float_ends=float_ends)
         tested = made if float_ends else with_integers(plain, seen, float_ends=True)[0]
-    outputs = _compared(model, plain, tested, batches, progress)
+    outputs = _compared(model, tested, batches, progress)
     data = tflite_bytes(made, {**model.graph.metadata, **({"labels": list(labels)} if labels else {})})
     report = QuantizationReport(
         precision, method if precision == INT8 else "", execution(precision, [p.precision for p in placed]),
@@ -92,7 +92,8 @@ def _weight_bytes(file: TfliteFile) -> int:
 def _batches(model: Model, file: TfliteFile, given: Any, *, needed: bool) -> tuple[Batches, str]:
     """Calibration data in pieces of the file's shapes, and what to call them; a random input where none is needed."""
     main = file.subgraphs[0]
-    shapes = {p.name: tuple(d or 1 for d in main.tensors[i].dims) for p, i in zip(model.inputs, main.inputs, strict=True)}
+    lengths = [tuple(d or 1 for d in main.tensors[i].dims) for i in main.inputs]
+    shapes = {p.name: shape for p, shape in zip(model.inputs, lengths, strict=True)}
     if given is None and not needed:
         ports = [replace(p, shape=shapes[p.name]) for p in model.inputs]
         return [sample_inputs(ports)], "one random input"
@@ -102,20 +103,19 @@ def _batches(model: Model, file: TfliteFile, given: Any, *, needed: bool) -> tup
 
 def _pieces(batch: Mapping[str, Array], shapes: Mapping[str, Shape]) -> list[dict[str, Array]]:
     """A batch cut along its first axis into batches of the file's length. InputError where it does not fit."""
-    counts = {len(batch[n]) / s[0] if s else 1 for n, s in shapes.items()}
+    counts = {divmod(len(batch[n]), s[0]) if s else (1, 0) for n, s in shapes.items()}
     fits = all(batch[n].shape[1:] == s[1:] for n, s in shapes.items())
-    if len(counts) != 1 or not fits or not (count := counts.pop()).is_integer():
+    count, rest = counts.pop()
+    if counts or rest or not fits:
         found = ", ".join(f"'{n}' {list(batch[n].shape)}" for n in shapes)
         expected = ", ".join(f"'{n}' {list(s)}" for n, s in shapes.items())
         raise InputError(f"calibration data with {found}; the file takes {expected}, or several of these along the "
                          "first axis", code="calibration.shape")
     return [{n: batch[n][i * s[0]:(i + 1) * s[0]] if s else batch[n] for n, s in shapes.items()}
-            for i in range(int(count))]
+            for i in range(count)]
 
 
-def _compared(
-    model: Model, plain: TfliteFile, made: TfliteFile, batches: Batches, progress: Progress,
-) -> tuple[OutputReport, ...]:
+def _compared(model: Model, made: TfliteFile, batches: Batches, progress: Progress) -> tuple[OutputReport, ...]:
     """How far the file's outputs are from the model's: each runs on the same pieces."""
     progress("comparing", 0, 1)
     with running(made, model) as new:

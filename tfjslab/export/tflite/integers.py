@@ -7,7 +7,7 @@ that changes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -24,7 +24,7 @@ _INT8, _FLOAT = "int8", "float32"
 
 @dataclass(frozen=True)
 class Placed:
-    """How an operator computes: in ``int8``, or in ``float32`` with the reason. ``name`` is what its tensor is called."""
+    """How an operator computes, ``int8`` or ``float32`` with the reason; ``name`` is what its output is called."""
 
     name: str
     operator: str
@@ -49,10 +49,11 @@ def with_integers(
     placed = tuple(work.place(o) for o in main.operators)
     made = work.finish(float_ends=float_ends)
     places = dict(zip((*main.inputs, *main.outputs), (*made.inputs, *made.outputs), strict=True))
-    signatures = tuple(
-        replace(s, inputs=tuple((k, places[i]) for k, i in s.inputs), outputs=tuple((k, places[i]) for k, i in s.outputs))
-        for s in file.signatures
-    )
+
+    def at(ends: Sequence[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
+        return tuple((key, places[i]) for key, i in ends)
+
+    signatures = tuple(replace(s, inputs=at(s.inputs), outputs=at(s.outputs)) for s in file.signatures)
     return replace(file, subgraphs=(made,), signatures=signatures), placed
 
 
@@ -205,7 +206,7 @@ class _Integers:
         if bias is not None and real is not None:
             whole, steps = scales.bias_of(real, self._scale(x), q)
             inputs[rule.bias] = self._copy(bias, "int32", whole, steps)
-        self.draft.operator(o.name, inputs, self._outputs(o, [self.seen[i] for i in o.outputs]), **o.options)
+        self.draft.operator(o.name, inputs, self._outputs(o, self.seen[o.outputs[0]]), **o.options)
 
     def _plain(self, o: TfliteOperator, rule: Int8Rule) -> None:
         given = self._given(o, rule)
@@ -213,23 +214,19 @@ class _Integers:
         inputs = {i: self.as_whole(i, wanted) for i in given[:1]}
         first = self.draft.tensors[inputs[given[0]]].quantization
         inputs |= {i: self.as_whole(i, first if rule.kind == SAME else wanted) for i in given[1:]}
-        each = {
-            SEEN: [self.seen.get(i) for i in o.outputs], JOINED: [wanted], SAME: [first] * len(o.outputs),
-            FIXED: [scales.one_scale(rule.scale, rule.zero)] * len(o.outputs), PLACE: [None],
+        out = {
+            SEEN: self.seen.get(o.outputs[0]), JOINED: wanted, SAME: first, PLACE: None,
+            FIXED: scales.one_scale(rule.scale, rule.zero),
         }[rule.kind]
         told = [inputs[i] if i in inputs else -1 if i < 0 else self.as_real(i) for i in o.inputs]
-        self.draft.operator(o.name, told, self._outputs(o, each), **o.options)
+        self.draft.operator(o.name, told, self._outputs(o, out), **o.options)
 
-    def _outputs(self, o: TfliteOperator, each: list[TensorScale | None]) -> list[int]:
-        """Tensors for an operator's outputs: int8 of these scales, or as they were where there is none."""
-        found = []
-        for i, q in zip(o.outputs, each, strict=True):
-            if q is None:
-                found.append(self.as_real(i))
-                continue
-            self.whole[i] = self._copy(self.old.tensors[i], _INT8, None, q)
-            found.append(self.whole[i])
-        return found
+    def _outputs(self, o: TfliteOperator, q: TensorScale | None) -> list[int]:
+        """Tensors for an operator's outputs: int8 of this scale, or as they were where there is none."""
+        if q is None:
+            return [self.as_real(i) for i in o.outputs]
+        self.whole |= {i: self._copy(self.old.tensors[i], _INT8, None, q) for i in o.outputs}
+        return [self.whole[i] for i in o.outputs]
 
 
 def _equal(a: TensorScale | None, b: TensorScale) -> bool:

@@ -5,7 +5,7 @@ A runtime that is older than that says so when it loads the file, instead of com
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tfjslab.formats.tflite.file import TfliteOperator, TfliteTensor
 
@@ -15,32 +15,43 @@ _INT8_OF = {
     "SPACE_TO_DEPTH": 1, "DEPTH_TO_SPACE": 1, "HARD_SWISH": 1, "TILE": 1, "QUANTIZE": 1, "GATHER_ND": 1,
 }
 _FLOAT_OF = {"BROADCAST_TO": 2}
-_HALF_PIXELS, _HALVES, _KEPT, _NO_BIAS, _DILATED, _WITH_BIAS, _WIDE = 3, 3, 5, 6, 2, 3, 4
-_RANK_4 = 4
+_MOST_AXES = 4  # that the first kernels of some operators take
+_Used = Sequence[TfliteTensor]
+
+
+def _inputs_from(count: int) -> Callable[[TfliteOperator, _Used], bool]:
+    """Whether there are so many inputs or more."""
+    return lambda o, _used: sum(i >= 0 for i in o.inputs) >= count
+
+
+def _of_type(name: str) -> Callable[[TfliteOperator, _Used], bool]:
+    """Whether the first input has this element type."""
+    return lambda _o, used: used[0].type.name == name
+
+
+def _many_axes(_o: TfliteOperator, used: _Used) -> bool:
+    return len(used[0].dims) > _MOST_AXES
+
+
+def _half_pixels(o: TfliteOperator, _used: _Used) -> bool:
+    return bool(o.options["half_pixel_centers"])
+
+
+# What other things than the dtype ask for.
+_FORMS: tuple[tuple[str, Callable[[TfliteOperator, _Used], bool], int], ...] = (
+    ("FULLY_CONNECTED", lambda o, _used: bool(o.options["keep_num_dims"]), 5),
+    ("FULLY_CONNECTED", lambda o, used: not _inputs_from(3)(o, used), 6),
+    ("DEPTHWISE_CONV_2D", lambda o, _used: max(o.options["dilation_w"], o.options["dilation_h"]) > 1, 2),
+    ("TRANSPOSE_CONV", _inputs_from(4), 3),
+    ("RESIZE_BILINEAR", _half_pixels, 3), ("RESIZE_NEAREST_NEIGHBOR", _half_pixels, 3),
+    ("DEQUANTIZE", _of_type("float16"), 3), ("QUANTIZE", _of_type("int8"), 2),
+    ("TRANSPOSE", _many_axes, 4), ("STRIDED_SLICE", _many_axes, 4),
+)
 
 
 def version_of(o: TfliteOperator, tensors: Sequence[TfliteTensor]) -> int:
     """The version of this operator on these tensors of its subgraph."""
     used = [tensors[i] for i in (*o.inputs, *o.outputs) if i >= 0]
-    types = {t.type.name for t in used}
-    base = _INT8_OF.get(o.name, _INT8) if "int8" in types else _FLOAT_OF.get(o.name, 1)
-    return max(base, _form(o, used, types))
-
-
-def _form(o: TfliteOperator, used: Sequence[TfliteTensor], types: set[str]) -> int:
-    """What other things than its dtype ask for."""
-    if o.name == "FULLY_CONNECTED":
-        return _NO_BIAS if len(used) <= len(("x", "filter", "out")) else _KEPT if o.options["keep_num_dims"] else 1
-    if o.name == "DEPTHWISE_CONV_2D" and max(o.options["dilation_w"], o.options["dilation_h"]) > 1:
-        return _DILATED
-    if o.name == "TRANSPOSE_CONV" and len(used) > len(("shape", "filter", "x", "out")):
-        return _WITH_BIAS
-    if o.name in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR") and o.options["half_pixel_centers"]:
-        return _HALF_PIXELS
-    if o.name == "DEQUANTIZE" and "float16" in types:
-        return _HALVES
-    if o.name == "QUANTIZE" and used[0].type.name == "int8":
-        return _INT8
-    if o.name in ("TRANSPOSE", "STRIDED_SLICE") and len(used[0].dims) > _RANK_4:
-        return _WIDE
-    return 1
+    integers = any(t.type.name == "int8" for t in used)
+    base = _INT8_OF.get(o.name, _INT8) if integers else _FLOAT_OF.get(o.name, 1)
+    return max([base, *(version for name, holds, version in _FORMS if name == o.name and holds(o, used))])

@@ -41,8 +41,8 @@ def tflite_file(graph: Graph, shapes: Mapping[str, Shape] | None = None) -> Tfli
     inputs = [values[p.value] for p in program.graph.inputs]
     outputs = _outputs(program, draft, values, inputs)
     main = with_activations(draft.finish(inputs, outputs))
-    signature = TfliteSignature(SIGNATURE, 0, _ends(graph, "inputs", main.inputs), _ends(graph, "outputs", main.outputs))
-    return TfliteFile("", f"tfjslab {__version__}", (main,), (signature,))
+    ends = (_ends(graph, side, indices) for side, indices in (("inputs", main.inputs), ("outputs", main.outputs)))
+    return TfliteFile("", f"tfjslab {__version__}", (main,), (TfliteSignature(SIGNATURE, 0, *ends),))
 
 
 def _check(graph: Graph) -> None:
@@ -79,9 +79,9 @@ def _write_nodes(program: Specialized, draft: SubgraphDraft, values: dict[str, i
             refused.append(f"'{node.name}' ({node.op}): {e}")
             values.update(dict.fromkeys(node.outputs, -1))
     if refused:
-        more = f"; and {counted(behind, 'node')} behind them" if behind else ""
-        raise UnknownOpError(f"{counted(len(refused), 'node')} cannot be written to .tflite: {'; '.join(refused)}{more}."
-                             f" {_ADVICE}", code="model.tflite_write")
+        told = "; ".join([*refused, *([f"and {counted(behind, 'node')} behind them"] if behind else [])])
+        raise UnknownOpError(f"{counted(len(refused), 'node')} cannot be written to .tflite: {told}. {_ADVICE}",
+                             code="model.tflite_write")
 
 
 def _written(node: Node, program: Specialized, draft: SubgraphDraft, values: dict[str, int]) -> Sequence[int]:

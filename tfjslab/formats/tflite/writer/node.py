@@ -93,7 +93,8 @@ class NodeWriter:
     ) -> int:
         """Add an operator; without a shape its tensor is like the node's output, whose name the last one gets."""
         out = self.out.known_shape if shape is None else shape
-        return self.draft.made(f"{self.node.name}/{operator.lower()}", operator, inputs, out, dtype or self.out.dtype, **options)
+        name = f"{self.node.name}/{operator.lower()}"
+        return self.draft.made(name, operator, inputs, out, dtype or self.out.dtype, **options)
 
     def full(self, number: float) -> int:
         """The output, with one number everywhere."""

@@ -19,7 +19,7 @@ for _op, _name in {"Add": "ADD", "Sub": "SUB", "Multiply": "MUL", "LogicalXor": 
     writes(_op)(partial(_plain, _name))
 
 
-# ---- what kernels take less of than the op does ------------------------------------------------------------------------
+# ---- what kernels take less of than the op does ----------------------------------------------------------------------
 
 
 def _clamped(operator: str, highest: int, w: NodeWriter) -> int:

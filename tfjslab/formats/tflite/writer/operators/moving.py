@@ -8,7 +8,6 @@ import numpy as np
 
 from tfjslab.formats.tflite.writer.node import NodeWriter, writes
 
-
 _INT32 = np.iinfo(np.int32)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from tfjslab.formats.tflite.operators.reducing import REDUCERS
 from tfjslab.formats.tflite.writer.draft import NUMBERS
@@ -54,7 +55,7 @@ def _log_softmax(w: NodeWriter) -> int:
     return _along_last(w, "LOG_SOFTMAX")
 
 
-def _along_last(w: NodeWriter, operator: str, **options: float) -> int:
+def _along_last(w: NodeWriter, operator: str, **options: Any) -> int:
     """Operators work along the last axis: another one is brought there and back."""
     rank, axis = w.rank(), w.axis(w.attr("axis"), w.rank())
     if axis == rank - 1 or rank == 0:

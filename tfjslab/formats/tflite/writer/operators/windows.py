@@ -18,6 +18,7 @@ from tfjslab.ops.window import Window
 
 _FILTER = 2  # where further inputs of a fused op begin
 _MATRIX = 2
+_LOWEST = -float(np.finfo(np.float32).max)  # what loses every comparison
 
 
 def _check(w: NodeWriter) -> None:
@@ -117,10 +118,10 @@ def _transposed(w: NodeWriter) -> int:
 def _pooled(operator: str, w: NodeWriter) -> int:
     _check(w)
     window = pool_window(w.node.op, w.shape(), w.node.attrs)
-    x, padding = _padded(w, window, w.x(), -np.finfo(np.float32).max)
+    x, padding = _padded(w, window, w.x(), _LOWEST)
     if x != w.x() and operator == "AVERAGE_POOL_2D":
         raise w.fail(f"paddings {list(window.pad)} of a mean; AVERAGE_POOL_2D has SAME or none")
-    size = {"filter_height": window.size[0], "filter_width": window.size[1]}
+    size: dict[str, Any] = {"filter_height": window.size[0], "filter_width": window.size[1]}
     return w.op(operator, [x], padding=padding, **_strides(window), **size)
 
 
