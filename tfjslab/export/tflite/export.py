@@ -13,6 +13,7 @@ from tfjslab.base.errors import InputError, UsageError
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.base.shapes import Shape
 from tfjslab.export.tflite.calibrate import running, scales_seen
+from tfjslab.export.tflite.ends import with_float_ends
 from tfjslab.export.tflite.integers import Placed, with_integers
 from tfjslab.export.tflite.precisions import FLOAT16, FLOAT32, INT8, check_precision
 from tfjslab.export.tflite.report import TfliteExport, execution
@@ -67,8 +68,9 @@ def export_tflite(
         made = tested = with_halves(plain)
     elif precision == INT8:
         seen = scales_seen(plain, model, batches, method, progress)
-        made, placed = with_integers(plain, seen, float_ends=float_ends)
-        tested = made if float_ends else with_integers(plain, seen, float_ends=True)[0]
+        made, placed = with_integers(plain, seen)
+        tested = with_float_ends(made)
+        made = tested if float_ends else made
     outputs = _compared(model, tested, batches, progress)
     data = tflite_bytes(made, {**model.graph.metadata, **({"labels": list(labels)} if labels else {})})
     report = QuantizationReport(

@@ -32,22 +32,17 @@ class Placed:
     reason: str = ""
 
 
-def with_integers(
-    file: TfliteFile, seen: Mapping[int, Scale], *, float_ends: bool = False,
-) -> tuple[TfliteFile, tuple[Placed, ...]]:
-    """The file in int8, and how each operator that was in it computes.
+def with_integers(file: TfliteFile, seen: Mapping[int, Scale]) -> tuple[TfliteFile, tuple[Placed, ...]]:
+    """The file in int8, also its inputs and outputs, and how each operator that was in it computes.
 
-    Args:
-        file: of float32, with one subgraph.
-        seen: the encoding of each computed float tensor, by its index, in the integers from 0 to ``scales.STEPS``.
-        float_ends: whether inputs and outputs stay float32, instead of becoming int8.
-
+    ``file`` is of float32, with one subgraph. ``seen`` has the encoding of each computed float tensor by its index, in
+    the integers from 0 to ``scales.STEPS``.
     """
     main = file.subgraphs[0]
     work = _Integers(main, {i: scales.activation(s) for i, s in _joined(main, seen).items()})
-    work.begin(float_ends=float_ends)
+    work.begin()
     placed = tuple(work.place(o) for o in main.operators)
-    made = work.finish(float_ends=float_ends)
+    made = work.finish()
     places = dict(zip((*main.inputs, *main.outputs), (*made.inputs, *made.outputs), strict=True))
 
     def at(ends: Sequence[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
@@ -78,14 +73,13 @@ class _Integers:
     whole: dict[int, int] = field(default_factory=dict)
     real: dict[int, int] = field(default_factory=dict)
 
-    def begin(self, *, float_ends: bool) -> None:
-        """Add the inputs, in the form in which callers have them."""
+    def begin(self) -> None:
+        """Add the inputs."""
         for i in self.old.inputs:
-            t = self.old.tensors[i]
-            if self._is_float(i) and not float_ends:
-                self.whole[i] = self._copy(t, _INT8, None, self.seen[i])
+            if self._is_float(i):
+                self.whole[i] = self._copy(self.old.tensors[i], _INT8, None, self.seen[i])
             else:
-                self.real[i] = self._copy(t, t.type.name, None)
+                self.as_real(i)
 
     def place(self, o: TfliteOperator) -> Placed:
         """Add an operator, in integers where that can be."""
@@ -100,24 +94,13 @@ class _Integers:
             self._plain(o, rule)
         return Placed(told, o.name, _INT8)
 
-    def finish(self, *, float_ends: bool) -> TfliteSubgraph:
-        """The subgraph; its inputs and outputs have their names in whichever form they are."""
-        ends: list[list[int]] = []
-        for side in (self.old.inputs, self.old.outputs):
-            found = []
-            for i in side:
-                index = self.as_real(i) if float_ends or not self._is_float(i) else self.as_whole(i)
-                self._call(index, self.old.tensors[i].name)
-                found.append(index)
-            ends.append(found)
+    def finish(self) -> TfliteSubgraph:
+        """The subgraph; its inputs and outputs are called as before."""
+        ends = [[self.as_whole(i) if self._is_float(i) else self.as_real(i) for i in side]
+                for side in (self.old.inputs, self.old.outputs)]
+        for index, i in zip(ends[1], self.old.outputs, strict=True):
+            self.draft.claim(index, self.old.tensors[i].name)
         return self.draft.finish(*ends)
-
-    def _call(self, index: int, name: str) -> None:
-        """Give a tensor the name that an end of the model has outside."""
-        other = next((t.index for t in self.draft.tensors if t.name == name and t.index != index), None)
-        if other is not None:
-            self.draft.rename(other, f"{name}/{self.draft.tensors[other].type.name}")
-        self.draft.rename(index, name)
 
     # ---- what operators are asked ------------------------------------------------------------------------------------
 

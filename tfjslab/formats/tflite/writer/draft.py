@@ -76,6 +76,13 @@ class SubgraphDraft:
             self.taken.discard(tensor.name)
             self.tensors[index] = replace(tensor, name=reserve(name, self.taken))
 
+    def claim(self, index: int, name: str) -> None:
+        """Call a tensor so, which is what it is called outside; another one of that name gets another."""
+        other = next((t.index for t in self.tensors if t.name == name and t.index != index), None)
+        if other is not None:
+            self.rename(other, f"{name}/{self.tensors[other].type.name}")
+        self.rename(index, name)
+
     def finish(self, inputs: Sequence[int], outputs: Sequence[int]) -> TfliteSubgraph:
         """What was added, without the tensors that nothing uses."""
         return compact(TfliteSubgraph("main", tuple(self.tensors), tuple(self.operators), tuple(inputs),

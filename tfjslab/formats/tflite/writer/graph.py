@@ -125,7 +125,7 @@ def _outputs(
         tensor = draft.tensors[index]
         if index in (*inputs, *found) or tensor.data is not None:
             index = draft.reshaped(index, port.name, program.specs[port.value].known_shape)
-        draft.rename(index, port.name)
+        draft.claim(index, port.name)
         found.append(index)
     return found
 
