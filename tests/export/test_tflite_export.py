@@ -203,7 +203,7 @@ def test_data_may_be_several_samples_and_is_cut_into_the_batches_of_the_file(tmp
         again = tf.export_tflite(model, tmp_path / "n.tflite", "int8", [data[i:i + 1] for i in range(6)],
                                  labels=list("0123456789"))
         assert made.report.outputs == again.report.outputs
-        with pytest.raises(InputError, match="expected at least|is missing|shape"):
+        with pytest.raises(InputError, match="has shape"):
             tf.export_tflite(model, tmp_path / "m.tflite", "int8", data[..., :1, :])
     assert (tmp_path / "m.tflite").read_bytes() == (tmp_path / "n.tflite").read_bytes()
     with tf.load_tflite_model(tmp_path / "m.tflite", "cpu") as written:
@@ -239,6 +239,7 @@ def test_what_was_taken_is_given_back(tmp_path):
 def test_an_int8_file_is_not_quantized_again(tmp_path):
     with tf.zoo.open_model("digits", "cpu") as model:
         tf.export_tflite(model, tmp_path / "m.tflite", "int8", images(model))
-    with tf.load_tflite_model(tmp_path / "m.tflite", "cpu") as model, pytest.raises(UnknownOpError, match="works on int8"):
+    with (tf.load_tflite_model(tmp_path / "m.tflite", "cpu") as model,
+          pytest.raises(UnknownOpError, match="works on int8")):
         tf.export_tflite(model, tmp_path / "n.tflite")
     assert serialize(parse((tmp_path / "m.tflite").read_bytes(), "m"))  # which is written as it is

@@ -22,7 +22,7 @@ _NPY_HEADERS: dict[tuple[int, int], Callable[[IO[bytes]], tuple[tuple[int, ...],
     (1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0,
 }
 _NPY_KINDS = "biufcUS"  # the rest is pickled or has fields
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 _CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}  # by the length of the last axis
 _MOST = 255.0  # of a channel
 _PICTURE_DTYPES = ("", "float32", "int32", "uint8", "int8")
@@ -177,5 +177,5 @@ def _picture_shape(path: Path, port: Port) -> tuple[int | None, int | None, int]
 
 _READERS: Mapping[str, Callable[..., Array]] = {
     ".npy": _read_npy, ".npz": _read_npz, ".bin": _read_bin, ".json": _read_json,
-    **dict.fromkeys(_PICTURES, _read_picture),
+    **dict.fromkeys(PICTURES, _read_picture),
 }

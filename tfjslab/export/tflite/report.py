@@ -58,4 +58,6 @@ def execution(precision: str, names: Sequence[str]) -> str:
     if precision != "int8":
         stored = ", with weights stored as float16" if precision == "float16" else ""
         return f"every operator computes in float32{stored}"
-    return f"{names.count('int8')} of {counted(len(names), 'operator')} compute in int8, the others in float32"
+    count, total = names.count("int8"), counted(len(names), "operator")
+    return f"all {total} compute in int8" if count == len(names) else (
+        f"{count} of {total} compute in int8, the others in float32")
