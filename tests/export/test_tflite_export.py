@@ -110,6 +110,28 @@ def transposed(b, x):
                    output_shape=[1, 12, 12, 2], **_STRIDED)
 
 
+def sized(b, x):
+    """Parts of unequal sizes, one behind the other in another order."""
+    parts = b.node("parts", "SplitV", [x], size_splits=[1, 3], axis=3, num_split=2)
+    return b.value("turned", "ConcatV2", *parts.outputs[::-1], axis=3)
+
+
+def gathered(b, x):
+    rows = b.value("rows", "GatherV2", x, b.constant("i", np.int32([2, 0, 2])), axis=1)
+    return b.value("some", "GatherNd", rows, b.constant("j", np.int32([[0, 1, 2], [0, 0, 5]])))
+
+
+def stacked(b, x):
+    parts = b.node("parts", "Unpack", [x], axis=3, num=4)
+    return b.value("stacked", "Pack", *parts.outputs[:3], axis=1)
+
+
+def hard_swish(b, x):
+    kernel = b.constant("unit", np.float32(np.eye(4).reshape(1, 1, 4, 4)))
+    return b.value("swish", "_FusedConv2D", x, kernel, fused_ops=["_FusedHardSwish"], padding="VALID",
+                   strides=[1, 1, 1, 1])
+
+
 NETS = {
     "conv": net(node("_FusedConv2D", FILTER, BIAS, fused_ops=["BiasAdd", "Relu"], **_STRIDED)),
     "padded conv": net(node("Conv2D", FILTER, strides=[1, 2, 2, 1], padding="EXPLICIT",
@@ -123,11 +145,21 @@ NETS = {
     "tables": net(node("Sigmoid"), node("LeakyRelu", alpha=0.3), node("Tanh")),
     "pools": net(node("MaxPool", ksize=[1, 2, 2, 1], **_STRIDED),
                  node("AvgPool", ksize=[1, 2, 2, 1], strides=[1, 1, 1, 1], padding="VALID")),
+    "slopes": net(node("Prelu", RNG.normal(size=(1, 1, 4)))),
     "mean": net(node("Mean", axis=[1, 2], keep_dims=True)),
     "joined": net(joined), "parted": net(parted),
     "moves": net(node("Pad", paddings=[[0, 0], [1, 2], [0, 0], [0, 0]]), node("Transpose", perm=[0, 2, 1, 3]),
                  node("StridedSlice", begin=[0, 1, 0, 0], end=[1, 6, 9, 4], strides=[1, 2, 1, 1]),
                  node("SpaceToDepth", block_size=3)),
+    "mirrors": net(node("MirrorPad", paddings=[[0, 0], [1, 2], [0, 1], [0, 0]], mode="REFLECT"),
+                   node("ReverseV2", axis=[2]), node("Tile", reps=[1, 1, 2, 1])),
+    "slices": net(node("Slice", begin=[0, 1, 0, 0], size=[1, 4, 6, 4]), sized),
+    "gathered": net(gathered), "stacked": net(stacked), "spread": net(
+        node("Mean", axis=[1], keep_dims=True), node("BroadcastTo", shape=[1, 3, 6, 4])),
+    "batches": net(node("SpaceToBatchND", block_shape=[2, 2], paddings=[[1, 1], [0, 2]]),
+                   node("BatchToSpaceND", block_shape=[2, 2], crops=[[1, 1], [0, 0]])),
+    "depth": net(node("DepthToSpace", block_size=2), node("ExpandDims", axis=0), node("Squeeze", axis=[0])),
+    "swish": net(hard_swish), "smallest": net(node("ArgMin", axis=2)),
     "edges": net(node("PadV2", paddings=[[0, 0], [1, 1], [1, 1], [0, 0]], constant_value=0.25)),
     "resized": net(node("ResizeBilinear", size=[9, 4], half_pixel_centers=True),
                    node("ResizeNearestNeighbor", size=[5, 7])),
@@ -142,14 +174,14 @@ def test_integers_are_those_of_the_reference_kernels(tmp_path, name, ends):
     with tf.Model(NETS[name], "cpu") as model:
         data = [{"x": RNG.normal(size=(1, 6, 6, 4)).astype(np.float32)} for _ in range(3)]
         made = tf.export_tflite(model, tmp_path / "m.tflite", "int8", data, float_ends=ends)
-        largest = made.report.outputs[0].sqnr_db
+        noise = made.report.outputs[0].sqnr_db
     written = (tmp_path / "m.tflite").read_bytes()
     x = data[0]["x"] if ends else RNG.integers(-128, 128, (1, 6, 6, 4)).astype(np.int8)
     theirs = litert.answers(written, [x], reference=name != "islands")  # the reference kernels lack some of floats
     for backend in ("cpu", "wasm-simd"):
         own = outputs_of(tmp_path / "m.tflite", [x], backend)
         assert [(a.dtype, a.tobytes()) for a in own] == [(a.dtype, a.tobytes()) for a in theirs]
-    assert largest is None or largest > 15
+    assert noise is None or noise > 15 or NETS[name].nodes[0].op.startswith("Arg")  # places are no real numbers
 
 
 def test_what_stays_in_floats_is_told_with_the_reason(tmp_path):

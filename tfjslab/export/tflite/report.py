@@ -59,5 +59,5 @@ def execution(precision: str, names: Sequence[str]) -> str:
         stored = ", with weights stored as float16" if precision == "float16" else ""
         return f"every operator computes in float32{stored}"
     count, total = names.count("int8"), counted(len(names), "operator")
-    return f"all {total} compute in int8" if count == len(names) else (
+    return "every operator computes in int8" if count == len(names) else (
         f"{count} of {total} compute in int8, the others in float32")

@@ -36,7 +36,7 @@ def _same(names: str, *inputs: int) -> dict[str, Int8Rule]:
 RULES: dict[str, Int8Rule] = {
     "CONV_2D": Int8Rule(WEIGHTED, axis=0), "DEPTHWISE_CONV_2D": Int8Rule(WEIGHTED, axis=3),
     "FULLY_CONNECTED": Int8Rule(WEIGHTED), "TRANSPOSE_CONV": Int8Rule(WEIGHTED, (2,), bias=3, axis=0),
-    **dict.fromkeys(("ADD", "SUB", "MUL"), Int8Rule(SEEN, (0, 1))),
+    **dict.fromkeys(("ADD", "SUB", "MUL", "PRELU"), Int8Rule(SEEN, (0, 1))),
     **dict.fromkeys(("MEAN", "LEAKY_RELU", "HARD_SWISH", "RELU", "RELU6", "RELU_N1_TO_1"), Int8Rule(SEEN)),
     **_same("RESHAPE SQUEEZE EXPAND_DIMS TRANSPOSE PAD MIRROR_PAD STRIDED_SLICE SLICE SPLIT_V UNPACK GATHER GATHER_ND "
             "TILE MAX_POOL_2D AVERAGE_POOL_2D RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR SPACE_TO_DEPTH DEPTH_TO_SPACE "

@@ -12,7 +12,7 @@ from tfjslab.formats.tflite.file import TfliteOperator, TfliteTensor
 _INT8 = 2  # what most operators take int8 from
 _INT8_OF = {
     "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4, "RESHAPE": 1, "SQUEEZE": 1, "EXPAND_DIMS": 1,
-    "SPACE_TO_DEPTH": 1, "DEPTH_TO_SPACE": 1, "HARD_SWISH": 1, "TILE": 1, "QUANTIZE": 1, "GATHER_ND": 1,
+    "SPACE_TO_DEPTH": 1, "DEPTH_TO_SPACE": 1, "HARD_SWISH": 1, "TILE": 1, "QUANTIZE": 1, "GATHER_ND": 1, "PRELU": 1,
 }
 _FLOAT_OF = {"BROADCAST_TO": 2}
 _MOST_AXES = 4  # that the first kernels of some operators take
