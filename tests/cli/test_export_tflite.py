@@ -69,6 +69,19 @@ def test_options_that_make_no_sense(capsys, tmp_path, options, line):
     assert not (tmp_path / "m.tflite").exists()
 
 
+def test_other_commands_that_write(capsys, tmp_path):
+    """``optimize`` writes what it made; stored weights and comparisons with TensorFlow.js are for folders."""
+    out = tmp_path / "m.tflite"
+    assert refused(capsys, "quantize", "digits", "--kind", "uint8", "--out", out).startswith(
+        f"--out {out}: 'tfjslab export --precision float16 -o {out}' writes .tflite")
+    assert refused(capsys, "optimize", "digits", "--out", out, "--compare", "tfjs").endswith(
+        "TensorFlow.js runs models in folders")
+    assert not out.exists()
+    assert main(["optimize", "digits", "--out", str(out), "--no-measure"]) == 0
+    with tf.load_model(out, "cpu") as model:
+        assert model.graph.metadata["format"] == "tflite"
+
+
 def test_data_and_labels_that_are_not_there(capsys, tmp_path):
     argv = ("export", "digits", "-o", tmp_path / "m.tflite", "--precision", "int8", "--data")
     assert refused(capsys, *argv, tmp_path / "no", code=3) == f"--data {tmp_path / 'no'}: no such folder"

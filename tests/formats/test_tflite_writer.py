@@ -92,7 +92,7 @@ def test_all_nodes_that_cannot_be_written_are_named_and_those_behind_them_counte
     assert str(caught.value).startswith(
         "2 nodes cannot be written to .tflite: 'bent' (Erf): no operator of .tflite computes it, nor do any together "
         "that are known here; 'kept' (Where): no operator of .tflite computes it, nor do any together that are known "
-        "here; and 2 nodes behind them. replace these nodes")
+        "here; and 2 nodes behind them. Replace these nodes")
     assert caught.value.code == "model.tflite_write"
 
 
@@ -166,6 +166,20 @@ def test_what_the_file_said_is_said_again(tmp_path):
     assert read_model(path).metadata["model_metadata"] == read_model(tmp_path / "written.tflite").metadata[
         "model_metadata"]
     np.testing.assert_array_equal(ran(read_model(path), IMAGE)[0], ran(small(), IMAGE)[0])
+
+
+@pytest.mark.parametrize(("equation", "shapes"), [
+    ("bqhd,bkhd->bhqk", [(2, 3, 4, 5), (2, 6, 4, 5)]), ("abc,cd->abd", [(2, 3, 4), (4, 5)]), ("ij,k->ki", [(2, 3), (4,)]),
+    ("i,i->", [(4,), (4,)]), ("ab,ab->ba", [(2, 3), (2, 3)]), ("abc->ca", [(2, 3, 4)]),
+])
+def test_einsum_is_a_product_of_matrices(tmp_path, equation, shapes):
+    b, rng = GraphBuilder(), np.random.default_rng(0)
+    xs = [rng.normal(size=s).astype(np.float32) for s in shapes]
+    y = b.value("y", "Einsum", *(b.input(f"x{i}", x.shape) for i, x in enumerate(xs)), equation=equation)
+    data = serialize(tflite_file(b.build([Port("y", y, None, "float32")], {})))
+    with loaded(tmp_path, data) as model:
+        np.testing.assert_allclose(model.execute(xs, ["y"])[0], np.einsum(equation, *xs), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(litert.answers(data, xs)[0], np.einsum(equation, *xs), rtol=1e-5, atol=1e-5)
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):

@@ -23,7 +23,6 @@ from tfjslab.formats.tflite.save import tflite_bytes, write_bytes
 from tfjslab.formats.tflite.writer.graph import tflite_file
 from tfjslab.model.model import Model
 from tfjslab.model.sample import sample_inputs
-from tfjslab.model.states import refuse_states
 from tfjslab.passes.registry import run_passes
 from tfjslab.quantization.calibrate import calibration_batches, check_method
 from tfjslab.quantization.report import NodeReport, OutputReport, QuantizationReport
@@ -56,7 +55,6 @@ def export_tflite(
     """
     check_precision(precision)
     check_method(method)
-    refuse_states(model.graph, "a .tflite file")
     if precision != INT8 and float_ends:
         raise UsageError(f"float_ends is for precision {INT8}; {precision} has inputs of float32 anyway")
     progress("writing operators", 0, 1)

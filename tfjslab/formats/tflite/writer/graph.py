@@ -20,8 +20,8 @@ from tfjslab.ops.registry import Spec
 
 SIGNATURE = "serving_default"  # what TensorFlow calls the only one
 _DTYPES = ("float32", "int32", "bool")
-_ADVICE = ("replace these nodes or give their outputs as the model's own; tf.refusals(model, 'tflite') lists them, and "
-           "'tfjslab export' writes any model as WebAssembly")
+_ADVICE = ("Replace these nodes, or end the model before them; 'tfjslab export' to a folder writes it as WebAssembly "
+           "instead")
 
 
 def tflite_file(graph: Graph, shapes: Mapping[str, Shape] | None = None) -> TfliteFile:

@@ -2,6 +2,7 @@
 
 from tfjslab.formats.tflite.writer.operators import (  # noqa: F401 - importing registers
     composed,
+    einsum,
     elementwise,
     moving,
     reducing,
