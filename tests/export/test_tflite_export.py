@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
 from support import litert
+from support.nets import nets
 
 import tfjslab as tf
 from tfjslab.base.errors import InputError, UnknownOpError, UsageError
@@ -182,6 +184,24 @@ def test_integers_are_those_of_the_reference_kernels(tmp_path, name, ends):
         own = outputs_of(tmp_path / "m.tflite", [x], backend)
         assert [(a.dtype, a.tobytes()) for a in own] == [(a.dtype, a.tobytes()) for a in theirs]
     assert noise is None or noise > 15 or NETS[name].nodes[0].op.startswith("Arg")  # places are no real numbers
+
+
+@settings(max_examples=8, deadline=None, derandomize=True, database=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(nets())
+def test_random_networks_answer_as_litert_does(tmp_path, drawn):
+    graph, feeds = drawn
+    path, shapes = tmp_path / "m.tflite", {"x": feeds["x"].shape}
+    with tf.Model(graph, "cpu") as model:
+        tf.export_tflite(model, path, "float32", feeds, shapes=shapes)
+        wanted = model.execute(feeds, [p.name for p in model.outputs])
+        for a, b in zip(litert.answers(path.read_bytes(), list(feeds.values())), wanted, strict=True):
+            np.testing.assert_allclose(a, b, atol=MOST * np.abs(b).max(initial=1))
+        made = tf.export_tflite(model, path, "int8", feeds, shapes=shapes)
+    assume("ELU" not in made.operators)  # which the reference kernels lack
+    x = np.random.default_rng(0).integers(-128, 128, feeds["x"].shape).astype(np.int8)
+    theirs = litert.answers(path.read_bytes(), [x], reference=True)
+    assert [a.tobytes() for a in outputs_of(path, [x], "cpu")] == [a.tobytes() for a in theirs]
 
 
 def test_what_stays_in_floats_is_told_with_the_reason(tmp_path):
