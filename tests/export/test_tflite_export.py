@@ -175,7 +175,7 @@ NETS = {
 def test_integers_are_those_of_the_reference_kernels(tmp_path, name, ends):
     with tf.Model(NETS[name], "cpu") as model:
         data = [{"x": RNG.normal(size=(1, 6, 6, 4)).astype(np.float32)} for _ in range(3)]
-        made = tf.export_tflite(model, tmp_path / "m.tflite", "int8", data, float_ends=ends)
+        made = tf.export_tflite(model, tmp_path / "m.tflite", "int8", data, float_io=ends)
         noise = made.report.outputs[0].sqnr_db
     written = (tmp_path / "m.tflite").read_bytes()
     x = data[0]["x"] if ends else RNG.integers(-128, 128, (1, 6, 6, 4)).astype(np.int8)

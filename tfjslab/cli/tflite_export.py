@@ -17,6 +17,7 @@ from tfjslab.cli.models import open_model, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import Report, progress
 from tfjslab.cli.samples import folder_samples, samples, value_range
+from tfjslab.export.targets import WEB_MODULE
 from tfjslab.export.tflite import PRECISIONS, TfliteExport, export_tflite
 from tfjslab.export.tflite.precisions import FLOAT32, INT8
 from tfjslab.formats.registry import format_written
@@ -25,13 +26,12 @@ from tfjslab.graph.ir import Port
 from tfjslab.model.model import Model
 from tfjslab.quantization.generate import generated_inputs
 
-WEB = "web-module"
-TARGETS = {WEB: "a folder that runs in browsers", FORMAT: "one file for TensorFlow Lite"}
+TARGETS = {WEB_MODULE: "a folder that runs in browsers", FORMAT: "one file for TensorFlow Lite"}
 # Options that mean something for one target only, with what they are when nobody gives them.
 _OWN: dict[str, dict[str, Any]] = {
     FORMAT: {"precision": None, "data": None, "float_io": False, "labels": None},
-    WEB: {"only": [], "weights": FLOAT32, "input": [], "crop": False, "order": None, "kind": None, "tune": None,
-          "no_proof": False, "peers": None},
+    WEB_MODULE: {"only": [], "weights": FLOAT32, "input": [], "crop": False, "order": None, "kind": None, "tune": None,
+                 "no_proof": False, "peers": None},
 }
 
 
@@ -50,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def wanted(args: argparse.Namespace) -> bool:
     """Whether a .tflite file is asked for. UsageError for options that are for the other target."""
-    target = args.to or (FORMAT if format_written(args.out) == FORMAT else WEB)
+    target = args.to or (FORMAT if format_written(args.out) == FORMAT else WEB_MODULE)
     for other, own in _OWN.items():
         given = next((name for name, default in own.items() if getattr(args, name) != default), None)
         if other != target and given is not None:
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> Outcome:
     _check(args, precision)
     with progress() as tell, open_model(args.model, None, None, tell, real=args.real_weights) as model:
         made = export_tflite(
-            model, args.out, precision, _data(args, model, tell), method=args.method, float_ends=args.float_io,
+            model, args.out, precision, _data(args, model, tell), method=args.method, float_io=args.float_io,
             labels=_lines(args.labels), optimize=not args.no_optimize, progress=tell,
             shapes=_shapes(shaped(model.inputs, args.shape)),
         )

@@ -31,7 +31,7 @@ from tfjslab.quantizer.damage import Batches, compare
 
 def export_tflite(
     model: Model, path: str | os.PathLike[str], precision: str = FLOAT32, calibration: Any = None, *,
-    method: str = "minmax", float_ends: bool = False, labels: Sequence[str] = (), optimize: bool = True,
+    method: str = "minmax", float_io: bool = False, labels: Sequence[str] = (), optimize: bool = True,
     shapes: Mapping[str, Shape] | None = None, progress: Progress = no_progress,
 ) -> TfliteExport:
     """Write ``model`` to a .tflite file, with a signature, and what it says of itself.
@@ -43,7 +43,7 @@ def export_tflite(
         calibration: for ``int8``, which needs it: an array, a mapping by input name, or a list of them. Accuracy is
             told on it for every precision, else on one random input.
         method: how ranges follow from calibration: ``minmax``, ``percentile`` or ``mse``.
-        float_ends: for ``int8``: inputs and outputs stay float32 instead of becoming int8.
+        float_io: for ``int8``: inputs and outputs stay float32 instead of becoming int8.
         labels: what the classes of the first output are called; those the model has, without them.
         optimize: whether the passes of ``tf.optimize`` fuse nodes first.
         shapes: lengths for inputs that leave some open, by name; 1 for the batch without it.
@@ -55,8 +55,8 @@ def export_tflite(
     """
     check_precision(precision)
     check_method(method)
-    if precision != INT8 and float_ends:
-        raise UsageError(f"float_ends is for precision {INT8}; {precision} has inputs of float32 anyway")
+    if precision != INT8 and float_io:
+        raise UsageError(f"float_io is for precision {INT8}; {precision} has inputs of float32 anyway")
     progress("writing operators", 0, 1)
     graph = run_passes(model.graph, target="tfjslab")[0] if optimize else model.graph
     plain = tflite_file(graph, shapes)
@@ -68,7 +68,7 @@ def export_tflite(
         seen = scales_seen(plain, model, batches, method, progress)
         made, placed = with_integers(plain, seen)
         tested = with_float_ends(made)
-        made = tested if float_ends else made
+        made = tested if float_io else made
     outputs = _compared(model, tested, batches, progress)
     data = tflite_bytes(made, {**model.graph.metadata, **({"labels": list(labels)} if labels else {})})
     report = QuantizationReport(

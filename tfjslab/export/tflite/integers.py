@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from tfjslab.export.tflite import scales
-from tfjslab.export.tflite.rules import FIXED, JOINED, ON_OTHERS, PLACE, RULES, SAME, SEEN, WEIGHTED, Int8Rule
+from tfjslab.export.tflite.rules import FIXED, JOINED, PLACE, RULES, SAME, SEEN, WEIGHTED, Int8Rule
 from tfjslab.formats.tflite.file import TfliteFile, TfliteOperator, TfliteSubgraph, TfliteTensor
 from tfjslab.formats.tflite.schema import TensorScale
 from tfjslab.formats.tflite.writer.draft import SubgraphDraft
@@ -107,7 +107,7 @@ class _Integers:
     def _reason(self, o: TfliteOperator, rule: Int8Rule | None) -> str:
         """Why an operator stays in float32; "" when it need not."""
         if not any(self._is_float(i) for i in (*o.inputs, *o.outputs) if i >= 0):
-            return ON_OTHERS
+            return "it works on other numbers than floats"
         if rule is None:
             return f"{o.name} has no int8 form here"
         if rule.kind == WEIGHTED:

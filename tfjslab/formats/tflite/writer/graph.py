@@ -75,7 +75,7 @@ def _write_nodes(program: Specialized, draft: SubgraphDraft, values: dict[str, i
         before = len(draft.tensors)
         try:
             _name(node, _written(node, program, draft, values), draft, values, before)
-        except (NotWrittenError, TfjslabError, LookupError) as e:
+        except (NotWrittenError, TfjslabError) as e:
             refused.append(f"'{node.name}' ({node.op}): {e}")
             values.update(dict.fromkeys(node.outputs, -1))
     if refused:
