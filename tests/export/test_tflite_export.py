@@ -13,9 +13,7 @@ from support.nets import nets
 import tfjslab as tf
 from tfjslab.base.errors import InputError, UnknownOpError, UsageError
 from tfjslab.export.tflite.integers import with_integers
-from tfjslab.export.tflite.rules import RULES
 from tfjslab.formats.tflite.file import parse
-from tfjslab.formats.tflite.operator import integer_converters
 from tfjslab.formats.tflite.serialize import serialize
 from tfjslab.formats.tflite.writer.graph import tflite_file
 from tfjslab.graph.builder import GraphBuilder
@@ -241,10 +239,6 @@ def test_a_bias_that_is_large_beside_its_weights_makes_their_scale_coarser(tmp_p
     x = np.zeros((1, 6, 6, 4), np.int8)
     assert outputs_of(tmp_path / "m.tflite", [x], "cpu")[0].tobytes() == litert.answers(written, [x], reference=True)[
         0].tobytes()
-
-
-def test_every_rule_has_an_operator_that_can_be_read_again():
-    assert set(RULES) - set(integer_converters()) == set()
 
 
 def test_data_may_be_several_samples_and_is_cut_into_the_batches_of_the_file(tmp_path):

@@ -287,18 +287,6 @@ def leaky(q, a):
     return scaled(x, plain if x >= 0 else sloped) + a["out_zero"]
 
 
-def sloped(x, slopes, a):
-    """``leaky`` with the slope that stands beside each element."""
-    def rule(q, slope):
-        v = q - a["x_zero"]
-        if v >= 0:
-            return scaled(v, F32(F32(a["x_scale"]) / F32(a["out_scale"])))
-        factor = F32(F32(F32(a["x_scale"]) * F32(a["y_scale"])) / F32(a["out_scale"]))
-        return scaled(v * (slope - a["y_zero"]), factor)
-
-    return [clamped(rule(q, slope) + a["out_zero"], a, str(x.dtype)) for q, slope in pairs(x, slopes)]
-
-
 def rescaled(q, a):
     factor = F32(a["x_scale"]) * (F32(1) / F32(a["out_scale"]))
     return away(F32(F32(F32(q) * factor) + F32(F32(-a["x_zero"]) * factor))) + a["out_zero"]
@@ -332,7 +320,6 @@ SCALAR = {
     "TflLogistic": lambda i, a, _s: looked_up(lambda v: F32(1) / (F32(1) + F32(math.exp(-v))))(*i, a),
     "TflTanh": lambda i, a, _s: looked_up(lambda v: F32(math.tanh(v)))(*i, a),
     "TflHardSwish": lambda i, a, _s: each(hard_swish)(*i, a), "TflLeakyRelu": lambda i, a, _s: each(leaky)(*i, a),
-    "TflPrelu": lambda i, a, _s: sloped(*i, a),
     "TflRescale": lambda i, a, _s: each(rescaled)(*i, a), "TflQuantize": lambda i, a, _s: each(quantized)(*i, a),
     "TflRequantize": lambda i, a, _s: each(
         lambda q, b: scaled(q - b["x_zero"], float(F32(b["x_scale"])) / float(F32(b["out_scale"]))) + b["out_zero"],

@@ -1,12 +1,15 @@
 """Which operators compute in int8, and what scales their tensors then have: TensorFlow Lite's quantization scheme.
 
-Operators that are not listed stay in float32, between DEQUANTIZE and QUANTIZE. Listed is what our reader knows in
-integers as well, so that every file that is written can be run and measured here.
+Operators that are not listed stay in float32, between DEQUANTIZE and QUANTIZE, and so do those that our reader does not
+know in integers: every file that is written can be run and measured here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import tfjslab.formats.tflite.operators  # noqa: F401 - registers the converters
+from tfjslab.formats.tflite.operator import integer_converters
 
 WEIGHTED, SEEN, SAME, JOINED, FIXED, PLACE = "weighted", "seen", "same", "joined", "fixed", "place"
 
@@ -34,7 +37,7 @@ def _same(names: str, *inputs: int) -> dict[str, Int8Rule]:
     return dict.fromkeys(names.split(), Int8Rule(SAME, inputs or (0,)))
 
 
-RULES: dict[str, Int8Rule] = {
+_RULES: dict[str, Int8Rule] = {
     "CONV_2D": Int8Rule(WEIGHTED, axis=0), "DEPTHWISE_CONV_2D": Int8Rule(WEIGHTED, axis=3),
     "FULLY_CONNECTED": Int8Rule(WEIGHTED), "TRANSPOSE_CONV": Int8Rule(WEIGHTED, (2,), bias=3, axis=0),
     **dict.fromkeys(("ADD", "SUB", "MUL", "PRELU"), Int8Rule(SEEN, (0, 1))),
@@ -47,3 +50,4 @@ RULES: dict[str, Int8Rule] = {
     "SOFTMAX": Int8Rule(FIXED, scale=1 / 256, zero=-128), "LOGISTIC": Int8Rule(FIXED, scale=1 / 256, zero=-128),
     "TANH": Int8Rule(FIXED, scale=1 / 128), "ARG_MAX": Int8Rule(PLACE), "ARG_MIN": Int8Rule(PLACE),
 }
+RULES = {name: rule for name, rule in _RULES.items() if name in integer_converters()}

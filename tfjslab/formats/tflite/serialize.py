@@ -35,7 +35,7 @@ Table = dict[int, Field]
 
 
 def serialize(file: TfliteFile) -> bytes:
-    """The bytes of a .tflite file. ModelError names a tensor that was sparse, which is not written."""
+    """The bytes of a .tflite file. ModelError names a tensor that is sparse, or text, which is not written."""
     codes: dict[_Code, int] = {}
     buffers: list[Table] = [{}]  # the first is that of tensors without data
     subgraphs = [_subgraph(g, codes, buffers) for g in file.subgraphs]
@@ -67,8 +67,9 @@ def _subgraph(g: TfliteSubgraph, codes: dict[_Code, int], buffers: list[Table]) 
 
 
 def _tensor(t: TfliteTensor, buffers: list[Table]) -> Table:
-    if t.is_sparse:
-        raise ModelError(f"tensor '{t.name}' is sparse, which is not written", code="model.write")
+    if t.is_sparse or (t.data is not None and t.data.dtype.hasobject):
+        what = "sparse" if t.is_sparse else "text"
+        raise ModelError(f"tensor '{t.name}' is {what}, which is not written", code="model.write")
     made: Table = {0: _ints([1 if d is None else d for d in t.dims]), 1: ("<b", _TYPES[t.type.name]), 3: t.name}
     if t.data is not None:
         made[2] = ("<I", len(buffers))

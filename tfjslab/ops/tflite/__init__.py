@@ -8,6 +8,6 @@ They are another family than ``tfjslab.ops.quantized``, whose activations have s
 another: neither can be expressed in the other.
 """
 
-from tfjslab.ops.tflite import arithmetic, images, pooling, prelu, recurrent, softmax, unary, weighted
+from tfjslab.ops.tflite import arithmetic, images, pooling, recurrent, softmax, unary, weighted
 
-__all__ = ["arithmetic", "images", "pooling", "prelu", "recurrent", "softmax", "unary", "weighted"]
+__all__ = ["arithmetic", "images", "pooling", "recurrent", "softmax", "unary", "weighted"]

@@ -188,13 +188,6 @@ def _leaky_relu(op: Operator) -> str:
     return op.add("TflLeakyRelu", op.value(0), alpha=op.option("alpha"), **scales_of(op, 0))
 
 
-@integer_operator("PRELU")
-def _prelu(op: Operator) -> str:
-    """Slopes broadcast to the input."""
-    _only_bytes(op)
-    return op.add("TflPrelu", op.value(0), op.value(1), **scales_of(op, 0, 1))
-
-
 def _only_bytes(op: Operator) -> None:
     """Fail on int16, whose tables are others."""
     if (found := op.tensor(0)).type.name not in BYTES:

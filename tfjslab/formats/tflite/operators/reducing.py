@@ -16,11 +16,12 @@ def _reduced(tf_op: str, op: Operator) -> str:
 
 
 REDUCERS = {
-    "MEAN": "Mean", "SUM": "Sum", "REDUCE_PROD": "Prod", "REDUCE_MAX": "Max", "REDUCE_MIN": "Min",
+    "SUM": "Sum", "REDUCE_PROD": "Prod", "REDUCE_MAX": "Max", "REDUCE_MIN": "Min",
     "REDUCE_ANY": "Any", "REDUCE_ALL": "All",
 }
 for _name, _tf in REDUCERS.items():
     operator(_name)(partial(_reduced, _tf))
+operator("MEAN")(partial(_reduced, "Mean"))
 
 
 def _place_of(tf_op: str, op: Operator) -> str:

@@ -22,7 +22,7 @@ def _reduced(operator: str, w: NodeWriter) -> int:
     return w.op(operator, [x, w.ints("axis", axes)], keep_dims=w.attr("keep_dims")) if axes else x
 
 
-for _name, _op in REDUCERS.items():
+for _name, _op in {"MEAN": "Mean", **REDUCERS}.items():
     writes(_op)(partial(_reduced, _name))
 
 
