@@ -22,12 +22,12 @@ from tfjslab.formats.tflite.schema import (
     OPERATORS,
     OPTIONS,
     VECTORS,
-    VERSION,
     ElementType,
     TensorScale,
 )
 from tfjslab.formats.tflite.sparse import expanded
 
+VERSION = 3
 _PLACEHOLDER = OPERATORS.index("PLACEHOLDER_FOR_GREATER_OP_CODES")
 
 
@@ -231,12 +231,12 @@ def _operator(
     if name == CUSTOM:
         options: dict[str, Any] = {CUSTOM: t.numbers(5, "u1", "custom options").tobytes()}
     else:
-        options = options_of(t.table(4, "options"), name, where)
+        options = _options(t.table(4, "options"), name, where)
     return TfliteOperator(index, name, custom, inputs, outputs, options, between)
 
 
-def options_of(t: FlatTable | None, name: str, where: str) -> dict[str, Any]:
-    """All options of an operator; what the file leaves out, or everything without a table, has its default."""
+def _options(t: FlatTable | None, name: str, where: str) -> dict[str, Any]:
+    """All options of an operator; what the file leaves out has its default."""
     found: dict[str, Any] = {}
     for option, (field, kind) in OPTIONS.get(name, {}).items():
         if kind in VECTORS:
@@ -253,6 +253,11 @@ def options_of(t: FlatTable | None, name: str, where: str) -> dict[str, Any]:
             number = CHOICES[kind][number]
         found[option] = number
     return found
+
+
+def default_options(name: str) -> dict[str, Any]:
+    """All options of an operator as they are where a file tells none."""
+    return _options(None, name, name)
 
 
 def _signature(t: FlatTable, subgraphs: Sequence[TfliteSubgraph], name: str) -> TfliteSignature:

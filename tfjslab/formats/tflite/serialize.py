@@ -10,7 +10,15 @@ import numpy as np
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import ModelError
 from tfjslab.formats.tflite.builder import Field, FlatBuilder
-from tfjslab.formats.tflite.file import TfliteFile, TfliteOperator, TfliteSignature, TfliteSubgraph, TfliteTensor
+from tfjslab.formats.tflite.file import (
+    VERSION,
+    TfliteFile,
+    TfliteOperator,
+    TfliteSignature,
+    TfliteSubgraph,
+    TfliteTensor,
+)
+from tfjslab.formats.tflite.option_types import OPTION_TYPES
 from tfjslab.formats.tflite.schema import (
     CHOICES,
     CUSTOM,
@@ -19,10 +27,8 @@ from tfjslab.formats.tflite.schema import (
     FILE_MARK,
     METADATA,
     OPERATORS,
-    OPTION_TYPES,
     OPTIONS,
     VECTORS,
-    VERSION,
     TensorScale,
 )
 from tfjslab.formats.tflite.versions import version_of

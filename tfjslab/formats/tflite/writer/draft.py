@@ -13,7 +13,7 @@ from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import ModelError
 from tfjslab.base.names import reserve
 from tfjslab.base.shapes import Shape
-from tfjslab.formats.tflite.file import TfliteOperator, TfliteSubgraph, TfliteTensor, options_of
+from tfjslab.formats.tflite.file import TfliteOperator, TfliteSubgraph, TfliteTensor, default_options
 from tfjslab.formats.tflite.schema import ELEMENT_TYPES, TensorScale
 
 TYPES = {t.name: t for t in ELEMENT_TYPES}
@@ -47,7 +47,7 @@ class SubgraphDraft:
 
     def operator(self, name: str, inputs: Sequence[int], outputs: Sequence[int], **options: Any) -> None:
         """Add an operator; options that are not given have their defaults."""
-        told = {**options_of(None, name, name), **options}
+        told = {**default_options(name), **options}
         self.operators.append(TfliteOperator(len(self.operators), name, "", tuple(inputs), tuple(outputs), told))
 
     def made(
