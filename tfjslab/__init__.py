@@ -24,6 +24,7 @@ _HOME = {
     "bench": "bench bench_model bench_models",
     "bench.sweep": "sweep",
     "export.targets": "refusals",
+    "export.tflite": "export_tflite",
     "export.web": "export_web",
     "export.web.picture": "Picture",
     "engine.create": "eye fill linspace ones random_normal random_uniform range scalar tensor tensor1d "

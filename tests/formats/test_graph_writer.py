@@ -197,7 +197,8 @@ def test_formats_that_cannot_be_written(tmp_path):
     with pytest.raises(UsageError) as caught:
         write_model(looping(), tmp_path / "m", "tfjs-layers-model")
     assert str(caught.value) == (
-        "format 'tfjs-layers-model' cannot be written; known: tfjs-graph-model; did you mean 'tfjs-graph-model'?"
+        "format 'tfjs-layers-model' cannot be written; known: tfjs-graph-model, tflite; "
+        "did you mean 'tfjs-graph-model'?"
     )
 
 

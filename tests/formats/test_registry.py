@@ -89,7 +89,7 @@ def test_a_new_format_can_be_written(toy, tmp_path):
     with pytest.raises(UsageError) as caught:
         registry.write_model(graph, tmp_path, "tou")
     assert str(caught.value) == (
-        "format 'tou' cannot be written; known: tfjs-graph-model, toy; did you mean 'toy'?")
+        "format 'tou' cannot be written; known: tfjs-graph-model, tflite, toy; did you mean 'toy'?")
 
 
 def test_a_binary_file_above_its_limit_is_refused_before_reading(toy, monkeypatch):

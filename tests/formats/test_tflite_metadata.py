@@ -10,13 +10,15 @@ import zipfile
 
 import numpy as np
 import pytest
-from support.flat import Flat, operator, subgraph, tensor, tflite
+from support.flat import operator, subgraph, tensor, tflite
 from support.tflite import ran
 
 import tfjslab as tf
 from tfjslab.__main__ import main
 from tfjslab.base.errors import InputError, UsageError
 from tfjslab.formats.tflite import metadata
+from tfjslab.formats.tflite.builder import FlatBuilder
+from tfjslab.formats.tflite.schema import METADATA_MARK
 
 LABELS = ["cat", "dog", "hörnchen"]
 SIGNATURE = {0: [{0: "image", 1: ("<I", 0)}], 1: [{0: "answer", 1: ("<I", 1)}], 2: "serve", 4: ("<I", 0)}
@@ -46,7 +48,7 @@ def told(*translated):
     files = [*({0: name, 2: ("<b", 2), 3: name} for name in translated), {0: "labels", 2: ("<b", 2)}]
     graph = {2: [{0: "image", 4: [normalization], 5: {0: np.float32([255]), 1: np.float32([0])}}],
              3: [{0: "answer", 1: "what it is", 6: files}]}
-    return Flat().finish({0: "Animals", 1: "tells animals apart", 3: [graph], 4: "us"})
+    return FlatBuilder(METADATA_MARK).finish({0: "Animals", 1: "tells animals apart", 3: [graph], 4: "us"})
 
 
 @pytest.fixture

@@ -2,68 +2,12 @@
 
 from __future__ import annotations
 
-import struct
-
 import numpy as np
 
-from tfjslab.formats.tflite.schema import ELEMENT_TYPES, METADATA, OPERATORS
+from tfjslab.formats.tflite.builder import FlatBuilder
+from tfjslab.formats.tflite.schema import ELEMENT_TYPES, FILE_MARK, METADATA, OPERATORS
 
 TYPES = {t.name: i for i, t in enumerate(ELEMENT_TYPES)}
-
-
-class Flat:
-    """A flat buffer that grows at its end, so that offsets lead forward."""
-
-    def __init__(self):
-        self.data = bytearray(b"\0\0\0\0TFL3")
-
-    def finish(self, fields):
-        """The bytes, with these fields as the root."""
-        self._point(0, self.table(fields))
-        return bytes(self.data)
-
-    def table(self, fields):
-        """Fields are (struct kind, number), text, arrays, tables (dicts), or lists of tables."""
-        self._align(4)
-        count = max(fields, default=-1) + 1
-        vtable = len(self.data)
-        self.data += struct.pack("<HH", 4 + 2 * count, 4 + 8 * count) + b"\0\0" * count
-        self._align(8)
-        at = len(self.data)
-        self.data += struct.pack("<i", at - vtable) + b"\0" * (8 * count)
-        for field, value in fields.items():
-            struct.pack_into("<H", self.data, vtable + 4 + 2 * field, 4 + 8 * field)
-            place = at + 4 + 8 * field
-            if isinstance(value, tuple):
-                struct.pack_into(value[0], self.data, place, value[1])
-            else:
-                self._point(place, self._child(value))
-        return at
-
-    def _child(self, value):
-        if isinstance(value, dict):
-            return self.table(value)
-        if isinstance(value, str):
-            return self._vector(np.frombuffer(value.encode(), np.uint8))
-        if isinstance(value, np.ndarray):
-            return self._vector(value)
-        start = self._vector(np.zeros(len(value), np.uint32))
-        for i, fields in enumerate(value):
-            self._point(start + 4 + 4 * i, self.table(fields))
-        return start
-
-    def _vector(self, values):
-        self._align(16)
-        self.data += b"\0" * 12
-        start = len(self.data)
-        self.data += struct.pack("<I", values.size) + values.tobytes() + b"\0"
-        return start
-
-    def _align(self, to):
-        self.data += b"\0" * (-len(self.data) % to)
-
-    def _point(self, place, target):
-        struct.pack_into("<I", self.data, place, target - place)
 
 
 def ints(*values):
@@ -102,4 +46,4 @@ def tflite(codes, subgraphs, buffers=(), signatures=(), metadata=b""):
         model[6] = [{0: METADATA, 1: ("<I", len(model[4]) - 1)}]
     if signatures:
         model[7] = list(signatures)
-    return Flat().finish(model)
+    return FlatBuilder(FILE_MARK).finish(model)

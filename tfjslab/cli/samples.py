@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError, UsageError
+from tfjslab.base.progress import Progress, no_progress
 from tfjslab.cli.feeds import split_names
 from tfjslab.graph.ir import Port
-from tfjslab.model.input_files import read_array
+from tfjslab.model.input_files import read_array, read_input, suffixes
+from tfjslab.model.pictures import SUFFIXES
+from tfjslab.model.inputs import check_array
 
 
 def value_range(text: str) -> tuple[float, float]:
@@ -34,6 +40,32 @@ def samples(option: str, given: Sequence[str], ports: Sequence[Port]) -> list[di
         listed = ", ".join(f"{n}: {c}" for n, c in counts.items())
         raise InputError(f"{option}: inputs have different numbers of samples ({listed})")
     return [{n: a[i] for n, a in arrays.items()} for i in range(next(iter(counts.values())))]
+
+
+def folder_samples(
+    folder: Path, ports: Sequence[Port], low: float, high: float, progress: Progress = no_progress,
+) -> list[dict[str, Any]]:
+    """One mapping a run from the files of a folder, in the order of their names; pixels go from ``low`` to ``high``.
+
+    Raises UsageError for models with several inputs, InputError for a folder that holds no inputs.
+    """
+    if len(ports) != 1:
+        raise UsageError(f"--data {folder}: the model has {len(ports)} inputs; use --calibration NAME=F.npy for each")
+    (port,) = ports
+    if not folder.is_dir():
+        raise InputError(f"--data {folder}: no such folder")
+    files = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in suffixes()]
+    if not files:
+        raise InputError(f"--data {folder}: no file in it ends in {', '.join(suffixes())}")
+    found = []
+    for n, path in enumerate(files):
+        progress("reading inputs", n, len(files))
+        array = read_input(path, port)
+        if path.suffix.lower() in SUFFIXES and array.dtype.kind == "f":
+            array = array * np.float32(high - low) + np.float32(low)
+        found.append({port.name: check_array(port, array)})
+    progress("reading inputs", len(files), len(files))
+    return found
 
 
 def _cut(array: Array, port: Port) -> list[Array]:

@@ -14,6 +14,7 @@ from tfjslab.formats.graph_model.writer import save_graph_model
 from tfjslab.formats.layers_model import reader as tfjs_layers
 from tfjslab.formats.sources import Progress, no_progress, open_source
 from tfjslab.formats.tflite import reader as tflite
+from tfjslab.formats.tflite.save import save_tflite
 from tfjslab.graph.ir import Graph
 from tfjslab.graph.promote import with_casts
 from tfjslab.graph.tables import with_table_lengths
@@ -41,7 +42,7 @@ _JSON = (".json",)
 FORMATS = (
     Format(tfjs_graph.FORMAT, "TensorFlow.js graph model", _JSON, tfjs_graph.sniff, tfjs_graph.read, save_graph_model),
     Format(tfjs_layers.FORMAT, "TensorFlow.js layers model", _JSON, tfjs_layers.sniff, tfjs_layers.read),
-    Format(tflite.FORMAT, "TensorFlow Lite flat buffer", (tflite.SUFFIX,), tflite.sniff, tflite.read,
+    Format(tflite.FORMAT, "TensorFlow Lite flat buffer", (tflite.SUFFIX,), tflite.sniff, tflite.read, save_tflite,
            signatures=True),
 )
 
@@ -77,8 +78,19 @@ def _recognised(document: Document) -> Format:
     raise ModelError(f"{document.name}: not a known model format; expected one of: {known}", code="model.format")
 
 
-def write_model(graph: Graph, path: str | os.PathLike[str], format_name: str = tfjs_graph.FORMAT) -> Path:
-    """Write a graph in a format that can be written; UsageError lists those."""
+def format_written(path: str | os.PathLike[str], format_name: str = "") -> str:
+    """The format that a model is written in at ``path``: the one that is named, else that of the path's suffix.
+
+    Any other path is the folder of a TensorFlow.js graph model.
+    """
+    suffix = Path(path).suffix.lower()
+    files = (f.name for f in FORMATS if f.write and f.suffixes != _JSON and suffix in f.suffixes)
+    return format_name or next(files, tfjs_graph.FORMAT)
+
+
+def write_model(graph: Graph, path: str | os.PathLike[str], format_name: str = "") -> Path:
+    """Write a graph in a format that can be written, see ``format_written``; UsageError lists those."""
+    format_name = format_written(path, format_name)
     writers = {f.name: f.write for f in FORMATS if f.write}
     write = writers.get(format_name)
     if write is None:

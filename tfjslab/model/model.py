@@ -26,7 +26,8 @@ from tfjslab.engine.recorder import active_recorder
 from tfjslab.engine.state import count
 from tfjslab.engine.tensor import Tensor
 from tfjslab.formats.artifacts import SaveHandler, saved_by
-from tfjslab.formats.registry import write_model
+from tfjslab.formats.graph_model.reader import FORMAT as TFJS_GRAPH
+from tfjslab.formats.registry import format_written, write_model
 from tfjslab.graph.ir import Graph, Port
 from tfjslab.model.control import DEAD
 from tfjslab.model.executor import Executor
@@ -242,8 +243,11 @@ class Model:
     def save(self, path: str | os.PathLike[str], format: str = ...) -> Path: ...
     @overload
     def save(self, path: SaveHandler, format: str = ...) -> Any: ...
-    def save(self, path: Any, format: str = "tfjs-graph-model") -> Any:  # noqa: A002 - public name
-        """Write the model to a folder and return its path. UsageError lists the known formats.
+    def save(self, path: Any, format: str = "") -> Any:  # noqa: A002 - public name
+        """Write the model and return its path: a folder with a TensorFlow.js graph model, or a ``.tflite`` file.
+
+        Without ``format`` (``tfjs-graph-model`` or ``tflite``; UsageError lists them) the path's suffix decides. Nodes
+        are written as they are; ``tf.export_tflite`` fuses them first, and knows other precisions than float32.
 
         A handler with a ``save`` method, as ``tf.io.with_save_handler`` makes one, gets the model's artifacts in
         place of that, and its result is returned. A RefusedByTargetWarning names what TensorFlow.js would not run of
@@ -252,7 +256,7 @@ class Model:
         if isinstance(path, SaveHandler):
             return settled(saved_by(path, lambda folder: self.save(folder, format)))
         written = write_model(self.graph, path, format)
-        if refused := refused_everywhere(self.graph):
+        if format_written(path, format) == TFJS_GRAPH and (refused := refused_everywhere(self.graph)):
             listed = "; ".join(told(refused))
             warnings.warn(f"model '{self.name}' is written, but TensorFlow.js would not run it: {listed}",
                           RefusedByTargetWarning, stacklevel=2)

@@ -53,22 +53,23 @@ class Observed:
             flat = array.reshape(-1)
             self.parts.append(flat[:: max(flat.size // _SAMPLE, 1)].copy())
 
-    def scale(self, method: str) -> Scale:
-        """The encoding by ``method``."""
+    def scale(self, method: str, highest: int = HIGHEST) -> Scale:
+        """The encoding by ``method``, in the integers from 0 to ``highest``."""
         if method == "minmax" or not self.parts:
-            return activation_scale(self.low, self.high)
+            return activation_scale(self.low, self.high, highest)
         values = np.concatenate(self.parts)
         if method == "percentile":
-            return activation_scale(*(float(v) for v in np.percentile(values, [100 - PERCENTILE, PERCENTILE])))
-        return _least_squares(values, self.low, self.high)
+            low, high = (float(v) for v in np.percentile(values, [100 - PERCENTILE, PERCENTILE]))
+            return activation_scale(low, high, highest)
+        return _least_squares(values, self.low, self.high, highest)
 
 
-def _least_squares(values: Array, low: float, high: float) -> Scale:
+def _least_squares(values: Array, low: float, high: float, highest: int) -> Scale:
     """The shrunken range with the smallest mean squared error: clipping a few against finer steps for the rest."""
-    best, smallest = activation_scale(low, high), np.inf
+    best, smallest = activation_scale(low, high, highest), np.inf
     for part in np.linspace(1.0, 0.2, _MSE_STEPS):
-        scale = activation_scale(low * part, high * part)
-        q = np.clip(np.rint(values / scale.scale) + scale.zero, 0, HIGHEST)
+        scale = activation_scale(low * part, high * part, highest)
+        q = np.clip(np.rint(values / scale.scale) + scale.zero, 0, highest)
         error = float(np.square((q - scale.zero) * scale.scale - values).mean())
         if error < smallest:
             best, smallest = scale, error

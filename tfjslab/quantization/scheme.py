@@ -40,13 +40,16 @@ class Scale:
         return np.asarray((q.astype(np.int32) - self.zero).astype(np.float32) * np.float32(self.scale))
 
 
-def activation_scale(low: float, high: float) -> Scale:
-    """The encoding of a range, which is widened to hold 0 exactly: padding and ReLU need it."""
+def activation_scale(low: float, high: float, highest: int = HIGHEST) -> Scale:
+    """The encoding of a range, which is widened to hold 0 exactly: padding and ReLU need it.
+
+    Integers go from 0 to ``highest``; those of ``Scale.encode`` to ``HIGHEST``.
+    """
     low, high = min(low, 0.0), max(high, 0.0)
-    if high - low < np.finfo(np.float32).tiny * HIGHEST:
+    if high - low < np.finfo(np.float32).tiny * highest:
         return Scale(1.0, 0)  # nothing but zeros
-    scale = float(np.float32((high - low) / HIGHEST))
-    return Scale(scale, min(max(round(-low / scale), 0), HIGHEST))
+    scale = float(np.float32((high - low) / highest))
+    return Scale(scale, min(max(round(-low / scale), 0), highest))
 
 
 @dataclass(frozen=True, eq=False)

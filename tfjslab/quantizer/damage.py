@@ -25,18 +25,26 @@ def run(model: Model, batch: Mapping[str, Array], values: Sequence[str]) -> dict
 
 
 def compare(plain: Model, new: Model, batches: Batches) -> tuple[OutputReport, ...]:
-    """Each output of the whole models, over all batches."""
-    pairs = [(run(plain, b, names), run(new, b, names)) for b in batches
-             for names in [tuple(p.value for p in plain.outputs)]]
+    """Each output of the whole models, over all batches.
+
+    Inputs and outputs of both are in the same order and may have other names; batches have those of ``plain``.
+    """
+    values = [[p.value for p in m.outputs] for m in (plain, new)]
+    pairs = [(run(plain, b, values[0]), run(new, renamed(b, new), values[1])) for b in batches]
     found = []
-    for port in plain.outputs:
-        a = reals(np.concatenate([np.atleast_1d(wanted[port.value]) for wanted, _ in pairs]))
-        b = reals(np.concatenate([np.atleast_1d(got[port.value]) for _, got in pairs]))
+    for port, value, other in zip(plain.outputs, *values, strict=True):
+        a = reals(np.concatenate([np.atleast_1d(wanted[value]) for wanted, _ in pairs]))
+        b = reals(np.concatenate([np.atleast_1d(got[other]) for _, got in pairs]))
         error = float(np.abs(a.astype(np.float64) - b).max(initial=0))
         found.append(OutputReport(
             port.name, a.shape[0], error, sqnr_db(a, b), cosine(a, b), top1_agreement(a, b), classes_of(a),
         ))
     return tuple(found)
+
+
+def renamed(batch: Mapping[str, Array], model: Model) -> dict[str, Array]:
+    """A batch by the names of another model's inputs, which are in the same order."""
+    return dict(zip((p.name for p in model.inputs), batch.values(), strict=True))
 
 
 def node_reports(

@@ -1,4 +1,7 @@
-"""``tfjslab export``: a folder that runs the model in any browser, and the proof that it answers as the model does."""
+"""``tfjslab export``: a folder that runs the model in any browser, and the proof that it answers as the model does.
+
+Or a .tflite file, see ``tfjslab.cli.tflite_export``.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from tfjslab.base.errors import UsageError
 from tfjslab.base.shapes import Shape
 from tfjslab.base.text import ms, scaled
 from tfjslab.bench.peers.tfjs import PEERS_VARIABLE
+from tfjslab.cli import tflite_export
 from tfjslab.cli.command import INTERRUPTED, OK, Command, Outcome
 from tfjslab.cli.feeds import add_shape, sampled, shaped, split_name
 from tfjslab.cli.models import add_model, model_file, open_model, weights_note
@@ -50,7 +54,9 @@ _IMAGE, _CHROMIUM = "image", "chromium"
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
-    parser.add_argument("--out", metavar="DIR", required=True, help="where the folder is written")
+    parser.add_argument("-o", "--out", metavar="PATH", required=True,
+                        help="where the folder is written, or the file, whose name then ends in .tflite")
+    tflite_export.configure(parser)
     listed = "; ".join(f"{v.name}: {v.doc}" for v in VARIANTS)
     parser.add_argument("--only", metavar="V", action="append", default=[],
                         help=f"write this variant and no others; may be repeated ({listed}; default: all)")
@@ -103,6 +109,8 @@ class _Wanted:
 
 
 def _run(args: argparse.Namespace) -> Outcome:
+    if tflite_export.wanted(args):
+        return tflite_export.run(args)
     _check(args)
     found = None
     with progress() as tell, open_model(args.model, "cpu", None, tell, real=args.real_weights) as model:
@@ -236,12 +244,14 @@ def _show_report(console: Console, found: WebReport) -> None:
 
 
 COMMAND = Command(
-    "export", "Write a folder that runs a model in any browser as WebAssembly, without TensorFlow.js, and try it out.",
+    "export", "Write a folder that runs a model in any browser as WebAssembly, and try it out; or a .tflite file.",
     (
         "tfjslab export mobilenet_v2 --out web/ --input image --range=-1,1",
         "tfjslab export path/to/model.json --out web/ --weights float16 --only simd --only threads",
         "tfjslab export path/to/model.json --out web/ --kind int8 --calibration images.npy",
         "tfjslab export path/to/model.json --out web/ --shape 1,224,224,3 --input image.npy --json -",
+        "tfjslab export mobilenet_v2 --to tflite --precision float16 -o mobilenet.tflite",
+        "tfjslab export path/to/model.json --precision int8 --data images/ --range=-1,1 -o model.tflite",
     ),
     _configure, _run,
 )

@@ -24,7 +24,8 @@ from tfjslab.cli.feeds import add_shape, sampled, shaped
 from tfjslab.cli.models import add_model, model_file, open_model, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
-from tfjslab.formats.registry import write_model
+from tfjslab.formats.graph_model.reader import FORMAT as TFJS_GRAPH
+from tfjslab.formats.registry import format_written, write_model
 from tfjslab.formats.sources import MODEL_FILE
 from tfjslab.formats.stored import PRECISIONS, check_precision
 from tfjslab.model.model import Model
@@ -38,7 +39,8 @@ RUNS_COMPARED = 49
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
-    parser.add_argument("--out", metavar="DIR", required=True, help="where the optimized model is written")
+    parser.add_argument("--out", metavar="PATH", required=True,
+                        help="where the optimized model is written: a folder, or a file that ends in .tflite")
     parser.add_argument("--skip", metavar="PASS", action="append", default=[],
                         help=f"leave out a pass; may be repeated: {', '.join(PASSES)}")
     parser.add_argument("--only", metavar="PASS", action="append", default=[],
@@ -91,6 +93,8 @@ def _peers(args: argparse.Namespace) -> Path | None:
         return None
     if args.target != TFJS:
         raise UsageError(f"--compare {args.compare} with --target {args.target}: TensorFlow.js cannot run the result")
+    if format_written(args.out) != TFJS_GRAPH:
+        raise UsageError(f"--compare {args.compare} with --out {args.out}: TensorFlow.js runs models in folders")
     return find_peers(args.peers)
 
 

@@ -18,6 +18,8 @@ from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
 from tfjslab.cli.samples import samples, value_range
+from tfjslab.formats.registry import format_written
+from tfjslab.formats.tflite.reader import FORMAT as TFLITE
 from tfjslab.formats.weight_writer import QUANTIZATIONS
 from tfjslab.quantization.calibrate import METHODS
 from tfjslab.quantization.generate import generated_inputs
@@ -61,6 +63,9 @@ def _check(args: argparse.Namespace) -> None:
             f"--kind {args.kind} with --out: a TensorFlow.js model stores weights as {listed} and runs them as "
             f"float32, it cannot hold {args.kind} execution; use --report to see what {args.kind} gives here",
         )
+    if args.out and format_written(args.out) == TFLITE:
+        raise UsageError(f"--out {args.out}: 'tfjslab export --precision float16 -o {args.out}' writes .tflite; here a "
+                         "TensorFlow.js model is written, to a folder")
     if bool(args.out) == args.report:
         raise UsageError("give either --out DIR, to write the model, or --report, to see what it would change")
     if args.compare and not args.report:

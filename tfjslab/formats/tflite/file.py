@@ -296,6 +296,11 @@ def _options(t: FlatTable | None, name: str, where: str) -> dict[str, Any]:
     return found
 
 
+def default_options(name: str) -> dict[str, Any]:
+    """All options of an operator as they are where a file tells none."""
+    return _options(None, name, name)
+
+
 def _signature(t: FlatTable, subgraphs: Sequence[TfliteSubgraph], name: str) -> TfliteSignature:
     number = t.scalar(4, "<I")
     if number >= len(subgraphs):

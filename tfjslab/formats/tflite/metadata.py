@@ -18,8 +18,8 @@ from tfjslab.base.limits import check_limit
 from tfjslab.formats.tflite.flatbuffer import Bytes, FlatTable
 from tfjslab.formats.tflite.schema import METADATA
 
-_ABOUT = {"name": 0, "description": 1, "version": 2, "author": 4, "license": 5}
-_NORMALIZATION, _LABELS = 1, (2, 3)  # the type of a process unit, and of files with labels
+ABOUT = {"name": 0, "description": 1, "version": 2, "author": 4, "license": 5}
+NORMALIZATION, LABELS = 1, (2, 3)  # the type of a process unit, and of files with labels
 _MOST_TENSORS, _MOST_BYTES, _MOST_NUMBERS = 100, 4 << 20, 4096
 _END, _END_64, _END_SIZE, _MOST_DIRECTORY = b"PK\x05\x06", b"PK\x06\x07", 22, 1 << 20  # of an archive
 _PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -40,7 +40,7 @@ def described(told: bytes, whole: bytes, name: str) -> dict[str, Any]:
 
 
 def _read(root: FlatTable, whole: bytes) -> dict[str, Any]:
-    about: dict[str, Any] = {key: root.text(field, key) for key, field in _ABOUT.items()}
+    about: dict[str, Any] = {key: root.text(field, key) for key, field in ABOUT.items()}
     files = _Files(whole)
     graph = next(iter(root.tables(3, "subgraph")), None)
     ends: dict[str, list[dict[str, Any]]] = {
@@ -56,12 +56,12 @@ def _tensor(t: FlatTable, attached: _Files) -> dict[str, Any]:
     found: dict[str, Any] = {"name": t.text(0, "name"), "description": t.text(1, "description")}
     for unit in t.tables(4, "process unit"):
         options = unit.table(1, "options")
-        if unit.scalar(0, "<B") == _NORMALIZATION and options is not None:
+        if unit.scalar(0, "<B") == NORMALIZATION and options is not None:
             found |= {"mean": _numbers(options, 0), "std": _numbers(options, 1)}
     stats = t.table(5, "range")
     if stats is not None:
         found |= {"max": _numbers(stats, 0), "min": _numbers(stats, 1)}
-    files = [f for f in t.tables(6, "file") if f.scalar(2, "<b") in _LABELS]
+    files = [f for f in t.tables(6, "file") if f.scalar(2, "<b") in LABELS]
     # The file for any language comes before those for one.
     for file in sorted(files, key=lambda f: bool(f.text(3, "locale")))[:1]:
         found["labels"] = attached.read(file.text(0, "name")).decode("utf-8", "replace").splitlines()

@@ -27,12 +27,13 @@ from tfjslab.formats.tflite.file import (
 )
 from tfjslab.formats.tflite.metadata import described
 from tfjslab.formats.tflite.operator import Operator, converters, integer_converters, node_name
+from tfjslab.formats.tflite.schema import FILE_MARK
 from tfjslab.formats.tflite.variables import Variables
 from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import STATES, Graph, Port
 
 FORMAT = "tflite"
-_MARK, _MARK_AT, SUFFIX = b"TFL3", slice(4, 8), ".tflite"
+_MARK_AT, SUFFIX = slice(4, 8), ".tflite"
 _INT32 = np.iinfo(np.int32)
 _MOST_NAMED = 20  # operators that a refusal names
 # What arithmetic on shapes and options raises where a file has others than the operator can have.
@@ -41,7 +42,7 @@ _DOES_NOT_FIT = (ArithmeticError, LookupError, TypeError, ValueError)
 
 def sniff(document: Document) -> bool:
     """Whether the file has the mark of a .tflite file, or its name."""
-    return document.head[_MARK_AT] == _MARK or document.suffix == SUFFIX
+    return document.head[_MARK_AT] == FILE_MARK or document.suffix == SUFFIX
 
 
 def read(document: Document) -> Graph:

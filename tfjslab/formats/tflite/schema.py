@@ -39,6 +39,7 @@ STABLEHLO_SHIFT_LEFT STABLEHLO_CBRT STABLEHLO_CASE
 """
 OPERATORS = tuple(_OPERATORS.split())
 CUSTOM = "CUSTOM"
+FILE_MARK, METADATA_MARK = b"TFL3", b"M001"  # behind the first offset of a file, and of its metadata
 METADATA = "TFLITE_METADATA"  # the buffer that describes the model
 ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
 PADDINGS = ("SAME", "VALID")
@@ -82,7 +83,9 @@ _SEEDS = {"seed": (0, "<q"), "seed2": (1, "<q")}
 _CLIPS = {"activation": (0, _ACTIVATION), "cell_clip": (1, _FLOAT), "proj_clip": (2, _FLOAT)}
 OPTIONS: dict[str, dict[str, tuple[int, str]]] = {
     "CONV_2D": {**_WINDOW, "activation": (3, _ACTIVATION), "dilation_w": (4, _INT), "dilation_h": (5, _INT)},
-    "DEPTHWISE_CONV_2D": {**_WINDOW, "activation": (4, _ACTIVATION), "dilation_w": (5, _INT), "dilation_h": (6, _INT)},
+    "DEPTHWISE_CONV_2D": {
+        **_WINDOW, "depth_multiplier": (3, _INT), "activation": (4, _ACTIVATION), "dilation_w": (5, _INT),
+        "dilation_h": (6, _INT)},
     "TRANSPOSE_CONV": {**_WINDOW, "activation": (3, _ACTIVATION)},
     "CONV_3D": _VOLUME, "CONV_3D_TRANSPOSE": _VOLUME,
     "AVERAGE_POOL_2D": _POOL, "MAX_POOL_2D": _POOL, "L2_POOL_2D": _POOL,
@@ -96,12 +99,13 @@ OPTIONS: dict[str, dict[str, tuple[int, str]]] = {
     "RESHAPE": {"new_shape": (0, _INTS)}, "SPACE_TO_DEPTH": {"block_size": (0, _INT)},
     "DEPTH_TO_SPACE": {"block_size": (0, _INT)}, "GATHER": {"axis": (0, _INT), "batch_dims": (1, _INT)},
     **dict.fromkeys(("MEAN", "SUM", "REDUCE_PROD", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY", "REDUCE_ALL"), _REDUCER),
-    "SQUEEZE": {"squeeze_dims": (0, _INTS)}, "SPLIT": {"num_splits": (0, _INT)},
+    "SQUEEZE": {"squeeze_dims": (0, _INTS)}, "SPLIT": {"num_splits": (0, _INT)}, "SPLIT_V": {"num_splits": (0, _INT)},
     "STRIDED_SLICE": {
         "begin_mask": (0, _INT), "end_mask": (1, _INT), "ellipsis_mask": (2, _INT), "new_axis_mask": (3, _INT),
         "shrink_axis_mask": (4, _INT), "offset": (5, _BOOL)},
     "CAST": {"input_type": (0, "<b"), "output_type": (1, "<b")}, "ARG_MAX": _TYPE, "ARG_MIN": _TYPE,
-    "PACK": {"axis": (1, _INT)}, "UNPACK": {"num": (0, _INT), "axis": (1, _INT)}, "ONE_HOT": {"axis": (0, _INT)},
+    "PACK": {"values_count": (0, _INT), "axis": (1, _INT)}, "UNPACK": {"num": (0, _INT), "axis": (1, _INT)},
+    "ONE_HOT": {"axis": (0, _INT)},
     "LEAKY_RELU": {"alpha": (0, _FLOAT)}, "MIRROR_PAD": {"mode": (0, "mirror")},
     "IF": {"then": (0, _INT), "else": (1, _INT)}, "WHILE": {"cond": (0, _INT), "body": (1, _INT)},
     "BATCH_MATMUL": {"adj_x": (0, _BOOL), "adj_y": (1, _BOOL)},

@@ -8,7 +8,8 @@ import numpy as np
 
 from tfjslab.formats.tflite.operator import Operator, operator
 
-_PLAIN = {
+# What is called otherwise and computes the same, inputs in the same order.
+PLAIN = {
     "ABS": "Abs", "CEIL": "Ceil", "COS": "Cos", "ELU": "Elu", "EXP": "Exp", "FLOOR": "Floor", "LOG": "Log",
     "LOGICAL_NOT": "LogicalNot", "LOGISTIC": "Sigmoid", "NEG": "Neg", "RELU": "Relu", "RELU6": "Relu6",
     "ROUND": "Round", "RSQRT": "Rsqrt", "SIGN": "Sign", "SIN": "Sin", "SQRT": "Sqrt", "SQUARE": "Square",
@@ -25,7 +26,7 @@ def _plain(tf_op: str, op: Operator) -> str:
     return op.add(tf_op, *op.all_values)
 
 
-for _name, _tf in _PLAIN.items():
+for _name, _tf in PLAIN.items():
     operator(_name)(partial(_plain, _tf))
 
 

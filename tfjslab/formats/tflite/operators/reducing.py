@@ -17,10 +17,11 @@ def _reduced(tf_op: str, op: Operator) -> str:
     return op.add(tf_op, op.value(0), axis=op.attr(1), keep_dims=bool(op.option("keep_dims")))
 
 
-for _name, _tf in {
+REDUCERS = {
     "SUM": "Sum", "REDUCE_PROD": "Prod", "REDUCE_MAX": "Max", "REDUCE_MIN": "Min",
     "REDUCE_ANY": "Any", "REDUCE_ALL": "All",
-}.items():
+}
+for _name, _tf in REDUCERS.items():
     operator(_name)(partial(_reduced, _tf))
 
 

@@ -1,0 +1,1 @@
+"""Writer of .tflite files: from a graph to the file's operators, as floats."""
