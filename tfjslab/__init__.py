@@ -23,6 +23,7 @@ _HOME = {
     "browser.jobs.tfjs_source": "set_tfjs set_wasm_paths",
     "bench": "bench bench_model bench_models",
     "bench.sweep": "sweep",
+    "decide": "Scenario compatibility recommend",
     "export.targets": "refusals",
     "export.web": "export_web",
     "export.web.picture": "Picture",
