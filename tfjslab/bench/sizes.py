@@ -67,9 +67,11 @@ class OrderTurn:
     @property
     def text(self) -> str:
         """For people."""
-        told = (f"{self.before} is the fastest at {self.small.label} ({self.at_small.text} than {self.after}), "
+        if not self.is_sure:
+            return (f"{self.before} has the least median at {self.small.label}, {self.after} at {self.large.label}; "
+                    "noise may explain it")
+        return (f"{self.before} is the fastest at {self.small.label} ({self.at_small.text} than {self.after}), "
                 f"{self.after} at {self.large.label} ({self.at_large.text} than {self.before})")
-        return told if self.is_sure else f"{told}; noise may explain it"
 
 
 @dataclass(frozen=True, repr=False)
