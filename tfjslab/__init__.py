@@ -23,7 +23,7 @@ _HOME = {
     "browser.jobs.tfjs_source": "set_tfjs set_wasm_paths",
     "bench": "bench bench_model bench_models",
     "bench.sweep": "sweep",
-    "decide": "Scenario compatibility recommend",
+    "decide": "Scenario compatibility decide recommend",
     "export.targets": "refusals",
     "export.web": "export_web",
     "export.web.picture": "Picture",
@@ -54,7 +54,7 @@ _HOME = {
     "zoo": "zoo",
     **FUNCTIONS,
 }
-_MODULES = {"backends", "bench", "browser", "io", "profiling", "views", "vis", "zoo"}
+_MODULES = {"backends", "bench", "browser", "decide", "io", "profiling", "views", "vis", "zoo"}
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from tfjslab.base.errors import UsageError
-from tfjslab.decide.compatibility import Compatibility, compatibility
+from tfjslab.decide.matrix import Compatibility, compatibility
 from tfjslab.graph.ir import Port
 from tfjslab.model.model import Model
 

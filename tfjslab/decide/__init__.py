@@ -3,8 +3,10 @@
 from tfjslab.base.lazy import lazily
 
 __getattr__, __dir__ = lazily(__name__, {
-    "tfjslab.decide.compatibility": "Compatibility compatibility",
-    "tfjslab.decide.recommend": "recommend",
+    "tfjslab.decide.matrix": "Compatibility compatibility",
+    "tfjslab.decide.decision": "recommend",
     "tfjslab.decide.recommendation": "Recommendation",
+    "tfjslab.decide.rules": "LIMITS ORDER",
     "tfjslab.decide.scenario": "SCENARIOS Scenario",
+    "tfjslab.targets.features": "FEATURES",
 })

@@ -48,7 +48,7 @@ class Measuring:
 
 
 @dataclass(frozen=True)
-class Form:
+class ModelForm:
     """The model in one precision; ``file`` is a ``.tflite`` file of it, where it is one."""
 
     precision: str
@@ -70,7 +70,7 @@ def has_open_batch(model: Model) -> bool:
     return all(_is_open(p) for p in model.inputs)
 
 
-def candidates_here(forms: Sequence[Form], scenario: Scenario, by: Measuring) -> list[Candidate]:
+def candidates_here(forms: Sequence[ModelForm], scenario: Scenario, by: Measuring) -> list[Candidate]:
     """Every form on every backend of this machine, interleaved.
 
     Numpy and software adapters are measured where they are named only: no page has the first, and the times of the
@@ -86,7 +86,7 @@ def candidates_here(forms: Sequence[Form], scenario: Scenario, by: Measuring) ->
 
 
 def candidates_in(
-    place: str | DeviceSession, forms: Sequence[Form], scenario: Scenario, by: Measuring,
+    place: str | DeviceSession, forms: Sequence[ModelForm], scenario: Scenario, by: Measuring,
 ) -> list[Candidate]:
     """Every form with every program in a browser: ours take turns in one page, then each other one with our fastest."""
     with ExitStack() as stack:
@@ -95,7 +95,7 @@ def candidates_in(
 
 
 def _form_in(
-    page: DeviceSession, form: Form, scenario: Scenario, by: Measuring, stack: ExitStack,
+    page: DeviceSession, form: ModelForm, scenario: Scenario, by: Measuring, stack: ExitStack,
 ) -> tuple[Candidate, ...]:
     model = stack.enter_context(settled(form, scenario.batch))
     names = by.backends or default_programs(form, scenario)
@@ -110,14 +110,14 @@ def _form_in(
 
 
 def _together(
-    page: DeviceSession, source: Model | Path, names: Sequence[str], form: Form, by: Measuring,
+    page: DeviceSession, source: Model | Path, names: Sequence[str], form: ModelForm, by: Measuring,
 ) -> list[Candidate]:
     results = bench(source, names, how=by.how, session=page, progress=by.progress, together=True)
     stored = stored_bytes(form.model.graph)
     return [replace(c, download_bytes=stored) for c in candidates_of(results, form.precision)]
 
 
-def default_programs(form: Form, scenario: Scenario) -> tuple[str, ...]:
+def default_programs(form: ModelForm, scenario: Scenario) -> tuple[str, ...]:
     """Ours, those of LiteRT.js for ``.tflite`` files, and those of TensorFlow.js that the scenario allows."""
     ours = [p.name for p in PROGRAMS.values() if p.kind == MODULE]
     lacking, plain = {"litert": litert_reason(), "tfjs": tfjs_reason()}, "simd" in scenario.missing
@@ -145,19 +145,19 @@ def _reason(look: Any) -> str:
     return ""
 
 
-def settled(form: Form, batch: int) -> Model:
+def settled(form: ModelForm, batch: int) -> Model:
     """The form with a batch that is fixed in its inputs, as a page would load it."""
     return form.model.with_graph(form.model.graph.with_(inputs=form.ports(batch)))
 
 
-def sizes_here(form: Form, names: Sequence[str], batches: Sequence[int], by: Measuring) -> SizeSweep:
+def sizes_here(form: ModelForm, names: Sequence[str], batches: Sequence[int], by: Measuring) -> SizeSweep:
     """Time against size of some backends here."""
     how = replace(by.settings, progress=by.progress, budget_s=_SIZES_S, precision=None)
     return bench_sizes(form.model, form.model.name, names, run_sizes(form.model.inputs, batches), by.threads, how)
 
 
 def sizes_in(
-    place: str | DeviceSession, form: Form, names: Sequence[str], batches: Sequence[int], by: Measuring,
+    place: str | DeviceSession, form: ModelForm, names: Sequence[str], batches: Sequence[int], by: Measuring,
 ) -> SizeSweep:
     """Time against size of some programs in a browser, which take turns at each size."""
     sizes = run_sizes(form.model.inputs, batches)
@@ -169,7 +169,7 @@ def sizes_in(
 
 
 def _at_size(
-    page: DeviceSession, form: Form, names: Sequence[str], size: RunSize, by: Measuring,
+    page: DeviceSession, form: ModelForm, names: Sequence[str], size: RunSize, by: Measuring,
 ) -> list[Candidate]:
     with form.model.with_graph(form.model.graph.with_(inputs=size.ports)) as model:
         return _together(page, model, names, form, by)

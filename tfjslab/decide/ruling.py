@@ -28,7 +28,7 @@ NOBODY = "nothing is recommended"
 
 
 @dataclass(frozen=True)
-class Case:
+class Decision:
     """What is to be decided: for which model and scenario, by which candidates of one place."""
 
     model: str
@@ -39,7 +39,7 @@ class Case:
     missing: tuple[MissingMeasurement, ...] = ()
 
 
-def ruled(case: Case) -> Recommendation:
+def ruled(case: Decision) -> Recommendation:
     """The recommendation for one place."""
     s, found = case.scenario, case.candidates
     choice, basis = best(found, s), PREDICTED if case.place == HERE else MEASURED
@@ -86,7 +86,7 @@ def _compared(what: str, v: SpeedVerdict) -> str:
     return f"{what} is the {v.short}" if v.kind == SAME else f"{what} is {v.text}"
 
 
-def _why_nothing(case: Case) -> Iterator[str]:
+def _why_nothing(case: Decision) -> Iterator[str]:
     if not case.candidates:
         yield "nothing was measured; a recommendation without measurements would be a guess"
     for c in case.candidates:
@@ -134,7 +134,7 @@ def _within(c: Candidate, s: Scenario) -> Iterator[str]:
 # ---- what would change it --------------------------------------------------------------------------------------------
 
 
-def _changes(case: Case, choice: Candidate | None) -> Iterator[str]:
+def _changes(case: Decision, choice: Candidate | None) -> Iterator[str]:
     if choice is not None:
         yield from _excluded(case, choice)
     if case.sizes is not None:
@@ -146,7 +146,7 @@ def _changes(case: Case, choice: Candidate | None) -> Iterator[str]:
             yield f"size: {fastest.backend if fastest else 'none'} is the fastest at each of: {labels}"
 
 
-def _excluded(case: Case, choice: Candidate) -> Iterator[str]:
+def _excluded(case: Decision, choice: Candidate) -> Iterator[str]:
     """The candidates that are faster, and the limit that leaves each out."""
     s = case.scenario
     for c in case.candidates:
@@ -160,7 +160,7 @@ def _excluded(case: Case, choice: Candidate) -> Iterator[str]:
                    f"{_compared('that', speed)}")
 
 
-def _fall_backs(case: Case, choice: Candidate | None) -> Iterator[FallBack]:
+def _fall_backs(case: Decision, choice: Candidate | None) -> Iterator[FallBack]:
     """For each feature that the choice needs: what the same rules choose where it is missing."""
     for feature in choice.needs if choice else ():
         lacking = replace(case.scenario, missing=(*case.scenario.missing, feature))

@@ -105,8 +105,8 @@ def _side(
     if subject.file is None:
         raise UsageError(subject.no_file)
     if (subject.file.suffix == TFLITE) != (program.kind == LITERT):
-        raise UsageError(f"{program.name} reads {TFLITE + ' files' if program.kind == LITERT else 'TensorFlow.js models'} only; "
-                         f"{subject.file.name} is none")
+        read = f"{TFLITE} files" if program.kind == LITERT else "TensorFlow.js models"
+        raise UsageError(f"{program.name} reads {read} only; {subject.file.name} is none")
     if program.kind == LITERT:
         files[f"{number}/model{TFLITE}"] = subject.file
         return {**told, "litert": _litert(files), "file": f"./{number}/model{TFLITE}"}

@@ -25,8 +25,8 @@ from tfjslab.cli.models import add_model, loader, open_model, weights_note
 from tfjslab.cli.output import print_report
 from tfjslab.cli.progress import Report, progress
 from tfjslab.cli.sizes import batches
+from tfjslab.decide.decision import BATCHES, recommend
 from tfjslab.decide.measure import HERE_NAME
-from tfjslab.decide.recommend import BATCHES, recommend
 from tfjslab.decide.recommendation import Recommendation
 from tfjslab.decide.records import FLOAT32
 from tfjslab.decide.scenario import SCENARIOS, Scenario, scenario_of

@@ -18,8 +18,8 @@ from tfjslab.browser.jobs.session import DeviceSession
 from tfjslab.decide.candidate import HERE, Candidate, merged
 from tfjslab.decide.measure import (
     HERE_NAME,
-    Form,
     Measuring,
+    ModelForm,
     candidates_here,
     candidates_in,
     file_of,
@@ -31,7 +31,7 @@ from tfjslab.decide.measure import (
 from tfjslab.decide.recommendation import MissingMeasurement, Recommendation
 from tfjslab.decide.records import FLOAT32, Records, candidates_of
 from tfjslab.decide.rules import best, broken
-from tfjslab.decide.ruling import Case, ruled
+from tfjslab.decide.ruling import Decision, ruled
 from tfjslab.decide.scenario import Scenario, scenario_of
 from tfjslab.evaluation import evaluate
 from tfjslab.model.model import Model
@@ -101,21 +101,21 @@ def _checked(devices: Sequence[Device] | None, records: Records | None) -> tuple
     return places
 
 
-def _forms(stack: ExitStack, source: ModelSource, calibration: Any, *, measured: bool) -> list[Form]:
+def _forms(stack: ExitStack, source: ModelSource, calibration: Any, *, measured: bool) -> list[ModelForm]:
     """The model as it is given, and with calibration data and something to measure also in int8."""
     if isinstance(source, Model):
         model = source
     else:
         opened = source(None, None) if callable(source) else zoo.open_model(str(source))
         model = stack.enter_context(opened)
-    forms = [Form(str(model.graph.metadata.get("execution") or FLOAT32), model, file_of(source))]
+    forms = [ModelForm(str(model.graph.metadata.get("execution") or FLOAT32), model, file_of(source))]
     if calibration is not None and measured:
-        forms.append(Form(INT8, stack.enter_context(quantize(model, INT8, calibration).model)))
+        forms.append(ModelForm(INT8, stack.enter_context(quantize(model, INT8, calibration).model)))
     return forms
 
 
 def _judged(
-    found: Sequence[Candidate], forms: Sequence[Form], data: Any, labels: Any, progress: Progress,
+    found: Sequence[Candidate], forms: Sequence[ModelForm], data: Any, labels: Any, progress: Progress,
 ) -> Iterator[Candidate]:
     """The candidates with the accuracy of their precision, as far as there are data."""
     known: dict[str, tuple[float | None, str]] = {forms[0].precision: (1.0, _AGREEMENT)} if labels is None else {}
@@ -133,16 +133,16 @@ _TOP1, _AGREEMENT = "top-1 accuracy", "agreement with float32"
 _ACCURACY = MissingMeasurement("accuracy: no data were given", "recommend with evaluation=..., or --input F.npy")
 
 
-def _cases(forms: Sequence[Form], scenario: Scenario, found: Sequence[Candidate]) -> list[Case]:
+def _cases(forms: Sequence[ModelForm], scenario: Scenario, found: Sequence[Candidate]) -> list[Decision]:
     """A case for each place: devices first, since this kernel only predicts them."""
     places = sorted(dict.fromkeys(c.place for c in found), key=lambda p: p == HERE)
     name = forms[0].model.name
-    return [Case(name, scenario, p, tuple(c for c in found if c.place == p)) for p in places] or [
-        Case(name, scenario, "no place", ())]
+    return [Decision(name, scenario, p, tuple(c for c in found if c.place == p)) for p in places] or [
+        Decision(name, scenario, "no place", ())]
 
 
 def _sizes(
-    case: Case, places: Sequence[Device], forms: Sequence[Form], batches: Sequence[int], by: Measuring,
+    case: Decision, places: Sequence[Device], forms: Sequence[ModelForm], batches: Sequence[int], by: Measuring,
 ) -> SizeSweep | None:
     """The choice and the runner-up at other sizes, where this place can still be asked."""
     choice = best(case.candidates, case.scenario)
@@ -159,7 +159,7 @@ def _sizes(
     return sizes_in(pages[0], form, names, batches, by) if len(pages) == 1 else None
 
 
-def _missing(case: Case, form: Form, s: Scenario) -> Iterator[MissingMeasurement]:
+def _missing(case: Decision, form: ModelForm, s: Scenario) -> Iterator[MissingMeasurement]:
     """What nobody has measured for this decision, with what does it."""
     model, ask = case.model, f"tfjslab recommend {case.model} --scenario {s.name}"
     if not case.candidates:
