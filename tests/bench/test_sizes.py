@@ -61,6 +61,11 @@ def test_a_turn_that_noise_explains_is_called_so():
     assert turn.text.endswith("noise may explain it")
 
 
+def test_sizes_at_which_noise_hides_the_order_are_passed_over():
+    (turn,) = sweep(a=(1.0, 2.0, 4.0), b=(1.5, 1.99, 2.0)).turns()
+    assert (turn.small.batch, turn.large.batch, turn.is_sure) == (1, 4, True)
+
+
 def test_without_a_turn_the_fastest_is_told():
     found = sweep(a=(1.0, 2.0, 4.0), b=(2.0, 3.0, 5.0))
     assert found.turns() == ()

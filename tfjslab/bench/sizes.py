@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 from tfjslab.base.dtypes import Array
@@ -99,10 +98,22 @@ class SizeSweep(Report):
         return min(known, key=lambda r: r.median_ms or 0.0, default=None)
 
     def turns(self) -> tuple[OrderTurn, ...]:
-        """Where another backend becomes the fastest, from the smaller to the larger size."""
+        """Where another backend becomes the fastest, from the smaller to the larger size.
+
+        Sizes at which noise hides who is the fastest are passed over, unless they are the last.
+        """
+        found: list[OrderTurn] = []
+        unsure: OrderTurn | None = None
         ordered = sorted(self.sizes, key=lambda s: s.elements)
-        found = [_turn(self, a, b) for a, b in pairwise(ordered)]
-        return tuple(t for t in found if t is not None)
+        last = ordered[0] if ordered else None
+        for size in ordered[1:]:
+            turn = None if last is None else _turn(self, last, size)
+            if turn is None or turn.is_sure:
+                found += [turn] if turn else []
+                last, unsure = size, None
+            else:
+                unsure = turn
+        return (*found, unsure) if unsure else tuple(found)
 
     def to_json(self) -> list[dict[str, Any]]:  # type: ignore[override]  # a benchmark's results are a list
         """The keys of every benchmark, with the size, and whether that backend is the fastest there."""

@@ -147,7 +147,7 @@ def _candidates(r: Recommendation) -> Table:
     rows = tuple(
         (_marked(c, r), c.precision, ms(c.median_ms), ms(c.iqr_ms), ms(c.latency_ms), c.runs, _stands(c, r),
          scaled(c.peak_bytes, "B"), scaled(c.download_bytes, "B"), percent(c.accuracy) if c.accuracy else NOTHING)
-        for c in r.candidates
+        for c in sorted(r.candidates, key=lambda c: (bool(c.out), c.median_ms is None, c.median_ms))
     )
     left_out = tuple(f"{c.label}: {c.out}" for c in r.candidates if c.out)
     disturbed = tuple(f"{c.label}: {c.disturbed}" for c in r.candidates if c.disturbed)

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError
@@ -52,7 +52,9 @@ def size_time(found: SizeSweep, ax: Axes | None = None) -> Chart:
     axes.xaxis.set_minor_locator(NullLocator())
     names = [str(s.batch) if _is_batch(found) else style.label(s.label, 18) for s in found.sizes]
     axes.set_xticklabels([names[i] for i in order])
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     style.legend_below(axes)
     style.quiet(axes, "both")
     title = f"{style.label(found.model, 50)}: time against size"
