@@ -13,6 +13,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import tfjslab as tf
@@ -20,7 +21,15 @@ from tfjslab import zoo
 from tfjslab.bench.settings import settings_for
 from tfjslab.browser.jobs.job import HowToRun
 from tfjslab.decide.candidate import Candidate, merged, versus
-from tfjslab.decide.measure import HERE_NAME, Measuring, ModelForm, candidates_here, candidates_in, file_of
+from tfjslab.decide.measure import (
+    HERE_NAME,
+    Measuring,
+    ModelForm,
+    candidates_here,
+    candidates_in,
+    file_of,
+    fitting_batch,
+)
 from tfjslab.decide.rules import best, broken, fastest_of, meets
 from tfjslab.decide.ruling import Decision, ruled
 from tfjslab.decide.scenario import SCENARIOS, Scenario
@@ -57,8 +66,9 @@ def lines(path: str, places: list[str], by: Measuring) -> Iterator[tuple[bool, s
         model = stack.enter_context(zoo.open_model(path))
         form = ModelForm("float32", model, file_of(path))
         for place in places:
-            for batch in sorted({s.batch for s in SCENARIOS.values()}):
-                some = [s for s in SCENARIOS.values() if s.batch == batch]
+            fitted = {s: fitting_batch(model, s.batch) for s in SCENARIOS.values()}
+            for batch in sorted(set(fitted.values())):
+                some = [replace(s, batch=batch) for s, fits in fitted.items() if fits == batch]
                 first, second = (measured(form, place, some[0], by) for _ in range(2))
                 for s in some:
                     ok, text = checked(s, first, second)

@@ -115,7 +115,8 @@ def test_the_command_measures_sizes_and_draws_them(capsys, tmp_path):
 
 
 @pytest.mark.parametrize(("more", "told"), [
-    (["--batch", "1,2", "--in", "chromium"], "do not go together with --in"),
+    (["--batch", "1,2", "--in", "chromium", "-b", "tfjs-cpu,tfjs-webgl"],
+     "tfjs-cpu and tfjs-webgl cannot take turns in one page; name one program of TensorFlow.js"),
     (["--batch", "1,2", "--compare", "tfjs"], "do not go together with --compare"),
     (["--chart", "x.png"], "--chart is for several sizes"),
     (["--batch", "1,x"], "'x' is not an integer of at least 1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,10 +53,39 @@ def test_backends_here_are_measured_and_the_best_of_them_is_recommended(model):
     assert "What would change it" in r._repr_html_()
 
 
+def test_ctrl_c_ends_it_and_decides_nothing_by_a_part(model):
+    before = tf.memory().num_tensors
+
+    def stop(what, _done, _total):
+        if "steady" in what:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tf.recommend(model, "compatibility", backends=["cpu"], settings=QUICK, progress=stop)
+    assert tf.memory().num_tensors == before
+
+
 def test_a_batch_is_measured_as_a_batch(model):
     r = tf.recommend(model, "desktop-batch", backends=["cpu"], batches=(), settings=Settings(3, 0))
     assert r.choice.ms_per_example == pytest.approx(r.choice.median_ms / 8)
     assert r.sizes is None
+
+
+def test_a_batch_that_the_file_fixes_is_kept_and_told(model):
+    ports = tuple(replace(p, shape=(1, *p.shape[1:])) for p in model.inputs)
+    with model.with_graph(model.graph.with_(inputs=ports)) as fixed:
+        r = tf.recommend(fixed, "desktop-batch", backends=["cpu"], settings=Settings(3, 0))
+    assert (r.batch, r.choice.ms_per_example) == (1, r.choice.median_ms)
+    assert "the model's batch is fixed at 1, and the scenario asks for 8: times are of runs of 1" in r.reasons
+    assert "other sizes: the model's batch is fixed" in [m.what for m in r.missing]
+    assert unknown_numbers(r) == []
+
+
+def test_records_of_another_batch_do_not_count(model, tmp_path):
+    path = tmp_path / "sizes.json"
+    rows = [{**result("wasm-simd", 10.0 * n).to_json(), "batch": n} for n in (1, 8)]
+    path.write_text(json.dumps(rows))
+    assert tf.recommend(model, "desktop-batch", records=path).choice.ms_per_example == pytest.approx(10, rel=0.01)
 
 
 def test_int8_is_a_candidate_with_calibration_data_and_has_its_accuracy(model):

@@ -20,7 +20,8 @@ PHONE = "Chrome 156 on Android"
 
 
 def decide(*candidates, scenario=None, place="this kernel"):
-    return ruled(Decision("net", scenario or Scenario(), place, candidates))
+    wanted = scenario or Scenario()
+    return ruled(Decision("net", wanted, place, candidates, wanted.batch))
 
 
 def test_the_fastest_is_chosen_and_the_interval_is_told():

@@ -13,15 +13,21 @@ from tfjslab import arguments as options
 from tfjslab.base.errors import UsageError
 from tfjslab.base.shapes import Shape
 from tfjslab.bench.settings import Settings
-from tfjslab.bench.sizes import SizeSweep, bench_sizes, run_sizes
+from tfjslab.bench.sizes import RunSize, SizeSweep, bench_sizes, run_sizes
+from tfjslab.browser.jobs.bench import DEFAULT_BACKENDS
+from tfjslab.browser.jobs.tfjs_source import set_tfjs
+from tfjslab.cli import devices
 from tfjslab.cli.charts import save_chart
 from tfjslab.cli.command import INTERRUPTED, OK, Outcome
 from tfjslab.cli.feeds import split_names
 from tfjslab.cli.models import loader, open_model, weights_note
 from tfjslab.cli.output import print_report
-from tfjslab.cli.progress import progress
+from tfjslab.cli.progress import Report, progress
+from tfjslab.decide.measure import Measuring, ModelForm, sizes_in
+from tfjslab.decide.records import FLOAT32
 from tfjslab.graph.ir import Port
 from tfjslab.model.inputs import settled_shape
+from tfjslab.model.model import Model
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -45,9 +51,8 @@ def is_asked(args: argparse.Namespace) -> bool:
     if args.chart and not asked:
         raise UsageError("--chart is for several sizes; add --batch 1,2,4,8, or --shape more than once")
     others = [f"--{n}" for n in ("compare", "input", "roofline", "ops") if getattr(args, n)]
-    if asked and (args.browser or others):
-        what = "--in" if args.browser else others[0]
-        raise UsageError(f"several sizes (--batch, repeated --shape) do not go together with {what}")
+    if asked and others:
+        raise UsageError(f"several sizes (--batch, repeated --shape) do not go together with {others[0]}")
     if asked and len(args.models) != 1:
         raise UsageError(f"several sizes are of one model; {len(args.models)} are given")
     return asked
@@ -66,16 +71,27 @@ def choices(ports: Sequence[Port], given: Sequence[str]) -> list[Mapping[str, Sh
 
 
 def run(args: argparse.Namespace, settings: Settings) -> Outcome:
-    """Measure all sizes on all backends."""
-    (model,), backends = args.models, options.chosen_backends(args.backend)
+    """Measure all sizes on all backends, here or in a browser."""
+    (model,) = args.models
     with progress() as report:
         with open_model(model, "cpu", None, report, real=args.real_weights) as opened:
             sizes = run_sizes(opened.inputs, args.batch or (), choices(opened.inputs, args.shape))
-        found = bench_sizes(loader(model, report, real=args.real_weights), model, backends, sizes, args.threads,
-                            replace(settings, progress=report))
+            found = _in_browser(args, opened, sizes, report) if args.browser else None
+        if found is None:
+            found = bench_sizes(loader(model, report, real=args.real_weights), model,
+                                options.chosen_backends(args.backend), sizes, args.threads,
+                                replace(settings, progress=report))
     note = weights_note(args.models, real=args.real_weights)
-    code = INTERRUPTED if any(r.reason for r in found.results) or len(found.sizes) < len(sizes) else OK
+    code = INTERRUPTED if any(r.reason == "interrupted" for r in found.results) or len(found.sizes) < len(sizes) else OK
     return _outcome(found, note, code, args.chart)
+
+
+def _in_browser(args: argparse.Namespace, model: Model, sizes: Sequence[RunSize], report: Report) -> SizeSweep:
+    names = [b.strip() for b in args.backend.split(",")] if args.backend else DEFAULT_BACKENDS
+    if args.tfjs:
+        set_tfjs(args.tfjs)
+    by = Measuring(Settings(), progress=report, how=replace(devices.how_to_run(args), profiles=0))
+    return sizes_in(args.browser, ModelForm(FLOAT32, model), names, sizes, by)
 
 
 def _outcome(found: SizeSweep, note: str, code: int, chart: str | None) -> Outcome:

@@ -30,7 +30,8 @@ class Candidate:
 
     ``taken`` are its benchmarks, the first of which its figures are from. ``download_bytes`` are the weights as files.
     ``accuracy`` is the share of right answers, or of those that float32 gives, too, as ``accuracy_kind`` says.
-    ``difference`` is that of the outputs from those of numpy, relative to the largest value. None is not measured.
+    ``difference`` is that of the outputs from those of numpy, relative to the largest value. ``batch`` is that of
+    its runs, where a record tells it. None is not measured.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Candidate:
     accuracy: float | None = None
     accuracy_kind: str = ""
     difference: float | None = None
+    batch: int | None = None
 
     @property
     def bench(self) -> BenchResult:

@@ -11,18 +11,21 @@ from tfjslab import zoo
 from tfjslab.base.errors import UsageError
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.bench.settings import Settings, settings_for
-from tfjslab.bench.sizes import SizeSweep
+from tfjslab.bench.sizes import SizeSweep, run_sizes
 from tfjslab.browser.jobs.headless import BROWSERS
 from tfjslab.browser.jobs.job import HowToRun
+from tfjslab.browser.jobs.programs import PROGRAMS, TFJS
 from tfjslab.browser.jobs.session import DeviceSession
 from tfjslab.decide.candidate import HERE, Candidate, merged
 from tfjslab.decide.measure import (
     HERE_NAME,
+    SIZES_S,
     Measuring,
     ModelForm,
     candidates_here,
     candidates_in,
     file_of,
+    fitting_batch,
     has_open_batch,
     sizes_here,
     sizes_in,
@@ -57,7 +60,8 @@ def recommend(
         devices: where to measure now: ``here``, ``chromium``, ``firefox``, or the session of a link that a phone has
             opened; without it ``here`` where there are no records, else nowhere.
         records: what was measured before: results of ``tf.bench_models`` and ``tf.browser.bench``, files that
-            ``--json`` wrote, or a mapping of these by precision.
+            ``--json`` wrote, or a mapping of these by precision. They are taken to be of the scenario's batch, unless
+            they tell another one.
         backends: names to measure, of backends here or of ``tf.browser.PROGRAMS``; all that make sense without it.
         threads: for threaded backends here.
         calibration: data that ``tf.quantize`` finds ranges on; with it int8 is measured, too.
@@ -79,12 +83,14 @@ def recommend(
                    threads, progress, how or HowToRun())
     with ExitStack() as stack:
         forms = _forms(stack, model, calibration, measured=bool(places))
-        found = [] if records is None else candidates_of(records)
+        asked, wanted = wanted, replace(wanted, batch=fitting_batch(forms[0].model, wanted.batch))
+        known = [] if records is None else candidates_of(records)
+        found = [c for c in known if c.batch in (None, wanted.batch)]
         for place in places:
             found += candidates_here(forms, wanted, by) if place == HERE_NAME else candidates_in(
                 place, forms, wanted, by)
         found = list(_judged(found, forms, evaluation, labels, progress))
-        cases = _cases(forms, wanted, merged(found))
+        cases = _cases(forms, asked, merged(found), wanted.batch)
         if evaluation is None and wanted.accuracy_floor is not None:
             cases = [replace(c, missing=(*c.missing, _ACCURACY)) for c in cases]
         sized = [replace(c, sizes=_sizes(c, places, forms, batches, by)) for c in cases]
@@ -133,12 +139,14 @@ _TOP1, _AGREEMENT = "top-1 accuracy", "agreement with float32"
 _ACCURACY = MissingMeasurement("accuracy: no data were given", "recommend with evaluation=..., or --input F.npy")
 
 
-def _cases(forms: Sequence[ModelForm], scenario: Scenario, found: Sequence[Candidate]) -> list[Decision]:
+def _cases(
+    forms: Sequence[ModelForm], scenario: Scenario, found: Sequence[Candidate], batch: int,
+) -> list[Decision]:
     """A case for each place: devices first, since this kernel only predicts them."""
     places = sorted(dict.fromkeys(c.place for c in found), key=lambda p: p == HERE)
     name = forms[0].model.name
-    return [Decision(name, scenario, p, tuple(c for c in found if c.place == p)) for p in places] or [
-        Decision(name, scenario, "no place", ())]
+    return [Decision(name, scenario, p, tuple(c for c in found if c.place == p), batch) for p in places] or [
+        Decision(name, scenario, "no place", (), batch)]
 
 
 def _sizes(
@@ -151,12 +159,14 @@ def _sizes(
     form = next((f for f in forms if choice and f.precision == choice.precision), None)
     if choice is None or second is None or form is None or not batches or not has_open_batch(form.model):
         return None
-    names = (choice.name, second.name)
+    names, sizes = (choice.name, second.name), run_sizes(form.model.inputs, batches)
     if case.place == HERE:
-        return sizes_here(form, names, batches, by) if HERE_NAME in places else None
-    # With several browsers, records do not tell which of them a place was.
+        return sizes_here(form, names, sizes, by) if HERE_NAME in places else None
+    # With several browsers, records do not tell which of them a place was; and a page has one TensorFlow.js.
     pages = [p for p in places if p != HERE_NAME]
-    return sizes_in(pages[0], form, names, batches, by) if len(pages) == 1 else None
+    if len(pages) != 1 or all(PROGRAMS[n].kind == TFJS for n in names):
+        return None
+    return sizes_in(pages[0], form, names, sizes, replace(by, how=replace(by.how, budget_s=SIZES_S, profiles=0)))
 
 
 def _missing(case: Decision, form: ModelForm, s: Scenario) -> Iterator[MissingMeasurement]:

@@ -11,16 +11,18 @@ from typing import Any
 
 from tfjslab.backends import registry
 from tfjslab.backends.rows import is_host
-from tfjslab.base.errors import TfjslabError
+from tfjslab.base.errors import TfjslabError, UsageError
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.bench.bench import bench_models
+from tfjslab.bench.interleaved import INTERRUPTED
+from tfjslab.bench.result import BenchResult
 from tfjslab.bench.settings import Settings
-from tfjslab.bench.sizes import RunSize, SizeSweep, bench_sizes, run_sizes
+from tfjslab.bench.sizes import RunSize, SizeSweep, bench_sizes
 from tfjslab.browser.jobs.bench import bench
 from tfjslab.browser.jobs.headless import headless_session
 from tfjslab.browser.jobs.job import TFLITE, HowToRun
 from tfjslab.browser.jobs.litert_source import litert_files
-from tfjslab.browser.jobs.programs import LITERT, MODULE, PROGRAMS, TFJS
+from tfjslab.browser.jobs.programs import LITERT, MODULE, PROGRAMS, TFJS, find_program
 from tfjslab.browser.jobs.session import DeviceSession
 from tfjslab.browser.jobs.tfjs_source import tfjs_source
 from tfjslab.decide.candidate import Candidate, merged
@@ -33,7 +35,7 @@ from tfjslab.model.model import Model
 from tfjslab.model.sample import sample_inputs
 
 HERE_NAME = "here"
-_SIZES_S = 1.0  # of each size: what is looked for is a turn, and no figure
+SIZES_S = 1.0  # of each size: what is looked for is a turn, and no figure
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,13 @@ def has_open_batch(model: Model) -> bool:
     return all(_is_open(p) for p in model.inputs)
 
 
+def fitting_batch(model: Model, wanted: int) -> int:
+    """The batch that runs have: the one that is wanted, or the first length that the model's file fixes."""
+    if has_open_batch(model):
+        return wanted
+    return next((p.shape[0] or wanted for p in model.inputs if p.shape), 1)
+
+
 def candidates_here(forms: Sequence[ModelForm], scenario: Scenario, by: Measuring) -> list[Candidate]:
     """Every form on every backend of this machine, interleaved.
 
@@ -79,10 +88,17 @@ def candidates_here(forms: Sequence[ModelForm], scenario: Scenario, by: Measurin
     names = by.backends or tuple(b.name for b in registry.backends() if b.available and b.resolved == b.name
                                  and not is_host(b.name) and b.details.get("adapter_type") != "software")
     cases = [(f.model.name, f.model, sample_inputs(f.ports(scenario.batch))) for f in forms]
-    found = bench_models(cases, names, by.threads, replace(by.settings, progress=by.progress))
+    found = _whole(bench_models(cases, names, by.threads, replace(by.settings, progress=by.progress)))
     precisions = [f for f in forms for _ in names]
     return [replace(of_bench(r, f.precision, HERE_NAME), download_bytes=stored_bytes(f.model.graph))
             for r, f in zip(found, precisions, strict=False)]
+
+
+def _whole(results: Sequence[BenchResult]) -> Sequence[BenchResult]:
+    """The results, if nobody ended the measuring: a part of them is nothing to decide by."""
+    if any(r.reason == INTERRUPTED for r in results):
+        raise KeyboardInterrupt
+    return results
 
 
 def candidates_in(
@@ -99,7 +115,7 @@ def _form_in(
 ) -> tuple[Candidate, ...]:
     model = stack.enter_context(settled(form, scenario.batch))
     names = by.backends or default_programs(form, scenario)
-    ours = [n for n in names if PROGRAMS[n].kind == MODULE]
+    ours = [n for n in names if find_program(n).kind == MODULE]
     found = _together(page, model, ours, form, by) if ours else []
     able = [c for c in found if c.bench.median_ms is not None]
     beside = [fastest_of(able).name] if able else []
@@ -150,22 +166,28 @@ def settled(form: ModelForm, batch: int) -> Model:
     return form.model.with_graph(form.model.graph.with_(inputs=form.ports(batch)))
 
 
-def sizes_here(form: ModelForm, names: Sequence[str], batches: Sequence[int], by: Measuring) -> SizeSweep:
+def sizes_here(form: ModelForm, names: Sequence[str], sizes: Sequence[RunSize], by: Measuring) -> SizeSweep:
     """Time against size of some backends here."""
-    how = replace(by.settings, progress=by.progress, budget_s=_SIZES_S, precision=None)
-    return bench_sizes(form.model, form.model.name, names, run_sizes(form.model.inputs, batches), by.threads, how)
+    how = replace(by.settings, progress=by.progress, budget_s=SIZES_S, precision=None)
+    found = bench_sizes(form.model, form.model.name, names, sizes, by.threads, how)
+    _whole(found.results)
+    return found
 
 
 def sizes_in(
-    place: str | DeviceSession, form: ModelForm, names: Sequence[str], batches: Sequence[int], by: Measuring,
+    place: str | DeviceSession, form: ModelForm, names: Sequence[str], sizes: Sequence[RunSize], by: Measuring,
 ) -> SizeSweep:
-    """Time against size of some programs in a browser, which take turns at each size."""
-    sizes = run_sizes(form.model.inputs, batches)
-    quick = replace(by, how=replace(by.how, budget_s=_SIZES_S, profiles=0))
+    """Time against size of some programs in a browser, which take turns at each size.
+
+    UsageError where several are of TensorFlow.js: a page has one of it.
+    """
+    if len(theirs := [n for n in names if find_program(n).kind == TFJS]) > 1:
+        raise UsageError(f"{' and '.join(theirs)} cannot take turns in one page; name one program of TensorFlow.js")
     with ExitStack() as stack:
         page = place if isinstance(place, DeviceSession) else stack.enter_context(headless_session(place))
-        found = [c for s in sizes for c in _at_size(page, form, names, s, quick)]
-    return SizeSweep(form.model.name, sizes, tuple(c.bench for c in found))
+        found = [replace(c.bench, model=f"{form.model.name}, {s.label}")
+                 for s in sizes for c in _at_size(page, form, names, s, by)]
+    return SizeSweep(form.model.name, tuple(sizes), tuple(found))
 
 
 def _at_size(

@@ -77,7 +77,8 @@ class Recommendation(Report):
     """The choice for a scenario in one place, and the same for other places in ``elsewhere``.
 
     ``choice`` is None where nothing can be recommended; ``headline`` and ``reasons`` say why. ``basis`` is
-    ``measured`` in a browser, or ``predicted`` from this kernel. ``verdict`` compares the choice with ``runner_up``
+    ``measured`` in a browser, or ``predicted`` from this kernel. ``batch`` is that of the runs, which the model's file
+    may fix. ``verdict`` compares the choice with ``runner_up``
     (above 1 the choice is faster), ``confidence`` is what that says: ``sure``, ``a tie``, ``not sure``, ``no
     runner-up``. ``changes`` tell what would change the choice, ``sizes`` what they know of other sizes from.
     """
@@ -86,6 +87,7 @@ class Recommendation(Report):
     scenario: Scenario
     place: str
     basis: str
+    batch: int
     choice: CandidateRow | None
     runner_up: CandidateRow | None
     verdict: SpeedVerdict | None
@@ -107,7 +109,7 @@ class Recommendation(Report):
                        "text": t.text} for t in self.sizes.turns()],
         }
         own = {name: getattr(self, name) for name in
-               ("model", "place", "basis", "confidence", "headline", "reasons", "changes")}
+               ("model", "place", "basis", "batch", "confidence", "headline", "reasons", "changes")}
         return {
             **own, "scenario": asdict(self.scenario), "reasons": list(self.reasons), "changes": list(self.changes),
             "choice": _plain(self.choice), "runner_up": _plain(self.runner_up),
@@ -153,7 +155,7 @@ def _candidates(r: Recommendation) -> Table:
     disturbed = tuple(f"{c.label}: {c.disturbed}" for c in r.candidates if c.disturbed)
     columns = ("candidate", "precision", "median ms", "spread", f"p{r.scenario.percentile:g}", "runs",
                "the choice is", "memory", "download", "accuracy")
-    return Table(f"Candidates, batch {r.scenario.batch}", columns, rows, (*left_out, *disturbed), left=2)
+    return Table(f"Candidates, batch {r.batch}", columns, rows, (*left_out, *disturbed), left=2)
 
 
 def _marked(c: CandidateRow, r: Recommendation) -> str:

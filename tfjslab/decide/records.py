@@ -73,9 +73,10 @@ def _of_file(path: Path, precision: str) -> list[Candidate]:
 
 def _of_json(row: Any, where: str, path: Path, precision: str) -> Candidate:
     result = bench_result_of(row, where)
-    difference, job = row.get("difference"), row.get("job")
+    difference, job, batch = (row.get(key) for key in ("difference", "job", "batch"))
     together = f"{path} {job}" if job or not result.device else ""
-    return of_bench(result, precision, together, difference if isinstance(difference, float) else None)
+    found = of_bench(result, precision, together, difference if isinstance(difference, float) else None)
+    return replace(found, batch=batch if type(batch) is int else None)
 
 
 def bench_result_of(row: Any, where: str) -> BenchResult:

@@ -29,12 +29,13 @@ NOBODY = "nothing is recommended"
 
 @dataclass(frozen=True)
 class Decision:
-    """What is to be decided: for which model and scenario, by which candidates of one place."""
+    """What is to be decided: for which model and scenario, by which candidates of one place, at which batch."""
 
     model: str
     scenario: Scenario
     place: str
     candidates: tuple[Candidate, ...]
+    batch: int = 1
     sizes: SizeSweep | None = None
     missing: tuple[MissingMeasurement, ...] = ()
 
@@ -45,24 +46,24 @@ def ruled(case: Decision) -> Recommendation:
     choice, basis = best(found, s), PREDICTED if case.place == HERE else MEASURED
     second = None if choice is None else best([c for c in found if c is not choice], s)
     verdict = versus(second, choice) if choice and second else None
-    rows = {id(c): _row(c, s, choice) for c in found}
+    rows = {id(c): _row(c, case, choice) for c in found}
     if choice is None:
         confidence, headline, reasons = "", NOBODY, tuple(_why_nothing(case))
     else:
         confidence = ALONE if verdict is None else CONFIDENCE.get(verdict.kind, UNSURE)
         headline = _headline(choice, basis, confidence)
-        reasons = tuple(_reasons(choice, second, verdict, s))
+        reasons = tuple(_reasons(choice, second, verdict, case))
     return Recommendation(
-        case.model, s, case.place, basis,
+        case.model, s, case.place, basis, case.batch,
         None if choice is None else rows[id(choice)], None if second is None else rows[id(second)], verdict,
         confidence, headline, reasons, tuple(_changes(case, choice)), tuple(_fall_backs(case, choice)), case.missing,
         tuple(rows.values()), case.sizes,
     )
 
 
-def _row(c: Candidate, s: Scenario, choice: Candidate | None) -> CandidateRow:
-    b, left_out = c.bench, broken(c, s)
-    per = None if b.median_ms is None else b.median_ms / s.batch
+def _row(c: Candidate, case: Decision, choice: Candidate | None) -> CandidateRow:
+    b, s, left_out = c.bench, case.scenario, broken(c, case.scenario)
+    per = None if b.median_ms is None else b.median_ms / case.batch
     speed = None if choice is None or c is choice or b.median_ms is None else versus(c, choice)
     rule, why = ("", "") if left_out is None else (left_out[0].name, left_out[1])
     return CandidateRow(
@@ -94,10 +95,15 @@ def _why_nothing(case: Decision) -> Iterator[str]:
         yield f"{c.label}: {left_out[1] if left_out else ''}"
 
 
-def _reasons(choice: Candidate, second: Candidate | None, verdict: SpeedVerdict | None, s: Scenario) -> Iterator[str]:
-    b = choice.bench
+def _reasons(
+    choice: Candidate, second: Candidate | None, verdict: SpeedVerdict | None, case: Decision,
+) -> Iterator[str]:
+    b, s, batch = choice.bench, case.scenario, case.batch
     yield (f"median {ms(b.median_ms)} ms, the middle half of {b.runs} runs within {ms(b.iqr_ms)} ms"
-           + (f"; a batch of {s.batch}, so {ms((b.median_ms or 0) / s.batch)} ms an example" if s.batch > 1 else ""))
+           + (f"; a batch of {batch}, so {ms((b.median_ms or 0) / batch)} ms an example" if batch > 1 else ""))
+    if batch != s.batch:
+        yield (f"the model's batch is fixed at {batch}, and the scenario asks for {s.batch}: times are of runs of "
+               f"{batch}")
     if words := target_words(choice, s):
         yield words if meets(choice, s) else f"{words}; no candidate meets it that the other limits allow"
     if second is None or verdict is None:

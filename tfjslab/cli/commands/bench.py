@@ -57,7 +57,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _run(args: argparse.Namespace) -> Outcome:
     ops.check(args)
     many_sizes = sizes.is_asked(args)
-    if args.browser:
+    if args.browser and not many_sizes:
         return _in_browser(args)
     if args.ops:
         return ops.run(args)
