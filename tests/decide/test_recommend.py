@@ -39,18 +39,26 @@ def test_backends_here_are_measured_and_the_best_of_them_is_recommended(model):
     told = []
     r = tf.recommend(model, tf.Scenario(1000), backends=names, batches=(1, 2), settings=QUICK,
                      progress=lambda what, *_: told.append(what))
-    assert [c.name for c in r.candidates] == list(names)
-    assert r.choice.median_ms == min(c.median_ms for c in r.candidates)
+    assert [(c.name, c.out) for c in r.candidates] == [("cpu", "it is numpy, which no page has"), ("wasm-simd", "")]
+    assert r.choice.name == "wasm-simd"
     assert (r.place, r.basis, r.choice.meets_target) == (HERE, "predicted", True)
     assert r.choice.runs == QUICK.runs
     assert r.choice.download_bytes > 10_000
-    assert [s.batch for s in r.sizes.sizes] == [1, 2]
+    assert r.sizes is None
     assert "a browser: this kernel only predicts it" in [m.what for m in r.missing]
     assert any("wasm-simd: steady" in what for what in told)
     assert unknown_numbers(r) == []
     json.dumps(r.to_dict(), allow_nan=False)
     assert repr(r) == f"<Recommendation for digits, own: {r.choice.name}, float32 in this kernel, predicted>"
     assert "What would change it" in r._repr_html_()
+
+
+def test_the_choice_and_the_runner_up_are_measured_at_other_sizes(model):
+    r = tf.recommend(model, tf.Scenario(), backends=("wasm-plain", "wasm-simd"), batches=(1, 2), settings=QUICK)
+    assert [s.batch for s in r.sizes.sizes] == [1, 2]
+    assert set(r.sizes.backends) == {"wasm-plain", "wasm-simd"}
+    assert any(text.startswith("size: ") for text in r.changes)
+    assert unknown_numbers(r) == []
 
 
 def test_ctrl_c_ends_it_and_decides_nothing_by_a_part(model):
@@ -61,12 +69,12 @@ def test_ctrl_c_ends_it_and_decides_nothing_by_a_part(model):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        tf.recommend(model, "compatibility", backends=["cpu"], settings=QUICK, progress=stop)
+        tf.recommend(model, "compatibility", backends=["wasm-plain"], settings=QUICK, progress=stop)
     assert tf.memory().num_tensors == before
 
 
 def test_a_batch_is_measured_as_a_batch(model):
-    r = tf.recommend(model, "desktop-batch", backends=["cpu"], batches=(), settings=Settings(3, 0))
+    r = tf.recommend(model, "desktop-batch", backends=["wasm-plain"], batches=(), settings=Settings(3, 0))
     assert r.choice.ms_per_example == pytest.approx(r.choice.median_ms / 8)
     assert r.sizes is None
 
@@ -74,7 +82,7 @@ def test_a_batch_is_measured_as_a_batch(model):
 def test_a_batch_that_the_file_fixes_is_kept_and_told(model):
     ports = tuple(replace(p, shape=(1, *p.shape[1:])) for p in model.inputs)
     with model.with_graph(model.graph.with_(inputs=ports)) as fixed:
-        r = tf.recommend(fixed, "desktop-batch", backends=["cpu"], settings=Settings(3, 0))
+        r = tf.recommend(fixed, "desktop-batch", backends=["wasm-plain"], settings=Settings(3, 0))
     assert (r.batch, r.choice.ms_per_example) == (1, r.choice.median_ms)
     assert "the model's batch is fixed at 1, and the scenario asks for 8: times are of runs of 1" in r.reasons
     assert "other sizes: the model's batch is fixed" in [m.what for m in r.missing]
@@ -90,13 +98,13 @@ def test_records_of_another_batch_do_not_count(model, tmp_path):
 
 def test_int8_is_a_candidate_with_calibration_data_and_has_its_accuracy(model):
     x = np.random.default_rng(0).uniform(0, 1, (8, 8, 8, 1)).astype(np.float32)
-    r = tf.recommend(model, tf.Scenario(accuracy_floor=0.0), backends=["cpu"], batches=(), settings=Settings(6, 0),
-                     calibration=x, evaluation=x)
+    r = tf.recommend(model, tf.Scenario(accuracy_floor=0.0), backends=["wasm-plain"], batches=(),
+                     settings=Settings(6, 0), calibration=x, evaluation=x)
     assert {c.precision: c.accuracy_kind for c in r.candidates} == dict.fromkeys(("float32", "int8"),
                                                                                 "agreement with float32")
     assert r.candidates[0].accuracy == 1.0
     assert 0 <= r.candidates[1].accuracy <= 1
-    labelled = tf.recommend(model, tf.Scenario(accuracy_floor=1.0), backends=["cpu"], batches=(),
+    labelled = tf.recommend(model, tf.Scenario(accuracy_floor=1.0), backends=["wasm-plain"], batches=(),
                             settings=Settings(6, 0), evaluation=x, labels=np.zeros(8, int))
     assert labelled.choice is None
     assert labelled.candidates[0].out.startswith("its top-1 accuracy is ")
@@ -153,6 +161,10 @@ def test_records_that_are_none_are_refused(tmp_path, content, told):
 def test_unknown_names_are_refused(model):
     with pytest.raises(UsageError, match="device 'moon' is not one of here, chromium, firefox"):
         tf.recommend(model, "compatibility", devices=["moon"])
+    with pytest.raises(UsageError, match="no backends or programs: 'wasm-smid'"):
+        tf.recommend(model, "compatibility", backends=["wasm-smid"])
+    with pytest.raises(UsageError, match="none of tfjs-webgl runs in this kernel"):
+        tf.recommend(model, "compatibility", backends=["tfjs-webgl"])
     with pytest.raises(UsageError, match="is not one of mobile-detection"):
         tf.recommend(model, "fast")
     with pytest.raises(InputError, match="records hold a int"):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
 from tfjslab import zoo
-from tfjslab.base.errors import UsageError
+from tfjslab.backends.rows import ROWS
+from tfjslab.base.errors import UsageError, each_with_nearest
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.bench.settings import Settings, settings_for
 from tfjslab.bench.sizes import SizeSweep, run_sizes
@@ -78,23 +80,24 @@ def recommend(
 
     """
     wanted = scenario_of(scenario)
+    called = os.fspath(model) if isinstance(model, str | os.PathLike) else ""
     places = _checked(devices, records)
-    by = Measuring(settings or settings_for(None, 5, None, None), None if backends is None else tuple(backends),
-                   threads, progress, how or HowToRun())
+    by = Measuring(settings or settings_for(None, 5, None, None), None, threads, progress, how or HowToRun())
     with ExitStack() as stack:
         forms = _forms(stack, model, calibration, measured=bool(places))
         asked, wanted = wanted, replace(wanted, batch=fitting_batch(forms[0].model, wanted.batch))
         known = [] if records is None else candidates_of(records)
         found = [c for c in known if c.batch in (None, wanted.batch)]
         for place in places:
-            found += candidates_here(forms, wanted, by) if place == HERE_NAME else candidates_in(
-                place, forms, wanted, by)
+            at = replace(by, backends=_named(backends, place))
+            found += candidates_here(forms, wanted, at) if place == HERE_NAME else candidates_in(
+                place, forms, wanted, at)
         found = list(_judged(found, forms, evaluation, labels, progress))
         cases = _cases(forms, asked, merged(found), wanted.batch)
         if evaluation is None and wanted.accuracy_floor is not None:
             cases = [replace(c, missing=(*c.missing, _ACCURACY)) for c in cases]
         sized = [replace(c, sizes=_sizes(c, places, forms, batches, by)) for c in cases]
-        made = [ruled(replace(c, missing=(*c.missing, *_missing(c, forms[0], wanted)))) for c in sized]
+        made = [ruled(replace(c, missing=(*c.missing, *_missing(c, forms[0], asked, called)))) for c in sized]
     return replace(made[0], elsewhere=tuple(made[1:]))
 
 
@@ -105,6 +108,21 @@ def _checked(devices: Sequence[Device] | None, records: Records | None) -> tuple
         if not isinstance(place, DeviceSession) and place not in known:
             raise UsageError(f"device {place!r} is not one of {', '.join(known)}, nor a session of a link")
     return places
+
+
+def _named(backends: Sequence[str] | None, place: Device) -> tuple[str, ...] | None:
+    """Those of the names that a place has; UsageError where it has none, or nothing is called so anywhere."""
+    if backends is None:
+        return None
+    here, programs = [r.name for r in ROWS], list(PROGRAMS)
+    if unknown := [b for b in backends if b not in (*here, *programs)]:
+        raise UsageError(f"these are no backends or programs: {each_with_nearest(unknown, (*here, *programs))}")
+    known = here if place == HERE_NAME else programs
+    found = tuple(b for b in backends if b in known)
+    if not found:
+        where = "this kernel" if place == HERE_NAME else "a browser"
+        raise UsageError(f"none of {', '.join(backends)} runs in {where}; known there: {', '.join(known)}")
+    return found
 
 
 def _forms(stack: ExitStack, source: ModelSource, calibration: Any, *, measured: bool) -> list[ModelForm]:
@@ -169,9 +187,10 @@ def _sizes(
     return sizes_in(pages[0], form, names, sizes, replace(by, how=replace(by.how, budget_s=SIZES_S, profiles=0)))
 
 
-def _missing(case: Decision, form: ModelForm, s: Scenario) -> Iterator[MissingMeasurement]:
-    """What nobody has measured for this decision, with what does it."""
-    model, ask = case.model, f"tfjslab recommend {case.model} --scenario {s.name}"
+def _missing(case: Decision, form: ModelForm, s: Scenario, called: str) -> Iterator[MissingMeasurement]:
+    """What nobody has measured for this decision, with what does it; ``called`` is what the command line names it."""
+    model = called or case.model
+    ask = f"tfjslab recommend {model} --scenario {s.name}"
     if not case.candidates:
         yield MissingMeasurement("every time", ask)
     if not case.candidates or case.place == HERE:
@@ -185,7 +204,8 @@ def _missing(case: Decision, form: ModelForm, s: Scenario) -> Iterator[MissingMe
     if case.candidates and case.sizes is None:
         fixed = "" if has_open_batch(form.model) else ": the model's batch is fixed"
         yield MissingMeasurement(f"other sizes{fixed}", f"tfjslab bench {model} --batch 1,2,4,8")
+    there = "" if case.place == HERE else " --in chromium"
     for c in case.candidates:
         left_out = broken(c, s)
         if left_out and left_out[0].name == "measured":
-            yield MissingMeasurement(f"{c.name}, {c.precision} ({left_out[1]})", f"{ask} --backend {c.name}")
+            yield MissingMeasurement(f"{c.name}, {c.precision} ({left_out[1]})", f"{ask}{there} --backend {c.name}")

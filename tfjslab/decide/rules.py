@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tfjslab.backends.rows import is_host
 from tfjslab.base.text import ms, scaled
-from tfjslab.decide.candidate import Candidate, versus
+from tfjslab.decide.candidate import HERE, Candidate, versus
 from tfjslab.decide.scenario import Scenario
 from tfjslab.records.verdict import FASTER, SAME
 
@@ -30,6 +31,10 @@ class LimitRule:
 
 def _unmeasured(c: Candidate, _: Scenario) -> str:
     return "" if c.bench.median_ms is not None else f"not measured: {c.bench.reason or 'no reason is told'}"
+
+
+def _not_a_page(c: Candidate, _: Scenario) -> str:
+    return "it is numpy, which no page has" if c.place == HERE and is_host(c.name) else ""
 
 
 def _imitated(c: Candidate, _: Scenario) -> str:
@@ -67,6 +72,7 @@ def _inaccurate(c: Candidate, s: Scenario) -> str:
 
 LIMITS = (
     LimitRule("measured", "it was measured, and ran", _unmeasured),
+    LimitRule("page", "a page can run it, unlike numpy", _not_a_page),
     LimitRule("real", "its GPU is one, and no program on the processor", _imitated),
     LimitRule("right", f"its answers are numpy's within {MOST_DIFFERENCE:g} of the largest value", _wrong),
     LimitRule("features", "it needs no feature of browsers that the scenario does without", _lacks, "missing"),
