@@ -30,6 +30,7 @@ from tfjslab.decide.measure import (
     file_of,
     fitting_batch,
 )
+from tfjslab.decide.precision import precision_of
 from tfjslab.decide.rules import best, broken, fastest_of, meets
 from tfjslab.decide.ruling import Decision, ruled
 from tfjslab.decide.scenario import SCENARIOS, Scenario
@@ -64,7 +65,7 @@ def lines(path: str, places: list[str], by: Measuring) -> Iterator[tuple[bool, s
     """Every scenario in every place, for one model."""
     with ExitStack() as stack:
         model = stack.enter_context(zoo.open_model(path))
-        form = ModelForm("float32", model, file_of(path))
+        form = ModelForm(precision_of(model.graph), model, file_of(path))
         for place in places:
             fitted = {s: fitting_batch(model, s.batch) for s in SCENARIOS.values()}
             for batch in sorted(set(fitted.values())):

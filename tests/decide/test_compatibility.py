@@ -14,6 +14,7 @@ from tfjslab.browser.jobs.programs import PROGRAMS
 from tfjslab.cli.app import main
 from tfjslab.decide.audience import audience_of
 from tfjslab.decide.needs import needs_of
+from tfjslab.decide.precision import precision_of
 from tfjslab.graph.builder import GraphBuilder
 from tfjslab.graph.ir import Port
 from tfjslab.targets.browsers import browser_facts, supports, version_of
@@ -94,6 +95,16 @@ def test_the_whole_world_is_the_audience_without_another(model):
     assert "CC-BY-4.0" in found.audience
     assert 80 < found.programs[0].runs < 100
     assert sum(found.share().values()) == pytest.approx(found.programs[0].runs)
+
+
+def test_the_precision_is_told(model):
+    assert tf.compatibility(model, VISITS).precision == "float32"
+    x = np.random.default_rng(0).uniform(0, 1, (2, 8, 8, 1)).astype(np.float32)
+    with tf.quantize(model, "int8", x).model as int8:
+        assert precision_of(int8.graph) == "int8"
+    b = GraphBuilder()
+    y = b.value("y", "Add", b.input("x", (4,), "int32"), b.constant("w", np.ones(4, np.int8)))
+    assert precision_of(b.build([Port("y", y, None, "int32")], {})) == "int8"
 
 
 def test_what_a_program_refuses_runs_nowhere():

@@ -24,7 +24,7 @@ from tfjslab.cli.models import loader, open_model, weights_note
 from tfjslab.cli.output import print_report
 from tfjslab.cli.progress import Report, progress
 from tfjslab.decide.measure import Measuring, ModelForm, sizes_in
-from tfjslab.decide.records import FLOAT32
+from tfjslab.decide.precision import precision_of
 from tfjslab.graph.ir import Port
 from tfjslab.model.inputs import settled_shape
 from tfjslab.model.model import Model
@@ -91,7 +91,7 @@ def _in_browser(args: argparse.Namespace, model: Model, sizes: Sequence[RunSize]
     if args.tfjs:
         set_tfjs(args.tfjs)
     by = Measuring(Settings(), progress=report, how=replace(devices.how_to_run(args), profiles=0))
-    return sizes_in(args.browser, ModelForm(FLOAT32, model), names, sizes, by)
+    return sizes_in(args.browser, ModelForm(precision_of(model.graph), model), names, sizes, by)
 
 
 def _outcome(found: SizeSweep, note: str, code: int, chart: str | None) -> Outcome:

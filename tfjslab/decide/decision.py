@@ -33,8 +33,9 @@ from tfjslab.decide.measure import (
     sizes_in,
     tfjs_reason,
 )
+from tfjslab.decide.precision import precision_of
 from tfjslab.decide.recommendation import MissingMeasurement, Recommendation
-from tfjslab.decide.records import FLOAT32, Records, candidates_of
+from tfjslab.decide.records import Records, candidates_of
 from tfjslab.decide.rules import best, broken
 from tfjslab.decide.ruling import Decision, ruled
 from tfjslab.decide.scenario import Scenario, scenario_of
@@ -86,7 +87,7 @@ def recommend(
     with ExitStack() as stack:
         forms = _forms(stack, model, calibration, measured=bool(places))
         asked, wanted = wanted, replace(wanted, batch=fitting_batch(forms[0].model, wanted.batch))
-        known = [] if records is None else candidates_of(records)
+        known = [] if records is None else candidates_of(records, forms[0].precision)
         found = [c for c in known if c.batch in (None, wanted.batch)]
         for place in places:
             at = replace(by, backends=_named(backends, place))
@@ -132,7 +133,7 @@ def _forms(stack: ExitStack, source: ModelSource, calibration: Any, *, measured:
     else:
         opened = source(None, None) if callable(source) else zoo.open_model(str(source))
         model = stack.enter_context(opened)
-    forms = [ModelForm(str(model.graph.metadata.get("execution") or FLOAT32), model, file_of(source))]
+    forms = [ModelForm(precision_of(model.graph), model, file_of(source))]
     if calibration is not None and measured:
         forms.append(ModelForm(INT8, stack.enter_context(quantize(model, INT8, calibration).model)))
     return forms

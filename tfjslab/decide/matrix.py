@@ -17,6 +17,7 @@ from tfjslab.base.text import NOTHING, scaled
 from tfjslab.browser.jobs.programs import PROGRAMS, TFJS
 from tfjslab.decide.audience import Audience, Given, Visitors, audience_of
 from tfjslab.decide.needs import needs_of_program, needs_of_variant
+from tfjslab.decide.precision import precision_of
 from tfjslab.export.targets import WEB_MODULE, refusals, source_of
 from tfjslab.export.web.module import MAX_PAGES
 from tfjslab.export.web.variants import VARIANTS
@@ -166,7 +167,7 @@ def compatibility(
         programs.append(whole)
     have = {f: sum(v.share for v in found.visitors if supports(v.browser, v.version, f) == YES) for f in FEATURES}
     return Compatibility(
-        model.name, found.source, isolated, str(model.graph.metadata.get("execution") or "float32"), memory, why,
+        model.name, found.source, isolated, precision_of(model.graph), memory, why,
         HEAP_BYTES, tuple(variants), tuple(programs), _browsers(found, isolated=isolated), have,
         tuple(s.text for s in facts.sources), facts.made_on,
     )

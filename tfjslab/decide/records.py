@@ -15,8 +15,8 @@ from tfjslab.base.plain import from_plain
 from tfjslab.bench.result import BenchResult
 from tfjslab.browser.jobs.results import DeviceResult
 from tfjslab.decide.candidate import HERE, Candidate, Taken
+from tfjslab.decide.precision import FLOAT32
 
-FLOAT32 = "float32"
 _MOST_BYTES = 512 << 20
 _UNTYPED = {"precision"}  # a dictionary, which is kept as it is
 Record = BenchResult | DeviceResult

@@ -27,8 +27,8 @@ from tfjslab.cli.progress import Report, progress
 from tfjslab.cli.sizes import batches
 from tfjslab.decide.decision import BATCHES, recommend
 from tfjslab.decide.measure import HERE_NAME
+from tfjslab.decide.precision import FLOAT32
 from tfjslab.decide.recommendation import Recommendation
-from tfjslab.decide.records import FLOAT32
 from tfjslab.decide.scenario import SCENARIOS, Scenario, scenario_of
 from tfjslab.model.input_files import read_array
 from tfjslab.model.model import Model
@@ -122,14 +122,15 @@ def _source(args: argparse.Namespace, report: Report) -> Any:
     return loader(args.model, report, real=args.real_weights) if is_ours else args.model
 
 
-def _records(args: argparse.Namespace) -> dict[str, list[str]]:
-    """Files by precision."""
-    found: dict[str, list[str]] = {}
-    for text in args.records:
-        name, equals, path = text.partition("=")
-        precision, file = (name, path) if equals and name in (FLOAT32, *KINDS) else (FLOAT32, text)
-        found.setdefault(precision, []).append(file)
-    return found
+def _records(args: argparse.Namespace) -> list[str] | dict[str, list[str]]:
+    """Files, by precision where that is told."""
+    told = [text.partition("=") for text in args.records]
+    named = [(name, path) for name, equals, path in told if equals and name in (FLOAT32, *KINDS)]
+    if not named:
+        return list(args.records)
+    if len(named) < len(told):
+        raise UsageError("--records: some name a precision and others none; write PRECISION=FILE for each")
+    return {name: [path for n, path in named if n == name] for name, _ in named}
 
 
 def _data(args: argparse.Namespace, report: Report) -> dict[str, Any]:
