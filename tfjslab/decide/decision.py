@@ -143,18 +143,17 @@ def _judged(
     found: Sequence[Candidate], forms: Sequence[ModelForm], data: Any, labels: Any, progress: Progress,
 ) -> Iterator[Candidate]:
     """The candidates with the accuracy of their precision, as far as there are data."""
-    known: dict[str, tuple[float | None, str]] = {forms[0].precision: (1.0, _AGREEMENT)} if labels is None else {}
+    known: dict[str, tuple[float | None, str]] = {}
     for form in forms if data is not None else ():
         result = evaluate(form.model, data, labels, reference=forms[0].model, progress=progress)
         shares = [e.top1_agreement for e in result.errors if e.top1_agreement is not None]
-        known[form.precision] = (result.accuracy, _TOP1) if labels is not None else (min(shares, default=None),
-                                                                                    _AGREEMENT)
+        known[form.precision] = (result.accuracy, "top-1 accuracy") if labels is not None else (
+            min(shares, default=None), f"agreement with {forms[0].precision}")
     for c in found:
-        share, kind = known.get(c.precision, (None, "")) if data is not None else (None, "")
+        share, kind = known.get(c.precision, (None, ""))
         yield replace(c, accuracy=share, accuracy_kind=kind)
 
 
-_TOP1, _AGREEMENT = "top-1 accuracy", "agreement with float32"
 _ACCURACY = MissingMeasurement("accuracy: no data were given", "recommend with evaluation=..., or --input F.npy")
 
 

@@ -17,8 +17,8 @@ class Scenario:
 
     ``target_latency_ms`` is for one run of ``batch`` examples, at that ``percentile`` of the runs. ``memory_mb`` is for
     weights and intermediates, ``download_mb`` for the weights as files, in millions of bytes. ``accuracy_floor`` is the
-    least share of right answers, or without labels of answers that float32 gives, too. ``missing`` are the features of
-    browsers (``tf.decide.FEATURES``) that it must do without.
+    least share of right answers, or without labels of the answers that the model as it was given gives, too.
+    ``missing`` are the features of browsers (``tf.decide.FEATURES``) that it must do without.
     """
 
     target_latency_ms: float | None = None
