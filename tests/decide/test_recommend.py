@@ -13,9 +13,11 @@ import tfjslab as tf
 from tfjslab import zoo
 from tfjslab.base.errors import InputError, UsageError
 from tfjslab.bench.settings import Settings
-from tfjslab.cli.app import main
+from tfjslab.cli.app import build_parser, main
+from tfjslab.cli.commands.recommend import _scenario as read_scenario
 from tfjslab.decide.candidate import HERE
 from tfjslab.decide.records import bench_result_of, candidates_of
+from tfjslab.decide.scenario import SCENARIOS, Scenario
 
 QUICK = Settings(12, 1)
 PHONE = "Chrome 156 on Android"
@@ -121,6 +123,15 @@ def test_without_measurements_nothing_is_recommended_and_the_commands_are_told(m
         parts = command.partition(", then ")[0].split()
         assert parts[:1] == ["tfjslab"]
         assert parts[1] in {"recommend", "serve", "bench"}
+
+
+@pytest.mark.parametrize("wanted", [
+    *SCENARIOS.values(), Scenario(9.5, 50, 3, 1.9, 0.5, ("threads", "webgl"), 4), Scenario(),
+    replace(SCENARIOS["desktop-batch"], memory_mb=64, batch=2),
+], ids=lambda s: s.options)
+def test_the_commands_ask_for_the_same_scenario(wanted):
+    argv = ["recommend", "digits", *wanted.options.split()]
+    assert read_scenario(build_parser().parse_args(argv)) == wanted
 
 
 def test_records_of_a_phone_are_the_answer_and_this_kernel_only_beside_it(model, tmp_path):

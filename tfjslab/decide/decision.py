@@ -190,7 +190,7 @@ def _sizes(
 def _missing(case: Decision, form: ModelForm, s: Scenario, called: str) -> Iterator[MissingMeasurement]:
     """What nobody has measured for this decision, with what does it; ``called`` is what the command line names it."""
     model = called or case.model
-    ask = f"tfjslab recommend {model} --scenario {s.name}"
+    ask = f"tfjslab recommend {model} {s.options}"
     if not case.candidates:
         yield MissingMeasurement("every time", ask)
     if not case.candidates or case.place == HERE:

@@ -9,6 +9,11 @@ from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.targets.features import check_features
 
 _MOST_PERCENT = 100.0
+# The options of the command line by the fields that they set.
+OPTIONS = {
+    "target_latency_ms": "--target", "percentile": "--percentile", "memory_mb": "--memory", "download_mb": "--download",
+    "accuracy_floor": "--accuracy-floor", "missing": "--missing", "batch": "--batch-size",
+}
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,15 @@ class Scenario:
         none: Any = () if limit == "missing" else None
         return replace(self, **{limit: none})
 
+    @property
+    def options(self) -> str:
+        """What the command line calls it: ``--scenario mobile-detection --memory 64``."""
+        base = SCENARIOS.get(self.name, _OWN)
+        given = [(option, getattr(self, f), getattr(base, f)) for f, option in OPTIONS.items()]
+        changed = [(option, mine) for option, mine, usual in given if mine not in (None, usual)]
+        told = [f"{o} {','.join(v) if isinstance(v, tuple) else format(v, 'g')}" for o, v in changed]
+        return " ".join([f"--scenario {self.name}", *told] if base is not _OWN else told or ["--percentile 95"])
+
 
 SCENARIOS = {s.name: s for s in (
     Scenario(
@@ -71,6 +85,8 @@ SCENARIOS = {s.name: s for s in (
         name="compatibility", doc="every browser that has WebAssembly at all, old ones too",
     ),
 )}
+
+_OWN = Scenario()
 
 
 def scenario_of(given: Scenario | str) -> Scenario:

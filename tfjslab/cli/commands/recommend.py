@@ -29,7 +29,7 @@ from tfjslab.decide.decision import BATCHES, recommend
 from tfjslab.decide.measure import HERE_NAME
 from tfjslab.decide.precision import FLOAT32
 from tfjslab.decide.recommendation import Recommendation
-from tfjslab.decide.scenario import SCENARIOS, Scenario, scenario_of
+from tfjslab.decide.scenario import OPTIONS, SCENARIOS, Scenario, scenario_of
 from tfjslab.model.input_files import read_array
 from tfjslab.model.model import Model
 from tfjslab.quantizer import KINDS
@@ -37,14 +37,16 @@ from tfjslab.targets.features import FEATURES
 
 NOTHING_FITS = 1
 WARMUP = 5
-# Options that change a scenario, or make one's own: the field that each sets, and how its text is read.
-_LIMITS: dict[str, tuple[str, str, Callable[[str], Any], str]] = {
-    "target_latency_ms": ("--target", "MS", float, "milliseconds that a run may take, at --percentile of the runs"),
-    "percentile": ("--percentile", "P", float, "of the runs, that --target is for (default 95)"),
-    "memory_mb": ("--memory", "MB", float, "millions of bytes of weights and intermediates"),
-    "download_mb": ("--download", "MB", float, "millions of bytes of the weights as files"),
-    "accuracy_floor": ("--accuracy-floor", "SHARE", float, "least share of right answers, 0 to 1; needs --input"),
-    "batch": ("--batch-size", "N", options.positive, "examples in a run"),
+# How the limits of a scenario are read: field -> metavar, kind, help. OPTIONS has their names.
+_LIMITS: dict[str, tuple[str, Callable[[str], Any], str]] = {
+    "target_latency_ms": ("MS", float, "milliseconds that a run may take, at --percentile of the runs"),
+    "percentile": ("P", float, "of the runs, that --target is for (default 95)"),
+    "memory_mb": ("MB", float, "millions of bytes of weights and intermediates"),
+    "download_mb": ("MB", float, "millions of bytes of the weights as files"),
+    "accuracy_floor": ("SHARE", float, "least share of right answers, 0 to 1; needs --input"),
+    "missing": ("F[,F]", lambda text: tuple(f.strip() for f in text.split(",")),
+                f"features to do without: {', '.join(FEATURES)}"),
+    "batch": ("N", options.positive, "examples in a run"),
 }
 
 
@@ -52,9 +54,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("--scenario", metavar="S",
                         help=f"{', '.join(SCENARIOS)}; the options below change its limits, or make one's own")
-    for field, (option, metavar, kind, text) in _LIMITS.items():
-        parser.add_argument(option, metavar=metavar, type=kind, dest=field, help=text)
-    parser.add_argument("--missing", metavar="F[,F]", help=f"features to do without: {', '.join(FEATURES)}")
+    for field, (metavar, kind, text) in _LIMITS.items():
+        parser.add_argument(OPTIONS[field], metavar=metavar, type=kind, dest=field, help=text)
     parser.add_argument("--in", metavar="WHERE", dest="places", action="append", default=[],
                         choices=[HERE_NAME, *BROWSERS],
                         help=f"where to measure: {', '.join((HERE_NAME, *BROWSERS))} (default {HERE_NAME}, or nowhere "
@@ -68,7 +69,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                         help="inputs that int8 finds its ranges on; with them int8 is a candidate, too")
     parser.add_argument("--input", metavar="[NAME=]F.npy", action="append", default=[],
                         help="samples along the first axis, for the accuracy of each precision")
-    parser.add_argument("--labels", metavar="F.npy", help="their right classes; without them agreement with float32")
+    parser.add_argument("--labels", metavar="F.npy",
+                        help="their right classes; without them agreement with the model as it is given")
     parser.add_argument("--batch", metavar="N[,N]", type=batches, dest="sizes", default=BATCHES,
                         help="sizes to look for a turn of the order at (default 1,2,4,8)")
     devices.add_tfjs(parser)
@@ -108,8 +110,6 @@ def _outcome(found: Recommendation, note: str) -> Outcome:
 def _scenario(args: argparse.Namespace) -> Scenario:
     """The scenario of --scenario with what other options change; UsageError where nothing says what is wanted."""
     given: dict[str, Any] = {f: getattr(args, f) for f in _LIMITS if getattr(args, f) is not None}
-    if args.missing:
-        given["missing"] = tuple(f.strip() for f in args.missing.split(","))
     if args.scenario is None and not given:
         names = ", ".join(SCENARIOS)
         raise UsageError(f"--scenario names one of {names}; or say what is wanted: --target 33 --memory 256")
