@@ -233,6 +233,25 @@ def passes() -> str:
     ))
 
 
+def scenarios() -> str:
+    """Scenarios, the rules of a recommendation, and the features of browsers that they speak of."""
+    fields = ("target_latency_ms", "percentile", "memory_mb", "download_mb", "missing", "batch")
+    rows = [(f"`{s.name}`", s.doc, *(_limit(getattr(s, f)) for f in fields)) for s in tf.decide.SCENARIOS.values()]
+    limits = [(rule.name, rule.doc) for rule in tf.decide.LIMITS]
+    known = [(f"`{f.name}`", f.doc, code(f.paths)) for f in tf.decide.FEATURES.values()]
+    return "\n\n".join((
+        "# Scenarios and rules", "What [`tf.recommend`](../guide/recommend.md) decides by.",
+        table(("scenario", "what for", *(f.replace("_", " ") for f in fields)), rows),
+        "## What a candidate must pass", table(("rule", "it passes where"), limits),
+        "## Which of the others is chosen", table(("in this order", "rule"), tf.decide.ORDER),
+        "## Features of browsers", table(("feature", "what it is", "in browser-compat-data"), known),
+    ))
+
+
+def _limit(value: object) -> str:
+    return NOTHING if value in (None, ()) else code(value) if isinstance(value, tuple) else f"{value:g}"
+
+
 def layers() -> str:
     """Layer classes that files may have, and how files of Keras 3 are read."""
     told = ("A model with such a layer, or with an unknown one, is refused. All of them are named at once, with their "
@@ -294,4 +313,5 @@ def tflite_operators() -> str:
 PAGES: dict[str, Callable[[], str]] = {p.__name__: p for p in (
     python, namespaces, tensorflow_js, profiling, vis, views, browsers, command_line, backends, passes, ops, layers,
     tflite_operators,
+    scenarios,
 )}

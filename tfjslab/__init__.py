@@ -23,6 +23,7 @@ _HOME = {
     "browser.jobs.tfjs_source": "set_tfjs set_wasm_paths",
     "bench": "bench bench_model bench_models",
     "bench.sweep": "sweep",
+    "decide": "Scenario compatibility decide recommend",
     "export.targets": "refusals",
     "export.tflite": "export_tflite",
     "export.web": "export_web",
@@ -57,7 +58,7 @@ _HOME = {
     "zoo": "zoo",
     **FUNCTIONS,
 }
-_MODULES = {"backends", "bench", "browser", "io", "monitoring", "profiling", "views", "vis", "zoo"}
+_MODULES = {"backends", "bench", "browser", "decide", "io", "monitoring", "profiling", "views", "vis", "zoo"}
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
 

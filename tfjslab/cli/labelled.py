@@ -12,7 +12,7 @@ from tfjslab.base.errors import UsageError
 from tfjslab.base.tables import Report
 from tfjslab.cli.command import OK, Outcome
 from tfjslab.cli.feeds import split_names
-from tfjslab.cli.output import print_table
+from tfjslab.cli.output import print_report
 from tfjslab.graph.ir import Port
 from tfjslab.model.input_files import read_array
 
@@ -48,10 +48,7 @@ def report_of(shown: Report, note: str, **more: str | None) -> Outcome:
     data = {**shown.to_json(), **more, "note": note}
 
     def show(console: Console) -> None:
-        for table in shown.tables():
-            print_table(console, table.title, table.columns, table.rows, left=table.left)
-            for line in (*table.notes, ""):
-                console.print(line)
+        print_report(console, shown)
         if note:
             console.print(note)
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tfjslab.base.errors import UsageError
+from tfjslab.base.tables import Report
 from tfjslab.cli.command import Outcome
 
 # Without a terminal nothing is known of the width: wide enough that no column is cut in a file or a pipe.
@@ -77,6 +78,14 @@ def print_table(
     # Not the table's own title: that would be padded to the table's width.
     console.print(f"\n{title}", style="bold")
     console.print(made)
+
+
+def print_report(console: Console, shown: Report) -> None:
+    """The tables of a report with the notes below each."""
+    for table in shown.tables():
+        print_table(console, table.title, table.columns, table.rows, left=table.left)
+        for line in (*table.notes, ""):
+            console.print(line)
 
 
 def tell(kind: str, message: object) -> None:

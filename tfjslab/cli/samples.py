@@ -14,8 +14,8 @@ from tfjslab.base.progress import Progress, no_progress
 from tfjslab.cli.feeds import split_names
 from tfjslab.graph.ir import Port
 from tfjslab.model.input_files import read_array, read_input, suffixes
-from tfjslab.model.pictures import SUFFIXES
 from tfjslab.model.inputs import check_array
+from tfjslab.model.pictures import SUFFIXES
 
 
 def value_range(text: str) -> tuple[float, float]:

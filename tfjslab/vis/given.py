@@ -12,6 +12,7 @@ from tfjslab.backends.ceilings import Ceilings
 from tfjslab.base.errors import UsageError
 from tfjslab.base.tables import Report
 from tfjslab.bench.result import BenchResult
+from tfjslab.bench.sizes import SizeSweep
 from tfjslab.bench.sweep_result import Sweep
 from tfjslab.engine.measure import MemoryInfo, ProfileInfo, TimeInfo
 from tfjslab.evaluation.result import Evaluation
@@ -52,6 +53,7 @@ KINDS = (
     Kind("benchmark results", (BenchResult,), "charts.backend_comparison (as a list) and, with their times_ms, "
          "charts.latency_distribution and charts.latency_trace"),
     Kind("a sweep", (Sweep,), "charts.pareto"),
+    Kind("a sweep of sizes", (SizeSweep,), "charts.size_time"),
     Kind("a report of quantization", (QuantizationReport,), "charts.node_errors"),
     Kind("what tf.quantize gives", (Quantized,), "charts.node_errors, with its report"),
     Kind("what tf.optimize gives", (Optimized,), "charts.graph_view, with its model"),

@@ -51,4 +51,5 @@ CHARTS = (
     ChartEntry("charts.pareto", charts.pareto),
     ChartEntry("charts.node_errors", charts.node_errors),
     ChartEntry("charts.stream_timeline", charts.stream_timeline),
+    ChartEntry("charts.size_time", charts.size_time),
 )

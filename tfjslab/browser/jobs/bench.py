@@ -35,7 +35,7 @@ def bench(
     models: ModelSource | Sequence[ModelSource], backends: Sequence[str] = DEFAULT_BACKENDS, *, inputs: Any = None,
     compare: bool = False, how: HowToRun | None = None, session: DeviceSession | None = None,
     browser: str = "chromium", progress: Progress = no_progress, seen: Seen = lambda _: None,
-    stop: Callable[[], bool] = lambda: False,
+    stop: Callable[[], bool] = lambda: False, together: bool = False,
 ) -> list[DeviceResult]:
     """Measure models in a browser.
 
@@ -51,12 +51,13 @@ def bench(
         progress: told what is being done.
         seen: gets each result as it comes.
         stop: asked again and again; True ends the job.
+        together: all ``backends`` take turns in one page; at most one of them may be of TensorFlow.js.
 
     What a program cannot do stands in the result's ``reason``. Raises BackendUnavailableError without a browser,
     UsageError without TensorFlow.js.
 
     """
-    wanted = _jobs(backends, compare=compare)
+    wanted = [tuple(map(find_program, backends))] if together else _jobs(backends, compare=compare)
     given = list(models) if isinstance(models, list | tuple) else [cast("ModelSource", models)]
     found: list[DeviceResult] = []
     with _session(session, browser) as page:
@@ -106,7 +107,7 @@ def _subject(source: ModelSource, scratch: Path) -> Iterator[JobSubject]:
     model: Model | None
     if not isinstance(source, str | os.PathLike) or Path(source).suffix != TFLITE:
         with _loaded(source) as model:
-            yield JobSubject(model.name, model_file(model, source, scratch), model)
+            yield _written(model, source, scratch)
         return
     if not Path(source).is_file():
         raise ModelError(f"{os.fspath(source)} does not exist", code="model.not_found")
@@ -116,6 +117,14 @@ def _subject(source: ModelSource, scratch: Path) -> Iterator[JobSubject]:
         except ModelError as e:  # LiteRT.js may be able to read it
             model, why = None, str(e)
         yield JobSubject(Path(source).stem, Path(source), model, why)
+
+
+def _written(model: Model, source: ModelSource, scratch: Path) -> JobSubject:
+    """The model with its file; without one, such as a model in integers has it, our module still runs."""
+    try:
+        return JobSubject(model.name, model_file(model, source, scratch), model)
+    except ModelError as e:
+        return JobSubject(model.name, None, model, no_file=str(e))
 
 
 @contextmanager

@@ -27,12 +27,16 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class JobSubject:
-    """What a job is about: the file that others read, and our model of it; None, with ``why``, where it has none."""
+    """What a job is about: the file that others read, and our model of it.
+
+    Either is None, with ``no_file`` or ``why``, where there is none.
+    """
 
     name: str
-    file: Path
+    file: Path | None
     model: Model | None
     why: str = ""
+    no_file: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,16 +100,17 @@ def _side(
         "name": program.name, "kind": program.kind, "backend": program.backend, "flags": dict(program.flags),
         "threads": how.threads if program.threaded else 1,
     }
-    is_tflite = subject.file.suffix == TFLITE
-    if program.kind in (TFJS, LITERT) and is_tflite != (program.kind == LITERT):
-        raise UsageError(f"{program.name} reads {'TensorFlow.js models' if is_tflite else TFLITE + ' files'} only; "
-                         f"{subject.file.name} is none")
+    if program.kind not in (TFJS, LITERT):
+        return {**told, "variant": program.backend, "module": _module(files, number, program, subject, scratch)}
+    if subject.file is None:
+        raise UsageError(subject.no_file)
+    if (subject.file.suffix == TFLITE) != (program.kind == LITERT):
+        read = f"{TFLITE} files" if program.kind == LITERT else "TensorFlow.js models"
+        raise UsageError(f"{program.name} reads {read} only; {subject.file.name} is none")
     if program.kind == LITERT:
         files[f"{number}/model{TFLITE}"] = subject.file
         return {**told, "litert": _litert(files), "file": f"./{number}/model{TFLITE}"}
-    if program.kind == TFJS:
-        return {**told, **_tfjs(files, program), "model": _model(files, number, subject.file)}
-    return {**told, "variant": program.backend, "module": _module(files, number, program, subject, scratch)}
+    return {**told, **_tfjs(files, program), "model": _model(files, number, subject.file)}
 
 
 def _litert(files: dict[str, Content]) -> dict[str, str]:

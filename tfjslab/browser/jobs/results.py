@@ -64,6 +64,7 @@ class DeviceResult:
         return {
             **self.bench.to_json(), "device_environment": where, "difference": self.difference,
             "flags": dict(self.flags), "notes": list(self.notes),
+            "job": self.job,
             "profile": None if self.profile is None else profile_to_json(self.profile),
             "unknown_kernels": [
                 {"name": name, "node": node, "kernel_time_ms": None, "reason": short} for name, node in self.unknown

@@ -16,7 +16,7 @@ from tfjslab.bench.bench import bench_models
 from tfjslab.bench.result import BenchResult, verdicts
 from tfjslab.bench.settings import MAX_TIME_S, Settings, settings_for
 from tfjslab.browser.jobs.headless import BROWSERS, headless_session
-from tfjslab.cli import compare, devices, ops, roofline
+from tfjslab.cli import compare, devices, ops, roofline, sizes
 from tfjslab.cli.command import INTERRUPTED, OK, Command, Outcome
 from tfjslab.cli.feeds import add_shape
 from tfjslab.cli.inputs import add_input, feeds_for
@@ -49,18 +49,22 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                              f"{devices.PROGRAM_NAMES}, and --compare takes turns in one page")
     devices.add_tfjs(parser)
     devices.add_litert(parser)
+    sizes.configure(parser)
     roofline.configure(parser)
     ops.configure(parser)
 
 
 def _run(args: argparse.Namespace) -> Outcome:
     ops.check(args)
-    if args.browser:
+    many_sizes = sizes.is_asked(args)
+    if args.browser and not many_sizes:
         return _in_browser(args)
     if args.ops:
         return ops.run(args)
     compare.check(args)
     settings = settings_for(args.runs, args.warmup, args.precision, args.max_time_s, default_runs=DEFAULT_RUNS)
+    if many_sizes:
+        return sizes.run(args, settings)
     report = compare.run(args, settings) if args.compare else _alone(args, settings)
     return report if not args.roofline or report.exit_code == INTERRUPTED else roofline.extend(report, args)
 
@@ -171,6 +175,8 @@ COMMAND = Command(
         "tfjslab bench path/to/model.json other/ --backend cpu,wasm-simd --runs 100 --json times.json",
         "tfjslab bench blazeface --backend wasm-threads --threads 2 --input face.npy",
         "tfjslab bench blazeface --precision 1% --max-time 60",
+        "tfjslab bench digits --backend wasm-simd,wasm-threads --batch 1,4,16,64 --chart sizes.png",
+        "tfjslab bench path/to/model.json --shape 1,128,128,3 --shape 1,256,256,3 --json sizes.json",
         "tfjslab bench path/to/model.json --backend wasm-simd --compare tfjs --peers path/to/npm",
         "tfjslab bench path/to/model.json --in chromium --backend wasm-simd --compare tfjs --tfjs path/to/npm",
         "tfjslab bench blazeface --in chromium --backend wasm-threads,tfjs-webgl --json browser.json",

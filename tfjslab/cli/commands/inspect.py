@@ -13,12 +13,12 @@ from tfjslab import arguments as options
 from tfjslab.backends import registry, rows
 from tfjslab.base.errors import BackendError, BackendUnavailableError, InputError, UsageError
 from tfjslab.base.text import NOTHING, count, scaled, shape
-from tfjslab.cli import matrix
+from tfjslab.cli import browsers, matrix
 from tfjslab.cli.command import Command, Outcome
 from tfjslab.cli.feeds import add_shape, sampled, shaped
 from tfjslab.cli.file_facts import file_facts, show_file
 from tfjslab.cli.models import add_model, open_model
-from tfjslab.cli.output import print_table
+from tfjslab.cli.output import print_report, print_table
 from tfjslab.cli.progress import progress
 from tfjslab.export import targets
 from tfjslab.formats.stored import stored_bytes, stored_text
@@ -42,6 +42,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                         help="show ops by backends: what are kernels, and each step left to the host with its reason")
     parser.add_argument("--target", metavar="T[,T]", action="append", default=[],
                         help=f"what these would refuse in the model: {', '.join(targets.NAMES)}; or all")
+    browsers.configure(parser)
     parser.add_argument("--kernel", metavar="NODE",
                         help="show the generated text of the kernels that compute this node on one backend instead")
     parser.add_argument("--graph", metavar="FILE", help="write the graph as a page to explore (.html)")
@@ -79,9 +80,17 @@ def _overview(args: argparse.Namespace) -> Outcome:
             "file": file_facts(model.graph.metadata),
         }
         data["matrix"] = matrix.matrix(facts.ops, data["backends"])
+        found = browsers.found(args, model, ports)
+        data["browsers"] = found and found.to_json()
         if args.graph or args.node_data:
             _write_views(args, model, ports)
-    return Outcome(data, lambda console: _show(console, data, matrix_too=args.matrix))
+
+    def show(console: Console) -> None:
+        _show(console, data, matrix_too=args.matrix)
+        if found is not None:
+            print_report(console, found)
+
+    return Outcome(data, show)
 
 
 def _write_views(args: argparse.Namespace, model: Model, ports: Sequence[Port]) -> None:
@@ -200,6 +209,7 @@ COMMAND = Command(
     "inspect", "Show what a model is made of, and which of its ops each backend leaves to the host.",
     ("tfjslab inspect mobilenet_v2", "tfjslab inspect path/to/model.json --backend wasm-simd --json facts.json",
      "tfjslab inspect mobilenet_v2 --matrix --target tfjs-wasm,tflite,web-module",
+     "tfjslab inspect mobilenet_v2 --browsers --isolated", "tfjslab inspect digits --browsers --audience visits.csv",
      "tfjslab inspect mobilenet_v2 --graph graph.html --node-data flops.json",
      "tfjslab inspect mobilenet_v2 --kernel Conv1/Relu6 --backend wasm-simd"),
     _configure, _run,

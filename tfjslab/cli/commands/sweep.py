@@ -6,10 +6,10 @@ import argparse
 from functools import partial
 
 from tfjslab import arguments as options
-from tfjslab.base.errors import UsageError
 from tfjslab.bench.settings import Settings
 from tfjslab.bench.sweep import RUNS, SETTINGS, WARMUP, sweep
-from tfjslab.bench.sweep_result import GOALS, Sweep
+from tfjslab.bench.sweep_result import GOALS
+from tfjslab.cli.charts import save_chart
 from tfjslab.cli.command import INTERRUPTED, OK, Command, Outcome
 from tfjslab.cli.feeds import add_shape, settled
 from tfjslab.cli.labelled import add_data, in_batches, report_of, samples
@@ -52,16 +52,7 @@ def _run(args: argparse.Namespace) -> Outcome:
         )
     made = report_of(found, weights_note([args.model], real=args.real_weights), chart=args.chart)
     code = INTERRUPTED if "interrupted" in found.conditions else OK
-    return Outcome(made.data, made.show, code, partial(_draw, found, args.chart) if args.chart else None)
-
-
-def _draw(found: Sweep, target: str) -> None:
-    try:
-        from tfjslab.vis.charts import pareto  # noqa: PLC0415 - matplotlib is loaded for those who want a chart
-
-        pareto(found).figure.savefig(target)
-    except Exception as e:  # noqa: BLE001 - whatever it is, the results are there
-        raise UsageError(f"--chart {target}: cannot be written ({e})") from None
+    return Outcome(made.data, made.show, code, partial(save_chart, "pareto", found, args.chart) if args.chart else None)
 
 
 COMMAND = Command(

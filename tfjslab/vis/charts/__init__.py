@@ -10,4 +10,5 @@ from tfjslab.vis.charts.memory_timeline import memory_timeline as memory_timelin
 from tfjslab.vis.charts.node_errors import node_errors as node_errors
 from tfjslab.vis.charts.pareto import pareto as pareto
 from tfjslab.vis.charts.roofline import roofline as roofline
+from tfjslab.vis.charts.size_time import size_time as size_time
 from tfjslab.vis.charts.stream_timeline import stream_timeline as stream_timeline
