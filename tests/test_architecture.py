@@ -33,6 +33,7 @@ FLOORS = (
     ("optimizer", "export"),
     ("vis", "views", "zoo"),
     ("browser.jobs",),
+    ("reports",),
     ("lab", "magics", "cli"),
     ("__init__", "__main__"),  # the package itself only gathers what the others define
 )

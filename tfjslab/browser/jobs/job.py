@@ -27,12 +27,16 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class JobSubject:
-    """What a job is about: the file that others read, and our model of it; None, with ``why``, where it has none."""
+    """What a job is about: the file that others read, and our model of it; None, with ``why``, where it has none.
+
+    ``export`` is the folder of a web module that was made of it before; without it one is made.
+    """
 
     name: str
     file: Path
     model: Model | None
     why: str = ""
+    export: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -149,9 +153,10 @@ def _module(
     """Our module, with the one variant that the program is."""
     if subject.model is None:
         raise UsageError(subject.why)
-    folder = scratch / number / program.name
-    made = export_web(subject.model, folder, only=[program.backend])
-    for name in made.files:
-        files[f"{number}/{program.name}/{name}"] = folder / name
+    folder = subject.export or scratch / number / program.name
+    if subject.export is None:
+        export_web(subject.model, folder, only=[program.backend])
+    for file in folder.iterdir():
+        files[f"{number}/{program.name}/{file.name}"] = file
     return {"url": f"./{number}/{program.name}/model.js"}
 

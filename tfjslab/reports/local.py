@@ -1,0 +1,195 @@
+"""Sides that are measured on this machine: our backends in this process, TensorFlow.js in Node, in alternating bursts.
+
+Starts are measured apart, each in a fresh process, in turn.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tfjslab.base.errors import TfjslabError
+from tfjslab.base.text import counted
+from tfjslab.bench.benchmark_run import BenchmarkRun, begin, result_of
+from tfjslab.bench.compare import model_file
+from tfjslab.bench.interleaved import OwnRuns, PeerRuns, interleave
+from tfjslab.bench.peers import tfjs
+from tfjslab.bench.peers.process import Peer, PeerError
+from tfjslab.bench.peers.processor import same_processor
+from tfjslab.bench.settings import Settings
+from tfjslab.formats.stored import stored_bytes
+from tfjslab.graph.ir import Graph
+from tfjslab.model.model import Model
+from tfjslab.profiling.collect import profile_model
+from tfjslab.records.profile import Profile
+from tfjslab.reports.planned import NODE_PROGRAMS, HowToMeasure, Planned
+from tfjslab.reports.side import INTERRUPTED, Side
+
+_SIZE = "weights as files hold them"
+_OWN_START = "load, compile and first prediction in a fresh process, compiled modules from the disk cache"
+_PEER_START = "load and first prediction in a fresh process, the start of TensorFlow.js not counted"
+_PROFILE_S = 5.0
+_CHILD_S = 300.0
+
+
+@dataclass
+class _Runner:
+    """A side while it is measured: one of ours, or TensorFlow.js; ``file`` is what a fresh process loads."""
+
+    planned: Planned
+    own: OwnRuns | None = None
+    peer: PeerRuns | None = None
+    file: Path | None = None
+    first_ms: float = 0.0
+    peak_bytes: int | None = None
+    starts_ms: list[float] = field(default_factory=list)
+    profile: Profile | None = None
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def burst(self, count: int, settings: Settings) -> None:
+        """Run so often; a peer that fails is left out from then on."""
+        if self.own is not None:
+            self.own.run_burst(count, settings)
+        elif self.peer is not None and "" not in self.reasons:
+            try:
+                self.peer.run_burst(count)
+            except PeerError as e:
+                self.reasons[""] = str(e)
+
+
+def measure(plans: Sequence[Planned], how: HowToMeasure) -> list[Side]:
+    """Measure sides here. What one cannot do stands in its reasons. Ctrl-C gives what was measured until then."""
+    settings = Settings(warmup=how.warmup, progress=how.progress)
+    runners, reason = list[_Runner](), ""
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfjslab-")))
+        try:
+            for i, p in enumerate(plans):
+                runners.append(_begin(stack, p, how, settings, scratch / str(i)))
+            count = how.runs_for(min((r.first_ms for r in runners if "" not in r.reasons), default=0.0))
+            steady = Settings(count * how.rounds, how.warmup)
+            interleave([partial(r.burst, count, steady) for r in runners], how.rounds, how.progress)
+            _starts(runners, how, scratch)
+            for r in runners:
+                _profile(r, how)
+        except KeyboardInterrupt:
+            reason = INTERRUPTED
+        return [_side(r, reason) for r in runners]
+
+
+def _begin(stack: ExitStack, planned: Planned, how: HowToMeasure, settings: Settings, scratch: Path) -> _Runner:
+    scratch.mkdir()
+    if planned.program in NODE_PROGRAMS:
+        return _begin_peer(stack, planned, how, settings, scratch)
+    model = stack.enter_context(Model(planned.model.graph, planned.program, how.threads, planned.model.name))
+    run = BenchmarkRun(planned.label, model, how.x, None)
+    begin(run, settings)
+    before = settings.clock()
+    model.predict(how.x)
+    made = _Runner(planned, own=OwnRuns(run), peak_bytes=run.peak_bytes, first_ms=(settings.clock() - before) * 1e3)
+    try:
+        made.file = model_file(model, planned.source or model, scratch)
+    except TfjslabError as e:
+        made.reasons["start"] = f"it cannot be written to a file, to be loaded by a fresh process: {e}"
+    return made
+
+
+def _begin_peer(stack: ExitStack, planned: Planned, how: HowToMeasure, settings: Settings, scratch: Path) -> _Runner:
+    made = _Runner(planned)
+    how.progress(f"{planned.label}: load", 0, 1)
+    try:
+        made.file = model_file(planned.model, planned.source or planned.model, scratch)
+        peer = stack.enter_context(_peer(planned, how))
+        stack.enter_context(same_processor(peer.pid, planned.model.backend))
+        tfjs.load(peer, made.file, how.x, scratch)
+        made.peak_bytes = peer.ask("profile").get("peak_bytes")
+        made.peer = PeerRuns(peer)
+        made.peer.warm_up(settings.warmup, how.progress, f"{planned.label}: warm-up")
+        made.first_ms = made.peer.times_ms(1)[0]
+    except (PeerError, TfjslabError) as e:
+        made.reasons[""] = str(e)
+    return made
+
+
+def _peer(planned: Planned, how: HowToMeasure) -> Peer:
+    backend = NODE_PROGRAMS[planned.program]
+    return tfjs.start_tfjs(tfjs.find_peers(how.peers), backend, (how.threads or 2) if "threads" in backend else 1)
+
+
+def _starts(runners: Sequence[_Runner], how: HowToMeasure, scratch: Path) -> None:
+    """Whole starts, each side's once a round; a side that has no file, or fails, has none."""
+    for i in range(how.rounds):
+        for r in runners if i % 2 == 0 else reversed(runners):
+            how.progress("starts in fresh processes", i, how.rounds)
+            if r.file is None or "" in r.reasons or "start" in r.reasons:
+                continue
+            try:
+                r.starts_ms.append(_own_start(r, how) if r.own else _peer_start(r, how, scratch))
+            except (TfjslabError, OSError, ValueError, subprocess.TimeoutExpired) as e:
+                r.reasons["start"] = str(e)
+
+
+def _own_start(r: _Runner, how: HowToMeasure) -> float:
+    threads = ["--threads", str(how.threads)] if how.threads else []
+    command = [sys.executable, "-m", "tfjslab", "bench", str(r.file), "--backend", r.planned.program, "--runs", "1",
+               "--warmup", "0", *threads, "--json", "-", *_shapes(how)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_CHILD_S)  # noqa: S603 - our own command
+    if done.returncode:
+        raise PeerError(done.stderr.strip().rpartition("\n")[2].removeprefix("tfjslab: error: "))
+    found: dict[str, Any] = json.loads(done.stdout)[0]
+    return sum(found[key] or 0.0 for key in ("load_ms", "compile_ms", "first_ms"))
+
+
+def _shapes(how: HowToMeasure) -> list[str]:
+    """Options that settle the lengths that a model leaves open, as those of the inputs here are."""
+    return [part for name, value in how.x.items()
+            for part in ("--shape", f"{name}={','.join(map(str, value.shape))}") if value.shape]
+
+
+def _peer_start(r: _Runner, how: HowToMeasure, scratch: Path) -> float:
+    if r.file is None:
+        raise PeerError("there is no file to load")
+    with _peer(r.planned, how) as peer:
+        found = tfjs.load(peer, r.file, how.x, scratch)
+    return float(found["load_ms"]) + float(found["first_ms"])
+
+
+def _profile(r: _Runner, how: HowToMeasure) -> None:
+    if how.profile and r.own is not None:
+        how.progress(f"{r.planned.label}: profile", 0, 1)
+        r.profile = profile_model(r.own.bench_run.model, how.x, max_time_s=_PROFILE_S)
+
+
+def _file_bytes(graph: Graph) -> int:
+    """What weights take in files; of a model in integers, which has no file format of TensorFlow.js, as they are."""
+    return graph.weight_bytes if graph.metadata.get("execution") else stored_bytes(graph)
+
+
+def _side(r: _Runner, reason: str) -> Side:
+    planned, reasons = r.planned, dict(r.reasons)
+    if reason:
+        reasons.setdefault("", reason)
+    common = {
+        "label": planned.label, "model": planned.model.name, "start_ms": tuple(r.starts_ms),
+        "peak_bytes": () if r.peak_bytes is None else (r.peak_bytes,), "size_bytes": _file_bytes(planned.model.graph),
+        "size_text": _SIZE, "reasons": reasons, "changes": planned.changes, "profile": r.profile,
+    }
+    if r.own is not None:
+        found = result_of(r.own.bench_run)
+        told = f"tfjslab, {found.backend}, {counted(found.threads, 'thread')}, {found.engine}"
+        disturbed = found.disturbance
+        return Side(runtime=told, latency_ms=found.undisturbed_rounds, start_text=_OWN_START,
+                    notes=tuple(filter(None, [disturbed.text])), disturbed=disturbed.is_makeshift, **common)
+    facts = r.peer.peer.hello if r.peer is not None else {}
+    told = (f"TensorFlow.js {facts.get('version')} on {facts.get('runtime')}, {facts.get('backend')}, "
+            f"{facts.get('threads')} thread(s)") if facts else planned.program
+    return Side(runtime=told, latency_ms=tuple(map(tuple, r.peer.rounds)) if r.peer else (), start_text=_PEER_START,
+                **common)
