@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.dtypes import Array
-from tfjslab.base.progress import Progress, no_progress
 from tfjslab.base.text import counted
 from tfjslab.bench.comparison import difference
 from tfjslab.evaluation.evaluate import evaluate, samples_of
@@ -20,6 +19,8 @@ from tfjslab.quantization.metrics import classes_of, has_classes, top1_agreement
 from tfjslab.reports.side import Answers
 
 GENERATED, _SEED = 64, 1
+LEVEL = 0.05  # of McNemar's test, two-sided
+MEASURED = "the measured input"
 NO_DIFFERENCE = 1e-5  # of answers, over the largest value: what rounding explains
 
 
@@ -44,10 +45,9 @@ def questions(model: Model, data: Any, labels: Any, span: tuple[float, float]) -
     return Questions(made, f"{GENERATED} generated inputs")
 
 
-def answers(before: Model, after: Model, asked: Questions, progress: Progress = no_progress) -> Answers:
+def answers(before: Model, after: Model, asked: Questions) -> Answers:
     """Compare two models that have the same outputs."""
     was, now = ([_run(m, batch) for batch in asked.batches] for m in (before, after))
-    progress(f"{after.name}: answers", 1, 1)
     columns = list(zip(*was, strict=True)), list(zip(*now, strict=True))
     joined = [[(str(i), np.concatenate([np.ravel(v) for v in column])) for i, column in enumerate(c)] for c in columns]
     agreed, low, high = _agreed(*(c[0] for c in columns)) if columns[0] else (None, None, None)
@@ -87,18 +87,19 @@ def told(found: Answers | None) -> str:
         return "not compared"
     if found.right_before is not None and found.right_after is not None and found.p_value is not None:
         points = 100 * (found.right_after - found.right_before)
-        chance = f"p = {found.p_value:.2g}"
-        if found.p_value > 0.05:  # noqa: PLR2004 - the usual level, two-sided
-            return (f"{100 * found.right_after:.1f}% right, {100 * found.right_before:.1f}% before: no difference "
-                    f"({chance}) on {found.told}")
-        return (f"{100 * found.right_after:.1f}% right, {100 * found.right_before:.1f}% before: {points:+.1f} points "
-                f"({chance}) on {found.told}")
+        change = "no difference" if found.p_value > LEVEL else f"{points:+.1f} points"
+        return (f"{100 * found.right_after:.1f}% right, {100 * found.right_before:.1f}% before: {change} "
+                f"(p = {found.p_value:.2g}) on {found.told}")
+    return _apart(found)
+
+
+def _apart(found: Answers) -> str:
     if found.apart is None:
-        return f"answers do not agree, on {found.told}"
+        return f"answers do not agree on {found.told}"
     if found.apart <= NO_DIFFERENCE:
-        return f"the same answers: at most {found.apart:.1e} apart on {found.told}"
-    apart = f"values at most {100 * found.apart:.2g}% of the largest apart"
+        return f"the same on {found.told}: values within {found.apart:.1e} of the largest"
+    apart = f"values within {100 * found.apart:.2g}% of the largest"
     if found.agreed is None or found.low is None or found.high is None:
-        return f"{apart}, on {found.told}"
-    return (f"the same top class on {found.agreed} of {found.samples} inputs (95%: {100 * found.low:.0f}% to "
-            f"{100 * found.high:.0f}%), {apart}; on {found.told}")
+        return f"{apart} on {found.told}"
+    return (f"the same top class on {found.agreed} of {found.told} (95%: {100 * found.low:.0f}% to "
+            f"{100 * found.high:.0f}%), {apart}")

@@ -20,7 +20,7 @@ from tfjslab.reports.side import Side
 LATENCY = "latency"
 LESS, MORE, NONE, UNKNOWN = "less", "more", "none", "cannot tell"
 _KIND_OF = {FASTER: LESS, SLOWER: MORE, SAME: NONE}
-_DOUBLE = 2.0  # from here on, times are easier to grasp than percent
+DOUBLE = 2.0  # from here on, times are easier to grasp than percent
 Rounds = Sequence[Sequence[float]]
 
 
@@ -155,7 +155,7 @@ def _text(kind: str, ratio: float, low: float, high: float) -> str:
         return f"no difference: interval {low:.2f} to {high:.2f}"
     if kind == UNKNOWN:
         return f"cannot tell: interval {low:.2f} to {high:.2f}"
-    if ratio >= _DOUBLE:
+    if ratio >= DOUBLE:
         return f"{words(ratio)} (95%: {low:.2f} to {high:.2f})"
     ends = sorted(abs(1 - v) for v in (low, high))
     return f"{words(ratio)} (95%: {_percent(ends[0])} to {_percent(ends[1])})"
@@ -163,7 +163,7 @@ def _text(kind: str, ratio: float, low: float, high: float) -> str:
 
 def words(ratio: float) -> str:
     """A ratio of after over before: ``52% less``, ``12% more``, ``2.3 times as much``."""
-    if ratio >= _DOUBLE:
+    if ratio >= DOUBLE:
         return f"{ratio:.1f} times as much"
     return f"{_percent(abs(1 - ratio))} {LESS if ratio < 1 else MORE}"
 

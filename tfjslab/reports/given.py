@@ -87,10 +87,10 @@ class Plans:
     ) -> None:
         words = program_words(program, in_browser=self._in_browser)
         # Our web module of the original is what exporting gives; it has no other name.
-        label = words if name == ORIGINAL and words.startswith(MODULE_WORDS) else f"{name}: {words}"
+        label = words if name == ORIGINAL and words.startswith(MODULE_WORDS) else f"{name} ({words})"
         taken = {p.label for p in self.found}
         unique = label if label not in taken else next(
-            f"{label} ({i})" for i in range(2, len(taken) + 3) if f"{label} ({i})" not in taken)
+            f"{label}, {i}" for i in range(2, len(taken) + 3) if f"{label}, {i}" not in taken)
         self.found.append(Planned(unique, model, program, source, lines, export))
 
     def _opened(self, given: Any) -> tuple[Model, str | Path | None, Lines, Path | None]:
@@ -101,16 +101,17 @@ class Plans:
             if not self._in_browser:
                 raise UsageError("a web module runs in browsers only; name one: browser='chromium'")
             made = self._stack.enter_context(Model(given.reference, "cpu", name=given.folder.name))
-            return made, None, (("web module", f"{', '.join(given.variants)}; weights as {given.weights}"),), given.folder
+            told = ("web module", f"{', '.join(given.variants)}; weights as {given.weights}")
+            return made, None, (told,), given.folder
         if hasattr(given, "model") and hasattr(given, "report"):
             return given.model, None, _lines(given.report), None
         if isinstance(given, str | os.PathLike):
             name = os.fspath(given)
             made = self._stack.enter_context(zoo.open_model(name, OURS))
             local = name not in zoo.ENTRIES and Path(name).exists()
-            return made, given if local else None, (), None
-        raise UsageError(f"a side is a {type(given).__name__}; expected a path, a model, what tf.optimize, tf.quantize or "
-                         "tf.export_web gave, or a record")
+            return made, name if local else None, (), None
+        raise UsageError(f"a side is a {type(given).__name__}; expected a path, a model, what tf.optimize, tf.quantize "
+                         "or tf.export_web gave, or a record")
 
 
 def _lines(report: object) -> Lines:
@@ -123,4 +124,5 @@ def check_records(given: Sequence[Any], found: Sequence[Recorded | None]) -> Non
     """UsageError where only some of the sides are records: what was measured then is not compared with now."""
     if any(r is not None for r in found) and not all(r is not None for r in found):
         odd = next(g for g, r in zip(given, found, strict=True) if r is None)
-        raise UsageError(f"{str(odd)[:80]} is no record, and others are: a report is of records only, or measures all sides")
+        raise UsageError(f"{str(odd)[:80]} is no record, and others are: a report is of records only, or "
+                         "measures all of its sides")

@@ -32,6 +32,10 @@ from tfjslab.reports.side import INTERRUPTED, Side
 _PROFILES = 3  # in a round
 _RUNS, _BUDGET_S = 20, 20.0  # of a side in a round; the page makes a mean of several of what is short
 _SIZE = "all files of a page with this model, gzipped"
+_PEAKS = {
+    TFJS: "the most that tensors took at once, as tf.profile of TensorFlow.js counts: weights and intermediates",
+    MODULE: "all of the web module's memory",
+}
 _START = "scripts, backend, model files from this machine, and the first prediction, in a fresh worker"
 
 
@@ -113,8 +117,9 @@ def _side(side: _Gathered, reason: str) -> Side:
         side.planned.label, side.planned.model.name, benches[0].engine if benches else side.program.text,
         tuple(b.undisturbed_rounds[0] for b in benches), tuple(side.starts_ms),
         tuple(b.peak_bytes for b in benches if b.peak_bytes), packed or None,
-        f"{_SIZE}; {scaled(sum(map(len, files)), 'B')} before that", _START, reasons, side.planned.changes,
-        profile=_profile(side.results), notes=tuple(_notes(side)),
+        _SIZE, _START, _PEAKS.get(side.program.kind, ""), reasons, side.planned.changes,
+        profile=_profile(side.results), notes=tuple(_notes(side, sum(map(len, files)))),
+        apart=max((r.difference for r in side.results if r.difference is not None), default=None),
         disturbed=sum(b.disturbance.is_makeshift for b in benches) > len(benches) / 2,
     )
 
@@ -125,8 +130,11 @@ def _profile(results: Sequence[DeviceResult]) -> Profile | None:
     return join_runs(found) if found else None
 
 
-def _notes(side: _Gathered) -> Iterator[str]:
-    yield from dict.fromkeys(note for r in side.results for note in r.notes)
+def _notes(side: _Gathered, unpacked: int) -> Iterator[str]:
+    # Rounds differ in how many kernels are too short for the clock; the one that says most stands for all.
+    yield from max((r.notes for r in side.results), key=len, default=())
+    if unpacked:
+        yield f"{scaled(unpacked, 'B')} to download before they are gzipped"
     apart = [r.difference for r in side.results]
     if apart:
         worst = None if None in apart else max(d for d in apart if d is not None)

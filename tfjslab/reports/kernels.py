@@ -1,8 +1,9 @@
 """Which steps of a model got faster or slower, though each side cuts it into kernels in its own way.
 
 One program runs a convolution, its batch norm and its activation as three kernels, another as one that has the name of
-the last; a quantized model has nodes of its own. So a kernel counts for the first node of the model before, its own or
-downstream of it, that both sides have a kernel for.
+the last; a quantized model has nodes of its own; and TensorFlow.js knows layers, not nodes. So a kernel counts for the
+first layer (or node, without layers) of the model before, its own or downstream of it, that both sides have a kernel
+for.
 """
 
 from __future__ import annotations
@@ -18,22 +19,31 @@ def steps(before: Profile | None, after: Profile | None, graph: Graph | None) ->
     """What changed by step of the model, the largest changes first; nothing where one side has no profile."""
     if before is None or after is None:
         return ()
-    following = {} if graph is None else _following(graph)
+    layers = {} if graph is None else _layers(graph)
+    following = {} if graph is None else _following(graph, layers)
 
     def own(k: KernelRecord) -> str:
-        return _made_from(k.node, following)
+        found = _made_from(k.node, layers)
+        return layers.get(found, found)
 
     anchors = {own(k) for k in before.kernels} & {own(k) for k in after.kernels}
     return changes_by(before, after, lambda k: _anchor(own(k), anchors, following) or k.name)
 
 
-def _following(graph: Graph) -> dict[str, str]:
-    """Every node and input with the first consumer of what it gives; empty for one whose values leave the model."""
-    found = dict.fromkeys((*(p.name for p in graph.inputs), *(n.name for n in graph.nodes)), "")
+def _layers(graph: Graph) -> dict[str, str]:
+    """The layer of each node and input, and of each layer; a node without one is its own."""
+    found = {p.name: p.name for p in graph.inputs} | {n.name: n.layer or n.name for n in graph.nodes}
+    return {layer: layer for layer in found.values()} | found
+
+
+def _following(graph: Graph, layers: Mapping[str, str]) -> dict[str, str]:
+    """The first layer that reads what each layer gives."""
+    found: dict[str, str] = {}
     for node in graph.nodes:
         for value in node.inputs:
-            name = value.partition(":")[0]
-            found[name] = found.get(name) or node.name
+            layer = layers.get(value.partition(":")[0])
+            if layer is not None and layer != layers[node.name]:
+                found.setdefault(layer, layers[node.name])
     return found
 
 

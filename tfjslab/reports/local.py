@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,14 @@ from tfjslab.base.errors import TfjslabError
 from tfjslab.base.text import counted
 from tfjslab.bench.benchmark_run import BenchmarkRun, begin, result_of
 from tfjslab.bench.compare import model_file
+from tfjslab.bench.comparison import difference
 from tfjslab.bench.interleaved import OwnRuns, PeerRuns, interleave
 from tfjslab.bench.peers import tfjs
 from tfjslab.bench.peers.process import Peer, PeerError
 from tfjslab.bench.peers.processor import same_processor
+from tfjslab.bench.result import BenchResult
 from tfjslab.bench.settings import Settings
+from tfjslab.browser.jobs.bench import answers_of_cpu
 from tfjslab.formats.stored import stored_bytes
 from tfjslab.graph.ir import Graph
 from tfjslab.model.model import Model
@@ -34,6 +37,7 @@ from tfjslab.reports.planned import NODE_PROGRAMS, HowToMeasure, Planned
 from tfjslab.reports.side import INTERRUPTED, Side
 
 _SIZE = "weights as files hold them"
+_PEAK = "weights and the most that intermediates took at once"
 _OWN_START = "load, compile and first prediction in a fresh process, compiled modules from the disk cache"
 _PEER_START = "load and first prediction in a fresh process, the start of TensorFlow.js not counted"
 _PROFILE_S = 5.0
@@ -49,6 +53,7 @@ class _Runner:
     peer: PeerRuns | None = None
     file: Path | None = None
     first_ms: float = 0.0
+    apart: float | None = None
     peak_bytes: int | None = None
     starts_ms: list[float] = field(default_factory=list)
     profile: Profile | None = None
@@ -94,7 +99,9 @@ def _begin(stack: ExitStack, planned: Planned, how: HowToMeasure, settings: Sett
     begin(run, settings)
     before = settings.clock()
     model.predict(how.x)
-    made = _Runner(planned, own=OwnRuns(run), peak_bytes=run.peak_bytes, first_ms=(settings.clock() - before) * 1e3)
+    once_ms, own = (settings.clock() - before) * 1e3, OwnRuns(run)
+    made = _Runner(planned, own, peak_bytes=run.peak_bytes, first_ms=once_ms)
+    made.apart = difference(own.outputs(), answers_of_cpu(planned.model, how.x))
     try:
         made.file = model_file(model, planned.source or model, scratch)
     except TfjslabError as e:
@@ -110,6 +117,7 @@ def _begin_peer(stack: ExitStack, planned: Planned, how: HowToMeasure, settings:
         peer = stack.enter_context(_peer(planned, how))
         stack.enter_context(same_processor(peer.pid, planned.model.backend))
         tfjs.load(peer, made.file, how.x, scratch)
+        made.apart = difference(tfjs.outputs(peer, scratch), answers_of_cpu(planned.model, how.x))
         made.peak_bytes = peer.ask("profile").get("peak_bytes")
         made.peer = PeerRuns(peer)
         made.peer.warm_up(settings.warmup, how.progress, f"{planned.label}: warm-up")
@@ -177,19 +185,25 @@ def _side(r: _Runner, reason: str) -> Side:
     planned, reasons = r.planned, dict(r.reasons)
     if reason:
         reasons.setdefault("", reason)
-    common = {
-        "label": planned.label, "model": planned.model.name, "start_ms": tuple(r.starts_ms),
-        "peak_bytes": () if r.peak_bytes is None else (r.peak_bytes,), "size_bytes": _file_bytes(planned.model.graph),
-        "size_text": _SIZE, "reasons": reasons, "changes": planned.changes, "profile": r.profile,
-    }
-    if r.own is not None:
-        found = result_of(r.own.bench_run)
-        told = f"tfjslab, {found.backend}, {counted(found.threads, 'thread')}, {found.engine}"
-        disturbed = found.disturbance
-        return Side(runtime=told, latency_ms=found.undisturbed_rounds, start_text=_OWN_START,
-                    notes=tuple(filter(None, [disturbed.text])), disturbed=disturbed.is_makeshift, **common)
-    facts = r.peer.peer.hello if r.peer is not None else {}
+    found = Side(
+        planned.label, planned.model.name, planned.program, start_ms=tuple(r.starts_ms),
+        peak_bytes=() if r.peak_bytes is None else (r.peak_bytes,), size_bytes=_file_bytes(planned.model.graph),
+        size_text=_SIZE, start_text=_OWN_START if r.own else _PEER_START, peak_text=_PEAK, reasons=reasons,
+        changes=planned.changes, apart=r.apart, profile=r.profile,
+    )
+    return _with_own(found, result_of(r.own.bench_run)) if r.own else _with_peer(found, r.peer)
+
+
+def _with_own(side: Side, found: BenchResult) -> Side:
+    told, disturbed = f"tfjslab, {found.backend}, {counted(found.threads, 'thread')}, {found.engine}", found.disturbance
+    return replace(side, runtime=told, latency_ms=found.undisturbed_rounds, disturbed=disturbed.is_makeshift,
+                   notes=tuple(filter(None, [disturbed.text])))
+
+
+def _with_peer(side: Side, runs: PeerRuns | None) -> Side:
+    if runs is None:
+        return side
+    facts = runs.peer.hello
     told = (f"TensorFlow.js {facts.get('version')} on {facts.get('runtime')}, {facts.get('backend')}, "
-            f"{facts.get('threads')} thread(s)") if facts else planned.program
-    return Side(runtime=told, latency_ms=tuple(map(tuple, r.peer.rounds)) if r.peer else (), start_text=_PEER_START,
-                **common)
+            f"{facts.get('threads')} thread(s)")
+    return replace(side, runtime=told, latency_ms=tuple(map(tuple, runs.rounds)))

@@ -13,15 +13,19 @@ from tfjslab.reports.figures import Change
 
 _W, _H = 240.0, 22.0
 _MID = _H / 2
-_MOST = 2.0  # times as much; what is more ends at the edge
+_LEAST, _MOST = 1.2, 2.0  # times as much, to which axes go; what is more ends at the edge
 
 
-def interval(change: Change) -> str:
-    """After over before as a dot with its interval, on an axis from 0 to 100% and as far above as is needed."""
+def reach(changes: Sequence[Change]) -> float:
+    """How far the axis of intervals goes, so that all of them share it."""
+    return min(max([_LEAST, *(1.1 * (c.high or c.ratio) for c in changes if c.ratio is not None)]), _MOST)
+
+
+def interval(change: Change, top: float) -> str:
+    """After over before as a dot with its interval, on an axis from 0 to ``top``; the mark is where both are equal."""
     if change.ratio is None:
         return ""
     low, high = change.low or change.ratio, change.high or change.ratio
-    top = min(max(1.25, 1.1 * high), _MOST)
     ends = [min(v, top) / top * _W for v in (low, change.ratio, high)]
     even = _W / top
     kind = change.kind if change.kind in ("less", "more") else "none"

@@ -62,7 +62,8 @@ def program_called(name: str, *, in_browser: bool) -> str:
     known = programs(in_browser=in_browser)
     if name not in known:
         where = "in browsers" if in_browser else "on this machine (for others, name a browser: --in chromium)"
-        raise UsageError(f"'{name}' runs no model {where}; expected one of: {', '.join(known)}{did_you_mean(name, known)}")
+        raise UsageError(f"'{name}' runs no model {where}; expected one of: {', '.join(known)}"
+                         f"{did_you_mean(name, known)}")
     return name
 
 

@@ -37,9 +37,10 @@ class Recorded:
 
 
 def is_record(given: Any) -> bool:
-    """Whether something is a record of its own kind, and no model."""
-    return isinstance(given, Mapping | BenchResult | Profile) or hasattr(given, "result") or hasattr(given, "bench") or (
-        hasattr(given, "runs") and hasattr(given, "notes"))
+    """Whether something is a record as an object: a dict, a result, a profile, a run of the dashboard or a session."""
+    if isinstance(given, Mapping | BenchResult | Profile):
+        return True
+    return hasattr(given, "result") or hasattr(given, "bench") or (hasattr(given, "runs") and hasattr(given, "notes"))
 
 
 def read_file(text: str) -> Recorded | None:

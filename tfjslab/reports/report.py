@@ -21,14 +21,14 @@ from tfjslab.model.inputs import by_name
 from tfjslab.model.model import Model
 from tfjslab.records.profile import stamp_environment
 from tfjslab.reports import in_browser, local
-from tfjslab.reports.answers import answers, questions
+from tfjslab.reports.answers import MEASURED, answers, questions
 from tfjslab.reports.figures import changes
 from tfjslab.reports.given import Plans, as_list, check_records, recorded
 from tfjslab.reports.kernels import steps
 from tfjslab.reports.planned import OPTIMIZED, HowToMeasure, Making, Planned, Span
 from tfjslab.reports.records import Recorded, interleaved, side_of
 from tfjslab.reports.result import BeforeAfterReport, Compared
-from tfjslab.reports.side import INTERRUPTED, Lines, Side
+from tfjslab.reports.side import INTERRUPTED, Answers, Lines, Side
 
 _PAIRED = ("Ratios are medians of the rounds' ratios, after over before, with Student's 95% interval of their "
            "logarithms; amounts are medians of rounds with the order statistics' interval.")
@@ -50,8 +50,9 @@ def report(
         before: a path, a name of the zoo, a model, what ``tf.optimize``, ``tf.quantize`` or ``tf.export_web`` gave; or
             a record: a dict or file of ``tfjslab bench --json`` or ``tfjslab profile --json`` (``FILE.json#1`` is its
             second), a run or session of the dashboard.
-        after: the same, one or several; or entries ``CHANGE``, ``PROGRAM`` or ``CHANGE:PROGRAM`` about the model before:
-            ``optimized``, ``int8``, ``float16``, ``wasm-threads``, ``int8:wasm-relaxed``, and ``web`` for its web module.
+        after: the same, one or several; or entries ``CHANGE``, ``PROGRAM`` or ``CHANGE:PROGRAM`` about the model
+            before: ``optimized``, ``int8``, ``float16``, ``wasm-threads``, ``int8:wasm-relaxed``; ``web`` is its web
+            module.
         on: who runs ``before``: a backend here, ``tfjs-wasm-simd`` and others for TensorFlow.js in Node; in a browser
             a name of ``tf.browser.PROGRAMS``. By default the backend of a model, else ``wasm-simd``.
         after_on: who runs ``after``; by default the same, and our SIMD kernels for what runs in integers.
@@ -118,7 +119,9 @@ def _with_answers(
         asked = questions(first, *about)
         for side, planned in zip(sides[1:], plans[1:], strict=True):
             progress(f"{planned.label}: answers", 0, 1)
-            found.append(replace(side, answers=answers(first, planned.model, asked, progress)))
+            # Another program of the same model was asked while it was measured.
+            said = Answers(1, MEASURED, side.apart) if planned.model is first else answers(first, planned.model, asked)
+            found.append(replace(side, answers=None if planned.model is first and side.apart is None else said))
     except KeyboardInterrupt:
         return [*found, *(replace(s, reasons={**s.reasons, "": INTERRUPTED}) for s in sides[len(found):])]
     except TfjslabError as e:
@@ -155,7 +158,7 @@ def _texts(sides: Sequence[Side]) -> tuple[str, ...]:
     """What start and size count, by the sides that count it."""
     found: dict[str, list[str]] = {}
     for s in sides:
-        for name, text in (("Start", s.start_text), ("Size", s.size_text)):
+        for name, text in (("Start", s.start_text), ("Peak memory", s.peak_text), ("Size", s.size_text)):
             if text:
                 found.setdefault(f"{name}: {text}", []).append(s.label)
     return tuple(f"{text} ({', '.join(who)})" if len(who) < len(sides) else text for text, who in found.items())
@@ -168,8 +171,7 @@ def _environment(plans: Sequence[Planned], how: HowToMeasure) -> Lines:
     return (
         ("machine", f"{here.cpu}, {here.cores} core(s), {here.system}{load}"), ("measured", here.date),
         ("versions", f"tfjslab {here.tfjslab}, Python {here.python}, numpy {here.numpy}"), ("input", sample),
-        ("rounds", f"{how.rounds} in which {len(plans)} sides took turns, after {how.warmup} runs "
-                   "of each that are not counted"),
+        ("rounds", f"{how.rounds} in which {len(plans)} sides took turns, {how.warmup} runs before are not counted"),
     )
 
 

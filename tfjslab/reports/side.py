@@ -39,7 +39,8 @@ class Side:
     ``latency_ms`` are steady predictions, several a round. ``start_ms`` is from nothing to the first answer,
     ``peak_bytes`` the most memory at once, one a round. ``size_bytes`` is what travels to the user, as ``size_text``
     says. ``reasons`` tell, by the name of a figure, why it is missing. ``processes`` stand in for rounds where a record
-    of an earlier measurement is all that there is. ``changes`` is what was done to the model. Where the machine was so
+    of an earlier measurement is all that there is. ``changes`` is what was done to the model, ``apart`` how far outputs
+    were from those of the reference here on what was measured, over the largest value. Where the machine was so
     busy that ``disturbed`` runs had to stand for others, nothing follows from the latency.
     """
 
@@ -52,9 +53,11 @@ class Side:
     size_bytes: int | None = None
     size_text: str = ""
     start_text: str = ""
+    peak_text: str = ""
     reasons: Mapping[str, str] = field(default_factory=dict)
     changes: Lines = ()
     answers: Answers | None = None
+    apart: float | None = None
     profile: Profile | None = field(default=None, repr=False)
     processes: tuple[ProcessFigure, ...] = ()
     notes: tuple[str, ...] = ()

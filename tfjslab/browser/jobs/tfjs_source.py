@@ -24,7 +24,9 @@ WASM_FILES = ("tfjs-backend-wasm.wasm", "tfjs-backend-wasm-simd.wasm", "tfjs-bac
 def wasm_file(flags: Mapping[str, bool]) -> str:
     """The binary that the wasm backend loads with these flags, where the browser can do all that they allow."""
     plain, simd, threaded = WASM_FILES
-    return threaded if flags.get("WASM_HAS_MULTITHREAD_SUPPORT") else simd if flags.get("WASM_HAS_SIMD_SUPPORT") else plain
+    if flags.get("WASM_HAS_MULTITHREAD_SUPPORT"):
+        return threaded
+    return simd if flags.get("WASM_HAS_SIMD_SUPPORT") else plain
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -38,12 +37,13 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "models", metavar="BEFORE [AFTER ...]", nargs="+",
         help=f"{MODEL_HELP}; or records: a file of 'bench --json' or 'profile --json' (FILE.json#1 is the second of "
              "several), or of the dashboard's session (FILE.json#3 is its run #3)")
-    parser.add_argument("--before", metavar="PROGRAM", help="who runs BEFORE: a backend, tfjs-wasm-simd for TensorFlow.js "
-                        "(in Node, without --in), or with --in a program of 'bench --in' (default wasm-simd)")
+    parser.add_argument("--before", metavar="PROGRAM", help="who runs BEFORE: a backend, tfjs-wasm-simd for "
+                        "TensorFlow.js (in Node, without --in), or with --in a program of 'bench --in' (default "
+                        "wasm-simd)")
     parser.add_argument(
         "--after", metavar="A[,A]", help="what is compared: CHANGE, PROGRAM or CHANGE:PROGRAM, with the changes "
-        f"{', '.join(CHANGES)}, and {WEB} for the web module (default {OPTIMIZED}); with AFTER models, the program that "
-        "runs them (default: that of BEFORE)")
+        f"{', '.join(CHANGES)}, and {WEB} for the web module (default {OPTIMIZED}); with AFTER models, the program "
+        "that runs them (default: that of BEFORE)")
     parser.add_argument("--in", dest="browser", choices=BROWSERS, help="measure in this browser, headless")
     parser.add_argument("-o", "--out", metavar="FILE.html", help="write the page, or its data where it ends in .json")
     parser.add_argument("--title", metavar="TEXT", default="", help="of the page")
@@ -76,8 +76,9 @@ def _run(args: argparse.Namespace) -> Outcome:
     rest = args.models[1:]
     with progress() as tell, ExitStack() as stack:
         found = report(
-            _model(args, stack, tell), _after(args, rest), on=args.before, after_on=args.after if rest else None, browser=args.browser,
-            threads=args.threads, rounds=args.rounds, runs=args.runs, warmup=args.warmup, peers=args.peers,
+            _model(args, stack, tell), _after(args, rest), on=args.before, after_on=args.after if rest else None,
+            browser=args.browser, threads=args.threads, rounds=args.rounds, runs=args.runs, warmup=args.warmup,
+            peers=args.peers,
             profile=not args.no_profile, title=args.title, span=value_range(args.range), progress=tell,
             repeat=[_command(args)], **_values(args, tell),
         )
@@ -136,7 +137,7 @@ COMMAND = Command(
     (
         "tfjslab report path/to/model.json -o report.html",
         "tfjslab report digits --after optimized,int8 --data images.npy --labels classes.npy -o report.html",
-        "tfjslab report path/to/model.json --before tfjs-wasm-simd --after optimized,int8,web --in chromium -o report.html",
+        "tfjslab report path/to/model.json --before tfjs-wasm-simd --after optimized,web --in chromium -o all.html",
         "tfjslab report models/v1 models/v2 --before tfjs-webgl --in chromium --json -",
         "tfjslab report monday.json friday.json -o week.html",
         "tfjslab report session.json#1 session.json#4 -o tuning.html",
