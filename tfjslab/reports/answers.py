@@ -96,6 +96,8 @@ def told(found: Answers | None) -> str:
 def _apart(found: Answers) -> str:
     if found.apart is None:
         return f"answers do not agree on {found.told}"
+    if found.apart == 0:
+        return f"exactly the same on {found.told}"
     if found.apart <= NO_DIFFERENCE:
         return f"the same on {found.told}: values within {found.apart:.1e} of the largest"
     apart = f"values within {100 * found.apart:.2g}% of the largest"

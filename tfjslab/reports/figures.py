@@ -84,7 +84,7 @@ FIGURES = (
     Figure(LATENCY, "Latency", "time for an answer", _ms, lambda s: s.latency_ms),
     Figure("start", "Start", "time to the first answer", _ms, lambda s: tuple((v,) for v in s.start_ms)),
     Figure("memory", "Peak memory", "memory at the peak", _bytes, lambda s: tuple((float(v),) for v in s.peak_bytes)),
-    Figure("size", "Size", "to download", _bytes,
+    Figure("size", "Size", "data to load", _bytes,
            lambda s: () if s.size_bytes is None else ((float(s.size_bytes),),)),
 )
 BY_KEY = {f.key: f for f in FIGURES}

@@ -87,7 +87,9 @@ def measure(plans: Sequence[Planned], how: HowToMeasure) -> list[Side]:
                 _profile(r, how)
         except KeyboardInterrupt:
             reason = INTERRUPTED
-        return [_side(r, reason) for r in runners]
+        # Nobody watches a peer's runs: where there is one, all runs of all sides count alike.
+        watched = all(r.own for r in runners)
+        return [_side(r, reason, watched=watched) for r in runners]
 
 
 def _begin(stack: ExitStack, planned: Planned, how: HowToMeasure, settings: Settings, scratch: Path) -> _Runner:
@@ -181,7 +183,7 @@ def _file_bytes(graph: Graph) -> int:
     return graph.weight_bytes if graph.metadata.get("execution") else stored_bytes(graph)
 
 
-def _side(r: _Runner, reason: str) -> Side:
+def _side(r: _Runner, reason: str, *, watched: bool) -> Side:
     planned, reasons = r.planned, dict(r.reasons)
     if reason:
         reasons.setdefault("", reason)
@@ -191,11 +193,14 @@ def _side(r: _Runner, reason: str) -> Side:
         size_text=_SIZE, start_text=_OWN_START if r.own else _PEER_START, peak_text=_PEAK, reasons=reasons,
         changes=planned.changes, apart=r.apart, profile=r.profile,
     )
-    return _with_own(found, result_of(r.own.bench_run)) if r.own else _with_peer(found, r.peer)
+    return _with_own(found, result_of(r.own.bench_run), watched=watched) if r.own else _with_peer(found, r.peer)
 
 
-def _with_own(side: Side, found: BenchResult) -> Side:
+def _with_own(side: Side, found: BenchResult, *, watched: bool) -> Side:
     told, disturbed = f"tfjslab, {found.backend}, {counted(found.threads, 'thread')}, {found.engine}", found.disturbance
+    if not watched:
+        return replace(side, runtime=told, latency_ms=found.all_rounds,
+                       notes=(f"{disturbed.short}, counted as all others are",) if disturbed.short else ())
     return replace(side, runtime=told, latency_ms=found.undisturbed_rounds, disturbed=disturbed.is_makeshift,
                    notes=tuple(filter(None, [disturbed.text])))
 

@@ -9,11 +9,11 @@ import statistics
 from functools import cache
 from pathlib import Path
 
-from tfjslab.base.text import ms
+from tfjslab.base.text import ms, tail
 from tfjslab.reports import marks
 from tfjslab.reports.content import Compared, Content
 from tfjslab.reports.figures import BY_KEY, DOUBLE, FIGURES, LATENCY, LESS, MORE, NONE, Amount, Change, amount
-from tfjslab.reports.markup import SENTENCE, cell, name, notes, row, table, text
+from tfjslab.reports.markup import LONG, SENTENCE, cell, name, notes, row, table, text
 from tfjslab.reports.sections import amount_text, compared, kind_of, raw, where
 from tfjslab.reports.side import Side
 
@@ -66,7 +66,7 @@ def _head(report: Content) -> str:
 
 def _which(report: Content) -> str:
     among = f", the fastest of {len(report.compared)}" if len(report.compared) > 1 else ""
-    return f"Before: {report.before.label}. After: {report.best.side.label}{among}."
+    return f"Before: {tail(report.before.label, LONG)}. After: {tail(report.best.side.label, LONG)}{among}."
 
 
 def _card(c: Change) -> str:

@@ -22,12 +22,13 @@ from tfjslab.model.model import Model
 from tfjslab.records.profile import stamp_environment
 from tfjslab.reports import in_browser, local
 from tfjslab.reports.answers import MEASURED, answers, questions
+from tfjslab.reports.content import Compared
 from tfjslab.reports.figures import changes
 from tfjslab.reports.given import Plans, as_list, check_records, recorded
 from tfjslab.reports.kernels import steps
 from tfjslab.reports.planned import OPTIMIZED, HowToMeasure, Making, Planned, Span
 from tfjslab.reports.records import Recorded, interleaved, side_of
-from tfjslab.reports.result import BeforeAfterReport, Compared
+from tfjslab.reports.result import BeforeAfterReport
 from tfjslab.reports.side import INTERRUPTED, Answers, Lines, Side
 
 _PAIRED = ("Ratios are medians of the rounds' ratios, after over before, with Student's 95% interval of their "

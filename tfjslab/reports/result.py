@@ -20,6 +20,7 @@ from tfjslab.reports.side import Side
 
 VERSION = 1  # of the JSON; a field that changes its meaning raises it
 _STEPS = 12  # in tables of text
+_PAGE, _DATA = ".html", ".json"
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,12 +66,10 @@ class BeforeAfterReport(Content, Report):
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write ``.html``, one file that needs nothing else, or ``.json``. UsageError for another suffix."""
-        writers = {".html": lambda: page(self), ".json": lambda: json.dumps(self.to_dict(), indent=1) + "\n"}
-        target = Path(path)
-        if target.suffix not in writers:
-            raise UsageError(f"{target}: the suffix is '{target.suffix}'; expected .html or .json")
+        target = check_target(path)
+        text = page(self) if target.suffix == _PAGE else json.dumps(self.to_dict(), indent=1) + "\n"
         try:
-            target.write_text(writers[target.suffix](), encoding="utf-8")
+            target.write_text(text, encoding="utf-8")
         except OSError as e:
             raise UsageError(f"{target}: cannot be written ({e.strerror})") from None
         return target
@@ -80,6 +79,14 @@ class BeforeAfterReport(Content, Report):
 
     def _repr_html_(self) -> str:
         return fragment(self)
+
+
+def check_target(path: str | os.PathLike[str]) -> Path:
+    """Where a report may be written; UsageError for a suffix that says nothing of the form."""
+    target = Path(path)
+    if target.suffix not in (_PAGE, _DATA):
+        raise UsageError(f"{target}: the suffix is '{target.suffix}'; expected {_PAGE} or {_DATA}")
+    return target
 
 
 def _shown(found: Amount | None) -> str:

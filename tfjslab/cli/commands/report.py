@@ -27,7 +27,8 @@ from tfjslab.model.input_files import read_array
 from tfjslab.model.model import Model
 from tfjslab.reports import BeforeAfterReport, report
 from tfjslab.reports.given import recorded
-from tfjslab.reports.planned import CHANGES, OPTIMIZED, OURS, WEB, HowToMeasure
+from tfjslab.reports.planned import CHANGES, OPTIMIZED, OURS, WEB, HowToMeasure, wanted
+from tfjslab.reports.result import check_target
 
 _HOW = HowToMeasure({})
 
@@ -71,6 +72,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _run(args: argparse.Namespace) -> Outcome:
     if args.labels and not args.data:
         raise UsageError("--labels are those of --data; add it")
+    if args.out:
+        check_target(args.out)  # better known before an hour of measuring
     if args.peers:
         set_tfjs(args.peers)
     rest = args.models[1:]
@@ -100,7 +103,10 @@ def _after(args: argparse.Namespace, models: Sequence[str]) -> list[str]:
         return list(models)
     if recorded(args.models[0]) is not None:
         raise UsageError(f"{args.models[0]} is a record; give another one to compare it with")
-    return [part.strip() for part in (args.after or OPTIMIZED).split(",")]
+    entries = [part.strip() for part in (args.after or OPTIMIZED).split(",")]
+    for entry in entries:
+        wanted(entry, in_browser=bool(args.browser))  # here a wrong one is no path
+    return entries
 
 
 def _values(args: argparse.Namespace, tell: Report) -> dict[str, Any]:
