@@ -58,6 +58,7 @@ def test_what_optimize_and_quantize_gave_are_sides_with_their_reports(digits, no
         given = tf.optimize(digits, measure=False)
         found = tf.report(digits, [given, small], **QUICK)
         given.model.dispose()
+        assert found.compared[0].side.label == "optimized (tfjslab, wasm-simd)"
         assert found.compared[0].side.changes[0][0] == "the whole"
         assert found.compared[1].side.changes == ()
         assert found.compared[1].by_key["size"].ratio == pytest.approx(0.5, abs=0.05)

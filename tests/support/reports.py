@@ -7,7 +7,7 @@ import numpy as np
 from tfjslab.reports.content import Compared
 from tfjslab.reports.figures import changes
 from tfjslab.reports.result import BeforeAfterReport
-from tfjslab.reports.side import Answers, Side
+from tfjslab.reports.side import Answers, ReportSide
 
 
 def rounds(ms, *, noise=0.0, count=7, runs=10, seed=0):
@@ -21,7 +21,7 @@ def side(label="before", ms=100.0, **given):
     """A side that was measured, but for what is said otherwise."""
     fields = {"model": "net", "runtime": "a program", "latency_ms": rounds(ms), "start_ms": (ms * 5,) * 7,
               "peak_bytes": (int(ms * 1000),) * 7, "size_bytes": int(ms * 100)}
-    return Side(label, **{**fields, **given})
+    return ReportSide(label, **{**fields, **given})
 
 
 def report_of(before, *after, **given):

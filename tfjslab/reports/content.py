@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from tfjslab.profiling.compare import TimeChange
 from tfjslab.reports.answers import told
-from tfjslab.reports.figures import LATENCY, LESS, Change
-from tfjslab.reports.side import Lines, Side
+from tfjslab.reports.figures import LATENCY, LESS, FigureChange
+from tfjslab.reports.side import Lines, ReportSide
 from tfjslab.reports.wording import headline
 
 _HEAD = 3  # figures of the head line
@@ -17,12 +17,12 @@ _HEAD = 3  # figures of the head line
 class Compared:
     """One side after, beside the one before: its figures, and the steps that got faster or slower."""
 
-    side: Side
-    changes: tuple[Change, ...]
+    side: ReportSide
+    changes: tuple[FigureChange, ...]
     steps: tuple[TimeChange, ...] = ()
 
     @property
-    def by_key(self) -> dict[str, Change]:
+    def by_key(self) -> dict[str, FigureChange]:
         """The changes by the key of their figure."""
         return {c.key: c for c in self.changes}
 
@@ -41,7 +41,7 @@ class Content:
     """
 
     title: str
-    before: Side
+    before: ReportSide
     compared: tuple[Compared, ...]
     environment: Lines
     method: tuple[str, ...]
@@ -56,7 +56,7 @@ class Content:
         return min(faster, key=lambda c: c.by_key[LATENCY].ratio or 1.0, default=self.compared[0])
 
     @property
-    def head(self) -> tuple[Change, ...]:
+    def head(self) -> tuple[FigureChange, ...]:
         """The three figures of the head line: latency, peak memory and size, or the start in place of a missing one."""
         of = self.best.by_key
         wanted = [of[key] for key in (LATENCY, "memory", "size", "start")]
@@ -69,6 +69,6 @@ class Content:
         return headline(self.head, self.best.answers if self.best.side.answers else "")
 
     @property
-    def sides(self) -> tuple[Side, ...]:
+    def sides(self) -> tuple[ReportSide, ...]:
         """Before first."""
         return (self.before, *(c.side for c in self.compared))

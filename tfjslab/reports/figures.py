@@ -15,7 +15,7 @@ from tfjslab.base.text import NOTHING, ms, scaled
 from tfjslab.records.statistics import compare_processes, compare_rounds, median_interval
 from tfjslab.records.verdict import FASTER, SAME, SLOWER, SpeedVerdict
 from tfjslab.records.verdict import UNKNOWN as UNDECIDED
-from tfjslab.reports.side import Side
+from tfjslab.reports.side import ReportSide
 
 LATENCY = "latency"
 LESS, MORE, NONE, UNKNOWN = "less", "more", "none", "cannot tell"
@@ -25,14 +25,14 @@ Rounds = Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True)
-class Figure:
+class ReportFigure:
     """A figure: its key in JSON, its name, how much less of it is put into words, and where a side has it."""
 
     key: str
     title: str
     less_of: str
     show: Callable[[float | None], str]
-    rounds: Callable[[Side], Rounds]
+    rounds: Callable[[ReportSide], Rounds]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Amount:
 
 
 @dataclass(frozen=True)
-class Change:
+class FigureChange:
     """A figure before and after. ``kind`` is less, more, none or cannot tell.
 
     ``ratio`` is after over before with its 95% interval; ``exact`` where the same number came in every round, so that
@@ -81,21 +81,22 @@ def _ms(value: float | None) -> str:
 
 
 FIGURES = (
-    Figure(LATENCY, "Latency", "time for an answer", _ms, lambda s: s.latency_ms),
-    Figure("start", "Start", "time to the first answer", _ms, lambda s: tuple((v,) for v in s.start_ms)),
-    Figure("memory", "Peak memory", "memory at the peak", _bytes, lambda s: tuple((float(v),) for v in s.peak_bytes)),
-    Figure("size", "Size", "data to load", _bytes,
-           lambda s: () if s.size_bytes is None else ((float(s.size_bytes),),)),
+    ReportFigure(LATENCY, "Latency", "time for an answer", _ms, lambda s: s.latency_ms),
+    ReportFigure("start", "Start", "time to the first answer", _ms, lambda s: tuple((v,) for v in s.start_ms)),
+    ReportFigure("memory", "Peak memory", "memory at the peak", _bytes,
+                 lambda s: tuple((float(v),) for v in s.peak_bytes)),
+    ReportFigure("size", "Size", "data to load", _bytes,
+                 lambda s: () if s.size_bytes is None else ((float(s.size_bytes),),)),
 )
 BY_KEY = {f.key: f for f in FIGURES}
 
 
-def changes(before: Side, after: Side) -> tuple[Change, ...]:
+def changes(before: ReportSide, after: ReportSide) -> tuple[FigureChange, ...]:
     """Every figure of two sides."""
     return tuple(_change(f, before, after) for f in FIGURES)
 
 
-def amount(figure: Figure, side: Side) -> Amount | None:
+def amount(figure: ReportFigure, side: ReportSide) -> Amount | None:
     """A side's figure over its rounds; None where it has none."""
     rounds = figure.rounds(side)
     medians = [statistics.median(r) for r in rounds if r]
@@ -108,14 +109,14 @@ def amount(figure: Figure, side: Side) -> Amount | None:
     return Amount(middle, low, high, len(values), figure.show(middle))
 
 
-def _change(figure: Figure, before: Side, after: Side) -> Change:
+def _change(figure: ReportFigure, before: ReportSide, after: ReportSide) -> FigureChange:
     was, now = amount(figure, before), amount(figure, after)
     if was is None or now is None:
         reason = "; ".join(dict.fromkeys(
             f"{s.label}: {s.reasons.get(figure.key) or s.reasons.get('') or 'not measured'}"
             for s, found in ((before, was), (after, now)) if found is None))
-        return Change(figure.key, figure.title, was, now, UNKNOWN, None, None, None, exact=False,
-                      text="not measured", reason=reason)
+        return FigureChange(figure.key, figure.title, was, now, UNKNOWN, None, None, None, exact=False,
+                            text="not measured", reason=reason)
     a, b = figure.rounds(before), figure.rounds(after)
     if _constant(a) and _constant(b):
         return _exact(figure, was, now)
@@ -130,24 +131,24 @@ def _constant(rounds: Rounds) -> bool:
     return all(len(r) == 1 for r in rounds) and len({r[0] for r in rounds}) == 1
 
 
-def _exact(figure: Figure, was: Amount, now: Amount) -> Change:
+def _exact(figure: ReportFigure, was: Amount, now: Amount) -> FigureChange:
     ratio = now.value / was.value if was.value else None
     kind = NONE if was.value == now.value else LESS if now.value < was.value else MORE
     text = "the same" if kind == NONE or ratio is None else f"{words(ratio)} (exact)"
-    return Change(figure.key, figure.title, was, now, kind, ratio, ratio, ratio, exact=True, text=text)
+    return FigureChange(figure.key, figure.title, was, now, kind, ratio, ratio, ratio, exact=True, text=text)
 
 
-def _judged(figure: Figure, was: Amount, now: Amount, said: SpeedVerdict) -> Change:
+def _judged(figure: ReportFigure, was: Amount, now: Amount, said: SpeedVerdict) -> FigureChange:
     """What the statistics say, turned round: they give before over after."""
     kind = _KIND_OF.get(said.kind, UNKNOWN)
     known = said.ratio is not None and said.low is not None and said.high is not None
     if not known or not math.isfinite(said.high or math.inf) or not said.low:
-        return Change(figure.key, figure.title, was, now, UNKNOWN, now.value / was.value if was.value else None, None,
-                      None, exact=False, text=f"cannot tell ({said.reason})" if said.reason else "cannot tell",
-                      reason=said.reason)
+        ratio = now.value / was.value if was.value else None
+        return FigureChange(figure.key, figure.title, was, now, UNKNOWN, ratio, None, None, exact=False,
+                            text="cannot tell", reason=said.reason)
     ratio, low, high = 1 / (said.ratio or 1), 1 / (said.high or 1), 1 / said.low
-    return Change(figure.key, figure.title, was, now, kind, ratio, low, high, exact=False,
-                  text=_text(kind, ratio, low, high), reason=said.reason if kind == UNKNOWN else "")
+    return FigureChange(figure.key, figure.title, was, now, kind, ratio, low, high, exact=False,
+                        text=_text(kind, ratio, low, high), reason=said.reason if kind == UNKNOWN else "")
 
 
 def _text(kind: str, ratio: float, low: float, high: float) -> str:
@@ -172,6 +173,6 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f}%" if share < 0.1 or share > 0.995 else f"{100 * share:.0f}%"  # noqa: PLR2004 - two figures
 
 
-def to_data(change: Change) -> dict[str, Any]:
+def to_data(change: FigureChange) -> dict[str, Any]:
     """Plain values, with the share that is saved."""
     return {**asdict(change), "saved": change.saved}

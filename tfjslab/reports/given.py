@@ -16,6 +16,7 @@ from tfjslab.optimizer.report import OptimizeReport
 from tfjslab.quantization.report import QuantizationReport
 from tfjslab.reports.planned import (
     MODULE_WORDS,
+    OPTIMIZED,
     ORIGINAL,
     OURS,
     Making,
@@ -70,7 +71,7 @@ class Plans:
             return
         model, source, lines, export = self._opened(given)
         name = program_called(program or first.program, in_browser=self._in_browser)
-        self._add(model.name, model, name, source, lines, export)
+        self._add(_made_by(given) or model.name, model, name, source, lines, export)
 
     def changed(self, model: Model, source: str | Path | None, what: Wanted, program: str | None = None) -> None:
         """A change of a model: ``int8``, or the same model that another program runs."""
@@ -112,6 +113,14 @@ class Plans:
             return made, name if local else None, (), None
         raise UsageError(f"a side is a {type(given).__name__}; expected a path, a model, what tf.optimize, tf.quantize "
                          "or tf.export_web gave, or a record")
+
+
+def _made_by(given: object) -> str:
+    """What made a model, by the report that came with it; empty where that is not known."""
+    report = getattr(given, "report", None)
+    if isinstance(report, QuantizationReport):
+        return report.kind
+    return OPTIMIZED if isinstance(report, OptimizeReport) else ""
 
 
 def _lines(report: object) -> Lines:

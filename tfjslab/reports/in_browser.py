@@ -27,7 +27,7 @@ from tfjslab.export.web.sizes import GZIP_LEVEL, code_files
 from tfjslab.profiling.runs import join_runs
 from tfjslab.records.profile import Profile
 from tfjslab.reports.planned import HowToMeasure, Planned
-from tfjslab.reports.side import INTERRUPTED, Side
+from tfjslab.reports.side import INTERRUPTED, ReportSide
 
 _PROFILES = 3  # in a round
 _RUNS, _BUDGET_S = 20, 20.0  # of a side in a round; the page makes a mean of several of what is short
@@ -52,7 +52,7 @@ class _Gathered:
     reason: str = ""
 
 
-def measure(plans: Sequence[Planned], how: HowToMeasure, page: DeviceSession) -> list[Side]:
+def measure(plans: Sequence[Planned], how: HowToMeasure, page: DeviceSession) -> list[ReportSide]:
     """Measure sides in the page of a session. What a program cannot do stands in its side's reasons.
 
     Ctrl-C gives what was measured until then, which each side says.
@@ -108,12 +108,12 @@ def _start(opened: Opened) -> float:
     return sum(p for p in parts if p is not None)
 
 
-def _side(side: _Gathered, reason: str) -> Side:
+def _side(side: _Gathered, reason: str) -> ReportSide:
     benches = [r.bench for r in side.results]
     files = page_content(side.program, side.job)
     packed = sum(len(gzip.compress(data, GZIP_LEVEL, mtime=0)) for data in files)
     reasons = {"": side.reason or reason} if side.reason or reason else {}
-    return Side(
+    return ReportSide(
         side.planned.label, side.planned.model.name, benches[0].engine if benches else side.program.text,
         tuple(b.undisturbed_rounds[0] for b in benches), tuple(side.starts_ms),
         tuple(b.peak_bytes for b in benches if b.peak_bytes), packed or None,

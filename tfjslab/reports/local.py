@@ -34,7 +34,7 @@ from tfjslab.model.model import Model
 from tfjslab.profiling.collect import profile_model
 from tfjslab.records.profile import Profile
 from tfjslab.reports.planned import NODE_PROGRAMS, HowToMeasure, Planned
-from tfjslab.reports.side import INTERRUPTED, Side
+from tfjslab.reports.side import INTERRUPTED, ReportSide
 
 _SIZE = "weights as files hold them"
 _PEAK = "weights and the most that intermediates took at once"
@@ -70,7 +70,7 @@ class _Runner:
                 self.reasons[""] = str(e)
 
 
-def measure(plans: Sequence[Planned], how: HowToMeasure) -> list[Side]:
+def measure(plans: Sequence[Planned], how: HowToMeasure) -> list[ReportSide]:
     """Measure sides here. What one cannot do stands in its reasons. Ctrl-C gives what was measured until then."""
     settings = Settings(warmup=how.warmup, progress=how.progress)
     runners, reason = list[_Runner](), ""
@@ -183,11 +183,11 @@ def _file_bytes(graph: Graph) -> int:
     return graph.weight_bytes if graph.metadata.get("execution") else stored_bytes(graph)
 
 
-def _side(r: _Runner, reason: str, *, watched: bool) -> Side:
+def _side(r: _Runner, reason: str, *, watched: bool) -> ReportSide:
     planned, reasons = r.planned, dict(r.reasons)
     if reason:
         reasons.setdefault("", reason)
-    found = Side(
+    found = ReportSide(
         planned.label, planned.model.name, planned.program, start_ms=tuple(r.starts_ms),
         peak_bytes=() if r.peak_bytes is None else (r.peak_bytes,), size_bytes=_file_bytes(planned.model.graph),
         size_text=_SIZE, start_text=_OWN_START if r.own else _PEER_START, peak_text=_PEAK, reasons=reasons,
@@ -196,7 +196,7 @@ def _side(r: _Runner, reason: str, *, watched: bool) -> Side:
     return _with_own(found, result_of(r.own.bench_run), watched=watched) if r.own else _with_peer(found, r.peer)
 
 
-def _with_own(side: Side, found: BenchResult, *, watched: bool) -> Side:
+def _with_own(side: ReportSide, found: BenchResult, *, watched: bool) -> ReportSide:
     told, disturbed = f"tfjslab, {found.backend}, {counted(found.threads, 'thread')}, {found.engine}", found.disturbance
     if not watched:
         return replace(side, runtime=told, latency_ms=found.all_rounds,
@@ -205,7 +205,7 @@ def _with_own(side: Side, found: BenchResult, *, watched: bool) -> Side:
                    notes=tuple(filter(None, [disturbed.text])))
 
 
-def _with_peer(side: Side, runs: PeerRuns | None) -> Side:
+def _with_peer(side: ReportSide, runs: PeerRuns | None) -> ReportSide:
     if runs is None:
         return side
     facts = runs.peer.hello

@@ -9,19 +9,19 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from tfjslab.reports.figures import Change
+from tfjslab.reports.figures import FigureChange
 
 _W, _H = 240.0, 22.0
 _MID = _H / 2
 _LEAST, _MOST = 1.2, 2.0  # times as much, to which axes go; what is more ends at the edge
 
 
-def reach(changes: Sequence[Change]) -> float:
+def reach(changes: Sequence[FigureChange]) -> float:
     """How far the axis of intervals goes, so that all of them share it."""
     return min(max([_LEAST, *(1.1 * (c.high or c.ratio) for c in changes if c.ratio is not None)]), _MOST)
 
 
-def interval(change: Change, top: float) -> str:
+def interval(change: FigureChange, top: float) -> str:
     """After over before as a dot with its interval, on an axis from 0 to ``top``; the mark is where both are equal."""
     if change.ratio is None:
         return ""

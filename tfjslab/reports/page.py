@@ -12,10 +12,10 @@ from pathlib import Path
 from tfjslab.base.text import ms, tail
 from tfjslab.reports import marks
 from tfjslab.reports.content import Compared, Content
-from tfjslab.reports.figures import BY_KEY, DOUBLE, FIGURES, LATENCY, LESS, MORE, NONE, Amount, Change, amount
+from tfjslab.reports.figures import BY_KEY, DOUBLE, FIGURES, LATENCY, LESS, MORE, NONE, Amount, FigureChange, amount
 from tfjslab.reports.markup import LONG, SENTENCE, cell, name, notes, row, table, text
 from tfjslab.reports.sections import amount_text, compared, kind_of, raw, where
-from tfjslab.reports.side import Side
+from tfjslab.reports.side import ReportSide
 
 _MINUS = "\N{MINUS SIGN}"  # as wide as a plus
 _TITLE, _HEADLINE = 200, 2000
@@ -69,7 +69,7 @@ def _which(report: Content) -> str:
     return f"Before: {tail(report.before.label, LONG)}. After: {tail(report.best.side.label, LONG)}{among}."
 
 
-def _card(c: Change) -> str:
+def _card(c: FigureChange) -> str:
     """A figure of the head line: how much less, from what to what, and how sure that is."""
     kind = kind_of(c)
     large = "word none" if kind == NONE else kind
@@ -78,7 +78,7 @@ def _card(c: Change) -> str:
             f"{amount_text(c.before)} → {amount_text(c.after)}<br><small>{text(sure, SENTENCE)}</small></div>")
 
 
-def _short(c: Change) -> str:
+def _short(c: FigureChange) -> str:
     """For large letters: ``-52%``, with a sign as wide as a plus, and words where there is no difference."""
     if c.kind == NONE:
         return "no difference"
@@ -102,7 +102,7 @@ def _glance_row(c: Compared) -> str:
     return row(name(c.side.label), *figures, cell(text(c.answers, SENTENCE), "wide"))
 
 
-def _figure(side: Side, change: Change | None, key: str) -> str:
+def _figure(side: ReportSide, change: FigureChange | None, key: str) -> str:
     found = amount_text(amount(BY_KEY[key], side))
     short = "" if change is None else f'<small class="{kind_of(change)}">{text(_short(change))}</small>'
     return cell(found + short, "num")

@@ -18,7 +18,7 @@ from tfjslab.base.text import counted
 from tfjslab.bench.result import BenchResult
 from tfjslab.records.profile import Profile
 from tfjslab.records.profile import from_json as profile_from_json
-from tfjslab.reports.side import Side
+from tfjslab.reports.side import ReportSide
 
 SESSION = "tfjslab-session"
 MOST_BYTES = 512 << 20
@@ -75,7 +75,7 @@ def _chosen(found: Mapping[str, Any], number: str, name: str, what: str) -> Any:
     return found[number]
 
 
-def side_of(given: Recorded) -> Side:
+def side_of(given: Recorded) -> ReportSide:
     """The side that a record tells of; InputError names what is missing or wrong in it."""
     data = _plain(given.data)
     try:
@@ -123,13 +123,13 @@ def profile_of(data: Any) -> Profile:
     return data if isinstance(data, Profile) else profile_from_json(data)
 
 
-def _of_bench(r: BenchResult, profile: Profile | None, given: Recorded) -> Side:
+def _of_bench(r: BenchResult, profile: Profile | None, given: Recorded) -> ReportSide:
     if not r.times_ms:
         raise InputError(f"the record of '{r.model}' on {r.backend} has no times_ms{r.reason and f' ({r.reason})'}; "
                          "write it with --json")
     start = [v for v in (r.load_ms, r.compile_ms, r.first_ms) if v is not None]
     whole = r.load_ms is not None and r.first_ms is not None
-    return Side(
+    return ReportSide(
         given.label or f"{r.model} on {r.where}", r.model, _runtime(r), r.undisturbed_rounds,
         (sum(start),) if whole else (), () if r.peak_bytes is None else (r.peak_bytes,),
         start_text="load, compile and first prediction", profile=profile, processes=(r.figure,) if r.figure else (),
@@ -144,19 +144,19 @@ def _runtime(r: BenchResult) -> str:
     return f"{r.engine}, {r.where}, {counted(r.threads, 'thread')}{date}"
 
 
-def _of_profile(p: Profile, given: Recorded) -> Side:
+def _of_profile(p: Profile, given: Recorded) -> ReportSide:
     start = (p.phases.load_ms, p.phases.first_ms)
     known = [v for v in (p.phases.load_ms, p.phases.compile_ms, p.phases.first_ms) if v is not None]
     steady = p.phases.steady_ms or p.profiled_ms or (p.wall_ms,)
     where = p.environment
-    return Side(
+    return ReportSide(
         given.label or p.label, p.model or "code", f"{where.engine}, {where.cpu}, {where.date}" if where else "unknown",
         (steady,), (sum(known),) if None not in start else (), (p.peak_bytes,), profile=p, processes=p.figures,
         start_text="load, compile and first prediction", reasons={"start": _NO_START, "size": _NO_SIZE},
     )
 
 
-def interleaved(sides: Sequence[Side], given: Sequence[Recorded]) -> list[Side]:
+def interleaved(sides: Sequence[ReportSide], given: Sequence[Recorded]) -> list[ReportSide]:
     """Sides of one file took turns in one process: there the rounds tell more than what is known of processes."""
     same_file = len({g.where for g in given}) == 1 and all(len(s.latency_ms) > 1 for s in sides)
     return [replace(s, processes=()) for s in sides] if same_file and given[0].where.endswith(".json") else list(sides)

@@ -29,7 +29,7 @@ from tfjslab.reports.kernels import steps
 from tfjslab.reports.planned import OPTIMIZED, HowToMeasure, Making, Planned, Span
 from tfjslab.reports.records import Recorded, interleaved, side_of
 from tfjslab.reports.result import BeforeAfterReport
-from tfjslab.reports.side import INTERRUPTED, Answers, Lines, Side
+from tfjslab.reports.side import INTERRUPTED, Answers, Lines, ReportSide
 
 _PAIRED = ("Ratios are medians of the rounds' ratios, after over before, with Student's 95% interval of their "
            "logarithms; amounts are medians of rounds with the order statistics' interval.")
@@ -102,7 +102,7 @@ def report(
                        (_PAIRED, _NOISE, *_texts(sides)), commands)
 
 
-def _measured(plans: Sequence[Planned], how: HowToMeasure, browser: str | DeviceSession | None) -> list[Side]:
+def _measured(plans: Sequence[Planned], how: HowToMeasure, browser: str | DeviceSession | None) -> list[ReportSide]:
     if browser is None:
         return local.measure(plans, how)
     if isinstance(browser, DeviceSession):
@@ -112,8 +112,8 @@ def _measured(plans: Sequence[Planned], how: HowToMeasure, browser: str | Device
 
 
 def _with_answers(
-    sides: Sequence[Side], plans: Sequence[Planned], about: tuple[Any, Any, Span], progress: Progress,
-) -> list[Side]:
+    sides: Sequence[ReportSide], plans: Sequence[Planned], about: tuple[Any, Any, Span], progress: Progress,
+) -> list[ReportSide]:
     """The sides after, with how far their models' answers are from those before."""
     first, found = plans[0].model, [sides[0]]
     try:
@@ -145,7 +145,7 @@ def _of_records(read: Sequence[Recorded], title: str, repeat: Sequence[str]) -> 
 
 
 def _report(
-    title: str, sides: Sequence[Side], graph: Graph | None, environment: Lines, method: Sequence[str],
+    title: str, sides: Sequence[ReportSide], graph: Graph | None, environment: Lines, method: Sequence[str],
     repeat: Sequence[str],
 ) -> BeforeAfterReport:
     before, *rest = sides
@@ -155,7 +155,7 @@ def _report(
     return BeforeAfterReport(title, before, compared, environment, tuple(method), tuple(repeat), made, reason)
 
 
-def _texts(sides: Sequence[Side]) -> tuple[str, ...]:
+def _texts(sides: Sequence[ReportSide]) -> tuple[str, ...]:
     """What start and size count, by the sides that count it."""
     found: dict[str, list[str]] = {}
     for s in sides:

@@ -16,7 +16,7 @@ from tfjslab.reports.answers import told
 from tfjslab.reports.content import Compared, Content
 from tfjslab.reports.figures import FIGURES, Amount, amount, to_data
 from tfjslab.reports.page import fragment, page
-from tfjslab.reports.side import Side
+from tfjslab.reports.side import ReportSide
 
 VERSION = 1  # of the JSON; a field that changes its meaning raises it
 _STEPS = 12  # in tables of text
@@ -110,7 +110,7 @@ def _steps(c: Compared) -> Table:
     return Table(f"{c.side.label}: steps that got faster or slower", columns, rows, left=2)
 
 
-def _side_data(side: Side) -> dict[str, Any]:
+def _side_data(side: ReportSide) -> dict[str, Any]:
     plain = {k: v for k, v in vars(side).items() if k not in ("profile", "processes", "answers")}
     return {**plain, "reasons": dict(side.reasons), "changes": [list(line) for line in side.changes],
             "figures": {f.key: asdict(found) if (found := amount(f, side)) else None for f in FIGURES},

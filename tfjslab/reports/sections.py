@@ -10,14 +10,14 @@ from tfjslab.base.version import __version__
 from tfjslab.profiling.compare import TimeChange
 from tfjslab.reports import marks
 from tfjslab.reports.content import Compared, Content
-from tfjslab.reports.figures import FIGURES, LATENCY, LESS, MORE, NONE, Amount, Change
+from tfjslab.reports.figures import FIGURES, LATENCY, LESS, MORE, NONE, Amount, FigureChange
 from tfjslab.reports.markup import LONG, SENTENCE, cell, folded, name, notes, pairs, row, table, text
 
 _STEPS, _LINES = 12, 14  # that are shown before the rest is folded
 _COMMAND = 2000
 
 
-def kind_of(change: Change | None) -> str:
+def kind_of(change: FigureChange | None) -> str:
     """The class of a change's colour."""
     return change.kind if change is not None and change.kind in (LESS, MORE) else NONE
 
@@ -41,7 +41,7 @@ def compared(report: Content, c: Compared) -> str:
             f"{_done(c)}{_steps(report, c)}</section>")
 
 
-def _said(f: Change) -> str:
+def _said(f: FigureChange) -> str:
     return text(f.text, SENTENCE) + (f"<small>{text(f.reason, SENTENCE)}</small>" if f.reason else "")
 
 

@@ -33,7 +33,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Side:
+class ReportSide:
     """One side. Values stand by the round that they were taken in; sides of a report took turns in the same rounds.
 
     ``latency_ms`` are steady predictions, several a round. ``start_ms`` is from nothing to the first answer,
