@@ -17,7 +17,7 @@ QUICK = ["--rounds", "2", "--runs", "3", "--warmup", "0", "--no-profile"]
 @pytest.fixture(autouse=True)
 def _no_processes(monkeypatch):
     """Starts that nobody has to wait for."""
-    monkeypatch.setattr(local, "_own_start", lambda runner, how: 5.0)  # noqa: ARG005 - as it is called
+    monkeypatch.setattr(local, "_own_start", lambda runner, how, scratch: 5.0)  # noqa: ARG005 - as it is called
 
 
 def test_the_page_the_data_and_the_tables_of_one_report(capsys, tmp_path, model):

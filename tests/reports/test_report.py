@@ -10,11 +10,12 @@ import pytest
 
 import tfjslab as tf
 from tfjslab import zoo
-from tfjslab.base.errors import UsageError
+from tfjslab.base.errors import BackendError, UsageError
 from tfjslab.bench.peers.process import Peer
 from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.model import Model
 from tfjslab.reports import local
+from tfjslab.reports.fresh import start_ms
 from tfjslab.reports.planned import HowToMeasure, Planned, wanted
 
 FAKE = Path(__file__).parents[1] / "support" / "fake_peer.py"
@@ -24,7 +25,7 @@ QUICK = {"rounds": 2, "runs": 3, "warmup": 0, "profile": False}
 @pytest.fixture
 def no_processes(monkeypatch):
     """Starts that nobody has to wait for."""
-    monkeypatch.setattr(local, "_own_start", lambda runner, how: 5.0)  # noqa: ARG005 - as it is called
+    monkeypatch.setattr(local, "_own_start", lambda runner, how, scratch: 5.0)  # noqa: ARG005 - as it is called
 
 
 @pytest.fixture
@@ -81,6 +82,11 @@ def test_a_start_is_measured_in_a_fresh_process(digits):
     assert min(found.before.start_ms) > 1
 
 
+def test_a_fresh_process_that_cannot_start_a_model_says_why(tmp_path):
+    with pytest.raises(BackendError, match=r"a fresh process ended with 3: .*nowhere.json: model cannot be opened"):
+        start_ms(tmp_path / "nowhere.json", "cpu", None, {}, tmp_path)
+
+
 def test_tensorflow_js_in_node_takes_turns_with_ours(monkeypatch, tmp_path):
     """Steady runs of the fake take 2 ms; where a program is not watched, all runs of all sides count."""
     def start(_folder, _backend, threads):
@@ -88,7 +94,7 @@ def test_tensorflow_js_in_node_takes_turns_with_ours(monkeypatch, tmp_path):
 
     monkeypatch.setattr(local.tfjs, "find_peers", lambda _given: tmp_path)
     monkeypatch.setattr(local.tfjs, "start_tfjs", start)
-    monkeypatch.setattr(local, "_own_start", lambda runner, how: 5.0)  # noqa: ARG005 - as it is called
+    monkeypatch.setattr(local, "_own_start", lambda runner, how, scratch: 5.0)  # noqa: ARG005 - as it is called
     graph = Graph((Port("x", "x", (None, 4), "float32"),), (Port("y", "a", None, ""),),
                   (Node("a", "Add", ("x", "w")),), {"w": np.ones(4, np.float32)})
     with Model(graph, "cpu", name="four") as model:

@@ -5,18 +5,14 @@ Starts are measured apart, each in a fresh process, in turn.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from tfjslab.base.errors import TfjslabError
+from tfjslab.base.errors import BackendError, TfjslabError
 from tfjslab.base.text import counted
 from tfjslab.bench.benchmark_run import BenchmarkRun, begin, result_of
 from tfjslab.bench.compare import model_file
@@ -33,6 +29,7 @@ from tfjslab.graph.ir import Graph
 from tfjslab.model.model import Model
 from tfjslab.profiling.collect import profile_model
 from tfjslab.records.profile import Profile
+from tfjslab.reports.fresh import start_ms
 from tfjslab.reports.planned import NODE_PROGRAMS, HowToMeasure, Planned
 from tfjslab.reports.side import INTERRUPTED, ReportSide
 
@@ -40,8 +37,7 @@ _SIZE = "weights as files hold them"
 _PEAK = "weights and the most that intermediates took at once"
 _OWN_START = "load, compile and first prediction in a fresh process, compiled modules from the disk cache"
 _PEER_START = "load and first prediction in a fresh process, the start of TensorFlow.js not counted"
-_PROFILE_S = 5.0
-_CHILD_S = 300.0
+_PROFILE_S = 2.0
 
 
 @dataclass
@@ -142,26 +138,15 @@ def _starts(runners: Sequence[_Runner], how: HowToMeasure, scratch: Path) -> Non
             if r.file is None or "" in r.reasons or "start" in r.reasons:
                 continue
             try:
-                r.starts_ms.append(_own_start(r, how) if r.own else _peer_start(r, how, scratch))
-            except (TfjslabError, OSError, ValueError, subprocess.TimeoutExpired) as e:
+                r.starts_ms.append(_own_start(r, how, scratch) if r.own else _peer_start(r, how, scratch))
+            except TfjslabError as e:
                 r.reasons["start"] = str(e)
 
 
-def _own_start(r: _Runner, how: HowToMeasure) -> float:
-    threads = ["--threads", str(how.threads)] if how.threads else []
-    command = [sys.executable, "-m", "tfjslab", "bench", str(r.file), "--backend", r.planned.program, "--runs", "1",
-               "--warmup", "0", *threads, "--json", "-", *_shapes(how)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_CHILD_S)  # noqa: S603 - our own command
-    if done.returncode:
-        raise PeerError(done.stderr.strip().rpartition("\n")[2].removeprefix("tfjslab: error: "))
-    found: dict[str, Any] = json.loads(done.stdout)[0]
-    return sum(found[key] or 0.0 for key in ("load_ms", "compile_ms", "first_ms"))
-
-
-def _shapes(how: HowToMeasure) -> list[str]:
-    """Options that settle the lengths that a model leaves open, as those of the inputs here are."""
-    return [part for name, value in how.x.items()
-            for part in ("--shape", f"{name}={','.join(map(str, value.shape))}") if value.shape]
+def _own_start(r: _Runner, how: HowToMeasure, scratch: Path) -> float:
+    if r.file is None:
+        raise BackendError("there is no file to load")
+    return start_ms(r.file, r.planned.program, how.threads, how.x, scratch)
 
 
 def _peer_start(r: _Runner, how: HowToMeasure, scratch: Path) -> float:

@@ -25,10 +25,10 @@ from tfjslab.cli.progress import Report, progress
 from tfjslab.cli.samples import value_range
 from tfjslab.model.input_files import read_array
 from tfjslab.model.model import Model
-from tfjslab.reports import BeforeAfterReport, report
+from tfjslab.reports.build import report
 from tfjslab.reports.given import recorded
 from tfjslab.reports.planned import CHANGES, OPTIMIZED, OURS, WEB, HowToMeasure, wanted
-from tfjslab.reports.result import check_target
+from tfjslab.reports.result import BeforeAfterReport, check_target
 
 _HOW = HowToMeasure({})
 
