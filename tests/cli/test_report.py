@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from tfjslab.bench.peers.process import Peer
 from tfjslab.cli.app import main
 from tfjslab.cli.command import INTERRUPTED
 from tfjslab.reports import local
@@ -67,6 +68,15 @@ def test_ctrl_c_writes_what_there_is(capsys, tmp_path, monkeypatch, model):
     assert main(["report", model, *QUICK, "-o", str(page), "--json", "-"]) == INTERRUPTED
     assert json.loads(capsys.readouterr().out)["reason"] == "interrupted"
     assert "Not all was measured: interrupted." in page.read_text()
+
+
+def test_a_program_that_fails_is_told_and_is_exit_code_4(capsys, tmp_path, monkeypatch, model):
+    monkeypatch.setattr(local.tfjs, "find_peers", lambda _given: tmp_path)
+    monkeypatch.setattr(local.tfjs, "start_tfjs", lambda *_: Peer(["no-such-program"], "TensorFlow.js", 5.0))
+    assert main(["report", model, "--before", "tfjs-wasm-simd", "--after", "wasm-simd", *QUICK, "--json", "-"]) == 4
+    found = json.loads(capsys.readouterr().out)
+    assert found["before"]["reasons"] == {"": "TensorFlow.js cannot be started: No such file or directory"}
+    assert found["headline"].startswith("Latency was not measured on both sides.")
 
 
 @pytest.mark.parametrize(("arguments", "message"), [

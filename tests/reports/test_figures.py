@@ -42,6 +42,12 @@ def test_rounds_that_differ_too_much_tell_nothing_and_say_why():
     assert found.reason == "the 7 rounds differ too much; measure with more runs, or on a quiet machine"
 
 
+def test_an_interval_that_may_reach_anywhere_is_not_told_with_eight_digits():
+    wild = side("after", latency_ms=((10.0,), (1000.0,)))
+    found = change("latency", side(latency_ms=((100.0,), (100.0,))), wild)
+    assert found.text == "cannot tell: interval 0.00 to over 100"
+
+
 def test_equal_sides_are_seldom_called_different():
     """Noise of 3% between rounds: at 95%, one in twenty is wrong, and more than ten of a hundred hardly ever."""
     kinds = [

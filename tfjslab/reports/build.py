@@ -33,7 +33,8 @@ from tfjslab.reports.side import INTERRUPTED, Answers, Lines, ReportSide
 
 _PAIRED = ("Ratios are medians of the rounds' ratios, after over before, with Student's 95% interval of their "
            "logarithms; amounts are medians of rounds with the order statistics' interval.")
-_NOISE = "An interval that holds 1 is called no difference; one that is too wide says that it cannot be told."
+_NOISE = ("An interval that holds 1 is called no difference; one that reaches far says that it cannot be told. Colours "
+          "mark what is beyond noise.")
 _APART = ("The records were measured in processes of their own: intervals hold what processes of the same model differ "
           "by. Only sides that take turns give narrower ones.")
 
@@ -95,7 +96,8 @@ def report(
         named = {name: np.asarray(value) for name, value in by_name(first.model.inputs, feeds).items()}
         how = replace(how, x=named)
         sides = _measured(plans.found, how, browser)
-        sides = _with_answers(sides, plans.found, (data, labels, span), progress)
+        if not _interrupted(sides):  # whoever pressed Ctrl-C waits for nothing more
+            sides = _with_answers(sides, plans.found, (data, labels, span), progress)
         lines = _environment(plans.found, how)
         commands = tuple(repeat) or _commands(given, on, browser)
         return _report(title or f"{first.model.name}: before and after", sides, first.model.graph, lines,
@@ -132,6 +134,10 @@ def _with_answers(
     return found
 
 
+def _interrupted(sides: Sequence[ReportSide]) -> bool:
+    return any(s.reasons.get("") == INTERRUPTED for s in sides)
+
+
 def _of_records(read: Sequence[Recorded], title: str, repeat: Sequence[str]) -> BeforeAfterReport:
     sides = interleaved([side_of(r) for r in read], read)
     names = {s.label for s in sides}
@@ -150,19 +156,21 @@ def _report(
 ) -> BeforeAfterReport:
     before, *rest = sides
     compared = tuple(Compared(s, changes(before, s), steps(before.profile, s.profile, graph)) for s in rest)
-    reason = INTERRUPTED if any(s.reasons.get("") == INTERRUPTED for s in sides) else ""
+    reason = INTERRUPTED if _interrupted(sides) else ""
     made = stamp_environment("", "", 0, "").date
     return BeforeAfterReport(title, before, compared, environment, tuple(method), tuple(repeat), made, reason)
 
 
 def _texts(sides: Sequence[ReportSide]) -> tuple[str, ...]:
-    """What start and size count, by the sides that count it."""
-    found: dict[str, list[str]] = {}
-    for s in sides:
-        for name, text in (("Start", s.start_text), ("Peak memory", s.peak_text), ("Size", s.size_text)):
-            if text:
-                found.setdefault(f"{name}: {text}", []).append(s.label)
-    return tuple(f"{text} ({', '.join(who)})" if len(who) < len(sides) else text for text, who in found.items())
+    """What start, memory and size count, by the sides that count it."""
+    told = {"Start": [s.start_text for s in sides], "Peak memory": [s.peak_text for s in sides],
+            "Size": [s.size_text for s in sides]}
+    found = []
+    for name, texts in told.items():
+        for text in filter(None, dict.fromkeys(texts)):
+            who = [s.label for s, own in zip(sides, texts, strict=True) if own == text]
+            found.append(f"{name}: {text}." if len(who) == len(sides) else f"{name} of {' and '.join(who)}: {text}.")
+    return tuple(found)
 
 
 def _environment(plans: Sequence[Planned], how: HowToMeasure) -> Lines:

@@ -20,6 +20,7 @@ from tfjslab.reports.side import ReportSide
 LATENCY = "latency"
 LESS, MORE, NONE, UNKNOWN = "less", "more", "none", "cannot tell"
 _KIND_OF = {FASTER: LESS, SLOWER: MORE, SAME: NONE}
+_FAR = 100.0
 DOUBLE = 2.0  # from here on, times are easier to grasp than percent
 Rounds = Sequence[Sequence[float]]
 
@@ -153,9 +154,9 @@ def _judged(figure: ReportFigure, was: Amount, now: Amount, said: SpeedVerdict) 
 
 def _text(kind: str, ratio: float, low: float, high: float) -> str:
     if kind == NONE:
-        return f"no difference: interval {low:.2f} to {high:.2f}"
+        return f"no difference: interval {_bound(low)} to {_bound(high)}"
     if kind == UNKNOWN:
-        return f"cannot tell: interval {low:.2f} to {high:.2f}"
+        return f"cannot tell: interval {_bound(low)} to {_bound(high)}"
     if ratio >= DOUBLE:
         return f"{words(ratio)} (95%: {low:.2f} to {high:.2f})"
     ends = sorted(abs(1 - v) for v in (low, high))
@@ -167,6 +168,11 @@ def words(ratio: float) -> str:
     if ratio >= DOUBLE:
         return f"{ratio:.1f} times as much"
     return f"{_percent(abs(1 - ratio))} {LESS if ratio < 1 else MORE}"
+
+
+def _bound(ratio: float) -> str:
+    """An end of an interval; of two rounds it may be anywhere."""
+    return f"{ratio:.2f}" if ratio < _FAR else f"over {_FAR:.0f}"
 
 
 def _percent(share: float) -> str:

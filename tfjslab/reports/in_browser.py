@@ -39,6 +39,11 @@ _PEAKS = {
 _START = "scripts, backend, model files from this machine, and the first prediction, in a fresh worker"
 
 
+_UNKNOWN = {LITERT: {
+    "memory": "LiteRT.js does not tell what memory it takes", "size": "which of its files LiteRT.js loads is not known",
+}}
+
+
 @dataclass
 class _Gathered:
     """One side so far."""
@@ -112,9 +117,10 @@ def _side(side: _Gathered, reason: str) -> ReportSide:
     benches = [r.bench for r in side.results]
     files = page_content(side.program, side.job)
     packed = sum(len(gzip.compress(data, GZIP_LEVEL, mtime=0)) for data in files)
-    reasons = {"": side.reason or reason} if side.reason or reason else {}
+    reasons = {**_UNKNOWN.get(side.program.kind, {}), **({"": side.reason or reason} if side.reason or reason else {})}
+    runtime = benches[0].engine if benches else side.program.text
     return ReportSide(
-        side.planned.label, side.planned.model.name, benches[0].engine if benches else side.program.text,
+        side.planned.label, side.planned.model.name, runtime.removeprefix("our "),
         tuple(b.undisturbed_rounds[0] for b in benches), tuple(side.starts_ms),
         tuple(b.peak_bytes for b in benches if b.peak_bytes), packed or None,
         _SIZE, _START, _PEAKS.get(side.program.kind, ""), reasons, side.planned.changes,

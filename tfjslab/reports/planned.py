@@ -100,7 +100,7 @@ def is_wanted(text: str, *, in_browser: bool) -> bool:
 def program_words(name: str, *, in_browser: bool) -> str:
     """A program as people know it: ``TensorFlow.js, SIMD``, ``web module, SIMD``, ``tfjslab, wasm-simd``."""
     if in_browser:
-        return PROGRAMS[name].text.removeprefix("our ")
+        return PROGRAMS[name].text.removeprefix("our ").removesuffix(", for .tflite files")
     return f"TensorFlow.js in Node, {NODE_PROGRAMS[name]}" if name in NODE_PROGRAMS else f"tfjslab, {name}"
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from tfjslab import arguments as options
 from tfjslab.base.errors import UsageError
+from tfjslab.bench.peers.process import PeerError
 from tfjslab.bench.peers.tfjs import PEERS_VARIABLE
 from tfjslab.browser.jobs.headless import BROWSERS
 from tfjslab.browser.jobs.tfjs_source import set_tfjs
@@ -87,8 +88,14 @@ def _run(args: argparse.Namespace) -> Outcome:
         )
     if args.out:
         found.save(args.out)
-    code = INTERRUPTED if found.reason else OK
-    return Outcome(found.to_dict(), lambda console: _show(console, found, args.out), code)
+    return Outcome(found.to_dict(), lambda console: _show(console, found, args.out), _exit_code(found))
+
+
+def _exit_code(found: BeforeAfterReport) -> int:
+    """Whether Ctrl-C ended it, or a program could not do what was asked."""
+    if found.reason:
+        return INTERRUPTED
+    return PeerError.exit_code if any("" in s.reasons for s in found.sides) else OK
 
 
 def _model(args: argparse.Namespace, stack: ExitStack, tell: Report) -> str | Model:
