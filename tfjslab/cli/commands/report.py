@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -36,9 +35,10 @@ _HOW = HowToMeasure({})
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "models", metavar="BEFORE [AFTER ...]", nargs="+",
-        help=f"{MODEL_HELP}; or records: a file of 'bench --json' or 'profile --json' (FILE.json#1 is the second of "
+        "model", metavar="BEFORE",
+        help=f"{MODEL_HELP}; or a record: a file of 'bench --json' or 'profile --json' (FILE.json#1 is the second of "
              "several), or of the dashboard's session (FILE.json#3 is its run #3)")
+    parser.add_argument("others", metavar="AFTER", nargs="*", help="the same, to be compared with it")
     parser.add_argument("--before", metavar="PROGRAM", help="who runs BEFORE: a backend, tfjs-wasm-simd for "
                         "TensorFlow.js (in Node, without --in), or with --in a program of 'bench --in' (default "
                         "wasm-simd)")
@@ -77,10 +77,9 @@ def _run(args: argparse.Namespace) -> Outcome:
         check_target(args.out)  # better known before an hour of measuring
     if args.peers:
         set_tfjs(args.peers)
-    rest = args.models[1:]
     with progress() as tell, ExitStack() as stack:
         found = report(
-            _model(args, stack, tell), _after(args, rest), on=args.before, after_on=args.after if rest else None,
+            _model(args, stack, tell), _after(args), on=args.before, after_on=args.after if args.others else None,
             browser=args.browser, threads=args.threads, rounds=args.rounds, runs=args.runs, warmup=args.warmup,
             peers=args.peers,
             profile=not args.no_profile, title=args.title, span=value_range(args.range), progress=tell,
@@ -100,16 +99,16 @@ def _exit_code(found: BeforeAfterReport) -> int:
 
 def _model(args: argparse.Namespace, stack: ExitStack, tell: Report) -> str | Model:
     """The name of the first side, or its model where it is to have published weights."""
-    name: str = args.models[0]
+    name: str = args.model
     return stack.enter_context(open_model(name, OURS, None, tell, real=True)) if args.real_weights else name
 
 
-def _after(args: argparse.Namespace, models: Sequence[str]) -> list[str]:
+def _after(args: argparse.Namespace) -> list[str]:
     """The models after, or what --after says about the one before."""
-    if models:
-        return list(models)
-    if recorded(args.models[0]) is not None:
-        raise UsageError(f"{args.models[0]} is a record; give another one to compare it with")
+    if args.others:
+        return list(args.others)
+    if recorded(args.model) is not None:
+        raise UsageError(f"{args.model} is a record; give another one to compare it with")
     entries = [part.strip() for part in (args.after or OPTIMIZED).split(",")]
     for entry in entries:
         wanted(entry, in_browser=bool(args.browser))  # here a wrong one is no path
@@ -118,7 +117,7 @@ def _after(args: argparse.Namespace, models: Sequence[str]) -> list[str]:
 
 def _values(args: argparse.Namespace, tell: Report) -> dict[str, Any]:
     """Arrays of the options that name files: what is run, what answers are compared on, what int8 is calibrated on."""
-    before = args.models[0]
+    before = args.model
     found: dict[str, Any] = {"labels": read_array(args.labels) if args.labels else None}
     if args.shape or args.input:
         found["x"] = feeds_for(before, args.shape, args.input, tell, real=args.real_weights)
