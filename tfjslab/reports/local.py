@@ -37,7 +37,7 @@ _SIZE = "weights as files hold them"
 _PEAK = "weights and the most that intermediates took at once"
 _OWN_START = "load, compile and first prediction in a fresh process, compiled modules from the disk cache"
 _PEER_START = "load and first prediction in a fresh process, the start of TensorFlow.js not counted"
-_PROFILE_S = 2.0
+_PROFILE_S = 1.5
 
 
 @dataclass
