@@ -29,11 +29,10 @@ _NO_SIZE = "records of measurements tell nothing of files"
 
 @dataclass(frozen=True)
 class Recorded:
-    """A record with the place that it came from, for messages, and its label; empty for its own."""
+    """A record with the place that it came from, for messages."""
 
     data: Any
     where: str
-    label: str = ""
 
 
 def is_record(given: Any) -> bool:
@@ -80,15 +79,15 @@ def side_of(given: Recorded) -> ReportSide:
     data = _plain(given.data)
     try:
         if isinstance(data, Profile):
-            return _of_profile(data, given)
+            return _of_profile(data)
         if isinstance(data, BenchResult):
-            return _of_bench(data, None, given)
+            return _of_bench(data, None)
         if "result" in data:  # a run of the dashboard
             profile = data.get("profile")
-            return _of_bench(_bench(data["result"]), profile and profile_of(profile), given)
+            return _of_bench(_bench(data["result"]), profile and profile_of(profile))
         if "kernels" in data and "wall_ms" in data:
-            return _of_profile(profile_of(data), given)
-        return _of_bench(_bench(data), data.get("profile") and profile_of(data["profile"]), given)
+            return _of_profile(profile_of(data))
+        return _of_bench(_bench(data), data.get("profile") and profile_of(data["profile"]))
     except TfjslabError as e:
         raise InputError(f"{given.where}: {e}", code="input.record") from None
 
@@ -123,14 +122,14 @@ def profile_of(data: Any) -> Profile:
     return data if isinstance(data, Profile) else profile_from_json(data)
 
 
-def _of_bench(r: BenchResult, profile: Profile | None, given: Recorded) -> ReportSide:
+def _of_bench(r: BenchResult, profile: Profile | None) -> ReportSide:
     if not r.times_ms:
         raise InputError(f"the record of '{r.model}' on {r.backend} has no times_ms{r.reason and f' ({r.reason})'}; "
                          "write it with --json")
     start = [v for v in (r.load_ms, r.compile_ms, r.first_ms) if v is not None]
     whole = r.load_ms is not None and r.first_ms is not None
     return ReportSide(
-        given.label or f"{r.model} on {r.where}", r.model, _runtime(r), r.undisturbed_rounds,
+        f"{r.model} on {r.where}", r.model, _runtime(r), r.undisturbed_rounds,
         (sum(start),) if whole else (), () if r.peak_bytes is None else (r.peak_bytes,),
         start_text="load, compile and first prediction", profile=profile, processes=(r.figure,) if r.figure else (),
         reasons={"start": _NO_START, "size": _NO_SIZE}, notes=tuple(filter(None, [r.disturbance.text, r.reason])),
@@ -144,13 +143,13 @@ def _runtime(r: BenchResult) -> str:
     return f"{r.engine}, {r.where}, {counted(r.threads, 'thread')}{date}"
 
 
-def _of_profile(p: Profile, given: Recorded) -> ReportSide:
+def _of_profile(p: Profile) -> ReportSide:
     start = (p.phases.load_ms, p.phases.first_ms)
     known = [v for v in (p.phases.load_ms, p.phases.compile_ms, p.phases.first_ms) if v is not None]
     steady = p.phases.steady_ms or p.profiled_ms or (p.wall_ms,)
     where = p.environment
     return ReportSide(
-        given.label or p.label, p.model or "code", f"{where.engine}, {where.cpu}, {where.date}" if where else "unknown",
+        p.label, p.model or "code", f"{where.engine}, {where.cpu}, {where.date}" if where else "unknown",
         (steady,), (sum(known),) if None not in start else (), (p.peak_bytes,), profile=p, processes=p.figures,
         start_text="load, compile and first prediction", reasons={"start": _NO_START, "size": _NO_SIZE},
     )
