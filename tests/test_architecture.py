@@ -33,7 +33,7 @@ FLOORS = (
     ("optimizer", "export"),
     ("vis", "views", "zoo"),
     ("browser.jobs",),
-    ("decide", "streaming"),
+    ("decide", "reports", "streaming"),
     ("lab", "magics", "cli"),
     ("__init__", "__main__"),  # the package itself only gathers what the others define
 )

@@ -38,7 +38,7 @@ def test_a_notebook_runs_and_says_what_is_committed(notebook):
 
 def test_notebooks_are_numbered_without_a_gap_and_the_readme_tells_how_many_there_are():
     assert [p.stem[:3] for p in NOTEBOOKS] == [f"{i:02}_" for i in range(1, len(NOTEBOOKS) + 1)]
-    numbers = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    numbers = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
     assert f"JupyterLab on {numbers[len(NOTEBOOKS)]} notebooks" in (REPO / "README.md").read_text()
 
 

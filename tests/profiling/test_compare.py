@@ -26,6 +26,14 @@ def kernel(name, node, times, num_bytes=40, nodes=()):
     )
 
 
+def test_a_group_of_kernels_of_which_one_has_no_times_by_run_is_compared_by_its_sum():
+    """A run of a loop, or a clock, may have left a kernel out: its times cannot be added to those of the others."""
+    gap = replace(kernel("Conv2D", "b", (2.0,) * 7), times_ms=())
+    found = diff(profile(kernel("Conv2D", "a", (1.0,) * 7), gap), profile(kernel("Conv2D", "a", (1.0,) * 7)))
+    (change,) = found.kernels
+    assert (change.a_ms, change.b_ms, change.significant) == (3.0, 1.0, None)
+
+
 def profile(*kernels, plain=(10.0,), where=CPU, model="net", peak=100):
     wall, rest = attribute(kernels, 10.0)
     return Profile(kernels, wall, rest, peak, 0, 0, Phases(steady_ms=tuple(plain)), (10.0,), where, model)

@@ -51,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, 2 usage, 3 model or input, 4 backend, 130 interrupted."""
     try:
         args = build_parser().parse_args(argv)
+        args.argv = list(sys.argv[1:] if argv is None else argv)  # for reports, which tell how to repeat them
         with one_line_warnings():
             use_adapter(args)
             use_max_memory(args)

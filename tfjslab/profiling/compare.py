@@ -132,7 +132,7 @@ def diff(a: Profile, b: Profile) -> ProfileDiff:
     Nodes are matched by name. The two were measured in processes of their own, whose noise is part of each verdict.
     """
     return ProfileDiff(
-        a.label, b.label, _total(a, b), _changes(a, b, lambda k: k.node), _changes(a, b, lambda k: k.name),
+        a.label, b.label, _total(a, b), changes_by(a, b, lambda k: k.node), changes_by(a, b, lambda k: k.name),
         a.peak_bytes, b.peak_bytes, _changed(a, b),
     )
 
@@ -185,14 +185,17 @@ def _sides(p: Profile, key: Callable[[KernelRecord], str]) -> dict[str, _Side]:
 
 def _side(kernels: Sequence[KernelRecord], p: Profile) -> _Side:
     num_bytes = sum(k.bytes_added for k in kernels)
-    runs = tuple(math.fsum(ts) for ts in zip(*(k.times_ms for k in kernels), strict=True))
+    # A kernel that some run did not have, or whose time there is not known, has none by run; nor has its group.
+    whole = len({len(k.times_ms) for k in kernels}) == 1
+    runs = tuple(math.fsum(ts) for ts in zip(*(k.times_ms for k in kernels), strict=True)) if whole else ()
     if runs and len(runs) == len(p.profiled_ms):
         runs = p.disturbance.of_kept(runs)
     time_ms = statistics.median(runs) if runs else math.fsum(k.kernel_time_ms for k in kernels)
     return _Side(time_ms, time_ms / p.wall_ms if p.wall_ms > 0 else None, num_bytes, runs)
 
 
-def _changes(a: Profile, b: Profile, key: Callable[[KernelRecord], str]) -> tuple[TimeChange, ...]:
+def changes_by(a: Profile, b: Profile, key: Callable[[KernelRecord], str]) -> tuple[TimeChange, ...]:
+    """What changed by whatever ``key`` says of a kernel, the largest changes first."""
     left, right = _sides(a, key), _sides(b, key)
     fused_a, fused_b = ({n: k.node for k in p.kernels for n in k.nodes if n != k.node} for p in (a, b))
     noise, found = noise_between(a.figures, b.figures), []

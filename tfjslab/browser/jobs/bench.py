@@ -94,7 +94,7 @@ def _run(
     """The jobs of one model, which is loaded, written and answered by ``cpu`` once for all of them."""
     with tempfile.TemporaryDirectory(prefix="tfjslab-") as folder, _subject(source, Path(folder)) as subject:
         scratch, feeds = Path(folder), _arrays(subject.model, inputs)
-        expected = _expected(subject.model, feeds)
+        expected = answers_of_cpu(subject.model, feeds)
         for programs in wanted:
             job = make_job(subject, programs, feeds, how, scratch)
             record = page.run(job, progress, lambda _: stop()) if job.programs else JobRecord([])
@@ -137,8 +137,8 @@ def _loaded(source: ModelSource) -> Iterator[Model]:
         yield model
 
 
-def _expected(model: Model | None, feeds: Mapping[str, Array]) -> list[tuple[str, Array]]:
-    """The answers of ``cpu``, in the order of the outputs."""
+def answers_of_cpu(model: Model | None, feeds: Mapping[str, Array]) -> list[tuple[str, Array]]:
+    """The answers of ``cpu``, in the order of the outputs; none without a model."""
     if model is None:
         return []
     names = [p.name for p in model.outputs]

@@ -29,7 +29,8 @@ _numbers = itertools.count(1)
 class JobSubject:
     """What a job is about: the file that others read, and our model of it.
 
-    Either is None, with ``no_file`` or ``why``, where there is none.
+    Either is None, with ``no_file`` or ``why``, where there is none. ``export`` is the folder of a web module that was
+    made of it before; without it one is made.
     """
 
     name: str
@@ -37,6 +38,7 @@ class JobSubject:
     model: Model | None
     why: str = ""
     no_file: str = ""
+    export: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -154,9 +156,10 @@ def _module(
     """Our module, with the one variant that the program is."""
     if subject.model is None:
         raise UsageError(subject.why)
-    folder = scratch / number / program.name
-    made = export_web(subject.model, folder, only=[program.backend])
-    for name in made.files:
-        files[f"{number}/{program.name}/{name}"] = folder / name
+    folder = subject.export or scratch / number / program.name
+    if subject.export is None:
+        export_web(subject.model, folder, only=[program.backend])
+    for file in folder.iterdir():
+        files[f"{number}/{program.name}/{file.name}"] = file
     return {"url": f"./{number}/{program.name}/model.js"}
 

@@ -21,6 +21,14 @@ _SCRIPT_OF = {
 WASM_FILES = ("tfjs-backend-wasm.wasm", "tfjs-backend-wasm-simd.wasm", "tfjs-backend-wasm-threaded-simd.wasm")
 
 
+def wasm_file(flags: Mapping[str, bool]) -> str:
+    """The binary that the wasm backend loads with these flags, where the browser can do all that they allow."""
+    plain, simd, threaded = WASM_FILES
+    if flags.get("WASM_HAS_MULTITHREAD_SUPPORT"):
+        return threaded
+    return simd if flags.get("WASM_HAS_SIMD_SUPPORT") else plain
+
+
 @dataclass(frozen=True)
 class TfjsSource:
     """``root`` is a folder with ``node_modules``, or an address below which are ``@tensorflow/tfjs@4.22.0`` and others.

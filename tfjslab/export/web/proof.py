@@ -29,8 +29,7 @@ from tfjslab.export.web.engines import ENGINES, Engine
 from tfjslab.export.web.export import WebExport
 from tfjslab.export.web.folder import WEIGHTS
 from tfjslab.export.web.report import VariantTrial, WebReport
-from tfjslab.export.web.sizes import Size, sizes, tfjs_files, together
-from tfjslab.export.web.variants import VARIANTS
+from tfjslab.export.web.sizes import Size, code_files, sizes, tfjs_files, together
 from tfjslab.graph.ir import Graph, Port
 from tfjslab.model.inputs import by_name, check_array, require_known
 from tfjslab.model.model import Model
@@ -40,8 +39,6 @@ SEEDS = 3
 TFJS = "TensorFlow.js"
 INTERRUPTED = "interrupted"
 _TFJS_BACKEND, _TFJS_FALLBACK = "wasm-simd", "cpu"  # the second one has kernels that the first has not
-_ALWAYS = ("model.js",)
-_BESIDE = {v.name: ("worker.js",) for v in VARIANTS if v.threaded}  # what a variant loads besides those and itself
 
 Feeds = Mapping[str, Array]
 Named = Sequence[tuple[str, Array]]
@@ -262,8 +259,7 @@ def _downloads(variants: Sequence[str], files: Sequence[Size], theirs: Sequence[
     by_name = {s.name: s for s in files}
     if by_name:
         for variant in variants:
-            names = (*_ALWAYS, f"model-{variant}.wasm", *_BESIDE.get(variant, ()))
-            yield together(f"code, {variant}", (by_name[n] for n in names))
+            yield together(f"code, {variant}", (by_name[n] for n in code_files(variant)))
         yield replace(by_name[WEIGHTS], name="weights")
     if theirs:
         yield together(f"{TFJS}, without weights", theirs)

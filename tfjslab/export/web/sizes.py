@@ -11,6 +11,7 @@ from pathlib import Path
 from tfjslab.base.errors import BackendError
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.browser.node import NodeProgram
+from tfjslab.export.web.variants import VARIANTS
 
 BROTLI = Path(__file__).with_name("files") / "brotli.mjs"
 BROTLI_QUALITY, GZIP_LEVEL = 9, 9
@@ -20,6 +21,14 @@ _TFJS = (
     ("@tensorflow/tfjs", "dist/tf.min.js"), ("@tensorflow/tfjs-backend-wasm", "dist/tf-backend-wasm.min.js"),
     ("@tensorflow/tfjs-backend-wasm", "dist/tfjs-backend-wasm-simd.wasm"),
 )
+
+
+_BESIDE = {v.name: ("worker.js",) for v in VARIANTS if v.threaded}
+
+
+def code_files(variant: str) -> tuple[str, ...]:
+    """The files that a page with a variant loads besides the weights."""
+    return ("model.js", f"model-{variant}.wasm", *_BESIDE.get(variant, ()))
 
 
 @dataclass(frozen=True)
