@@ -24,6 +24,7 @@ FLOORS = (
     ("targets",),
     ("backends",),
     ("records",),
+    ("store",),
     ("arguments",),
     ("engine",),
     ("functions",),

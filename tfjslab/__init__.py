@@ -41,6 +41,7 @@ _HOME = {
     "model": "Model load_graph_model load_layers_model load_model load_tflite_model",
     "quantization.generate": "generated_inputs",
     "quantizer": "quantize",
+    "store": "open_store",
     "ops.extend": "deregister_op register_op",
     "optimizer": "optimize",
     "passes.registry": "PASSES",

@@ -1,4 +1,4 @@
-"""Where things of the user are kept: downloads and compiled modules between runs, and copies to work on."""
+"""Where things of the user are kept: downloads and compiled modules between runs, results, and copies to work on."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ from pathlib import Path
 import platformdirs
 
 CACHE_VARIABLE = "TFJSLAB_CACHE_DIR"
+DATA_VARIABLE = "TFJSLAB_DATA_DIR"
 
 
 def cache_root() -> Path:
     """``$TFJSLAB_CACHE_DIR``, or this system's cache folder of the user. It may not exist yet."""
     given = os.environ.get(CACHE_VARIABLE)
     return Path(given) if given else platformdirs.user_cache_path("tfjslab")
+
+
+def data_root() -> Path:
+    """``$TFJSLAB_DATA_DIR``, or this system's folder for what programs of the user keep. It may not exist yet."""
+    given = os.environ.get(DATA_VARIABLE)
+    return Path(given) if given else platformdirs.user_data_path("tfjslab")
 
 
 def documents_root() -> Path:
