@@ -14,6 +14,7 @@ from tfjslab.base.version import __version__
 from tfjslab.cli.command import INTERRUPTED, Command
 from tfjslab.cli.commands import COMMANDS, main_job
 from tfjslab.cli.output import emit, one_line_warnings, tell
+from tfjslab.cli.store import keeping
 
 # What a shell reports of a program that a closed pipe ended (128 + SIGPIPE).
 CLOSED_PIPE = 141
@@ -50,10 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, 2 usage, 3 model or input, 4 backend, 130 interrupted."""
     try:
         args = build_parser().parse_args(argv)
-        with one_line_warnings():
+        with one_line_warnings(), keeping(args) as keep:
             use_adapter(args)
             report = args.command.run(args)
-        emit(report, args.json)
+            emit(report, args.json)
+            keep(report)
         sys.stdout.flush()  # a closed pipe shows here, where it is handled, not while Python shuts down
     except SystemExit as e:  # argparse has printed help or the version
         return int(e.code or 0)

@@ -5,3 +5,5 @@
 
 from tfjslab.store.results_store import ResultsStore as ResultsStore
 from tfjslab.store.results_store import open_store as open_store
+from tfjslab.store.stored import StoredFigure as StoredFigure
+from tfjslab.store.stored import StoredResult as StoredResult

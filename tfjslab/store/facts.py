@@ -12,7 +12,7 @@ from tfjslab.base.errors import InputError
 from tfjslab.records import profile as profiles
 from tfjslab.records.profile import Profile, stamp_environment
 from tfjslab.store.kinds import kind_of
-from tfjslab.store.stored import StoredFigure
+from tfjslab.store.stored import StoredFigure, in_utc
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def facts_of(record: Any, given: ResultFacts) -> ResultFacts:
         given.backend or str(data.get("backend") or first.get("backend") or where.get("backend") or ""),
         given.threads or int(data.get("threads") or first.get("threads") or where.get("threads") or 0),
         given.machine or machine_name(str(data.get("device") or ""), where),
-        given.at or str(where.get("date") or datetime.now(UTC).isoformat(timespec="seconds")),
+        in_utc(given.at or str(where.get("date") or "")) or datetime.now(UTC).isoformat(timespec="seconds"),
         given.figures or tuple(kind.figures(data)), _as_json(data),
     )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfjslab.base.errors import InputError
-from tfjslab.records.disturbance import RunState
+from tfjslab.records.disturbance import RunState, by_others
 from tfjslab.records.statistics import figure_of
 from tfjslab.store.stored import StoredFigure
 
@@ -22,6 +22,7 @@ _STEADY = ("median_ms", "min_ms", "p95_ms")
 _ONCE = ("load_ms", "compile_ms", "first_ms", "peak_bytes", "arena_bytes", "weight_bytes", "fallback_kernels")
 _OF_PROFILE = ("wall_ms", "unattributed_ms", "peak_bytes", "new_bytes", "new_tensors")
 _OF_SWEEP = ("weight_bytes", "peak_bytes", "top1", "agreement", "sqnr_db")
+_LARGE = frozenset({"top1", "agreement", "sqnr_db", "speed_ratio", "peer_ratio"})
 _OF_QUANTIZATION = ("weight_bytes_before", "weight_bytes_after")
 
 
@@ -37,6 +38,11 @@ class ResultKind:
 def unit_of(name: str) -> str:
     """The unit that a figure's name ends with: ``ms``, ``B`` for bytes, or none."""
     return _UNITS.get(name.rpartition("_")[2], "")
+
+
+def larger_is_better(name: str) -> bool:
+    """Whether a figure is one that is to be large, such as accuracy; times, bytes and counts are to be small."""
+    return name.rpartition("/")[2] in _LARGE
 
 
 def plain(record: Record, names: Sequence[str], prefix: str = "") -> Iterator[StoredFigure]:
@@ -58,9 +64,15 @@ def _steady(record: Record, prefix: str = "") -> Iterator[StoredFigure]:
     """The times of steady runs, with what disturbed them."""
     told = record.get("disturbance") or {}
     used = len(told.get("kept", ())) or record.get("runs") or 1
+    disturbed = _disturbed(record, record.get("times_ms", ()), "states")
     for f in plain(record, _STEADY, prefix):
-        yield StoredFigure(f.name, f.value, f.unit, record.get("iqr_ms"), used, told.get("share"),
-                           told.get("reference_ms"))
+        yield StoredFigure(f.name, f.value, f.unit, record.get("iqr_ms"), used, disturbed, told.get("reference_ms"))
+
+
+def _disturbed(record: Record, times: Sequence[float], states: str) -> float | None:
+    """The part of the runs that others disturbed; None where nobody watched."""
+    found = [RunState(**s) for s in record.get(states) or ()]
+    return by_others(times, found, record.get("steal_share")) if found else None
 
 
 def _of_profile(record: Record) -> Iterator[StoredFigure]:
@@ -72,7 +84,7 @@ def _of_profile(record: Record) -> Iterator[StoredFigure]:
         found = figure_of(times, [RunState(**s) for s in record.get("steady_states", ())])
         spread = statistics.quantiles(times, n=4) if len(times) > 1 else None
         yield StoredFigure("steady_ms", found.median_ms, "ms", spread[2] - spread[0] if spread else None, found.runs,
-                           found.disturbed, found.reference_ms)
+                           _disturbed(record, times, "steady_states"), found.reference_ms)
 
 
 def _of_sweep(record: Record) -> Iterator[StoredFigure]:

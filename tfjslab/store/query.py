@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from tfjslab.base.errors import UsageError
+from tfjslab.base.errors import InputError, UsageError
+from tfjslab.store.stored import in_utc
 
 _LEAST_DIGEST = 8  # characters of a digest that are taken for one and not for a name
 
@@ -50,13 +51,11 @@ def where_clause(wanted: Wanted, connection: sqlite3.Connection) -> tuple[str, l
 
 def _beginning(since: str, connection: sqlite3.Connection) -> str:
     """The time that ``since`` means: a date or time, or that of a commit's first result."""
-    try:
-        found = datetime.fromisoformat(since)
-    except ValueError:
-        first = connection.execute("SELECT min(at) FROM results WHERE substr(revision, 1, ?) = ?",
-                                   (len(since), since)).fetchone()[0]
-        if first is None:
-            raise UsageError(f"since is '{since}'; expected a date (2026-11-28), a time (2026-11-28T09:30), or a "
-                             "commit that has results in the store") from None
-        return str(first)
-    return (found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)).isoformat(timespec="seconds")
+    with contextlib.suppress(InputError):
+        return in_utc(since)
+    first = connection.execute("SELECT min(at) FROM results WHERE substr(revision, 1, ?) = ?",
+                               (len(since), since)).fetchone()[0]
+    if first is None:
+        raise UsageError(f"since is '{since}'; expected a date (2026-11-28), a time (2026-11-28T09:30), or a commit "
+                         "that has results in the store")
+    return str(first)

@@ -17,26 +17,31 @@ from types import TracebackType
 from typing import Any, Self
 
 from tfjslab.base.errors import InputError, UsageError
+from tfjslab.records.change_points import LEVEL
 from tfjslab.store.facts import ResultFacts, facts_of
+from tfjslab.store.history import FigureHistories, FigureHistory, changes_of
+from tfjslab.store.kinds import unit_of
 from tfjslab.store.place import make_folder, store_file
 from tfjslab.store.query import Wanted, where_clause
 from tfjslab.store.revision import Revision, revision_of
 from tfjslab.store.schema import StoreError, migrate
+from tfjslab.store.series import LAST, nothing_found, read_series
 from tfjslab.store.stored import StoredFigure, StoredResult, StoredResults
 
 _PATIENCE_S = 30.0  # of one writer for another; each holds the lock for a millisecond or so
 _COLUMNS = "id, at, kind, model, digest, backend, threads, machine, revision, dirty, record"
 # COMMIT is a word of SQL, so the column has another one.
 _FIELDS = _COLUMNS.replace("revision", "commit").split(", ")
-_FIGURES = "name, value, unit, spread, n"
+_FIGURES = "name, value, unit, spread, n, disturbed, reference_ms"
 
 
-def open_store(path: str | os.PathLike[str] | None = None) -> ResultsStore:
+def open_store(path: str | os.PathLike[str] | None = None, *, make: bool = True) -> ResultsStore:
     """Open the results store, and make it where there is none.
 
     Args:
         path: its file, or the folder that holds it. Without one, ``.tfjslab/results.sqlite`` of the project (the
             working folder or one above it, where there is a folder ``.tfjslab``), else a file of the user's data.
+        make: whether a store is made where there is none; False raises UsageError.
 
     Raises UsageError where the file cannot be made or is not ours, StoreError where it is damaged, locked for long, or
     of a newer version.
@@ -48,7 +53,11 @@ def open_store(path: str | os.PathLike[str] | None = None) -> ResultsStore:
         ...     print(store.results(model="model.json"))
 
     """
-    return ResultsStore(store_file(path))
+    file = store_file(path)
+    if not make and not file.is_file():
+        raise UsageError(f"there is no results store {file}; --store of 'tfjslab bench' and others makes one",
+                         code="store.file")
+    return ResultsStore(file)
 
 
 class ResultsStore:
@@ -113,6 +122,36 @@ class ResultsStore:
                 (*values, -1 if limit is None else limit),
             ).fetchall()
             return StoredResults(self._stored(row) for row in reversed(rows))
+
+    def figure_history(
+        self, figure: str = "median_ms", model: str | None = None, since: str | None = None, *,
+        kind: str | None = None, backend: str | None = None, machine: str | None = None, last: int = LAST,
+        level: float = LEVEL,
+    ) -> FigureHistories:
+        """A figure over time, with the points at which it changed: a history for each model, backend and machine.
+
+        Args:
+            figure: its name, such as ``median_ms``, ``peak_bytes`` or ``int8 minmax/top1``.
+            model: as for ``results``, as are ``since``, ``kind``, ``backend`` and ``machine``.
+            since: from then on.
+            kind: of results.
+            backend: a name.
+            machine: a name.
+            last: only the newest so many points of each series.
+            level: the chance of a false alarm in a series that did not change.
+
+        Raises InputError where no result has such a figure, and names those that there are.
+
+        """
+        wanted = Wanted(kind, model, figure, since, backend, None, machine)
+        with self._told():
+            series = read_series(self._connection, wanted)
+            if not series:
+                why = nothing_found(self._connection, wanted)
+                raise InputError(f"the store {self.path} has no such results: {why}", code="store.figure")
+        cut = ((where, points[-last:]) for where, points in series.items())
+        return FigureHistories(FigureHistory(figure, unit_of(figure), *where, points, level,
+                                             changes_of(figure, points, level)) for where, points in cut)
 
     def get(self, result: int) -> StoredResult:
         """The result with that id; InputError where there is none."""
@@ -207,8 +246,8 @@ def _insert(connection: sqlite3.Connection, f: ResultFacts, revision: Revision) 
         "INSERT INTO results (at, kind, model, digest, backend, threads, machine, revision, dirty, record) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
     connection.executemany(
-        "INSERT INTO figures (result, name, value, unit, spread, n) VALUES (?, ?, ?, ?, ?, ?)",
-        [(made.lastrowid, g.name, g.value, g.unit, g.spread, g.n) for g in f.figures])
+        f"INSERT INTO figures (result, {_FIGURES}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - a constant
+        [(made.lastrowid, g.name, g.value, g.unit, g.spread, g.n, g.disturbed, g.reference_ms) for g in f.figures])
     return int(made.lastrowid or 0)
 
 

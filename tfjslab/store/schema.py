@@ -40,7 +40,13 @@ CREATE INDEX results_by_model ON results (model, kind, at);
 CREATE INDEX figures_by_name ON figures (name, result);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+# How the machine was while a figure was measured: without it a slower machine looks like slower code.
+_DISTURBANCE = """
+ALTER TABLE figures ADD COLUMN disturbed REAL;
+ALTER TABLE figures ADD COLUMN reference_ms REAL;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _DISTURBANCE)
 VERSION = len(MIGRATIONS)
 
 

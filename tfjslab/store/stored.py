@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from tfjslab.base.errors import InputError
 from tfjslab.base.tables import Report, Table
 from tfjslab.base.text import NOTHING, counted, ms, scaled
 
@@ -18,8 +20,8 @@ class StoredFigure:
     """One number of a result: ``unit`` is ``ms``, ``B`` or empty.
 
     ``spread`` is the interquartile range of the ``n`` values behind it, None where there is only one or it is not
-    known. Of times, ``disturbed`` is the part of the runs that was disturbed, from 0 to 1, and ``reference_ms`` the
-    time of the reference loop beside them; None where nobody watched.
+    known. Of times, ``disturbed`` is the part of the runs that other programs disturbed, from 0 to 1, and
+    ``reference_ms`` the time of the reference loop beside them; None where nobody watched.
     """
 
     name: str
@@ -58,8 +60,8 @@ class StoredResult:
 
     @property
     def revision(self) -> str:
-        """The commit for people: its beginning, with a ``+`` where files had been changed."""
-        return f"{self.commit[:_SHORT]}{'+' * self.dirty}"
+        """The commit for people; see ``short_revision``."""
+        return short_revision(self.commit, dirty=self.dirty)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, the record included."""
@@ -90,6 +92,25 @@ class StoredResults(Report, list[StoredResult]):
 def _main_figure(found: StoredResult) -> tuple[str, str]:
     figure = next((f for name in _SHOWN if (f := found.figure(name))), found.figures[0] if found.figures else None)
     return (figure.name, with_unit(figure.value, figure.unit)) if figure else (NOTHING, NOTHING)
+
+
+def short_revision(commit: str, *, dirty: bool) -> str:
+    """The beginning of a commit, with a ``+`` where files had been changed; empty where there is none."""
+    return f"{commit[:_SHORT]}{'+' * dirty}"
+
+
+def in_utc(text: str) -> str:
+    """A date or time of ISO 8601 as the store has them, so that they sort; UTC where it does not say. Empty stays so.
+
+    InputError for other texts.
+    """
+    if not text:
+        return ""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"{text!r} is no time; expected ISO 8601, as 2026-11-28T09:30", code="store.time") from None
+    return (found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)).isoformat(timespec="seconds")
 
 
 def with_unit(value: float, unit: str) -> str:

@@ -24,6 +24,7 @@ from tfjslab.profiling.reduce import Row
 from tfjslab.quantization.report import QuantizationReport
 from tfjslab.quantizer.result import Quantized
 from tfjslab.records.profile import Profile
+from tfjslab.store.history import FigureHistory
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,6 +52,7 @@ KINDS = (
     Kind("benchmark results", (BenchResult,), "charts.backend_comparison (as a list) and, with their times_ms, "
          "charts.latency_distribution and charts.latency_trace"),
     Kind("a sweep", (Sweep,), "charts.pareto"),
+    Kind("a figure's history", (FigureHistory,), "charts.figure_history"),
     Kind("a report of quantization", (QuantizationReport,), "charts.node_errors"),
     Kind("what tf.quantize gives", (Quantized,), "charts.node_errors, with its report"),
     Kind("what tf.optimize gives", (Optimized,), "charts.graph_view, with its model"),

@@ -50,4 +50,5 @@ CHARTS = (
     ChartEntry("charts.latency_trace", charts.latency_trace),
     ChartEntry("charts.pareto", charts.pareto),
     ChartEntry("charts.node_errors", charts.node_errors),
+    ChartEntry("charts.figure_history", charts.figure_history),
 )

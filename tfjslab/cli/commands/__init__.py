@@ -7,6 +7,6 @@ from importlib import import_module
 from tfjslab.cli.command import Command
 
 # In the order in which --help lists them.
-_NAMES = ("run", "bench", "profile", "inspect", "optimize", "quantize", "export", "evaluate", "sweep", "serve",
-          "backends", "lab")
+_NAMES = ("run", "bench", "profile", "inspect", "optimize", "quantize", "export", "evaluate", "sweep", "history",
+          "serve", "backends", "lab")
 COMMANDS: tuple[Command, ...] = tuple(import_module(f"{__name__}.{name}").COMMAND for name in _NAMES)

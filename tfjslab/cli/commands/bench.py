@@ -23,6 +23,7 @@ from tfjslab.cli.inputs import add_input, feeds_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
+from tfjslab.cli.store import add_store
 from tfjslab.records.enough import PRECISION
 from tfjslab.records.verdict import SpeedVerdict
 
@@ -51,6 +52,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     devices.add_litert(parser)
     roofline.configure(parser)
     ops.configure(parser)
+    add_store(parser)
 
 
 def _run(args: argparse.Namespace) -> Outcome:

@@ -18,6 +18,7 @@ from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
 from tfjslab.cli.samples import samples, value_range
+from tfjslab.cli.store import add_store
 from tfjslab.formats.weight_writer import QUANTIZATIONS
 from tfjslab.quantization.calibrate import METHODS
 from tfjslab.quantization.generate import generated_inputs
@@ -51,6 +52,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     options.add_repeats(parser, runs=20, warmup=3, runs_help="measured runs (default 20)",
                         warmup_help="runs before them (default 3)")
     compare.configure(parser)
+    add_store(parser)
 
 
 def _check(args: argparse.Namespace) -> None:

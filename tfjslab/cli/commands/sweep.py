@@ -15,6 +15,7 @@ from tfjslab.cli.feeds import add_shape, settled
 from tfjslab.cli.labelled import add_data, in_batches, report_of, samples
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.progress import progress
+from tfjslab.cli.store import add_store
 from tfjslab.model.input_files import read_array
 
 
@@ -34,6 +35,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_shape(parser)
     options.add_repeats(parser, runs=RUNS, warmup=WARMUP, runs_help=f"measured runs of each (default {RUNS})",
                         warmup_help=f"runs before them (default {WARMUP})")
+    add_store(parser)
 
 
 def _run(args: argparse.Namespace) -> Outcome:
