@@ -43,8 +43,8 @@ def test_a_store_of_any_version_becomes_one_of_the_present(tmp_path, version):
 
 def test_a_step_that_fails_leaves_the_store_as_it_was(tmp_path, monkeypatch):
     write_version(tmp_path / "s.sqlite", 1)
-    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, "CREATE TABLE more (x);\nSELECT * FROM nothing;\n"))
-    with pytest.raises(schema.StoreError, match="no such table: nothing"):
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, "CREATE TABLE more (x);\nSELECT * FROM absent;\n"))
+    with pytest.raises(schema.StoreError, match="no such table: absent"):
         tf.open_store(tmp_path / "s.sqlite")
     with closing(sqlite3.connect(tmp_path / "s.sqlite")) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)

@@ -52,8 +52,9 @@ class FigureChange:
 
     ``before`` and ``after`` are medians up to the neighbouring changes. ``ratio`` is after over before, with its
     interval from ``low`` to ``high`` at the level of the history, None where there is none; the interval also holds the
-    ratio that is left when a slower processor is counted out, and is wider on a busy machine. ``standing`` is how many times worse than before the
-    newest part of the series is at least, with the same certainty: 1 and less where it is not known to be worse.
+    ratio that is left when a slower processor is counted out, and is wider on a busy machine. ``worse`` and ``better``
+    are how many times it became so at least. ``standing`` is how many times worse than before the newest part of the
+    series is at least, with the same certainty: 1 and less where it is not known to be worse.
     """
 
     point: int
