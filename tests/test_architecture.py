@@ -18,7 +18,7 @@ PACKAGE = REPO / "tfjslab"
 # Names are prefixes below `tfjslab.`, and the longest one that fits a module is its room.
 FLOORS = (
     ("base",),
-    ("ops", "browser"),
+    ("ops", "browser", "cluster"),
     ("graph",),
     ("formats", "passes", "quantization"),
     ("targets",),
@@ -50,6 +50,7 @@ CONFINED = {
     "rich": "cli",
     "playwright": "browser",
     "threadpoolctl": "backends.host_threads",
+    "distributed": "cluster",
 }
 # Pointers of a part to what it is a part of, for type checkers only: all circles of imports that there are.
 PARENTS = {

@@ -71,7 +71,8 @@ class KernelRecord:
 class Environment:
     """Where figures were measured and when, which belongs to every figure.
 
-    ``date`` is ISO 8601 in UTC; ``load_average`` is how many programs wanted to run in the minute before.
+    ``host`` is the machine's name where it is another one than that of who asked; ``date`` is ISO 8601 in UTC;
+    ``load_average`` is how many programs wanted to run in the minute before.
     """
 
     python: str
@@ -87,6 +88,7 @@ class Environment:
     date: str = ""
     load_average: float | None = None
     tfjslab: str = ""
+    host: str = ""
 
     @property
     def where(self) -> str:
