@@ -19,7 +19,7 @@ from tfjslab.bench.machines import named, open_there, travelling
 from tfjslab.bench.result import BenchResult
 from tfjslab.bench.results import BenchResults
 from tfjslab.bench.settings import Settings, settings_for
-from tfjslab.cluster.jobs import Job, run_jobs
+from tfjslab.cluster.jobs import MachineJob, run_jobs
 from tfjslab.engine.measure import Clock
 from tfjslab.model.model import Model
 from tfjslab.model.subject import ModelSource, open_subject
@@ -85,12 +85,12 @@ def _on_machines(
     threads: int | None, how: Settings,
 ) -> BenchResults:
     """A job for each model; after Ctrl-C the results of those that were done."""
-    there, jobs = replace(how, progress=no_progress), list[Job]()
+    there, jobs = replace(how, progress=no_progress), list[MachineJob]()
     for name, source, x in [s if isinstance(s, tuple) else ("", s, None) for s in sources]:
         with open_subject(source, None, None, how.clock) as subject:
             model = subject.model
             feeds, given = model.sample() if x is None else x, travelling(model)
-            jobs.append(Job(name or model.name, open_there, (
+            jobs.append(MachineJob(name or model.name, open_there, (
                 given, partial(_there, name=name, backends=list(backends), threads=threads, x=feeds, how=there))))
     found: dict[int, list[BenchResult]] = {}
     with suppress(KeyboardInterrupt):

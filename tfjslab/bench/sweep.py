@@ -34,7 +34,7 @@ from tfjslab.bench.sweep_result import (
     times2,
     verdict,
 )
-from tfjslab.cluster.jobs import Job, run_jobs
+from tfjslab.cluster.jobs import MachineJob, run_jobs
 from tfjslab.evaluation.evaluate import evaluate, samples_of
 from tfjslab.evaluation.result import Evaluation
 from tfjslab.formats.stored import settle, stored_bytes
@@ -107,7 +107,7 @@ def sweep(
         found = [one(m, how=how) for m in models]
     else:
         there = partial(_there, one=partial(one, how=replace(how, progress=no_progress)))
-        found = run_jobs(client, [Job(m.name, open_there, (travelling(m), there)) for m in models], how.progress)
+        found = run_jobs(client, [MachineJob(m.name, open_there, (travelling(m), there)) for m in models], how.progress)
     return found[0] if isinstance(model, Model) else found
 
 

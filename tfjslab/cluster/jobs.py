@@ -23,7 +23,7 @@ _ABSENT_S = 60.0  # without any machine until the work is given up: new ones may
 
 
 @dataclass(frozen=True)
-class Job:
+class MachineJob:
     """A call of a function that workers can import, with arguments that can be pickled. ``name`` is for progress."""
 
     name: str
@@ -42,7 +42,7 @@ class _Running:
 class _Work:
     """What is to be done, is running, and was found."""
 
-    jobs: Sequence[Job]
+    jobs: Sequence[MachineJob]
     waiting: list[int]
     results: list[Any]
     tries: list[int]
@@ -50,7 +50,7 @@ class _Work:
 
 
 def run_jobs(
-    client: Any, jobs: Sequence[Job], progress: Progress = no_progress,
+    client: Any, jobs: Sequence[MachineJob], progress: Progress = no_progress,
     seen: Callable[[int, Any], None] = lambda _number, _result: None,
 ) -> list[Any]:
     """Run the jobs on the machines of a ``distributed.Client`` and return their results in order.
@@ -71,8 +71,8 @@ def run_jobs(
             if time.monotonic() - last_seen > _ABSENT_S:
                 raise BackendError(f"the cluster has had no worker for {_ABSENT_S:.0f} s, with "
                                    f"{len(work.waiting)} of {len(jobs)} jobs left", code="cluster.empty")
-            _start(client, work, hosts)
             _collect(work, progress, seen)
+            _start(client, work, hosts)
             time.sleep(_LOOK_S)
     finally:
         client.cancel([r.future for r in work.running], force=True)
