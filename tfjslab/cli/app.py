@@ -48,7 +48,10 @@ def _configure(parser: argparse.ArgumentParser, command: Command, json_default: 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0, 2 usage, 3 model or input, 4 backend, 130 interrupted."""
+    """Run the command line and return its exit code.
+
+    0 fine, 1 a stated limit is broken, 2 usage, 3 model or input, 4 backend, 130 interrupted.
+    """
     try:
         args = build_parser().parse_args(argv)
         with one_line_warnings(), keeping(args) as keep:
