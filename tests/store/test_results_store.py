@@ -70,6 +70,24 @@ def test_results_are_found_by_every_filter_and_come_in_the_order_of_measuring(st
         found(since="yesterday")
 
 
+def test_a_result_of_a_browser_is_one_of_that_browser_and_a_comparison_has_the_peers_figures(store):
+    found = store.get(store.add({**RECORD, "device": "Firefox 150 on Linux", "device_environment": None,
+                                 "environment": None, "peer": {"median_ms": 5.0, "ratio": 2.0}}))
+    assert (found.kind, found.machine) == ("browser", "Firefox 150 on Linux")
+    assert (found.figure("peer_median_ms").value, found.figure("peer_ratio").value) == (5.0, 2.0)
+
+
+def test_a_sweep_has_the_figures_of_each_setting_and_of_a_machine_of_its_own(store):
+    where = {**RECORD["environment"], "host": "lab-1", "backend": "cpu", "threads": 1}
+    row = {"setting": "uint8", "weight_bytes": 5, "top1": 0.9, "sqnr_db": "inf"}
+    found = store.get(store.add({"model": "m", "rows": [row], "recommended": "uint8", "measure": "top1", "results": [
+        {**RECORD, "model": "uint8", "environment": where}]}))
+    assert (found.kind, found.model, found.backend, found.digest) == ("sweep", "m", "cpu", RECORD["model_digest"])
+    assert found.machine == "lab-1, fast, 2 cores"
+    assert {f.name: f.value for f in found.figures} == {
+        "uint8/weight_bytes": 5.0, "uint8/top1": 0.9, "uint8/median_ms": 2.5}
+
+
 def test_what_is_no_result_is_refused_and_keeps_nothing(store):
     with pytest.raises(InputError, match="no result of a kind that the store knows"):
         store.add({"a": 1})

@@ -163,10 +163,10 @@ class FigureHistories(Report, list[FigureHistory]):
 
 
 def ratio_text(change: FigureChange, level: float) -> str:
-    """``1.10x (99%: 1.08 to 1.12)``."""
+    """``1.1x (99.9%: 1.08 to 1.12)``; a dash where there is no interval."""
     if change.ratio is None or change.low is None or change.high is None:
         return NOTHING
-    return f"{change.ratio:.3g}x ({1 - level:.3g}: {change.low:.3g} to {change.high:.3g})"
+    return f"{change.ratio:.3g}x ({100 * (1 - level):.4g}%: {change.low:.3g} to {change.high:.3g})"
 
 
 def changes_of(figure: str, points: Sequence[HistoryPoint], level: float = LEVEL) -> tuple[FigureChange, ...]:

@@ -101,8 +101,8 @@ def _run(args: argparse.Namespace) -> Outcome:
             told = made.report
             if args.generate:
                 told = replace(told, evaluated_on=f"{_JUDGED} generated inputs")
-            data = {"model": args.model, "backend": model.backend.name, "out": args.out, "note": note,
-                    **told.to_json(), "speed": speed}
+            data = {"model": args.model, "model_digest": opened.digest, "backend": model.backend.name,
+                    "out": args.out, "note": note, **told.to_json(), "speed": speed}
     failed = any(c["peer"]["reason"] for c in (speed or {}).get("compared", ()))
     return Outcome(data, lambda console: _show(console, data, told), PeerError.exit_code if failed else OK)
 
