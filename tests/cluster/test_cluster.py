@@ -7,6 +7,7 @@ import gc
 import os
 import platform
 import signal
+import sys
 import threading
 import time
 
@@ -96,7 +97,7 @@ def test_a_killed_worker_costs_no_result(client, models):
     assert set(client.run(os.getpid).values()) != set(pids.values())
 
 
-def test_the_command_line_measures_there_and_keeps_the_results_here(capsys, cluster, client, tmp_path):
+def test_the_command_line_measures_there_and_keeps_the_results_here(capsys, monkeypatch, cluster, client, tmp_path):
     options = ["--scheduler", cluster.scheduler_address, f"--store={tmp_path / 's.sqlite'}", "--runs", "2"]
     assert main(["bench", "digits", "--backend", "cpu,wasm-simd", *options]) == 0
     np.save(tmp_path / "x.npy", X)
@@ -106,5 +107,6 @@ def test_the_command_line_measures_there_and_keeps_the_results_here(capsys, clus
         assert [(r.kind, r.backend) for r in store.results()] == [
             ("bench", "cpu"), ("bench", "wasm-simd"), ("sweep", "cpu")]
         assert all(r.machine.startswith(f"{platform.node()}, ") for r in store.results())
+    monkeypatch.setattr(sys.modules[connect.__module__], "_PATIENCE_S", 0.5)
     assert main(["bench", "digits", "--scheduler", "tcp://127.0.0.1:1", "--runs", "1"]) == 2
     assert "no dask scheduler answers at tcp://127.0.0.1:1" in capsys.readouterr().err
