@@ -18,12 +18,13 @@ PACKAGE = REPO / "tfjslab"
 # Names are prefixes below `tfjslab.`, and the longest one that fits a module is its room.
 FLOORS = (
     ("base",),
-    ("ops", "browser"),
+    ("ops", "browser", "cluster"),
     ("graph",),
     ("formats", "passes", "quantization"),
     ("targets",),
     ("backends",),
     ("records",),
+    ("store",),
     ("arguments",),
     ("engine",),
     ("functions",),
@@ -52,6 +53,7 @@ CONFINED = {
     "playwright": "browser",
     "threadpoolctl": "backends.host_threads",
     "prometheus_client": "monitoring",
+    "distributed": "cluster",
 }
 # Pointers of a part to what it is a part of, for type checkers only: all circles of imports that there are.
 PARENTS = {

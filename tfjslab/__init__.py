@@ -46,6 +46,7 @@ _HOME = {
     "quantization.generate": "generated_inputs",
     "quantizer": "quantize",
     "reports.build": "report",
+    "store": "open_store",
     "streaming": "stream",
     "ops.extend": "deregister_op register_op",
     "optimizer": "optimize",

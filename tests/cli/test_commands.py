@@ -28,6 +28,7 @@ DEVICE_KEYS = {"adapter", "adapter_type", "pipelines", "pipeline_compile_ms"}
 MORE_BENCH_KEYS = {
     "iqr_ms", "arena_bytes", "reason", "compile_cached", "precision", "host_share", "host_reason", "times_ms", "states",
     "rounds", "disturbance", "steal_share", "environment", "compile_cached_in_process", "device",
+    "model_digest",
 }
 BENCH_KEYS = {
     "model", "backend", "threads", "load_ms", "compile_ms", "first_ms", "median_ms", "min_ms", "p95_ms", "runs",

@@ -12,6 +12,7 @@ from support.charts import STREAM, profile
 from tfjslab.vis import charts, render, vega
 from tfjslab.vis.theme import INK
 
+from .test_figure_history import history
 from .test_lab_charts import CEILINGS
 from .test_sweep_charts import ROWS, sweep
 
@@ -20,6 +21,7 @@ MADE = {
     "trace": lambda ax=None: charts.latency_trace([1.0, 2.0, 1.5], ax),
     "memory": lambda ax=None: charts.memory_timeline(profile(), ax),
     "roofline": lambda ax=None: charts.roofline(profile(), CEILINGS, ax),
+    "figure_history": lambda ax=None: charts.figure_history(history(), ax),
     "pareto": lambda ax=None: charts.pareto(sweep(*ROWS), ax=ax),
     "stream_timeline": lambda ax=None: charts.stream_timeline(STREAM, ax=ax),
 }

@@ -17,6 +17,7 @@ from tfjslab.views import view
 from tfjslab.vis import charts, render, show, style, theme
 from tfjslab.vis.image import data_uri, png
 
+from .test_figure_history import history
 from .test_lab_charts import CEILINGS, result
 from .test_sweep_charts import ROWS, report, sweep
 
@@ -27,6 +28,7 @@ MADE = {
     "distribution": lambda: charts.latency_distribution([1.0, 2.0, 1.5]),
     "trace": lambda: charts.latency_trace([1.0, 2.0, 1.5]), "pareto": lambda: charts.pareto(sweep(*ROWS)),
     "node_errors": lambda: charts.node_errors(report()), "stream": lambda: charts.stream_timeline(STREAM),
+    "figure_history": lambda: charts.figure_history(history()),
     "backends": lambda: charts.backend_comparison([result("cpu", 3.0), result("wasm", 2.0)]),
     "lines": lambda: render.linechart(None, {"values": [[3, 2, 1], [4, 3, 2]], "series": ["loss", "val_loss"]}),
     "points": lambda: render.scatterplot(None, {"values": [[[0, 1], [1, 0]], [[0, 0], [1, 1]]]}),

@@ -23,6 +23,7 @@ from tfjslab.quantizer.result import Quantized
 from tfjslab.vis import CHARTS, charts, visor
 from tfjslab.vis.given import KINDS, kind_of
 
+from .test_figure_history import history
 from .test_lab_charts import CEILINGS, result
 from .test_sweep_charts import ROWS, report, sweep
 
@@ -33,6 +34,7 @@ EVALUATION = object.__new__(Evaluation)  # charts only look at what it is
 RESULTS = {
     "profile": PROFILE, "profile info": INFO, "magic": SimpleNamespace(profile=PROFILE), "rows": by_kernel(PROFILE),
     "points": timeline(PROFILE), "bench": BenchResults([result("cpu", 2.0)]), "one bench": result("cpu", 2.0),
+    "history": history(),
     "sweep": sweep(*ROWS), "quantization": report(), "quantized": Quantized(None, report()), "evaluation": EVALUATION,
     "stream": STREAM, "graph": GRAPH, "layer": layers_of(GRAPH)[0],
     "ceilings": CEILINGS, "memory": tf.memory(), "time": TimeInfo(1.0, 2.0),
@@ -48,6 +50,7 @@ DRAWS = {
     "charts.roofline": PROFILES | {"rows", "empty"},
     "charts.backend_comparison": {"bench"}, "charts.pareto": {"sweep"}, "charts.node_errors": {"quantization"},
     "charts.stream_timeline": {"stream"},
+    "charts.figure_history": {"history"},
     "charts.graph_view": {"graph"}, "show.layer": {"graph", "layer"}, "show.model_summary": {"graph"},
     "charts.latency_distribution": {"times", "array"}, "charts.latency_trace": {"times", "array"},
 }

@@ -1,4 +1,4 @@
-"""Where things of the user are kept: downloads and compiled modules between runs, and copies to work on."""
+"""Where things of the user are kept: downloads and compiled modules between runs, results, and copies to work on."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pathlib import Path
 import platformdirs
 
 CACHE_VARIABLE = "TFJSLAB_CACHE_DIR"
+DATA_VARIABLE = "TFJSLAB_DATA_DIR"
 KEY = "key"  # the file in a private folder that is no entry
 _KEY_BYTES = _DIGEST_BYTES = 32
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -43,6 +44,12 @@ def _temporary_root() -> Path:
     path = tempfile.mkdtemp(prefix="tfjslab-")
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     return Path(path)
+
+
+def data_root() -> Path:
+    """``$TFJSLAB_DATA_DIR``, or this system's folder for what programs of the user keep. It may not exist yet."""
+    given = os.environ.get(DATA_VARIABLE)
+    return Path(given) if given else platformdirs.user_data_path("tfjslab")
 
 
 def documents_root() -> Path:

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.bench.benchmark_run import BenchmarkRun, begin, burst, is_done, result_of
+from tfjslab.bench.machines import named, open_there, travelling
 from tfjslab.bench.result import BenchResult
 from tfjslab.bench.results import BenchResults
 from tfjslab.bench.settings import Settings, settings_for
+from tfjslab.cluster.jobs import MachineJob, run_jobs
 from tfjslab.engine.measure import Clock
+from tfjslab.model.model import Model
 from tfjslab.model.subject import ModelSource, open_subject
 
 ROUNDS = 5
@@ -40,7 +44,7 @@ def bench_model(
 
 def bench_models(
     sources: Sequence[ModelSource | tuple[str, ModelSource, Any]], backends: Sequence[str | None],
-    threads: int | None = None, settings: Settings | None = None,
+    threads: int | None = None, settings: Settings | None = None, *, client: Any = None,
 ) -> BenchResults:
     """Measure every model on every backend, interleaved; results in the order of models, then backends.
 
@@ -50,12 +54,16 @@ def bench_models(
         backends: names; None is the model's own backend or the current one.
         threads: for threaded backends.
         settings: how to measure.
+        client: a ``distributed.Client``: then each model is measured on one of the cluster's machines, its backends
+            interleaved there. Only results of one model are then comparable with each other, and none has a load time.
 
     Ctrl-C ends the measuring and gives what was measured so far, each result saying so in ``reason``.
 
     """
     how = settings or Settings()
     how.check()
+    if client is not None:
+        return _on_machines(client, sources, backends, threads, how)
     bench_runs: list[BenchmarkRun] = []
     reason = ""
     with ExitStack() as stack:
@@ -70,6 +78,33 @@ def bench_models(
         except KeyboardInterrupt:
             reason = "interrupted"
         return BenchResults(result_of(bench_run, reason) for bench_run in bench_runs)
+
+
+def _on_machines(
+    client: Any, sources: Sequence[ModelSource | tuple[str, ModelSource, Any]], backends: Sequence[str | None],
+    threads: int | None, how: Settings,
+) -> BenchResults:
+    """A job for each model; after Ctrl-C the results of those that were done."""
+    there, jobs = replace(how, progress=no_progress), list[MachineJob]()
+    for name, source, x in [s if isinstance(s, tuple) else ("", s, None) for s in sources]:
+        with open_subject(source, None, None, how.clock) as subject:
+            model = subject.model
+            feeds, given = model.sample() if x is None else x, travelling(model)
+            jobs.append(MachineJob(name or model.name, open_there, (
+                given, partial(_there, name=name, backends=list(backends), threads=threads, x=feeds, how=there))))
+    found: dict[int, list[BenchResult]] = {}
+    with suppress(KeyboardInterrupt):
+        run_jobs(client, jobs, how.progress, found.__setitem__)
+    if len(found) < len(jobs):
+        found = {i: [replace(r, reason="interrupted") for r in results] for i, results in found.items()}
+    return BenchResults(r for i in sorted(found) for r in found[i])
+
+
+def _there(
+    model: Model, *, name: str, backends: Sequence[str | None], threads: int | None, x: Any, how: Settings,
+) -> list[BenchResult]:
+    """What a worker measures."""
+    return [named(r) for r in bench_models([(name, model, x)], backends, threads, how)]
 
 
 def _steady(bench_runs: Sequence[BenchmarkRun], how: Settings) -> None:

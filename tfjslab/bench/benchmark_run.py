@@ -136,5 +136,5 @@ def result_of(done: BenchmarkRun, reason: str = "") -> BenchResult:
         host_reason=done.host.reason, compile_cached_in_process=done.is_cached, states=states,
         rounds=tuple(done.rounds), steal_share=done.meter.steal_share,
         environment=replace(environment_of([where]), load_average=done.load_average),
-        **done.device,
+        model_digest=done.model.digest, **done.device,
     )

@@ -35,6 +35,7 @@ class BenchResult:
     ``precision`` is the result of the check of a backend that computes in float16. A GPU backend has ``adapter`` and
     its type, the number of pipelines that the plans made, and how long wgpu took for that (drivers compile more in the
     first run). ``device`` is the browser that it ran in, empty for this process.
+    ``model_digest`` is the same for models with the same nodes and weights; empty where it is not known.
     """
 
     model: str
@@ -72,6 +73,7 @@ class BenchResult:
     steal_share: float | None = None
     environment: Environment | None = None
     device: str = ""
+    model_digest: str = ""
 
     @property
     def disturbance(self) -> Disturbance:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, overload
 
 import numpy as np
 
 from tfjslab.base.errors import InputError, UsageError, did_you_mean, each_with_nearest
+from tfjslab.base.progress import no_progress
 from tfjslab.base.text import counted
 from tfjslab.bench.bench import bench_models
 from tfjslab.bench.comparison import over
+from tfjslab.bench.machines import named, open_there, travelling
 from tfjslab.bench.result import BenchResult, compare_results
 from tfjslab.bench.settings import Settings
 from tfjslab.bench.sweep_result import (
@@ -31,6 +34,7 @@ from tfjslab.bench.sweep_result import (
     times2,
     verdict,
 )
+from tfjslab.cluster.jobs import MachineJob, run_jobs
 from tfjslab.evaluation.evaluate import evaluate, samples_of
 from tfjslab.evaluation.result import Evaluation
 from tfjslab.formats.stored import settle, stored_bytes
@@ -57,15 +61,24 @@ class _Setting:
     reason: str
 
 
+@overload
+def sweep(model: Model, calibration: Any = ..., evaluation: Any = ..., kinds: Sequence[str] = ...,
+          methods: Sequence[str] = ..., max_accuracy_drop: float = ..., settings: Settings | None = ..., *,
+          labels: Any = ..., goal: str = ..., x: Any = ..., client: Any = ...) -> Sweep: ...
+@overload
+def sweep(model: Sequence[Model], calibration: Any = ..., evaluation: Any = ..., kinds: Sequence[str] = ...,
+          methods: Sequence[str] = ..., max_accuracy_drop: float = ..., settings: Settings | None = ..., *,
+          labels: Any = ..., goal: str = ..., x: Any = ..., client: Any = ...) -> list[Sweep]: ...
 def sweep(
-    model: Model, calibration: Any = None, evaluation: Any = None, kinds: Sequence[str] = SETTINGS,
+    model: Model | Sequence[Model], calibration: Any = None, evaluation: Any = None, kinds: Sequence[str] = SETTINGS,
     methods: Sequence[str] = METHODS, max_accuracy_drop: float = 0.01, settings: Settings | None = None, *,
-    labels: Any = None, goal: str = "speed", x: Any = None,
-) -> Sweep:
+    labels: Any = None, goal: str = "speed", x: Any = None, client: Any = None,
+) -> Sweep | list[Sweep]:
     """Compare settings of a model with the model as it is: accuracy, latency, size and memory.
 
     Args:
-        model: stays as it is. All other settings start from its graph after the passes.
+        model: stays as it is. All other settings start from its graph after the passes. Of several models, which take
+            the same data, each is compared with its own settings; the result is then a list in their order.
         calibration: for ``int8``, as ``tf.quantize`` takes it.
         evaluation: samples along the first axis, as ``tf.evaluate`` takes them, or a list of such batches; without it
             the calibration data, on which int8 looks better than it is.
@@ -77,6 +90,8 @@ def sweep(
         labels: the right classes of ``evaluation``.
         goal: what the recommendation is to be best in: ``speed``, ``size`` or ``memory``.
         x: what latency and memory are measured on; one sample without it.
+        client: a ``distributed.Client``: then each model goes to one of the cluster's machines, where all of its
+            settings are measured, so that they can be compared.
 
     A setting that the model cannot have is listed with the reason. Raises UsageError for wrong names and numbers, and
     what ``tf.quantize`` and ``tf.evaluate`` raise for data that cannot be used.
@@ -85,6 +100,27 @@ def sweep(
     _check(kinds, max_accuracy_drop, evaluation, labels)
     cost_field(goal)
     how = settings or Settings(RUNS, WARMUP)
+    models = [model] if isinstance(model, Model) else list(model)
+    one = partial(_sweep_one, calibration=calibration, evaluation=evaluation, kinds=tuple(kinds),
+                  methods=tuple(methods), max_accuracy_drop=max_accuracy_drop, labels=labels, goal=goal, x=x)
+    if client is None:
+        found = [one(m, how=how) for m in models]
+    else:
+        there = partial(_there, one=partial(one, how=replace(how, progress=no_progress)))
+        found = run_jobs(client, [MachineJob(m.name, open_there, (travelling(m), there)) for m in models], how.progress)
+    return found[0] if isinstance(model, Model) else found
+
+
+def _there(model: Model, *, one: Callable[[Model], Sweep]) -> Sweep:
+    """What a worker measures."""
+    found = one(model)
+    return replace(found, results=tuple(map(named, found.results)))
+
+
+def _sweep_one(
+    model: Model, *, calibration: Any, evaluation: Any, kinds: Sequence[str], methods: Sequence[str],
+    max_accuracy_drop: float, how: Settings, labels: Any, goal: str, x: Any,
+) -> Sweep:
     data = samples_of(model, evaluation if evaluation is not None else calibration)
     wanted = [(k, m) for k in kinds for m in (methods if k == INT8 else (METHODS[0],))]
     refused: list[RefusedSetting] = []

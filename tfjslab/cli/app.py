@@ -14,6 +14,7 @@ from tfjslab.base.version import __version__
 from tfjslab.cli.command import INTERRUPTED, Command
 from tfjslab.cli.commands import COMMANDS, main_job
 from tfjslab.cli.output import emit, one_line_warnings, tell
+from tfjslab.cli.store import keeping
 
 # What a shell reports of a program that a closed pipe ended (128 + SIGPIPE).
 CLOSED_PIPE = 141
@@ -48,15 +49,19 @@ def _configure(parser: argparse.ArgumentParser, command: Command, json_default: 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0, 2 usage, 3 model or input, 4 backend, 130 interrupted."""
+    """Run the command line and return its exit code.
+
+    0 fine, 1 a stated limit is broken, 2 usage, 3 model or input, 4 backend, 130 interrupted.
+    """
     try:
         args = build_parser().parse_args(argv)
         args.argv = list(sys.argv[1:] if argv is None else argv)  # for reports, which tell how to repeat them
-        with one_line_warnings():
+        with one_line_warnings(), keeping(args) as keep:
             use_adapter(args)
             use_max_memory(args)
             report = args.command.run(args)
-        emit(report, args.json)
+            emit(report, args.json)
+            keep(report)
         sys.stdout.flush()  # a closed pipe shows here, where it is handled, not while Python shuts down
     except SystemExit as e:  # argparse has printed help or the version
         return int(e.code or 0)

@@ -28,6 +28,7 @@ from tfjslab.engine.tensor import Tensor
 from tfjslab.formats.artifacts import SaveHandler, saved_by
 from tfjslab.formats.graph_model.reader import FORMAT as TFJS_GRAPH
 from tfjslab.formats.registry import format_written, write_model
+from tfjslab.graph.digest import graph_digest
 from tfjslab.graph.ir import Graph, Port
 from tfjslab.model.control import DEAD
 from tfjslab.model.executor import Executor
@@ -62,6 +63,7 @@ class Model:
         self._lock = threading.RLock()
         self._running: tuple[Backend, Session, Executor] | None = None
         self._checked: tuple[Backend, Precision] | None = None
+        self._digest = ""
         self._arrays = [c for g in graph.all_graphs() for c in g.constants.values()]
         self.name = name or str(graph.metadata.get("name", "model"))
         for array in self._arrays:
@@ -109,6 +111,13 @@ class Model:
     def weight_bytes(self) -> int:
         """Bytes of all weights as loaded."""
         return sum(a.nbytes for a in self._arrays)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the graph and the weights: models with the same ones have the same."""
+        if not self._digest:
+            self._digest = graph_digest(self.graph)
+        return self._digest
 
     def predict(self, x: Any) -> Any:
         """Run the model on one value, a sequence in the order of ``inputs``, or a mapping by input name.

@@ -64,7 +64,7 @@ def profile_model(
         phases = Phases(subject.load_ms, compile_ms, first_ms, found.phases.steady_ms, compile_ms is None)
         # Only now do some backends know what their kernels are timed by.
         where = replace(environment_of([model.backend]), load_average=load)
-        return replace(found, phases=phases, environment=where, model=model.name)
+        return replace(found, phases=phases, environment=where, model=model.name, model_digest=model.digest)
 
 
 def compile_time(model: Model, feeds: Any, clock: Clock) -> float | None:

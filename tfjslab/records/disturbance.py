@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -118,6 +118,18 @@ def judge(walls_ms: Sequence[float], states: Sequence[RunState]) -> Disturbance:
     return Disturbance(
         len(walls_ms), tuple(sorted(disturbed)), tuple(kept), len(interrupted), len(slowed - interrupted), best,
     )
+
+
+def by_others(walls_ms: Sequence[float], states: Sequence[RunState], steal_share: float | None = None) -> float:
+    """The part of the runs that others disturbed, from 0 to 1.
+
+    A run that lost time although the system never took its processor, and no hypervisor did, waited by itself, as for
+    a lock: that is how long it takes, also tomorrow. ``judge`` cannot be so sure of a single result; over many results
+    such waiting shows as a change.
+    """
+    stolen = (steal_share or 0.0) > MOST_LOST
+    own = [s.switches == 0 and not stolen for s in states]
+    return judge(walls_ms, [replace(s, lost_ms=None) if w else s for s, w in zip(states, own, strict=True)]).share
 
 
 def _lost_turns(wall_ms: float, state: RunState) -> bool:

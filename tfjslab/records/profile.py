@@ -71,7 +71,8 @@ class KernelRecord:
 class Environment:
     """Where figures were measured and when, which belongs to every figure.
 
-    ``date`` is ISO 8601 in UTC; ``load_average`` is how many programs wanted to run in the minute before.
+    ``host`` is the machine's name where it is another one than that of who asked; ``date`` is ISO 8601 in UTC;
+    ``load_average`` is how many programs wanted to run in the minute before.
     """
 
     python: str
@@ -87,6 +88,7 @@ class Environment:
     date: str = ""
     load_average: float | None = None
     tfjslab: str = ""
+    host: str = ""
 
     @property
     def where(self) -> str:
@@ -145,6 +147,7 @@ class Profile:
     ``profiled_ms`` are the walls of all profiled runs; their difference to ``phases.steady_ms``, which alternated with
     them, is the profiler's cost. ``profiled_states`` and ``steady_states`` tell how the machine was in each of both.
     ``shown_run`` is the number of the undisturbed run whose wall is nearest to the median: the one to show by itself.
+    ``model_digest`` is the same for models with the same nodes and weights, empty for code.
     ``copies`` are part of ``unattributed_ms``; None where the host is the backend. ``steal_share`` is the part of all
     processors' time that a hypervisor gave to others. ``processes`` are the figures of steady runs in other, fresh
     processes.
@@ -166,6 +169,7 @@ class Profile:
     copies: Copies | None = None
     steal_share: float | None = None
     processes: tuple[ProcessFigure, ...] = ()
+    model_digest: str = ""
 
     @property
     def disturbance(self) -> Disturbance:

@@ -186,7 +186,12 @@ def _between(side: Sequence[ProcessFigure], logs: Sequence[float]) -> float:
 
 def _slower_processor(first: Sequence[ProcessFigure], second: Sequence[ProcessFigure]) -> float:
     """The logarithm of how much longer the reference loop took on the first side; 0 where that is about the same."""
-    loops = [[f.reference_ms for f in side if f.reference_ms] for side in (first, second)]
+    return slower_processor([f.reference_ms for f in first], [f.reference_ms for f in second])
+
+
+def slower_processor(first: Sequence[float | None], second: Sequence[float | None]) -> float:
+    """The same by the times of the loop on both sides; 0 where one of them does not know any."""
+    loops = [[t for t in side if t] for side in (first, second)]
     if not all(loops):
         return 0.0
     slower = math.log(statistics.median(loops[0]) / statistics.median(loops[1]))

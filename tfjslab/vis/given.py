@@ -26,6 +26,7 @@ from tfjslab.quantization.report import QuantizationReport
 from tfjslab.quantizer.result import Quantized
 from tfjslab.records.profile import Profile
 from tfjslab.records.stream import StreamResult
+from tfjslab.store.history import FigureHistory
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,6 +55,7 @@ KINDS = (
          "charts.latency_distribution and charts.latency_trace"),
     Kind("a sweep", (Sweep,), "charts.pareto"),
     Kind("a sweep of sizes", (SizeSweep,), "charts.size_time"),
+    Kind("a figure's history", (FigureHistory,), "charts.figure_history"),
     Kind("a report of quantization", (QuantizationReport,), "charts.node_errors"),
     Kind("what tf.quantize gives", (Quantized,), "charts.node_errors, with its report"),
     Kind("what tf.optimize gives", (Optimized,), "charts.graph_view, with its model"),

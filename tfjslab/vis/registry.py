@@ -52,4 +52,5 @@ CHARTS = (
     ChartEntry("charts.node_errors", charts.node_errors),
     ChartEntry("charts.stream_timeline", charts.stream_timeline),
     ChartEntry("charts.size_time", charts.size_time),
+    ChartEntry("charts.figure_history", charts.figure_history),
 )

@@ -8,5 +8,5 @@ from tfjslab.cli.command import Command
 
 # In the order in which --help lists them.
 _NAMES = ("run", "bench", "profile", "inspect", "optimize", "quantize", "export", "evaluate", "sweep", "recommend",
-          "report", "stream", "serve", "monitor", "backends", "lab")
+          "report", "history", "stream", "serve", "monitor", "backends", "lab")
 COMMANDS: tuple[Command, ...] = tuple(import_module(f"{__name__}.{name}").COMMAND for name in _NAMES)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from rich.console import Console
 
 from tfjslab import arguments as options
 from tfjslab.backends import registry
+from tfjslab.base.errors import UsageError
 from tfjslab.base.machine import crowding
 from tfjslab.base.text import NOTHING, count, counted, ms, scaled
 from tfjslab.bench.bench import bench_models
@@ -23,6 +25,8 @@ from tfjslab.cli.inputs import add_input, feeds_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
+from tfjslab.cli.scheduler import add_scheduler, cluster_of
+from tfjslab.cli.store import add_store
 from tfjslab.records.enough import PRECISION
 from tfjslab.records.verdict import SpeedVerdict
 
@@ -52,11 +56,16 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     sizes.configure(parser)
     roofline.configure(parser)
     ops.configure(parser)
+    add_scheduler(parser)
+    add_store(parser)
 
 
 def _run(args: argparse.Namespace) -> Outcome:
     ops.check(args)
     many_sizes = sizes.is_asked(args)
+    if args.scheduler and (args.browser or args.ops or args.compare or args.roofline or many_sizes):
+        raise UsageError("--scheduler is for models on our backends, in one size; leave out --in, --ops, --compare, "
+                         "--roofline and more than one --batch or --shape")
     if args.browser and not many_sizes:
         return _in_browser(args)
     if args.ops:
@@ -79,22 +88,23 @@ def _alone(args: argparse.Namespace, settings: Settings) -> Outcome:
     """Our backends, side by side."""
     backends = options.chosen_backends(args.backend)
     crowded = crowding(args.threads or registry.get_threads_count()) if any(map(registry.is_threaded, backends)) else ""
-    results = measure(args.models, backends, args.threads, args.shape, settings, real=args.real_weights,
-                      inputs=args.input)
+    with cluster_of(args) as client:
+        results = measure(args.models, backends, args.threads, args.shape, settings, real=args.real_weights,
+                          inputs=args.input, client=client)
     note = "\n".join(filter(None, [crowded, weights_note(args.models, real=args.real_weights)]))
     return Outcome([r.to_json() for r in results], lambda console: show(console, results, note), exit_code(results))
 
 
 def measure(
     models: Sequence[str], backends: Sequence[str], threads: int | None, shapes: Sequence[str], settings: Settings, *,
-    real: bool, inputs: Sequence[str] = (),
+    real: bool, inputs: Sequence[str] = (), client: Any = None,
 ) -> list[BenchResult]:
     """Bench every model on every backend, with a progress bar."""
     with progress() as report:
         sources = [
             (m, loader(m, report, real=real), feeds_for(m, shapes, inputs, report, real=real)) for m in models
         ]
-        return bench_models(sources, backends, threads, replace(settings, progress=report))
+        return bench_models(sources, backends, threads, replace(settings, progress=report), client=client)
 
 
 def exit_code(results: Sequence[BenchResult]) -> int:

@@ -16,6 +16,7 @@ from tfjslab.cli.inputs import add_input, feeds_for
 from tfjslab.cli.models import add_model, loader, weights_note
 from tfjslab.cli.output import print_table, write_json
 from tfjslab.cli.progress import progress
+from tfjslab.cli.store import add_store
 from tfjslab.profiling.captions import certainty, evidence, totals
 from tfjslab.profiling.collect import LEAST_RUNS, profile_model
 from tfjslab.profiling.compare import ProfileDiff, diff
@@ -54,6 +55,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--diff", metavar="OTHER.json",
                         help="also compare with a profile that --json wrote before: what changed from that one to this")
     roofline.configure(parser)
+    add_store(parser)
 
 
 def _run(args: argparse.Namespace) -> Outcome:

@@ -18,6 +18,7 @@ from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
 from tfjslab.cli.samples import samples, value_range
+from tfjslab.cli.store import add_store
 from tfjslab.formats.registry import format_written
 from tfjslab.formats.tflite.reader import FORMAT as TFLITE
 from tfjslab.formats.weight_writer import QUANTIZATIONS
@@ -53,6 +54,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     options.add_repeats(parser, runs=20, warmup=3, runs_help="measured runs (default 20)",
                         warmup_help="runs before them (default 3)")
     compare.configure(parser)
+    add_store(parser)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -104,8 +106,8 @@ def _run(args: argparse.Namespace) -> Outcome:
             told = made.report
             if args.generate:
                 told = replace(told, evaluated_on=f"{_JUDGED} generated inputs")
-            data = {"model": args.model, "backend": model.backend.name, "out": args.out, "note": note,
-                    **told.to_json(), "speed": speed}
+            data = {"model": args.model, "model_digest": opened.digest, "backend": model.backend.name,
+                    "out": args.out, "note": note, **told.to_json(), "speed": speed}
     failed = any(c["peer"]["reason"] for c in (speed or {}).get("compared", ()))
     return Outcome(data, lambda console: _show(console, data, told), PeerError.exit_code if failed else OK)
 

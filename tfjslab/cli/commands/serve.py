@@ -12,6 +12,7 @@ from tfjslab.cli.command import Command, Outcome
 from tfjslab.cli.feeds import add_shape
 from tfjslab.cli.inputs import add_input
 from tfjslab.cli.models import add_model
+from tfjslab.cli.store import add_store
 
 _LARGEST_PORT = 65535
 
@@ -31,6 +32,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", metavar="N", type=options.positive, default=0, help="default: a free one")
     parser.add_argument("--idle", metavar="S", type=options.seconds, default=600.0,
                         help="seconds to wait for a device (default 600)")
+    add_store(parser)
 
 
 def _run(args: argparse.Namespace) -> Outcome:

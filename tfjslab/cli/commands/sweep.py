@@ -15,6 +15,8 @@ from tfjslab.cli.feeds import add_shape, settled
 from tfjslab.cli.labelled import add_data, in_batches, report_of, samples
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.progress import progress
+from tfjslab.cli.scheduler import add_scheduler, cluster_of
+from tfjslab.cli.store import add_store
 from tfjslab.model.input_files import read_array
 
 
@@ -34,11 +36,14 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add_shape(parser)
     options.add_repeats(parser, runs=RUNS, warmup=WARMUP, runs_help=f"measured runs of each (default {RUNS})",
                         warmup_help=f"runs before them (default {WARMUP})")
+    add_scheduler(parser)
+    add_store(parser)
 
 
 def _run(args: argparse.Namespace) -> Outcome:
     labels = read_array(args.labels) if args.labels else None
     with (
+        cluster_of(args) as client,
         progress() as tell,
         open_model(args.model, args.backend, args.threads, tell, real=args.real_weights) as opened,
         settled(opened, args.shape) as model,
@@ -48,7 +53,7 @@ def _run(args: argparse.Namespace) -> Outcome:
         found = sweep(
             model, None if given is None else in_batches(given, model.inputs), data, args.kind or SETTINGS,
             max_accuracy_drop=args.max_accuracy_drop, labels=labels, goal=args.goal,
-            settings=Settings(args.runs, args.warmup, progress=tell),
+            settings=Settings(args.runs, args.warmup, progress=tell), client=client,
         )
     made = report_of(found, weights_note([args.model], real=args.real_weights), chart=args.chart)
     code = INTERRUPTED if "interrupted" in found.conditions else OK

@@ -1,6 +1,7 @@
 """Charts that tfjs-vis does not have: where time and memory go. One chart a file, of inert data, with ``ax=None``."""
 
 from tfjslab.vis.charts.backend_comparison import backend_comparison as backend_comparison
+from tfjslab.vis.charts.figure_history import figure_history as figure_history
 from tfjslab.vis.charts.graph_view import graph_view as graph_view
 from tfjslab.vis.charts.kernel_time import kernel_time as kernel_time
 from tfjslab.vis.charts.latency import latency_distribution as latency_distribution

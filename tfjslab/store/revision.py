@@ -1,0 +1,37 @@
+"""Which revision of the working folder's repository a result belongs to."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+_PATIENCE_S = 10.0  # a repository on a slow disk; a result is not worth a longer wait
+
+
+@dataclass(frozen=True)
+class Revision:
+    """The commit, empty outside of a repository, and whether tracked files differ from it."""
+
+    commit: str = ""
+    dirty: bool = False
+
+
+def revision_of(folder: Path) -> Revision:
+    """What git says of ``folder``; nothing where there is no git, no repository, or no commit yet."""
+    git = shutil.which("git")
+    head = _asked(git, folder, "rev-parse", "--verify", "HEAD") if git else None
+    if git is None or not head:
+        return Revision()
+    return Revision(head, bool(_asked(git, folder, "status", "--porcelain", "--untracked-files=no")))
+
+
+def _asked(git: str, folder: Path, *arguments: str) -> str | None:
+    try:
+        found = subprocess.run(  # noqa: S603 - git, as the user's path has it
+            [git, "-C", str(folder), *arguments], capture_output=True, text=True, timeout=_PATIENCE_S, check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() if found.returncode == 0 else None
