@@ -17,6 +17,7 @@ from tfjslab.monitoring.batch import Batch
 from tfjslab.monitoring.histogram import bucket_of
 from tfjslab.monitoring.sending import send_batch
 from tfjslab.monitoring.store import MonitorStore
+from tfjslab.store.results_store import open_store
 
 REPO = Path(__file__).parents[2]
 SLOW = Batch("pose", "simd", "chrome", predict=((bucket_of(80.0), 100),))
@@ -44,6 +45,16 @@ def test_check_shows_figures_and_alarms(store, capsys):
     shown = capsys.readouterr().out
     assert "alarm: pose, simd, chrome: p95 is 80.65 ms, above 50.00 ms, in the last 5 minutes" in shown
     assert "since the beginning: 100 predictions" in shown
+
+
+def test_a_summary_is_kept_for_the_history(store, tmp_path, capsys):
+    kept = tmp_path / "results.sqlite"
+    assert main(["monitor", "--store", str(store), "--check", f"--keep={kept}"]) == 0
+    with open_store(kept) as results:
+        (row,) = results.results(kind="monitor")
+    (p95,) = [f for f in row.figures if f.name == "pose, simd, chrome/p95_ms"]
+    assert (p95.unit, p95.n) == ("ms", 100)
+    assert p95.value == pytest.approx(80.65, abs=0.01)
 
 
 def test_it_collects_tells_alarms_as_they_come_and_ends_with_them(tmp_path, capsys, monkeypatch):

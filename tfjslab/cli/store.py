@@ -15,12 +15,12 @@ _KEPT_IN = "kept_in"  # the option's name among the arguments: to read a store, 
 _PLACE = "in .tfjslab of the project, else with the user's data"
 
 
-def add_store(parser: argparse.ArgumentParser) -> None:
-    """The --store option of a command whose outcome are results to keep."""
+def add_store(parser: argparse.ArgumentParser, option: str = "--store") -> None:
+    """The --store option of a command whose outcome are results to keep, or one of another name that does the same."""
     parser.add_argument(
-        "--store", metavar="PATH", nargs="?", const="", dest=_KEPT_IN,
-        help=f"keep the results for 'tfjslab history': in the file PATH, else {_PLACE}; write --store=PATH, or --store "
-             "alone at the end")
+        option, metavar="PATH", nargs="?", const="", dest=_KEPT_IN,
+        help=f"keep the results for 'tfjslab history': in the file PATH, else {_PLACE}; write {option}=PATH, or "
+             f"{option} alone at the end")
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:

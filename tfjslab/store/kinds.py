@@ -22,6 +22,7 @@ _STEADY = ("median_ms", "min_ms", "p95_ms")
 _ONCE = ("load_ms", "compile_ms", "first_ms", "peak_bytes", "arena_bytes", "weight_bytes", "fallback_kernels")
 _OF_PROFILE = ("wall_ms", "unattributed_ms", "peak_bytes", "new_bytes", "new_tensors")
 _OF_SWEEP = ("weight_bytes", "peak_bytes", "top1", "agreement", "sqnr_db")
+_OF_GROUP = ("p50_ms", "p95_ms", "p99_ms", "first_p95_ms", "load_p95_ms", "error_rate")
 _LARGE = frozenset({"top1", "agreement", "sqnr_db", "speed_ratio", "peer_ratio"})
 _OF_QUANTIZATION = ("weight_bytes_before", "weight_bytes_after")
 
@@ -108,6 +109,14 @@ def _of_quantization(record: Record) -> Iterator[StoredFigure]:
     yield from plain(record.get("speed") or {}, ("before_ms", "after_ms", "speed_ratio"))
 
 
+def _of_monitor(record: Record) -> Iterator[StoredFigure]:
+    """Those of each group of pages: ``digits, simd, chrome on windows/p95_ms``."""
+    for group in record["groups"]:
+        prefix = f"{group['model']}, {group['variant']}, {group['browser']}/"
+        for f in plain(group, _OF_GROUP, prefix):
+            yield StoredFigure(f.name, f.value, f.unit, n=group["predictions"])
+
+
 # The first whose keys are all there.
 KINDS = (
     ResultKind("sweep", frozenset({"rows", "recommended", "measure"}), _of_sweep),
@@ -115,6 +124,7 @@ KINDS = (
     ResultKind("profile", frozenset({"kernels", "wall_ms", "phases"}), _of_profile),
     ResultKind("browser", frozenset({"median_ms", "times_ms", "device_environment"}), _of_bench),
     ResultKind("bench", frozenset({"median_ms", "times_ms"}), _of_bench),
+    ResultKind("monitor", frozenset({"groups", "lines", "alarms", "rules"}), _of_monitor),
     ResultKind("quantize", frozenset({"weight_bytes_before", "weight_bytes_after", "execution"}), _of_quantization),
 )
 

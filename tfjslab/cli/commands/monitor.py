@@ -16,6 +16,7 @@ from tfjslab import arguments as options
 from tfjslab.base.errors import InputError, UsageError
 from tfjslab.base.tables import as_text
 from tfjslab.cli.command import OK, Command, Outcome
+from tfjslab.cli.store import add_store
 from tfjslab.monitoring.collector import Collector, collector
 from tfjslab.monitoring.rules import Alarm, MonitorRules, parse_alarm, read_rules
 from tfjslab.monitoring.site import CollectorSettings
@@ -39,6 +40,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
                         help="such as 'p95_ms>50', 'error_rate>1%%' or 'memory_growth>20%% browser=safari minutes=10'; "
                              "lines on stderr, and exit code 1 where one is on at the end")
     parser.add_argument("--rules", metavar="FILE", type=Path, help="JSON with alarms and with when pages fall back")
+    add_store(parser, "--keep")
     parser.add_argument("--check", action="store_true", help="judge the alarms on what is stored, once, and end")
     parser.add_argument("--minutes", metavar="N", type=options.positive, default=60,
                         help="that the summary at the end is about (default 60)")
@@ -139,7 +141,7 @@ COMMAND = Command(
         "tfjslab monitor --store monitor.sqlite --allow-origin https://example.com",
         "tfjslab monitor --alarm 'p95_ms>50' --alarm 'error_rate>1%' --alarm 'memory_growth>20%'",
         "tfjslab monitor --rules rules.json --trust-forwarded --allow-host monitor.example.com",
-        "tfjslab monitor --store monitor.sqlite --check --alarm 'p95_ms>50'",
+        "tfjslab monitor --store monitor.sqlite --check --alarm 'p95_ms>50' --keep  # and 'tfjslab history' has it",
     ),
     _configure, _run,
 )
