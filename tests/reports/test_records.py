@@ -14,6 +14,7 @@ from tfjslab.lab import session
 from tfjslab.lab.session import LabSession, RunSettings
 from tfjslab.profiling import files
 from tfjslab.profiling.collect import profile_model
+from tfjslab.records.disturbance import RunState
 from tfjslab.records.profile import to_json as profile_to_json
 from tfjslab.reports import records
 
@@ -24,8 +25,12 @@ def results():
     with zoo.load("digits") as model:
         first, second = tf.bench_models([("slow", model, None), ("fast", model, None)], ["cpu"],
                                         settings=tf.bench.Settings(runs=20, warmup=1))
-    times = tuple(t / 2 for t in first.times_ms)
-    return first, replace(second, times_ms=times, states=first.states, rounds=first.rounds)
+    count = len(first.times_ms)
+    times = tuple(1 + 0.01 * ((7 * i) % 5) for i in range(count))  # as on a machine that does nothing else
+    quiet = tuple(RunState(0.0, 0) for _ in times)
+    first = replace(first, times_ms=times, states=quiet, steal_share=0.0)
+    halves = tuple(t / 2 for t in times)
+    return first, replace(second, times_ms=halves, states=quiet, rounds=first.rounds, steal_share=0.0)
 
 
 def latency(report):
@@ -47,6 +52,21 @@ def test_results_of_one_file_took_turns_and_have_the_narrower_interval(results, 
     turns, apart = tf.report(f"{file}#0", f"{file}#1"), tf.report(*(r.to_json() for r in results))
     assert latency(turns).ratio == pytest.approx(0.5, rel=0.05)
     assert latency(turns).high - latency(turns).low < latency(apart).high - latency(apart).low
+
+
+def test_results_of_a_store(results, tmp_path):
+    path = tmp_path / "results.sqlite"
+    with tf.open_store(path) as store:
+        ids = store.add_all(results)
+        kept = [store.get(i) for i in ids]
+    for given in ([f"{path}#{i}" for i in ids], kept):
+        found = tf.report(*given)
+        assert latency(found).ratio == pytest.approx(0.5, rel=0.01)
+        assert [s.label for s in found.sides] == ["slow on cpu", "fast on cpu"]
+    with pytest.raises(InputError, match="which result"):
+        tf.report(str(path), f"{path}#1")
+    with pytest.raises(InputError, match="no result 9"):
+        tf.report(f"{path}#9", f"{path}#1")
 
 
 def test_profiles_bring_their_kernels(tmp_path):

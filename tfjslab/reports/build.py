@@ -51,7 +51,7 @@ def report(
     Args:
         before: a path, a name of the zoo, a model, what ``tf.optimize``, ``tf.quantize`` or ``tf.export_web`` gave; or
             a record: a dict or file of ``tfjslab bench --json`` or ``tfjslab profile --json`` (``FILE.json#1`` is its
-            second), a run or session of the dashboard.
+            second), a result of a store (``FILE.sqlite#12``), a run or session of the dashboard.
         after: the same, one or several; or entries ``CHANGE``, ``PROGRAM`` or ``CHANGE:PROGRAM`` about the model
             before: ``optimized``, ``int8``, ``float16``, ``wasm-threads``, ``int8:wasm-relaxed``; ``web`` is its web
             module.

@@ -19,9 +19,12 @@ from tfjslab.bench.result import BenchResult
 from tfjslab.records.profile import Profile
 from tfjslab.records.profile import from_json as profile_from_json
 from tfjslab.reports.side import ReportSide
+from tfjslab.store.results_store import open_store
+from tfjslab.store.stored import StoredResult
 
 SESSION = "tfjslab-session"
 MOST_BYTES = 512 << 20
+_STORE = ".sqlite"
 _FIELDS = frozenset(f.name for f in fields(BenchResult)) - {"precision"}
 _NO_START = "the record tells no whole start"
 _NO_SIZE = "records of measurements tell nothing of files"
@@ -37,15 +40,20 @@ class Recorded:
 
 def is_record(given: Any) -> bool:
     """Whether something is a record as an object: a dict, a result, a profile, a run of the dashboard or a session."""
-    if isinstance(given, Mapping | BenchResult | Profile):
+    if isinstance(given, Mapping | BenchResult | Profile | StoredResult):
         return True
     return hasattr(given, "result") or hasattr(given, "bench") or (hasattr(given, "runs") and hasattr(given, "notes"))
 
 
 def read_file(text: str) -> Recorded | None:
-    """The record that ``FILE.json`` or ``FILE.json#NUMBER`` holds; None for what is no such file, or a model."""
+    """The record that ``FILE.json``, ``FILE.json#NUMBER`` or a results store, ``FILE.sqlite#ID``, holds.
+
+    None for what is no such file, or a model.
+    """
     name, _, number = text.partition("#")
     path = Path(name)
+    if path.suffix == _STORE and path.is_file():
+        return Recorded(_stored(path, number), text)
     if path.suffix != ".json" or not path.is_file():
         return None
     check_limit("bytes of a record", path.stat().st_size, MOST_BYTES)
@@ -56,6 +64,14 @@ def read_file(text: str) -> Recorded | None:
     if isinstance(data, Mapping) and ("modelTopology" in data or "weightsManifest" in data):
         return None
     return Recorded(_numbered(data, number, name), name)
+
+
+def _stored(path: Path, number: str) -> Any:
+    if not number.isdecimal():
+        raise InputError(f"{path}: which result? write {path}#ID with an id that 'tfjslab history' lists",
+                         code="input.record")
+    with open_store(path, make=False) as store:
+        return store.get(int(number)).record
 
 
 def _numbered(data: Any, number: str, name: str) -> Any:
@@ -98,6 +114,8 @@ def _plain(data: Any) -> Any:
         if not data.runs:
             raise InputError("the session has no runs", code="input.record")
         data = data.runs[-1]
+    if isinstance(data, StoredResult):
+        return data.record
     if hasattr(data, "result"):
         return {"result": data.result, "profile": data.profile}
     if hasattr(data, "bench"):

@@ -37,7 +37,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model", metavar="BEFORE",
         help=f"{MODEL_HELP}; or a record: a file of 'bench --json' or 'profile --json' (FILE.json#1 is the second of "
-             "several), or of the dashboard's session (FILE.json#3 is its run #3)")
+             "several), of the dashboard's session (FILE.json#3 is its run #3), or a results store (FILE.sqlite#12 "
+             "is its result 12)")
     parser.add_argument("others", metavar="AFTER", nargs="*", help="the same, to be compared with it")
     parser.add_argument("--before", metavar="PROGRAM", help="who runs BEFORE: a backend, tfjs-wasm-simd for "
                         "TensorFlow.js (in Node, without --in), or with --in a program of 'bench --in' (default "
