@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections import Counter
 from contextlib import contextmanager
@@ -11,6 +12,12 @@ import pytest
 from tfjslab.backends import registry
 from tfjslab.engine.sessions import release_sessions
 from tfjslab.engine.state import STATE
+
+
+def pytest_collection_finish():
+    """What collecting made stays to the end: benchmarks collect garbage before each round and need not look at it."""
+    gc.collect()
+    gc.freeze()
 
 
 def _held() -> Counter[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import gc
 import os
 import platform
 import signal
@@ -43,10 +42,8 @@ def _leaves_nothing_behind(monkeypatch, no_leaks):
 
 @pytest.fixture(name="cluster", scope="module")
 def _cluster():
-    gc.freeze()  # benchmarks collect garbage before every round: what is there now is none
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as made:
         yield made
-    gc.unfreeze()
 
 
 @pytest.fixture(name="client", scope="module")
