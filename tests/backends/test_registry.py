@@ -149,7 +149,7 @@ def test_ready_and_set_backend_may_be_awaited_or_not():
 NAMES = "webgpu, webgpu-f16, webgl, wasm, cpu, wasm-plain, wasm-simd, wasm-threads"
 FLAGS = (
     "WEBGPU_CALIBRATE, WEBGPU_ANY_PRECISION, WASM_CALIBRATE, WASM_STRASSEN, WASM_WINOGRAD, WASM_HAS_SIMD_SUPPORT, "
-    "WASM_HAS_MULTITHREAD_SUPPORT, DEBUG, PROD"
+    "WASM_HAS_MULTITHREAD_SUPPORT, DEBUG, PROD, MAX_MEMORY_BYTES, MAX_LOOP_SECONDS"
 )
 
 

@@ -14,7 +14,6 @@ export class ModelError extends Error {
 const fail = (code, message) => {
   throw new ModelError(code, message);
 };
-/** What `work` gives; errors get a code. */
 const coded = async (code, what, work) => {
   try {
     return await work();
