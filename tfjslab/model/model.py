@@ -10,12 +10,14 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
+from weakref import WeakSet
 
 import numpy as np
 
 from tfjslab.backends import registry, rows
 from tfjslab.backends.base import Backend, PlanInfo, Session
 from tfjslab.backends.host import own_array, spec_of
+from tfjslab.base import forks
 from tfjslab.base.awaiting import settled
 from tfjslab.base.dtypes import Array, numpy_dtype, of_array
 from tfjslab.base.errors import DEVICE_LOST, BackendError, DisposedError, InputError
@@ -69,6 +71,7 @@ class Model:
         registry.backend(backend, threads)  # fail here for an unavailable backend, not at the first predict
         with Uninterrupted():
             self._count(1)
+        _MODELS.add(self)
 
     def _count(self, sign: int) -> None:
         n = len(self._arrays)
@@ -343,6 +346,23 @@ class Model:
                 self._running = None
                 executor.dispose()
                 session.dispose()
+
+
+    def _in_child(self) -> None:
+        """What runs is the parent's, and another thread of it may have held the lock."""
+        forks.leave(self._running)
+        self._running, self._lock = None, threading.RLock()
+
+
+_MODELS: WeakSet[Model] = WeakSet()
+
+
+def _in_child() -> None:
+    for model in tuple(_MODELS):
+        model._in_child()  # noqa: SLF001 - of the class above
+
+
+forks.in_child(_in_child)
 
 
 @contextmanager
