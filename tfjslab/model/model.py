@@ -22,6 +22,7 @@ from tfjslab.base.awaiting import settled
 from tfjslab.base.dtypes import Array, numpy_dtype, of_array
 from tfjslab.base.errors import DEVICE_LOST, BackendError, DisposedError, InputError
 from tfjslab.base.interrupts import Uninterrupted
+from tfjslab.base.messages import plain
 from tfjslab.base.tables import Table, as_html
 from tfjslab.engine.create import make_tensor
 from tfjslab.engine.recorder import active_recorder
@@ -65,7 +66,7 @@ class Model:
         self._running: tuple[Backend, Session, Executor] | None = None
         self._checked: tuple[Backend, Precision] | None = None
         self._arrays = [c for g in graph.all_graphs() for c in g.constants.values()]
-        self.name = name or str(graph.metadata.get("name", "model"))
+        self.name = plain(name or str(graph.metadata.get("name", "model")))  # it labels whatever is found out
         for array in self._arrays:
             array.setflags(write=False)  # plans, results and other models may look at the same bytes
         registry.backend(backend, threads)  # fail here for an unavailable backend, not at the first predict
@@ -282,7 +283,7 @@ class Model:
         if self._open is None:
             return f"Model({self.name}, disposed)"
         ports = ", ".join(p.name for p in self.inputs), ", ".join(p.name for p in self.outputs)
-        return f"Model({self.name}: {ports[0]} -> {ports[1]})"
+        return plain(f"Model({self.name}: {ports[0]} -> {ports[1]})")
 
     def _repr_html_(self) -> str:
         return "".join(map(as_html, tables(self.graph, repr(self)))) if self._open else as_html(Table(repr(self)))
