@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
-from tfjslab.base.messages import escaped, readable
+from tfjslab.base.messages import escaped, plain, readable
 from tfjslab.base.plain import to_plain
 from tfjslab.base.text import tail
 
@@ -71,7 +72,13 @@ class Report:
     """What a report, a dataclass, can be shown as.
 
     A subclass gives ``tables`` and a ``__repr__`` of one line without times and addresses, which is the same each time.
+    What names bring along into that line does not act.
     """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if own := vars(cls).get("__repr__"):
+            type.__setattr__(cls, "__repr__", wraps(own)(lambda self: plain(own(self))))
 
     def tables(self) -> tuple[Table, ...]:
         """What there is to read, in order."""
