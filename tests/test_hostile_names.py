@@ -72,6 +72,9 @@ def test_charts_draw_names_as_they_are(hostile):
         assert acting("".join(texts)) == [], what
         assert [t for t in texts if re.search(r"(?<!\\)\$", t)] == [], what
     assert MARK in "".join(hostile.drawn["kernel_time"])
+    specs = {what: json.loads(text) for what, text in hostile.data.items() if what.startswith("chart")}
+    assert {what: acting(json.dumps(s, ensure_ascii=False)) for what, s in specs.items()} == dict.fromkeys(specs, [])
+    assert any(specs.values())
 
 
 def test_no_element_or_attribute_arises_from_a_name(hostile):

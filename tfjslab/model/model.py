@@ -56,7 +56,7 @@ class Model:
     """A model on a backend. Without ``backend`` it follows the current one, moving there when that changes.
 
     Weights count as tensors in ``tf.memory()``, one each, until ``dispose``. Calls may come from any thread; they
-    run one at a time.
+    run one at a time. In a process that is forked it runs in a session of that process.
     """
 
     def __init__(self, graph: Graph, backend: str | None = None, threads: int | None = None, name: str = "") -> None:
