@@ -46,6 +46,14 @@ def _no_leaks_fixture():
     return no_leaks
 
 
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory):
+    """All that shows a model with hostile names, made once."""
+    from support.hostile import Shown  # noqa: PLC0415 - few tests need what it imports
+
+    return Shown(tmp_path_factory.mktemp("hostile"))
+
+
 @pytest.fixture(autouse=True)
 def _leaves_nothing_behind():
     registry.set_backend("cpu")

@@ -130,7 +130,7 @@ def test_the_representation_has_values_and_no_address():
     t = tf.tensor([[1, 2.5]])
     assert repr(t) == "Tensor(shape=[1, 2], dtype=float32)\n[[1. , 2.5]]"
     assert t._repr_html_() == "<div><code>Tensor(shape=[1, 2], dtype=float32)</code><pre>[[1. , 2.5]]</pre></div>"
-    assert "&lt;b>" in tf.tensor(["<b>"])._repr_html_()
+    assert "&lt;b&gt;" in tf.tensor(["<b>"])._repr_html_()
     t.dispose()
     assert repr(t) == "Tensor(shape=[1, 2], dtype=float32, disposed)"
 

@@ -485,3 +485,23 @@ def test_as_text_it_is_the_same_every_time(lab):
 def test_what_cannot_be_chosen_is_refused_at_once():
     with pytest.raises(UsageError, match="backend 'wasn' is unknown"):
         Lab(backend="wasn")
+
+
+def test_two_dashboards_at_once_measure_what_is_their_own(lab):
+    """Both run together; each shows its own run, and one closes while the other goes on."""
+    with Model(GRAPH, "wasm-simd", name="other") as model, Lab(model, "wasm-simd") as second:
+        second._view.side.runs.value = 1_000_000
+        running = threading.Event()
+        second._view.header.progress.observe(lambda c: running.set() if "run " in c["new"] else None, "value")
+        press(second._view.header.run)
+        assert running.wait(30)
+        run(lab)
+        assert [r.label for r in lab.session.runs] == ["#1 small on cpu"]
+        assert second.snapshot.busy
+        press(second._view.header.stop)
+        assert second.wait(30)
+        second._tabs.drawer.wait()
+        assert [r.label for r in second.session.runs] == ["#1 other on wasm-simd"]
+        assert (lab._view.message.value, second._view.message.value) == ("", "")
+    run(lab)
+    assert len(lab.session.runs) == 2

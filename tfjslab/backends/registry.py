@@ -17,6 +17,7 @@ from tfjslab.backends import rows
 from tfjslab.backends.base import Availability, Backend, BackendDef
 from tfjslab.backends.flags import env
 from tfjslab.backends.rows import row
+from tfjslab.base import forks
 from tfjslab.base.errors import ELSEWHERE, BackendError, BackendUnavailableError, UsageError
 from tfjslab.base.machine import crowding, usable_cores
 from tfjslab.base.signatures import SIGNATURE
@@ -104,6 +105,17 @@ class _State:
 
 
 _STATE = _State()
+
+
+def _in_child() -> None:
+    """Instances stay the parent's; the child asks for backends, and makes its own, when it needs them."""
+    forks.leave(_STATE.made)
+    _STATE.made, _STATE.asked = {}, {}
+    _STATE.generation += 1
+
+
+forks.whole_at_fork(_STATE.lock)
+forks.in_child(_in_child)
 
 
 def availability(name: str) -> Availability:

@@ -93,6 +93,7 @@ class BackendUnavailableError(TfjslabError):
 
 
 DEVICE_LOST = "backend.device_lost"
+FORKED = "backend.forked"
 # Failures of one backend that another one need not have.
 ELSEWHERE = frozenset({DEVICE_LOST, "backend.out_of_memory", "backend.limit", "backend.shader"})
 

@@ -6,7 +6,6 @@ than many models for a run; these take well under a millisecond and stay sharp a
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 
 from tfjslab.base.colours import HOST, HOST_ON_DARK
 from tfjslab.base.dtypes import Array
+from tfjslab.base.messages import escaped
 
 WIDTH, HEIGHT = 400, 100  # of the drawing's own coordinates; the browser stretches them
 MOST_POINTS = 120  # of a line: more cannot be distinguished
@@ -69,13 +69,13 @@ class AxisTick:
 
 def plot(drawing: str, y_ticks: Sequence[AxisTick], x_ticks: Sequence[AxisTick], label: str) -> str:
     """A frame around a drawing: text is outside the SVG, so that stretching does not distort it."""
-    y = "".join(f'<span style="bottom:{t.at:.1%}">{html.escape(t.text)}</span>' for t in y_ticks)
-    x = "".join(f'<span style="left:{t.at:.1%}">{html.escape(t.text)}</span>' for t in x_ticks)
+    y = "".join(f'<span style="bottom:{t.at:.1%}">{escaped(t.text)}</span>' for t in y_ticks)
+    x = "".join(f'<span style="left:{t.at:.1%}">{escaped(t.text)}</span>' for t in x_ticks)
     lines = "".join(
         f'<line class="{t.line}" x1="0" x2="{WIDTH}" y1="{y_of(t.at)}" y2="{y_of(t.at)}"/>' for t in y_ticks if t.line
     )
     return (
-        f'<div class="tfl-plot" role="img" aria-label="{html.escape(label)}"><div class="tfl-y">{y}</div>'
+        f'<div class="tfl-plot" role="img" aria-label="{escaped(label)}"><div class="tfl-y">{y}</div>'
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none">{lines}{drawing}</svg>'
         f'<div></div><div class="tfl-x">{x}</div></div>'
     )

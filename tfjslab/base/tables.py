@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+from functools import wraps
 from typing import Any
 
+from tfjslab.base.messages import escaped, plain, readable
 from tfjslab.base.plain import to_plain
 from tfjslab.base.text import tail
 
@@ -27,29 +28,29 @@ class Table:
 
 def as_text(table: Table) -> str:
     """The table in aligned columns; a cell that is None stays empty."""
-    lines = [table.title]
+    lines = [readable(table.title)]
     if table.rows:
         cells = [table.columns, *(_cells(row, table.left) for row in table.rows)]
         widths = [max(len(row[i]) for row in cells) for i in range(len(table.columns))]
         lines += ["  ".join(_padded(c, w, i < table.left) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
                   .rstrip() for row in cells]
-    return "\n".join([*lines, *table.notes])
+    return "\n".join([*lines, *map(readable, table.notes)])
 
 
 def as_html(table: Table) -> str:
     """The table as an HTML ``table`` with a caption, without scripts; notes are paragraphs below it."""
-    notes = "".join(f"<p>{escape(note)}</p>" for note in table.notes)
+    notes = "".join(f"<p>{escaped(note)}</p>" for note in table.notes)
     if not table.rows:
-        return f"<p><b>{escape(table.title)}</b></p>{notes}"
+        return f"<p><b>{escaped(table.title)}</b></p>{notes}"
     head = _html_row("th", table.columns, table.left)
     body = "".join(_html_row("td", row, table.left) for row in table.rows)
-    return (f'<table><caption style="text-align:left"><b>{escape(table.title)}</b></caption>'
+    return (f'<table><caption style="text-align:left"><b>{escaped(table.title)}</b></caption>'
             f"<thead>{head}</thead><tbody>{body}</tbody></table>{notes}")
 
 
 def _html_row(tag: str, cells: Sequence[Cell], left: int) -> str:
     made = [
-        f'<{tag} style="text-align:{"left" if i < left else "right"}">{escape(_shown(c))}</{tag}>'
+        f'<{tag} style="text-align:{"left" if i < left else "right"}">{escaped(_shown(c))}</{tag}>'
         for i, c in enumerate(cells)
     ]
     return f"<tr>{''.join(made)}</tr>"
@@ -60,7 +61,7 @@ def _cells(row: Sequence[Cell], left: int) -> tuple[str, ...]:
 
 
 def _shown(cell: Cell) -> str:
-    return "" if cell is None else str(cell)
+    return "" if cell is None else readable(str(cell))
 
 
 def _padded(text: str, width: int, left: bool) -> str:  # noqa: FBT001 - one of two ways, in one place
@@ -71,7 +72,13 @@ class Report:
     """What a report, a dataclass, can be shown as.
 
     A subclass gives ``tables`` and a ``__repr__`` of one line without times and addresses, which is the same each time.
+    What names bring along into that line does not act.
     """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if own := vars(cls).get("__repr__"):
+            type.__setattr__(cls, "__repr__", wraps(own)(lambda self: plain(own(self))))
 
     def tables(self) -> tuple[Table, ...]:
         """What there is to read, in order."""

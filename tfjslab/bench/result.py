@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tfjslab.base.messages import plain
 from tfjslab.base.text import backend_words, counted, ms
 from tfjslab.records.disturbance import Disturbance, RunState, judge
 from tfjslab.records.host_share import HostShare
@@ -123,7 +124,7 @@ class BenchResult:
     def __repr__(self) -> str:
         found = "not measured" if self.median_ms is None else f"median {ms(self.median_ms)} ms"
         told = f"; {self.reason}" if self.reason else ""
-        return f"BenchResult({self.model} on {self.where}: {found}, {counted(self.runs, 'run')}{told})"
+        return plain(f"BenchResult({self.model} on {self.where}: {found}, {counted(self.runs, 'run')}{told})")
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, with which runs were disturbed."""

@@ -13,8 +13,10 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tfjslab.base.errors import UsageError
+from tfjslab.base.messages import plain, readable
 from tfjslab.base.tables import Report
 from tfjslab.cli.command import Outcome
 
@@ -25,7 +27,14 @@ _WIDE = 120  # where tables show all of their columns
 
 
 class _Console(Console):
-    """rich leaves the process when a pipe closes; the frame of the command line decides that here."""
+    """rich leaves the process when a pipe closes; the frame of the command line decides that here.
+
+    Names in what is shown cannot act on the terminal.
+    """
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """A text, whose lines are ours."""
+        return super().render_str("\n".join(map(readable, text.split("\n"))), **how)
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
@@ -74,7 +83,7 @@ def print_table(
         made.add_column(columns[i], justify="left" if i < left else "right", overflow="fold",
                         min_width=least if i < left else None)
     for row in found:
-        made.add_row(*("" if row[i] is None else str(row[i]) for i in shown))
+        made.add_row(*("" if row[i] is None else readable(str(row[i])) for i in shown))
     # Not the table's own title: that would be padded to the table's width.
     console.print(f"\n{title}", style="bold")
     console.print(made)
@@ -90,7 +99,7 @@ def print_report(console: Console, shown: Report) -> None:
 
 def tell(kind: str, message: object) -> None:
     """One line on stderr, however many the message has."""
-    sys.stderr.write(f"tfjslab: {kind}: {' '.join(str(message).split())}\n")
+    sys.stderr.write(f"tfjslab: {kind}: {plain(' '.join(str(message).split()))}\n")
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from tfjslab.base.messages import plain
+
 Report = Callable[[str, int, int | None], None]
 
 
@@ -24,7 +26,7 @@ def progress() -> Iterator[Report]:
 
     def report(what: str, done: int, total: int | None) -> None:
         if what not in tasks:
-            tasks[what] = bar.add_task(what, total=total)
+            tasks[what] = bar.add_task(plain(what), total=total)
         bar.update(tasks[what], completed=done, total=total, visible=done != total)
         bar.refresh()
 

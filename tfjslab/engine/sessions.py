@@ -10,6 +10,7 @@ import numpy as np
 
 from tfjslab.backends import registry
 from tfjslab.backends.base import Backend, Buffer
+from tfjslab.base import forks
 from tfjslab.base.arrays import encoded
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import DEVICE_LOST, BackendError
@@ -45,6 +46,18 @@ class EagerSession:
 T = TypeVar("T")
 _SESSIONS: dict[int, EagerSession] = {}
 _CURRENT: tuple[int, EagerSession] | None = None
+
+
+def _in_child() -> None:
+    """Sessions stay the parent's. Tensors that lie in them are read from there, and move when they are used."""
+    global _CURRENT  # noqa: PLW0603 - see current_session
+    forks.leave(dict(_SESSIONS))
+    _SESSIONS.clear()
+    _CURRENT = None
+
+
+forks.whole_at_fork(STATE.lock)  # its holders may take the registry's, which was handed in before
+forks.in_child(_in_child)
 
 
 def current_session() -> EagerSession:

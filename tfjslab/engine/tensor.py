@@ -9,6 +9,7 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array, dtype_info
 from tfjslab.base.errors import DisposedError, InputError
+from tfjslab.base.messages import escaped_lines
 from tfjslab.base.shapes import size_of
 from tfjslab.engine.operators import DISPATCH, Operators
 from tfjslab.engine.sessions import Data
@@ -216,7 +217,6 @@ class Tensor(Operators):
     def _repr_html_(self) -> str:
         """What a notebook shows: a caption, and the values when there are few."""
         lines = repr(self).partition("\n")
-        body = lines[2].replace("&", "&amp;").replace("<", "&lt;")
-        return f"<div><code>{lines[0]}</code><pre>{body}</pre></div>"
+        return f"<div><code>{lines[0]}</code><pre>{escaped_lines(lines[2])}</pre></div>"
 
 

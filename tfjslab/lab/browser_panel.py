@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -10,6 +9,7 @@ from typing import Any, cast
 import ipywidgets as widgets
 
 from tfjslab.base.errors import TfjslabError
+from tfjslab.base.messages import escaped
 from tfjslab.base.text import NOTHING, ms
 from tfjslab.browser.jobs.bench import DEFAULT_BACKENDS, bench
 from tfjslab.browser.jobs.job import HowToRun
@@ -64,7 +64,7 @@ class BrowserPanel:
         self.state, self.told, self.chart = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.run.on_click(lambda _: self.start())
         self.stop.on_click(lambda _: self.end())
-        url = html.escape(self._link.url)
+        url = escaped(self._link.url)
         frame = (f'<iframe src="{url}" title="measures in this browser" style="width:100%;height:{_PAGE_HEIGHT}px;'
                  'border:1px solid var(--jp-border-color2, #ccc)"></iframe>')
         note = f'<div class="tfl"><div class="tfl-note">{_HINT.format(url=url)}</div>{frame}</div>'
@@ -123,7 +123,7 @@ class BrowserPanel:
 
     def _say(self, what: str, done: int, total: int) -> None:
         part = f" ({done} of {total} rounds)" if total else ""
-        self.state.value = f'<div class="tfl" role="status">{html.escape(what)}{part}</div>'
+        self.state.value = f'<div class="tfl" role="status">{escaped(what)}{part}</div>'
 
     def _seen(self, result: DeviceResult) -> None:
         """Show a result beside those before it."""
@@ -132,7 +132,7 @@ class BrowserPanel:
         notes = dict.fromkeys(f"{r.bench.backend}: {note}" for r in self.results for note in r.notes)
         failed = (markup.message(f"{r.bench.backend}: {r.bench.reason}", error=True)
                   for r in self.results if r.bench.reason)
-        lines = "".join(f'<div class="tfl-note">{html.escape(line)}</div>' for line in notes)
+        lines = "".join(f'<div class="tfl-note">{escaped(line)}</div>' for line in notes)
         self.told.value = f'<div class="tfl">{table(COLUMNS, measured)}{"".join(failed)}{lines}</div>'
         if measured:
             picture = data_uri(backend_comparison([r.bench for r in measured]).figure, any_page=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 import itertools
 import json
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tfjslab.base.errors import UsageError
+from tfjslab.base.messages import escaped, escaped_lines
 from tfjslab.base.plots import EMPTY
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.base.version import __version__
@@ -88,7 +88,7 @@ def report_html(
     title = "tfjslab report"
     parts = [f"<h1>{title}</h1>", note(f"made by tfjslab {__version__}")]
     if session.notes:
-        parts.append(f'<p style="white-space:pre-wrap">{html.escape(session.notes)}</p>')
+        parts.append(f'<p style="white-space:pre-wrap">{escaped_lines(session.notes)}</p>')
     if not session.runs:
         parts.append(EMPTY.format("nothing was measured in this session"))
     else:
@@ -114,7 +114,7 @@ def _run(run: LabRun, graph: Graph | None, tell: Callable[[LabRun, Panel], None]
         tell(run, p)
         panels.append(f"<h3>{p.name}</h3>{p.show(run, graph)}")
     return (
-        f"<h2>{html.escape(run.name)}</h2>{markup.strip(r, run.profile)}"
+        f"<h2>{escaped(run.name)}</h2>{markup.strip(r, run.profile)}"
         f"{note(conditions(r) + where + ended)}"
         f'<div class="tfl-live">{shown}</div>{"".join(panels)}'
     )

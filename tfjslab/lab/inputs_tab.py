@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from tfjslab.base.errors import UsageError
+from tfjslab.base.messages import escaped
 from tfjslab.graph.ir import Port
 from tfjslab.lab.inputs import InputChoice, is_open, read_choice, untouched
 from tfjslab.lab.panels import note
@@ -28,7 +28,7 @@ class InputRow:
     def __init__(self, port: Port, seed: int, take: Take, show_error: Callable[[str], None]) -> None:
         self._port, self._take, self._show_error = port, take, show_error
         self._uploaded: Path | None = None
-        name, declared = html.escape(port.name), html.escape(f"{port.dtype or 'any dtype'} {dims_text(port.shape)}")
+        name, declared = escaped(port.name), escaped(f"{port.dtype or 'any dtype'} {dims_text(port.shape)}")
         about = widgets.HTML(f'<b title="{name}">{name}</b><small>{declared}</small>').add_class("tfl-port")
         self.shape = widgets.Text(placeholder=_example(port), disabled=not is_open(port), continuous_update=False,
                                   tooltip="all lengths with commas, such as 1,224,224,3; empty for the batch")

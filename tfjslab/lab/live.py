@@ -6,7 +6,6 @@ models for a run; these take well under a millisecond, follow the theme's colour
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfjslab.base.dtypes import Array
+from tfjslab.base.messages import escaped
 from tfjslab.base.plots import EMPTY, HEIGHT, WIDTH, AxisTick, nice_top, plot, thinned, y_of
 from tfjslab.base.text import counted, ms, percent
 from tfjslab.profiling.reduce import by_kernel
@@ -124,7 +124,7 @@ def host_cost(on_host: Sequence[KernelRecord], wall_ms: float) -> str:
 
 
 def _bar(b: _Bar, longest: float, wall_ms: float) -> str:
-    name, own = html.escape(b.name), max(b.time_ms - b.host_ms, 0)
+    name, own = escaped(b.name), max(b.time_ms - b.host_ms, 0)
     host = f" ({ms(b.host_ms)} ms of it on the host)" if b.host_ms else ""
     parts = [f'<b class="tfl-host" style="width:{b.host_ms / longest:.1%}"></b>'] if b.host_ms else []
     parts += [f'<b class="{b.kind}" style="width:{own / longest:.1%}"></b>'] if own or not parts else []

@@ -5,11 +5,11 @@ Both say whether they fit into a limit, where one is given.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 import numpy as np
 
+from tfjslab.base.messages import escaped
 from tfjslab.base.plots import EMPTY, HEIGHT, WIDTH, AxisTick, line_at, nice_top, plot, thinned, y_of
 from tfjslab.base.text import scaled
 from tfjslab.lab.memory_trace import MemorySample, most
@@ -30,7 +30,7 @@ def memory_timeline(profile: Profile | None, limit: int = 0) -> str:
     peak = max(num_bytes)
     top, highest = nice_top(max(peak, limit) / 1e6) * 1e6, nice_top(max(tensors))
     area, line = _steps([b / top for b in num_bytes]), _steps([t / highest for t in tensors])
-    name = html.escape(profile.kernels[num_bytes.index(peak)].name)
+    name = escaped(profile.kernels[num_bytes.index(peak)].name)
     told = f"peak {scaled(peak, 'B')} at {name}"
     head = (
         f'<div class="tfl-key" title="{told}">{fits(peak, limit)}<i class="tfl-area"></i>{told}'

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 
 from tfjslab.backends.registry import BackendStatus
+from tfjslab.base.messages import escaped
 from tfjslab.base.text import counted, percent
 from tfjslab.bench.result import BenchResult
 from tfjslab.lab.figures import conditions, texts
@@ -19,7 +19,7 @@ CLASS_OF_HOST = ' class="tfl-host"'
 def progress(snapshot: Snapshot) -> str:
     """The progress bar, with a line that says how far the run is."""
     part = min(snapshot.done / snapshot.total, 1.0) if snapshot.total else 0.0
-    text, share = html.escape(snapshot.text), snapshot.showing_share
+    text, share = escaped(snapshot.text), snapshot.showing_share
     cost = f"; showing it took {percent(share)} of the time since Run, which is in no figure" if share else ""
     return (f'<div class="tfl-progress-bar" role="status" data-phase="{snapshot.phase}" title="{text}{cost}">'
             f'<b style="width:{part:.1%}"></b><span>{text}</span></div>')
@@ -29,8 +29,8 @@ def strip(result: BenchResult | None, profile: Profile | None) -> str:
     """All figures in a row; each says on hover how it was measured. Those of the host are marked where it had work."""
     where = conditions(result)
     cells = "".join(
-        f'<div data-figure="{f.name}" title="{html.escape(f"{f.how} ({where})")}"><small>{f.name}</small>'
-        f"<b{_words(text)}>{html.escape(text)}</b><i>{f.unit if text[-1:].isdigit() else ''}</i></div>"
+        f'<div data-figure="{f.name}" title="{escaped(f"{f.how} ({where})")}"><small>{f.name}</small>'
+        f"<b{_words(text)}>{escaped(text)}</b><i>{f.unit if text[-1:].isdigit() else ''}</i></div>"
         for f, text in texts(result, profile)
     )
     fell = " tfl-fell" if result is not None and result.fallback_kernels else ""
@@ -48,8 +48,8 @@ def measured(name: str, host: HostShare, prefix: str = "", said: str = "") -> st
     ``said`` is what else has to be said there, such as that its runs were disturbed.
     """
     part = f"<i{CLASS_OF_HOST}>{host.text}</i>" if host.text else ""
-    told = f"<i>{html.escape(said)}</i>" if said else ""
-    return f'<div class="tfl-name">{prefix}<b>{html.escape(name)}</b>{part}{told}</div>'
+    told = f"<i>{escaped(said)}</i>" if said else ""
+    return f'<div class="tfl-name">{prefix}<b>{escaped(name)}</b>{part}{told}</div>'
 
 
 def of_run(run: LabRun) -> str:
@@ -68,14 +68,14 @@ def of_snapshot(snapshot: Snapshot) -> str:
 
 def card(title: str, content: str) -> str:
     """A titled piece of the Live tab."""
-    return f"<h4>{html.escape(title)}</h4>{content}"
+    return f"<h4>{escaped(title)}</h4>{content}"
 
 
 def message(text: str, *, error: bool) -> str:
     """A line below the header; empty for no text."""
     if not text:
         return ""
-    return f'<div class="tfl-message{"" if error else " tfl-fine"}" role="alert">{html.escape(text)}</div>'
+    return f'<div class="tfl-message{"" if error else " tfl-fine"}" role="alert">{escaped(text)}</div>'
 
 
 def cautions(threads: int, cores: int) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import threading
 from types import TracebackType
 from typing import Any, Self
 
 import ipywidgets as widgets
 
+from tfjslab.base.messages import escaped
 from tfjslab.base.plots import EMPTY, HEIGHT, WIDTH, AxisTick, line_at, nice_top, plot, y_of
 from tfjslab.base.tables import as_html
 from tfjslab.base.text import counted, ms
@@ -104,7 +104,7 @@ def _upright(kind: str, at: float) -> str:
 
 
 def _key(*entries: tuple[str, str]) -> str:
-    shown = "".join(f'<i class="{kind}"></i>{html.escape(text)}' for kind, text in entries)
+    shown = "".join(f'<i class="{kind}"></i>{escaped(text)}' for kind, text in entries)
     return f'<div class="tfl-key">{shown}</div>'
 
 

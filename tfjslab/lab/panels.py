@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,6 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from tfjslab import views
+from tfjslab.base.messages import escaped
 from tfjslab.base.plots import EMPTY
 from tfjslab.base.text import NOTHING, count, ms, percent, rate, scaled, shape
 from tfjslab.bench.result import BenchResult
@@ -58,7 +58,7 @@ def table(
     """
     whole = sum(c.width for c in columns)
     widths = "".join(f'<col style="width:{c.width / whole:.2%}">' for c in columns)
-    names = "".join(f'<th class="{_side(c)}" title="{html.escape(c.how)}">{c.name}</th>' for c in columns)
+    names = "".join(f'<th class="{_side(c)}" title="{escaped(c.how)}">{c.name}</th>' for c in columns)
     body = "".join(
         f"<tr{CLASS_OF_HOST if on_host(row) else ''}>{''.join(_cell(c, row) for c in columns)}</tr>"
         for row in rows[:MOST_ROWS]
@@ -70,7 +70,7 @@ def table(
 
 def note(text: str) -> str:
     """A line in small print; empty for no text."""
-    return f'<div class="tfl-note">{html.escape(text)}</div>' if text else ""
+    return f'<div class="tfl-note">{escaped(text)}</div>' if text else ""
 
 
 def _side(column: Column) -> str:
@@ -78,7 +78,7 @@ def _side(column: Column) -> str:
 
 
 def _cell(column: Column, row: Any) -> str:
-    text = html.escape(column.text(row))
+    text = escaped(column.text(row))
     shown = f"<bdi>{text}</bdi>" if column.by_end else text
     return f'<td class="{_side(column)}{" tfl-end" * column.by_end}" title="{text}">{shown}</td>'
 
@@ -175,7 +175,7 @@ def chart(made: tuple[Any, Any], alt: str) -> str:
     from tfjslab.vis.image import data_uri, pixels  # noqa: PLC0415 - see ``charts``
 
     address, (width, _) = data_uri(made[0], scale=2, any_page=True), pixels(made[0])
-    return f'<img class="tfl-chart" width="{width}" alt="{html.escape(alt)}" src="{address}">'
+    return f'<img class="tfl-chart" width="{width}" alt="{escaped(alt)}" src="{address}">'
 
 
 def charts() -> Any:
@@ -239,7 +239,7 @@ def changes(run: LabRun, _graph: Graph | None) -> str:
     for sheet in found.sheets:
         columns = [Column(name, width, itemgetter(i), numeric=i >= sheet.left)
                    for i, (name, width) in enumerate(zip(sheet.columns, sheet.widths, strict=True))]
-        drawn.append(f"<h4>{html.escape(sheet.title)}</h4>{table(columns, sheet.rows)}")
+        drawn.append(f"<h4>{escaped(sheet.title)}</h4>{table(columns, sheet.rows)}")
     return f'<div class="tfl-changes">{"".join(drawn)}</div>'
 
 
@@ -271,7 +271,7 @@ def difference(found: ProfileDiff | None) -> str:
     for sheet in found.tables():
         columns = [Column(name, 3 if i < sheet.left else 1, partial(_text_at, i), numeric=i >= sheet.left)
                    for i, name in enumerate(sheet.columns)]
-        drawn.append(f"<h4>{html.escape(sheet.title)}</h4>{''.join(map(note, sheet.notes))}"
+        drawn.append(f"<h4>{escaped(sheet.title)}</h4>{''.join(map(note, sheet.notes))}"
                      f"{table(columns, sheet.rows) if sheet.rows else ''}")
     return f'<div class="tfl-changes">{"".join(drawn)}</div>'
 

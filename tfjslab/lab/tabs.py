@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 import ipywidgets as widgets
 
 from tfjslab.base.errors import TfjslabError
+from tfjslab.base.messages import escaped
 from tfjslab.base.plots import EMPTY
 from tfjslab.lab import markup, panels
 from tfjslab.lab.baseline import Baseline
@@ -154,7 +154,7 @@ class Tabs:
         if panel.name == "Roofline" and run.profile is not None and run.ceilings is None:
             reason = self._controller.measure_ceilings(run)
             if reason:
-                return Drawn(markup.of_run(run) + EMPTY.format(html.escape(reason)))
+                return Drawn(markup.of_run(run) + EMPTY.format(escaped(reason)))
             run = self._controller.session.run(run.number) or run
         graph = self._controller.graph(run.number)
         view = panel.view(run, graph) if panel.view is not None and EXPLORABLE else None
@@ -199,9 +199,9 @@ def _told(draw: Callable[[], T], failed: Callable[[str], T]) -> T:
     try:
         return draw()
     except TfjslabError as e:
-        return failed(EMPTY.format(html.escape(str(e))))
+        return failed(EMPTY.format(escaped(str(e))))
     except Exception as e:  # noqa: BLE001 - drawing is done where nobody would see it fail
-        return failed(EMPTY.format(html.escape(f"this cannot be drawn: {type(e).__name__}: {e}")))
+        return failed(EMPTY.format(escaped(f"this cannot be drawn: {type(e).__name__}: {e}")))
 
 
 def _with_widget(drawn: Drawn) -> tuple[str, tuple[widgets.Widget, ...]]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import html
-
 import ipywidgets as widgets
 
+from tfjslab.base.messages import escaped
 from tfjslab.base.text import counted, scaled
 from tfjslab.lab import markup
 from tfjslab.lab.panels import Column, note, table
@@ -57,5 +56,5 @@ def summary(written: Written) -> str:
         *(written.rewrite.summary if written.rewrite else AS_LOADED),
     ]
     rows = [(name, size, zipped[name]) for name, size in found.files.items()]
-    serve = f'<div class="tfl-note">{SERVE.format(html.escape(str(found.folder)))}</div>'
+    serve = f'<div class="tfl-note">{SERVE.format(escaped(str(found.folder)))}</div>'
     return "".join(map(note, lines)) + serve + table(COLUMNS, rows)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from tfjslab import views
 from tfjslab.base.errors import UsageError, did_you_mean
+from tfjslab.base.messages import escaped
 from tfjslab.base.tables import Report, Table, as_html
 from tfjslab.base.text import NOTHING, count, counted, ms, percent, rate, scaled, tail
 from tfjslab.bench.result import BenchResult, ratios, spread
@@ -214,7 +214,7 @@ def chart(name: str, data: Any) -> str:
     try:
         from tfjslab.vis import charts, image  # noqa: PLC0415 - profiling must work where matplotlib is missing
     except ImportError as e:  # which says what to install
-        return f"<p>No chart: {escape(str(e))}</p>"
+        return f"<p>No chart: {escaped(str(e))}</p>"
     figure = getattr(charts, name)(data).figure
     width, _ = image.pixels(figure)
     address = image.data_uri(figure, scale=2, any_page=True)  # sharp on screens of high density and in print
@@ -222,7 +222,7 @@ def chart(name: str, data: Any) -> str:
 
 
 def _details(title: str, inner: str) -> str:
-    return f"<details><summary>{escape(title)}</summary>{inner}</details>"
+    return f"<details><summary>{escaped(title)}</summary>{inner}</details>"
 
 
 def _frame(inner: str) -> str:

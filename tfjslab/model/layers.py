@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tfjslab.base.dtypes import Array, of_array
 from tfjslab.base.errors import InputError, TfjslabError, did_you_mean
+from tfjslab.base.messages import plain
 from tfjslab.graph.ir import Dims, Graph, Node
 from tfjslab.graph.specialize import specialize
 from tfjslab.model.inputs import output_names
@@ -29,7 +30,7 @@ class Layer:
     trainable: bool = False
 
     def __repr__(self) -> str:
-        return f"Layer({self.name}: {', '.join(self.ops)})"
+        return plain(f"Layer({self.name}: {', '.join(self.ops)})")
 
     @property
     def parameters(self) -> int:

@@ -10,16 +10,19 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
+from weakref import WeakSet
 
 import numpy as np
 
 from tfjslab.backends import registry, rows
 from tfjslab.backends.base import Backend, PlanInfo, Session
 from tfjslab.backends.host import own_array, spec_of
+from tfjslab.base import forks
 from tfjslab.base.awaiting import settled
 from tfjslab.base.dtypes import Array, numpy_dtype, of_array
 from tfjslab.base.errors import DEVICE_LOST, BackendError, DisposedError, InputError
 from tfjslab.base.interrupts import Uninterrupted
+from tfjslab.base.messages import plain
 from tfjslab.base.tables import Table, as_html
 from tfjslab.engine.create import make_tensor
 from tfjslab.engine.recorder import active_recorder
@@ -54,7 +57,7 @@ class Model:
     """A model on a backend. Without ``backend`` it follows the current one, moving there when that changes.
 
     Weights count as tensors in ``tf.memory()``, one each, until ``dispose``. Calls may come from any thread; they
-    run one at a time.
+    run one at a time. In a process that is forked it runs in a session of that process.
     """
 
     def __init__(self, graph: Graph, backend: str | None = None, threads: int | None = None, name: str = "") -> None:
@@ -65,12 +68,13 @@ class Model:
         self._checked: tuple[Backend, Precision] | None = None
         self._digest = ""
         self._arrays = [c for g in graph.all_graphs() for c in g.constants.values()]
-        self.name = name or str(graph.metadata.get("name", "model"))
+        self.name = plain(name or str(graph.metadata.get("name", "model")))  # it labels whatever is found out
         for array in self._arrays:
             array.setflags(write=False)  # plans, results and other models may look at the same bytes
         registry.backend(backend, threads)  # fail here for an unavailable backend, not at the first predict
         with Uninterrupted():
             self._count(1)
+        _MODELS.add(self)
 
     def _count(self, sign: int) -> None:
         n = len(self._arrays)
@@ -288,7 +292,7 @@ class Model:
         if self._open is None:
             return f"Model({self.name}, disposed)"
         ports = ", ".join(p.name for p in self.inputs), ", ".join(p.name for p in self.outputs)
-        return f"Model({self.name}: {ports[0]} -> {ports[1]})"
+        return plain(f"Model({self.name}: {ports[0]} -> {ports[1]})")
 
     def _repr_html_(self) -> str:
         return "".join(map(as_html, tables(self.graph, repr(self)))) if self._open else as_html(Table(repr(self)))
@@ -352,6 +356,23 @@ class Model:
                 self._running = None
                 executor.dispose()
                 session.dispose()
+
+
+    def _in_child(self) -> None:
+        """What runs is the parent's, and another thread of it may have held the lock."""
+        forks.leave(self._running)
+        self._running, self._lock = None, threading.RLock()
+
+
+_MODELS: WeakSet[Model] = WeakSet()
+
+
+def _in_child() -> None:
+    for model in tuple(_MODELS):
+        model._in_child()  # noqa: SLF001 - of the class above
+
+
+forks.in_child(_in_child)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tfjslab.base.dtypes import of_array
 from tfjslab.base.errors import TfjslabError
+from tfjslab.base.messages import readable
 from tfjslab.base.tables import Table
 from tfjslab.base.text import counted, scaled
 from tfjslab.graph.ir import Dims, Graph, Port
@@ -81,7 +82,7 @@ def summary(graph: Graph, name: str) -> str:
         f"nodes: {facts.nodes:,}",
         *(f"  {op:<28}{count:>6,}" for op, count in facts.ops.items()),
     ]
-    return "\n".join(lines)
+    return "\n".join(map(readable, lines))
 
 
 def tables(graph: Graph, title: str) -> tuple[Table, ...]:

@@ -6,9 +6,9 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any
 
+from tfjslab.base.messages import escaped
 from tfjslab.base.shapes import Shape
 from tfjslab.base.tables import Report, Table
 from tfjslab.base.text import NOTHING, counted, ms, scaled, shape, times
@@ -166,7 +166,7 @@ class OptimizeReport(Report):
         return found
 
     def _repr_html_(self) -> str:
-        changes = "".join(f"<li>{escape(p.name)}: {escape(c.what)}</li>" for p in self.passes for c in p.changes)
+        changes = "".join(f"<li>{escaped(p.name)}: {escaped(c.what)}</li>" for p in self.passes for c in p.changes)
         return f"{super()._repr_html_()}<details><summary>every change</summary><ul>{changes}</ul></details>"
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from tfjslab.backends.base import BufferLife
 from tfjslab.base.errors import InputError
 from tfjslab.base.machine import cpu_model, load_average, usable_cores
+from tfjslab.base.messages import plain
 from tfjslab.base.plain import from_plain, to_plain
 from tfjslab.base.shapes import Shape
 from tfjslab.base.tables import Table, as_html
@@ -200,7 +201,7 @@ class Profile:
         return f"{self.model or 'code'}{where}"
 
     def __repr__(self) -> str:
-        return f"Profile({self.label}: {counted(len(self.kernels), 'kernel')})"
+        return plain(f"Profile({self.label}: {counted(len(self.kernels), 'kernel')})")
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the slowest kernels, and the sum that gives the wall."""

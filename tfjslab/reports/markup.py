@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
+from tfjslab.base.messages import visible
 from tfjslab.base.text import tail
 
 LONG = 70  # characters of a name; the end tells it from its neighbours
@@ -12,9 +13,8 @@ SENTENCE = 600  # of what this package says itself, with names in it
 
 
 def text(value: object, most: int = LONG) -> str:
-    """Text as it may stand in HTML: cut, in one line, without characters that control how others are shown."""
-    shown = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(str(value).split()))
-    return html.escape(tail(shown, most))
+    """Text as it may stand in HTML: cut, in one line of letters that show themselves."""
+    return html.escape(tail(visible(" ".join(str(value).split())), most))
 
 
 def cell(content: str, kind: str = "", title: str = "") -> str:

@@ -5,12 +5,11 @@ The dashboard and notebooks show it while the stream runs, so it is drawn in a m
 
 from __future__ import annotations
 
-import html
-
 import numpy as np
 
 from tfjslab.base import plots
 from tfjslab.base.dtypes import Array
+from tfjslab.base.messages import escaped
 from tfjslab.base.plots import EMPTY, HEIGHT, WIDTH, AxisTick, line_at, nice_top, plot, thinned
 from tfjslab.base.text import NOTHING, ms, percent
 from tfjslab.records.stream import StreamResult
@@ -41,12 +40,12 @@ def body(result: StreamResult, total: int = 0) -> str:
     s = result.settings
     where = f" on {result.environment.where}" if result.environment else ""
     rate = f" at {s.fps:g} frames/s" if s.fps else ""
-    title = html.escape(f"{s.model}{where}, {s.source}{rate}")
+    title = escaped(f"{s.model}{where}, {s.source}{rate}")
     head = f'<div class="tfl-stream"><h4>{title}</h4>{_figures(result, total)}'
     if not result.frames:
         return f'{head}{EMPTY.format("no frame is done yet")}</div>'
     said = ". ".join((result.verdict, *result.notes))
-    verdict = f'<p class="tfl-verdict-line">{html.escape(said)}</p>' if result.ended else ""
+    verdict = f'<p class="tfl-verdict-line">{escaped(said)}</p>' if result.ended else ""
     wide = max(total, result.n)
     return f'{head}{latency(result, wide)}<div class="tfl-low">{drops(result, wide)}</div>{verdict}</div>'
 

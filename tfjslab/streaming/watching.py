@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from tfjslab.base.messages import plain
 from tfjslab.base.progress import Throttle
 from tfjslab.base.text import counted, ms
 from tfjslab.engine.measure import Clock
@@ -77,7 +78,7 @@ def _in_terminal(stream: Watched) -> Shows:
         return _nothing, _nothing
 
     def show() -> None:
-        sys.stderr.write(f"\r{line(stream.result, stream.total)}\x1b[K")
+        sys.stderr.write(f"\r{plain(line(stream.result, stream.total))}\x1b[K")
         sys.stderr.flush()
 
     def finish() -> None:

@@ -20,6 +20,7 @@ from typing import Any
 from tfjslab.base.colours import HOST_CSS
 from tfjslab.base.errors import UsageError
 from tfjslab.base.extras import install
+from tfjslab.base.messages import escaped, visible
 from tfjslab.views.modules import FILES, module
 
 _HINT = f"an interactive view in a notebook needs anywidget, which is missing; {install('lab')}"
@@ -53,12 +54,13 @@ class View:
         fields = {"_esm": module(f"{self.name}.js"), "_css": self._looks, "data": traitlets.Dict().tag(sync=True),
                   "selected": traitlets.Unicode().tag(sync=True), "close": close}
         # By its class anywidget tells views apart, whose looks it puts on the page once.
-        return type(f"{self.name.title()}Widget", (anywidget.AnyWidget,), fields)(data=dict(self.data))
+        return type(f"{self.name.title()}Widget", (anywidget.AnyWidget,), fields)(data=_shown(self.data))
 
     def to_html(self) -> str:
         """The view as a whole page that reads nothing from anywhere else."""
         script = _text("page.js").replace("VIEW_MODULE", _harmless(module(f"{self.name}.js")))
-        parts = {"title": html.escape(self.title), "css": self._looks, "data": _harmless(self.data), "module": script}
+        data = _harmless(_shown(self.data))
+        parts = {"title": escaped(self.title), "css": self._looks, "data": data, "module": script}
         page = _text("page.html")
         for key, value in parts.items():
             page = page.replace(f"<!--{key}-->", value)
@@ -66,7 +68,7 @@ class View:
 
     def frame(self, height_px: int = 560) -> str:
         """The view as an ``iframe`` that holds its whole page, for a report that is one file."""
-        return (f'<iframe title="{html.escape(self.title)}" srcdoc="{html.escape(self.to_html())}" loading="lazy" '
+        return (f'<iframe title="{escaped(self.title)}" srcdoc="{html.escape(self.to_html())}" loading="lazy" '
                 f'style="width:100%;height:{height_px}px;border:0"></iframe>')
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -106,6 +108,15 @@ def _text(name: str) -> str:
 def _harmless(data: Any) -> str:
     """JSON that may stand inside of a script: no text in it may end that."""
     return json.dumps(data, allow_nan=False).replace("<", "\\u003c")
+
+
+def _shown(data: Any) -> Any:
+    """The data with texts that show themselves, as pages draw them."""
+    if isinstance(data, str):
+        return visible(data)
+    if isinstance(data, Mapping):
+        return {visible(str(key)): _shown(value) for key, value in data.items()}
+    return [_shown(value) for value in data] if isinstance(data, list | tuple) else data
 
 
 def _css() -> str:

@@ -6,9 +6,9 @@ style sheet, and on paper, all tabs stand one below the other under their names.
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
+from tfjslab.base.messages import escaped
 from tfjslab.vis import image
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def visor(shown: Visor) -> str:
 
 def _tab(shown: Visor, tab: str) -> str:
     checked = " checked" if tab == shown.active_tab else ""
-    name = escape(tab)
+    name = escaped(tab)
     inside = "".join(surface(s) for s in shown.surfaces.values() if s.tab == tab)
     return f'<input type="radio" name="tab" aria-label="{name}"{checked}><section><h3>{name}</h3>{inside}</section>'
 
@@ -60,8 +60,8 @@ def _tab(shown: Visor, tab: str) -> str:
 def surface(shown: Surface) -> str:
     """One surface with its name and its pictures; tables are text."""
     style = "".join(f"{k.replace('_', '-')}:{v};" for k, v in shown.styles.items())
-    attribute = f' style="{escape(style)}"' if style else ""
-    return f"<figure{attribute}><figcaption>{escape(shown.label)}</figcaption>{draw_area(shown)}</figure>"
+    attribute = f' style="{escaped(style)}"' if style else ""
+    return f"<figure{attribute}><figcaption>{escaped(shown.label)}</figcaption>{draw_area(shown)}</figure>"
 
 
 def draw_area(shown: Surface) -> str:
@@ -71,10 +71,10 @@ def draw_area(shown: Surface) -> str:
 
 def _part(shown: Surface, part: str) -> str:
     figure = shown.parts[part]
-    title = f"<div>{escape(part)}</div>" if part else ""
+    title = f"<div>{escaped(part)}</div>" if part else ""
     html = getattr(figure, "html", "")
     if html:
         return title + str(html)
     width, _ = image.pixels(figure)
-    alt = escape(" ".join(filter(None, [shown.name, part])))
+    alt = escaped(" ".join(filter(None, [shown.name, part])))
     return f'{title}<img width="{width}" alt="{alt}" src="{image.data_uri(figure, scale=2, any_page=True)}">'

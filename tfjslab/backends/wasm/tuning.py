@@ -26,6 +26,7 @@ from tfjslab.backends.wasm.run.engine import ENGINE_NAME, Instance, compile_text
 from tfjslab.backends.wasm.run.heap import Heap
 from tfjslab.backends.wasm.text.emit import Lanes
 from tfjslab.backends.wasm.text.templates import WasmKernel, functions, name_function
+from tfjslab.base import forks
 from tfjslab.base.machine import cpu_identity
 
 # What fused multiply-add has to gain. Where it is faster at all it is so by far. While another hardware thread of the
@@ -130,6 +131,9 @@ def _judged(run: Callable[[], None], tile: WasmTile) -> Sample:
 def tuner(lanes: Lanes) -> WasmTuner:
     """The tuner of a kind of vector; choices are read from disk once."""
     return WasmTuner(lanes)
+
+
+forks.in_child(tuner.cache_clear)  # another thread may have been measuring
 
 
 def single_module(k: WasmKernel, lanes: Lanes) -> Any:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tfjslab.backends.base import Availability
 from tfjslab.backends.ceilings import Ceilings
 from tfjslab.backends.kernels.backend import KernelBackend
-from tfjslab.base.errors import TfjslabError
+from tfjslab.base.errors import FORKED, TfjslabError
 from tfjslab.base.extras import install
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def may_be_chosen(variant: str) -> bool:
         from tfjslab.backends.webgpu.run.adapters import choose, hardware_possible  # noqa: PLC0415 - the optional wgpu
 
         return hardware_possible() and not choose(variant).software
+    except TfjslabError as e:
+        return e.code == FORKED  # then ``availability`` says so, in a warning
     except Exception:  # noqa: BLE001 - what went wrong is the reason that ``availability`` gives
         return False
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import io
 import threading
 import time
@@ -12,6 +11,7 @@ from typing import Self
 
 import segno
 
+from tfjslab.base.messages import escaped
 from tfjslab.browser.jobs.session import LOOPBACK, DeviceSession, device_session
 
 IDLE_S = 1800.0
@@ -76,7 +76,7 @@ class DeviceLink:
 
     def _repr_html_(self) -> str:
         """The address as a link, and its QR code."""
-        shown = html.escape(self.url)
+        shown = escaped(self.url)
         code = segno.make(self.url).svg_inline(scale=4, light="white")
         return f'<div><p>Open on the device: <a href="{shown}" target="_blank">{shown}</a></p>{code}</div>'
 

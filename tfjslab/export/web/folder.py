@@ -13,6 +13,7 @@ from typing import Any
 
 from tfjslab.backends.wasm import faults
 from tfjslab.backends.wasm.run.engine import module_bytes
+from tfjslab.base.messages import escaped, visible
 from tfjslab.base.shapes import size_of
 from tfjslab.base.version import __version__
 from tfjslab.export.web.lowered import MOST_THREADS
@@ -54,14 +55,14 @@ def folder_files(name: str, web: WebProgram, built: Sequence[Built], weights: by
     """Every file by name. The same model, options and version give the same bytes."""
     kernels = _json({b.variant.name: b.kernels for b in built})
     described = _described(name, web, built, weights, len(kernels))
-    texts = {"model": name, "version": __version__, "format": str(FORMAT), "inputs": _ports(described["inputs"]),
-             "outputs": _ports(described["outputs"]), **_metrics()}
+    texts = {"model": visible(name), "version": __version__, "format": str(FORMAT),
+             "inputs": _ports(described["inputs"]), "outputs": _ports(described["outputs"]), **_metrics()}
     quantized = bool(web.quantization)
     texts["quantization"] = _text("quantization.d.ts") if quantized else ""
-    in_comments = {**texts, "model": name.replace("*/", "* /")}
+    in_comments = {**texts, "model": texts["model"].replace("*/", "* /")}
     found = {f: _filled(_text(f), in_comments).encode() for f in _SCRIPTS}
     found["index.html"] = _page(name, built).encode()
-    found["README.md"] = _filled(_text("readme.md"), texts).encode()
+    found["README.md"] = _filled(_text("readme.md"), {**texts, "model": escaped(name)}).encode()
     found["NOTICE"] = _filled(_text("notice.txt"), texts).encode()
     loader = _model_js(name, described, built)
     found["model.js"] = "\n".join([loader, *([_text("quantization.js")] if quantized else [])]).encode()
@@ -140,10 +141,10 @@ def _page(name: str, built: Sequence[Built]) -> str:
     """The page that tries the model, with a choice of the variants that were written."""
     choices = "\n".join(
         f'      <label><input type="radio" name="variant" value="{b.variant.name}"> <b>{b.variant.name}</b>'
-        f" <span>{html.escape(b.variant.doc)}</span></label>" for b in built
+        f" <span>{escaped(b.variant.doc)}</span></label>" for b in built
     )
     return _filled(_text("index.html"), {
-        "model": html.escape(name), "version": __version__, "variants": choices, "threads": str(MOST_THREADS),
+        "model": escaped(name), "version": __version__, "variants": choices, "threads": str(MOST_THREADS),
     })
 
 
@@ -157,8 +158,18 @@ def _package(name: str, listed: Sequence[str]) -> str:
 
 
 def _ports(ports: Sequence[Mapping[str, Any]]) -> str:
-    rows = (f"| `{p['name']}` | {' x '.join(map(str, p['shape'])) or 'scalar'} | {_stands_for(p)} |" for p in ports)
+    shapes = (" x ".join(map(str, p["shape"])) or "scalar" for p in ports)
+    rows = (f"| {_code(p['name'])} | {shape} | {_stands_for(p)} |" for p, shape in zip(ports, shapes, strict=True))
     return "\n".join(("| name | shape | dtype |", "| --- | --- | --- |", *rows))
+
+
+def _code(name: str) -> str:
+    """A name in Markdown as code, where nothing in it ends the cell or is HTML."""
+    shown = visible(name)
+    if not set("`|<&") & set(shown):
+        return f"`{shown}`"
+    inside = html.escape(shown).replace("|", "&#124;").replace("`", "&#96;")
+    return f"<code>{inside}</code>"
 
 
 def _stands_for(port: Mapping[str, Any]) -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
+from tfjslab.base.messages import escaped
 from tfjslab.base.tables import Report, Table, as_html
 from tfjslab.base.text import NOTHING, ms, scaled
 from tfjslab.export.web.folder import REPORTS
@@ -143,7 +143,7 @@ class WebReport(Report):
         """Write ``report.json`` and ``report.html`` into the export's folder."""
         data, page = (folder / name for name in REPORTS)
         data.write_text(json.dumps(self.data(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        page.write_text(_PAGE.format(title=escape(self.model), body="".join(map(as_html, self.tables()))),
+        page.write_text(_PAGE.format(title=escaped(self.model), body="".join(map(as_html, self.tables()))),
                         encoding="utf-8")
 
     def data(self) -> dict[str, object]:

@@ -19,6 +19,7 @@ import wasmtime
 from wasmtime import _ffi as ffi
 
 from tfjslab.backends.wasm.run.module_cache import read_entry, write_entry
+from tfjslab.base import forks
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError, LimitError
 
@@ -46,7 +47,17 @@ def engine() -> wasmtime.Engine:
     config.wasm_simd = True
     config.wasm_relaxed_simd = True
     config.cranelift_opt_level = "speed"
+    config.parallel_compilation = not forks.is_child()  # it waits for threads that stayed in the parent
     return wasmtime.Engine(config)
+
+
+def _in_child() -> None:
+    if engine.cache_info().currsize:
+        forks.leave(engine())
+        engine.cache_clear()
+
+
+forks.in_child(_in_child)
 
 
 class Memory:

@@ -16,6 +16,7 @@ import numpy as np
 
 from tfjslab.backends.wasm.run.engine import Instance, Module, cached_module
 from tfjslab.backends.wasm.run.heap import Heap
+from tfjslab.base import forks
 
 _POLLS = 20_000
 _WAIT = """(module (import "env" "memory" (memory 1 65536 shared)) (export "memory" (memory 0))
@@ -39,6 +40,9 @@ def _wait_module() -> Module:
     """The compiled functions, from the disk where they were made before."""
     text = _WAIT.replace("{polls}", str(_POLLS))
     return cached_module(hashlib.sha256(text.encode()).hexdigest(), lambda: text)[0]
+
+
+forks.in_child(_wait_module.cache_clear)  # it is of the parent's engine
 
 
 class Workers:

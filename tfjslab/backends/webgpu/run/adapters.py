@@ -16,6 +16,7 @@ from typing import Any
 import wgpu
 
 from tfjslab.backends.registry import ADAPTER_VARIABLE
+from tfjslab.backends.webgpu.run.failures import check_process
 from tfjslab.base.errors import BackendUnavailableError
 
 FLOAT16, TIMESTAMPS = "shader-f16", "timestamp-query"
@@ -104,6 +105,7 @@ def choose(variant: str) -> Adapter:
     Variants that end in ``-f16`` store float16, for which the adapter needs the feature ``shader-f16``. Raises
     BackendUnavailableError with what helps.
     """
+    check_process(variant)
     api, _, float16 = variant.partition("-")
     found = _choose(api)
     if float16 and FLOAT16 not in found.handle.features:

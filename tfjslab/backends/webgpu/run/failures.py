@@ -10,13 +10,14 @@ mapping did not end well is not used again. Its WGSL parser overflows the stack 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import wgpu
 
-from tfjslab.base.errors import DEVICE_LOST, BackendError
+from tfjslab.base.errors import DEVICE_LOST, FORKED, BackendError, BackendUnavailableError
 
 _MOST_NESTED = 512  # parentheses, brackets and braces; the parser fell over at some thousands
 
@@ -30,12 +31,26 @@ def _worth_logging(record: logging.LogRecord) -> bool:
 logging.getLogger("wgpu").addFilter(_worth_logging)
 
 
+_PROCESS = os.getpid()  # that loaded wgpu, and with it drivers, which have threads
+
+
+def check_process(what: str) -> None:
+    """BackendUnavailableError (``backend.forked``) in a fork of the process that loaded wgpu: calls may hang."""
+    if os.getpid() != _PROCESS:
+        raise BackendUnavailableError(
+            f"{what}: process {_PROCESS}, of which this one is a fork, has loaded the drivers of the GPU, and those do "
+            "not work on in a fork; let multiprocessing 'spawn' processes, or fork before a GPU backend is asked about",
+            code=FORKED,
+        )
+
+
 @contextmanager
 def typed_errors(what: str, code: str = "backend.failed", on_lost: Callable[[], Any] = lambda: None) -> Iterator[None]:
     """Errors of wgpu as BackendError with a code that tells what may be done about it.
 
     ``code`` is for what has no code of its own; ``on_lost`` is called when the device turns out to be lost.
     """
+    check_process(what)
     try:
         yield
     except wgpu.GPUOutOfMemoryError as e:

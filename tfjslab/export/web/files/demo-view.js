@@ -1,12 +1,15 @@
 /** What the page draws: outputs, the chart of latency, the table of kernels. */
 const MOST_BARS = 5, MOST_ROWS = 60, LEAST_SIDE = 8;
 
+/** Text of letters that show themselves: what is not printed, or turns the direction of others, as its code. */
+const visible = (text) => String(text).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
+
 /** An element with attributes, text or children. */
 export function element(tag, { text, ...attributes } = {}, ...children) {
   const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  if (text !== undefined) made.textContent = text;
-  made.append(...children);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, visible(value));
+  if (text !== undefined) made.textContent = visible(text);
+  made.append(...children.map((child) => typeof child === 'string' ? visible(child) : child));
   return made;
 }
 
