@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.errors import InputError, UsageError, did_you_mean, each_with_nearest
+from tfjslab.base.out_of_memory import tells_memory
 from tfjslab.base.text import counted
 from tfjslab.bench.bench import bench_models
 from tfjslab.bench.comparison import over
@@ -57,6 +58,7 @@ class _Setting:
     reason: str
 
 
+@tells_memory("comparing settings")
 def sweep(
     model: Model, calibration: Any = None, evaluation: Any = None, kinds: Sequence[str] = SETTINGS,
     methods: Sequence[str] = METHODS, max_accuracy_drop: float = 0.01, settings: Settings | None = None, *,
