@@ -35,12 +35,13 @@ def _of_heap() -> BackendError:
     return BackendError("the heap is full", code="backend.out_of_memory")
 
 
+Place = tuple[Any, str, Callable[[], Exception]]
 _ARRAYS = (
     "array", "ascontiguousarray", "concatenate", "empty", "empty_like", "full", "matmul", "ones", "pad", "stack",
     "where", "zeros", "zeros_like", "round", "clip", "broadcast_to", "frombuffer",
 )
 # Where each kind of memory is had: the object, the name of its function, and what that raises.
-PLACES: dict[str, list[tuple[Any, str, Callable[[], Exception]]]] = {
+PLACES: dict[str, list[Place]] = {
     "arrays": [(np, name, _of_numpy) for name in _ARRAYS],
     "files": [(json, "loads", MemoryError), (Path, "read_bytes", MemoryError), (Path, "write_bytes", MemoryError)],
     "heap": [(Heap, "alloc", _of_heap)],
@@ -51,6 +52,16 @@ PLACES: dict[str, list[tuple[Any, str, Callable[[], Exception]]]] = {
     ],
     "threads": [(threading.Thread, "start", _of_threads)],
 }
+GPU = "gpu"
+
+
+def _gpu_places() -> list[Place]:
+    """The same for a device of wgpu, which is optional."""
+    import wgpu  # noqa: PLC0415 - see above
+    from wgpu.backends.wgpu_native import GPUDevice  # noqa: PLC0415 - see above
+
+    names = ("create_buffer", "create_bind_group", "create_compute_pipeline", "create_command_encoder")
+    return [(GPUDevice, name, lambda: wgpu.GPUOutOfMemoryError("no memory left")) for name in names]
 
 
 @dataclass
@@ -61,20 +72,24 @@ class Calls:
 
 
 @contextmanager
-def failing(kind: str, at: int) -> Iterator[Calls]:
-    """Let the call number ``at`` of a kind of ``PLACES`` fail, counted from 1; none with 0."""
+def failing(at: int, *kinds: str, for_good: bool = False) -> Iterator[Calls]:
+    """Let call number ``at`` of these kinds of memory fail, counted from 1, and all after it ``for_good``.
+
+    Kinds are those of ``PLACES``, which are meant without any, and ``GPU``. None fails with 0.
+    """
     calls = Calls()
 
     def counted(function: Callable[..., Any], error: Callable[[], Exception]) -> Callable[..., Any]:
         @wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             calls.count += 1
-            if calls.count == at:
+            if calls.count == at or (for_good and 0 < at < calls.count):
                 raise error()
             return function(*args, **kwargs)
         return call
 
     with ExitStack() as patches:
-        for owner, name, error in PLACES[kind]:
-            patches.enter_context(patch.object(owner, name, counted(getattr(owner, name), error)))
+        for kind in kinds or PLACES:
+            for owner, name, error in _gpu_places() if kind == GPU else PLACES[kind]:
+                patches.enter_context(patch.object(owner, name, counted(getattr(owner, name), error)))
         yield calls

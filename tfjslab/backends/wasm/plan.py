@@ -149,7 +149,8 @@ class WasmPlan(KernelPlan):
         """
         if slot not in self._views:
             spec = self._specs[slot.split(":", 1)[1]]
-            self._addresses[slot] = self._alloc(spec.num_bytes)
+            if slot not in self._addresses:
+                self._addresses[slot] = self._alloc(spec.num_bytes)
             self._views[slot] = self._heap.view(self._addresses[slot], spec.known_shape, numpy_dtype(spec.dtype))
         self._point(slot, self._addresses[slot])
         return self._views[slot]

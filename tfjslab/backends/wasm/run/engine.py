@@ -30,6 +30,7 @@ MAX_PAGES = 65536
 ENGINE_NAME = f"wasmtime {version('wasmtime')}"
 
 
+_NOTHING: Array = np.zeros(0, np.uint8)
 # What the engine says where it is the system that has no memory left.
 _MEMORY = re.compile(r"allocat|failed to grow|mmap|os error 12")
 
@@ -118,7 +119,7 @@ class Memory:
     def close(self) -> None:
         """Return the memory to the system. Views of it must not be used any more."""
         if self._memory is not None:
-            self.bytes = np.zeros(0, np.uint8)
+            self.bytes = _NOTHING
             self._memory.close()
             self._memory = None
 

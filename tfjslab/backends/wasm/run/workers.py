@@ -51,7 +51,7 @@ class Workers:
     def __init__(self, count: int, heap: Heap) -> None:
         self._job: Job | None = None
         self._errors: list[BaseException] = []
-        self._lost: BaseException | None = None  # what ended a worker that nobody had asked to end
+        self._lost: dict[int, BaseException] = {}  # what ended workers that nobody had asked to end
         self._done = threading.Condition()
         self._heap = heap
         self._instances: list[Instance] = []
@@ -97,8 +97,9 @@ class Workers:
         the workers may still be on their way back (see ``settle``). Raises the first error of any part; BackendError
         (``backend.device_lost``) where a thread is gone, for which a barrier would wait forever.
         """
-        if self._lost is not None:
-            raise BackendError(f"a thread for WebAssembly has ended: {self._lost!r}", code=DEVICE_LOST)
+        if self._lost:
+            error = next(iter(self._lost.values()))
+            raise BackendError(f"a thread for WebAssembly has ended: {error!r}", code=DEVICE_LOST) from error
         self._errors.clear()
         self._job = job
         try:
@@ -115,8 +116,8 @@ class Workers:
         Who was never woken, because Ctrl-C came first, has nothing to do: the word is what it was.
         """
         with self._done:
-            self._done.wait_for(lambda: self._lost is not None or all(
-                self._returned[i] == int(self._count[0]) for i in range(1, len(self._threads) + 1)))
+            self._done.wait_for(lambda: all(
+                i in self._lost or self._returned[i] == int(self._count[0]) for i in range(1, len(self._threads) + 1)))
 
     def close(self) -> None:
         """End the threads and give everything back."""
@@ -135,7 +136,7 @@ class Workers:
             self._loop(tid)
         except BaseException as e:  # noqa: BLE001 - the next run raises it
             with self._done:
-                self._lost = e
+                self._lost[tid] = e
                 self._done.notify_all()
 
     def _loop(self, tid: int) -> None:
