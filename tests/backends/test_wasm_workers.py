@@ -6,10 +6,12 @@ import threading
 
 import numpy as np
 import pytest
+from support.failing import failing
 
 from tfjslab.backends.wasm.run.engine import Instance, compile_text
 from tfjslab.backends.wasm.run.heap import Heap
 from tfjslab.backends.wasm.run.workers import _WAIT, Workers
+from tfjslab.base.errors import BackendError
 
 
 @pytest.fixture(name="workers")
@@ -74,3 +76,45 @@ def test_a_run_that_ends_before_it_wakes_anybody_leaves_no_one_waiting(workers):
     meeting = _Meeting(workers)
     workers.run(meeting)
     meeting.waker.close()
+
+
+@pytest.mark.parametrize(("kind", "at"), [("threads", 1), ("threads", 2), ("engine", 2), ("engine", 4)])
+def test_workers_are_there_or_nothing_is(kind, at):
+    heap = Heap()
+    before = threading.active_count()
+    with failing(at, kind), pytest.raises(BackendError):
+        Workers(2, heap)
+    assert (heap.used_bytes, threading.active_count()) == (0, before)
+    heap.close()
+
+
+def test_it_says_how_many_threads_the_system_gave():
+    heap = Heap()
+    with failing(2, "threads"), pytest.raises(BackendError) as caught:
+        Workers(2, heap)
+    heap.close()
+    assert caught.value.code == "backend.threads"
+    assert str(caught.value) == ("2 threads for WebAssembly were asked for, the system gave 1: can't start new thread; "
+                                 "set_threads_count takes fewer")
+
+
+def test_a_thread_that_ended_is_told_and_not_waited_for(monkeypatch):
+    call = Instance.call
+
+    def trapping(instance, name, *args):
+        if name == "wait":
+            raise BackendError("a WebAssembly kernel trapped: out of bounds")
+        call(instance, name, *args)
+
+    heap = Heap()
+    with monkeypatch.context() as patched:
+        patched.setattr(Instance, "call", trapping)
+        workers = Workers(2, heap)
+        for thread in workers._threads:
+            thread.join()
+    with pytest.raises(BackendError, match=r"a thread for WebAssembly has ended: .*out of bounds") as caught:
+        workers.run(lambda _tid: None)
+    assert caught.value.code == "backend.device_lost"
+    workers.close()
+    assert heap.used_bytes == 0
+    heap.close()

@@ -281,6 +281,16 @@ def test_ctrl_c_elsewhere_is_exit_code_130_and_one_line(capsys, monkeypatch):
     assert error(capsys, "backends") == (INTERRUPTED, "tfjslab: interrupted")
 
 
+def test_memory_that_runs_out_is_exit_code_4_and_one_line(capsys, monkeypatch):
+    def full():
+        raise MemoryError("Unable to allocate 4.00 TiB")
+
+    monkeypatch.setattr(registry, "backends", full)
+    code, line = error(capsys, "backends")
+    assert code == 4
+    assert line.startswith("tfjslab: error: this command: there is not enough memory (Unable to allocate 4.00 TiB);")
+
+
 @pytest.mark.filterwarnings("default")
 def test_warnings_are_one_line_on_stderr(capsys, monkeypatch):
     def warn():

@@ -36,7 +36,8 @@ def test_json_and_the_folder(capsys, model, tmp_path):
     out = tmp_path / "web"
     assert main(["export", model, "--out", str(out), "--json", "-"]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert set(data) == {"model", "out", "kind", "weights", "note", "variants", "tiles", "files", "report"}
+    assert set(data) == {"model", "out", "kind", "weights", "note", "variants", "left_out", "tiles", "files",
+                         "report"}
     assert set(data["files"]) | set(REPORTS) == {p.name for p in out.iterdir()}
     assert data["report"]["verdict"]
     assert json.loads((out / "report.json").read_text()) == data["report"]

@@ -100,9 +100,11 @@ def test_a_chain_that_changes_the_shape_is_not_merged():
 
 
 def test_a_chain_that_is_too_long_for_a_recursive_walk_is_cut():
+    """By the number of nodes, and sooner where each of them is a long expression."""
     names = [f"n{i}" for i in range(99)] + ["out"]
-    groups = _groups([Node(n, "Exp", (x,)) for n, x in zip(names, ["x", *names], strict=False)])
-    assert [len(g.nodes) for g in groups] == [48, 48, 4]
+    for op, lengths in (("Neg", [48, 48, 4]), ("Exp", [24, 24, 24, 24, 4])):
+        groups = _groups([Node(n, op, (x,)) for n, x in zip(names, ["x", *names], strict=False)])
+        assert [len(g.nodes) for g in groups] == lengths
 
 
 def test_unsupported_nodes_stand_alone():

@@ -63,7 +63,8 @@ def test_what_optimize_and_quantize_gave_are_sides_with_their_reports(digits, no
         assert found.compared[0].side.changes[0][0] == "the whole"
         assert found.compared[1].side.changes == ()
         assert found.compared[1].by_key["size"].ratio == pytest.approx(0.5, abs=0.05)
-        assert tf.report(made, small, **QUICK).compared[0].by_key["latency"].before.n == 2
+        # Both rounds; where others disturbed all of one, the runs of the other.
+        assert tf.report(made, small, **QUICK).compared[0].by_key["latency"].before.n in (2, 3)
 
 
 def test_labels_count_right_answers(digits, no_processes):

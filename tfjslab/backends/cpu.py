@@ -17,6 +17,7 @@ from tfjslab.backends.kernels.memory_plan import plan_memory
 from tfjslab.backends.kernels.session import KernelSession
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
+from tfjslab.base.out_of_memory import backend_out_of_memory
 from tfjslab.base.shapes import Shape
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
@@ -150,6 +151,14 @@ class CpuPlan:
         self, feeds: Mapping[str, Array | Buffer], *, stamps: list[float] | None = None, keep: bool = False,
     ) -> dict[str, Array | Buffer]:
         """Compute the outputs by value name; see ``tfjslab.backends.base.Plan``."""
+        try:
+            return self._run(feeds, stamps, keep=keep)
+        except MemoryError as e:
+            raise backend_out_of_memory(f"{self._session.backend.name}: a run of a plan", e) from e
+
+    def _run(
+        self, feeds: Mapping[str, Array | Buffer], stamps: list[float] | None, *, keep: bool,
+    ) -> dict[str, Array | Buffer]:
         program, clock = self._program, self._session.backend.clock
         if program is None:
             raise BackendError(f"this {self._session.backend.name} plan has been disposed")
@@ -175,12 +184,13 @@ class CpuPlan:
         self, values: Sequence[Any], foreign: list[Any], *, keep: bool,
     ) -> dict[str, Array | Buffer]:
         """The outputs; they share no memory with ``foreign`` arrays or each other."""
-        found: dict[str, Array | Buffer] = {}
+        found: dict[str, tuple[Array, str]] = {}
         for name, slot, dtype in self._outputs:
             array = own_array(values[slot], foreign)
             foreign.append(array)
-            found[name] = self._session.adopt(array, dtype) if keep else array
-        return found
+            found[name] = (array, dtype)
+        # The session counts them when all are there.
+        return {name: self._session.adopt(*made) if keep else made[0] for name, made in found.items()}
 
     def dispose(self) -> None:
         """Let go of weights."""

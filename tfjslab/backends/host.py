@@ -16,6 +16,7 @@ from tfjslab.backends.base import BufferLife, CommandInfo
 from tfjslab.backends.kernels.memory_plan import Lifetime
 from tfjslab.base.dtypes import Array, numpy_dtype, of_value
 from tfjslab.base.errors import BackendError, TfjslabError
+from tfjslab.base.out_of_memory import backend_out_of_memory
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import check_made
 from tfjslab.ops import registry
@@ -37,7 +38,9 @@ def run_node(node: Node, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> lis
             outs = node.definition.run(inputs, attrs)
     except TfjslabError as e:
         raise of_node(node, e) from None
-    except (ValueError, TypeError, IndexError, ArithmeticError, MemoryError) as e:
+    except MemoryError as e:
+        raise backend_out_of_memory(f"node '{node.name}' ({node.op})", e) from e
+    except (ValueError, TypeError, IndexError, ArithmeticError) as e:
         raise BackendError(f"node '{node.name}' ({node.op}) failed: {type(e).__name__}: {e}") from e
     return [np.asarray(v) if isinstance(v, np.generic) else v for v in outs]
 

@@ -79,6 +79,13 @@ class LimitError(TfjslabError):
     default_code = "limit"
 
 
+class OutOfMemoryError(TfjslabError, MemoryError):
+    """The system has no memory left for what was asked; what was begun has been given back."""
+
+    default_code = "memory"
+    exit_code: ClassVar[int] = 4
+
+
 class DisposedError(TfjslabError):
     """A tensor or model was used after ``dispose``."""
 
@@ -92,10 +99,10 @@ class BackendUnavailableError(TfjslabError):
     exit_code = 4
 
 
-DEVICE_LOST = "backend.device_lost"
+DEVICE_LOST, BACKEND_MEMORY, BACKEND_THREADS = "backend.device_lost", "backend.out_of_memory", "backend.threads"
 FORKED = "backend.forked"
 # Failures of one backend that another one need not have.
-ELSEWHERE = frozenset({DEVICE_LOST, "backend.out_of_memory", "backend.limit", "backend.shader"})
+ELSEWHERE = frozenset({DEVICE_LOST, BACKEND_MEMORY, BACKEND_THREADS, "backend.limit", "backend.shader"})
 
 
 class BackendError(TfjslabError):

@@ -11,6 +11,7 @@ from typing import Any, overload
 import numpy as np
 
 from tfjslab.base.errors import InputError, UsageError, did_you_mean, each_with_nearest
+from tfjslab.base.out_of_memory import tells_memory
 from tfjslab.base.progress import no_progress
 from tfjslab.base.text import counted
 from tfjslab.bench.bench import bench_models
@@ -69,6 +70,7 @@ def sweep(model: Model, calibration: Any = ..., evaluation: Any = ..., kinds: Se
 def sweep(model: Sequence[Model], calibration: Any = ..., evaluation: Any = ..., kinds: Sequence[str] = ...,
           methods: Sequence[str] = ..., max_accuracy_drop: float = ..., settings: Settings | None = ..., *,
           labels: Any = ..., goal: str = ..., x: Any = ..., client: Any = ...) -> list[Sweep]: ...
+@tells_memory("comparing settings")
 def sweep(
     model: Model | Sequence[Model], calibration: Any = None, evaluation: Any = None, kinds: Sequence[str] = SETTINGS,
     methods: Sequence[str] = METHODS, max_accuracy_drop: float = 0.01, settings: Settings | None = None, *,

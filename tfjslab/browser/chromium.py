@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tfjslab.base.errors import BackendError, BackendUnavailableError
 from tfjslab.base.extras import install
+from tfjslab.base.threads import start_thread
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Playwright
@@ -152,7 +153,11 @@ class _Loop:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, name="tfjslab-chromium", daemon=True)
-        self.thread.start()
+        try:
+            start_thread(self.thread)
+        except BaseException:
+            self.loop.close()
+            raise
 
     def run(self, work: Callable[[], Awaitable[T]], what: str, timeout_s: float) -> T:
         """The result. BackendError when playwright says that it failed, or it takes too long.

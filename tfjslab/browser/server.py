@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tfjslab.base.errors import UsageError
+from tfjslab.base.threads import start_thread
 
 # What lets a page have SharedArrayBuffer, and so WebAssembly threads.
 ISOLATION = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
@@ -52,7 +53,11 @@ def listening(handler: Any, host: str = "127.0.0.1", port: int = 0) -> Iterator[
     except OSError as e:
         raise UsageError(f"cannot listen on {host}:{port or 'any port'}: {e.strerror or e}") from None
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="tfjslab-server", daemon=True)
-    thread.start()
+    try:
+        start_thread(thread)
+    except BaseException:
+        server.server_close()
+        raise
     try:
         yield int(server.server_address[1])
     finally:

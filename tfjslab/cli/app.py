@@ -10,6 +10,7 @@ from typing import Any
 
 from tfjslab.arguments import Parser, add_max_memory, use_adapter, use_max_memory
 from tfjslab.base.errors import TfjslabError
+from tfjslab.base.out_of_memory import out_of_memory
 from tfjslab.base.version import __version__
 from tfjslab.cli.command import INTERRUPTED, Command
 from tfjslab.cli.commands import COMMANDS, main_job
@@ -73,6 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TfjslabError as e:
         tell("error", e)
         return e.exit_code
+    except MemoryError as e:
+        error = out_of_memory("this command", e)
+        tell("error", error)
+        return error.exit_code
     return int(report.exit_code)
 
 

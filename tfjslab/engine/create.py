@@ -12,6 +12,7 @@ from tfjslab.base.arrays import require_finite, require_whole, text_array, to_ar
 from tfjslab.base.dtypes import ON_HOST, Array, dtype_info, numpy_dtype, of_array
 from tfjslab.base.errors import DTypeError, InputError, ShapeError
 from tfjslab.base.limits import LIMITS, check_limit
+from tfjslab.base.out_of_memory import tells_memory
 from tfjslab.base.shapes import checked_shape, size_of
 from tfjslab.engine.sessions import Data, on_session
 from tfjslab.engine.state import STATE
@@ -30,6 +31,21 @@ def make_tensor(array: Array, dtype: str) -> Tensor:
         return Tensor(data, array.shape, dtype)
 
 
+def make_tensors(arrays: Sequence[Array]) -> list[Tensor]:
+    """``make_tensor`` for all of them or none. Short integers become int32: TensorFlow.js has no others."""
+    made: list[Tensor] = []
+    try:
+        for array in arrays:
+            dtype = of_array(array)
+            made.append(make_tensor(np.asarray(array, numpy_dtype(dtype)), dtype))
+    except BaseException:
+        for t in made:
+            t.dispose()
+        raise
+    return made
+
+
+@tells_memory("values of a tensor")
 def as_array(values: Any, dtype: str | None, where: str) -> tuple[Array, str]:
     """``values`` as a numpy array in the dtype it is stored as. Without ``dtype`` the values decide.
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.errors import UsageError
+from tfjslab.base.out_of_memory import out_of_memory
 from tfjslab.engine.calls import Results, aliases_of, call_of, changes_of, is_complete, omissible_attribute
 from tfjslab.engine.convert import to_tensors
 from tfjslab.engine.kernels import run_kernel
@@ -160,7 +161,10 @@ def _function(definition: OpDef) -> Callable[..., Any]:
     eager = EagerOp(definition)
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        return eager(*args, **kwargs)
+        try:
+            return eager(*args, **kwargs)
+        except MemoryError as e:
+            raise out_of_memory(eager.name, e) from e
 
     call.__name__ = call.__qualname__ = eager.name
     call.__module__ = "tfjslab"
@@ -192,7 +196,10 @@ def _by_kernel(kernel: str) -> EagerOp:
 
 
 def _dispatch(kernel: str, *values: Any, **attrs: Any) -> Any:
-    return _by_kernel(kernel)(*values, **attrs)
+    try:
+        return _by_kernel(kernel)(*values, **attrs)
+    except MemoryError as e:
+        raise out_of_memory(kernel, e) from e
 
 
 DISPATCH.run = _dispatch

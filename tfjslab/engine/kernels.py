@@ -12,9 +12,9 @@ from tfjslab.backends import rows
 from tfjslab.backends.base import CommandInfo, Plan, RunStamps
 from tfjslab.backends.host import Live, describe, run_promoted, spec_of
 from tfjslab.backends.host_threads import host_threads
-from tfjslab.base.dtypes import ON_HOST, of_array
+from tfjslab.base.dtypes import ON_HOST
 from tfjslab.base.errors import BackendError, DTypeError, TfjslabError
-from tfjslab.engine.create import make_tensor
+from tfjslab.engine.create import make_tensors
 from tfjslab.engine.debugging import check_numbers
 from tfjslab.engine.recorder import active_recorder
 from tfjslab.engine.sessions import Data, EagerSession, on_session
@@ -85,7 +85,7 @@ def _run_plan(eager: EagerSession, one: OneNode, inputs: Sequence[Tensor | None]
     results: Mapping[str, Any] = plan.run(feeds, stamps=stamps, keep=not one.cuts)
     if one.cuts:
         arrays = [cut(results.__getitem__, one.cuts[n]) if n in one.cuts else results[n] for n in names]
-        outs = [make_tensor(a, of_array(a)) for a in arrays]
+        outs = make_tensors(arrays)
     else:
         outs = [Tensor(Data(b.dtype, buffer=b, eager=eager), b.shape, b.dtype) for b in (results[n] for n in names)]
     if recorder is not None and stamps is not None:
@@ -167,4 +167,4 @@ def _run_on_host(eager: EagerSession, node: Node, inputs: Sequence[Tensor | None
         reason = "" if is_host else "its shape depends on data or it handles strings or complex numbers"
         live = Live(sum(s.num_bytes for s in outs), len(outs))
         recorder.add(lambda: [describe(node, ins, outs, live, fallback=reason)], [elapsed], Live())
-    return [make_tensor(v, of_array(v)) for v in values]
+    return make_tensors(values)

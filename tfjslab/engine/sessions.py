@@ -163,9 +163,9 @@ class Data:
     def on(self, eager: EagerSession) -> Buffer:
         """The buffer in ``eager``'s session, moved there if it lies elsewhere. Its shape is the first tensor's."""
         if self.eager is not eager or self.buffer is None:
-            values = self.read()
+            moved = eager.session.put(self.read(), self.dtype)  # may fail: then the bytes stay where they are
             self._free()
-            self.buffer, self.eager = eager.session.put(values, self.dtype), eager
+            self.buffer, self.eager = moved, eager
             eager.num_data += 1
         return self.buffer
 

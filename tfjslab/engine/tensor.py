@@ -10,6 +10,7 @@ import numpy as np
 from tfjslab.base.dtypes import Array, dtype_info
 from tfjslab.base.errors import DisposedError, InputError
 from tfjslab.base.messages import escaped_lines
+from tfjslab.base.out_of_memory import out_of_memory
 from tfjslab.base.shapes import size_of
 from tfjslab.engine.operators import DISPATCH, Operators
 from tfjslab.engine.sessions import Data
@@ -93,8 +94,11 @@ class Tensor(Operators):
 
     def numpy(self) -> Array:
         """The values as a new numpy array of the tensor's shape."""
-        with STATE.lock:
-            return self.data_ref().read().reshape(self._shape)
+        try:
+            with STATE.lock:
+                return self.data_ref().read().reshape(self._shape)
+        except MemoryError as e:
+            raise out_of_memory(f"reading tensor {self._id}", e) from e
 
     def data_sync(self) -> Array:
         """The values as a new, flat numpy array."""

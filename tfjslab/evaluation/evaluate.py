@@ -11,6 +11,7 @@ import numpy as np
 from tfjslab.base.arrays import reals, to_array
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError, UsageError, did_you_mean
+from tfjslab.base.out_of_memory import tells_memory
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.evaluation.labels import check_range, check_scores, check_top_k, label_indices, ranks
 from tfjslab.evaluation.result import ClassResult, Evaluation, Paired, mcnemar, top_k_of
@@ -46,6 +47,7 @@ class _Outputs:
         return np.concatenate([np.atleast_1d(p) for p in parts])
 
 
+@tells_memory("evaluating a model")
 def evaluate(
     model: Model, x: Any, labels: Any = None, *, reference: Model | None = None, output: str | None = None,
     top_k: Sequence[int] = (1,), class_names: Sequence[str] | None = None, batch_size: int = BATCH_SIZE,

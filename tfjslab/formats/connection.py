@@ -20,6 +20,7 @@ from urllib.request import (
 )
 
 from tfjslab.base.errors import ModelError
+from tfjslab.base.threads import start_thread
 
 STALL_SECONDS = 30.0  # without a byte
 ANSWER_SECONDS = 60.0  # until all headers are there
@@ -42,7 +43,7 @@ class _Ending:
 
         timer = threading.Timer(ANSWER_SECONDS, end)
         timer.daemon = True
-        timer.start()
+        start_thread(timer)
         found: http.client.HTTPResponse | None = None
         try:
             found = super().getresponse()  # type: ignore[misc]
@@ -51,6 +52,7 @@ class _Ending:
                 raise
         finally:
             timer.cancel()
+            timer.join()
         if found is None or late.is_set():  # headers that were cut off look like whole ones
             if found is not None:
                 found.close()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfjslab.base.errors import ModelError, UsageError, did_you_mean
+from tfjslab.base.out_of_memory import tells_memory
 from tfjslab.formats.document import Document
 from tfjslab.formats.graph_model import reader as tfjs_graph
 from tfjslab.formats.graph_model.writer import save_graph_model
@@ -52,6 +53,7 @@ def model_suffixes() -> tuple[str, ...]:
     return tuple(dict.fromkeys(suffix for row in FORMATS for suffix in row.suffixes))
 
 
+@tells_memory("reading a model")
 def read_model(
     source: str | os.PathLike[str], *, format_name: str = "", progress: Progress = no_progress,
     cache: Path | None = None, signature: str = "",
@@ -88,6 +90,7 @@ def format_written(path: str | os.PathLike[str], format_name: str = "") -> str:
     return format_name or next(files, tfjs_graph.FORMAT)
 
 
+@tells_memory("writing a model")
 def write_model(graph: Graph, path: str | os.PathLike[str], format_name: str = "") -> Path:
     """Write a graph in a format that can be written, see ``format_written``; UsageError lists those."""
     format_name = format_written(path, format_name)

@@ -8,6 +8,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import DTypeError, ShapeError
+from tfjslab.base.out_of_memory import tells_memory
 from tfjslab.base.shapes import normalize_axes
 from tfjslab.engine.calls import Results
 from tfjslab.engine.create import tensor
@@ -44,6 +45,7 @@ def composed(function: Callable[P, R]) -> Callable[P, R]:
     """A function of which nothing but the tensors that it returns stays, also after an error."""
 
     @wraps(function)
+    @tells_memory(function.__name__)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         with Tidy(function.__name__) as scope:
             return scope.returns(function(*args, **kwargs))

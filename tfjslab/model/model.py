@@ -19,15 +19,15 @@ from tfjslab.backends.base import Backend, PlanInfo, Session
 from tfjslab.backends.host import own_array, spec_of
 from tfjslab.base import forks
 from tfjslab.base.awaiting import settled
-from tfjslab.base.dtypes import Array, numpy_dtype, of_array
+from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import DEVICE_LOST, BackendError, DisposedError, InputError
 from tfjslab.base.interrupts import Uninterrupted
 from tfjslab.base.messages import plain
+from tfjslab.base.out_of_memory import out_of_memory, tells_memory
 from tfjslab.base.tables import Table, as_html
-from tfjslab.engine.create import make_tensor
+from tfjslab.engine.create import make_tensors
 from tfjslab.engine.recorder import active_recorder
 from tfjslab.engine.state import count
-from tfjslab.engine.tensor import Tensor
 from tfjslab.formats.artifacts import SaveHandler, saved_by
 from tfjslab.formats.graph_model.reader import FORMAT as TFJS_GRAPH
 from tfjslab.formats.registry import format_written, write_model
@@ -60,6 +60,7 @@ class Model:
     run one at a time. In a process that is forked it runs in a session of that process.
     """
 
+    @tells_memory("making a model")
     def __init__(self, graph: Graph, backend: str | None = None, threads: int | None = None, name: str = "") -> None:
         self._open: Feeds | None = Feeds(graph)  # None once disposed
         self._chosen = (backend, threads)
@@ -147,9 +148,12 @@ class Model:
         shader), the model moves to the next one, with a BackendFallbackWarning; never while a profile is recorded.
         A layer's name stands for its output.
         """
-        with self._lock:
-            wanted = outputs_of_layers(self.graph, outputs)
-            return self._with_recovery(lambda: self._execute(feeds, wanted))
+        try:
+            with self._lock:
+                wanted = outputs_of_layers(self.graph, outputs)
+                return self._with_recovery(lambda: self._execute(feeds, wanted))
+        except MemoryError as e:
+            raise out_of_memory(f"model '{self.name}'", e) from e
 
     def _execute(self, feeds: Any, outputs: str | Sequence[str] | None) -> Any:
         with self._lock:
@@ -164,13 +168,14 @@ class Model:
             owned: list[Array] = []
             for name, result in zip(wanted[:asked], results[:asked], strict=True):
                 owned.append(_owned(name, result, owned))
-        found = [_tensor(r) for r in owned] if as_tensors else owned
+        found = make_tensors(owned) if as_tensors else owned
         return found[0] if isinstance(outputs, str) or (outputs is None and len(found) == 1) else found
 
     async def execute_async(self, feeds: Any, outputs: str | Sequence[str] | None = None) -> Any:
         """``execute`` for code that awaits."""
         return self.execute(feeds, outputs)
 
+    @tells_memory("running a model")
     def run(
         self, feeds: Any, recorder: Recorder | None = None, outputs: Sequence[str] | None = None,
     ) -> list[Any]:
@@ -208,6 +213,7 @@ class Model:
             running = self._running
             return running is not None and running[0] is self.backend and running[2].is_prepared(specs, wanted)
 
+    @tells_memory("compiling a model")
     def compiled(self, x: Any, *, look: bool = False) -> tuple[Executor, GraphProgram]:
         """The program for inputs like ``x`` and the executor that holds it, for tools that inspect a model.
 
@@ -223,6 +229,7 @@ class Model:
 
             return self._with_recovery(prepare)
 
+    @tells_memory("making a sample input")
     def sample(self, batch: int = 1, seed: int = 0) -> dict[str, Array]:
         """Inputs of the declared shapes with seeded values, ``batch`` where a length is open; see ``sample_inputs``."""
         return sample_inputs(self.inputs, batch, seed)
@@ -391,9 +398,3 @@ def _owned(name: str, result: Any, others: Sequence[Array]) -> Array:
         why = "it is on a branch that was not taken" if result is DEAD else "it is a list of tensors"
         raise InputError(f"output '{name}' is not a tensor here: {why}", code="input.output")
     return own_array(result, others)
-
-
-def _tensor(array: Array) -> Tensor:
-    """Short integers become int32: TensorFlow.js has no others."""
-    dtype = of_array(array)
-    return make_tensor(np.asarray(array, numpy_dtype(dtype)), dtype)

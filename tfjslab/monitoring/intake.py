@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from tfjslab.base.errors import LimitError
+from tfjslab.base.threads import start_thread
 from tfjslab.monitoring.batch import Batch
 from tfjslab.monitoring.store import MonitorStore
 
@@ -74,7 +75,7 @@ class Intake:
             self._tidy_at = now + HOUR_S / 60  # it is tried again soon; nothing is lost by what is left
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        start_thread(self._thread)
         return self
 
     def __exit__(

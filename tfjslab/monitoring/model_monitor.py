@@ -14,6 +14,7 @@ from typing import Any, Self
 from tfjslab.base.errors import InputError, TfjslabError
 from tfjslab.base.tables import Report, Table
 from tfjslab.base.text import NOTHING, ms, percent, scaled
+from tfjslab.base.threads import start_thread
 from tfjslab.engine.measure import memory
 from tfjslab.model.model import Model
 from tfjslab.monitoring.batch import MOST_KINDS, MOST_NAME, Batch, ErrorCount, kind_of, message_of
@@ -85,7 +86,7 @@ class ModelMonitor:
         if self._url is not None:
             self._thread = threading.Thread(
                 target=self._send_often, args=(every_s,), name="tfjslab-sender", daemon=True)
-            self._thread.start()
+            start_thread(self._thread)
 
     def predict(self, x: Any) -> Any:
         """``Model.predict``, measured."""

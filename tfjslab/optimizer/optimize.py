@@ -11,6 +11,7 @@ import numpy as np
 from tfjslab.base.arrays import reals
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import TfjslabError, UsageError
+from tfjslab.base.out_of_memory import tells_memory
 from tfjslab.base.shapes import Shape
 from tfjslab.bench.bench import bench_models
 from tfjslab.bench.result import BenchResult, compare_results
@@ -51,6 +52,7 @@ class _Measured:
     reason: str = NOT_ASKED
 
 
+@tells_memory("optimizing a model")
 def optimize(
     model: Model, passes: Iterable[str] | None = None, skip: Collection[str] = (), target: str = TFJS, *,
     x: Any = None, measure: bool = True, settings: Settings | None = None, precision: str | None = None,

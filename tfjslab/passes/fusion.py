@@ -20,7 +20,7 @@ from tfjslab.ops.registry import Spec
 # More operands need more pointers and registers than a tile has to spare.
 _MAX_OPERANDS = 6
 # Expressions are trees that Python and the shader compilers walk recursively.
-_MAX_NODES, _MAX_DEPTH = 48, 128
+_MAX_NODES, _MAX_DEPTH = 48, 192
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import Any
 
 from tfjslab.base.errors import InputError, UsageError, did_you_mean
+from tfjslab.base.out_of_memory import tells_memory
 from tfjslab.formats.weight_writer import QUANTIZATIONS
 from tfjslab.model.model import Model, given_away
 from tfjslab.model.states import refuse_states
@@ -24,6 +25,7 @@ from tfjslab.quantizer.result import Quantized
 from tfjslab.quantizer.size import for_size
 
 
+@tells_memory("quantizing a model")
 def quantize(
     model: Model, kind: str = INT8, calibration: Any = None, method: str = "minmax", exclude: Collection[str] = (),
     evaluation: Any = None, *, min_db: float | None = None,

@@ -14,7 +14,7 @@ _LEAST_DIGEST = 8  # characters of a digest that are taken for one and not for a
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ResultFilter:
     """What results have to fit; None is anything. See ``ResultsStore.results``."""
 
     kind: str | None = None
@@ -26,7 +26,7 @@ class Wanted:
     machine: str | None = None
 
 
-def where_clause(wanted: Wanted, connection: sqlite3.Connection) -> tuple[str, list[Any]]:
+def where_clause(wanted: ResultFilter, connection: sqlite3.Connection) -> tuple[str, list[Any]]:
     """The WHERE of a query over ``results``, and the values for its question marks."""
     parts, values = [], list[Any]()
     for column in ("kind", "backend", "machine"):

@@ -22,7 +22,7 @@ from tfjslab.store.facts import ResultFacts, facts_of
 from tfjslab.store.history import FigureHistories, FigureHistory, changes_of
 from tfjslab.store.kinds import unit_of
 from tfjslab.store.place import make_folder, store_file
-from tfjslab.store.query import Wanted, where_clause
+from tfjslab.store.query import ResultFilter, where_clause
 from tfjslab.store.revision import Revision, revision_of
 from tfjslab.store.schema import StoreError, migrate
 from tfjslab.store.series import LAST, nothing_found, read_series
@@ -114,7 +114,7 @@ class ResultsStore:
             limit: only the newest so many.
 
         """
-        wanted = Wanted(kind, model, figure, since, backend, commit, machine)
+        wanted = ResultFilter(kind, model, figure, since, backend, commit, machine)
         with self._told():
             clause, values = where_clause(wanted, self._connection)
             rows = self._connection.execute(
@@ -143,7 +143,7 @@ class ResultsStore:
         Raises InputError where no result has such a figure, and names those that there are.
 
         """
-        wanted = Wanted(kind, model, figure, since, backend, None, machine)
+        wanted = ResultFilter(kind, model, figure, since, backend, None, machine)
         with self._told():
             series = read_series(self._connection, wanted)
             if not series:

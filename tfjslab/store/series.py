@@ -6,7 +6,7 @@ import sqlite3
 
 from tfjslab.base.errors import did_you_mean
 from tfjslab.store.history import HistoryPoint
-from tfjslab.store.query import Wanted, where_clause
+from tfjslab.store.query import ResultFilter, where_clause
 
 LAST = 200  # points of a series that are looked at: the work grows with the square of their number
 _SERIES = "kind, model, backend, threads, machine"
@@ -16,7 +16,7 @@ _NAMED = 20  # figures in a message
 
 
 def read_series(
-    connection: sqlite3.Connection, wanted: Wanted,
+    connection: sqlite3.Connection, wanted: ResultFilter,
 ) -> dict[tuple[str, str, str, int, str], tuple[HistoryPoint, ...]]:
     """The points of ``wanted.figure``, from the oldest to the newest, by what they can be compared within."""
     clause, values = where_clause(wanted, connection)
@@ -30,7 +30,7 @@ def read_series(
     return {where: tuple(points) for where, points in found.items()}
 
 
-def nothing_found(connection: sqlite3.Connection, wanted: Wanted) -> str:
+def nothing_found(connection: sqlite3.Connection, wanted: ResultFilter) -> str:
     """Why no result fits, and what there is."""
     listed = [name for (name,) in connection.execute("SELECT DISTINCT name FROM figures ORDER BY name")]
     if wanted.figure not in listed:

@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"(\d+)")
 _STACK = (3, 4)  # frames along the first axis: grey ones, or with channels
 
 
-class Recorded:
+class RecordedFrames:
     """What the sources share that have their frames already. With ``again`` the first frame follows the last one."""
 
     fps: float | None = None
@@ -52,7 +52,7 @@ class Recorded:
         """Nothing is held open."""
 
 
-class Arrays(Recorded):
+class Arrays(RecordedFrames):
     """Arrays in memory."""
 
     held = True
@@ -66,7 +66,7 @@ class Arrays(Recorded):
         return self._arrays[index]
 
 
-class Listed(Recorded):
+class Listed(RecordedFrames):
     """A list of anything else, such as PIL images, which may read their pixels late."""
 
     def __init__(self, frames: Sequence[Any], *, again: bool) -> None:
@@ -78,7 +78,7 @@ class Listed(Recorded):
         return _loaded(self._frames[index])
 
 
-class Folder(Recorded):
+class Folder(RecordedFrames):
     """The pictures of a folder, in the order of their names; numbers in them count as numbers."""
 
     def __init__(self, folder: Path, *, again: bool) -> None:
@@ -94,7 +94,7 @@ class Folder(Recorded):
             return np.asarray(image.convert("RGB"))
 
 
-class Animation(Recorded):
+class Animation(RecordedFrames):
     """The frames of an animated picture or the pages of a file of several."""
 
     def __init__(self, path: Path, *, again: bool) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from tfjslab.base.errors import InputError
+from tfjslab.base.threads import start_thread
 from tfjslab.engine.measure import Clock
 from tfjslab.streaming.frame_clock import FrameClock
 from tfjslab.streaming.frame_source import END, FrameSource
@@ -124,7 +125,7 @@ class _Ahead:
         self.came = 0
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._main, name="tfjslab-frames", daemon=True)
-        self._thread.start()
+        start_thread(self._thread)
 
     def first(self) -> Any:
         with self._changed:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 from tfjslab.backends.kernels.session import KernelSession
+from tfjslab.base.out_of_memory import backend_out_of_memory
 
 S = TypeVar("S", bound=KernelSession[Any])
 
@@ -37,7 +38,10 @@ class KernelBackend(ABC, Generic[S]):
     def open_session(self) -> S:
         """A new session."""
         with self._lock:
-            session = self._open()
+            try:
+                session = self._open()
+            except MemoryError as e:
+                raise backend_out_of_memory(f"a session of {self.name}", e) from e
             self._sessions.add(session)
             return session
 

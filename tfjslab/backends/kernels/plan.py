@@ -14,6 +14,7 @@ from tfjslab.backends.kernels.builder import Constant
 from tfjslab.backends.kernels.session import CountedConstants, KernelSession
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
+from tfjslab.base.out_of_memory import backend_out_of_memory
 from tfjslab.graph.specialize import Specialized
 
 Feeds = Mapping[str, Array | Buffer]
@@ -72,8 +73,11 @@ class KernelPlan(ABC):
         with self._lock:
             if self._disposed:
                 raise BackendError(f"this {self._session.backend.name} plan has been disposed")
-            with host_threads(self._host_threads):
-                return self._run_kept(feeds, stamps) if keep else self._run(feeds, stamps)
+            try:
+                with host_threads(self._host_threads):
+                    return self._run_kept(feeds, stamps) if keep else self._run(feeds, stamps)
+            except MemoryError as e:
+                raise backend_out_of_memory(f"{self._session.backend.name}: a run of a plan", e) from e
 
     def _run_kept(self, feeds: Feeds, stamps: list[float] | None) -> dict[str, Array | Buffer]:
         """Run with new buffers as outputs; they are given back when it fails."""

@@ -12,6 +12,7 @@ from tfjslab.backends.base import Buffer, Plan
 from tfjslab.backends.kernels.builder import Constant
 from tfjslab.base.dtypes import ON_HOST, Array
 from tfjslab.base.errors import BackendError
+from tfjslab.base.out_of_memory import backend_out_of_memory
 from tfjslab.base.shapes import Shape
 from tfjslab.graph.specialize import Specialized
 from tfjslab.ops.registry import Spec
@@ -105,7 +106,10 @@ class KernelSession(ABC, Generic[N]):
         """Make a plan; see ``tfjslab.backends.base.Session``."""
         with self.lock:
             self._check_open()
-            plan = self._plan(program, outputs)
+            try:
+                plan = self._plan(program, outputs)
+            except MemoryError as e:
+                raise self._full("a plan", e) from e
             self.plans.add(plan)
             return plan
 
@@ -119,6 +123,9 @@ class KernelSession(ABC, Generic[N]):
         buffer = self.new_buffer(Spec(array.shape, dtype))
         try:
             self._write(buffer.native, array, dtype)
+        except MemoryError as e:
+            self.free(buffer)
+            raise self._full(f"a tensor of shape {list(array.shape)}", e) from e
         except BaseException:
             self.free(buffer)
             raise
@@ -130,13 +137,19 @@ class KernelSession(ABC, Generic[N]):
             what = "strings" if spec.dtype == "string" else f"values of {spec.dtype}"
             raise BackendError(f"{what} cannot be stored on backend '{self.backend.name}'")
         with self.lock:
-            buffer = Buffer(spec.known_shape, spec.dtype, self._alloc(spec))
+            try:
+                buffer = Buffer(spec.known_shape, spec.dtype, self._alloc(spec))
+            except MemoryError as e:
+                raise self._full(f"a tensor of shape {list(spec.known_shape)}", e) from e
             self._buffers[id(buffer)] = buffer
             return buffer
 
     def get(self, buffer: Buffer) -> Array:
         """Copy a buffer out."""
-        return self._read(self.native(buffer), buffer.shape, buffer.dtype)
+        try:
+            return self._read(self.native(buffer), buffer.shape, buffer.dtype)
+        except MemoryError as e:
+            raise self._full(f"reading a tensor of shape {list(buffer.shape)}", e) from e
 
     def free(self, buffer: Buffer) -> None:
         """Give a buffer back."""
@@ -152,6 +165,9 @@ class KernelSession(ABC, Generic[N]):
             )
         found: N = buffer.native
         return found
+
+    def _full(self, what: str, error: MemoryError) -> BackendError:
+        return backend_out_of_memory(f"{self.backend.name}: {what}", error)
 
     def _check_open(self) -> None:
         if self._disposed:

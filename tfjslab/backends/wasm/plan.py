@@ -106,10 +106,11 @@ class WasmPlan(KernelPlan):
 
     def _make_table(self, scratch: int, records: int) -> int:
         self._stamps = self._alloc(16 * (records + 1))
-        self._barrier = self._alloc(64)
+        barrier = self._alloc(64)
+        self._barrier = self._heap.view(barrier, (3,), np.dtype(np.int32))
         fixed = {
             ARENA: self._addresses["arena"], SCRATCH: self._alloc(scratch), STAMPS: self._stamps,
-            BARRIER: self._barrier, WAKE: self._session.workers().word if self._threads > 1 else 0,
+            BARRIER: barrier, WAKE: self._session.workers().word if self._threads > 1 else 0,
         }
         slots = self._program.slots
         entries = [fixed[i] for i in range(FIRST_SLOT)] + [self._addresses.get(s, 0) for s in slots]
@@ -148,7 +149,8 @@ class WasmPlan(KernelPlan):
         """
         if slot not in self._views:
             spec = self._specs[slot.split(":", 1)[1]]
-            self._addresses[slot] = self._alloc(spec.num_bytes)
+            if slot not in self._addresses:
+                self._addresses[slot] = self._alloc(spec.num_bytes)
             self._views[slot] = self._heap.view(self._addresses[slot], spec.known_shape, numpy_dtype(spec.dtype))
         self._point(slot, self._addresses[slot])
         return self._views[slot]
@@ -171,7 +173,6 @@ class WasmPlan(KernelPlan):
         """The error of the reference where a kernel has ended the run; the next one is as if it had not been."""
         words = self._heap.view(faults.ADDRESS, (faults.NUM_WORDS,), np.dtype(np.int32))
         if words[0]:
-            self._heap.view(self._barrier, (3,), np.dtype(np.int32))[...] = 0
             faults.raise_fault(words)
 
     def _run_all(self, feeds: Feeds, stamps: list[float] | None) -> None:
@@ -188,17 +189,24 @@ class WasmPlan(KernelPlan):
             elif alone:
                 self._instances[0].call(segment.export, self._table, 0, stamped)
             else:
-                with self._session.run_lock:
-                    self._session.workers().run(partial(self._share, segment.export, stamped))
+                self._run_together(segment.export, stamped)
         if stamps is not None:
             stamps += self._read_stamps(host_ms)
+
+    def _run_together(self, export: str, stamped: int) -> None:
+        """Run a segment on all threads; after an error, when all are back, the next run is as if this had not been."""
+        with self._session.run_lock:
+            try:
+                self._session.workers().run(partial(self._share, export, stamped))
+            except BaseException:
+                self._barrier[...] = 0
+                raise
 
     def _share(self, export: str, stamped: int, tid: int) -> None:
         try:
             self._instances[tid].call(export, self._table, tid, stamped if tid == 0 else 0)
-        except BackendError:
-            # Nobody must wait for this thread at a barrier.
-            self._heap.view(self._barrier, (3,), np.dtype(np.int32))[2] = 1
+        except BaseException:
+            self._barrier[2] = 1  # nobody must wait for this thread at a barrier
             raise
 
     def _host(self, step: WasmHostStep) -> None:

@@ -60,7 +60,13 @@ class WasmSession(KernelSession[int]):
         }
 
     def _plan(self, program: Specialized, outputs: Sequence[str]) -> Plan:
-        return WasmPlan(self, with_kernels(program, outputs), outputs)
+        had_workers = self._workers is not None
+        try:
+            return WasmPlan(self, with_kernels(program, outputs), outputs)
+        except BaseException:
+            if not had_workers:  # nobody else runs on those that it may have started
+                self._stop_workers()
+            raise
 
     def _alloc(self, spec: Spec) -> int:
         return self.heap.alloc(spec.num_bytes)
@@ -78,8 +84,11 @@ class WasmSession(KernelSession[int]):
         block = constant.make()
         return self.heap.store(block), block.nbytes
 
-    def _close(self) -> None:
+    def _stop_workers(self) -> None:
         if self._workers is not None:
             self._workers.close()
             self._workers = None
+
+    def _close(self) -> None:
+        self._stop_workers()
         self.heap.close()

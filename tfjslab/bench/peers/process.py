@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from tfjslab.base.errors import TfjslabError
+from tfjslab.base.threads import start_thread
 
 _STDERR_LINES = 3  # the end of its output: enough for an error with its place, short enough for one line
 _LINE_CHARACTERS = 200
@@ -56,8 +57,8 @@ class Peer:
             self._folder.cleanup()
             raise PeerError(f"{name} cannot be started: {e.strerror or e}") from None
         self._reader = threading.Thread(target=self._read, name=f"tfjslab-peer-{name}", daemon=True)
-        self._reader.start()
         try:
+            start_thread(self._reader)
             self.hello = self._answer("to start", timeout_s)
         except BaseException:
             self.close()
@@ -83,7 +84,8 @@ class Peer:
         """End the program and its reader. A second call does nothing."""
         self._process.kill()
         self._process.wait()
-        self._reader.join()
+        if self._reader.ident is not None:  # None: it could not be started
+            self._reader.join()
         for pipe in (self._process.stdin, self._process.stdout):
             try:
                 self._pipe(pipe).close()

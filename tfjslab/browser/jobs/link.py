@@ -12,6 +12,7 @@ from typing import Self
 import segno
 
 from tfjslab.base.messages import escaped
+from tfjslab.base.threads import start_thread
 from tfjslab.browser.jobs.session import LOOPBACK, DeviceSession, device_session
 
 IDLE_S = 1800.0
@@ -31,7 +32,11 @@ class DeviceLink:
         self._closed = threading.Event()
         self._began = time.monotonic()
         self._watch = threading.Thread(target=self._end_when_idle, args=(idle_s,), name="tfjslab-link", daemon=True)
-        self._watch.start()
+        try:
+            start_thread(self._watch)
+        except BaseException:
+            self._stack.close()
+            raise
 
     @property
     def url(self) -> str:

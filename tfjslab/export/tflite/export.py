@@ -10,6 +10,7 @@ from typing import Any
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError, UsageError
+from tfjslab.base.out_of_memory import tells_memory
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.base.shapes import Shape
 from tfjslab.export.tflite.calibrate import running, scales_seen
@@ -29,6 +30,7 @@ from tfjslab.quantization.report import NodeReport, OutputReport, QuantizationRe
 from tfjslab.quantizer.damage import Batches, compare
 
 
+@tells_memory("exporting a model")
 def export_tflite(
     model: Model, path: str | os.PathLike[str], precision: str = FLOAT32, calibration: Any = None, *,
     method: str = "minmax", float_io: bool = False, labels: Sequence[str] = (), optimize: bool = True,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tfjslab.base.errors import UsageError
+from tfjslab.base.out_of_memory import tells_memory
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.base.shapes import Shape
 from tfjslab.export.web.folder import build, folder_files
@@ -51,6 +52,7 @@ class WebExport:
         return f"WebExport({self.folder.name}: {', '.join(self.variants)}; {len(self.files)} files, {total} bytes)"
 
 
+@tells_memory("exporting a model")
 def export_web(
     model: Model, folder: str | os.PathLike[str], *, only: Sequence[str] | None = None, weights: str = FLOAT32,
     optimize: bool = True, image: Picture | Mapping[str, Picture] | None = None,

@@ -17,6 +17,7 @@ import numpy as np
 from tfjslab.base.dtypes import Array, numpy_dtype, of_value
 from tfjslab.base.errors import BackendError, BackendUnavailableError, InputError, TfjslabError
 from tfjslab.base.machine import usable_cores
+from tfjslab.base.out_of_memory import tells_memory
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.base.text import counted
 from tfjslab.base.version import __version__
@@ -53,6 +54,7 @@ class Effort:
     budget_ms: float = 3000.0
 
 
+@tells_memory("trying an exported model")
 def prove(
     model: Model, made: WebExport, *, inputs: Sequence[Any] = (), source: Path | None = None,
     peers: str | None = None, effort: Effort | None = None, progress: Progress = no_progress,

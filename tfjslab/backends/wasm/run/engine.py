@@ -8,8 +8,10 @@ they grow, and several stores can run on one heap.
 from __future__ import annotations
 
 import ctypes
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
@@ -21,12 +23,29 @@ from wasmtime import _ffi as ffi
 from tfjslab.backends.wasm.run.module_cache import read_entry, write_entry
 from tfjslab.base import forks
 from tfjslab.base.dtypes import Array
-from tfjslab.base.errors import BackendError, LimitError
+from tfjslab.base.errors import BACKEND_MEMORY, BackendError, LimitError
 
 Module = wasmtime.Module
 PAGE_BYTES = 65536
 MAX_PAGES = 65536
 ENGINE_NAME = f"wasmtime {version('wasmtime')}"
+
+
+_NOTHING: Array = np.zeros(0, np.uint8)
+# What the engine says where it is the system that has no memory left.
+_MEMORY = re.compile(r"allocat|failed to grow|mmap|os error 12")
+
+
+@contextmanager
+def _typed_errors(what: str) -> Iterator[None]:
+    """Errors of wasmtime as BackendError; its code tells when memory has run out."""
+    try:
+        yield
+    except wasmtime.WasmtimeError as e:
+        text = str(e)
+        raise BackendError(
+            f"{what}: {text.splitlines()[0]}", code=BACKEND_MEMORY if _MEMORY.search(text) else None,
+        ) from e
 
 
 class _SharedMemory(wasmtime.SharedMemory):
@@ -67,7 +86,8 @@ class Memory:
         limits = wasmtime.Limits(pages, MAX_PAGES)
         # Growing takes a lock: two sessions never share a memory, but workers read the size.
         self._lock = threading.Lock()
-        self._memory: _SharedMemory | None = _SharedMemory(engine(), wasmtime.MemoryType(limits, shared=True))
+        with _typed_errors("a WebAssembly memory"):
+            self._memory: _SharedMemory | None = _SharedMemory(engine(), wasmtime.MemoryType(limits, shared=True))
         self._map()
 
     def _map(self) -> None:
@@ -103,13 +123,14 @@ class Memory:
             if num_bytes > MAX_PAGES * PAGE_BYTES:
                 raise LimitError(f"a WebAssembly memory of {num_bytes} bytes was asked for; the most is 4 GiB")
             pages = min(-(-(num_bytes + num_bytes // 4) // PAGE_BYTES), MAX_PAGES)
-            self.native.grow(pages - had)
+            with _typed_errors(f"a WebAssembly memory of {had * PAGE_BYTES} bytes needs {num_bytes}"):
+                self.native.grow(pages - had)
             self._map()
 
     def close(self) -> None:
         """Return the memory to the system. Views of it must not be used any more."""
         if self._memory is not None:
-            self.bytes = np.zeros(0, np.uint8)
+            self.bytes = _NOTHING
             self._memory.close()
             self._memory = None
 
@@ -119,11 +140,9 @@ def module_bytes(text: str) -> bytes:
 
     It carries no names of functions and locals, which would be a third of what is downloaded.
     """
-    try:
+    with _typed_errors("a generated module is not valid"):
         found = _without_custom_sections(bytes(wasmtime.wat2wasm(text)))
         wasmtime.Module.validate(engine(), found)
-    except wasmtime.WasmtimeError as e:
-        raise BackendError(f"a generated module is not valid: {str(e).splitlines()[0]}") from e
     return found
 
 
@@ -146,10 +165,8 @@ def _without_custom_sections(module: bytes) -> bytes:
 
 def compile_text(text: str) -> wasmtime.Module:
     """Compile WebAssembly text; BackendError when the engine refuses it."""
-    try:
+    with _typed_errors("wasmtime refused a generated module"):
         return wasmtime.Module(engine(), bytes(wasmtime.wat2wasm(text)))
-    except wasmtime.WasmtimeError as e:
-        raise BackendError(f"wasmtime refused a generated module: {str(e).splitlines()[0]}") from e
 
 
 def cached_module(key: str, text: Callable[[], str]) -> tuple[wasmtime.Module, bool]:
@@ -161,7 +178,8 @@ def cached_module(key: str, text: Callable[[], str]) -> tuple[wasmtime.Module, b
     if found is not None:
         return found, True
     module = compile_text(text())
-    write_entry(f"{ENGINE_NAME}-{key}", bytes(module.serialize()))
+    with _typed_errors("machine code for the disk cache"):
+        write_entry(f"{ENGINE_NAME}-{key}", bytes(module.serialize()))
     return module, False
 
 
@@ -202,16 +220,26 @@ class Instance:
     """
 
     def __init__(self, module: wasmtime.Module, memory: Memory) -> None:
-        self._store: wasmtime.Store | None = wasmtime.Store(engine())
-        self._store.set_wasi(wasmtime.WasiConfig())
-        linker = wasmtime.Linker(engine())
-        linker.define_wasi()
-        linker.define(self._store, "env", "memory", memory.native)
-        self._exports = linker.instantiate(self._store, module).exports(self._store)
-        self._context = ctypes.cast(self._store._context(), ctypes.c_void_p).value  # noqa: SLF001 - see ``call``
+        self._calls: dict[str, _Export] = {}
         self._trap = ctypes.c_void_p()
         self._trap_address = ctypes.addressof(self._trap)
-        self._calls: dict[str, _Export] = {}
+        self._store: wasmtime.Store | None = None
+        try:
+            with _typed_errors("an instance of a WebAssembly module"):
+                self._store = wasmtime.Store(engine())
+                self._exports = self._instantiate(self._store, module, memory)
+            self._context = ctypes.cast(self._store._context(), ctypes.c_void_p).value  # noqa: SLF001 - see ``call``
+        except BaseException:
+            self.close()
+            raise
+
+    @staticmethod
+    def _instantiate(store: wasmtime.Store, module: wasmtime.Module, memory: Memory) -> Any:
+        store.set_wasi(wasmtime.WasiConfig())
+        linker = wasmtime.Linker(engine())
+        linker.define_wasi()
+        linker.define(store, "env", "memory", memory.native)
+        return linker.instantiate(store, module).exports(store)
 
     def prepare(self, name: str, num_args: int) -> None:
         """Look an exported function up once."""

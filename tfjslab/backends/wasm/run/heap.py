@@ -75,9 +75,9 @@ class Heap:
                 self._free[i : i + 1] = [(address + size, room - size)] if room > size else []
                 break
         else:
+            self.memory.grow_to(self._top + size + _GUARD)
             address = self._top
             self._top += size
-            self.memory.grow_to(self._top + _GUARD)
         self._sizes[address] = size
         self._written = max(self._written, address + size + _GUARD)
         return address
@@ -118,15 +118,18 @@ class Heap:
 
     def store(self, block: Block) -> int:
         """Copy an array, or what becomes one, into a new block."""
-        if isinstance(block, Padded):
-            address = self.alloc_zeroed(block.nbytes)
-            view = self.view(address, block.shape, block.dtype)
-            for index, values in block.parts:
-                _assign(view[index], values)
-            return address
-        address = self.alloc(block.nbytes)
-        _assign(self.view(address, block.shape, block.dtype), block)
+        address = self.alloc_zeroed(block.nbytes) if isinstance(block, Padded) else self.alloc(block.nbytes)
+        try:
+            self._fill(self.view(address, block.shape, block.dtype), block)
+        except BaseException:
+            self.free(address)
+            raise
         return address
+
+    @staticmethod
+    def _fill(view: Array, block: Block) -> None:
+        for index, values in block.parts if isinstance(block, Padded) else ((..., block),):
+            _assign(view[index], values)
 
     def close(self) -> None:
         """Free the memory with all blocks."""

@@ -17,6 +17,7 @@ import numpy as np
 from tfjslab.backends.wasm.run.engine import Instance, Module, cached_module
 from tfjslab.backends.wasm.run.heap import Heap
 from tfjslab.base import forks
+from tfjslab.base.errors import BACKEND_THREADS, DEVICE_LOST, BackendError
 
 _POLLS = 20_000
 _WAIT = """(module (import "env" "memory" (memory 1 65536 shared)) (export "memory" (memory 0))
@@ -54,22 +55,39 @@ class Workers:
     def __init__(self, count: int, heap: Heap) -> None:
         self._job: Job | None = None
         self._errors: list[BaseException] = []
-        self._inside = 0  # workers that are in a job
+        self._lost: dict[int, BaseException] = {}  # what ended workers that nobody had asked to end
         self._done = threading.Condition()
         self._heap = heap
+        self._instances: list[Instance] = []
+        self._threads: list[threading.Thread] = []
         self.word = heap.alloc(64)
-        heap.view(self.word, (1,), np.dtype(np.int32))[0] = 0
+        try:
+            self._count = heap.view(self.word, (1,), np.dtype(np.int32))
+            self._count[0] = 0
+            self._start(count)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, count: int) -> None:
+        """Make everything first that may fail in a thread."""
         module = _wait_module()
-        self._instances = [Instance(module, heap.memory) for _ in range(count + 1)]
-        for instance in self._instances:
+        self._returned = [0] * (count + 1)  # the word at which each has done its last job
+        for _ in range(count + 1):
+            instance = Instance(module, self._heap.memory)
+            self._instances.append(instance)
             instance.prepare("wait", 2)
             instance.prepare("wake", 1)
-        self._threads = [
-            threading.Thread(target=self._loop, args=(i,), name=f"tfjslab-wasm-{i}", daemon=True)
-            for i in range(1, count + 1)
-        ]
-        for t in self._threads:
-            t.start()
+        for i in range(1, count + 1):
+            thread = threading.Thread(target=self._main, args=(i,), name=f"tfjslab-wasm-{i}", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as e:
+                raise BackendError(
+                    f"{count} threads for WebAssembly were asked for, the system gave {i - 1}: {e}; "
+                    "set_threads_count takes fewer", code=BACKEND_THREADS,
+                ) from e
+            self._threads.append(thread)
 
     @property
     def count(self) -> int:
@@ -80,8 +98,12 @@ class Workers:
         """Run ``job(0)`` here, which must change the word at its beginning; the workers do their parts beside it.
 
         It returns when the caller's part is done, which by the barrier at its end means that all results are there;
-        the workers may still be on their way back (see ``settle``). Raises the first error of any part.
+        the workers may still be on their way back (see ``settle``). Raises the first error of any part; BackendError
+        (``backend.device_lost``) where a thread is gone, for which a barrier would wait forever.
         """
+        if self._lost:
+            error = next(iter(self._lost.values()))
+            raise BackendError(f"a thread for WebAssembly has ended: {error!r}", code=DEVICE_LOST) from error
         self._errors.clear()
         self._job = job
         try:
@@ -93,38 +115,45 @@ class Workers:
             raise
 
     def settle(self) -> None:
-        """Wait until no worker is inside a job: before what they run in may be taken away.
+        """Wait until every worker has done the last job that it was woken for: before what they run in is taken away.
 
-        Who has passed a barrier with the caller is inside; who was never woken, because Ctrl-C came first, is not.
+        Who was never woken, because Ctrl-C came first, has nothing to do: the word is what it was.
         """
         with self._done:
-            self._done.wait_for(lambda: self._inside == 0)
+            self._done.wait_for(lambda: all(
+                i in self._lost or self._returned[i] == int(self._count[0]) for i in range(1, len(self._threads) + 1)))
 
     def close(self) -> None:
         """End the threads and give everything back."""
         self.settle()
         self._job = None
-        self._instances[0].call("wake", self.word)
+        if self._threads:
+            self._instances[0].call("wake", self.word)
         for t in self._threads:
             t.join()
         for instance in self._instances:
             instance.close()
         self._heap.free(self.word)
 
+    def _main(self, tid: int) -> None:
+        try:
+            self._loop(tid)
+        except BaseException as e:  # noqa: BLE001 - the next run raises it
+            with self._done:
+                self._lost[tid] = e
+                self._done.notify_all()
+
     def _loop(self, tid: int) -> None:
-        word = self._heap.view(self.word, (1,), np.dtype(np.int32))
         seen = 0
         while True:
             self._instances[tid].call("wait", self.word, seen)
-            seen = int(word[0])
+            seen = int(self._count[0])
             if self._job is None:
                 return
-            with self._done:
-                self._inside += 1
             try:
                 self._job(tid)
             except BaseException as e:  # noqa: BLE001 - the caller raises it
                 self._errors.append(e)
             with self._done:
-                self._inside -= 1
+                self._returned[tid] = seen
                 self._done.notify_all()

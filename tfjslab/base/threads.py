@@ -1,0 +1,18 @@
+"""Starting threads: where the system has none left, a typed error says so."""
+
+from __future__ import annotations
+
+import threading
+
+from tfjslab.base.errors import OutOfMemoryError
+
+
+def start_thread(thread: threading.Thread) -> None:
+    """Start a thread; OutOfMemoryError (``threads``) where the system refuses another one."""
+    try:
+        thread.start()
+    except RuntimeError as e:
+        raise OutOfMemoryError(
+            f"thread '{thread.name}' cannot be started: {e}; {threading.active_count()} run in this process, the limit "
+            "is the system's (ulimit -u, or that of the container)", code="threads",
+        ) from e
