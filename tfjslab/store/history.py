@@ -47,7 +47,7 @@ class HistoryPoint:
 
 
 @dataclass(frozen=True)
-class FigureChange:
+class ChangePoint:
     """A change point. ``point`` is the number of the first point after it, ``result`` its id in the store.
 
     ``before`` and ``after`` are medians up to the neighbouring changes. ``ratio`` is after over before, with its
@@ -97,9 +97,9 @@ class FigureHistory(Report):
     machine: str
     points: tuple[HistoryPoint, ...]
     level: float = LEVEL
-    changes: tuple[FigureChange, ...] = ()
+    changes: tuple[ChangePoint, ...] = ()
 
-    def regressions(self, threshold: float = 0.0) -> tuple[FigureChange, ...]:
+    def regressions(self, threshold: float = 0.0) -> tuple[ChangePoint, ...]:
         """The changes for the worse by more than ``threshold`` (0.05 is 5%) that still stand."""
         return tuple(c for c in self.changes if c.is_regression(threshold))
 
@@ -150,7 +150,7 @@ class FigureHistories(Report, list[FigureHistory]):
         """Those of each."""
         return tuple(t for h in self for t in h.tables())
 
-    def regressions(self, threshold: float = 0.0) -> list[FigureChange]:
+    def regressions(self, threshold: float = 0.0) -> list[ChangePoint]:
         """Those of each; see ``FigureHistory.regressions``."""
         return [c for h in self for c in h.regressions(threshold)]
 
@@ -162,14 +162,14 @@ class FigureHistories(Report, list[FigureHistory]):
         return list.__repr__(self)
 
 
-def ratio_text(change: FigureChange, level: float) -> str:
+def ratio_text(change: ChangePoint, level: float) -> str:
     """``1.1x (99.9%: 1.08 to 1.12)``; a dash where there is no interval."""
     if change.ratio is None or change.low is None or change.high is None:
         return NOTHING
     return f"{change.ratio:.3g}x ({100 * (1 - level):.4g}%: {change.low:.3g} to {change.high:.3g})"
 
 
-def changes_of(figure: str, points: Sequence[HistoryPoint], level: float = LEVEL) -> tuple[FigureChange, ...]:
+def changes_of(figure: str, points: Sequence[HistoryPoint], level: float = LEVEL) -> tuple[ChangePoint, ...]:
     """The changes of a series beyond noise, in order."""
     at = [i for i, p in enumerate(points) if p.counts]
     counting = [points[i] for i in at]
@@ -182,7 +182,7 @@ def changes_of(figure: str, points: Sequence[HistoryPoint], level: float = LEVEL
         ratio, worse, better, note = _compare(before, after, level, more=more)
         standing = _compare(before, parts[-1], level, more=more)[1]
         p = counting[first]
-        made.append(FigureChange(at[first], p.result, p.at, short_revision(p.commit, dirty=p.dirty), _median(before),
+        made.append(ChangePoint(at[first], p.result, p.at, short_revision(p.commit, dirty=p.dirty), _median(before),
                                  _median(after), *ratio, worse, better, standing, note))
     return tuple(made)
 

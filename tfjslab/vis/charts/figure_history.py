@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError
 from tfjslab.base.text import counted
-from tfjslab.store.history import BETTER, WORSE, FigureChange, FigureHistory
+from tfjslab.store.history import BETTER, WORSE, ChangePoint, FigureHistory
 from tfjslab.vis import style, vega
 from tfjslab.vis.canvas import Chart, Limits, canvas, explorable, limits
 from tfjslab.vis.given import takes
@@ -84,14 +84,14 @@ def _room(ax: Axes, y: Array) -> None:
     ax.set_xlim(0.25, len(y) + 0.75)
 
 
-def _mark(ax: Axes, change: FigureChange, threshold: float) -> None:
+def _mark(ax: Axes, change: ChangePoint, threshold: float) -> None:
     colour = _COLOURS.get(change.kind(threshold), style.GREY)
     ax.axvline(change.point + 0.5, color=colour, linestyle="--", linewidth=1.3, zorder=1)
     ax.annotate(_name(change), (change.point + 0.5, 0.985), (4, 0), xycoords=("data", "axes fraction"),
                 textcoords="offset points", va="top", fontsize=style.SMALL, color=colour, fontweight="bold")
 
 
-def _name(change: FigureChange) -> str:
+def _name(change: ChangePoint) -> str:
     ratio = "" if change.ratio is None else f"{change.ratio:.2f}x"
     return "\n".join(filter(None, (ratio, change.revision)))
 
