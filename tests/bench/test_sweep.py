@@ -92,7 +92,7 @@ def data():
     return images[learn[:64]], images[test[:120]], found.target[test[:120]]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")  # nobody changes it, and making it takes longer than all tests of it
 def swept(data):
     calibration, images, labels = data
     with zoo.load("digits", backend="wasm-simd") as model:

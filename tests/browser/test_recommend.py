@@ -35,7 +35,8 @@ def test_programs_take_turns_and_the_answer_is_of_that_browser(session):
     assert {c.runs for c in r.candidates} == {12}
     assert r.choice.median_ms == min(c.median_ms for c in r.candidates) or r.confidence == "a tie"
     assert r.choice.difference < 1e-5
-    assert {f.feature: f.name for f in r.fallbacks}["simd"] in (None, "wasm-plain")
+    fallbacks = {f.feature: f.name for f in r.fallbacks}  # of what the choice needs, and plain code needs nothing
+    assert r.choice.name == "wasm-plain" or fallbacks["simd"] in (None, "wasm-plain")
     assert [s.batch for s in r.sizes.sizes] == [2]
     assert unknown_numbers(r) == []
     assert "a browser: this kernel only predicts it" not in [m.what for m in r.missing]

@@ -141,7 +141,7 @@ COMMAND = Command(
         "tfjslab monitor --store monitor.sqlite --allow-origin https://example.com",
         "tfjslab monitor --alarm 'p95_ms>50' --alarm 'error_rate>1%' --alarm 'memory_growth>20%'",
         "tfjslab monitor --rules rules.json --trust-forwarded --allow-host monitor.example.com",
-        "tfjslab monitor --store monitor.sqlite --check --alarm 'p95_ms>50' --keep  # and 'tfjslab history' has it",
+        "tfjslab monitor --store monitor.sqlite --check --alarm 'p95_ms>50' --keep",
     ),
     _configure, _run,
 )
