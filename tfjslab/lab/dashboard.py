@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from tfjslab import zoo
 from tfjslab.backends import registry, rows
 from tfjslab.backends.registry import BackendStatus
+from tfjslab.base.closing import Closing
 from tfjslab.base.errors import BackendUnavailableError, TfjslabError, UsageError
 from tfjslab.base.machine import usable_cores
 from tfjslab.engine.measure import Clock
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tfjslab.browser.jobs.results import DeviceResult
 
 
-class Lab:
+class Lab(Closing):
     """A dashboard that measures models while you watch. Put it at the end of a cell, choose, and press Run.
 
     Args:
@@ -249,14 +249,6 @@ class Lab:
             self._browser.close()
             self._model.close()
             self._view.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return "Lab(closed)" if self._closed else "Lab()"

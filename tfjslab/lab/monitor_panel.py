@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import ipywidgets as widgets
 
+from tfjslab.base.closing import Closing
 from tfjslab.base.messages import escaped
 from tfjslab.base.plots import EMPTY, HEIGHT, WIDTH, AxisTick, line_at, nice_top, plot, y_of
 from tfjslab.base.tables import as_html
@@ -24,7 +24,7 @@ _BARS = 48  # at most
 _CARD = '<div class="tfl-live"><div class="tfl-card">{}</div></div>'
 
 
-class MonitorPanel:
+class MonitorPanel(Closing):
     """The panel, shown by its ``box``; ``close`` ends what follows, and takes it away."""
 
     def __init__(self, source: ModelMonitor | Collector, every_s: float = _EVERY_S, minutes: int = 60) -> None:
@@ -60,14 +60,6 @@ class MonitorPanel:
         self._over.set()
         self._thread.join()
         self.box.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """What a notebook shows."""

@@ -6,9 +6,8 @@ import os
 import re
 from contextlib import ExitStack
 from functools import partial
-from types import TracebackType
-from typing import Self
 
+from tfjslab.base.closing import Closing
 from tfjslab.base.errors import UsageError
 from tfjslab.browser.server import listening
 from tfjslab.monitoring.handler import BATCHES, MonitorHandler
@@ -22,7 +21,7 @@ from tfjslab.monitoring.summary import MonitorSummary
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9a-fA-F:]+\](:\d{1,5})?")
 
 
-class Collector:
+class Collector(Closing):
     """A collector that listens until ``close``. ``url`` is its page; batches go to ``batches_url``."""
 
     def __init__(self, store: str | os.PathLike[str], settings: CollectorSettings, rules: MonitorRules) -> None:
@@ -43,14 +42,6 @@ class Collector:
     def close(self) -> None:
         """End it; what was acknowledged is in the store. A second call does nothing."""
         self._stack.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<Collector: {self._site.store.path.name}>"

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from tfjslab.base.closing import Closing
 from tfjslab.base.errors import InputError, TfjslabError
 from tfjslab.base.tables import Report, Table
 from tfjslab.base.text import NOTHING, ms, percent, scaled
@@ -63,7 +63,7 @@ class MonitorMetrics(Report):
         return f"<MonitorMetrics: {self.model} on {self.backend}>"
 
 
-class ModelMonitor:
+class ModelMonitor(Closing):
     """A model whose predictions are measured. All else is the model's own; see ``monitor``."""
 
     def __init__(
@@ -189,14 +189,6 @@ class ModelMonitor:
         if name.startswith("_"):
             raise AttributeError(f"'ModelMonitor' object has no attribute '{name}'")
         return getattr(self.model, name)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<ModelMonitor: {self.name}>"

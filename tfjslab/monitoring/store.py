@@ -13,9 +13,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from tfjslab.base.closing import Closing
 from tfjslab.base.errors import InputError
 from tfjslab.monitoring.batch import Batch
 from tfjslab.monitoring.totals import OTHER, PageGroup, Totals, group_of
@@ -39,7 +38,7 @@ _SPAN = "SELECT * FROM sums WHERE minute BETWEEN ? AND ? ORDER BY minute"
 _SUM = "SELECT totals FROM sums WHERE minute = ? AND model = ? AND variant = ? AND browser = ?"
 
 
-class MonitorStore:
+class MonitorStore(Closing):
     """The database at ``path``, made where there is none. Calls may come from any thread.
 
     InputError (``monitor.store``) where the file is something else, or cannot be written.
@@ -152,14 +151,6 @@ class MonitorStore:
         """Close the file."""
         with self._lock:
             self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"MonitorStore({self.path.name})"

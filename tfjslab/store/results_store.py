@@ -13,9 +13,9 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from tfjslab.base.closing import Closing
 from tfjslab.base.errors import InputError, UsageError
 from tfjslab.records.change_points import LEVEL
 from tfjslab.store.facts import ResultFacts, facts_of
@@ -60,7 +60,7 @@ def open_store(path: str | os.PathLike[str] | None = None, *, make: bool = True)
     return ResultsStore(file)
 
 
-class ResultsStore:
+class ResultsStore(Closing):
     """An open store; a context that closes it. Calls may come from any thread, and other processes may use the file."""
 
     def __init__(self, path: Path) -> None:
@@ -172,14 +172,6 @@ class ResultsStore:
         """Close the file. A second call does nothing."""
         with self._lock:
             self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"ResultsStore({self.path})"

@@ -13,9 +13,9 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Sequence
-from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any
 
+from tfjslab.base.closing import Closing
 from tfjslab.base.errors import TfjslabError
 from tfjslab.base.threads import start_thread
 
@@ -31,7 +31,7 @@ class PeerError(TfjslabError):
     exit_code = 4
 
 
-class Peer:
+class Peer(Closing):
     """A started program. ``hello`` is its first line, which it must send within ``timeout_s`` of being started.
 
     Raises PeerError, with the end of the program's stderr where it has any, and stops the program.
@@ -93,14 +93,6 @@ class Peer:
                 continue
         self._stderr.close()
         self._folder.cleanup()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @staticmethod
     def _pipe(pipe: IO[str] | None) -> IO[str]:

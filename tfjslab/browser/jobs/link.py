@@ -6,11 +6,10 @@ import io
 import threading
 import time
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Self
 
 import segno
 
+from tfjslab.base.closing import Closing
 from tfjslab.base.messages import escaped
 from tfjslab.base.threads import start_thread
 from tfjslab.browser.jobs.session import LOOPBACK, DeviceSession, device_session
@@ -18,7 +17,7 @@ from tfjslab.browser.jobs.session import LOOPBACK, DeviceSession, device_session
 IDLE_S = 1800.0
 
 
-class DeviceLink:
+class DeviceLink(Closing):
     """An open server with the address of its page; close it, or use it as a context manager.
 
     It ends by itself when for ``idle_s`` seconds no page has asked for anything and no job ran. Show it in a notebook
@@ -67,14 +66,6 @@ class DeviceLink:
             last = max(self._began, self.session.site.seen)
             if not self.session.busy and time.monotonic() - last > idle_s:
                 self.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"DeviceLink({self.url}{'' if self.is_open else ', closed'})"
