@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
-from support.candidates import candidate, texts_of, unknown_numbers
+from support.candidates import candidate, result, texts_of, unknown_numbers
 
 from tfjslab.base.errors import UsageError
-from tfjslab.decide.candidate import Candidate, Taken, merged, versus
+from tfjslab.decide.candidate import HERE, Candidate, Taken, merged, versus
 from tfjslab.decide.recommendation import ALONE, SURE, TIE, UNSURE
 from tfjslab.decide.rules import LIMITS, ORDER, best
 from tfjslab.decide.ruling import Decision, ruled
@@ -133,6 +134,15 @@ def test_every_number_in_the_text_is_a_figure_of_the_records(scenario):
     assert len(" ".join(texts_of(r))) > 300
     assert unknown_numbers(r) == []
     json.dumps(r.to_dict(), allow_nan=False)
+
+
+def test_a_span_of_hundreds_of_times_is_of_the_records_too():
+    """Two rounds far apart: on a busy machine such intervals are what is measured."""
+    far = replace(result("wasm-simd", 1.0), times_ms=(0.1,) * 10 + (9.0,) * 10, rounds=(10, 10))
+    near = replace(result("wasm-plain", 1.0), times_ms=(1.0,) * 10 + (1.1,) * 10, rounds=(10, 10))
+    r = decide(*(Candidate(b.backend, "float32", HERE, (Taken(b, "g"),)) for b in (far, near)))
+    assert re.search(r"95%: \d{2,}\.\d\dx slower to \d{2,}\.\d\dx faster", " ".join(texts_of(r)))
+    assert unknown_numbers(r) == []
 
 
 def test_a_planted_number_is_found():
