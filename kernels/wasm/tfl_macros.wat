@@ -2,31 +2,38 @@
 {% import "macros.wat" as m with context %}
 {% import "int8_macros.wat" as q with context %}
 
-{# Bytes of a row under a window `w`, with its padding and room for a vector that reads beyond it. #}
-{% macro row_bytes(w, ch) %}{{ (w.in_w + w.left + w.right) * ch + 16 }}{% endmacro %}
-
-{# For each output row from @lo to @hi, $i_row: copies the rows under the window to scratch, the last columns of which,
-   and rows beside the image, are the input's zero; then the body. #}
-{% macro rows_under(w, x, ch, zero) %}
+{# For each output row from @lo to @hi, $i_row: the body, with the rows under the window from $i_under on, see
+   tflite_rows.py. Columns and rows beside the image are the input's zero. #}
+{% macro rows_under(w, under, x, ch, zero) %}
 {% set body = caller %}
-{% set pitch = row_bytes(w, ch) | int %}
-{{ m.fill_bytes("@scratch", pitch * w.kh, zero) }}
-{% call m.for("row", "@lo", "@hi") %}
-(local.set $i_image (i32.div_u @i_row #{{ w.out_h }}))
-(local.set $i_iy (i32.sub (i32.mul (i32.rem_u @i_row #{{ w.out_h }}) #{{ w.stride[0] }}) #{{ w.top }}))
-(local.set $i_image (i32.add {{ x }} (i32.mul @i_image #{{ w.in_h * w.in_w * ch }})))
+{% set spread = under.block > 1 %}
+{{ m.fill_bytes("@scratch", under.scratch_bytes, zero) }}
+(local.set $i_row @lo)
+(if (i32.lt_u @i_row @hi) (then (loop $L_rows
+(local.set $i_oy (i32.rem_u @i_row #{{ w.out_h }}))
+(local.set $i_end (i32.add (i32.sub @i_row @i_oy) #{{ w.out_h }}))
+(local.set $i_end (select @i_end @hi (i32.lt_u @i_end @hi)))
+(local.set $i_to (i32.add @i_row #{{ under.block }}))
+(local.set $i_end (select @i_end @i_to (i32.lt_u @i_end @i_to)))
+(local.set $i_image (i32.add {{ x }} (i32.mul (i32.div_u @i_row #{{ w.out_h }}) #{{ w.in_h * w.in_w * ch }})))
+(local.set $i_iy (i32.sub (i32.mul @i_oy #{{ w.stride[0] }}) #{{ w.top }}))
 (local.set $i_to (i32.add @scratch #{{ w.left * ch }}))
-{% call m.repeat("ky", "#%d" % w.kh) %}
+{% set rows = "(i32.add (i32.mul (i32.sub @i_end @i_row) #%d) #%d)" % (under.stride, under.reach - under.stride) %}
+{% call m.repeat("ky", rows if spread else "#%d" % under.reach) %}
 (if (i32.lt_u @i_iy #{{ w.in_h }}) (then
 {{ q.copy_bytes("@i_to", "(i32.add @i_image (i32.mul @i_iy #%d))" % (w.in_w * ch), w.in_w * ch) }}
 ) (else
 {{ m.fill_bytes("@i_to", w.in_w * ch, zero) }}
 ))
-{{ m.bump("i_iy", w.dilation[0]) }}
-{{ m.bump("i_to", pitch) }}
+{{ m.bump("i_iy", 1 if spread else w.dilation[0]) }}
+{{ m.bump("i_to", under.pitch) }}
 {% endcall %}
+(local.set $i_under @scratch)
+(loop $L_row
 {{ body() }}
-{% endcall %}
+{{ m.bump("i_under", under.stride * under.pitch) }}
+(br_if $L_row (i32.lt_u (local.tee $i_row (i32.add @i_row #1)) @i_end)))
+(br_if $L_rows (i32.lt_u @i_row @hi)))))
 {% endmacro %}
 {% macro words_of(low, high) %}(i8x16.shuffle 0 1 2 3 8 9 10 11 16 17 18 19 24 25 26 27 {{ low }} {{ high }}){% endmacro %}
 
@@ -90,12 +97,17 @@
 {% macro in_float32(name, at, nr) %}
 (local.set $v_{{ name }} (i32x4.relaxed_trunc_f32x4_s (f32x4.add (f32x4.mul (f32x4.convert_i32x4_s @v_{{ name }}) (v128.load offset={{ at }} @i_mp)) (v128.load offset={{ at + 4 * nr }} @i_mp))))
 {% endmacro %}
+{# The offsets have 1.5 * 2^(20 - shift) in them, so that sums have their whole part in the upper word. #}
 {% macro in_float64(name, at, nr) %}
 {% for half in range(2) %}
 {% set low = "@v_" ~ name if half == 0 else "(i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7 @v_%s @v_%s)" % (name, name) %}
-(local.set $v_p{{ half }} (i32x4.relaxed_trunc_f64x2_s_zero (f64x2.add (f64x2.mul (f64x2.convert_low_i32x4_s {{ low }}) (v128.load offset={{ 2 * at + 16 * half }} @i_mp)) (v128.load offset={{ 8 * nr + 2 * at + 16 * half }} @i_mp))))
+(local.set $v_p{{ half }} (f64x2.add (f64x2.mul (f64x2.convert_low_i32x4_s {{ low }}) (v128.load offset={{ 2 * at + 16 * half }} @i_mp)) (v128.load offset={{ 8 * nr + 2 * at + 16 * half }} @i_mp)))
 {% endfor %}
-(local.set $v_{{ name }} (i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 23 @v_p0 @v_p1))
+(local.set $v_{{ name }} (i8x16.shuffle 4 5 6 7 12 13 14 15 20 21 22 23 28 29 30 31 @v_p0 @v_p1))
+(local.set $v_{{ name }} (i32x4.sub @v_{{ name }} {{ q.words(0x41380000 - shift * 2**20) }}))
+{% if shift %}
+(local.set $v_{{ name }} (i32x4.shr_s @v_{{ name }} #{{ shift }}))
+{% endif %}
 {% endmacro %}
 
 {# How the sums of `nr` channels become values: `rescale` is float32, float64, alike, channel or factors. #}

@@ -75,7 +75,7 @@
 (local.set $i_ak @i_as)
 {{ run() }}
 {% endif %}
-{{ m.bump("i_as", t.row_bytes(w, ch) | int) }}
+{{ m.bump("i_as", under.step * under.pitch) }}
 {% endcall %}
 {% else %}
 (local.set $i_ak @i_as)
@@ -86,10 +86,11 @@
 {% for j in range(nv) %}
 {{ t.rescaled("c%d_%d" % (i, j), 16 * j, nr) }}
 {% endfor %}
-{% if nv == 4 %}
+{% endfor %}
+{# Stores come last: what is read for a channel would be read again behind one. #}
+{% for i in range(mv if nv == 4 else 0) %}
 {{ t.pack(["c%d_0" % i, "c%d_1" % i, "c%d_2" % i, "c%d_3" % i], sign, lowest, highest) }}
 {{ q.store_bytes("(i32.add @i_cp #%d)" % (i * n), "o", width) }}
-{% endif %}
 {% endfor %}
 {% if nv == 2 %}
 {% set places = [] %}
@@ -117,8 +118,8 @@
 {% if w %}
 (local.set $i_t #0)
 (local.set $i_tend #{{ tiles }})
-(local.set $i_a @scratch)
-{% call t.rows_under(w, "@a", ch, zero) %}
+{% call t.rows_under(w, under, "@a", ch, zero) %}
+(local.set $i_a @i_under)
 (local.set $i_c (i32.add @c (i32.mul @i_row #{{ rows * n }})))
 {{ groups_of("#0", "#%d" % groups) }}
 {% endcall %}

@@ -80,8 +80,14 @@ def test_convolutions_that_keep_nothing_below_zero(sessions, seed, dtype, depth,
                   out_zero=zero, highest=zero + 180 if where == "middle" else None)
 
 
-def rounded_as(kind, sums, factor, offset):
-    return np.trunc((sums.astype(kind) * factor).astype(kind) + offset).astype(np.int64)
+def rounded_by(found, sums):
+    """As kernels do it: in float64 the whole part is in the upper word."""
+    kind = np.dtype(found.kind)
+    values = (sums.astype(kind) * found.factors).astype(kind) + found.offsets
+    if kind == np.float32:
+        return np.trunc(values).astype(np.int64)
+    words = (values.view(np.int64) >> 32) - 0x41380000 + (found.shift << 20)
+    return words >> found.shift
 
 
 @fixed
@@ -89,19 +95,35 @@ def rounded_as(kind, sums, factor, offset):
 def test_roundings_in_floats_are_those_of_integers(real, highest, zero):
     """For all sums around every place where a value begins, also where float64 has to do."""
     multiplier, shift = quantize_multiplier(np.array([real]))
-    found = in_floats(multiplier, -shift, np.array([highest]), zero)
-    assert found is not None
-    kind, factor, offset = found
+    farthest = np.array([max(abs(highest), 1 << 22)])
+    found = in_floats(multiplier, -shift, np.array([highest]), farthest, zero)
+    if found is None:  # sums of so many digits that float64 does not hold them beside the whole part
+        assert real * farthest >= 1 << 19
+        return
     places = ((np.arange(256) - 0.5) / real).astype(np.int64)[:, None] + np.arange(-3, 4)
-    sums = np.minimum(np.concatenate([places.ravel(), [-(1 << 24), -1, 0, 1, highest]]), highest)
+    sums = np.minimum(np.concatenate([places.ravel(), [-(1 << 22), -1, 0, 1, highest]]), highest)
     wanted = np.clip(multiply(sums, multiplier, shift) + zero, zero, 255)
-    assert np.array_equal(np.clip(rounded_as(np.dtype(kind), sums, factor, offset), zero, 255), wanted)
+    assert np.array_equal(np.clip(rounded_by(found, sums), zero, 255), wanted)
 
 
 def test_few_products_are_rounded_in_float32_and_many_in_float64():
-    found = [in_floats(np.array([0x5A827999] * 4), np.full(4, n), np.full(4, 1 << 20), 0) for n in (5, 14)]
-    assert [kind for kind, *_ in found] == ["float32", "float64"]
-    assert in_floats(np.array([0x5A827999]), np.array([-3]), np.array([1 << 30]), 0) is None
+    most = np.full(4, 1 << 20)
+    found = [in_floats(np.array([0x5A827999] * 4), np.full(4, n), most, most, 0) for n in (5, 14)]
+    assert [f.kind for f in found] == ["float32", "float64"]
+    assert in_floats(np.array([0x5A827999]), np.array([-3]), np.array([1 << 30]), np.array([1 << 30]), 0) is None
+
+
+def test_sums_of_many_digits_take_a_shift_of_the_upper_word():
+    """Between so small steps of a value 2**20 leaves no room for an offset; a smaller number does."""
+    real = np.geomspace(1e-7, 1e-6, 400)
+    multiplier, shift = quantize_multiplier(real)
+    most = np.full(400, 1 << 30)
+    found = in_floats(multiplier, -shift, most, most, 0)
+    assert (found.kind, found.shift > 0) == ("float64", True)
+    sums = ((np.arange(256) - 0.5)[:, None] / real).astype(np.int64) + np.arange(-2, 3)[:, None, None]
+    sums = np.clip(sums, -(1 << 30), 1 << 30)
+    wanted = multiply(sums, multiplier, shift)
+    assert np.array_equal(np.clip(rounded_by(found, sums), 0, 255), np.clip(wanted, 0, 255))
 
 
 @fixed

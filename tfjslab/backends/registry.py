@@ -102,6 +102,12 @@ class _State:
         self.asked: dict[str, Availability] = {}  # by ``_key``
         self.warned: set[str] = set()
         self.generation = 0  # changes whenever the current instance may be another one
+        self.found: dict[tuple[str | None, int | None], Backend] = {}  # what was asked for in this generation
+
+    def change(self) -> None:
+        """Let backends be looked up anew."""
+        self.generation += 1
+        self.found = {}
 
 
 _STATE = _State()
@@ -111,7 +117,7 @@ def _in_child() -> None:
     """Instances stay the parent's; the child asks for backends, and makes its own, when it needs them."""
     forks.leave(_STATE.made)
     _STATE.made, _STATE.asked = {}, {}
-    _STATE.generation += 1
+    _STATE.change()
 
 
 forks.whole_at_fork(_STATE.lock)
@@ -150,7 +156,7 @@ def set_adapter(name: str = "") -> None:
         if name and not any(f.available for f in found):
             os.environ[ADAPTER_VARIABLE] = before
             raise BackendUnavailableError("; ".join(dict.fromkeys(f.reason for f in found)))
-        _STATE.generation += 1
+        _STATE.change()
 
 
 def _ask(definition: BackendDef) -> Availability:
@@ -200,6 +206,8 @@ def backend(name: str | None = None, threads: int | None = None) -> Backend:
 
     Raises BackendUnavailableError with the reason.
     """
+    if (known := _STATE.found.get((name, threads))) is not None:  # every prediction asks
+        return known
     with _STATE.lock:
         definition = row(name or get_backend())
         found = availability(definition.name)
@@ -213,6 +221,8 @@ def backend(name: str | None = None, threads: int | None = None) -> Backend:
             if real.threaded and count > usable_cores():
                 warnings.warn(f"backend '{real.name}': {crowding(count)}", ThreadsWarning, stacklevel=2)
             _STATE.made[key] = _make(real, count)
+        if real is definition and not real.on_adapter:  # aliases follow flags, adapters the environment
+            _STATE.found[name, threads] = _STATE.made[key]
         return _STATE.made[key]
 
 
@@ -238,7 +248,7 @@ def forget(name: str) -> None:
         _STATE.failed.pop(name, None)
         if _STATE.current == name:
             _STATE.current, _STATE.named = None, False
-        _STATE.generation += 1
+        _STATE.change()
 
 
 def set_backend(name: str) -> Done:
@@ -247,7 +257,7 @@ def set_backend(name: str) -> Done:
         backend(name)
         _STATE.current, _STATE.named = name, True
         _STATE.failed.pop(name, None)
-        _STATE.generation += 1
+        _STATE.change()
     return Done(name)
 
 
@@ -276,7 +286,7 @@ def move_on(failed: Backend, error: BackendError) -> bool:
             _STATE.current = _choose()
         except BackendUnavailableError:
             return False
-        _STATE.generation += 1
+        _STATE.change()
         return True
 
 
@@ -326,7 +336,7 @@ def set_threads_count(count: int) -> None:
         raise UsageError(f"threads count is {count!r}; expected an integer >= 1")
     with _STATE.lock:
         _STATE.threads = count
-        _STATE.generation += 1
+        _STATE.change()
 
 
 def get_threads_count() -> int:

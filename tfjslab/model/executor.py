@@ -130,8 +130,8 @@ class Executor:
         """
         program = self.prepare({name: spec_of_value(v) for name, v in feeds.items()}, outputs)
         made = program.schedule
-        if program.single_plan is not None and set(made.outputs) <= set(made.steps[0].outputs):  # type: ignore[union-attr]
-            results = run_plan(program.single_plan, feeds, run, keep=False)
+        if program.complete_plan is not None:
+            results = run_plan(program.complete_plan, feeds, run, keep=False)
             return [results[v] if v not in made.cuts else cut(results.__getitem__, made.cuts[v]) for v in outputs]
         with host_threads(self.threads):
             return Frame(self, program, feeds, run).run(outputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from tfjslab.base.dtypes import Array
@@ -28,6 +29,7 @@ class Feeds:
         keys = {p.key: p for p in reversed(graph.inputs) if p.key}
         self._ports = {p.name: p for p in reversed(graph.inputs)} | keys
         self._order = {p.value: i for i, p in enumerate(graph.inputs)}
+        self._values = frozenset(self._order)
         self._all_outputs = (*(p.value for p in self.output_ports), *self.states.outputs)
 
     def outputs(self, names: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -47,7 +49,7 @@ class Feeds:
         """
         named = by_name(self.input_ports, given)
         ports = [self._ports.get(name) or self._port(name, named) for name in named]
-        self._require(outputs, {*self.states.arrays, *(p.value for p in ports)})
+        self._require(outputs, {*self.states.arrays, *[p.value for p in ports]})
         as_tensors = any(isinstance(v, Tensor) for v in named.values())
         checked = {p.value: check_array(p, v) for p, v in zip(ports, named.values(), strict=True)}
         arrays = {**self.states.arrays, **checked}
@@ -70,10 +72,9 @@ class Feeds:
         self._require_known(names)
         return find_port(self.graph.inputs, name) or Port(name, name.removesuffix(":0"), None, "")
 
-    def _require(self, outputs: tuple[str, ...], fed: Iterable[str]) -> None:
-        """InputError when an input that ``outputs`` need was not fed."""
-        given = frozenset(fed)
-        if all(p.value in given for p in self.graph.inputs):
+    def _require(self, outputs: tuple[str, ...], given: AbstractSet[str]) -> None:
+        """InputError when an input that ``outputs`` need is not among the given ones."""
+        if self._values <= given:
             return
         key = (*outputs, "|", *sorted(given))
         if key not in self._needs:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 from tfjslab.backends.base import Buffer, Plan, RunStamps, downloaded
@@ -32,6 +33,12 @@ class GraphProgram:
     def single_plan(self) -> Plan | None:
         """The plan that does everything, when there is one."""
         return self.plans[0] if len(self.plans) == 1 else None
+
+    @cached_property
+    def complete_plan(self) -> Plan | None:
+        """That plan where it also makes all that the outputs are cut from; every prediction asks."""
+        made = {v for step in self.schedule.steps if isinstance(step, PlanStep) for v in step.outputs}
+        return self.single_plan if made.issuperset(self.schedule.outputs) else None
 
     @property
     def arena_bytes(self) -> int:

@@ -32,6 +32,8 @@ def by_name(ports: Sequence[Port], given: Any) -> dict[str, Any]:
     A list is a sequence of inputs when its items are arrays or tensors or when the model has several inputs;
     otherwise it is the data of the one input.
     """
+    if isinstance(given, np.ndarray) and len(ports) == 1:  # what nearly all predictions are given
+        return {ports[0].name: given}
     if isinstance(given, Mapping):
         return {str(k): v for k, v in given.items()}
     several = isinstance(given, (list, tuple)) and (
@@ -148,4 +150,8 @@ def _stored(port: Port, array: Array, dtype: str) -> Array:
 
 
 def _fits(shape: tuple[int, ...], dims: Dims) -> bool:
-    return len(shape) == len(dims) and all(d is None or d < 0 or d == s for s, d in zip(shape, dims, strict=True))
+    return len(shape) == len(dims) and all(map(_is_length, shape, dims))
+
+
+def _is_length(length: int, declared: int | None) -> bool:
+    return declared is None or declared < 0 or declared == length

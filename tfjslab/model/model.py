@@ -66,7 +66,7 @@ class Model:
         self._chosen = (backend, threads)
         self._lock = threading.RLock()
         self._running: tuple[Backend, Session, Executor] | None = None
-        self._checked: tuple[Backend, Precision] | None = None
+        self._checked: tuple[Backend, Precision | None] | None = None
         self._digest = ""
         self._arrays = [c for g in graph.all_graphs() for c in g.constants.values()]
         self.name = plain(name or str(graph.metadata.get("name", "model")))  # it labels whatever is found out
@@ -334,8 +334,9 @@ class Model:
         return checked[1] if checked is not None and checked[0] is self.backend else None
 
     def _check(self, backend: Backend, arrays: Mapping[str, Array], wanted: Sequence[str]) -> None:
-        if rows.checked_against(backend.name) and (self._checked is None or self._checked[0] is not backend):
-            self._checked = (backend, check_precision(self.graph, arrays, wanted, backend))
+        if self._checked is None or self._checked[0] is not backend:
+            needed = rows.checked_against(backend.name)
+            self._checked = (backend, check_precision(self.graph, arrays, wanted, backend) if needed else None)
 
     def _checked_executor(self, arrays: Mapping[str, Array], wanted: Sequence[str]) -> Executor:
         """``_executor``, on a backend whose precision was checked."""

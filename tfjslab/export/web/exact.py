@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-_MULTIPLY, _DOT16, _DOT32 = (
-    "(i16x8.relaxed_q15mulr_s ", "(i16x8.relaxed_dot_i8x16_i7x16_s ", "(i32x4.relaxed_dot_i8x16_i7x16_add_s ",
-)
+_DOT16, _DOT32 = "(i16x8.relaxed_dot_i8x16_i7x16_s ", "(i32x4.relaxed_dot_i8x16_i7x16_add_s "
+_SAME = {
+    "(i16x8.relaxed_q15mulr_s ": "(i16x8.q15mulr_sat_s ",
+    "(i32x4.relaxed_trunc_f32x4_s ": "(i32x4.trunc_sat_f32x4_s ",
+}
 _LOCALS = "(local $x_low v128) (local $x_high v128)"
 _EVEN = "i8x16.shuffle 0 1 4 5 8 9 12 13 16 17 20 21 24 25 28 29"
 _ODD = "i8x16.shuffle 2 3 6 7 10 11 14 15 18 19 22 23 26 27 30 31"
@@ -19,7 +21,9 @@ _FUNCTION = "(func $"
 
 def exact(functions: str) -> str:
     """The text of kernels' functions without relaxed instructions of integers."""
-    return _FUNCTION.join(map(_exact, functions.replace(_MULTIPLY, "(i16x8.q15mulr_sat_s ").split(_FUNCTION)))
+    for relaxed, same in _SAME.items():
+        functions = functions.replace(relaxed, same)
+    return _FUNCTION.join(map(_exact, functions.split(_FUNCTION)))
 
 
 def _exact(function: str) -> str:

@@ -17,6 +17,7 @@ from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.lower.quantized import BLOCK_BYTES, WASTE, WindowRows, window_rows
 from tfjslab.backends.wasm.lower.registry import TABLE, lowering
 from tfjslab.backends.wasm.lower.tflite_direct import bounds_of, lower_direct
+from tfjslab.backends.wasm.lower.tflite_rows import rows_under
 from tfjslab.backends.wasm.lower.tflite_scaling import Rescaling
 from tfjslab.backends.wasm.lower.tflite_weights import (
     DENSE,
@@ -170,15 +171,15 @@ def _window(
     b: WasmBuilder, node: Node, part: _Part, w: WindowRows, pixels: int, pack: Callable[..., Packing], *shape: Any,
 ) -> bool:
     """Runs of k are window rows, or their pixels where these lie apart."""
-    nr, channels = _width(part.n), part.channels
+    nr, channels, under = _width(part.n), part.channels, rows_under(w, part.channels)
     mv, runs = min(_TILES[nr], w.out_w), w.kw if w.dilation[1] > 1 else 1
     found = constants(b, node, nr, slice(part.first, part.behind), pack, w.kh * runs, *shape)
     if found is None:
         return False
     made = _kernel(b, node, part, nr, found, k2=-(-(w.kw * channels // runs) // 2), mv=mv, rows=w.out_w,
-                   pitch=w.stride[1] * channels, tiles=-(-w.out_w // mv), runs=runs, w=w, ch=channels)
+                   pitch=w.stride[1] * channels, tiles=-(-w.out_w // mv), runs=runs, w=w, ch=channels, under=under)
     b.call(*made, pixels // w.out_w, flops=2 * pixels * w.kh * w.kw * channels * part.n,
-           scratch_bytes=w.scratch_bytes(channels))
+           scratch_bytes=under.scratch_bytes)
     return True
 
 
@@ -210,7 +211,8 @@ def lower_depthwise(b: WasmBuilder, group: Group) -> None:
     rescaling, places = found
     w = depthwise_window(b, node)
     rows = window_rows(w)
-    taps = kernel("tfl_depthwise", ("x", "w", "bias", "multiplier", "c"), w=rows, ch=channels, mo=_SIDE_BY_SIDE,
-                  **_numbers(b, node, rescaling))
+    under = rows_under(rows, channels)
+    taps = kernel("tfl_depthwise", ("x", "w", "bias", "multiplier", "c"), w=rows, under=under, ch=channels,
+                  mo=_SIDE_BY_SIDE, **_numbers(b, node, rescaling))
     b.call(taps, (b.rows(node.inputs[0]), *places, b.new(node.name)), w.batch * w.out_size[0],
-           flops=2 * size_of(b.shape(node.name)) * size_of(w.size), scratch_bytes=rows.scratch_bytes(channels))
+           flops=2 * size_of(b.shape(node.name)) * size_of(w.size), scratch_bytes=under.scratch_bytes)

@@ -5,6 +5,9 @@ of one that is not negative, ``floor(floor(S * M / 2**31 + 1/2) / 2**n + 1/2)`` 
 2**-(n + 1) + 1/2)``. In float64 that is nearly always exact; in float32, which is four times as fast, for sums of few
 products. Whether it is can be tried for all sums: every step of both sides grows with the sum, so they agree where
 they do at the sums where a value begins, and just before. There are 255 at most.
+
+In float64 the offset has 1.5 * 2**n in it, so that the sum has its whole part in its upper word, ``20 - n`` bits from
+the right, where kernels find it: a conversion to an integer would take as long as all the rest.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import numpy as np
 from tfjslab.base.dtypes import Array
 
 _BITS, _INT32, _VALUES = 31, 1 << 31, 256
+_WORD_BITS = 20  # of a float64's upper word, without sign and exponent
 # By how many units in the last place a float32 factor is moved, in search of a better one. Where more channels than
 # this part lack one after the first, it would be in vain.
 _STEPS, _MOST_LEFT = (0, 1, -1, 2, -2, 3, -3), 0.1
@@ -45,19 +49,37 @@ class _Values:
         return self.begin[channels].astype(kind), self.before[channels].astype(kind), self.reached[channels]
 
 
-def in_floats(multiplier: Array, bits: Array, highest: Array, zero: int) -> tuple[str, Array, Array] | None:
-    """The float type with a factor and an offset for each channel; None where there is none.
+@dataclass(frozen=True, eq=False)
+class FloatScaling:
+    """Factors and offsets of each channel in ``kind``; upper words are shifted by ``shift`` to the right."""
 
-    ``multiplier / 2**31 / 2**bits`` is the real factor, ``highest`` the highest sum of each channel, ``zero`` the zero
-    point of unsigned bytes.
+    kind: str
+    factors: Array
+    offsets: Array
+    shift: int = 0
+
+
+def in_floats(
+    multiplier: Array, bits: Array, highest: Array, largest: Array, zero: int,
+) -> FloatScaling | None:
+    """The float type that is enough, with a factor and an offset for each channel; None where there is none.
+
+    ``multiplier / 2**31 / 2**bits`` is the real factor, ``highest`` the highest sum of each channel, ``largest`` the
+    farthest from 0 on either side, ``zero`` the zero point of unsigned bytes.
     """
     real = np.ldexp(multiplier.astype(np.float64), -bits - _BITS)
-    if np.any((highest >= _INT32) | (highest * real >= _INT32 - _VALUES)):
+    most = float((largest * real).max(initial=0)) + _VALUES
+    if np.any(largest >= _INT32) or most >= _INT32:
         return None
     values = _values(multiplier, bits, highest, zero)
-    for kind, steps in ((np.float32, _STEPS), (np.float64, (0,))):
-        if (found := _found(values, real.astype(kind), steps)) is not None:
-            return kind.__name__, *found
+    if (found := _found(values, real.astype(np.float32), _STEPS, np.float32(0))) is not None:
+        return FloatScaling("float32", *found)
+    # A smaller number leaves more digits behind the point, and takes a shift.
+    for whole in dict.fromkeys((_WORD_BITS, int(np.log2(most)) + 2)):
+        if 2 * most >= 1 << whole or whole > _WORD_BITS:
+            return None
+        if (found := _found(values, real, (0,), np.float64(1.5 * 2**whole))) is not None:
+            return FloatScaling("float64", *found, _WORD_BITS - whole)
     return None
 
 
@@ -74,20 +96,20 @@ def _values(multiplier: Array, bits: Array, highest: Array, zero: int) -> _Value
     return _Values(zero, begin, np.where(reached, begin - 1, most), reached)
 
 
-def _found(values: _Values, real: Array, steps: tuple[int, ...]) -> tuple[Array, Array] | None:
-    """Factors near the real ones, of their type, and offsets."""
+def _found(values: _Values, real: Array, steps: tuple[int, ...], whole: Any) -> tuple[Array, Array] | None:
+    """Factors near the real ones, of their type, and offsets with ``whole`` in them."""
     factors, offsets = real.copy(), np.full_like(real, np.nan)
     for step in steps:
         todo = np.flatnonzero(np.isnan(offsets))
         if step and len(todo) > _MOST_LEFT * len(offsets):
             break
         factor = real[todo] + step * np.spacing(real[todo])
-        good, offset = _offsets(values, todo, factor)
+        good, offset = _offsets(values, todo, factor, whole)
         factors[todo[good]], offsets[todo[good]] = factor[good], offset[good]
     return None if np.isnan(offsets).any() else (factors, offsets)
 
 
-def _offsets(values: _Values, channels: Array, factor: Array) -> tuple[Array, Array]:
+def _offsets(values: _Values, channels: Array, factor: Array, whole: Any) -> tuple[Array, Array]:
     """For which of the channels an offset makes all values right, and the offsets."""
     wanted, zero = values.wanted, values.zero
     begin, before, reached = values.of(channels, factor.dtype)
@@ -96,9 +118,9 @@ def _offsets(values: _Values, channels: Array, factor: Array) -> tuple[Array, Ar
     high = (wanted - lower).min(axis=1, initial=zero + 1)
     good, found = np.zeros(len(channels), np.bool_), np.empty_like(factor)
     for part in _PARTS:
-        offset = (low + (high - low) * part).astype(factor.dtype)
-        late = (upper + offset[:, None] < wanted) & reached
-        early = lower + offset[:, None] >= wanted
+        offset = (low + (high - low) * part).astype(factor.dtype) + whole
+        late = (upper + offset[:, None] < wanted + whole) & reached
+        early = lower + offset[:, None] >= wanted + whole
         right = ~(late | early).any(axis=1) & ~good
         good, found[right] = good | right, offset[right]
     return good, found

@@ -19,7 +19,7 @@ _MOST_SHIFT, _MOST_POWER = 22, 15  # so that products and zero points stay withi
 class Rescaling:
     """How ``tfl_macros.wat`` makes values of sums, by which macro, and the numbers that it reads for each channel.
 
-    Weights and biases are multiplied by 2**``powers``; ``shift`` is that of all channels.
+    Weights and biases are multiplied by 2**``powers``; ``shift`` is that of all channels, of upper words in float64.
     """
 
     how: str
@@ -50,9 +50,8 @@ def by_multipliers(
     products = largest * (multiplier / _INT32) + 1
     dead = (products < 2.0 ** (-shift - 1)) | (multiplier == 0)
     multiplier, bits = np.where(dead, 0, multiplier), np.where(dead, 1, -shift)
-    if rectified and (found := in_floats(multiplier, bits, *rectified)):
-        kind, *numbers = found
-        return Rescaling(kind, tuple(numbers))
+    if rectified and (found := in_floats(multiplier, bits, rectified[0], largest, rectified[1])):
+        return Rescaling(found.kind, (found.factors, found.offsets), (), found.shift)
     return _alike(multiplier, bits, dead, (largest, widest), zero) or _by_channel(multiplier, bits, dead, largest)
 
 
