@@ -39,7 +39,7 @@ def instructions(code):
 
 
 def leaves_a_block(frame):
-    """Whether what comes next is the end of a ``with`` block: Python hears no signal before its ``__exit__`` has run."""
+    """Whether a ``with`` block ends next: Python hears no signal before its ``__exit__`` has run."""
     coming = [i for i in instructions(frame.f_code) if i.offset >= frame.f_lasti][:3]
     return [(i.opname, i.argval) for i in coming] == [("LOAD_CONST", None)] * 3
 
