@@ -210,6 +210,26 @@ def test_threads_are_started_in_one_place_which_tells_where_the_system_has_none_
     assert {m: lines for m in SOURCES if m != "base.threads" and (lines := threads_started(TREES[m]))} == {}
 
 
+def locks_made(tree):
+    """Where a module makes locks when it is loaded: they are there for the whole process."""
+    def outside(node):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            return
+        yield node
+        for child in ast.iter_child_nodes(node):
+            yield from outside(child)
+
+    kinds = {f"{where}{kind}" for where in ("", "threading.") for kind in ("Lock", "RLock", "Condition", "Semaphore")}
+    return [n.lineno for n in outside(tree) if isinstance(n, ast.Call) and ast.unparse(n.func) in kinds]
+
+
+def test_locks_of_the_whole_process_are_free_in_a_child_that_is_forked():
+    """``base.forks`` makes them; another thread's lock would be held in the child for ever."""
+    code = "A = threading.Lock()\nclass B:\n    c = RLock()\n    def d(self):\n        self.e = Lock()\n"
+    assert locks_made(ast.parse(code)) == [1, 3]
+    assert {m: lines for m in SOURCES if (lines := locks_made(TREES[m]))} == {}
+
+
 def module_lengths():
     return {m: len(p.read_text().splitlines()) for m, p in SOURCES.items()}
 
