@@ -186,6 +186,50 @@ def test_importing_the_package_loads_no_heavy_third_party():
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == ""
 
 
+def threads_started(tree):
+    """Where a module starts threads that it made, or has a pool start some."""
+    def made(value):
+        return isinstance(value, ast.Call) and ast.unparse(value.func) in (
+            "threading.Thread", "threading.Timer", "Thread", "Timer")
+
+    nodes = [*ast.walk(tree)]
+    assigned = [n for n in nodes if isinstance(n, (ast.Assign, ast.AnnAssign)) and made(n.value)]
+    threads = {ast.unparse(t) for n in assigned for t in (n.targets if isinstance(n, ast.Assign) else [n.target])}
+    used = [n for n in nodes if isinstance(n, ast.Attribute) and n.attr in ("start", "submit")]
+    return sorted(
+        n.lineno for n in used
+        if (n.attr == "start" and (made(n.value) or ast.unparse(n.value) in threads))
+        or (n.attr == "submit" and ast.unparse(n.value).endswith("pool")))
+
+
+def test_threads_are_started_in_one_place_which_tells_where_the_system_has_none_left():
+    code = (
+        "import threading\nx.t = threading.Thread(target=f)\nx.t.start()\nthreading.Timer(1, f).start()\n"
+        "with ThreadPoolExecutor(1) as pool:\n    pool.submit(f)\nother.start()\n")
+    assert threads_started(ast.parse(code)) == [3, 4, 6]
+    assert {m: lines for m in SOURCES if m != "base.threads" and (lines := threads_started(TREES[m]))} == {}
+
+
+def locks_made(tree):
+    """Where a module makes locks when it is loaded: they are there for the whole process."""
+    def outside(node):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            return
+        yield node
+        for child in ast.iter_child_nodes(node):
+            yield from outside(child)
+
+    kinds = {f"{where}{kind}" for where in ("", "threading.") for kind in ("Lock", "RLock", "Condition", "Semaphore")}
+    return [n.lineno for n in outside(tree) if isinstance(n, ast.Call) and ast.unparse(n.func) in kinds]
+
+
+def test_locks_of_the_whole_process_are_free_in_a_child_that_is_forked():
+    """``base.forks`` makes them; another thread's lock would be held in the child for ever."""
+    code = "A = threading.Lock()\nclass B:\n    c = RLock()\n    def d(self):\n        self.e = Lock()\n"
+    assert locks_made(ast.parse(code)) == [1, 3]
+    assert {m: lines for m in SOURCES if (lines := locks_made(TREES[m]))} == {}
+
+
 def module_lengths():
     return {m: len(p.read_text().splitlines()) for m, p in SOURCES.items()}
 

@@ -105,6 +105,15 @@ def test_traces_and_web_modules_hold_names_as_data(hostile):
     assert files["model.d.ts"].count("*/") == files["model.d.ts"].count("/*")
 
 
+def test_what_is_kept_and_collected_holds_names_as_data(hostile):
+    assert MARK in json.loads(hostile.data["session"])["runs"][0]["result"]["model"]
+    assert acting(hostile.data["session"]) == []
+    labels = [line for line in hostile.data["metrics"].splitlines() if MARK in line and not line.startswith("#")]
+    assert labels
+    assert [line for line in labels if not re.fullmatch(r'\w+\{(\w+="([^"\\]|\\.)*",?)+\} \S+', line)] == []
+    assert acting(hostile.data["metrics"]) == []
+
+
 def test_the_command_line_shows_names_that_do_not_act(tmp_path, capsys):
     with Model(hostile_graph(), "cpu") as model:
         path = str(model.save(tmp_path / "model.tflite"))  # whose names may be any text

@@ -46,6 +46,27 @@ def test_an_entry_is_good_for_its_name_and_key_alone(folder, tmp_path):
     assert folder.read("a") == b"anew"
 
 
+def test_the_key_is_read_once_and_again_when_its_file_is_another(folder, monkeypatch):
+    folder.write("a", b"code")
+    opened, open_file = [], os.open
+
+    def watched(place, *rest):
+        opened.append(Path(place).name)
+        return open_file(place, *rest)
+
+    monkeypatch.setattr(os, "open", watched)
+    assert PrivateFolder(folder.path).read("a") == folder.read("a") == b"code"
+    assert opened == ["a", "a"]
+    (folder.path / "other").write_bytes(bytes(32))
+    (folder.path / "other").chmod(0o600)
+    (folder.path / "other").replace(folder.path / KEY)
+    assert folder.read("a") is None
+    assert opened == ["a", "a", "a", KEY]
+    (folder.path / KEY).unlink()
+    folder.write("a", b"anew")
+    assert folder.read("a") == b"anew"
+
+
 @posix
 @pytest.mark.parametrize("name", ["", KEY, "a"])
 @pytest.mark.parametrize("mode", [0o020, 0o002])

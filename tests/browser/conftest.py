@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tfjslab.browser.jobs.headless import headless_session
+
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -23,13 +25,27 @@ def _leaves_nothing_behind():
     """In place of the suite's own check: all that is measured here runs in another process."""
 
 
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium of the system. While it is open a loop runs here, which other tests cannot do with."""
+def _chromium():
+    """Playwright, and where the system's Chromium is; tests without either are skipped."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("chromium is not installed")
+    return playwright, chromium
+
+
+@pytest.fixture(scope="module")
+def session():
+    """The page that measures, in a headless Chromium of its own."""
+    _chromium()
+    with headless_session() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium of the system. While it is open a loop runs here, which other tests cannot do with."""
+    playwright, chromium = _chromium()
     before = set(threading.enumerate())
     with playwright.sync_playwright() as p:
         opened = p.chromium.launch(executable_path=chromium, args=list(FLAGS))

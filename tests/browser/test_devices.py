@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import tempfile
 import threading
@@ -19,7 +18,6 @@ import tfjslab as tf
 from tfjslab import zoo
 from tfjslab.base.errors import BackendError, BackendUnavailableError, UsageError
 from tfjslab.browser.firefox import find_firefox
-from tfjslab.browser.jobs.headless import headless_session
 from tfjslab.browser.jobs.job import HowToRun, JobSubject, make_job
 from tfjslab.browser.jobs.litert_source import litert_files
 from tfjslab.browser.jobs.programs import PROGRAMS
@@ -29,15 +27,6 @@ from tfjslab.cli.app import main
 PHONE = ("Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Mobile "
          "Safari/537.36")
 QUICK = HowToRun(runs=6, rounds=3, warmup=1, budget_s=2.0, profiles=3)
-
-
-@pytest.fixture(scope="module")
-def session():
-    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if shutil.which("chromium") is None:
-        pytest.skip("chromium is not installed")
-    with headless_session() as made:
-        yield made
 
 
 @pytest.fixture

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from mimetypes import guess_type
 
-from support.hostile import MARK
+from support.hostile import MARK, MONITOR_RULES
+
+from tfjslab.monitoring.collector import collector
 
 ORIGIN, DEMO = "http://hostile.test", "/web/index.html"
 FOUND = f"""[window.{MARK} ?? null, document.querySelectorAll('{MARK}, [{MARK}], [onerror], [onmouseover]').length,
@@ -44,3 +46,14 @@ def test_no_name_runs_a_script_in_any_page(browser, hostile):
             wrong[path] = found
     asked.close()
     assert wrong == {}
+
+
+def test_the_live_page_of_a_collector_shows_them_as_text(browser, hostile):
+    page = browser.new_page()
+    with collector(hostile.store, rules=MONITOR_RULES) as running:
+        page.goto(running.url)
+        page.wait_for_selector("#errors td")
+        assert page.evaluate(FOUND) == [None, 0, True, False]
+        alarms, models = (page.locator(f"{part}:has-text('{MARK}')").count() for part in ("#alarms p", "#groups tr"))
+        page.close()
+    assert alarms == models > 5

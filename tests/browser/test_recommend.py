@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-
 import numpy as np
-import pytest
 from support.candidates import unknown_numbers
 
 import tfjslab as tf
 from tfjslab import zoo
-from tfjslab.browser.jobs.headless import headless_session
 from tfjslab.browser.jobs.job import HowToRun
 
 QUICK = HowToRun(runs=12, rounds=3, warmup=1, budget_s=1.0, profiles=1)
 OURS = ("wasm-plain", "wasm-simd")
-
-
-@pytest.fixture(scope="module")
-def session():
-    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if shutil.which("chromium") is None:
-        pytest.skip("chromium is not installed")
-    with headless_session() as made:
-        yield made
 
 
 def test_programs_take_turns_and_the_answer_is_of_that_browser(session):

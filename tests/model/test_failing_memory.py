@@ -19,7 +19,9 @@ from tfjslab.backends.registry import ThreadsWarning
 from tfjslab.backends.wasm.run.engine import Instance
 from tfjslab.base.errors import TfjslabError
 from tfjslab.base.out_of_memory import out_of_memory
+from tfjslab.engine.recorder import KernelRecorder
 from tfjslab.engine.sessions import release_sessions
+from tfjslab.engine.state import STATE
 
 IMAGES = np.random.default_rng(0).uniform(0, 1, (4, 8, 8, 1)).astype(np.float32)
 FILTERS = np.ones((3, 3, 1, 2), np.float32)
@@ -44,6 +46,14 @@ def first(backend):
 def on_tensors(backend):
     with digits(backend) as model, tf.tidy():
         return model.predict(tf.tensor(IMAGES)).numpy()
+
+
+def profiled(backend):
+    try:
+        with digits(backend) as model:
+            return tf.profile(lambda: model.predict(IMAGES)).result
+    finally:
+        assert not STATE.local.recorders
 
 
 def eager(backend):
@@ -80,7 +90,7 @@ def exported(backend):
 CASES = [
     (loaded, "cpu", 4), (first, "cpu", 2), (first, "wasm-simd", 5), (first, "wasm-threads", 5), (eager, "webgpu", 1),
     (on_tensors, "wasm-simd", 2), (eager, "cpu", 3), (eager, "wasm-simd", 4), (quantized, "wasm-simd", 4),
-    (optimized, "cpu", 2), (exported, "cpu", 4),
+    (profiled, "wasm-simd", 4), (optimized, "cpu", 2), (exported, "cpu", 4),
 ]
 
 
@@ -112,6 +122,19 @@ def test_a_plan_that_cannot_be_made_leaves_the_model_as_it_was(kind, ats):
             held = registry.memory()["wasm-threads x3"]
             assert (held["plans"], held["heap_bytes"], held["threads"]) == (0, 0, 0)
         assert model.predict(IMAGES[:2]).shape == (2, 10)
+
+
+def test_a_profile_whose_records_cannot_be_made_has_ended(monkeypatch):
+    """The next kernels are nobody's, and the profile around it goes on."""
+    with tf.profile() as outer, tf.tidy():
+        with monkeypatch.context() as patches:
+            patches.setattr(KernelRecorder, "kernels", property(lambda _: np.empty(1 << 52)))
+            with pytest.raises(TfjslabError, match="the records of a profile: there is not enough memory") as caught:
+                tf.profile(lambda: tf.add(1, 2))
+        assert caught.value.code == "memory"
+        tf.mul(2, 3)
+    assert outer.info.kernel_names == ("Multiply",)
+    assert not STATE.local.recorders
 
 
 def test_a_part_that_fails_on_one_thread_ends_the_run_on_all(monkeypatch):

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.streams import FakeTime, exact, numbers, small
+from support.streams import exact, numbers
 
 from tfjslab.base.errors import InputError, UsageError
 from tfjslab.streaming import stream
 from tfjslab.streaming.frame_clock import FrameClock
 
 RATE = 64  # frames a second: a power of two, so that all times are exact
-
-
-@pytest.fixture
-def time():
-    return FakeTime()
-
-
-@pytest.fixture
-def model():
-    with small() as made:
-        yield made
 
 
 def near(values):

@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 from PIL import Image
-from support.streams import FakeTime, exact, numbers, small
+from support.streams import exact, numbers, small
 
 from tfjslab.base.errors import InputError, UsageError
 from tfjslab.streaming import stream
@@ -16,17 +16,6 @@ from tfjslab.streaming.frame_source import END
 from tfjslab.streaming.sources import source_of
 
 SIZE = (6, 4)  # width and height
-
-
-@pytest.fixture
-def time():
-    return FakeTime()
-
-
-@pytest.fixture
-def model():
-    with small() as made:
-        yield made
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from unittest.mock import patch
@@ -15,6 +16,7 @@ from support.charts import STREAM
 from support.reports import report_of, side
 
 import tfjslab as tf
+from tfjslab.base.errors import InputError
 from tfjslab.decide.decision import Decision
 from tfjslab.decide.ruling import ruled
 from tfjslab.decide.scenario import Scenario
@@ -23,6 +25,10 @@ from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.lab import Lab
 from tfjslab.magics.result import ProfileResult
 from tfjslab.model import Model
+from tfjslab.monitoring.batch import MOST_NAME, Batch, ErrorCount, message_of, read_batch
+from tfjslab.monitoring.collector import collector
+from tfjslab.monitoring.histogram import bucket_of
+from tfjslab.monitoring.rules import MonitorRules, parse_alarm
 from tfjslab.profiling import export, memory
 from tfjslab.reports.page import page
 from tfjslab.streaming import card
@@ -39,6 +45,7 @@ ATTACKS = (
 )
 ACTING = "\u202e\u2066\x1b\x07\r"
 ONES = np.ones((1, 4), np.float32)
+MONITOR_RULES = MonitorRules((parse_alarm("p95_ms>1 at_least=1"),))
 
 
 def hostile_graph() -> Graph:
@@ -130,8 +137,58 @@ class Shown:
             lab.run(wait=True)
             lab._tabs.drawer.wait()
             self.pages["lab"] = lab.report_html()
-            drawn = [w.value for w in widgets_of(lab._view.box) if isinstance(w, HTML)]
-            self.pieces |= {f"widget {i}": value for i, value in enumerate(drawn)}
+            self._add_widgets("widget", lab._view.box)
+            self.data["session"] = lab.save(self.folder.parent / "session.json").read_text()
+        self._add_session()
+        self._add_collector()
+
+    def _add_widgets(self, what, box):
+        drawn = [w.value for w in widgets_of(box) if isinstance(w, HTML)]
+        self.pieces |= {f"{what} {i}": value for i, value in enumerate(drawn)}
+
+    def _add_session(self):
+        """A file in which every text is such a name, as far as a session takes that."""
+        file = self.folder.parent / "planted.json"
+        found = json.loads(self.data["session"])
+        file.write_text(json.dumps(planted(found) | {"format": found["format"]}))
+        with Lab("digits", "cpu") as lab:
+            lab.load(file)
+            self.texts["planted session"] = repr(lab.session)
+            for tab in range(len(lab._view.tabs.children)):
+                lab._view.tabs.selected_index = tab
+                lab._tabs.drawer.wait()
+            self.pages["planted lab"] = lab.report_html()
+            self._add_widgets("planted widget", lab._view.box)
+
+    def _add_collector(self):
+        """What pages of others told, as far as a collector takes it."""
+        self.store = self.folder.parent / "monitor.sqlite"
+        with collector(self.store, rules=MONITOR_RULES) as running, tf.monitoring.panel(running, every_s=3600) as panel:
+            for batch in batches():
+                running._site.count(batch)
+            panel.show()
+            self.texts |= {"collector": repr(running), "repr of what it collected": str(running.summary())}
+            self.pieces |= {"collector": running._repr_html_(), "what it collected": running.summary()._repr_html_()}
+            self._add_widgets("monitor panel", panel.box)
+            self.data["metrics"] = running._site.metrics("text/plain")[0].decode()
+
+
+def planted(value):
+    """JSON with such names as all of its texts, but for dates."""
+    if isinstance(value, dict):
+        return {k: v if k in ("date", "ended") else planted(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [planted(v) for v in value]
+    return value + "".join(ATTACKS) if isinstance(value, str) else value
+
+
+def batches():
+    """What pages told that has such names, and is no more than anybody may tell."""
+    for attack in ATTACKS:
+        made = Batch(attack[:MOST_NAME], "simd", "chrome", 40.0, 8.0, ((bucket_of(60.0), 30),), errors=(
+            ErrorCount("error", 1, message_of(attack)),))
+        with suppress(InputError):
+            yield read_batch(made.body())
 
 
 def widgets_of(box):

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import importlib
 import os
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 
 from tfjslab.backends import rows
+from tfjslab.base import forks
 from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.base.limits import RUN_LIMITS, RunLimits, default_memory_bytes
 
@@ -68,7 +68,7 @@ class Flags:
     def __init__(self, flags: Iterable[Flag]) -> None:
         self._flags = {f.name: f for f in flags}
         self._values: dict[str, FlagValue] = {}
-        self._lock = threading.RLock()
+        self._lock = forks.free_rlock()
 
     def get(self, name: str) -> FlagValue:
         """The flag's value: what was set, else what this machine can do (found out once)."""

@@ -15,6 +15,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any
 
+from tfjslab.base import forks
+
 _NO_LIMIT: AbstractContextManager[None] = nullcontext()
 
 
@@ -28,28 +30,36 @@ class BlasLimits:
 
     def __init__(self, libraries: Sequence[Any]) -> None:
         self._libraries = libraries
-        self._lock = threading.Lock()
-        self._asked: list[int] = []
+        self._lock = forks.free_lock()
+        self._asked: list[tuple[int, int]] = []  # which thread asked for how many
         self._before: list[int] = []
 
     @contextmanager
     def at_most(self, count: int) -> Iterator[None]:
         """See ``host_threads``. It may be entered from several threads, and within itself."""
+        asked = threading.get_ident(), count
         with self._lock:
             if not self._asked:
                 self._before = [library.get_num_threads() for library in self._libraries]
-            self._asked.append(count)
+            self._asked.append(asked)
             self._set()
         try:
             yield
         finally:
             with self._lock:
-                self._asked.remove(count)
+                self._asked.remove(asked)
                 self._set()
+
+    def in_child(self) -> None:
+        """In a forked process: what other threads asked for ends, as they stayed in the parent."""
+        own = [asked for asked in self._asked if asked[0] == threading.get_ident()]
+        if own != self._asked:
+            self._asked = own
+            self._set()
 
     def _set(self) -> None:
         for library, before in zip(self._libraries, self._before, strict=True):
-            library.set_num_threads(min((before, *self._asked)))
+            library.set_num_threads(min((before, *(count for _, count in self._asked))))
 
 
 @lru_cache(maxsize=1)
@@ -57,3 +67,11 @@ def _limits() -> BlasLimits:
     from threadpoolctl import ThreadpoolController  # noqa: PLC0415 - only what has host steps needs it
 
     return BlasLimits(ThreadpoolController().select(user_api="blas").lib_controllers)
+
+
+def _in_child() -> None:
+    if _limits.cache_info().currsize:
+        _limits().in_child()
+
+
+forks.in_child(_in_child)

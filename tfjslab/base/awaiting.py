@@ -6,6 +6,9 @@ import inspect
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from tfjslab.base.errors import OutOfMemoryError
+from tfjslab.base.threads import submit
+
 
 def settled(result: Any) -> Any:
     """``result`` itself, or what awaiting it gives, also where the caller's thread runs a loop already."""
@@ -17,4 +20,10 @@ def settled(result: Any) -> Any:
         return await result
 
     with ThreadPoolExecutor(1) as pool:  # a loop cannot be run inside of another one
-        return pool.submit(asyncio.run, wait()).result()
+        try:
+            found = submit(pool, lambda: asyncio.run(wait()))
+        except OutOfMemoryError:
+            if inspect.iscoroutine(result):
+                result.close()  # it has not begun, and never will
+            raise
+        return found.result()

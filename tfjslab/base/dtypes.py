@@ -41,6 +41,7 @@ _TABLE = (
     DType("variant", np.dtype(object), 0, ("DT_VARIANT", "DT_RESOURCE"), (21, 20)),
 )
 DTYPES = {d.name: d for d in _TABLE}
+MOST_BYTES_PER_ELEMENT = max(d.bytes_per_element for d in _TABLE)
 # What no kernel of any backend knows: Python or numpy holds such values, and no plan keeps them in its memory.
 ON_HOST = frozenset({"complex64", "string", "variant"})
 # Values of quantized graphs, and of the inputs and outputs of .tflite files. Tensors of users, TensorFlow's files and

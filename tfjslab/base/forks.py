@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from threading import RLock
+from threading import Lock, RLock
+from weakref import WeakSet
 
 _LEFT: list[object] = []
+_LOCKS: WeakSet[Lock | RLock] = WeakSet()
 _CHILD: list[bool] = []  # not empty in a process that was forked after this module was loaded
 
 
@@ -30,6 +32,28 @@ def whole_at_fork(lock: RLock) -> None:
         os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
 
 
+def free_lock() -> Lock:
+    """A lock that is free at the beginning of every child, whoever held it in the parent.
+
+    What it guards may have been half changed there: say with ``in_child`` how it is put in order.
+    """
+    made = Lock()
+    _LOCKS.add(made)
+    return made
+
+
+def free_rlock() -> RLock:
+    """The same that one thread may take several times."""
+    made = RLock()
+    _LOCKS.add(made)
+    return made
+
+
+def _free() -> None:
+    for lock in tuple(_LOCKS):
+        lock._at_fork_reinit()  # type: ignore[union-attr]  # noqa: SLF001 - as Python's own modules do it
+
+
 def leave(what: object) -> None:
     """In a child: keep what is the parent's until the process ends, unused, as giving it back might never end."""
     _LEFT.append(what)
@@ -40,4 +64,5 @@ def is_child() -> bool:
     return bool(_CHILD)
 
 
+in_child(_free)
 in_child(lambda: _CHILD.append(True))

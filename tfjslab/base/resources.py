@@ -7,6 +7,8 @@ which of the two it runs from.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
@@ -62,3 +64,21 @@ def notebooks_root() -> Traversable:
     if found is None:
         raise UsageError(_missing("notebooks", "notebooks"), code="install.notebooks")
     return found
+
+
+def contents(folder: Path, suffix: str) -> Iterator[tuple[str, bytes]]:
+    """The files at any depth of a folder that end in ``suffix``, in the order of their names: path below it, bytes.
+
+    For digests of code, which each start makes: as texts this takes half the time that paths would.
+    """
+    root, places, folders = os.fspath(folder), [], [os.fspath(folder)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.name.endswith(suffix):
+                    places.append(entry.path)
+                elif entry.is_dir() and entry.name != "__pycache__":
+                    folders.append(entry.path)
+    for place in sorted(places):
+        with open(place, "rb", buffering=0) as f:  # noqa: PTH123 - as above
+            yield place[len(root) + 1 :].replace(os.sep, "/"), f.read()

@@ -22,6 +22,7 @@ _KEY_BYTES = _DIGEST_BYTES = 32
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 # Links are not followed; systems that have no such flag have no user ids to check either.
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_KEYS: dict[str, tuple[tuple[int, ...], bytes]] = {}  # keys that were read, with what their files were then
 
 
 def cache_root() -> Path:
@@ -87,10 +88,10 @@ class PrivateFolder:
     def read(self, name: str) -> bytes | None:
         """An entry; None where there is none, or it is not what was written. It counts as used now."""
         try:
-            data = self._owned_bytes(name)
+            data = self._owned(name)[1]
         except FileNotFoundError:
             return None
-        os.utime(self.path / name)
+        os.utime(self._place(name))
         signed, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
         return content if hmac.compare_digest(signed, self._signature(name, content)) else None
 
@@ -102,38 +103,62 @@ class PrivateFolder:
         return hmac.digest(self._key() + name.encode(), content, "sha256")
 
     def _key(self) -> bytes:
-        """The key, made by the process that comes first."""
+        """The key, made by the process that comes first. It is read once, as long as its file stays what it is."""
         self._check()
-        path = self.path / KEY
-        if not path.exists():
-            made = self.path / f"key-{secrets.token_hex(8)}"
-            made.write_bytes(secrets.token_bytes(_KEY_BYTES))
-            made.chmod(stat.S_IRUSR | stat.S_IWUSR)
-            try:
-                os.link(made, path)  # as a whole, and only where there is none yet
-            except FileExistsError:
-                pass
-            finally:
-                made.unlink()
-        return self._owned_bytes(path.name)
+        place = self._place(KEY)
+        known = _KEYS.get(place)
+        try:
+            found = _identity(os.lstat(place))
+        except FileNotFoundError:
+            self._make_key()
+        else:
+            if known and known[0] == found:
+                return known[1]
+        at, key = self._owned(KEY)
+        _KEYS[place] = (_identity(at), key)
+        return key
+
+    def _make_key(self) -> None:
+        made = self.path / f"key-{secrets.token_hex(8)}"
+        made.write_bytes(secrets.token_bytes(_KEY_BYTES))
+        made.chmod(stat.S_IRUSR | stat.S_IWUSR)
+        try:
+            os.link(made, self._place(KEY))  # as a whole, and only where there is none yet
+        except FileExistsError:
+            pass
+        finally:
+            made.unlink()
 
     def _check(self) -> None:
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        found = self.path.lstat()
+        try:
+            found = os.lstat(self.path)
+        except FileNotFoundError:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            found = os.lstat(self.path)
         if stat.S_ISLNK(found.st_mode):
             raise ForeignFolderError(f"{self.path} is a link")
-        _check_own(found, str(self.path))
+        _check_own(found, self.path)
 
-    def _owned_bytes(self, name: str) -> bytes:
-        with os.fdopen(os.open(self.path / name, os.O_RDONLY | _NO_LINK), "rb") as f:
+    def _owned(self, name: str) -> tuple[os.stat_result, bytes]:
+        """A file of the folder, after a look at whose it is."""
+        place = self._place(name)
+        with os.fdopen(os.open(place, os.O_RDONLY | _NO_LINK), "rb", buffering=0) as f:
             found = os.fstat(f.fileno())
-            _check_own(found, str(self.path / name))
+            _check_own(found, place)
             if not stat.S_ISREG(found.st_mode):
-                raise ForeignFolderError(f"{self.path / name} is no file")
-            return f.read()
+                raise ForeignFolderError(f"{place} is no file")
+            return found, f.readall()
+
+    def _place(self, name: str) -> str:
+        return f"{self.path}{os.sep}{name}"  # a text is made faster than a path, and this is asked at every start
 
 
-def _check_own(found: os.stat_result, what: str) -> None:
+def _identity(found: os.stat_result) -> tuple[int, ...]:
+    """What changes whenever a file, what is in it, its owner or its mode does: nobody can set ``st_ctime_ns``."""
+    return found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_size, found.st_ctime_ns
+
+
+def _check_own(found: os.stat_result, what: str | Path) -> None:
     if not hasattr(os, "getuid"):
         return
     if found.st_uid != os.getuid():

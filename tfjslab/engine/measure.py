@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from tfjslab.backends import registry
 from tfjslab.base.errors import UsageError
+from tfjslab.base.out_of_memory import tells_memory
 from tfjslab.base.tables import Report, Table
 from tfjslab.base.text import count, counted, ms, scaled
 from tfjslab.engine.recorder import KernelRecorder
@@ -124,20 +125,23 @@ class Profiling:
         return self._info
 
     def __enter__(self) -> Self:
-        self._recorder = KernelRecorder(self.clock)
-        STATE.local.recorders.append(self._recorder)
-        c = STATE.counters
+        self._recorder, c = KernelRecorder(self.clock), STATE.counters
         self._start = (self.clock(), c.num_bytes, c.num_tensors)
+        STATE.local.recorders.append(self._recorder)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
     ) -> None:
+        STATE.local.recorders.remove(self._recorder)  # whatever happens to what it found
+        self._info = self._found(self.clock())
+
+    @tells_memory("the records of a profile")
+    def _found(self, end: float) -> ProfileInfo:
         start, num_bytes, num_tensors = self._start
         kernels, c = tuple(self._recorder.kernels), STATE.counters
-        wall_ms, rest = attribute(kernels, (self.clock() - start) * 1e3)
-        STATE.local.recorders.remove(self._recorder)
-        self._info = ProfileInfo(
+        wall_ms, rest = attribute(kernels, (end - start) * 1e3)
+        return ProfileInfo(
             c.num_bytes - num_bytes, c.num_tensors - num_tensors,
             max((k.total_bytes_snapshot for k in kernels), default=0), kernels,
             tuple(dict.fromkeys(k.name for k in kernels)), wall_ms, rest, self.result,

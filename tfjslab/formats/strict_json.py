@@ -29,8 +29,16 @@ def show(value: object) -> str:
     """A repr for messages: one line and short, whatever the file holds."""
     if isinstance(value, (dict, list)):
         return _KIND_NAMES[type(value)]
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+    text = repr(value[:_SHOWN] if isinstance(value, str) else value)
+    if len(text) <= _SHOWN:
+        return text
+    if not isinstance(value, str):
+        return f"{text[: _SHOWN - 3]}..."
+    end = _SHOWN
+    while len(text) > _SHOWN - 3:  # quoted letters may be escapes, which stay whole
+        end -= 1
+        text = repr(value[:end])
+    return f"{text}..."
 
 
 def parse_object(data: bytes, where: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ shape is as static as one to a constant. Values that depend on data keep ``shape
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from tfjslab.base import dtypes
 from tfjslab.base.errors import GraphError, TfjslabError
-from tfjslab.base.limits import check_memory
+from tfjslab.base.limits import RUN_LIMITS, check_memory
 from tfjslab.base.names import reserve
 from tfjslab.graph.ir import Graph, Node
 from tfjslab.graph.promote import promoted
@@ -130,8 +131,10 @@ def _infer(node: Node, specs: Mapping[str, Spec]) -> list[Spec]:
 
 def check_made(node: Node, outs: Sequence[Spec]) -> None:
     """LimitError when what a node would make is more than a run may take."""
+    surely = RUN_LIMITS.memory_bytes // dtypes.MOST_BYTES_PER_ELEMENT
     for spec in outs:
-        if spec.shape is not None and spec.dtype not in dtypes.ON_HOST:
+        # This is asked for every node, so the usual answer is found first.
+        if spec.shape is not None and math.prod(spec.shape) > surely and spec.dtype not in dtypes.ON_HOST:
             check_memory(f"node '{node.name}' ({node.op}) of shape {list(spec.shape)}", spec.num_bytes)
 
 

@@ -8,9 +8,10 @@ from typing import Any, cast
 
 import ipywidgets as widgets
 
-from tfjslab.base.errors import TfjslabError
+from tfjslab.base.errors import OutOfMemoryError, TfjslabError
 from tfjslab.base.messages import escaped
 from tfjslab.base.text import NOTHING, ms
+from tfjslab.base.threads import start_thread
 from tfjslab.browser.jobs.bench import DEFAULT_BACKENDS, bench
 from tfjslab.browser.jobs.job import HowToRun
 from tfjslab.browser.jobs.link import DeviceLink
@@ -80,8 +81,14 @@ class BrowserPanel:
         self._stop.clear()
         self.results = []
         self.run.disabled, self.stop.disabled = True, False
-        self._thread = threading.Thread(target=self._work, name="tfjslab-panel", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._work, name="tfjslab-panel", daemon=True)
+        try:
+            start_thread(thread)
+        except OutOfMemoryError as e:
+            self._fail(str(e))
+            self.run.disabled, self.stop.disabled = False, True
+        else:
+            self._thread = thread
 
     def end(self) -> None:
         """Stop what runs; what was measured stays."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from tfjslab.backends import registry
 from tfjslab.backends.ceilings import ceilings_of
-from tfjslab.base.errors import UsageError
+from tfjslab.base.errors import TfjslabError, UsageError
 from tfjslab.engine.measure import Clock
 from tfjslab.graph.ir import Graph
 from tfjslab.lab.session import LabRun, LabSession, RunSettings, Snapshot
@@ -112,7 +112,10 @@ class Controller:
             return ""
         if self.snapshot.busy:
             return "the machine's ceilings are measured when no run is under way; open this tab again then"
-        found, reason = ceilings_of(registry.backend(*where), self._clock)
+        try:
+            found, reason = ceilings_of(registry.backend(*where), self._clock)
+        except TfjslabError as e:  # the run is of another machine, which has other backends
+            return str(e)
         if found is not None:
             with self._lock:
                 self.session = self.session.with_ceilings(*where, found)

@@ -6,9 +6,13 @@ drawing is in no figure.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
+
+from tfjslab.base.errors import OutOfMemoryError
+from tfjslab.base.threads import start_thread
 
 Draw = Callable[[], Any]
 Show = Callable[[Any], None]
@@ -35,12 +39,16 @@ class Drawer:
         self.resume()
 
     def resume(self) -> None:
-        """Go on, after a run has ended."""
+        """Go on, after a run has ended: in a thread, or on this one where the system has no other."""
         with self._lock:
-            if self._wanted and not self._drawing and not self._paused():
-                self._drawing = True
-                self._thread = threading.Thread(target=self._main, name="tfjslab-drawing", daemon=True)
-                self._thread.start()
+            if not self._wanted or self._drawing or self._paused():
+                return
+            thread = threading.Thread(target=self._main, name="tfjslab-drawing", daemon=True)
+            with contextlib.suppress(OutOfMemoryError):
+                start_thread(thread)
+                self._drawing, self._thread = True, thread
+                return
+        self.draw_now()
 
     def draw_now(self) -> None:
         """Draw all that is wanted, on this thread."""

@@ -12,6 +12,7 @@ from tfjslab.base.messages import escaped
 from tfjslab.base.plots import EMPTY, HEIGHT, WIDTH, AxisTick, line_at, nice_top, plot, y_of
 from tfjslab.base.tables import as_html
 from tfjslab.base.text import counted, ms
+from tfjslab.base.threads import start_thread
 from tfjslab.lab import markup
 from tfjslab.lab.style import CSS
 from tfjslab.monitoring.collector import Collector
@@ -34,7 +35,11 @@ class MonitorPanel(Closing):
         self.box = widgets.VBox([widgets.HTML(f"<style>{CSS}</style>"), self.chart, self.told])
         self.show()
         self._thread = threading.Thread(target=self._follow, name="tfjslab-monitor-panel", daemon=True)
-        self._thread.start()
+        try:
+            start_thread(self._thread)
+        except BaseException:
+            self.box.close()
+            raise
 
     def show(self) -> None:
         """Show what there is now."""

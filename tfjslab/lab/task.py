@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 
-from tfjslab.base.errors import TfjslabError
+from tfjslab.base.errors import OutOfMemoryError, TfjslabError
 from tfjslab.base.progress import Throttle
+from tfjslab.base.threads import start_thread
 from tfjslab.engine.measure import Clock
 from tfjslab.lab.publishing import STOPPED, Publish
 from tfjslab.lab.session import Snapshot
@@ -46,9 +47,13 @@ class Task:
         return self._stop.is_set()
 
     def start(self) -> None:
-        """Begin, in the background."""
+        """Begin, in the background; where the system has no thread for it, that is how it ends."""
         self._show(self.first, 0, 0)
-        self._thread.start()
+        try:
+            start_thread(self._thread)
+        except OutOfMemoryError as e:
+            self._ended.set()
+            self._publish(Snapshot("failed", str(e)))
 
     def stop(self) -> None:
         """End it before its next step. One that has ended stays as it is."""

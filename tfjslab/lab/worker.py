@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tfjslab.base.errors import ShapeError, TfjslabError
+from tfjslab.base.errors import OutOfMemoryError, ShapeError, TfjslabError
+from tfjslab.base.threads import start_thread
 from tfjslab.bench.bench import ROUNDS
 from tfjslab.bench.benchmark_run import BenchmarkRun, begin, burst, is_done, result_of
 from tfjslab.bench.settings import Settings
@@ -77,19 +78,23 @@ class Job:
         return self._thread.is_alive()
 
     def start(self) -> None:
-        """Begin, in the background."""
+        """Begin, in the background; where the system has no thread for it, that is how it ends."""
         self._publisher.begin()
-        self._thread.start()
+        try:
+            start_thread(self._thread)
+        except OutOfMemoryError as e:
+            self._publisher.end("failed", str(e))
 
     def stop(self, grace_s: float = GRACE_S) -> None:
         """End the run after the current inference, or after ``grace_s`` without it. What was measured is kept."""
         self._stop.set()
-        self._thread.join(grace_s)
+        self.wait(grace_s)
         self._publisher.end(STOPPED)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until everything is freed; whether that happened in time."""
-        self._thread.join(timeout_s)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
         return not self.alive
 
     def _main(self) -> None:

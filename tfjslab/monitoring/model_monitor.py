@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from tfjslab.base import forks
 from tfjslab.base.closing import Closing
 from tfjslab.base.errors import InputError, TfjslabError
 from tfjslab.base.tables import Report, Table
@@ -74,7 +75,7 @@ class ModelMonitor(Closing):
             raise InputError(f"rate is {rate:g} and every_s {every_s:g}; expected 0 to 1, and a time above 0")
         self.model, self.name, self._clock = model, _name(name or model.name), clock
         self._url = url if url is not None and random.random() < rate else None  # noqa: S311 - a sample, no secret
-        self._lock = threading.Lock()
+        self._lock = forks.free_lock()
         self._all, self._new = Totals(), Totals()
         self._first_ms: float | None = None
         self._unsent: list[Batch] = []

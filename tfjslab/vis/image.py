@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import base64
 import io
-import threading
 from contextlib import nullcontext
 
 from matplotlib.figure import Figure
 
+from tfjslab.base import forks
 from tfjslab.vis import theme
 
 # Dashboards draw in threads. Figures are independent, but matplotlib's text parser and font cache are shared.
-_DRAWING = threading.Lock()
+_DRAWING = forks.free_lock()
 
 
 def png(figure: Figure, *, scale: float = 1.0, transparent: bool = False, any_page: bool = False) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tfjslab.backends.kernels.rewrites import rewritten
+from tfjslab.backends.kernels.rewrites import Rule, rewritten
 from tfjslab.backends.kernels.volumes import RULES
 from tfjslab.base.names import reserve
 from tfjslab.base.shapes import Shape, size_of
@@ -25,9 +25,12 @@ _TO_LAST, _TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 _RANK = 4
 
 
-def channels_last(program: Specialized, outputs: Sequence[str]) -> Specialized:
-    """The program with windows over images with channels last only, as far as can be; ``outputs`` are as before."""
-    program = rewritten(program, RULES)
+def channels_last(program: Specialized, outputs: Sequence[str], others: Sequence[Rule] = ()) -> Specialized:
+    """The program with windows over images with channels last only, as far as can be; ``outputs`` are as before.
+
+    ``others`` are rules for what else is rewritten, in the same walk.
+    """
+    program = rewritten(program, (*RULES, *others))
     if not any(map(_is_first, program.graph.nodes)):
         return program
     return _Rewriter(program).run(outputs)

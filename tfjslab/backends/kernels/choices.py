@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from tfjslab.backends.kernels.race import Confidence
+from tfjslab.base import forks
 from tfjslab.base.user_cache import cache_root, write_atomically
 
 _WAITS_S = (600, 3600, 6 * 3600, 24 * 3600)  # from one visit to the next; there are no more
@@ -66,7 +66,7 @@ class Choices(Generic[T]):
         self, path: Path, checked: Callable[[Any], T], now: Clock = time.time, clock: Clock = time.perf_counter,
     ) -> None:
         self._path, self._checked, self._now, self._clock = path, checked, now, clock
-        self._lock = threading.RLock()
+        self._lock = forks.free_rlock()
         self._found = _read(path, checked)
         self._own: set[str] = set()  # what was measured here; other processes write the same file
         self._due = {kind for kind, choice in self._found.items() if choice.is_due(now())}

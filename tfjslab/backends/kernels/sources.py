@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from tfjslab.base.resources import kernel_text, kernels_root
+from tfjslab.base.resources import contents, kernel_text, kernels_root
 from tfjslab.ops import expr_math
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ def sources_digest(kind: str) -> str:
 
     These are the sources, the code of the backend and what backends share, at any depth, and the expressions.
     """
-    folders = (_BACKENDS / "kernels", _BACKENDS / kind)
-    code = [(p.relative_to(_BACKENDS).as_posix(), p.read_bytes()) for f in folders for p in f.rglob("*.py")]
+    code = [(f"{f}/{name}", data) for f in ("kernels", kind) for name, data in contents(_BACKENDS / f, ".py")]
     code += [(p.name, p.read_bytes()) for p in Path(expr_math.__file__).parent.glob("expr*.py")]
     sources = [(p.name, p.read_bytes()) for p in (kernels_root() / kind).iterdir() if p.is_file()]
     return hashlib.sha256(repr(sorted((*code, *sources))).encode()).hexdigest()

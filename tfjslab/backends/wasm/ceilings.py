@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
 from tfjslab.backends.wasm.tuning import WasmTile, single_module
 from tfjslab.base.errors import BackendError
 from tfjslab.base.machine import cache_sizes
+from tfjslab.base.threads import submit
 
 if TYPE_CHECKING:
     from tfjslab.backends.wasm.backend import WasmBackend
@@ -154,8 +155,13 @@ class _Bench:
 
     def _together(self, share: Callable[[int], float]) -> list[float]:
         """What the shares of all threads give, which begin at the same time."""
-        others = [self.pool.submit(share, i) for i in range(1, len(self.buffers))]
-        return [share(0), *(other.result() for other in others)]
+        others: list[Future[float]] = []
+        try:
+            others.extend(submit(self.pool, share, i) for i in range(1, len(self.buffers)))
+            own = share(0)
+        finally:
+            wait(others)  # nothing is taken away under those that have begun
+        return [own, *(other.result() for other in others)]
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from tfjslab.backends.wasm.text.program import Segment
 from tfjslab.backends.wasm.tuning import WasmTile, tuner
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
+from tfjslab.base.resources import contents
 from tfjslab.base.version import __version__
 from tfjslab.graph.ir import Graph
 from tfjslab.graph.specialize import MAX_FOLDED_ELEMENTS, Specialized
@@ -54,8 +55,10 @@ _LOWER_FLOORS = ("base", "ops", "graph", "passes", "backends")
 def _code_digest() -> str:
     """Digest of the code on whose account a graph is lowered one way or another."""
     digest = hashlib.sha256(f"{__version__} {sources_digest('wasm')}".encode())
-    for path in sorted(p for floor in _LOWER_FLOORS for p in (_ROOT / floor).rglob("*.py")):
-        digest.update(path.relative_to(_ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    for floor in _LOWER_FLOORS:
+        for name, data in contents(_ROOT / floor, ".py"):
+            digest.update(f"{floor}/{name}\0".encode())
+            digest.update(data)
     return digest.hexdigest()
 
 

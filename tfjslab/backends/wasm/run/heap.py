@@ -120,16 +120,16 @@ class Heap:
         """Copy an array, or what becomes one, into a new block."""
         address = self.alloc_zeroed(block.nbytes) if isinstance(block, Padded) else self.alloc(block.nbytes)
         try:
-            self._fill(self.view(address, block.shape, block.dtype), block)
+            view = self.view(address, block.shape, block.dtype)
+            if isinstance(block, Padded):
+                for index, values in block.parts:
+                    _assign(view[index], values)
+            else:
+                _assign(view, block)
         except BaseException:
             self.free(address)
             raise
         return address
-
-    @staticmethod
-    def _fill(view: Array, block: Block) -> None:
-        for index, values in block.parts if isinstance(block, Padded) else ((..., block),):
-            _assign(view[index], values)
 
     def close(self) -> None:
         """Free the memory with all blocks."""

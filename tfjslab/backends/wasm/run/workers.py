@@ -17,7 +17,8 @@ import numpy as np
 from tfjslab.backends.wasm.run.engine import Instance, Module, cached_module
 from tfjslab.backends.wasm.run.heap import Heap
 from tfjslab.base import forks
-from tfjslab.base.errors import BACKEND_THREADS, DEVICE_LOST, BackendError
+from tfjslab.base.errors import BACKEND_THREADS, DEVICE_LOST, BackendError, OutOfMemoryError
+from tfjslab.base.threads import start_thread
 
 _POLLS = 20_000
 _WAIT = """(module (import "env" "memory" (memory 1 65536 shared)) (export "memory" (memory 0))
@@ -81,10 +82,10 @@ class Workers:
         for i in range(1, count + 1):
             thread = threading.Thread(target=self._main, args=(i,), name=f"tfjslab-wasm-{i}", daemon=True)
             try:
-                thread.start()
-            except RuntimeError as e:
+                start_thread(thread)
+            except OutOfMemoryError as e:
                 raise BackendError(
-                    f"{count} threads for WebAssembly were asked for, the system gave {i - 1}: {e}; "
+                    f"{count} threads for WebAssembly were asked for, the system gave {i - 1}: {e.__cause__}; "
                     "set_threads_count takes fewer", code=BACKEND_THREADS,
                 ) from e
             self._threads.append(thread)
