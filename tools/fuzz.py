@@ -8,8 +8,7 @@ FOLDER is searched for ``.tflite`` files and folders with a ``model.json``, up t
 processes of their own, so that a crash or an endless loop is one more outcome. It exits with 1 when anything is found
 that must not be: untyped errors, messages of several lines, things left behind, a backend that runs what another one
 refuses, more than ``--seconds`` or ``--megabytes`` for a case, a crash. With ``--minimise`` changes that a failure does
-not need are left out of it. What runs within the library's limits, which are set low, may be slow on a machine that
-does something else beside.
+not need are left out of it. Seconds are of the processor, as a machine may do other things beside, but for ``--hang``.
 """
 
 from __future__ import annotations
@@ -191,7 +190,7 @@ def minimised(
     """The case without the changes that it fails without, and how it ends then."""
     for i in case["keep"]:
         smaller = case | {"keep": [k for k in case["keep"] if k != i]}
-        found = judged(child.ask(smaller, 2 * args.seconds), args)
+        found = judged(child.ask(smaller, args.hang), args)
         if found["outcome"] == told["outcome"]:
             case, told = smaller, found
     return case, told
@@ -217,7 +216,7 @@ def parsed(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=10_000, help="cases (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=0, help="instead of a count")
     parser.add_argument("--seed", type=int, default=0, help="of the first case")
-    parser.add_argument("--seconds", type=float, default=10, help="that a case may take (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=10, help="of the processor for a case (default: %(default)s)")
     parser.add_argument("--hang", type=float, default=60, help="seconds after which it is ended (default: %(default)s)")
     parser.add_argument("--megabytes", type=int, default=1000, help="that a case may take (default: %(default)s)")
     parser.add_argument("--largest", type=int, default=3_000_000, help="bytes of a model (default: %(default)s)")

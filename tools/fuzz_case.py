@@ -131,9 +131,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = mutated(Path(case["source"]), case["seed"], Path(folder), case["keep"])
             reset_peak()
-            before, began = peak_bytes(), time.perf_counter()
+            before, began = peak_bytes(), time.process_time()  # what else a machine does is no find
             told = tried(path, case["backends"], load_only=case["load_only"])
-            told |= {"seconds": time.perf_counter() - began, "bytes": peak_bytes() - before}
+            told |= {"seconds": time.process_time() - began, "bytes": peak_bytes() - before}
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
 

@@ -72,7 +72,8 @@ def _run_bounded(node: Node, inputs: Sequence[Any], attrs: Mapping[str, Any]) ->
     except TfjslabError as e:
         raise of_node(node, e) from None
     check_made(node, made)
-    if any(s.size > _FEW for s in ins):  # counting FLOPs takes longer than a small node
+    told = all(s.shape is not None for s in made)
+    if told and any(s.size > _FEW for s in (*ins, *made)):  # counting FLOPs takes longer than a small node
         check_flops(f"node '{node.name}' ({node.op})", node.definition.flops(ins, made, attrs))
     return run_node(node, inputs, attrs)
 
