@@ -47,17 +47,21 @@ def use_adapter(args: argparse.Namespace) -> None:
         registry.set_adapter(args.adapter)
 
 
-def add_max_memory(parser: argparse.ArgumentParser) -> None:
-    """The --max-memory option; see ``use_max_memory``."""
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """The options --max-memory and --max-seconds; see ``use_limits``."""
     parser.add_argument(
         "--max-memory", metavar="SIZE", type=size_bytes, default=argparse.SUPPRESS,
         help="that one run may take beside its weights, such as 500MB or 4GB (default: 3/4 of the machine's)")
+    parser.add_argument(
+        "--max-seconds", metavar="S", type=seconds, default=argparse.SUPPRESS,
+        help="that one run of a model may take; it is looked at between its steps (default: no limit)")
 
 
-def use_max_memory(args: argparse.Namespace) -> None:
-    """Do what --max-memory says."""
-    if hasattr(args, "max_memory"):
-        env().set("MAX_MEMORY_BYTES", args.max_memory)
+def use_limits(args: argparse.Namespace) -> None:
+    """Do what --max-memory and --max-seconds say."""
+    for option, flag in (("max_memory", "MAX_MEMORY_BYTES"), ("max_seconds", "MAX_RUN_SECONDS")):
+        if hasattr(args, option):
+            env().set(flag, getattr(args, option))
 
 
 def add_threads(parser: argparse.ArgumentParser) -> None:

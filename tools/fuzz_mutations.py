@@ -1,6 +1,7 @@
 """Changes to model files that know their structure: the numbers, places and names that a reader acts on.
 
-A mutated file is made of a file, a random number generator and nothing else, so that a seed gives it again.
+A mutated file is made of a file, a random number generator and nothing else, so that a seed gives it again. ``keep``
+are the numbers of the changes that are made, of at most `MOST_CHANGES`: those that a failure needs.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import copy
 import json
 import random
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -20,6 +21,8 @@ from tfjslab.formats.tflite import file as tflite_file
 from tfjslab.formats.tflite.flatbuffer import Bytes, Kind
 
 JSON_FILE = "model.json"
+MOST_CHANGES = 16
+ALL = range(MOST_CHANGES)
 _MANIFEST = "weightsManifest"
 _LONGEST = 3000  # times that an element is repeated
 _DEEPEST = 220  # a little beyond what readers allow
@@ -34,6 +37,14 @@ _TEXTS = (
     "VALID", "AAAA", "^x", "x:1", "x:99999999999999999999")
 _OTHERS = (None, True, False, [], {}, [[]], [0], [-1], [2**31, 2**31], ["a"], [None])
 _EXTREMES: tuple[Any, ...] = (*_WHOLE_NUMBERS, *_FRACTIONS, *_TEXTS, *_OTHERS)
+
+
+def changes(rng: random.Random, counts: tuple[int, ...], keep: Collection[int]) -> Iterator[random.Random]:
+    """A generator for each of some changes: where one is left out, the others draw what they drew before."""
+    for i in range(rng.choice(counts)):
+        own = random.Random(rng.getrandbits(64))  # noqa: S311 - no secret
+        if i in keep:
+            yield own
 
 
 # ---- JSON ------------------------------------------------------------------------------------------------------------
@@ -54,14 +65,14 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
                 waiting.append(holder[key])
 
 
-def mutate_json(model: Any, rng: random.Random) -> None:
+def mutate_json(model: Any, rng: random.Random, keep: Collection[int] = ALL) -> None:
     """Change one to four places of a JSON value, itself."""
-    for _ in range(rng.choice((1, 1, 2, 4))):
+    for own in changes(rng, (1, 1, 2, 4), keep):
         found = list(places(model))
         if not found:
             return
-        holder, key = rng.choice(found)
-        rng.choice(_JSON_CHANGES)(holder, key, found, rng)
+        holder, key = own.choice(found)
+        own.choice(_JSON_CHANGES)(holder, key, found, own)
 
 
 def _extreme(holder: Any, key: Any, _found: list[tuple[Any, Any]], rng: random.Random) -> None:
@@ -112,24 +123,24 @@ _JSON_CHANGES: tuple[_JsonChange, ...] = (_extreme,) * 6 + (_another,) * 3 + (_a
 
 # ---- models of TensorFlow.js -----------------------------------------------------------------------------------------
 
-def mutate_folder(folder: Path, rng: random.Random) -> None:
+def mutate_folder(folder: Path, rng: random.Random, keep: Collection[int] = ALL) -> None:
     """Change the model in a folder: its JSON, what it says of its weights, or their bytes."""
     path = folder / JSON_FILE
     model = json.loads(path.read_bytes())
     change = rng.choice(("topology", "topology", "topology", "manifest", "constants", "bytes"))
     if change == "manifest" and model.get(_MANIFEST):
-        mutate_json(model[_MANIFEST], rng)
+        mutate_json(model[_MANIFEST], rng, keep)
     elif change == "constants" and model.get(_MANIFEST):
-        _mutate_constants(folder, model[_MANIFEST], rng)
+        _mutate_constants(folder, model[_MANIFEST], rng, keep)
     elif change == "bytes":
         for shard in sorted(folder.glob("*.bin"))[:1]:
-            shard.write_bytes(mutate_bytes(shard.read_bytes(), rng))
+            shard.write_bytes(mutate_bytes(shard.read_bytes(), rng, keep))
     else:
-        mutate_json(model, rng)
+        mutate_json(model, rng, keep)
     path.write_text(json.dumps(model), encoding="utf-8", errors="surrogatepass")
 
 
-def _mutate_constants(folder: Path, manifest: list[Any], rng: random.Random) -> None:
+def _mutate_constants(folder: Path, manifest: list[Any], rng: random.Random, keep: Collection[int]) -> None:
     """Extremes in integer weights, which are shapes, axes, sizes and repeats of ops."""
     group = rng.choice(manifest)
     at, found = 0, []
@@ -145,18 +156,19 @@ def _mutate_constants(folder: Path, manifest: list[Any], rng: random.Random) -> 
     shard = folder / group["paths"][0]
     if found and shard.is_file():
         data = bytearray(shard.read_bytes())
-        for place in rng.sample(found, min(len(found), rng.choice((1, 1, 3)))):
+        for own in changes(rng, (1, 1, 3), keep):
+            place = own.choice(found)
             if place + 4 <= len(data):
-                struct.pack_into("<I", data, place, rng.choice(_WHOLE_NUMBERS) & 0xFFFFFFFF)
+                struct.pack_into("<I", data, place, own.choice(_WHOLE_NUMBERS) & 0xFFFFFFFF)
         shard.write_bytes(data)
 
 
-def mutate_bytes(data: bytes, rng: random.Random) -> bytes:
+def mutate_bytes(data: bytes, rng: random.Random, keep: Collection[int] = ALL) -> bytes:
     """Bytes flipped, cut off, or put in between."""
     made = bytearray(data)
-    for _ in range(rng.choice((1, 1, 4, 16))):
+    for own in changes(rng, (1, 1, 4, MOST_CHANGES), keep):
         if made:
-            made[rng.randrange(len(made))] = rng.randrange(256)
+            made[own.randrange(len(made))] = own.randrange(256)
     if _now_and_then(rng, 0.3) and made:
         del made[rng.randrange(len(made)):]
     if _now_and_then(rng, 0.2):
@@ -192,17 +204,19 @@ def tflite_places(data: bytes) -> list[tuple[int, Kind]]:
     return sorted(followed.read)
 
 
-def mutate_tflite(data: bytes, found: list[tuple[int, Kind]], rng: random.Random) -> bytes:
+def mutate_tflite(
+    data: bytes, found: list[tuple[int, Kind]], rng: random.Random, keep: Collection[int] = ALL,
+) -> bytes:
     """One to eight of its numbers changed, at times its end cut off; ``found`` is of `tflite_places`."""
     made = bytearray(data)
-    for _ in range(rng.choice((1, 1, 2, 4, 8))):
-        at, kind = rng.choice(found)
+    for own in changes(rng, (1, 1, 2, 4, 8), keep):
+        at, kind = own.choice(found)
         size = struct.calcsize(kind)
         old = int.from_bytes(made[at : at + size], "little")
-        there, like = rng.choice(found)
-        value = rng.choice((
+        there, like = own.choice(found)
+        value = own.choice((
             0, 1, old + 1, old - 1, 2 * old, 2**31 - 1, 2**31, 2**32 - 1, 0x7F800000, 0x7FC00000, len(data),
-            rng.randrange(256), rng.getrandbits(8 * size), there - at,
+            own.randrange(256), own.getrandbits(8 * size), there - at,
             int.from_bytes(made[there : there + struct.calcsize(like)], "little")))
         made[at : at + size] = (value % (1 << 8 * size)).to_bytes(size, "little")
     if _now_and_then(rng, 0.05):

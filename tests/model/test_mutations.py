@@ -131,7 +131,7 @@ def test_a_case_that_hangs_or_ends_its_process_is_an_outcome(monkeypatch, tmp_pa
     monkeypatch.syspath_prepend(TOOLS)
     fuzz = importlib.import_module("fuzz")
     monkeypatch.setattr(fuzz.fuzz_case, "__file__", str(tmp_path / "child.py"))
-    case = {"source": "m", "seed": 1, "backends": [], "load_only": False}
+    case = {"source": "m", "seed": 1, "keep": [], "backends": [], "load_only": False}
     for script, outcome in (("import time; time.sleep(60)", "hang"), ("input()", "crash")):
         (tmp_path / "child.py").write_text(script)
         child = fuzz.Child()

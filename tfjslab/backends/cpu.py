@@ -11,12 +11,22 @@ from typing import Any
 import numpy as np
 
 from tfjslab.backends.base import Availability, Buffer, Plan, PlanInfo
-from tfjslab.backends.host import check_promise, describe, lifetimes, live_at, lives, own_array, run_node
+from tfjslab.backends.host import (
+    check_commands,
+    check_promise,
+    describe,
+    lifetimes,
+    live_at,
+    lives,
+    own_array,
+    run_node,
+)
 from tfjslab.backends.kernels.backend import KernelBackend
 from tfjslab.backends.kernels.memory_plan import plan_memory
 from tfjslab.backends.kernels.session import KernelSession
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
+from tfjslab.base.limits import check_run, run_is_limited
 from tfjslab.base.out_of_memory import backend_out_of_memory
 from tfjslab.base.shapes import Shape
 from tfjslab.graph.ir import Node
@@ -146,6 +156,7 @@ class CpuPlan:
             sum(c.nbytes for c in graph.constants.values()), arena.peak_bytes, arena.lower_bound_bytes,
             (clock() - start) * 1e3, cached=False, threads=session.backend.threads, clock=CLOCK_NAME,
         )
+        check_commands(self.info.commands)
 
     def run(
         self, feeds: Mapping[str, Array | Buffer], *, stamps: list[float] | None = None, keep: bool = False,
@@ -166,8 +177,10 @@ class CpuPlan:
         for name, slot, shape in self._feeds:
             feed = feeds[name]
             values[slot] = self._session.native(feed).reshape(shape) if isinstance(feed, Buffer) else feed
-        before = clock() if stamps is not None else 0.0
+        before, limited = clock() if stamps is not None else 0.0, run_is_limited()
         for step in program.steps:
+            if limited:
+                check_run(f"node '{step.node.name}' ({step.node.op})")
             outs = run_node(step.node, [values[i] for i in step.inputs], step.node.attrs)
             check_promise(step.node, step.promised, outs)
             for slot, value in zip(step.outputs, outs, strict=True):

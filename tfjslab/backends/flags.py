@@ -53,6 +53,10 @@ COMMON = (
          float, partial(_set_limit, "memory_bytes")),
     Flag("MAX_LOOP_SECONDS", "seconds that a loop of a model may run", lambda: RunLimits.seconds,
          float, partial(_set_limit, "seconds")),
+    Flag("MAX_RUN_SECONDS", "seconds that one run of a model may take", lambda: RunLimits.run_seconds,
+         float, partial(_set_limit, "run_seconds")),
+    Flag("MAX_NODE_FLOPS", "floating-point operations that one node of a model may take",
+         lambda: RunLimits.node_flops, float, partial(_set_limit, "node_flops")),
 )
 _EXPECTED = {bool: "True or False", float: "a number", str: "text"}
 

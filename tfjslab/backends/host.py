@@ -16,6 +16,7 @@ from tfjslab.backends.base import BufferLife, CommandInfo
 from tfjslab.backends.kernels.memory_plan import Lifetime
 from tfjslab.base.dtypes import Array, numpy_dtype, of_value
 from tfjslab.base.errors import BackendError, TfjslabError
+from tfjslab.base.limits import check_flops
 from tfjslab.base.out_of_memory import backend_out_of_memory
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import check_made
@@ -23,6 +24,7 @@ from tfjslab.ops import registry
 from tfjslab.ops.promotion import casts
 from tfjslab.ops.registry import Spec, bytes_moved
 
+_FEW = 4096  # elements
 _NO_SPEC = Spec((), "")  # of a temporary
 
 
@@ -64,11 +66,15 @@ def run_promoted(node: Node, inputs: Sequence[Any], attrs: Mapping[str, Any]) ->
 
 
 def _run_bounded(node: Node, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> list[Any]:
+    ins = [spec_of(x) for x in inputs if x is not None]
     try:
-        made = node.definition.infer([spec_of(x) for x in inputs if x is not None], attrs)
+        made = node.definition.infer(ins, attrs)
     except TfjslabError as e:
         raise of_node(node, e) from None
     check_made(node, made)
+    told = all(s.shape is not None for s in made)
+    if told and any(s.size > _FEW for s in (*ins, *made)):  # counting FLOPs takes longer than a small node
+        check_flops(f"node '{node.name}' ({node.op})", node.definition.flops(ins, made, attrs))
     return run_node(node, inputs, attrs)
 
 
@@ -126,6 +132,12 @@ def command(
         bytes_live=live.num_bytes, tensors_added=len(outs), tensors_live=live.num_tensors, fallback=bool(fallback),
         reason=fallback, buffers=buffers,
     )
+
+
+def check_commands(commands: Sequence[CommandInfo]) -> None:
+    """LimitError when the arithmetic of one is more than a node may take."""
+    for c in commands:
+        check_flops(f"node '{c.node}' ({c.kernel})", c.flops)
 
 
 def lifetimes(nodes: Sequence[Node], specs: Mapping[str, Spec], outputs: Sequence[str]) -> list[Lifetime]:

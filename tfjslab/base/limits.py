@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 from tfjslab.base.errors import LimitError
 from tfjslab.base.machine import total_memory_bytes
 from tfjslab.base.text import scaled
 
 _SHARE = 0.75  # of the machine's memory, that a run may take where nobody says otherwise
+T = TypeVar("T")
 _UNKNOWN_MACHINE = 4 << 30  # bytes, where the system does not tell what it has
 
 
@@ -33,11 +39,15 @@ class Limits:
 class RunLimits:
     """Upper bounds for what one run of a model or an op may take; the flags of `tf.env()` set them.
 
-    ``memory_bytes`` is for what it makes, without weights; ``seconds`` are for a loop of the model.
+    ``memory_bytes`` is for what it makes, without weights; ``seconds`` are for a loop of the model, ``run_seconds`` for
+    a whole run. ``node_flops`` are for one node, which nothing but its end or Ctrl-C ends: hours, and none that is of
+    use comes near.
     """
 
     memory_bytes: int
     seconds: float = 600.0
+    run_seconds: float = math.inf
+    node_flops: float = 1e15
 
 
 @lru_cache(maxsize=1)
@@ -47,8 +57,15 @@ def default_memory_bytes() -> int:
     return _UNKNOWN_MACHINE if total is None else int(_SHARE * total)
 
 
+class _Thread(threading.local):
+    """``ends`` is when the run that a thread is in has to end, in seconds of ``time.monotonic``."""
+
+    ends = math.inf
+
+
 LIMITS = Limits()
 RUN_LIMITS = RunLimits(default_memory_bytes())
+_THREAD = _Thread()
 
 
 def check_limit(what: str, found: int, limit: int) -> None:
@@ -70,3 +87,38 @@ def check_seconds(what: str, seconds: float) -> None:
     if seconds > RUN_LIMITS.seconds:
         raise LimitError(f"{what} has run for {seconds:.0f} s; a loop may run for {RUN_LIMITS.seconds:g} s "
                          "(flag MAX_LOOP_SECONDS)", code="limit.seconds")
+
+
+def check_flops(what: str, flops: int) -> None:
+    """Raise LimitError when this is more than one node may compute; asked before it runs."""
+    if flops > RUN_LIMITS.node_flops:
+        raise LimitError(f"{what} would take {scaled(flops, 'FLOP')}; a node may take "
+                         f"{scaled(RUN_LIMITS.node_flops, 'FLOP')} (flag MAX_NODE_FLOPS)", code="limit.flops")
+
+
+# ---- seconds of a run ------------------------------------------------------------------------------------------------
+
+def run_is_limited() -> bool:
+    """Whether runs are to ask `check_run` between their steps; asked once a run, as a step may take a microsecond."""
+    return RUN_LIMITS.run_seconds < math.inf
+
+
+def limited_run(work: Callable[[], T]) -> T:
+    """Call ``work``, which is one run of a model: what it does in this thread has to end in time."""
+    if not run_is_limited():
+        return work()
+    _THREAD.ends = time.monotonic() + RUN_LIMITS.run_seconds
+    try:
+        return work()
+    finally:
+        _THREAD.ends = math.inf
+
+
+def check_run(where: str) -> None:
+    """Raise LimitError when the run that this thread is in has taken longer than it may; ``where`` is what comes next.
+
+    What is computed within one step, a node of numpy or a call into WebAssembly, is not cut short.
+    """
+    if time.monotonic() > _THREAD.ends:
+        raise LimitError(f"before {where}: the run has taken more than {RUN_LIMITS.run_seconds:g} s, which is what one "
+                         "may take (flag MAX_RUN_SECONDS, option --max-seconds)", code="limit.seconds")

@@ -24,9 +24,14 @@ def checked_shape(dims: Iterable[object], where: str) -> Shape:
     shape = tuple(d for d in given if isinstance(d, int) and not isinstance(d, bool) and d >= 0)
     if len(shape) != len(given):
         raise ShapeError(f"{where}: shape {given}; expected integers >= 0")
-    check_limit(f"{where}: rank", len(shape), LIMITS.rank)
-    check_limit(f"{where}: number of elements", math.prod(shape), LIMITS.tensor_bytes)
+    check_lengths(shape, where)
     return shape
+
+
+def check_lengths(shape: Sequence[int], where: str) -> None:
+    """LimitError for more axes or elements than a tensor may have; lengths count beside a 0 too, as in numpy."""
+    check_limit(f"{where}: rank", len(shape), LIMITS.rank)
+    check_limit(f"{where}: number of elements", math.prod(filter(None, shape)), LIMITS.tensor_bytes)
 
 
 def size_of(shape: Sequence[int]) -> int:
@@ -69,6 +74,11 @@ def window_output(size: int, window: int, stride: int, dilation: int, pad: tuple
     if out < 0 or size + sum(pad) < span:
         raise ShapeError(f"a window of {span} does not fit a padded length of {size + sum(pad)}")
     return out
+
+
+def window_stride(size: int, stride: int, pad: tuple[int, int]) -> int:
+    """The stride, no longer than the padded length: with one position it is never taken, and offsets stay small."""
+    return min(stride, max(size + sum(pad), 1))
 
 
 def same_padding(size: int, window: int, stride: int, dilation: int = 1) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from tfjslab.arguments import Parser, add_max_memory, use_adapter, use_max_memory
+from tfjslab.arguments import Parser, add_limits, use_adapter, use_limits
 from tfjslab.base.errors import TfjslabError
 from tfjslab.base.out_of_memory import out_of_memory
 from tfjslab.base.version import __version__
@@ -44,7 +44,7 @@ def _texts(command: Command) -> dict[str, Any]:
 def _configure(parser: argparse.ArgumentParser, command: Command, json_default: str | None) -> None:
     command.configure(parser)
     json_help = "write the result as JSON; '-' writes that to stdout and nothing else"
-    add_max_memory(parser)
+    add_limits(parser)
     parser.add_argument("--json", metavar="FILE", default=json_default, help=json_help)
     parser.set_defaults(command=command)
 
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.argv = list(sys.argv[1:] if argv is None else argv)  # for reports, which tell how to repeat them
         with one_line_warnings(), keeping(args) as keep:
             use_adapter(args)
-            use_max_memory(args)
+            use_limits(args)
             report = args.command.run(args)
             emit(report, args.json)
             keep(report)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from tfjslab.base.errors import ModelError, UsageError, did_you_mean
 from tfjslab.base.out_of_memory import tells_memory
 from tfjslab.formats.document import Document
@@ -68,7 +70,8 @@ def read_model(
         raise ModelError(f"{document.name}: found a {row.name}, expected a {format_name}", code="model.format")
     if signature and not row.signatures:
         raise UsageError(f"{document.name}: signature {signature!r} is asked for; a {row.doc} has no choice of them")
-    return with_table_lengths(with_casts(row.read(document)))
+    with np.errstate(all="ignore"):  # weights, scales and options may be anything, and what is computed of them too
+        return with_table_lengths(with_casts(row.read(document)))
 
 
 def _recognised(document: Document) -> Format:

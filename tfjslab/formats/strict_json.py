@@ -20,6 +20,7 @@ from tfjslab.base.limits import LIMITS, check_limit
 _V = TypeVar("_V")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _SHOWN = 80
+_DIGITS = 300  # as long is no number that a float cannot hold
 _KIND_NAMES: dict[type, str] = {
     dict: "an object", list: "a list", str: "a string", int: "an integer", float: "a number", bool: "true or false",
 }
@@ -48,6 +49,7 @@ def parse_object(data: bytes, where: str) -> dict[str, Any]:
     try:
         value = json.loads(
             data.decode("utf-8-sig"), object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_float=_finite,
+            parse_int=_whole,
         )
         if _SURROGATE.search(data):
             # A lone surrogate cannot be printed or written again.
@@ -97,6 +99,12 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"number {text[:_SHOWN]} is too large")
     return value
+
+
+def _whole(text: str) -> int:
+    if len(text) > _DIGITS:
+        _finite(text)  # so that whoever needs a fraction can have one
+    return int(text)
 
 
 def typed(value: object, kind: type[_V], where: str) -> _V:

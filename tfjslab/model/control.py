@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.errors import BackendError, InputError
-from tfjslab.base.limits import LIMITS, check_limit, check_seconds
+from tfjslab.base.limits import LIMITS, check_limit, check_run, check_seconds
 from tfjslab.graph.ir import Node
 from tfjslab.model.run import GraphRunner, Run
 
@@ -51,6 +51,7 @@ def _while(executor: GraphRunner, node: Node, inputs: Sequence[Any], run: Run) -
         count += 1
         check_limit(f"node '{node.name}': number of loop iterations", count, LIMITS.loop_iterations)
         check_seconds(f"node '{node.name}': the loop", time.perf_counter() - began)
+        check_run(f"another iteration of node '{node.name}'")
         values = call_function(executor, node.attrs["body"], values, run)
     return values
 

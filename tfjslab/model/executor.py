@@ -9,6 +9,8 @@ from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+import numpy as np
+
 from tfjslab.backends.base import Plan, Session
 from tfjslab.backends.host_threads import host_threads
 from tfjslab.base.collector import collector_paused
@@ -103,7 +105,7 @@ class Executor:
     def _add(self, key: Hashable, graph: Graph, feeds: Mapping[str, Spec], outputs: tuple[str, ...]) -> GraphProgram:
         # Known values would be compiled in, and the next call with these shapes may bring other ones.
         shapes = {name: Spec(spec.shape, spec.dtype) for name, spec in feeds.items()}
-        with collector_paused():
+        with collector_paused(), np.errstate(all="ignore"):
             program = self.programs[key] = self._compile(key, schedule(graph, shapes, outputs, self._library))
         held = sum(p.arena_bytes for p in self.programs.values())
         while len(self.programs) > (MIN_PROGRAMS if held > MAX_PROGRAM_BYTES else MAX_PROGRAMS):

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from tfjslab.backends.base import Buffer, Plan, RunStamps, downloaded
 from tfjslab.backends.host import Live, check_promise, describe, run_promoted, spec_of
+from tfjslab.base.limits import check_run, run_is_limited
 from tfjslab.graph.ir import Node
 from tfjslab.graph.suppression import cut
 from tfjslab.model.control import DEAD, run_control
@@ -105,10 +106,13 @@ class Frame:
         """Run the steps of a program; where another one takes over its tail, leave that and return the other one."""
         schedule = program.schedule
         start = len(schedule.steps) - len(schedule.tail.nodes)
+        limited = run_is_limited()
         for i, (step, plan, last) in enumerate(zip(schedule.steps, program.plans, schedule.last_uses, strict=True)):
             following = self._following(program) if i == start else None
             if following is not None:
                 return following
+            if limited:
+                check_run(step.name)
             if isinstance(step, PlanStep) and plan is not None:
                 self._run_plan_step(step, plan)
             elif isinstance(step, NodeStep):

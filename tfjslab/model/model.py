@@ -22,6 +22,7 @@ from tfjslab.base.awaiting import settled
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import DEVICE_LOST, BackendError, DisposedError, InputError
 from tfjslab.base.interrupts import Uninterrupted
+from tfjslab.base.limits import limited_run
 from tfjslab.base.messages import plain
 from tfjslab.base.out_of_memory import out_of_memory, tells_memory
 from tfjslab.base.tables import Table, as_html
@@ -309,7 +310,7 @@ class Model:
         while True:
             backend = self.backend
             try:
-                return work()
+                return limited_run(work)
             except BackendError as e:
                 if e.code == DEVICE_LOST:
                     self._stop()

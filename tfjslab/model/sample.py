@@ -11,6 +11,7 @@ from tfjslab.base.arrays import require_whole
 from tfjslab.base.dtypes import Array, is_short, numpy_dtype
 from tfjslab.base.errors import InputError
 from tfjslab.base.limits import check_memory
+from tfjslab.base.shapes import check_lengths
 from tfjslab.graph.ir import Port
 
 _LEVELS = 256  # integer inputs are mostly pixels
@@ -35,6 +36,7 @@ def _sample(port: Port, batch: int, rng: np.random.Generator) -> Array:
         raise InputError(f"input '{port.name}' has no declared shape of numbers; give values for it")
     shape = tuple(batch if d is None or d < 0 else d for d in port.shape)
     dtype = numpy_dtype(port.dtype or "float32")
+    check_lengths(shape, f"input '{port.name}'")
     check_memory(f"input '{port.name}' of shape {list(shape)}", math.prod(shape) * np.dtype(np.float64).itemsize)
     if dtype.kind == "f":
         return rng.uniform(0, 1, shape).astype(dtype)

@@ -33,6 +33,11 @@ class PlanStep:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"the {len(self.program.graph.nodes)} nodes from '{self.program.graph.nodes[0].name}' on"
+
 
 @dataclass(frozen=True, eq=False)
 class NodeStep:
@@ -40,6 +45,11 @@ class NodeStep:
 
     node: Node
     promised: tuple[Spec, ...]
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"node '{self.node.name}' ({self.node.op})"
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ import numpy as np
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import ShapeError
 from tfjslab.base.limits import LIMITS, check_limit
-from tfjslab.base.shapes import Shape, checked_shape, same_padding, size_of, window_output
+from tfjslab.base.shapes import Shape, checked_shape, same_padding, size_of, window_output, window_stride
 from tfjslab.ops.attrs import Attr, Attrs
 
 AXES = 3
@@ -109,6 +109,7 @@ def volume(x: Shape, size: Shape, attrs: Attrs, where: str) -> Volume:
     check_limit(f"{where}: with padding the number of elements", batch * padded * channels, LIMITS.tensor_bytes // 4)
     check_limit(f"{where}: number of elements of the window", size_of(size), LIMITS.loop_iterations)
     out = tuple(window_output(*p) for p in zip(in_size, size, stride, dilation, pad, strict=True))
+    stride = tuple(window_stride(*p) for p in zip(in_size, stride, pad, strict=True))
     return Volume(batch, in_size, out, size, stride, dilation, pad, data_format, len(x) == RANK)
 
 

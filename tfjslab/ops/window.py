@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tfjslab.base.errors import ShapeError
-from tfjslab.base.shapes import Shape, checked_shape, window_output, window_padding
+from tfjslab.base.shapes import Shape, checked_shape, window_output, window_padding, window_stride
 from tfjslab.ops.attrs import Attr, Attrs
 
 Pair = tuple[int, int]
@@ -116,4 +116,5 @@ def window(x: Shape, size: Pair, attrs: Attrs, where: str) -> Window:
         raise ShapeError(f"{where}: explicit_paddings {list(explicit)}; expected numbers >= 0")
     out = tuple(window_output(*p) for p in zip(in_size, size, stride, dilation, pad, strict=True))
     checked_shape([n + sum(p) for n, p in zip(in_size, pad, strict=True)], f"{where}: padded image")
-    return Window(batch, in_size, (out[0], out[1]), size, stride, dilation, pad, data_format)
+    down, across = (window_stride(*p) for p in zip(in_size, stride, pad, strict=True))
+    return Window(batch, in_size, (out[0], out[1]), size, (down, across), dilation, pad, data_format)

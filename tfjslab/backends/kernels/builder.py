@@ -12,12 +12,14 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from tfjslab.backends.kernels.memory_plan import Lifetime
 from tfjslab.base.dtypes import Array
+from tfjslab.base.errors import BackendError
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
 from tfjslab.ops.registry import Spec
 from tfjslab.passes.fusion import Group
 
 _ARENA = "arena:"
+_MOST_STEPS = 250_000  # of a plan: as many take half a minute and 2 GB to compile
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,12 @@ class Builder(ABC, Generic[P, C, K]):
         self.host(node)
 
     def _add(self, call: C, places: Iterable[P]) -> None:
-        """Add a call that reads and writes ``places``."""
+        """Add a call that reads and writes ``places``; BackendError when there are too many to compile."""
+        if self._step > _MOST_STEPS:
+            node = self.records[-1].group.nodes[-1]
+            raise BackendError(
+                f"node '{node.name}' ({node.op}): the calls of {self.kind} kernels so far are more than "
+                f"{_MOST_STEPS:,}; a smaller batch needs fewer, backend 'cpu' none", code="backend.limit")
         self._touch(places)
         self.records[-1].calls.append(call)
         self._step += 1

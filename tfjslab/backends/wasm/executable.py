@@ -21,9 +21,15 @@ from tfjslab.backends.wasm.lower.registry import TABLE
 from tfjslab.backends.wasm.run.heap import align
 from tfjslab.backends.wasm.text.program import Segment, assemble
 from tfjslab.backends.wasm.tuning import WasmTile
+from tfjslab.base.limits import check_flops
+from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import Specialized
+from tfjslab.ops.facts import IMAGE_RANK
+from tfjslab.ops.registry import Spec
 
 _CALL_FLOPS = 1_000_000_000  # of one call into a module: some 50 ms with SIMD, a third of a second without
+
+_MOST_IMAGES = 10_000  # in a batch that is called one by one: as many calls take a second to compile
 
 if TYPE_CHECKING:
     from tfjslab.backends.wasm.backend import WasmBackend
@@ -56,15 +62,28 @@ class Executable:
 def collect_calls(builder: WasmBuilder, program: Specialized) -> WasmBuilder:
     """The builder, with all calls and host steps of ``program`` added."""
     reserve_channels(builder, program.graph.nodes)
-    lower_program(builder, program, TABLE, fuse=in_pairs)
+    lower_program(builder, program, TABLE, also_refuses=_refuses_batch, fuse=in_pairs)
     return builder
 
 
+def _refuses_batch(node: Node, specs: Mapping[str, Spec]) -> str:
+    """A reason against a call of a kernel for each of very many images, which numpy takes together."""
+    if node.definition.facts.rank != IMAGE_RANK:
+        return ""
+    shapes = [specs[v].known_shape for v in node.inputs if v]
+    images = max((s[0] for s in shapes if len(s) == IMAGE_RANK), default=0)
+    return TABLE.none_for(f"{images} images at once" if images > _MOST_IMAGES else "")
+
+
 def _breaks(builder: WasmBuilder) -> list[int]:
-    """Records before which a call ends, so that Python hears an interrupt within a second in the largest models."""
+    """Records before which a call ends, so that Python hears an interrupt within a second in the largest models.
+
+    LimitError when one of them computes more than a node may.
+    """
     found, flops = [], 0
     for i, record in enumerate(builder.records):
         own = flops_of(builder, record)
+        check_flops(f"node '{record.group.nodes[-1].name}' ({record.kernel_name})", own)
         if flops and flops + own > _CALL_FLOPS:
             found.append(i)
             flops = 0

@@ -20,6 +20,7 @@ from tfjslab.backends.wasm.text.program import ARENA, BARRIER, FIRST_SLOT, SCRAT
 from tfjslab.backends.wasm.tuning import tuner
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
+from tfjslab.base.limits import check_run, run_is_limited
 from tfjslab.graph.specialize import Specialized
 from tfjslab.ops.registry import Spec
 
@@ -181,7 +182,10 @@ class WasmPlan(KernelPlan):
             self._feed(name, feeds[name])
         uploaded(stamps, began)
         stamped, alone, host_ms = int(stamps is not None), self._threads == 1, {}
+        limited = run_is_limited()
         for segment in self._program.segments:
+            if limited:
+                check_run(f"node '{self.info.commands[segment.records[0]].node}'")
             if segment.host is not None:
                 start = time.perf_counter()
                 self._host(segment.host)

@@ -31,6 +31,7 @@ from tfjslab.backends.wasm.text.program import Segment
 from tfjslab.backends.wasm.tuning import WasmTile, tuner
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
+from tfjslab.base.limits import RUN_LIMITS
 from tfjslab.base.resources import contents
 from tfjslab.base.version import __version__
 from tfjslab.graph.ir import Graph
@@ -67,6 +68,7 @@ def plan_key(backend: WasmBackend, program: Specialized, outputs: Sequence[str])
     graph = program.graph
     digest = hashlib.sha256(repr((
         _FORMAT, _code_digest(), ENGINE_NAME, backend.lanes.name, backend.threads, *map(bool, map(env().get, _FLAGS)),
+        RUN_LIMITS.node_flops,
         tuple(outputs), [_port(program, p.value) for p in graph.inputs], sorted(program.static),
     )).encode())
     for part in _nodes(graph):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfjslab.backends.base import Buffer, PlanInfo, RunStamps, downloaded, uploaded
-from tfjslab.backends.host import of_node, run_node
+from tfjslab.backends.host import check_commands, of_node, run_node
 from tfjslab.backends.kernels.describe import describe_records
 from tfjslab.backends.kernels.lowering import lower_program
 from tfjslab.backends.kernels.memory_plan import plan_memory
@@ -27,6 +27,7 @@ from tfjslab.backends.webgpu.text.templates import render
 from tfjslab.backends.webgpu.tuning import GpuTuner
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError, TfjslabError
+from tfjslab.base.limits import check_run, run_is_limited
 from tfjslab.graph.specialize import Specialized
 from tfjslab.graph.unroll_recurrent import unrolled
 from tfjslab.ops.registry import Spec
@@ -71,6 +72,8 @@ class GpuPlan(KernelPlan):
         builder, tuner = lowered(self._session, program, self._outputs)
         self._specs = builder.specs
         buffers = builder.finish()
+        commands = describe_records(builder, buffers)
+        check_commands(commands)
         memory = plan_memory(buffers, ALIGNMENT)
         arena = self._own(memory.peak_bytes, "the arena of a plan") if memory.peak_bytes else None
         self._slots.update({f"arena:{b.name}": (arena, memory.offsets[b.name], b.size_bytes) for b in buffers})
@@ -83,7 +86,7 @@ class GpuPlan(KernelPlan):
         self._dispatches = self._bind(builder.records)
         made, compile_ms = device.counters["pipelines"] - before[0], device.compile_ms - before[1]
         return PlanInfo(
-            describe_records(builder, buffers), weight_bytes, memory.peak_bytes, memory.lower_bound_bytes,
+            commands, weight_bytes, memory.peak_bytes, memory.lower_bound_bytes,
             (time.perf_counter() - start) * 1e3, cached=made == 0, threads=1, clock=Stamps.clock(device),
             details={
                 "adapter": device.adapter.name, "adapter_type": device.adapter.kind, "pipelines_made": made,
@@ -193,9 +196,11 @@ class GpuPlan(KernelPlan):
         for name in self._inputs:
             self._feed(encoder, name, feeds[name])
         uploaded(stamps, began)
-        first = 0
+        first, limited = 0, run_is_limited()
         for i, r in enumerate(self.records):
             if r.host is not None:
+                if limited:
+                    check_run(f"node '{r.host.node.name}' ({r.host.node.op})")
                 self._record(encoder, range(first, i), recorder)
                 encoder, first = self._host(encoder, r.host, i, stamps), i + 1
         self._record(encoder, range(first, len(self.records)), recorder)

@@ -145,8 +145,8 @@ def _decoded(raw: object, where: str) -> Any:
     kind = raw.get("class_name")
     if kind == _TENSOR:
         return _reference(raw, where)
-    if kind in _DECODERS:
-        return _DECODERS[str(kind)](raw.get("config"), where)
+    if isinstance(kind, str) and kind in _DECODERS:
+        return _DECODERS[kind](raw.get("config"), where)
     if isinstance(kind, str) and kind.startswith("__"):
         raise ModelError(f"{where}: unknown kind of argument {show(kind)}", code="model.topology")
     return {k: _decoded(v, where) for k, v in raw.items()}

@@ -13,6 +13,7 @@ import numpy as np
 from tfjslab.base.dtypes import Array, is_short
 from tfjslab.base.errors import ModelError
 from tfjslab.base.limits import LIMITS, check_limit
+from tfjslab.base.shapes import check_lengths
 from tfjslab.formats.tflite.flatbuffer import Bytes, FlatTable
 from tfjslab.formats.tflite.schema import (
     CHOICES,
@@ -175,8 +176,7 @@ def _tensor(t: FlatTable, index: int, buffers: Sequence[Array], where: str) -> T
     shape, signature = (t.numbers(field, "<i4", "shape").tolist() for field in (0, 7))
     if any(n < 0 for n in shape):
         signature, shape = shape, [max(n, 1) for n in shape]
-    check_limit(f"{where}: rank", len(shape), LIMITS.rank)
-    check_limit(f"{where}: elements", math.prod(shape), LIMITS.tensor_bytes)
+    check_lengths(shape, where)
     opened = signature if len(signature) == len(shape) else shape
     dims = tuple(None if s < 0 else n for n, s in zip(shape, opened, strict=True))
     number = t.scalar(2, "<I")

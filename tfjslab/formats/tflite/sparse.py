@@ -35,7 +35,7 @@ def expanded(t: FlatTable, raw: Array, dtype: str, shape: Sequence[int], where: 
     order, blocks = (t.numbers(f, "<i4", "dimensions").tolist() for f in (0, 1))
     rank, kind = len(shape), np.dtype(dtype)
     known = sorted(order[:rank]) == list(range(rank)) and sorted(order[rank:]) == list(range(rank, len(levels)))
-    if not known or len(blocks) != len(levels) - rank or any(not 0 <= b < rank for b in blocks):
+    if not (known and rank) or len(blocks) != len(levels) - rank or any(not 0 <= b < rank for b in blocks):
         raise _wrong(where, f"levels in the order {order} with blocks of {blocks} for {list(shape)}")
     count = _count(levels, where)
     if raw.size != count * kind.itemsize:

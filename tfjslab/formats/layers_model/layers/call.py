@@ -289,7 +289,12 @@ def layer(*class_names: str, rank: int = 0, masks: bool = False) -> Callable[[_R
         def checked(call: Call) -> Sequence[str]:
             if rank and call.rank(call.x) != rank:
                 raise call.fail(f"input {list(call.shape(call.x))}, expected rank {rank}")
-            found = read(call)
+            try:
+                found = read(call)
+            except TfjslabError:
+                raise
+            except (ArithmeticError, LookupError, TypeError, ValueError) as e:  # options and arguments may be anything
+                raise call.fail(f"cannot be read: {type(e).__name__}: {show(str(e))}") from e
             outputs = (found,) if isinstance(found, str) else found
             if masks:
                 call.pass_mask(outputs[0])

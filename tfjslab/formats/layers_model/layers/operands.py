@@ -52,9 +52,9 @@ def tensor(c: Call, value: Any, dtype: str | None = None) -> str:
     return c.constant("value", _array(c, value), dtype or _dtype(c, value))
 
 
-def as_float(c: Call, value: str) -> str:
-    """The value as float32."""
-    return tensor(c, Value(value), "float32")
+def as_float(c: Call, value: Any) -> str:
+    """The value, or the number that is given in its place, as float32."""
+    return tensor(c, Value(value) if isinstance(value, str) else value, "float32")
 
 
 def _dtype(c: Call, value: Any) -> str:
