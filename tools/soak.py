@@ -43,8 +43,10 @@ from tfjslab.zoo.registry import ENTRIES
 DEFAULT_MODEL = "digits"
 FEWEST = 10  # cycles: a tenth is at least one
 _COLUMNS = "{:<16}{:<22}{:>7}  {:<9}{:>22}{:>12}{:>20}{:>9}{:>12}{:>7}{:>9}  {}"
-HEAD = _COLUMNS.format("cycles of", "model", "count", "memory()", "resident kB", "at most", "Python's blocks", "threads",
-                       "descriptors", "files", "seconds", "")
+HEAD = _COLUMNS.format("cycles of", "model", "count", "memory()", "resident kB", "at most", "Python's blocks",
+                       "threads", "descriptors", "files", "seconds", "")
+# One heap for all threads: glibc's heaps of their own come and go with which thread got which, by megabytes.
+ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
 
 
 @dataclass
@@ -103,7 +105,7 @@ def say(line: str) -> None:
 def started(command: list[str], temporary: str) -> Iterator[subprocess.Popen[str]]:
     """A process whose temporary files go to a folder; it is ended with the block."""
     process = subprocess.Popen(  # noqa: S603 - our own script
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": temporary})
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **ENVIRONMENT, "TMPDIR": temporary})
     try:
         yield process
     finally:
@@ -157,10 +159,18 @@ def soak(args: argparse.Namespace) -> list[Outcome]:
                 what = f"{name}, {Path(model).name}"
                 found = soaked(name, model, count, lambda n, what=what, count=count: report(what, n, count))
                 outcomes.append(found)
+                if args.json:
+                    write(args.json, outcomes)
                 say(found.line)
                 for fault in found.faults:
                     say(f"    FAULT: {fault}")
     return outcomes
+
+
+def write(path: Path, outcomes: Sequence[Outcome]) -> None:
+    """All that is known until now, as JSON."""
+    told = {"environment": vars(stamp_environment("", "", 0, "")), "outcomes": [o.to_json() for o in outcomes]}
+    path.write_text(json.dumps(told, indent=1) + "\n")
 
 
 def _kinds(text: str) -> list[str]:
@@ -208,9 +218,6 @@ def main(given: Sequence[str] | None = None) -> int:
         outcomes = soak(args)
     except KeyboardInterrupt:
         return INTERRUPTED
-    if args.json:
-        told = {"environment": vars(stamp_environment("", "", 0, "")), "outcomes": [o.to_json() for o in outcomes]}
-        args.json.write_text(json.dumps(told, indent=1) + "\n")
     failed = sum(bool(o.faults) for o in outcomes)
     ran = sum(not o.not_run for o in outcomes)
     say(f"\n{ran - failed} of {ran} hold")
