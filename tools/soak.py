@@ -7,18 +7,20 @@
     python tools/soak.py --list
 
 Each kind of cycle runs in a process of its own, with a folder for temporary files of its own. What ``tf.memory()``
-counts must be exactly the same before and after, and so must, after the first tenth of the cycles and at the end,
-these counts and those of threads, file descriptors, temporary files, widgets and their channels. Resident memory (after
-a garbage collection, and without the pages that the C library keeps for later) and the blocks of Python's allocator
-must be flat after the first tenth: ``soak_verdict.py`` says how that is judged. It exits with 1 where anything grew,
-failed, or where nobody can tell; what a model or a machine cannot do (int8 models are not quantized again, there is no
-GPU) is listed as not run.
+counts must be exactly the same before and after, and, after the first tenth of the cycles and at the end, so must these
+counts and those of threads, temporary files, widgets and their channels. Resident memory (after a garbage collection,
+and without the pages that the C library keeps for later), the blocks of Python's allocator, and file descriptors must
+be flat after the first tenth: ``soak_verdict.py`` says how that is judged. Of fewer than 20 cycles it cannot be.
+
+It exits with 1 where anything grew or failed. What a model or a machine cannot do (a model in int8 is not quantized
+once more, there is no GPU) is listed as not run.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -27,24 +29,28 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import soak_case
 from soak_cycles import KINDS
-from soak_verdict import after_first_tenth, faults, growth
+from soak_verdict import Look, after_first_tenth, faults, growth
 
-from tfjslab.base.text import scaled
+from tfjslab.base.text import scaled, tail
 from tfjslab.cli.command import INTERRUPTED
 from tfjslab.cli.progress import progress
 from tfjslab.records.profile import stamp_environment
 from tfjslab.zoo.registry import ENTRIES
 
 DEFAULT_MODEL = "digits"
-FEWEST = 10  # cycles: a tenth is at least one
-_COLUMNS = "{:<16}{:<22}{:>7}  {:<9}{:>22}{:>12}{:>20}{:>9}{:>12}{:>7}{:>9}  {}"
-HEAD = _COLUMNS.format("cycles of", "model", "count", "memory()", "resident kB", "at most", "Python's blocks",
-                       "threads", "descriptors", "files", "seconds", "")
+FEWEST = 10  # cycles: a tenth of them is at least one
+_COLUMNS = "{:<16}{:<21}{:>6}  {:<8}{:>16}{:>9}{:>15}{:>8}{:>12}{:>6}{:>8}  {}"
+HEAD = (
+    "Of two figures one is from the end of the first tenth of the cycles, one from the end of all. "
+    "At most: resident memory, a cycle (95%).\n\n"
+    + _COLUMNS.format("cycles of", "model", "count", "memory()", "resident kB", "at most", "Python blocks", "threads",
+                      "descriptors", "files", "seconds", ""))
 # One heap for all threads: glibc's heaps of their own come and go with which thread got which, by megabytes.
 ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
 
@@ -64,16 +70,17 @@ class Outcome:
     @property
     def line(self) -> str:
         """The outcome in columns: after the first tenth, and at the end."""
+        model = tail(self.model, 20)
         if self.not_run:
-            return f"{self.kind:<16}{self.model:<22}  not run: {self.not_run}"
+            return f"{self.kind:<16}{model:<21}not run: {self.not_run}"
         if len(self.looks) < 3:  # noqa: PLR2004 - before, between, after
-            return f"{self.kind:<16}{self.model:<22}{self.count:>7}  FAILED"
+            return f"{self.kind:<16}{model:<21}{self.count:>6}  FAILED"
         between = after_first_tenth(self.looks)
         tenth, end = between[0], between[-1]
         threads = _pair(tenth["counts"]["threads"], end["counts"]["threads"])
         back = "back" if self.looks[0]["memory"] == self.looks[-1]["memory"] else "NOT BACK"
         return _COLUMNS.format(
-            self.kind, self.model, self.count, back, _pair(*(_kilobytes(look["resident"]) for look in (tenth, end))),
+            self.kind, model, self.count, back, _pair(*(_kilobytes(look["resident"]) for look in (tenth, end))),
             _at_most(between), _pair(tenth["blocks"], end["blocks"]), threads,
             _pair(tenth["descriptors"], end["descriptors"]), end["counts"]["temporary files"], f"{self.seconds:.0f}",
             "FAILED" if self.faults else "ok")
@@ -91,7 +98,7 @@ def _kilobytes(value: int | None) -> str:
     return "-" if value is None else f"{value >> 10}"
 
 
-def _at_most(between: Sequence[dict[str, Any]]) -> str:
+def _at_most(between: Sequence[Look]) -> str:
     found = growth("resident", between)
     return "-" if found is None else scaled(max(found.most, 0.0), "B").strip()
 
@@ -117,7 +124,7 @@ def started(command: list[str], temporary: str) -> Iterator[subprocess.Popen[str
 
 def soaked(kind: str, model: str, count: int, done: Callable[[int], None]) -> Outcome:
     """Do the cycles in a process of their own; ``done`` is told how many there were."""
-    found, began = Outcome(kind, Path(model).name, count), time.perf_counter()
+    found, began = Outcome(kind, Path(model).name if KINDS[kind].needs_model else "", count), time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="tfjslab-soak-") as temporary:
         command = [sys.executable, str(Path(soak_case.__file__)), kind, model, str(count)]
         with started(command, temporary) as process:
@@ -156,8 +163,8 @@ def soak(args: argparse.Namespace) -> list[Outcome]:
             kind = KINDS[name]
             for model in args.models if kind.needs_model else args.models[:1]:
                 count = args.count or max(FEWEST, round(args.share * kind.count))
-                what = f"{name}, {Path(model).name}"
-                found = soaked(name, model, count, lambda n, what=what, count=count: report(what, n, count))
+                shown = partial(report, f"{name}, {Path(model).name}", total=count)
+                found = soaked(name, model, count, shown)
                 outcomes.append(found)
                 if args.json:
                     write(args.json, outcomes)
@@ -187,6 +194,14 @@ def _model(text: str) -> str:
     return text
 
 
+def positive(text: str) -> float:
+    """A number of the command line."""
+    share = float(text)
+    if not 0 < share < math.inf:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number above 0")
+    return share
+
+
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < FEWEST:
         raise argparse.ArgumentTypeError(f"{text}: expected {FEWEST} or more")
@@ -201,7 +216,7 @@ def parsed(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", type=_kinds, default=list(KINDS), metavar="KIND,..", help="kinds of cycles")
     how_many = parser.add_mutually_exclusive_group()
     how_many.add_argument("--count", type=_count, help="cycles of each kind")
-    how_many.add_argument("--share", type=float, default=1.0, help="of the cycles that each kind has (default: 1)")
+    how_many.add_argument("--share", type=positive, default=1.0, help="of the cycles that each kind has (default: 1)")
     parser.add_argument("--json", type=Path, help="file for the outcomes, with each look")
     parser.add_argument("--list", action="store_true", help="list the kinds, and how many cycles each has")
     return parser.parse_args(given)

@@ -94,7 +94,8 @@ time.sleep(600)
 @pytest.mark.parametrize(("given", "message"), [
     (["--only", "nonesuch"], "nonesuch: no such kind; expected some of predict-simd"),
     (["--models", "no/such/model"], "no/such/model: no such file or folder, and no such model in the zoo"),
-    (["--count", "9"], "9: expected 10 or more"),
+    (["--count", "9"], "9: expected 10 or more"), (["--share", "-1"], "-1: expected a number above 0"),
+    (["--share", "all"], "invalid positive value: 'all'"),
 ])
 def test_what_makes_no_sense_is_refused(tool, capsys, given, message):
     with pytest.raises(SystemExit):
