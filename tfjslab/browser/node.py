@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfjslab.base.errors import BackendError, BackendUnavailableError
+from tfjslab.base.interrupts import Uninterrupted
 
 OLDEST = 20  # the first one with all that exported folders use
 _STDERR_LINES, _LINE_CHARACTERS = 3, 200
@@ -45,23 +46,24 @@ class NodeProgram:
         ``timeout_s``. It never outlives this call, whatever ends it.
         """
         command = [self.program, *flags, str(script), *arguments]
+        process, began = None, time.monotonic()
         try:
             # A session of its own: Ctrl-C reaches this process alone, which then ends Node and what that has started.
-            process = subprocess.Popen(  # noqa: S603 - the command is ours
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
-                errors="replace", start_new_session=True,
-            )
+            with Uninterrupted():
+                process = subprocess.Popen(  # noqa: S603 - the command is ours
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+                    errors="replace", start_new_session=True,
+                )
+            out, err = process.communicate(stdin, timeout_s)
         except OSError as e:
             raise BackendError(f"Node.js cannot be started: {e.strerror or e}", code="node.failed") from None
-        began = time.monotonic()
-        try:
-            out, err = process.communicate(stdin, timeout_s)
         except subprocess.TimeoutExpired:
             took = time.monotonic() - began
             raise BackendError(f"{script.name} did not end in Node.js {self.version} within {took:.0f} s",
                                code="node.timeout") from None
         finally:
-            _end(process)
+            if process is not None:
+                _end(process)
         if process.returncode:
             raise BackendError(f"{script.name} failed in Node.js {self.version} (exit status {process.returncode}): "
                                f"{_words(err)}", code="node.failed")
