@@ -182,7 +182,7 @@ def stored(folder: Path) -> Any:
 
 
 def in_browser(_folder: Path) -> Any:
-    """This machine's Chromium."""
+    """In Chromium."""
     how = tf.browser.HowToRun(runs=6, rounds=2, warmup=1, budget_s=2.0, profiles=2)
     with digits() as model:
         found = tf.browser.bench(model, ["wasm-simd"], how=how)

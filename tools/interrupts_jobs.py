@@ -15,7 +15,7 @@ from PIL import Image
 from tfjslab import zoo
 
 SHOW_S = 3.0  # that a command which ends by Ctrl-C alone is watched
-_FACTS = ("model", "backend", "name", "dtype", "shape", "sha256", "reason", "op", "setting", "precision", "variant")
+_FACTS = ("model", "backend", "dtype", "shape", "sha256", "op", "setting", "precision", "variant")
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ JOBS = (
         ("kept.sqlite",)),
     Job("bench batches", "bench digits -b wasm-simd --batch 1,4 -r 50 --chart sizes.svg", ("sizes.svg",)),
     Job("bench roofline", "bench digits -b wasm-simd -r 50 --roofline"),
-    Job("bench ops", "bench --ops builtin --filter Relu -b wasm-simd --rounds 2 -r 5"),
-    Job("bench ops tfjs", "bench --ops builtin --filter Relu -b wasm-simd --rounds 2 -r 5 --compare tfjs "
+    Job("bench ops", "bench --ops builtin --filter Relu -b wasm-simd --rounds 2"),
+    Job("bench ops tfjs", "bench --ops builtin --filter Relu -b wasm-simd --rounds 2 --compare tfjs "
         "--peers {peers}", needs=_NODE),
     Job("bench tfjs", "bench digits -b wasm-simd -r 100 --compare tfjs --peers {peers}", needs=_NODE),
     Job("bench chromium", "bench digits --in chromium -b wasm-simd,tfjs-wasm-simd --tfjs {peers} -r 20 --max-time 1 "
@@ -120,14 +120,18 @@ def able(job: Job, peers: str) -> bool:
     return all(found[n] for n in job.needs)
 
 
-def facts(document: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """What a result tells that is the same each time, in order: names, digests, reasons, but no times."""
+def facts(document: Any) -> list[tuple[str, str]]:
+    """What a result tells that is the same each time: names, digests, sizes, but no times."""
+    return sorted(_facts(document, ""))
+
+
+def _facts(document: Any, key: str) -> Iterator[tuple[str, str]]:
     if isinstance(document, dict):
         for k, value in document.items():
-            yield from facts(value, k)
-    elif isinstance(document, list) and not (key == "shape"):
+            yield from _facts(value, k)
+    elif isinstance(document, list) and key != "shape":
         for value in document:
-            yield from facts(value, key)
+            yield from _facts(value, key)
     elif key in _FACTS:
         yield key, json.dumps(document)
 
