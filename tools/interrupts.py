@@ -74,7 +74,8 @@ class Ended:
     code: int
     out: str
     err: str
-    seconds: float  # since the last SIGINT, or the start
+    seconds: float  # in all
+    ending: float  # since the last SIGINT, 0 where it was done before
     left: tuple[str, ...]  # processes
 
 
@@ -101,23 +102,24 @@ class Place:
             process = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, "-m", "tfjslab", *self.job.arguments(self.peers)], cwd=self.work, env=env,
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err, process_group=0)
-            began = since = time.monotonic()
+            began, pressed = time.monotonic(), None
             for moment in moments:
                 try:
                     process.wait(max(0.0, began + moment - time.monotonic()))
                     break
                 except subprocess.TimeoutExpired:
                     os.killpg(process.pid, signal.SIGINT)
-                    since = time.monotonic()
+                    pressed = time.monotonic()
             try:
                 process.wait(_LONGEST_S)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-            seconds = time.monotonic() - since
+            now = time.monotonic()
             out.seek(0)
             err.seek(0)
-            return Ended(process.returncode, out.read(), err.read(), seconds, ended_processes(mark))
+            return Ended(process.returncode, out.read(), err.read(), now - began, now - pressed if pressed else 0.0,
+                         ended_processes(mark))
 
     def result(self) -> Any:
         """The JSON that the command wrote; None without any."""
@@ -178,8 +180,8 @@ def wrong(place: Place, ended: Ended, seconds: float) -> list[str]:
     job, found = place.job, place.strays()
     if ended.code not in (job.code, 0):
         found.append(f"exit code {ended.code}")
-    if ended.seconds > seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)):
-        found.append(f"took {ended.seconds:.0f} s, exit code {ended.code}")
+    if ended.ending > seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)):
+        found.append(f"took {ended.ending:.1f} s, exit code {ended.code}")
     found += [f"process {name} left" for name in ended.left]
     lines = ended.err.splitlines()
     if "Traceback" in ended.err or "Exception ignored" in ended.err:
@@ -222,7 +224,7 @@ def tried_command(place: Place, count: int, rng: random.Random, args: argparse.N
             continue
         row.tries += 1
         row.hit += ended.code != 0 or not job.ends
-        row.slowest = max(row.slowest, ended.seconds)
+        row.slowest = max(row.slowest, ended.ending)
         problems = wrong(place, ended, args.seconds)
         if job.ends and (problems or row.tries % _RERUN == 0 or row.tries == count):
             problems += next_run(place)

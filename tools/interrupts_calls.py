@@ -88,8 +88,10 @@ def profiled(_folder: Path) -> Any:
 
 def optimized(_folder: Path) -> Any:
     """The passes, measured."""
-    with digits() as model, tf.optimize(model).model as made:
-        return of(made.predict(IMAGES))
+    with digits() as model:
+        found = tf.optimize(model)
+        with found.model as made:
+            return found.report.reason or of(made.predict(IMAGES))
 
 
 def quantized(_folder: Path) -> Any:
@@ -110,7 +112,7 @@ def swept(_folder: Path) -> Any:
 
     with digits() as model:
         found = tf.sweep(model, [IMAGES], [IMAGES], settings=Settings(5, 1))
-        return repr([r.setting for r in found.rows])
+        return next((r.reason for r in found.results if r.reason), len(found.rows))
 
 
 def recommended(_folder: Path) -> Any:
@@ -178,7 +180,7 @@ def stored(folder: Path) -> Any:
     """Results in and out of a store."""
     with tf.open_store(folder / "kept.sqlite") as store, digits() as model:
         store.add(tf.bench_model(model, runs=5, warmup=0))
-        return len(store.results()) > 0
+        return store.results()[-1].record.get("reason") or True
 
 
 def in_browser(_folder: Path) -> Any:

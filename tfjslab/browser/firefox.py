@@ -6,11 +6,11 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+from tfjslab.base.children import child
 from tfjslab.base.errors import BackendUnavailableError
 from tfjslab.base.files import scratch_folder
-from tfjslab.base.interrupts import Uninterrupted
 
 VARIABLE = "TFJSLAB_FIREFOX"
 NAMES = ("firefox", "firefox-esr")
@@ -49,19 +49,10 @@ def firefox(url: str) -> Iterator[None]:
         lines = (f'user_pref("{name}", {value});' for name, value in _PREFERENCES.items())
         (folder / "user.js").write_text("\n".join(lines) + "\n", encoding="ascii")
         command = [program, "--headless", "--no-remote", "--new-instance", "--profile", str(folder), url]
-        process = None
-        try:
-            with Uninterrupted():
-                process = subprocess.Popen(  # noqa: S603 - a browser of the user's own
-                    command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                    env=os.environ | {"HOME": str(folder)}, start_new_session=True,
-                )
-            yield
-        finally:
-            if process is not None:
+        with child(command, piped=False, env=os.environ | {"HOME": str(folder)}) as process:
+            try:
+                yield
+            finally:
                 process.terminate()
-                try:
+                with suppress(subprocess.TimeoutExpired):
                     process.wait(_END_S)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
