@@ -22,13 +22,20 @@ def started(monkeypatch):
     class Started:
         returncode = 0
 
-        def run(self, command, **_how):
-            self.command = command
-            if self.returncode == INTERRUPTED:
-                raise KeyboardInterrupt
+        def start(self, command, **_how):
+            self.command, self.told = command, []
             return self
 
-    monkeypatch.setattr(lab.subprocess, "run", (fake := Started()).run)
+        def wait(self, timeout=None):
+            if self.returncode == INTERRUPTED and timeout is None:
+                raise KeyboardInterrupt
+            self.told.append("waited")
+            return self.returncode
+
+        def terminate(self):
+            self.told.append("ended")
+
+    monkeypatch.setattr(lab.subprocess, "Popen", (fake := Started()).start)
     return fake
 
 
@@ -79,6 +86,7 @@ def test_a_folder_of_ones_own_gets_the_notebooks(started, installed):
 def test_ctrl_c_is_how_one_leaves(started):
     started.returncode = INTERRUPTED
     assert main(["lab"]) == INTERRUPTED
+    assert started.told == ["ended", "waited"]
 
 
 def test_what_cannot_be_is_one_line(started, installed, capsys, monkeypatch):

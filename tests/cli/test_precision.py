@@ -68,7 +68,7 @@ def test_other_processes_measure_the_same_and_their_medians_are_kept(capsys, mod
 
 def test_a_process_that_fails_is_an_error_with_its_words(capsys, model, monkeypatch):
     failed = subprocess.CompletedProcess([], 3, "", "a line\ntfjslab: error: no such model\n")
-    monkeypatch.setattr(processes.subprocess, "run", lambda *_a, **_k: failed)
+    monkeypatch.setattr(processes, "run_child", lambda *_a, **_k: failed)
     assert main(["profile", model, "-b", "cpu", "-r", "1", "--processes", "2"]) == 2
     assert capsys.readouterr().err == (
         "tfjslab: error: --processes 2: a process ended with 3: no such model\n")

@@ -14,7 +14,7 @@ from support.flat import operator, subgraph, tensor, tflite
 from support.tflite import ran
 
 import tfjslab as tf
-from tfjslab.__main__ import main
+from tfjslab.cli.app import main
 from tfjslab.base.errors import InputError, UsageError
 from tfjslab.formats.tflite import metadata
 from tfjslab.formats.tflite.builder import FlatBuilder

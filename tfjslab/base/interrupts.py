@@ -1,11 +1,35 @@
-"""Ctrl-C where it must not come in between: it is kept until what gives resources back, or counts them, is done."""
+"""Ctrl-C: kept back until what gives resources back, or counts them, is done; and pressed twice, heard once."""
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
+import time
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
+
+_SAME_S = 2.0
+
+
+class Presses:
+    """The handler of SIGINT in a program: it raises KeyboardInterrupt, and hears no more for two seconds.
+
+    Launchers such as npm or uv pass on what the terminal has sent to all, and people press twice. The second one would
+    break off what the first one's end gives back. One that comes later is heard: it ends what does not end.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last = -math.inf
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        """Take one."""
+        now = self._clock()
+        if now - self._last >= _SAME_S:
+            self._last = now
+            raise KeyboardInterrupt
 
 
 class Uninterrupted:
@@ -22,7 +46,7 @@ class Uninterrupted:
     def __enter__(self) -> None:
         if threading.current_thread() is threading.main_thread():
             before = signal.getsignal(signal.SIGINT)
-            if before is signal.default_int_handler:
+            if before is signal.default_int_handler or isinstance(before, Presses):
                 signal.signal(signal.SIGINT, self._keep)
                 self._before = before
 
@@ -35,4 +59,4 @@ class Uninterrupted:
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
             if self._came:
-                raise KeyboardInterrupt
+                self._before(signal.SIGINT, None)

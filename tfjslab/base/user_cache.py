@@ -9,11 +9,14 @@ import secrets
 import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import platformdirs
+
+from tfjslab.base.interrupts import Uninterrupted
 
 CACHE_VARIABLE = "TFJSLAB_CACHE_DIR"
 DATA_VARIABLE = "TFJSLAB_DATA_DIR"
@@ -42,8 +45,9 @@ def cache_root() -> Path:
 
 @lru_cache(maxsize=1)
 def _temporary_root() -> Path:
-    path = tempfile.mkdtemp(prefix="tfjslab-")
-    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    with Uninterrupted():
+        path = tempfile.mkdtemp(prefix="tfjslab-")
+        atexit.register(shutil.rmtree, path, ignore_errors=True)
     return Path(path)
 
 
@@ -61,14 +65,15 @@ def documents_root() -> Path:
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that readers see the old one or the whole new one. Folders are made for this user only."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as f:
-            f.write(data)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with Uninterrupted():
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as f:
+                f.write(data)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
 
 
 class ForeignFolderError(OSError):
@@ -120,14 +125,13 @@ class PrivateFolder:
 
     def _make_key(self) -> None:
         made = self.path / f"key-{secrets.token_hex(8)}"
-        made.write_bytes(secrets.token_bytes(_KEY_BYTES))
-        made.chmod(stat.S_IRUSR | stat.S_IWUSR)
         try:
-            os.link(made, self._place(KEY))  # as a whole, and only where there is none yet
-        except FileExistsError:
-            pass
+            made.write_bytes(secrets.token_bytes(_KEY_BYTES))
+            made.chmod(stat.S_IRUSR | stat.S_IWUSR)
+            with suppress(FileExistsError):
+                os.link(made, self._place(KEY))  # as a whole, and only where there is none yet
         finally:
-            made.unlink()
+            made.unlink(missing_ok=True)
 
     def _check(self) -> None:
         try:

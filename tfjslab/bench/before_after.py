@@ -6,7 +6,6 @@ this process. A process that does not run waits for input and takes no processor
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.dtypes import Array
+from tfjslab.base.files import scratch_folder
 from tfjslab.bench.benchmark_run import BenchmarkRun, begin, result_of
 from tfjslab.bench.comparison import Ratio, difference, ratio_of_rounds
 from tfjslab.bench.interleaved import INTERRUPTED, ROUNDS, OwnRuns, PeerRuns, StartPeer, check_rounds, interleave
@@ -129,7 +129,7 @@ def _start_peer(
     """Start a peer, give it the model and its input, and fetch its outputs."""
     how.progress(f"TensorFlow.js, {what}: load", 0, how.runs)
     where = bench_run.model.backend
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfjslab-")))
+    folder = stack.enter_context(scratch_folder())
     peer = stack.enter_context(start(where.name, where.threads))
     feeds = {name: np.asarray(value) for name, value in by_name(bench_run.model.inputs, bench_run.feeds).items()}
     tfjs.load(peer, path, feeds, folder)

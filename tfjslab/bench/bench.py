@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.bench.benchmark_run import BenchmarkRun, begin, burst, is_done, result_of
+from tfjslab.bench.interleaved import INTERRUPTED
 from tfjslab.bench.machines import named, open_there, travelling
 from tfjslab.bench.result import BenchResult
 from tfjslab.bench.results import BenchResults
@@ -57,7 +58,8 @@ def bench_models(
         client: a ``distributed.Client``: then each model is measured on one of the cluster's machines, its backends
             interleaved there. Only results of one model are then comparable with each other, and none has a load time.
 
-    Ctrl-C ends the measuring and gives what was measured so far, each result saying so in ``reason``.
+    Ctrl-C ends the measuring and gives what was measured so far, each result saying so in ``reason``; where nothing
+    was, it is raised.
 
     """
     how = settings or Settings()
@@ -76,7 +78,9 @@ def bench_models(
                     begin(bench_runs[-1], how)
             _steady(bench_runs, how)
         except KeyboardInterrupt:
-            reason = "interrupted"
+            if not bench_runs:
+                raise
+            reason = INTERRUPTED
         return BenchResults(result_of(bench_run, reason) for bench_run in bench_runs)
 
 
@@ -93,10 +97,12 @@ def _on_machines(
             jobs.append(MachineJob(name or model.name, open_there, (
                 given, partial(_there, name=name, backends=list(backends), threads=threads, x=feeds, how=there))))
     found: dict[int, list[BenchResult]] = {}
-    with suppress(KeyboardInterrupt):
+    try:
         run_jobs(client, jobs, how.progress, found.__setitem__)
-    if len(found) < len(jobs):
-        found = {i: [replace(r, reason="interrupted") for r in results] for i, results in found.items()}
+    except KeyboardInterrupt:
+        if not found:
+            raise
+        found = {i: [replace(r, reason=INTERRUPTED) for r in results] for i, results in found.items()}
     return BenchResults(r for i in sorted(found) for r in found[i])
 
 

@@ -5,7 +5,6 @@ Several of ours may be variants of one model (float32, int8); each has its own b
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tfjslab.base.files import scratch_folder
 from tfjslab.bench.agreement import WRONG, agreement
 from tfjslab.bench.benchmark_run import BenchmarkRun, begin, result_of
 from tfjslab.bench.comparison import (
@@ -143,7 +143,7 @@ def _start_peer(
     """Start the peer, give it the model and the inputs of our first, compare outputs, warm it up."""
     first = ours[0].bench_run
     where = first.model.backend
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfjslab-")))
+    folder = stack.enter_context(scratch_folder())
     how.progress(f"{first.label}: TensorFlow.js", 0, how.runs)
     with state.noting_failure():
         peer = stack.enter_context(start(where.name, where.threads))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 
+from tfjslab.base.children import child
 from tfjslab.base.errors import BackendUnavailableError
+from tfjslab.base.files import scratch_folder
 
 VARIABLE = "TFJSLAB_FIREFOX"
 NAMES = ("firefox", "firefox-esr")
@@ -45,20 +45,14 @@ def firefox(url: str) -> Iterator[None]:
     BackendUnavailableError (``browser.unavailable``) where there is none.
     """
     program = find_firefox()
-    # Its last files may still be written while the folder is removed.
-    with tempfile.TemporaryDirectory(prefix="tfjslab-firefox-", ignore_cleanup_errors=True) as folder:
+    with scratch_folder("tfjslab-firefox-") as folder:
         lines = (f'user_pref("{name}", {value});' for name, value in _PREFERENCES.items())
-        (Path(folder) / "user.js").write_text("\n".join(lines) + "\n", encoding="ascii")
-        command = [program, "--headless", "--no-remote", "--new-instance", "--profile", folder, url]
-        with subprocess.Popen(  # noqa: S603 - a browser of the user's own
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            env=os.environ | {"HOME": folder}, start_new_session=True,
-        ) as process:
+        (folder / "user.js").write_text("\n".join(lines) + "\n", encoding="ascii")
+        command = [program, "--headless", "--no-remote", "--new-instance", "--profile", str(folder), url]
+        with child(command, piped=False, env=os.environ | {"HOME": str(folder)}) as process:
             try:
                 yield
             finally:
                 process.terminate()
-                try:
+                with suppress(subprocess.TimeoutExpired):
                     process.wait(_END_S)
-                except subprocess.TimeoutExpired:
-                    process.kill()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfjslab.base.children import run_child
 from tfjslab.base.errors import BackendError, BackendUnavailableError
 
 OLDEST = 20  # the first one with all that exported folders use
@@ -45,42 +44,25 @@ class NodeProgram:
         ``timeout_s``. It never outlives this call, whatever ends it.
         """
         command = [self.program, *flags, str(script), *arguments]
-        try:
-            # A session of its own: Ctrl-C reaches this process alone, which then ends Node and what that has started.
-            process = subprocess.Popen(  # noqa: S603 - the command is ours
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
-                errors="replace", start_new_session=True,
-            )
-        except OSError as e:
-            raise BackendError(f"Node.js cannot be started: {e.strerror or e}", code="node.failed") from None
         began = time.monotonic()
         try:
-            out, err = process.communicate(stdin, timeout_s)
+            done = run_child(command, stdin=stdin, timeout_s=timeout_s)
+        except OSError as e:
+            raise BackendError(f"Node.js cannot be started: {e.strerror or e}", code="node.failed") from None
         except subprocess.TimeoutExpired:
             took = time.monotonic() - began
             raise BackendError(f"{script.name} did not end in Node.js {self.version} within {took:.0f} s",
                                code="node.timeout") from None
-        finally:
-            _end(process)
-        if process.returncode:
-            raise BackendError(f"{script.name} failed in Node.js {self.version} (exit status {process.returncode}): "
-                               f"{_words(err)}", code="node.failed")
-        return out
+        if done.returncode:
+            raise BackendError(f"{script.name} failed in Node.js {self.version} (exit status {done.returncode}): "
+                               f"{_words(done.stderr)}", code="node.failed")
+        return done.stdout
 
 
 def _words(err: str) -> str:
     """The end of what was said on stderr, without the places in code and the version that Node adds."""
     lines = (line.strip()[:_LINE_CHARACTERS] for line in err.splitlines())
     return " / ".join([s for s in lines if s and not s.startswith(_PLACES)][-_STDERR_LINES:]) or "it said nothing"
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    if process.poll() is None:
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-    process.communicate()
 
 
 def find_node() -> NodeProgram:
@@ -90,10 +72,9 @@ def find_node() -> NodeProgram:
         raise BackendUnavailableError(f"node is not found; install Node.js {OLDEST} or newer", code="node.unavailable")
     ask = "JSON.stringify(process.versions)"
     try:
-        shown = subprocess.run(  # noqa: S603 - what `which` found
-            [program, "-p", ask], capture_output=True, text=True, timeout=_ASK_S, check=True,
-        ).stdout
-        versions = json.loads(shown)
+        done = run_child([program, "-p", ask], timeout_s=_ASK_S)
+        done.check_returncode()
+        versions = json.loads(done.stdout)
         node = NodeProgram(program, versions["node"], versions["v8"])
     except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as e:
         raise BackendUnavailableError(f"{program} does not tell its version: {e}", code="node.unavailable") from None

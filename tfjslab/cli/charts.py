@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tfjslab.base.errors import UsageError
+from tfjslab.base.files import replacing
 
 
 def save_chart(name: str, data: Any, target: str) -> None:
@@ -12,6 +13,7 @@ def save_chart(name: str, data: Any, target: str) -> None:
     try:
         from tfjslab.vis import charts  # noqa: PLC0415 - matplotlib is loaded for those who want a chart
 
-        getattr(charts, name)(data).figure.savefig(target)
+        with replacing(target) as work:
+            getattr(charts, name)(data).figure.savefig(work)
     except Exception as e:  # noqa: BLE001 - see above
         raise UsageError(f"--chart {target}: cannot be written ({e})") from None

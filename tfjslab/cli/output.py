@@ -7,7 +7,6 @@ import sys
 import warnings
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -16,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tfjslab.base.errors import UsageError
+from tfjslab.base.files import write_whole
 from tfjslab.base.messages import plain, readable
 from tfjslab.base.tables import Report
 from tfjslab.cli.command import Outcome
@@ -60,7 +60,7 @@ def write_json(data: Any, target: str, option: str) -> None:
         sys.stdout.write(text)
         return
     try:
-        Path(target).write_text(text, encoding="utf-8")
+        write_whole(target, text)
     except OSError as e:
         raise UsageError(f"{option} {target}: cannot be written ({e.strerror})") from None
 

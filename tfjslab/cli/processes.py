@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from collections.abc import Iterator
 
+from tfjslab.base.children import run_child
 from tfjslab.base.errors import UsageError
 from tfjslab.base.progress import Progress
 from tfjslab.profiling.files import from_text
@@ -28,7 +28,7 @@ def measure(args: argparse.Namespace, report: Progress) -> tuple[ProcessFigure, 
 
 def _figure(args: argparse.Namespace) -> ProcessFigure:
     command = [sys.executable, "-m", "tfjslab", *_command(args)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    done = run_child(command)
     if done.returncode:
         last = done.stderr.strip().rpartition("\n")[2].removeprefix("tfjslab: error: ")
         raise UsageError(f"--processes {args.processes}: a process ended with {done.returncode}: {last}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -16,10 +16,13 @@ from tfjslab.base.text import ms, scaled
 from tfjslab.bench import bench_models
 from tfjslab.bench.compare import compare_variants
 from tfjslab.bench.comparison import ratio_between
+from tfjslab.bench.interleaved import INTERRUPTED as STOPPED
 from tfjslab.bench.interleaved import ROUNDS
+from tfjslab.bench.peers.process import PeerError
 from tfjslab.bench.peers.tfjs import check_backend, find_peers, start_tfjs
 from tfjslab.bench.result import BenchResult, compare_results
 from tfjslab.bench.settings import Settings
+from tfjslab.cli.command import INTERRUPTED, OK
 from tfjslab.cli.output import print_table
 from tfjslab.formats.weight_writer import QUANTIZATIONS
 from tfjslab.model.model import Model
@@ -41,16 +44,28 @@ def speed(model: Model, new: Model, x: Any, args: argparse.Namespace, tell: Call
         variants = [(BEFORE, before), (args.kind, new)]
         if args.compare:
             return _beside_peer(variants, model, x, args, how)
-        results = bench_models([(name, m, x) for name, m in variants], [None], settings=how)
-    return _figures(*results)
+        return _figures(bench_models([(name, m, x) for name, m in variants], [None], settings=how))
 
 
-def _figures(before: BenchResult, after: BenchResult) -> dict[str, Any]:
+def exit_code(found: Mapping[str, Any] | None) -> int:
+    """That of what ``speed`` gave."""
+    if found is None:
+        return OK
+    if found["reason"]:
+        return INTERRUPTED
+    return PeerError.exit_code if any(c["peer"]["reason"] for c in found.get("compared", ())) else OK
+
+
+def _figures(results: Sequence[BenchResult]) -> dict[str, Any]:
+    """Both side by side; of one alone, after Ctrl-C, there is nothing to tell."""
+    if len(results) == 1:
+        return {"speed_ratio": None, "reason": STOPPED}
+    before, after = results
     ratio = compare_results(before, after).ratio
     return {"before_ms": before.median_ms, "after_ms": after.median_ms, "speed_ratio": ratio, "runs": after.runs,
             "warmup": after.warmup, "clock": after.clock, "engine": after.engine, "threads": after.threads,
             "fallback_kernels": after.fallback_kernels, "before_iqr_ms": before.iqr_ms, "after_iqr_ms": after.iqr_ms,
-            "verdict": compare_results(before, after).text}
+            "verdict": compare_results(before, after).text, "reason": before.reason}
 
 
 def _beside_peer(
@@ -63,9 +78,8 @@ def _beside_peer(
     # The peer runs the model as it came: from the same file, unless it was built here.
     source = model if args.model in zoo.ENTRIES else args.model
     found = compare_variants(variants, source, x, runs, partial(start_tfjs, folder), args.rounds or ROUNDS)
-    before, after = found
-    between = ratio_between(before, after)
-    return {**_figures(before.ours, after.ours), "speed_ratio": between.median if between else None,
+    between = ratio_between(*found)
+    return {**_figures([c.ours for c in found]), "speed_ratio": between.median if between else None,
             "speed_ratio_min": between.least if between else None, "speed_ratio_max": between.most if between else None,
             "compared": [c.to_json() for c in found]}
 

@@ -13,6 +13,7 @@ import numpy as np
 from tfjslab.base.arrays import encoded
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import UsageError
+from tfjslab.base.files import replacing
 from tfjslab.cli.feeds import split_names
 from tfjslab.graph.ir import Port
 from tfjslab.model.input_files import read_input
@@ -67,7 +68,7 @@ def write_outputs(path: str, outputs: Mapping[str, Array]) -> None:
         raise UsageError(f"--output {path}: expected a name that ends in .npz")
     try:
         # Not numpy's savez: it takes the names as keyword arguments and so cannot save one that is called "file".
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        with replacing(path) as work, zipfile.ZipFile(work, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, array in outputs.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                     plain = array.astype(str) if array.dtype.hasobject else array

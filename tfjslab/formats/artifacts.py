@@ -7,13 +7,13 @@ other keys of a ``model.json`` (``format``, ``signature``, ``userDefinedMetadata
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from tfjslab.base.errors import ModelError, UsageError
+from tfjslab.base.files import scratch_folder
 from tfjslab.formats.document import Document
 from tfjslab.formats.sources import MODEL_FILE, Files, FolderFiles, Source
 from tfjslab.formats.weights import parse_manifest
@@ -58,17 +58,17 @@ def unpacked(artifacts: Artifacts) -> Iterator[Path]:
     told = {k: v for k, v in artifacts.items() if k not in (SPECS, DATA)}
     specs, data = artifacts.get(SPECS) or [], joined(artifacts.get(DATA) or b"")
     manifest = [{"paths": [_SHARD], "weights": list(specs)}] if specs else []
-    with tempfile.TemporaryDirectory(prefix="tfjslab-") as folder:
-        (Path(folder) / MODEL_FILE).write_text(json.dumps({**told, MANIFEST: manifest}), encoding="utf-8")
-        (Path(folder) / _SHARD).write_bytes(data)
-        yield Path(folder)
+    with scratch_folder() as folder:
+        (folder / MODEL_FILE).write_text(json.dumps({**told, MANIFEST: manifest}), encoding="utf-8")
+        (folder / _SHARD).write_bytes(data)
+        yield folder
 
 
 def saved_by(handler: SaveHandler, write: Callable[[Path], object]) -> Any:
     """What ``handler`` makes of the artifacts of a model that ``write`` writes into a folder."""
-    with tempfile.TemporaryDirectory(prefix="tfjslab-") as folder:
-        write(Path(folder))
-        return handler.save(packed(Source(FolderFiles(Path(folder)), MODEL_FILE)))
+    with scratch_folder() as folder:
+        write(folder)
+        return handler.save(packed(Source(FolderFiles(folder), MODEL_FILE)))
 
 
 def packed(source: Source, shards: Files | None = None) -> dict[str, Any]:

@@ -9,20 +9,18 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
-import os
 import re
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request
 
 from tfjslab.base.errors import ModelError
 from tfjslab.base.limits import LIMITS, check_limit
-from tfjslab.base.user_cache import cache_root
+from tfjslab.base.user_cache import cache_root, write_atomically
 from tfjslab.formats.connection import STALL_SECONDS, body, opener
 
 _NOT_MODIFIED = 304
@@ -71,8 +69,7 @@ def fetch(
             # Offline is no reason to refuse a model that is here.
             return _kept(known, root, progress)
         raise _failed(url, role, getattr(e, "reason", None) or e) from None
-    with _replacing(record) as f:
-        f.write(json.dumps(asdict(entry)).encode())
+    write_atomically(record, json.dumps(asdict(entry)).encode())
     return _blob(root, entry.sha256)
 
 
@@ -109,9 +106,10 @@ def _store(url: str, response: Any, root: Path, progress: Callable[[int, int | N
     digest, size = hashlib.sha256(), 0
     blobs = root / "blobs"
     blobs.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=blobs, suffix=".part")
+    temporary = blobs / f"{secrets.token_hex(8)}.part"
     try:
-        with os.fdopen(handle, "wb") as f:
+        temporary.touch(0o600, exist_ok=False)
+        with temporary.open("wb") as f:
             for chunk in body(response, url):
                 size += len(chunk)
                 check_limit(f"{url}: bytes to download", size, LIMITS.download_bytes)
@@ -120,21 +118,8 @@ def _store(url: str, response: Any, root: Path, progress: Callable[[int, int | N
                 progress(size, total)
         if total is not None and size != total:
             raise ModelError(f"{url}: the connection ended after {size} of {total} bytes", code="model.download")
-        Path(temporary).replace(_blob(root, digest.hexdigest()))
+        temporary.replace(_blob(root, digest.hexdigest()))
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     headers = response.headers
     return Entry(url, digest.hexdigest(), size, headers.get("ETag", ""), headers.get("Last-Modified", ""))
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the place of ``path`` when it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as f:
-        try:
-            yield f
-            f.close()
-            Path(f.name).replace(path)
-        finally:
-            Path(f.name).unlink(missing_ok=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tfjslab.base.dtypes import of_array
 from tfjslab.base.errors import InputError, did_you_mean
+from tfjslab.base.files import scratch_folder
 from tfjslab.engine.create import make_tensor
 from tfjslab.engine.tensor import Tensor
 from tfjslab.formats.artifacts import Bytes, joined
@@ -32,9 +32,9 @@ def encode_weights(
 
 def decode_weights(weight_data: Bytes | Sequence[Bytes], specs: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
     """The tensors that bytes hold, by name; quantized ones become what they stand for. ModelError when sizes differ."""
-    with tempfile.TemporaryDirectory(prefix="tfjslab-") as folder:
-        (Path(folder) / _FILE).write_bytes(joined(weight_data))
-        return _read([{"paths": [_FILE], "weights": list(specs)}], FolderFiles(Path(folder)), None)
+    with scratch_folder() as folder:
+        (folder / _FILE).write_bytes(joined(weight_data))
+        return _read([{"paths": [_FILE], "weights": list(specs)}], FolderFiles(folder), None)
 
 
 def load_weights(

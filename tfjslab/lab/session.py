@@ -15,6 +15,7 @@ from typing import Any
 
 from tfjslab.backends.ceilings import Ceilings
 from tfjslab.base.errors import InputError, TfjslabError, UsageError
+from tfjslab.base.files import write_whole
 from tfjslab.base.plain import from_plain, to_plain
 from tfjslab.base.text import counted
 from tfjslab.bench.result import BenchResult
@@ -172,7 +173,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
     """Write a file; UsageError names it and the reason where that cannot be done."""
     target = Path(path)
     try:
-        target.write_text(text, encoding="utf-8")
+        write_whole(target, text)
     except OSError as e:
         raise UsageError(f"{target} cannot be written: {e.strerror or e}") from None
     return target

@@ -16,6 +16,7 @@ from IPython.core.magic import needs_local_scope, no_var_expand
 from tfjslab.arguments import use_adapter
 from tfjslab.backends import registry
 from tfjslab.base.errors import TfjslabError, UsageError
+from tfjslab.base.files import write_whole
 from tfjslab.base.tables import Report
 from tfjslab.engine.measure import memory
 from tfjslab.magics.code import Awaiting, Code, compile_code, finish, run_code
@@ -131,7 +132,7 @@ def _files(target: str | None, result: Result) -> Iterator[tuple[Path, ProfileRe
 
 def _dump(option: str, path: Path, data: Any) -> None:
     try:
-        path.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        write_whole(path, json.dumps(data, indent=1, allow_nan=False) + "\n")
     except OSError as e:
         raise UsageError(f"{option} {path}: cannot be written ({e.strerror})") from None
 

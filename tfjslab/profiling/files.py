@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tfjslab.base.errors import InputError, UsageError
+from tfjslab.base.files import write_whole
 from tfjslab.records.profile import Profile, from_json, to_json
 
 
@@ -16,7 +17,7 @@ def save(profile: Profile, path: str | os.PathLike[str]) -> Path:
     target = Path(path)
     text = json.dumps(to_json(profile), indent=1, allow_nan=False) + "\n"
     try:
-        target.write_text(text, encoding="utf-8")
+        write_whole(target, text)
     except OSError as e:
         raise UsageError(f"{target}: cannot be written ({e.strerror})") from None
     return target

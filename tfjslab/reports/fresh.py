@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfjslab.base.children import run_child
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError, TfjslabError
 from tfjslab.model.load import load_model
@@ -31,7 +32,7 @@ def start_ms(file: Path, backend: str, threads: int | None, x: Mapping[str, Arra
     told = json.dumps({"file": str(file), "backend": backend, "threads": threads, "inputs": inputs})
     command = [sys.executable, "-m", "tfjslab.reports.fresh", told]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S)  # noqa: S603 - ours
+        done = run_child(command, timeout_s=_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         raise BackendError(f"a fresh process did not answer within {_TIMEOUT_S:g} s") from None
     if done.returncode:

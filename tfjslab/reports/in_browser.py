@@ -7,12 +7,12 @@ next, such as where memory lies, is part of the spread.
 from __future__ import annotations
 
 import gzip
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tfjslab.base.dtypes import Array
+from tfjslab.base.files import scratch_folder
 from tfjslab.base.text import scaled
 from tfjslab.bench.compare import model_file
 from tfjslab.browser.jobs.bench import answers_of_cpu
@@ -62,8 +62,8 @@ def measure(plans: Sequence[Planned], how: HowToMeasure, page: DeviceSession) ->
 
     Ctrl-C gives what was measured until then, which each side says.
     """
-    with tempfile.TemporaryDirectory(prefix="tfjslab-") as folder:
-        sides = [_begin(p, how, Path(folder) / str(i)) for i, p in enumerate(plans)]
+    with scratch_folder() as folder:
+        sides = [_begin(p, how, folder / str(i)) for i, p in enumerate(plans)]
         reason = ""
         try:
             for i in range(how.rounds):

@@ -5,7 +5,6 @@ Starts are measured apart, each in a fresh process, in turn.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from tfjslab.base.errors import BackendError, TfjslabError
+from tfjslab.base.files import scratch_folder
 from tfjslab.base.text import counted
 from tfjslab.bench.benchmark_run import BenchmarkRun, begin, result_of
 from tfjslab.bench.compare import model_file
@@ -71,7 +71,7 @@ def measure(plans: Sequence[Planned], how: HowToMeasure) -> list[ReportSide]:
     settings = Settings(warmup=how.warmup, progress=how.progress)
     runners, reason = list[_Runner](), ""
     with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfjslab-")))
+        scratch = stack.enter_context(scratch_folder())
         try:
             for i, p in enumerate(plans):
                 runners.append(_begin(stack, p, how, settings, scratch / str(i)))

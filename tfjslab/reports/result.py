@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tfjslab.base.errors import UsageError
+from tfjslab.base.files import write_whole
 from tfjslab.base.tables import Report, Table
 from tfjslab.base.text import NOTHING, counted, ms
 from tfjslab.records.profile import to_json as profile_to_json
@@ -69,7 +70,7 @@ class BeforeAfterReport(Content, Report):
         target = check_target(path)
         text = page(self) if target.suffix == _PAGE else json.dumps(self.to_dict(), indent=1) + "\n"
         try:
-            target.write_text(text, encoding="utf-8")
+            write_whole(target, text)
         except OSError as e:
             raise UsageError(f"{target}: cannot be written ({e.strerror})") from None
         return target

@@ -7,6 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfjslab.base.children import run_child
+
 _PATIENCE_S = 10.0  # a repository on a slow disk; a result is not worth a longer wait
 
 
@@ -29,9 +31,7 @@ def revision_of(folder: Path) -> Revision:
 
 def _asked(git: str, folder: Path, *arguments: str) -> str | None:
     try:
-        found = subprocess.run(  # noqa: S603 - git, as the user's path has it
-            [git, "-C", str(folder), *arguments], capture_output=True, text=True, timeout=_PATIENCE_S, check=False,
-        )
+        found = run_child([git, "-C", str(folder), *arguments], timeout_s=_PATIENCE_S)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return found.stdout.strip() if found.returncode == 0 else None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tfjslab.base.errors import UsageError, did_you_mean
+from tfjslab.base.files import write_whole
 from tfjslab.graph.ir import Graph
 from tfjslab.model.model import Model
 from tfjslab.records.profile import Profile
@@ -53,7 +54,7 @@ def save_node_data(
     """Write ``to_model_explorer`` to a JSON file. UsageError when the file cannot be written."""
     target = Path(path)
     try:
-        target.write_text(json.dumps(to_model_explorer(shown, overlay), indent=1), encoding="utf-8")
+        write_whole(target, json.dumps(to_model_explorer(shown, overlay), indent=1))
     except OSError as e:
         raise UsageError(f"{target}: cannot be written ({e.strerror})") from None
     return target

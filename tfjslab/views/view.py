@@ -20,6 +20,7 @@ from typing import Any
 from tfjslab.base.colours import HOST_CSS
 from tfjslab.base.errors import UsageError
 from tfjslab.base.extras import install
+from tfjslab.base.files import write_whole
 from tfjslab.base.messages import escaped, visible
 from tfjslab.views.modules import FILES, module
 
@@ -75,7 +76,7 @@ class View:
         """Write ``to_html``. UsageError when the file cannot be written."""
         target = Path(path)
         try:
-            target.write_text(self.to_html(), encoding="utf-8")
+            write_whole(target, self.to_html())
         except OSError as e:
             raise UsageError(f"{target}: cannot be written ({e.strerror})") from None
         return target

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from typing import Any
 from tfjslab.backends import registry
 from tfjslab.backends.ceilings import Ceilings, ceilings_of
 from tfjslab.base.errors import TfjslabError, UsageError
+from tfjslab.base.files import scratch_folder
 from tfjslab.base.machine import cpu_model
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.bench.comparison import difference
@@ -108,11 +108,11 @@ def _on_backend(work: _Work, rows: Sequence[OpRow], name: str, threads: int | No
 def _row(row: OpRow, place: _Place, how: OpSettings) -> OpResult:
     """One row on one backend, with the reason where a side cannot run it."""
     found = OpResult(row.group, row.op, row.text, place.backend, place.threads)
-    with tempfile.TemporaryDirectory(prefix="tfjslab-") as folder:
+    with scratch_folder() as folder:
         try:
-            with OwnOp(row, Path(folder), place.backend, place.threads, how.meter) as own:
+            with OwnOp(row, folder, place.backend, place.threads, how.meter) as own:
                 found = _described(found, own)
-                return _measured(row, found, own, place, Path(folder), how)
+                return _measured(row, found, own, place, folder, how)
         except TfjslabError as e:
             if isinstance(e, PeerError) and e.code != REFUSED:
                 raise

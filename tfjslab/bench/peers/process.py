@@ -12,11 +12,14 @@ import queue
 import subprocess
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import IO, Any
 
 from tfjslab.base.closing import Closing
 from tfjslab.base.errors import TfjslabError
+from tfjslab.base.files import scratch_folder
+from tfjslab.base.interrupts import Uninterrupted
 from tfjslab.base.threads import start_thread
 
 _STDERR_LINES = 3  # the end of its output: enough for an error with its place, short enough for one line
@@ -41,11 +44,22 @@ class Peer(Closing):
         self.name = name
         self._timeout_s = timeout_s
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        # A file and not a pipe: it need not be read while the program runs, and it cannot fill up.
-        self._stderr = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
-        # What it leaves behind when it is killed goes with this folder.
-        self._folder = tempfile.TemporaryDirectory(prefix="tfjslab-peer-", ignore_cleanup_errors=True)
-        temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self._folder.name)
+        self._held = ExitStack()
+        try:
+            # A file and not a pipe: it need not be read while the program runs, and it cannot fill up.
+            self._stderr = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+            self._held.callback(self._stderr.close)
+            # What it leaves behind when it is killed goes with this folder.
+            folder = str(self._held.enter_context(scratch_folder("tfjslab-peer-")))
+            with Uninterrupted():
+                self._start(command, dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder))
+            self.hello = self._answer("to start", timeout_s)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, command: Sequence[str], temporary: Mapping[str, str]) -> None:
+        """The program, and the thread that reads what it writes."""
         try:
             # A session of its own: Ctrl-C reaches this process alone, which then ends the program in good order.
             self._process = subprocess.Popen(  # noqa: S603 - the command is ours
@@ -53,16 +67,10 @@ class Peer(Closing):
                 errors="replace", start_new_session=True, env={**os.environ, **temporary},
             )
         except OSError as e:
-            self._stderr.close()
-            self._folder.cleanup()
-            raise PeerError(f"{name} cannot be started: {e.strerror or e}") from None
-        self._reader = threading.Thread(target=self._read, name=f"tfjslab-peer-{name}", daemon=True)
-        try:
-            start_thread(self._reader)
-            self.hello = self._answer("to start", timeout_s)
-        except BaseException:
-            self.close()
-            raise
+            raise PeerError(f"{self.name} cannot be started: {e.strerror or e}") from None
+        self._reader = threading.Thread(target=self._read, name=f"tfjslab-peer-{self.name}", daemon=True)
+        self._held.callback(self._end)
+        start_thread(self._reader)
 
     @property
     def pid(self) -> int:
@@ -82,6 +90,10 @@ class Peer(Closing):
 
     def close(self) -> None:
         """End the program and its reader. A second call does nothing."""
+        with Uninterrupted():
+            self._held.close()
+
+    def _end(self) -> None:
         self._process.kill()
         self._process.wait()
         if self._reader.ident is not None:  # None: it could not be started
@@ -91,8 +103,6 @@ class Peer(Closing):
                 self._pipe(pipe).close()
             except OSError:  # unsent data; the program is gone
                 continue
-        self._stderr.close()
-        self._folder.cleanup()
 
     @staticmethod
     def _pipe(pipe: IO[str] | None) -> IO[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from tfjslab import zoo
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError, ModelError
+from tfjslab.base.files import scratch_folder
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.bench.compare import model_file
 from tfjslab.browser.jobs.headless import headless_session
@@ -92,8 +92,8 @@ def _run(
     progress: Progress, stop: Callable[[], bool],
 ) -> Generator[list[DeviceResult], None, None]:
     """The jobs of one model, which is loaded, written and answered by ``cpu`` once for all of them."""
-    with tempfile.TemporaryDirectory(prefix="tfjslab-") as folder, _subject(source, Path(folder)) as subject:
-        scratch, feeds = Path(folder), _arrays(subject.model, inputs)
+    with scratch_folder() as folder, _subject(source, folder) as subject:
+        scratch, feeds = folder, _arrays(subject.model, inputs)
         expected = answers_of_cpu(subject.model, feeds)
         for programs in wanted:
             job = make_job(subject, programs, feeds, how, scratch)

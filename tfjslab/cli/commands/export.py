@@ -6,7 +6,6 @@ Or a .tflite file, see ``tfjslab.cli.tflite_export``.
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from rich.console import Console
 from tfjslab import arguments as options
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import UsageError
+from tfjslab.base.files import scratch_folder
 from tfjslab.base.shapes import Shape
 from tfjslab.base.text import ms, scaled
 from tfjslab.bench.peers.tfjs import PEERS_VARIABLE
@@ -199,7 +199,7 @@ def _source(args: argparse.Namespace, model: Model) -> Iterator[Path | None]:
     if path := model_file(args.model):
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="tfjslab-") as scratch:
+    with scratch_folder() as scratch:
         yield model.save(scratch) / "model.json"
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from tfjslab import arguments as options
 from tfjslab.base.errors import UsageError
+from tfjslab.base.files import replacing
 from tfjslab.base.text import percent
 from tfjslab.cli.command import OK, Command, Outcome
 from tfjslab.cli.output import print_table
@@ -72,7 +73,8 @@ def _draw(history: FigureHistory, target: str, threshold: float) -> None:
     try:
         from tfjslab.vis.charts import figure_history  # noqa: PLC0415 - matplotlib is loaded for those who want a chart
 
-        figure_history(history, threshold=threshold).figure.savefig(target)
+        with replacing(target) as work:
+            figure_history(history, threshold=threshold).figure.savefig(work)
     except Exception as e:  # noqa: BLE001 - whatever it is, the results are there
         raise UsageError(f"--chart {target}: cannot be written ({e})") from None
 

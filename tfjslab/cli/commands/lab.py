@@ -6,17 +6,21 @@ import argparse
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from tfjslab import arguments as options
 from tfjslab.base.errors import UsageError
 from tfjslab.base.extras import install
+from tfjslab.base.files import write_whole
+from tfjslab.base.interrupts import Uninterrupted
 from tfjslab.base.resources import REPOSITORY, notebooks_root
 from tfjslab.base.user_cache import documents_root
 from tfjslab.cli.command import INTERRUPTED, OK, Command, Outcome
 
 _LARGEST_PORT = 65535
+_END_S = 5.0
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -33,13 +37,34 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _run(args: argparse.Namespace) -> Outcome:
     folder = prepare_folder(args.folder)
     command = launch_command(folder, args.port, browser=not args.no_browser, allow_root=args.allow_root)
-    try:
-        code = subprocess.run(command, check=False).returncode  # noqa: S603 - it is made of checked parts
-    except KeyboardInterrupt:  # how one leaves JupyterLab
-        code = INTERRUPTED
+    code = _run_server(command)
     if code not in (OK, INTERRUPTED):
         raise UsageError(f"JupyterLab ended with exit code {code}; it was started by {shlex.join(command)}")
     return Outcome({"folder": str(folder)}, lambda console: console.print(f"the notebooks are in {folder}"), code)
+
+
+def _run_server(command: Sequence[str]) -> int:
+    """The server's exit code. Ctrl-C is how one leaves it: it is told to end, with its kernels and files."""
+    process = None
+    try:
+        with Uninterrupted():
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - it is made of checked parts
+        return process.wait()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    finally:
+        if process is not None:
+            with Uninterrupted():
+                _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def prepare_folder(given: str | None) -> Path:
@@ -56,7 +81,7 @@ def prepare_folder(given: str | None) -> Path:
         for notebook in source.iterdir():
             target = folder / notebook.name
             if notebook.name.endswith(".ipynb") and not target.exists():
-                target.write_bytes(notebook.read_bytes())
+                write_whole(target, notebook.read_bytes())
     except OSError as e:
         raise UsageError(f"{folder}: the notebooks cannot be copied there ({e.strerror})") from None
     return folder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console
 
 from tfjslab import arguments as options
 from tfjslab.base.errors import UsageError
+from tfjslab.base.files import scratch_folder
 from tfjslab.base.text import count, ms, percent, scaled, times
 from tfjslab.bench.before_after import BeforeAfter, before_after
 from tfjslab.bench.interleaved import ROUNDS
@@ -103,8 +103,8 @@ def _compare(
 ) -> BeforeAfter:
     """TensorFlow.js on the model as it lies on disk (or is written here, of the zoo) and on what was written."""
     model = models[0]
-    with tempfile.TemporaryDirectory(prefix="tfjslab-") as scratch:
-        path = model_file(args.model) or model.save(Path(scratch) / "original") / MODEL_FILE
+    with scratch_folder() as scratch:
+        path = model_file(args.model) or model.save(scratch / "original") / MODEL_FILE
         how = replace(settings, runs=RUNS_COMPARED, budget_s=None)
         return before_after(path, Path(args.out) / MODEL_FILE, models, model.sample() if x is None else x, how,
                             partial(start_tfjs, folder), args.rounds or ROUNDS)

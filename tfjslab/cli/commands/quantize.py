@@ -10,9 +10,8 @@ from rich.console import Console
 
 from tfjslab import arguments as options
 from tfjslab.base.errors import UsageError
-from tfjslab.bench.peers.process import PeerError
 from tfjslab.cli import compare, quantize_speed
-from tfjslab.cli.command import OK, Command, Outcome
+from tfjslab.cli.command import Command, Outcome
 from tfjslab.cli.feeds import add_shape, sampled, settled
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.output import print_table
@@ -108,8 +107,7 @@ def _run(args: argparse.Namespace) -> Outcome:
                 told = replace(told, evaluated_on=f"{_JUDGED} generated inputs")
             data = {"model": args.model, "model_digest": opened.digest, "backend": model.backend.name,
                     "out": args.out, "note": note, **told.to_json(), "speed": speed}
-    failed = any(c["peer"]["reason"] for c in (speed or {}).get("compared", ()))
-    return Outcome(data, lambda console: _show(console, data, told), PeerError.exit_code if failed else OK)
+    return Outcome(data, lambda console: _show(console, data, told), quantize_speed.exit_code(speed))
 
 
 def _show(console: Console, data: dict[str, Any], report: QuantizationReport) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 
 from tfjslab.base.errors import InputError
+from tfjslab.base.files import scratch_folder
 from tfjslab.base.progress import Progress
 from tfjslab.export.tflite.scales import STEPS
 from tfjslab.formats.tflite.file import TfliteFile
@@ -24,8 +23,8 @@ from tfjslab.quantizer.damage import Batches, renamed, run
 @contextmanager
 def running(file: TfliteFile, model: Model) -> Iterator[Model]:
     """The file as a model, on the backend of another one."""
-    with tempfile.TemporaryDirectory(prefix="tfjslab-") as scratch:
-        path = Path(scratch) / "model.tflite"
+    with scratch_folder() as scratch:
+        path = scratch / "model.tflite"
         path.write_bytes(serialize(file))
         with load_model(path, *model.chosen) as loaded:
             yield loaded

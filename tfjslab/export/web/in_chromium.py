@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from tfjslab.backends.kernels.choices import Choices, choices_path
 from tfjslab.backends.kernels.sources import sources_digest
 from tfjslab.backends.wasm.tuning import WasmTile
+from tfjslab.base.files import scratch_folder
 from tfjslab.base.machine import cpu_identity
 from tfjslab.browser.chromium import Page, chromium
 from tfjslab.browser.server import served
@@ -30,10 +29,10 @@ def chromium_tuners() -> Iterator[Tuners]:
     They hold for one processor, one version of Chromium and one state of the kernel sources. Raises
     BackendUnavailableError where Chromium or playwright is missing.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "index.html").write_text("<!doctype html><title>tiles</title>", encoding="utf-8")
+    with scratch_folder() as folder:
+        (folder / "index.html").write_text("<!doctype html><title>tiles</title>", encoding="utf-8")
         # Only an isolated page has a clock that is fine enough.
-        with served(Path(folder), isolated=True) as url, chromium(_FLAGS) as browser, browser.page(url) as page:
+        with served(folder, isolated=True) as url, chromium(_FLAGS) as browser, browser.page(url) as page:
             yield lambda variant: _tuner(variant, page, browser.engine)
 
 

@@ -6,7 +6,6 @@ TensorFlow.js itself is asked as well where it is at hand. ``WebReport`` says wh
 from __future__ import annotations
 
 import base64
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array, numpy_dtype, of_value
 from tfjslab.base.errors import BackendError, BackendUnavailableError, InputError, TfjslabError
+from tfjslab.base.files import scratch_folder
 from tfjslab.base.machine import usable_cores
 from tfjslab.base.out_of_memory import tells_memory
 from tfjslab.base.progress import Progress, no_progress
@@ -163,9 +163,9 @@ class _Proof:
         try:
             folder = tfjs.find_peers(peers)
             self.progress(f"answers of {TFJS}", 0, 1)
-            with tempfile.TemporaryDirectory(prefix="tfjslab-") as scratch:
-                path = source or self.model.save(Path(scratch) / "model") / "model.json"
-                self.tfjs, theirs = _tfjs_answers(folder, path, self.feeds, Path(scratch))
+            with scratch_folder() as scratch:
+                path = source or self.model.save(scratch / "model") / "model.json"
+                self.tfjs, theirs = _tfjs_answers(folder, path, self.feeds, scratch)
         except TfjslabError as e:
             self.absent[TFJS] = str(e)
         else:

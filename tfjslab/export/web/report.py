@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfjslab.base.files import write_whole
 from tfjslab.base.messages import escaped
 from tfjslab.base.tables import Report, Table, as_html
 from tfjslab.base.text import NOTHING, ms, scaled
@@ -142,9 +143,8 @@ class WebReport(Report):
     def write(self, folder: Path) -> None:
         """Write ``report.json`` and ``report.html`` into the export's folder."""
         data, page = (folder / name for name in REPORTS)
-        data.write_text(json.dumps(self.data(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        page.write_text(_PAGE.format(title=escaped(self.model), body="".join(map(as_html, self.tables()))),
-                        encoding="utf-8")
+        write_whole(data, json.dumps(self.data(), indent=1, allow_nan=False) + "\n")
+        write_whole(page, _PAGE.format(title=escaped(self.model), body="".join(map(as_html, self.tables()))))
 
     def data(self) -> dict[str, object]:
         """Plain values, with what follows from them."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tfjslab.base.errors import InputError
+from tfjslab.base.interrupts import Uninterrupted
 from tfjslab.export.web.folder import REPORTS, SIGNATURE
 
 _MARK, _LIST = "model.js", "package.json"
@@ -59,7 +60,8 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     made: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        with Uninterrupted():
+            made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         for name, data in files.items():
             (made / name).write_bytes(data)
         made.chmod(_MODE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ from typing import Any
 from tfjslab.base import dtypes
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import ModelError, UsageError
+from tfjslab.base.files import scratch_folder
+from tfjslab.base.interrupts import Uninterrupted
 from tfjslab.base.version import __version__
 from tfjslab.formats.graph_model.graphdef_writer import GraphDefWriter, library_json, shape_json
 from tfjslab.formats.sources import MODEL_FILE
@@ -64,13 +65,10 @@ def save_graph_model(
     if target.exists() and not (target / MODEL_FILE).exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{target}: exists and is not a model; expected a new, an empty or a model's folder")
     target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    try:
+    with scratch_folder(f".{target.name}.", target.parent) as work:
         (work / "new").mkdir()
         _write_files(graph, work / "new", shard_bytes, metadata)
         _swap(work, target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return target
 
 
@@ -99,12 +97,13 @@ def _swap(work: Path, target: Path) -> None:
         (work / "new").replace(target)
         return
     _keep_others(target, work / "new")
-    target.replace(work / "old")
-    try:
-        (work / "new").replace(target)
-    except OSError:
-        (work / "old").replace(target)
-        raise
+    with Uninterrupted():
+        target.replace(work / "old")
+        try:
+            (work / "new").replace(target)
+        except OSError:
+            (work / "old").replace(target)
+            raise
 
 
 def _keep_others(old: Path, new: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tfjslab.base.errors import UsageError
+from tfjslab.base.files import write_whole
 from tfjslab.formats.tflite.file import TfliteFile
 from tfjslab.formats.tflite.metadata_writer import described_as, with_files
 from tfjslab.formats.tflite.serialize import serialize
@@ -36,10 +37,4 @@ def write_bytes(data: bytes, path: str | os.PathLike[str]) -> Path:
     if target.is_dir():
         raise UsageError(f"{target}: a folder; a .tflite model is one file, such as {target / 'model.tflite'}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    work = target.with_name(f".{target.name}.part")
-    try:
-        work.write_bytes(data)
-        work.replace(target)
-    finally:
-        work.unlink(missing_ok=True)
-    return target
+    return write_whole(target, data)
