@@ -6,24 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.strided import copied
 
 import tfjslab.export.web  # noqa: F401 - registers all packers
 from tfjslab.backends.wasm.text.packing import PACKERS, Packing, whole
 from tfjslab.export.web.copies import strided_copies
 
 LENGTHS = st.integers(1, 9)
-
-
-def copied(copies, source, shape):
-    """What the nested loops of a module do."""
-    found = np.zeros(int(np.prod(shape, dtype=np.int64)), source.dtype)
-    flat = source.ravel()
-    for c in copies:
-        for index in np.ndindex(*c.counts):
-            at = sum(i * s for i, s in zip(index, c.source_steps, strict=True))
-            to = sum(i * s for i, s in zip(index, c.target_steps, strict=True))
-            found[c.target + to] = flat[c.source + at]
-    return found.reshape(shape)
 
 
 @st.composite

@@ -14,6 +14,7 @@ from tfjslab.export.web.plan import WebProgram, needs_host
 from tfjslab.export.web.tuning import WebTuner
 from tfjslab.export.web.variants import Variant
 from tfjslab.export.web.weights import Stored, WeightFile
+from tfjslab.export.web.widening import Widening, widening
 
 MOST_THREADS = 8
 _ITEMS = (1, 4)  # bytes of elements that there are kernels to copy
@@ -21,12 +22,17 @@ _ITEMS = (1, 4)  # bytes of elements that there are kernels to copy
 
 @dataclass(frozen=True)
 class PackedConstant:
-    """A constant: its bytes, where they stand in the file, and the copies that lay them out (None: as they are)."""
+    """A constant: its bytes, where they stand in the file, and the copies that lay them out (None: as they are).
+
+    With ``wider``, bytes become 16 bits then; ``factors`` are where what they are multiplied by stands.
+    """
 
     stored: Stored
     num_bytes: int
     copies: tuple[StridedCopy, ...] | None
     item_bytes: int
+    wider: Widening | None = None
+    factors: Stored | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,5 +75,8 @@ def _pack(constant: WasmConstant, weights: WeightFile) -> PackedConstant:
         copies = strided_copies(packing, source.shape) if source.itemsize in _ITEMS else None
         if copies is not None:
             return PackedConstant(weights.weight(source), packing(source).nbytes, copies, source.itemsize)
+        if wider := widening(packing, source):
+            factors = weights.block(wider.factors) if wider.scaled else None
+            return PackedConstant(weights.weight(source), 2 * wider.size, wider.copies, source.itemsize, wider, factors)
     block = whole(constant.make())
     return PackedConstant(weights.block(block), block.nbytes, None, block.itemsize)
