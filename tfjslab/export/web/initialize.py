@@ -32,9 +32,12 @@ _WIDEN = """(func $widen (param $from i32) (param $to i32) (param $count i32) (l
 
 def init_text(
     constants: Mapping[str, PackedConstant], slots: Mapping[str, int], file: int, wide: int,
-    weights: WeightFile,
+    weights: WeightFile, *, resets: bool,
 ) -> tuple[str, dict[WasmKernel, str]]:
-    """The function, and the kernels that it calls by name. ``file`` and ``wide`` are addresses (``ModuleLayout``)."""
+    """The function, and the kernels that it calls by name. ``file`` and ``wide`` are addresses (``ModuleLayout``).
+
+    With ``resets`` it ends by what sets states to what they are at first.
+    """
     names: dict[WasmKernel, str] = {}
     lines = []
     for slot, c in constants.items():
@@ -49,7 +52,7 @@ def init_text(
     halves, plain = weights.float16_bytes, weights.plain_bytes
     widen = f"(call $widen (i32.const {file + plain}) (i32.const {wide}) (i32.const {halves // _HALF}))"
     clear = f"(memory.fill (i32.const {file}) (i32.const 0) (i32.const {wide + _FULL * halves // _HALF - file}))"
-    body = "\n".join([*([widen] if halves else []), *lines, clear])
+    body = "\n".join([*([widen] if halves else []), *lines, clear, *(["(call $reset)"] if resets else [])])
     return "\n".join([*([_WIDEN] if halves else []), f'(func (export "init")\n{body})']), names
 
 

@@ -65,7 +65,16 @@ def lower(web: WebProgram, variant: Variant, weights: WeightFile, tuner: WebTune
     parallel = any(c.parallel for r in builder.records for c in r.calls)
     threads = MOST_THREADS if variant.threaded and parallel else 1
     constants = {slot: _pack(c, weights) for slot, c in builder.constants.items()}
+    for state in web.states:
+        if state.first is not None:
+            constants[first_slot(state.start)] = PackedConstant(
+                weights.block(state.first), state.first.nbytes, None, state.first.itemsize)
     return LoweredVariant(variant, builder, plan_memory(buffers), tuple(buffers), threads, constants)
+
+
+def first_slot(state: str) -> str:
+    """The slot of what a state is at first."""
+    return f"first:{state}"
 
 
 def _pack(constant: WasmConstant, weights: WeightFile) -> PackedConstant:
