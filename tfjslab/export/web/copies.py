@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from itertools import pairwise, product
 
 import numpy as np
@@ -36,6 +36,7 @@ class StridedCopy:
 _Loops = tuple[int, int, tuple[tuple[int, int, int], ...]]
 
 
+@lru_cache(maxsize=512)  # variants pack alike
 def strided_copies(packing: Packing, shape: Shape) -> tuple[StridedCopy, ...] | None:
     """The copies that lay an array of ``shape`` out as ``packing`` does, into zeros; None where copies cannot."""
     positions = np.arange(1, size_of(shape) + 1, dtype=np.int64).reshape(shape)

@@ -61,12 +61,12 @@ def _widened(
 ) -> list[str]:
     """Bytes laid out in the upper half of the block, which then is widened from its start on."""
     file, source = sources
-    narrow, (groups, width) = target + wider.size, wider.factors.shape
+    narrow = target + wider.size
     pad = f"(memory.fill (i32.const {narrow}) (i32.const {wider.zero & 255}) (i32.const {wider.size}))"
-    made = kernel("widen_int8", ("x", "f", "c"), lines=wider.lines, width=width, zero=wider.zero, scaled=wider.scaled,
-                  sign="s" if wider.signed else "u")
+    made = kernel("widen_int8", ("x", "f", "c"), lines=wider.lines, width=wider.width, zero=wider.zero,
+                  scaled=factors is not None, sign="s" if wider.signed else "u")
     name = names.setdefault(made, f"init{len(names)}")
-    widen = (f"(call ${name} (i32.const 0) (i32.const {groups}) (i32.const 0) (i32.const {narrow})"
+    widen = (f"(call ${name} (i32.const 0) (i32.const {wider.groups}) (i32.const 0) (i32.const {narrow})"
              f" (i32.const {file + (factors.offset if factors else 0)}) (i32.const {target}))")
     return [*([pad] if wider.zero else []), *(_call(names, c, 1, source, narrow) for c in wider.copies), widen]
 

@@ -84,8 +84,8 @@ def _pack(constant: WasmConstant, weights: WeightFile) -> PackedConstant:
         copies = strided_copies(packing, source.shape) if source.itemsize in _ITEMS else None
         if copies is not None:
             return PackedConstant(weights.weight(source), packing(source).nbytes, copies, source.itemsize)
-        if wider := widening(packing, source):
-            factors = weights.block(wider.factors) if wider.scaled else None
+        if wider := widening(packing, source.shape, source.dtype.name):
+            factors = None if wider.factors is None else weights.block(wider.factors)
             return PackedConstant(weights.weight(source), 2 * wider.size, wider.copies, source.itemsize, wider, factors)
     block = whole(constant.make())
     return PackedConstant(weights.block(block), block.nbytes, None, block.itemsize)
