@@ -5,7 +5,8 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const { load, variants } = await import(pathToFileURL(path.resolve(process.argv[2], 'model.js')));
-const given = JSON.parse(fs.readFileSync(0, 'utf8')).map((x) => new Float32Array(x));
+const { dtype, steps } = JSON.parse(fs.readFileSync(0, 'utf8'));
+const given = steps.map((x) => new { float32: Float32Array, int8: Int8Array }[dtype](x));
 const found = {};
 for (const variant of variants()) {
   const model = await load({ variant, threads: 2, worker: process.argv[3] === 'worker' });

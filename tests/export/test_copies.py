@@ -69,11 +69,18 @@ def transposed(draw):
     return (nr,), (kh, kw, nr * draw(LENGTHS), draw(LENGTHS))
 
 
+@st.composite
+def rows_of_bytes(draw):
+    inputs = draw(LENGTHS)
+    return (-(-inputs // 8) * 8,), (inputs, draw(LENGTHS))
+
+
 # How to call each packer, and for what shapes; None where it computes, so that copies cannot stand for it.
 CALLS = {
     "as_it_is": as_it_is(), "pack_filters": filters(), "pack_depthwise": depthwise(), "pack_rows": rows(),
     "pack_panels": panels(), "pack_strassen": None, "pack_winograd": None, "pack_product": products(),
     "pack_channels": columns(), "pack_columns": columns(), "pack_transposed": transposed(), "pack_gates": gates(),
+    "pack_rows_of_bytes": rows_of_bytes(),
     "pack_pairs": None, "pack_taps": None, "pack_direct": None, "pack_turned": None,
 }
 # A last group that overlaps the one before it is laid out in more pieces than are worth it, for some shapes.

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from support.flat import operator, subgraph, tensor, tflite
 from support.layers import functional, keras_input, keras_layer, weights_of, write
 from support.sequence_layers import options, recurrent_shapes
 from support.web import exported, node, run_script
@@ -42,18 +43,40 @@ def counting(_tmp_path):
         STATES: {"total": "total/next", "calls": "calls/next"}, INITIAL_STATES: {"total": begun}}), "cpu")
 
 
-@pytest.mark.parametrize("made", [recurrent, counting])
-@pytest.mark.parametrize("where", ["page", "worker"])
+def filtering(tmp_path):
+    """Filters over time of bytes, and what they remember, of 16 bits."""
+    rng, (batch, *inner) = np.random.default_rng(1), STEPS.shape[1:]
+    inputs, filters, memory = int(np.prod(inner)), 6, 3
+    tensors = [
+        tensor("x", (batch, inputs), "int8", scale=0.02, zero_point=5),
+        tensor("f", (filters, inputs), "int8", 1, scale=0.01), tensor("t", (filters, memory), "int16", 2, scale=0.0001),
+        {**tensor("s", (batch, filters * memory), "int16", scale=0.002), 5: ("<?", True)},
+        tensor("y", (batch, filters // 2), "int8", scale=0.05, zero_point=-9),
+    ]
+    told = operator(0, [0, 1, 2, -1, 3], [4], {0: ("<i", 2), 1: ("<b", 1)})
+    told[3] = ("<B", 6)
+    stored = [rng.integers(-127, 127, (filters, inputs), np.int8),
+              rng.integers(-32767, 32767, (filters, memory), np.int16)]
+    (tmp_path / "svdf.tflite").write_bytes(tflite(["SVDF"], [subgraph(tensors, [told], [0], [4])], stored))
+    return tf.load_model(tmp_path / "svdf.tflite", backend="cpu")
+
+
+@pytest.mark.parametrize(("made", "where"), [
+    (recurrent, "page"), (recurrent, "worker"), (counting, "page"), (filtering, "page"),
+])
 def test_a_module_goes_on_where_the_call_before_ended_and_begins_anew_after_reset(tmp_path, made, where):
     node()
     with made(tmp_path) as model:
+        (port,) = model.inputs
+        steps = [x.reshape(port.shape) for x in (STEPS if port.dtype == "float32" else (90 * STEPS).astype(np.int8))]
         result = tf.export_web(model, tmp_path / "web")
-        wanted = [model.predict(x).ravel() for x in (*STEPS, STEPS[-1])]
+        wanted = [model.predict(x).ravel() for x in (*steps, steps[-1])]
         model.reset_states()
-        wanted.append(model.predict(STEPS[0]).ravel())
-    assert np.abs(wanted[2] - wanted[3]).max() > 1e-3
+        wanted.append(model.predict(steps[0]).ravel())
+    assert np.any(wanted[2] != wanted[3])
     np.testing.assert_array_equal(wanted[0], wanted[4])
-    found = run_script("states.mjs", tmp_path / "web", where, stdin=json.dumps([x.ravel().tolist() for x in STEPS]))
+    found = run_script("states.mjs", tmp_path / "web", where, stdin=json.dumps({
+        "dtype": port.dtype, "steps": [x.ravel().tolist() for x in steps]}))
     assert set(found) <= set(result.variants)
     for variant, told in found.items():
         assert (told["inputs"], len(told["outputs"])) == (["x"], 1), variant
