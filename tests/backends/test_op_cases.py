@@ -94,7 +94,7 @@ _ONLY_ON = {
         "TflArgMax", "TflAveragePool2D", "TflConv2D", "TflDepthwiseConv2D", "TflDequantize", "TflFullyConnected",
         "TflHardSwish", "TflLeakyRelu", "TflLogistic", "TflMaxPool2D", "TflMaximum", "TflMean", "TflMinimum", "TflMul",
         "TflQuantize", "TflRequantize", "TflRescale", "TflResizeBilinear", "TflResizeNearestNeighbor", "TflSoftmax",
-        "TflSub", "TflTanh", "TflTransposeConv",
+        "TflSub", "TflSvdf", "TflTanh", "TflTransposeConv",
     ),
     (*WASM, *GPU): _REWRITTEN, GPU: ("Einsum",),
 }
@@ -131,10 +131,10 @@ _ON_THE_HOST = {
     "RandomStandardNormal": "Random", "RandomUniform": "Random", "RandomUniformInt": "Random",
     "ResizeBilinear": "int32", "TruncatedNormal": "Truncated",
     "TflFullyConnected": "empty",
-    **{name: name for name in ("TflSvdf", "TflUnidirectionalSequenceLstm")},
+    "TflUnidirectionalSequenceLstm": "Lstm",
     **{f"Tfl{name}": f"Tfl{name}" for name in (
         "Abs", "BatchMatMul", "Bitcast", "Cast", "Compare", "Div", "Function", "L2Normalization", "LogSoftmax", "Prelu",
-        "Rsqrt", "ShortLogistic", "ShortSoftmax", "ShortTanh", "Sqrt", "SquaredDifference")},
+        "Prod", "Rsqrt", "ShortLogistic", "ShortSoftmax", "ShortTanh", "Sqrt", "SquaredDifference")},
 }
 
 

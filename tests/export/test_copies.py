@@ -6,24 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.strided import copied
 
 import tfjslab.export.web  # noqa: F401 - registers all packers
 from tfjslab.backends.wasm.text.packing import PACKERS, Packing, whole
 from tfjslab.export.web.copies import strided_copies
 
 LENGTHS = st.integers(1, 9)
-
-
-def copied(copies, source, shape):
-    """What the nested loops of a module do."""
-    found = np.zeros(int(np.prod(shape, dtype=np.int64)), source.dtype)
-    flat = source.ravel()
-    for c in copies:
-        for index in np.ndindex(*c.counts):
-            at = sum(i * s for i, s in zip(index, c.source_steps, strict=True))
-            to = sum(i * s for i, s in zip(index, c.target_steps, strict=True))
-            found[c.target + to] = flat[c.source + at]
-    return found.reshape(shape)
 
 
 @st.composite
@@ -80,11 +69,18 @@ def transposed(draw):
     return (nr,), (kh, kw, nr * draw(LENGTHS), draw(LENGTHS))
 
 
+@st.composite
+def rows_of_bytes(draw):
+    inputs = draw(LENGTHS)
+    return (-(-inputs // 8) * 8,), (inputs, draw(LENGTHS))
+
+
 # How to call each packer, and for what shapes; None where it computes, so that copies cannot stand for it.
 CALLS = {
     "as_it_is": as_it_is(), "pack_filters": filters(), "pack_depthwise": depthwise(), "pack_rows": rows(),
     "pack_panels": panels(), "pack_strassen": None, "pack_winograd": None, "pack_product": products(),
     "pack_channels": columns(), "pack_columns": columns(), "pack_transposed": transposed(), "pack_gates": gates(),
+    "pack_rows_of_bytes": rows_of_bytes(),
     "pack_pairs": None, "pack_taps": None, "pack_direct": None, "pack_turned": None,
 }
 # A last group that overlaps the one before it is laid out in more pieces than are worth it, for some shapes.

@@ -75,6 +75,39 @@ def test_every_variant_gives_the_bytes_of_cpu(opened, tmp_path, dtype):
             np.testing.assert_array_equal(y, wanted[name].ravel(), variant)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_weights_travel_as_bytes(opened, tmp_path, dtype):
+    """Of one variant and of all, odd numbers of channels and taps included, and whatever factors channels have."""
+    node()
+    info, zero = np.iinfo(dtype), ZERO[dtype]
+    filters = RNG.integers(info.min + 1, info.max, (21, 3, 3, 64)).astype(dtype)
+    taps = RNG.integers(info.min + 1, info.max, (1, 3, 3, 21)).astype(dtype)
+    scales = [0.004 / (1 + i % 7) for i in range(21)] if dtype == "int8" else 0.004
+    how = {"zero_point": [0] * 21, "axis": 0} if dtype == "int8" else {"zero_point": 120}
+    tensors = [
+        tensor("image", (1, 8, 8, 64), dtype, scale=SCALE, zero_point=zero),
+        tensor("w", filters.shape, dtype, 1, scale=scales, **how), tensor("b", (21,), "int32", 2),
+        tensor("between", (1, 4, 4, 21), dtype, scale=0.2, zero_point=zero),
+        tensor("taps", taps.shape, dtype, 3, scale=scales, **{**how, **({"axis": 3} if dtype == "int8" else {})}),
+        tensor("y", (1, 4, 4, 21), dtype, scale=0.05, zero_point=zero),
+    ]
+    steps = [operator(0, [0, 1, 2], [3], {**OPTIONS, 3: ("<b", 0)}),
+             operator(1, [3, 4, 2], [5], {0: ("<b", 0), 1: ("<i", 1), 2: ("<i", 1), 3: ("<i", 1)})]
+    graph = subgraph(tensors, steps, [0], [5])
+    model = opened(tflite(["CONV_2D", "DEPTHWISE_CONV_2D"], [graph], [filters, np.zeros(21, np.int32), taps]))
+    tf.export_web(model, tmp_path / "web")
+    every = (tmp_path / "web/weights.bin").stat().st_size
+    tf.export_web(model, tmp_path / "simd", only=["simd"])
+    one = (tmp_path / "simd/weights.bin").stat().st_size
+    for size in (one, every):
+        assert 0 <= size - filters.size - taps.size < 4000  # what belongs to channels: biases, multipliers, factors
+    x = RNG.integers(info.min, info.max, (1, 8, 8, 64), dtype, endpoint=True)
+    wanted = model.predict(x).ravel()
+    assert len(np.unique(wanted)) > 20
+    for variant, outputs in answers(tmp_path / "web", {"image": x}).items():
+        np.testing.assert_array_equal(outputs["y"], wanted, variant)
+
+
 def test_a_variant_without_kernels_is_left_out_or_refused_where_it_is_asked_for(opened, tmp_path, monkeypatch):
     """No op has kernels on some variants only at the moment; here one is made to have none on plain."""
     lower = export.lower

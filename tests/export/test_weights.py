@@ -57,6 +57,16 @@ def test_a_changed_bit_changes_the_checksum(data, bit):
     assert checksum(bytes(other)) != checksum(data)
 
 
+def test_weights_that_float16_holds_travel_as_such_whatever_is_asked_for():
+    rng, found = np.random.default_rng(1), WeightFile()
+    halves = rng.normal(size=FEWEST).astype(np.float16).astype(np.float32)
+    singles = halves + np.float32(1e-5)
+    assert found.weight(halves).halved
+    assert not found.weight(singles).halved
+    assert not found.weight(halves[1:]).halved, "few of them are not worth it"
+    assert found.float16_bytes == 2 * FEWEST
+
+
 def test_equal_content_travels_once():
     stored = WeightFile()
     a = np.arange(100, dtype=np.float32)

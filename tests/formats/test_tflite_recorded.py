@@ -144,3 +144,48 @@ def test_operators_of_no_kernel_are_refused_by_name(run):
                                                  [1])])
     with pytest.raises(UnknownOpError, match=r"that are not supported: STABLEHLO_SORT \(1x"):
         run(data, np.float32([1, 2]))
+
+
+@pytest.mark.parametrize("backend", ["cpu", "wasm-simd"])
+@pytest.mark.parametrize("axis", [0, 2])
+def test_scales_along_an_axis_are_those_of_its_slices(run, backend, axis):
+    """From floats to integers and back, as LiteRT's reference kernels do it."""
+    x, shape = np.random.default_rng(3).uniform(-3, 3, (3, 4, 5)).astype(np.float32), [1, 1, 1]
+    shape[axis] = -1
+    scale = np.linspace(0.01, 0.09, x.shape[axis], dtype=np.float32)
+    told = {"scale": scale, "zero_point": [3] * scale.size, "axis": axis}
+    data = tflite(["QUANTIZE", "DEQUANTIZE"], [subgraph(
+        [tensor("x", x.shape), tensor("q", x.shape, "int8", **told), tensor("y", x.shape)],
+        [operator(0, [0], [1]), operator(1, [1], [2])], [0], [1, 2])])
+    stored, real = run(data, x, backend=backend)
+    parts = (x / scale.reshape(shape)).astype(np.float64)
+    wanted = np.clip(np.copysign(np.floor(np.abs(parts) + 0.5), parts) + 3, -128, 127).astype(np.int8)
+    np.testing.assert_array_equal(stored, wanted)
+    np.testing.assert_array_equal(real, (wanted.astype(np.float32) - 3) * scale.reshape(shape))
+
+
+def test_several_zero_points_are_refused_where_something_is_quantized(run):
+    told = {"scale": [0.1, 0.2], "zero_point": [0, 1], "axis": 0}
+    data = tflite(["QUANTIZE"], [subgraph([tensor("x", (2,)), tensor("q", (2,), "int8", **told)],
+                                          [operator(0, [0], [1])], [0], [1])])
+    with pytest.raises(ModelError, match=r"operator 0 \(QUANTIZE\): tensor 'q' has several zero points along an axis"):
+        run(data, np.float32([1, 2]))
+
+
+@pytest.mark.parametrize(("name", "wanted"), [("SUM", [True, True]), ("REDUCE_PROD", [False, True])])
+def test_sums_and_products_of_truth_values_are_truth_values(run, name, wanted):
+    data = tflite([name], [subgraph([tensor("x", (2, 2), "bool"), tensor("axis", (1,), "int32", 1),
+                                     tensor("y", (2,), "bool")], [operator(0, [0, 1], [2])], [0], [2])], [ints(1)])
+    (found,) = run(data, np.array([[True, False], [True, True]]))
+    assert found.tolist() == wanted
+
+
+@pytest.mark.parametrize("activation", [4, 5])
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_activations_that_no_kernel_of_litert_computes_are_left_out(run, activation, dtype):
+    """Sums, convolutions and pools that name tanh, or a sign bit, are computed without by all of its kernels."""
+    q = {"scale": 0.5, "zero_point": 0} if dtype == "int8" else {}
+    ends = [tensor("x", (2,), dtype, **q), tensor("y", (2,), dtype, **q)]
+    data = tflite(["ADD"], [subgraph(ends, [operator(0, [0, 0], [1], {0: ("<b", activation)})], [0], [1])])
+    (found,) = run(data, np.array([-3, 40], dtype))
+    assert found.tolist() == [-6, 80]

@@ -91,8 +91,8 @@ def test_all_nodes_that_cannot_be_written_are_named_and_those_behind_them_counte
         tflite_file(graph)
     assert str(caught.value).startswith(
         "2 nodes cannot be written to .tflite: 'bent' (Erf): no operator of .tflite computes it, nor do any together "
-        "that are known here; 'kept' (Where): no operator of .tflite computes it, nor do any together that are known "
-        "here; and 2 nodes behind them. Replace these nodes")
+        "that are known here; 'kept' (Where): the shape of what it reads or makes depends on data, and files have "
+        "fixed shapes; and 2 nodes behind them. Replace these nodes")
     assert caught.value.code == "model.tflite_write"
 
 

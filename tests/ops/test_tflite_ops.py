@@ -16,8 +16,8 @@ F32 = np.float32
 # Compared with LiteRT's own bytes instead: in test_tflite_recorded.py and test_tflite_recurrent_integers.py.
 RECORDED = {
     "TflAbs", "TflBatchMatMul", "TflBitcast", "TflCast", "TflCompare", "TflDiv", "TflFunction", "TflL2Normalization",
-    "TflLogSoftmax", "TflPrelu", "TflRsqrt", "TflShortLogistic", "TflShortSoftmax", "TflShortTanh", "TflSqrt",
-    "TflSquaredDifference", "TflSvdf", "TflUnidirectionalSequenceLstm",
+    "TflLogSoftmax", "TflPrelu", "TflProd", "TflRsqrt", "TflShortLogistic", "TflShortSoftmax", "TflShortTanh",
+    "TflSqrt", "TflSquaredDifference", "TflSvdf", "TflUnidirectionalSequenceLstm",
 }
 ALL = {name: op for name, op in registry.all_ops().items() if name.startswith("Tfl")}
 OPS = {name: op for name, op in ALL.items() if name not in RECORDED}
@@ -145,7 +145,21 @@ def pairs(x, y):
     return zip(*(v.reshape(-1).tolist() for v in np.broadcast_arrays(x, y)), strict=True)
 
 
+def halved(x, bits):
+    """X / 2**bits, halves away from zero."""
+    return truncated(2 * x + (1 if x >= 0 else -1) * 2**bits, 2 ** (bits + 1))
+
+
+def shifted_sum(x, y, a, sign):
+    """Scales that are powers of two: the operand of the smaller one is shifted."""
+    bits = [round(math.log2(a["out_scale"] / a[f"{n}_scale"])) for n in ("x", "y")]
+    sums = (halved(p, bits[0]) + sign * halved(q, bits[1]) for p, q in pairs(x, y))
+    return [clamped(v, a, x.dtype) for v in sums]
+
+
 def added(x, y, a, sign):
+    if a["powers"]:
+        return shifted_sum(x, y, a, sign)
     left = 15 if x.dtype == np.int16 else 20
     sa, sb, so = (float(F32(a[f"{n}_scale"])) for n in ("x", "y", "out"))
     twice = 2 * max(sa, sb)

@@ -8,17 +8,18 @@ from PIL import Image
 
 import tfjslab as tf
 from tfjslab.base.errors import UsageError
+from tfjslab.export.web.picture import picture_of
+from tfjslab.formats.tflite.metadata import normalized
 from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.model import Model
 from tfjslab.model.input_files import read_input
-from tfjslab.streaming.prepare import Prepared, picture_of
+from tfjslab.streaming.prepare import Prepared
 
 
 def model_of(dtype="float32", shape=(None, 4, 6, 3), metadata=None):
     """A model that gives its input back."""
-    port = Port("image", "image", shape, dtype)
-    return Model(Graph((port,), (Port("y", "y", None, ""),), (Node("y", "Identity", ("image",)),), {},
-                       metadata=metadata or {}), "cpu")
+    inputs = normalized((Port("image", "image", shape, dtype),), metadata or {})
+    return Model(Graph(inputs, (Port("y", "y", None, ""),), (Node("y", "Identity", ("image",)),), {}), "cpu")
 
 
 def noise(height, width, channels=3):
@@ -27,10 +28,12 @@ def noise(height, width, channels=3):
 
 @pytest.mark.parametrize("dtype", ["float32", "int32", "uint8", "int8"])
 @pytest.mark.parametrize("size", [(4, 6), (17, 23)])
-def test_a_frame_becomes_what_the_same_picture_as_a_file_becomes(tmp_path, dtype, size):
+@pytest.mark.parametrize("mean", [[], [127.5], [100.0, 110.0, 120.0]])
+def test_a_frame_becomes_what_the_same_picture_as_a_file_becomes(tmp_path, dtype, size, mean):
+    told = {"model_metadata": {"inputs": [{"mean": mean, "std": mean}]}}
     frame = noise(*size)
     Image.fromarray(frame).save(tmp_path / "a.png")
-    with model_of(dtype) as model:
+    with model_of(dtype, metadata=told) as model:
         prepare = Prepared(model, None)
         for given in (frame, Image.fromarray(frame)):
             found = prepare(given)
@@ -46,7 +49,7 @@ def test_metadata_normalize_floats_and_leave_integers_as_they_are():
         prepare = Prepared(model, None)
         np.testing.assert_allclose(prepare(frame)[0], (frame - 127.5) / 127.5, atol=1e-7)
         assert prepare.text == "frames stretched to 6 x 4, 0 to 255 become -1 to 1, by the model's metadata"
-        assert picture_of(model) == tf.Picture(-1, 1)
+        assert picture_of(model.inputs[0]) == tf.Picture(-1, 1)
         np.testing.assert_array_equal(Prepared(quantized, None)(frame)[0], frame)
 
 
@@ -57,7 +60,7 @@ def test_metadata_may_normalize_each_channel_by_itself():
         expected = (frame - np.array([100, 110, 120])) / np.array([50, 60, 70])
         np.testing.assert_allclose(Prepared(model, None)(frame)[0], expected, atol=1e-6)
         with pytest.raises(UsageError, match="normalize each channel by itself; expected a range for all"):
-            picture_of(model)
+            picture_of(model.inputs[0])
 
 
 def test_a_picture_says_range_order_and_crop():

@@ -37,11 +37,12 @@ class Recorded:
     scale: tuple = ()  # of the output, where it is not in OUT
     out_dtype: str = ""
     positive: bool = False
+    scales: tuple = ()  # of the inputs, where they are not in SCALES and OTHERS
 
     @property
     def label(self):
         """What it is called."""
-        extra = "".join(str(v) for v in self.options.values()) + self.out_dtype
+        extra = "".join(str(v) for v in self.options.values()) + self.out_dtype + "".join(map(str, self.scales))
         return f"{self.name} {self.dtype} {self.output} {extra}".strip()
 
     def fed(self):
@@ -56,13 +57,13 @@ class Recorded:
     def model(self):
         """The file."""
         tensors, constants = [], []
-        scales = iter((SCALES, OTHERS, OTHERS))
+        scales = iter(self.scales or tuple(s.get(self.dtype) for s in (SCALES, OTHERS, OTHERS)))
         for i, s in enumerate(self.inputs):
             if isinstance(s, np.ndarray):
                 constants.append(s)
                 tensors.append(tensor(f"c{i}", s.shape, str(s.dtype), len(constants)))
             else:
-                scale, zero = next(scales)[self.dtype]
+                scale, zero = next(scales)
                 tensors.append(tensor(f"x{i}", s, self.dtype, scale=scale, zero_point=zero))
         scale, zero = self.scale or OUT[self.dtype]
         dtype = self.out_dtype or self.dtype
@@ -76,8 +77,18 @@ class Recorded:
         return tflite([self.name], [subgraph(tensors, [told], fed, [count])], constants)
 
 
+def _sums_and_products():
+    for dtype in ("int8", "int16"):
+        yield Recorded("REDUCE_PROD", dtype, ((2, 3, 5), np.int32([1])), (2, 5), 27, {0: ("<?", False)}, SCALES[dtype])
+    row, powers = (2, 40), [(2.0**-bits, 0) for bits in (11, 12)]
+    for name, union in (("ADD", 11), ("SUB", 28)):
+        for given in (powers, powers[::-1]):
+            yield Recorded(name, "int16", (row, row), row, union, {0: ("<b", 1)}, powers[0], scales=tuple(given))
+
+
 def _cases():
     row = (2, 40)
+    yield from _sums_and_products()
     for dtype in ("int8", "int16"):
         yield from (Recorded(name, dtype, (row,), row, union) for name, union in (
             ("ABS", 78), ("EXP", 33), ("LOG", 0), ("NEG", 42)))

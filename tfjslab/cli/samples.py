@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError, UsageError
@@ -15,7 +14,6 @@ from tfjslab.cli.feeds import split_names
 from tfjslab.graph.ir import Port
 from tfjslab.model.input_files import read_array, read_input, suffixes
 from tfjslab.model.inputs import check_array
-from tfjslab.model.pictures import SUFFIXES
 
 
 def value_range(text: str) -> tuple[float, float]:
@@ -43,11 +41,12 @@ def samples(option: str, given: Sequence[str], ports: Sequence[Port]) -> list[di
 
 
 def folder_samples(
-    folder: Path, ports: Sequence[Port], low: float, high: float, progress: Progress = no_progress,
+    folder: Path, ports: Sequence[Port], pixels: tuple[float, float] | None, progress: Progress = no_progress,
 ) -> list[dict[str, Any]]:
-    """One mapping a run from the files of a folder, in the order of their names; pixels go from ``low`` to ``high``.
+    """One mapping a run from the files of a folder, in the order of their names.
 
-    Raises UsageError for models with several inputs, InputError for a folder that holds no inputs.
+    ``pixels`` is what 0 to 255 become as floats; None leaves it to the model. Raises UsageError for models with several
+    inputs, InputError for a folder that holds no inputs.
     """
     if len(ports) != 1:
         raise UsageError(f"--data {folder}: the model has {len(ports)} inputs; use --calibration NAME=F.npy for each")
@@ -57,13 +56,12 @@ def folder_samples(
     files = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in suffixes()]
     if not files:
         raise InputError(f"--data {folder}: no file in it ends in {', '.join(suffixes())}")
+    if pixels is not None and port.dtype == "float32":
+        port = replace(port, levels=(pixels,))
     found = []
     for n, path in enumerate(files):
         progress("reading inputs", n, len(files))
-        array = read_input(path, port)
-        if path.suffix.lower() in SUFFIXES and array.dtype.kind == "f":
-            array = array * np.float32(high - low) + np.float32(low)
-        found.append({port.name: check_array(port, array)})
+        found.append({port.name: check_array(port, read_input(path, port))})
     progress("reading inputs", len(files), len(files))
     return found
 

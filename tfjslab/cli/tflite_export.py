@@ -93,12 +93,12 @@ def _check(args: argparse.Namespace, precision: str) -> None:
 
 def _data(args: argparse.Namespace, model: Model, tell: Report) -> Any:
     """What calibrates, and is measured on; None where nothing is given."""
-    low, high = value_range(args.range or "0,1")
+    range_ = value_range(args.range) if args.range else None
     ports = shaped(model.inputs, args.shape)
     if args.generate:
-        return generated_inputs(ports, args.generate, 0, low, high)
+        return generated_inputs(ports, args.generate, 0, *(range_ or (0.0, 1.0)))
     if args.data:
-        return folder_samples(Path(args.data), ports, low, high, tell)
+        return folder_samples(Path(args.data), ports, range_, tell)
     return samples("--calibration", args.calibration, ports) if args.calibration else None
 
 

@@ -13,6 +13,7 @@ from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import InputError, UsageError, did_you_mean
 from tfjslab.base.out_of_memory import tells_memory
 from tfjslab.base.progress import Progress, no_progress
+from tfjslab.evaluation.classes import own_names
 from tfjslab.evaluation.labels import check_range, check_scores, check_top_k, label_indices, ranks
 from tfjslab.evaluation.result import ClassResult, Evaluation, Paired, mcnemar, top_k_of
 from tfjslab.graph.ir import Port
@@ -91,14 +92,9 @@ def evaluate(
     found = Evaluation(model.name, model.backend.name, port.name, samples, size)
     if wanted is not None:
         scored = _scores(own, port)
-        found = _labelled(found, scored, wanted, sorted(set(top_k)), class_names or _own_names(model, scored.shape[1]))
+        names = class_names or own_names(model.graph, scored.shape[1])
+        found = _labelled(found, scored, wanted, sorted(set(top_k)), names)
     return found if reference is None else _compared(found, reference, own, others, wanted)
-
-
-def _own_names(model: Model, classes: int) -> Sequence[str] | None:
-    """The labels in the model's file, where there is one for each class."""
-    found: Sequence[str] = model.graph.metadata.get("labels", ())
-    return found if len(found) == classes else None
 
 
 def samples_of(model: Model, given: Any) -> dict[str, Any]:

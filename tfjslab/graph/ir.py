@@ -67,7 +67,8 @@ class Port:
     ``shape`` is None for unknown rank and has None for unknown lengths. ``dtype`` may be "" for outputs whose
     file does not say. ``key`` is what a file's signature calls it, which users may say instead of the name.
     Integers are to lie ``below`` a bound, where one is known and not 0: they look up rows of a table. What is fed may
-    have one of the dtypes ``also`` as well, and is converted.
+    have one of the dtypes ``also`` as well, and is converted. Where a file says how pictures are normalized, ``levels``
+    are what 0 to 255 become: one range, or one for each channel. They change nothing of what is computed.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Port:
     key: str = ""
     below: int = 0
     also: tuple[str, ...] = ()
+    levels: tuple[tuple[float, float], ...] = field(default=(), repr=False)  # digests are made of the repr
 
 
 # Where ``metadata`` has the names of the inputs that a model feeds itself: each gets, in the next call, what the output

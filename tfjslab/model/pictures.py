@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,8 @@ LEVELS = 256  # of a channel
 _CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}  # by the length of the last axis
 _DTYPES = ("", "float32", "int32", "uint8", "int8")
 _LEADING = 3  # height, width, channels: what stands before is the batch
+
+Ranges = tuple[tuple[float, float], ...]
 
 
 class PictureShape(NamedTuple):
@@ -48,14 +50,15 @@ def no_picture(port: Port) -> str:
 def read_picture(path: Path, port: Port) -> Array:
     """A picture's pixels in the size and with the channels that the port fixes; where lengths are open, its own.
 
-    They become floats from 0 to 1, or integers from 0 or, of int8, from -128 on. InputError names the file.
+    They become what the port says, else floats from 0 to 1, or integers from 0 or, of int8, from -128 on. InputError
+    names the file.
     """
     shape = picture_shape(port)
     if shape is None:
         raise InputError(f"{path}: {no_picture(port)}")
     with opened(path) as image:
         pixels = resized(image, shape, str(path))
-    return batched(np.take(level_table(port.dtype, *default_range(port.dtype)), pixels), port)
+    return batched(from_levels(pixels, level_tables(port.dtype, ranges_of(port))), port)
 
 
 @contextmanager
@@ -126,9 +129,31 @@ def as_image(levels: Array) -> Any:
     return pillow("resizing a picture").fromarray(levels[..., 0] if grey else levels)
 
 
-def default_range(dtype: str) -> tuple[float, float]:
-    """What levels from 0 to 255 become where nothing else is said: 0 to 1 as floats, as integers what fits them."""
-    return (0, 1) if dtype in ("", "float32") else (-128, 127) if dtype == "int8" else (0, 255)
+def ranges_of(port: Port) -> Ranges:
+    """What levels from 0 to 255 become, in all channels or in each, where the user says nothing.
+
+    The file's word, else 0 to 1 as floats, as integers what fits them: their scale and zero point stand for the rest.
+    """
+    if port.levels:
+        return port.levels
+    return ((0, 1) if port.dtype in ("", "float32") else (-128, 127) if port.dtype == "int8" else (0, 255),)
+
+
+def told_ranges(ranges: Ranges) -> str:
+    """Ranges for people, after 'become'."""
+    return "; ".join(f"{low:g} to {high:g}" for low, high in ranges)
+
+
+def from_levels(levels: Array, tables: Sequence[Array]) -> Array:
+    """Levels [height, width, channels] looked up in one table, or in one for each channel."""
+    if len(tables) == 1:
+        return np.take(tables[0], levels)
+    return np.stack([np.take(t, levels[..., c]) for c, t in enumerate(tables)], axis=-1)
+
+
+def level_tables(dtype: str, ranges: Ranges) -> list[Array]:
+    """``level_table`` of each range."""
+    return [level_table(dtype, *range_) for range_ in ranges]
 
 
 def level_table(dtype: str, low: float, high: float) -> Array:

@@ -16,9 +16,7 @@ class States:
     """The states of one model: what its file gives, or zeros, at first and after ``reset``."""
 
     def __init__(self, graph: Graph) -> None:
-        names: Mapping[str, str] = graph.metadata.get(STATES) or {}
-        ends = {p.name: p for p in graph.outputs}
-        self._ports = [(p, ends[names[p.name]]) for p in graph.inputs if names.get(p.name) in ends]
+        self._ports = state_ports(graph)
         self.names = frozenset(p.name for pair in self._ports for p in pair)
         self._given: Mapping[str, Array] = graph.metadata.get(INITIAL_STATES) or {}
         self.arrays: dict[str, Array] = {}
@@ -48,6 +46,13 @@ class States:
         self.arrays = {
             start.value: np.array(result) for (start, _), result in zip(self._ports, results, strict=True)
         }
+
+
+def state_ports(graph: Graph) -> list[tuple[Port, Port]]:
+    """For each state the input that it is in a call, and the output that it is in the next one."""
+    names: Mapping[str, str] = graph.metadata.get(STATES) or {}
+    ends = {p.name: p for p in graph.outputs}
+    return [(p, ends[names[p.name]]) for p in graph.inputs if names.get(p.name) in ends]
 
 
 def refuse_states(graph: Graph, what: str) -> None:

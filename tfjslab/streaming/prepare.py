@@ -12,21 +12,22 @@ from tfjslab.base.errors import UsageError
 from tfjslab.export.web.picture import ORDERS, Picture
 from tfjslab.model.model import Model
 from tfjslab.model.pictures import (
-    LEVELS,
     PictureShape,
     as_image,
     batched,
-    default_range,
-    level_table,
+    from_levels,
+    level_tables,
     no_picture,
     picture_shape,
+    ranges_of,
     resized,
+    told_ranges,
 )
 
 Preprocess = Callable[[Any], Any]
 _CROP = "crop"
 _GREY = 2  # the rank of a picture without channels
-_COLOURS = 3  # channels that a file may normalize each by itself
+_COLOURS = 3
 
 
 class Prepared:
@@ -47,8 +48,9 @@ class Prepared:
             raise UsageError(no_picture(self._port))
         self._crop = picture is not None and picture.fit == _CROP
         self._order = ORDERS[picture.order] if picture is not None else None
-        self._ranges, self._whose = (((picture.low, picture.high),), "") if picture is not None else _ranges(model)
-        self._tables = [level_table(self._port.dtype, *range_) for range_ in self._ranges]
+        self._told = picture is None and bool(self._port.levels)
+        self._ranges = ranges_of(self._port) if picture is None else ((picture.low, picture.high),)
+        self._tables = level_tables(self._port.dtype, self._ranges)
 
     @property
     def text(self) -> str:
@@ -57,8 +59,8 @@ class Prepared:
             return "frames are the input as they are"
         size = f"{self._shape.width or 'any'} x {self._shape.height or 'any'}"
         fit = "the middle cropped" if self._crop else "stretched"
-        become = "; ".join(f"{low:g} to {high:g}" for low, high in self._ranges)
-        return f"frames {fit} to {size}, 0 to 255 become {become}{self._whose}"
+        whose = ", by the model's metadata" if self._told else ""
+        return f"frames {fit} to {size}, 0 to 255 become {told_ranges(self._ranges)}{whose}"
 
     def __call__(self, frame: Any) -> Array:
         """The input."""
@@ -86,29 +88,4 @@ class Prepared:
     def _values(self, levels: Array) -> Array:
         if self._order is not None and levels.shape[2] >= _COLOURS:
             levels = levels[..., [*self._order, *range(_COLOURS, levels.shape[2])]]
-        if len(self._tables) == 1:
-            return np.take(self._tables[0], levels)
-        return np.stack([np.take(t, levels[..., c]) for c, t in enumerate(self._tables)], axis=-1)
-
-
-def picture_of(model: Model) -> Picture:
-    """How the model takes a picture by itself; UsageError where no one range says it."""
-    ranges = _ranges(model)[0]
-    if len(ranges) > 1:
-        raise UsageError(f"the metadata of {model.name} normalize each channel by itself; expected a range for all")
-    return Picture(*ranges[0])
-
-
-def _ranges(model: Model) -> tuple[tuple[tuple[float, float], ...], str]:
-    """What levels from 0 to 255 become, in all channels or in each, and whose word that is.
-
-    A file's metadata say it by mean and deviation. An input of integers takes levels as they are: its scale and zero
-    point stand for that.
-    """
-    port = model.inputs[0]
-    told = (model.graph.metadata.get("model_metadata") or {}).get("inputs") or [{}]
-    mean, std = told[0].get("mean", ()), told[0].get("std", ())
-    if port.dtype == "float32" and mean and len(mean) == len(std) and all(std):
-        found = tuple((-m / s, (LEVELS - 1 - m) / s) for m, s in zip(mean, std, strict=True))
-        return found, ", by the model's metadata"
-    return (default_range(port.dtype),), ""
+        return from_levels(levels, self._tables)

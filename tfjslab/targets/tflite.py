@@ -79,8 +79,6 @@ def _reason(use: Use) -> str:
     if missing:
         what = "it" if missing[0] == node.op else missing[0]
         return f"there is no builtin operator for {what}, nor are there builtins to write it with"
-    if node.attrs.get("data_format", "NHWC") != "NHWC":
-        return f"its data_format is {node.attrs['data_format']}; builtins have NHWC only"
     if node.op == "AvgPool" and node.attrs["padding"] == "EXPLICIT":
         return "explicit paddings of a mean: AVERAGE_POOL_2D pads with SAME or not at all"
     if node.op in _TAKE_STRANGE:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from tfjslab.cli.samples import samples, value_range
 from tfjslab.cli.values import read_inputs
 from tfjslab.export.web.export import WebExport, export_web
 from tfjslab.export.web.in_chromium import chromium_tuners
-from tfjslab.export.web.picture import FITS, ORDERS, Picture, range_of_bytes
+from tfjslab.export.web.picture import FITS, ORDERS, Picture, picture_of, range_of_bytes
 from tfjslab.export.web.proof import INTERRUPTED as STOPPED
 from tfjslab.export.web.proof import prove
 from tfjslab.export.web.report import WebReport
@@ -81,7 +81,8 @@ def _configure_inputs(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--range", metavar="LOW,HIGH", default=None,
                         help="what pixels from 0 to 255 become, in real numbers, and the range of --generate (default "
-                             "0,1; an input of a .tflite file that takes bytes gets the pixels themselves)")
+                             "0,1, or what the metadata of a .tflite file say; one that takes bytes gets the pixels "
+                             "themselves)")
     parser.add_argument("--crop", action="store_true", help="crop pictures to the input's proportions (else stretch)")
     parser.add_argument("--order", choices=tuple(ORDERS), default=None, help="of a picture's channels (default rgb)")
 
@@ -165,11 +166,15 @@ def _wanted(args: argparse.Namespace, model: Model) -> _Wanted:
 
 
 def _picture(args: argparse.Namespace, port: Port, model: Model) -> Picture:
-    """Without a range, pixels are the bytes of an input that takes bytes."""
+    """Without a range, pixels are the bytes of an input that takes bytes, or become what the file says."""
     stands_for = model.graph.metadata.get("quantization", {}).get(port.name)
-    as_bytes = args.range is None and stands_for is not None and port.dtype in BYTES
-    low, high = range_of_bytes(port.dtype, stands_for) if as_bytes else value_range(args.range or "0,1")
-    return Picture(low, high, _CROP if args.crop else _STRETCH, args.order or next(iter(ORDERS)))
+    if args.range is not None:
+        base = Picture(*value_range(args.range))
+    elif stands_for is not None and port.dtype in BYTES:
+        base = Picture(*range_of_bytes(port.dtype, stands_for))
+    else:
+        base = picture_of(port)
+    return replace(base, fit=_CROP if args.crop else _STRETCH, order=args.order or base.order)
 
 
 @contextmanager

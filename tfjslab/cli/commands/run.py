@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -20,8 +23,11 @@ from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.output import print_table
 from tfjslab.cli.progress import progress
 from tfjslab.cli.values import digest, write_outputs
+from tfjslab.evaluation.classes import top_classes
+from tfjslab.graph.ir import Port
 from tfjslab.model.coverage import coverage
 from tfjslab.model.model import Model
+from tfjslab.model.pictures import SUFFIXES, ranges_of, told_ranges
 from tfjslab.records.host_share import HostShare
 
 _DIGEST_SHOWN = 12  # hexadecimal digits; JSON has all
@@ -55,11 +61,23 @@ def _run(args: argparse.Namespace) -> Outcome:
             "precision": model.precision.to_json() if model.precision else None,
             "note": weights_note([args.model], real=args.real_weights),
             "inputs": [{**digest(name, array), "source": sources[name]} for name, array in fed.items()],
-            "outputs": [digest(name, array) for name, array in outputs.items()],
+            "outputs": [
+                {**digest(name, array), "top": [asdict(c) for c in top_classes(model.graph, name, array)]}
+                for name, array in outputs.items()
+            ],
+            "pictures": _pictures(model.inputs, sources),
         }
     if args.output:
         write_outputs(args.output, outputs)
     return Outcome(data, lambda console: _show(console, data, host))
+
+
+def _pictures(ports: Sequence[Port], sources: Mapping[str, str]) -> dict[str, str]:
+    """What levels of pictures became, by the name of the input that was read from one."""
+    return {
+        p.name: f"0 to 255 became {told_ranges(ranges_of(p))}{', by the metadata of the file' if p.levels else ''}"
+        for p in ports if Path(sources[p.name]).suffix.lower() in SUFFIXES
+    }
 
 
 def _host(model: Model, feeds: dict[str, Array]) -> HostShare:
@@ -81,6 +99,12 @@ def _show(console: Console, data: dict[str, Any], host: HostShare) -> None:
     print_table(console, "Inputs", (*columns, "from"), [(*_cells(r), r["source"]) for r in data["inputs"]], left=3)
     rows = [(*_cells(r), r["sha256"][:_DIGEST_SHOWN]) for r in data["outputs"]]
     print_table(console, "Outputs", (*columns, "sha256"), rows, left=3)
+    for name, became in data["pictures"].items():
+        console.print(f"{name}: {became}", markup=False)
+    for row in data["outputs"]:
+        if row["top"]:
+            best = [(c["label"], str(c["number"]), f"{c['score']:.4g}") for c in row["top"]]
+            print_table(console, f"Best classes of {row['name']}", ("label", "class", "score"), best, left=1)
     for row in (*data["inputs"], *data["outputs"]):
         if row["non_finite"]:
             console.print(f"{row['name']}: {row['non_finite']} values are not finite")

@@ -12,10 +12,9 @@ from tfjslab.cli.labelled import report_of
 from tfjslab.cli.models import add_model, open_model, weights_note
 from tfjslab.cli.progress import progress
 from tfjslab.cli.samples import value_range
-from tfjslab.export.web.picture import FITS, ORDERS, Picture
+from tfjslab.export.web.picture import FITS, ORDERS, Picture, picture_of
 from tfjslab.model.model import Model
 from tfjslab.records.stream import LATEST, StreamResult
-from tfjslab.streaming.prepare import picture_of
 from tfjslab.streaming.stream import DEFAULT_WARMUP, Stream, stream
 
 _STRETCH, _CROP = FITS
@@ -65,7 +64,7 @@ def _picture(model: Model, args: argparse.Namespace) -> Picture | None:
     """How frames become the input, where that is said; None leaves it to the model."""
     if not (args.range or args.crop or args.order):
         return None
-    base = Picture(*value_range(args.range)) if args.range else picture_of(model)
+    base = Picture(*value_range(args.range)) if args.range else picture_of(model.inputs[0])
     return replace(base, fit=_CROP if args.crop else _STRETCH, order=args.order or base.order)
 
 

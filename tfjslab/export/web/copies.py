@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from itertools import product
+from functools import lru_cache, reduce
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -36,6 +36,7 @@ class StridedCopy:
 _Loops = tuple[int, int, tuple[tuple[int, int, int], ...]]
 
 
+@lru_cache(maxsize=512)  # variants pack alike
 def strided_copies(packing: Packing, shape: Shape) -> tuple[StridedCopy, ...] | None:
     """The copies that lay an array of ``shape`` out as ``packing`` does, into zeros; None where copies cannot."""
     positions = np.arange(1, size_of(shape) + 1, dtype=np.int64).reshape(shape)
@@ -54,6 +55,36 @@ def strided_copies(packing: Packing, shape: Shape) -> tuple[StridedCopy, ...] | 
             return None
         found += copies
     return tuple(found) if len(found) <= _MOST_COPIES else None
+
+
+def copies_of(positions: Array, targets: Array) -> tuple[StridedCopy, ...] | None:
+    """The copies of elements at ``positions`` (counted from 1, 0 is padding) to ``targets``; None where none do it.
+
+    Padding may be at other places for some first or last indices, as where channels or pairs do not come out even.
+    Where pairs have no even steps at all, each half of them is copied by itself.
+    """
+    found: list[StridedCopy] = []
+    for rows in _alike(positions, 0):
+        singles = [slice(i, i + 1) for i in range(positions.shape[-1])]
+        copies = _parts(positions[rows], targets[rows], _alike(positions[rows], positions.ndim - 1))
+        copies = copies or _parts(positions[rows], targets[rows], singles)
+        if copies is None:
+            return None
+        found += copies
+    return tuple(found) if len(found) <= _MOST_COPIES else None
+
+
+def _parts(positions: Array, targets: Array, lanes: Sequence[slice]) -> list[StridedCopy] | None:
+    """The copies of each range of last indices."""
+    found = [_copies(positions[..., part], targets[..., part]) for part in lanes]
+    return None if None in found else [copy for part in found for copy in part or ()]
+
+
+def _alike(positions: Array, axis: int) -> list[slice]:
+    """Ranges of an axis with padding at the same places."""
+    padded = np.moveaxis(positions == 0, axis, 0).reshape(positions.shape[axis], -1)
+    ends = [0, *(np.flatnonzero((padded[1:] != padded[:-1]).any(axis=1)) + 1).tolist(), len(padded)]
+    return [slice(a, b) for a, b in pairwise(ends)]
 
 
 def _copies(sources: Array, targets: Array) -> list[StridedCopy] | None:

@@ -25,7 +25,6 @@ from tfjslab.export.web.weights import FLOAT16, FLOAT32, WeightFile, check_encod
 from tfjslab.graph.ir import Graph
 from tfjslab.model.model import Model
 from tfjslab.model.sample import sample_inputs
-from tfjslab.model.states import refuse_states
 from tfjslab.passes.registry import run_passes
 
 
@@ -71,10 +70,10 @@ def export_web(
         tuners: who chooses the tiles of a variant's kernels.
         progress: told what is being done.
 
-    Raises ModelError that names every node without a WebAssembly kernel, before anything is written.
+    States that the model keeps between calls are kept by the module; ``reset()`` of it sets them to what they were at
+    first. Raises ModelError that names every node without a WebAssembly kernel, before anything is written.
 
     """
-    refuse_states(model.graph, "a web module")
     chosen, pictures = chosen_variants(only), _pictures(model, image)
     check_encoding(weights)
     target, full_shapes = target_folder(folder), shapes_of(model, shapes or {})

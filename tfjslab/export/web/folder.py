@@ -64,7 +64,7 @@ def folder_files(name: str, web: WebProgram, built: Sequence[Built], weights: by
     found["index.html"] = _page(name, built).encode()
     found["README.md"] = _filled(_text("readme.md"), {**texts, "model": escaped(name)}).encode()
     found["NOTICE"] = _filled(_text("notice.txt"), texts).encode()
-    loader = _model_js(name, described, built)
+    loader = _model_js(name, described, built, resets=bool(web.states))
     found["model.js"] = "\n".join([loader, *([_text("quantization.js")] if quantized else [])]).encode()
     found["package.json"] = _package(name, [*found, *(b.file for b in built), WEIGHTS, KERNELS]).encode()
     return {**found, KERNELS: kernels, WEIGHTS: weights, **{b.file: b.code for b in built}}
@@ -120,14 +120,15 @@ def _probe(text: str) -> str:
     return base64.b64encode(module_bytes(text)).decode()
 
 
-def _model_js(name: str, described: Mapping[str, Any], built: Sequence[Built]) -> str:
+def _model_js(name: str, described: Mapping[str, Any], built: Sequence[Built], *, resets: bool) -> str:
     """The loader behind its table. Addresses of files are literals, so that bundlers find them."""
     listed = [*(b.file for b in built), WEIGHTS, KERNELS]
     urls = "\n".join(f"  '{f}': new URL('./{f}', import.meta.url)," for f in listed)
     head = f"// {json.dumps(name)} {SIGNATURE}{__version__}. Folder format {FORMAT}; see README.md."
     table = json.dumps(described, separators=(",", ":"))
     told = _told(built)
-    return f"{head}\nexport const MODEL = {table};\nconst FILES = {{\n{urls}\n}};\n{told}\n{_text('model.js')}"
+    loader = _filled(_text("model.js"), {"reset": "reset: () => live().reset()," if resets else ""})
+    return f"{head}\nexport const MODEL = {table};\nconst FILES = {{\n{urls}\n}};\n{told}\n{loader}"
 
 
 def _told(built: Sequence[Built]) -> str:

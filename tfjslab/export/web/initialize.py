@@ -8,7 +8,8 @@ from tfjslab.backends.kernels.strides import collapse
 from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
 from tfjslab.export.web.copies import StridedCopy
 from tfjslab.export.web.lowered import PackedConstant
-from tfjslab.export.web.weights import WeightFile
+from tfjslab.export.web.weights import Stored, WeightFile
+from tfjslab.export.web.widening import Widening
 
 _HALF, _FULL = 2, 4  # bytes of a float16 and of a float32
 
@@ -31,9 +32,12 @@ _WIDEN = """(func $widen (param $from i32) (param $to i32) (param $count i32) (l
 
 def init_text(
     constants: Mapping[str, PackedConstant], slots: Mapping[str, int], file: int, wide: int,
-    weights: WeightFile,
+    weights: WeightFile, *, resets: bool,
 ) -> tuple[str, dict[WasmKernel, str]]:
-    """The function, and the kernels that it calls by name. ``file`` and ``wide`` are addresses (``ModuleLayout``)."""
+    """The function, and the kernels that it calls by name. ``file`` and ``wide`` are addresses (``ModuleLayout``).
+
+    With ``resets`` it ends by what sets states to what they are at first.
+    """
     names: dict[WasmKernel, str] = {}
     lines = []
     for slot, c in constants.items():
@@ -41,13 +45,30 @@ def init_text(
         source = wide + stored.offset * _FULL // _HALF if stored.halved else file + stored.offset
         if c.copies is None:
             lines.append(f"(memory.copy (i32.const {slots[slot]}) (i32.const {source}) (i32.const {stored.num_bytes}))")
-        else:
+        elif c.wider is None:
             lines += [_call(names, copy, c.item_bytes, source, slots[slot]) for copy in c.copies]
+        else:
+            lines += _widened(names, c.wider, c.factors, (file, source), slots[slot])
     halves, plain = weights.float16_bytes, weights.plain_bytes
     widen = f"(call $widen (i32.const {file + plain}) (i32.const {wide}) (i32.const {halves // _HALF}))"
     clear = f"(memory.fill (i32.const {file}) (i32.const 0) (i32.const {wide + _FULL * halves // _HALF - file}))"
-    body = "\n".join([*([widen] if halves else []), *lines, clear])
+    body = "\n".join([*([widen] if halves else []), *lines, clear, *(["(call $reset)"] if resets else [])])
     return "\n".join([*([_WIDEN] if halves else []), f'(func (export "init")\n{body})']), names
+
+
+def _widened(
+    names: dict[WasmKernel, str], wider: Widening, factors: Stored | None, sources: tuple[int, int], target: int,
+) -> list[str]:
+    """Bytes laid out in the upper half of the block, which then is widened from its start on."""
+    file, source = sources
+    narrow = target + wider.size
+    pad = f"(memory.fill (i32.const {narrow}) (i32.const {wider.zero & 255}) (i32.const {wider.size}))"
+    made = kernel("widen_int8", ("x", "f", "c"), lines=wider.lines, width=wider.width, zero=wider.zero,
+                  scaled=factors is not None, sign="s" if wider.signed else "u")
+    name = names.setdefault(made, f"init{len(names)}")
+    widen = (f"(call ${name} (i32.const 0) (i32.const {wider.groups}) (i32.const 0) (i32.const {narrow})"
+             f" (i32.const {file + (factors.offset if factors else 0)}) (i32.const {target}))")
+    return [*([pad] if wider.zero else []), *(_call(names, c, 1, source, narrow) for c in wider.copies), widen]
 
 
 def _call(names: dict[WasmKernel, str], copy: StridedCopy, item_bytes: int, source: int, target: int) -> str:

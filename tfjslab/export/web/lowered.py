@@ -14,6 +14,7 @@ from tfjslab.export.web.plan import WebProgram, needs_host
 from tfjslab.export.web.tuning import WebTuner
 from tfjslab.export.web.variants import Variant
 from tfjslab.export.web.weights import Stored, WeightFile
+from tfjslab.export.web.widening import Widening, widening
 
 MOST_THREADS = 8
 _ITEMS = (1, 4)  # bytes of elements that there are kernels to copy
@@ -21,12 +22,17 @@ _ITEMS = (1, 4)  # bytes of elements that there are kernels to copy
 
 @dataclass(frozen=True)
 class PackedConstant:
-    """A constant: its bytes, where they stand in the file, and the copies that lay them out (None: as they are)."""
+    """A constant: its bytes, where they stand in the file, and the copies that lay them out (None: as they are).
+
+    With ``wider``, bytes become 16 bits then; ``factors`` are where what they are multiplied by stands.
+    """
 
     stored: Stored
     num_bytes: int
     copies: tuple[StridedCopy, ...] | None
     item_bytes: int
+    wider: Widening | None = None
+    factors: Stored | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +65,16 @@ def lower(web: WebProgram, variant: Variant, weights: WeightFile, tuner: WebTune
     parallel = any(c.parallel for r in builder.records for c in r.calls)
     threads = MOST_THREADS if variant.threaded and parallel else 1
     constants = {slot: _pack(c, weights) for slot, c in builder.constants.items()}
+    for state in web.states:
+        if state.first is not None:
+            constants[first_slot(state.start)] = PackedConstant(
+                weights.block(state.first), state.first.nbytes, None, state.first.itemsize)
     return LoweredVariant(variant, builder, plan_memory(buffers), tuple(buffers), threads, constants)
+
+
+def first_slot(state: str) -> str:
+    """The slot of what a state is at first."""
+    return f"first:{state}"
 
 
 def _pack(constant: WasmConstant, weights: WeightFile) -> PackedConstant:
@@ -69,5 +84,8 @@ def _pack(constant: WasmConstant, weights: WeightFile) -> PackedConstant:
         copies = strided_copies(packing, source.shape) if source.itemsize in _ITEMS else None
         if copies is not None:
             return PackedConstant(weights.weight(source), packing(source).nbytes, copies, source.itemsize)
+        if wider := widening(packing, source.shape, source.dtype.name):
+            factors = None if wider.factors is None else weights.block(wider.factors)
+            return PackedConstant(weights.weight(source), 2 * wider.size, wider.copies, source.itemsize, wider, factors)
     block = whole(constant.make())
     return PackedConstant(weights.block(block), block.nbytes, None, block.itemsize)

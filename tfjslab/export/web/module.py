@@ -1,8 +1,9 @@
 """One variant as WebAssembly text: kernels, a table of fixed addresses, what lays weights out, and what is called.
 
 Exports: ``init`` (weights from where the loader put the file to where kernels read them), ``run(stamped)``, ``hash``,
-``serve(tid)`` for the threads beside the caller, and ``picture<i>`` for inputs that take pictures. Imports: the memory,
-the number of threads, whether this one may sleep, and a clock in the form of WASI, which stamped runs ask.
+``serve(tid)`` for the threads beside the caller, ``picture<i>`` for inputs that take pictures, and ``reset`` where
+states are kept. Imports: the memory, the number of threads, whether this one may sleep, and a clock in the form of
+WASI, which stamped runs ask.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from tfjslab.backends.wasm.text.program import ARENA, BARRIER, FIRST_SLOT, SCRAT
 from tfjslab.backends.wasm.text.templates import WasmKernel, functions
 from tfjslab.export.web.exact import exact
 from tfjslab.export.web.initialize import init_text
-from tfjslab.export.web.lowered import LoweredVariant
+from tfjslab.export.web.lowered import LoweredVariant, first_slot
 from tfjslab.export.web.picture import Picture
-from tfjslab.export.web.plan import WebProgram
+from tfjslab.export.web.plan import WebProgram, WebState
 from tfjslab.export.web.weights import WeightFile
 
 MAX_PAGES = 65536
@@ -74,12 +75,14 @@ def web_module(
     seen = {i: p.kernel(port, web.quantization.get(port.name)) for i, port in enumerate(web.inputs)
             if (p := pictures.get(port.name))}
     names = {k: f"picture{i}" for i, k in seen.items()}  # inputs that see alike share a kernel
-    init, copies = init_text(lowered.constants, layout.slots, layout.file, layout.wide, weights)
+    resets = bool(web.states)
+    init, copies = init_text(lowered.constants, layout.slots, layout.file, layout.wide, weights, resets=resets)
     body = made.body() if lowered.variant.relaxed else exact(made.body())
     text = "\n".join([
         _head(layout, threaded=threaded), body, *functions({**copies, **names}, lowered.variant.lanes), init,
         *(_picture_text(layout.slots[f"in:{web.inputs[i].value}"], i, k, names[k]) for i, k in seen.items()),
-        _run_text(made), *([_SERVE] if threaded else []), ")",
+        _run_text(web, made, layout.slots), *([_reset_text(web, layout.slots)] if resets else []),
+        *([_SERVE] if threaded else []), ")",
     ])
     return WebModule(_filled(text, layout), layout, len(lowered.builder.records), threaded)
 
@@ -93,7 +96,7 @@ def _layout(web: WebProgram, lowered: LoweredVariant, made: Program, weights: We
     slots = {slot: places.take(c.num_bytes) for slot, c in lowered.constants.items()}
     file = places.top
     wide = align(file + weights.plain_bytes + weights.float16_bytes)
-    for kind, values in (("in", [p.value for p in web.inputs]), ("out", web.made)):
+    for kind, values in (("in", web.fed), ("out", web.made)):
         slots |= {f"{kind}:{v}": places.take(web.program.specs[v].num_bytes) for v in values}
     arena = places.take(lowered.memory.peak_bytes)
     fixed = {ARENA: arena, SCRATCH: places.top, STAMPS: stamps, BARRIER: barrier, WAKE: wake}
@@ -127,9 +130,30 @@ def _head(layout: ModuleLayout, *, threaded: bool) -> str:
     ])
 
 
-def _run_text(made: Program) -> str:
+def _run_text(web: WebProgram, made: Program, slots: Mapping[str, int]) -> str:
+    """A run, and what it leaves for the next one; a stamped run is for its times alone."""
     call = f"(call ${_PLAN} (i32.const {_TABLE}) (i32.const 0) (local.get $stamped))" if made.segments else ""
-    return f'(func (export "run") (param $stamped i32) {call})'
+    kept = "".join(_copy(slots[f"in:{s.start}"], slots[f"out:{s.end}"], _bytes(web, s)) for s in web.states)
+    advance = f"(if (i32.eqz (local.get $stamped)) (then {kept}))" if kept else ""
+    return f'(func (export "run") (param $stamped i32) {call} {advance})'
+
+
+def _reset_text(web: WebProgram, slots: Mapping[str, int]) -> str:
+    """All states as at first."""
+    lines = (
+        f"(memory.fill (i32.const {slots[f'in:{s.start}']}) (i32.const 0) (i32.const {_bytes(web, s)}))"
+        if s.first is None else _copy(slots[f"in:{s.start}"], slots[first_slot(s.start)], _bytes(web, s))
+        for s in web.states
+    )
+    return f'(func $reset (export "reset") {"".join(lines)})'
+
+
+def _bytes(web: WebProgram, state: WebState) -> int:
+    return web.program.specs[state.start].num_bytes
+
+
+def _copy(to: int, source: int, num_bytes: int) -> str:
+    return f"(memory.copy (i32.const {to}) (i32.const {source}) (i32.const {num_bytes}))"
 
 
 def _picture_text(to: int, i: int, kernel: WasmKernel, name: str) -> str:

@@ -12,12 +12,22 @@ from tfjslab.backends.wasm.text.templates import WasmKernel, kernel
 from tfjslab.base.dtypes import is_short, numpy_dtype
 from tfjslab.base.errors import UsageError, did_you_mean
 from tfjslab.graph.ir import Port
+from tfjslab.model.pictures import ranges_of
 
 ORDERS = {"rgb": (0, 1, 2), "bgr": (2, 1, 0)}
 FITS = ("stretch", "crop")
 _RANK, _MOST = 4, 255.0
 _CHANNELS = (1, 3, 4)
 _ITEM = {"float32": 4, "int32": 4, "int8": 1, "bool": 1, "uint8": 1, "int16": 2}
+
+
+def picture_of(port: Port) -> Picture:
+    """How the port takes a picture where nobody says otherwise; UsageError where no one range says it."""
+    (first, *others) = ranges_of(port)
+    if others:
+        raise UsageError(f"input '{port.name}': the model's metadata normalize each channel by itself; expected a "
+                         "range for all")
+    return Picture(*first)
 
 
 def range_of_bytes(dtype: str, quantization: Mapping[str, Any]) -> tuple[float, float]:

@@ -9,11 +9,13 @@ from typing import Any
 from tfjslab.backends.kernels.lowering import refusal
 from tfjslab.backends.wasm.forms import with_kernels
 from tfjslab.backends.wasm.lower.registry import TABLE
+from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import ModelError
 from tfjslab.base.text import counted
-from tfjslab.graph.ir import Graph, Port
+from tfjslab.graph.ir import INITIAL_STATES, Graph, Port
 from tfjslab.graph.specialize import Specialized
 from tfjslab.model.schedule import NodeStep, PlanStep, Schedule, schedule
+from tfjslab.model.states import state_ports
 from tfjslab.ops.registry import Spec
 
 DTYPES = ("float32", "int32", "bool", "int8", "uint8", "int16")  # those that a typed array can hold
@@ -21,8 +23,19 @@ _BY_DATA = "its shape depends on data, or it is control flow"
 
 
 @dataclass(frozen=True, eq=False)
+class WebState:
+    """What a module keeps: the value that ``start`` is in the next call, and what it is at first, if not 0."""
+
+    start: str
+    end: str
+    first: Array | None
+
+
+@dataclass(frozen=True, eq=False)
 class WebProgram:
     """The program of the model called ``name``, and the model's ports, whose shapes are all known now.
+
+    Those of ``states`` are not among them.
 
     Where data decide the length of an output, its port has the largest shape, and ``lengths`` the value with the length
     at its place; "" elsewhere. ``quantization`` tells, by a port's name, what its integers stand for.
@@ -34,15 +47,22 @@ class WebProgram:
     outputs: tuple[Port, ...]
     lengths: tuple[str, ...]
     quantization: Mapping[str, Mapping[str, Any]]
+    states: tuple[WebState, ...]
+
+    @property
+    def fed(self) -> tuple[str, ...]:
+        """The values that the program is given, by its caller and by itself."""
+        return (*(p.value for p in self.inputs), *(s.start for s in self.states))
 
     @property
     def made(self) -> tuple[str, ...]:
-        """The values that the program makes for its caller."""
-        return tuple(dict.fromkeys(filter(None, (*(p.value for p in self.outputs), *self.lengths))))
+        """The values that the program makes for its caller, and for its next run."""
+        ends = (s.end for s in self.states)
+        return tuple(dict.fromkeys(filter(None, (*(p.value for p in self.outputs), *self.lengths, *ends))))
 
 
 def web_program(graph: Graph, shapes: Mapping[str, tuple[int, ...]], name: str) -> WebProgram:
-    """The whole of ``graph`` as one static program for inputs of ``shapes`` (by input name).
+    """The whole of ``graph`` as one static program for inputs of ``shapes`` (by input name), without its states.
 
     Raises ModelError (``export.host``) that names each node which has no WebAssembly kernel, with its reason.
     """
@@ -51,10 +71,15 @@ def web_program(graph: Graph, shapes: Mapping[str, tuple[int, ...]], name: str) 
         raise needs_host(name, refused)
     specs = steps.specs
     program = with_kernels(_plans(steps)[0].program, steps.outputs)
-    whole = [replace(p, value=steps.cuts.get(p.value, (p.value, ""))[0]) for p in graph.outputs]
-    lengths = tuple(steps.cuts.get(p.value, ("", ""))[1] for p in graph.outputs)
-    return WebProgram(name, program, _known(graph.inputs, program, specs), _known(whole, program, specs), lengths,
-                      graph.metadata.get("quantization", {}))
+    kept = state_ports(graph)
+    own = {p.name for pair in kept for p in pair}
+    inputs, outputs = ([p for p in ports if p.name not in own] for ports in (graph.inputs, graph.outputs))
+    whole = [replace(p, value=steps.cuts.get(p.value, (p.value, ""))[0]) for p in outputs]
+    lengths = tuple(steps.cuts.get(p.value, ("", ""))[1] for p in outputs)
+    first = graph.metadata.get(INITIAL_STATES) or {}
+    states = tuple(WebState(start.value, end.value, first.get(start.name)) for start, end in kept)
+    return WebProgram(name, program, _known(inputs, program, specs), _known(whole, program, specs), lengths,
+                      graph.metadata.get("quantization", {}), states)
 
 
 def refused(graph: Graph, shapes: Mapping[str, tuple[int, ...]], name: str) -> list[tuple[str, str]]:
@@ -63,7 +88,8 @@ def refused(graph: Graph, shapes: Mapping[str, tuple[int, ...]], name: str) -> l
 
 
 def _steps(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> Schedule:
-    feeds = {p.value: Spec(shapes[p.name], p.dtype or "float32") for p in graph.inputs}
+    own = {start.name: tuple(d or 0 for d in start.shape or ()) for start, _ in state_ports(graph)}
+    feeds = {p.value: Spec({**own, **shapes}[p.name], p.dtype or "float32") for p in graph.inputs}
     return schedule(graph, feeds, tuple(dict.fromkeys(p.value for p in graph.outputs)))
 
 

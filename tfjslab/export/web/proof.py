@@ -35,6 +35,7 @@ from tfjslab.graph.ir import Graph, Port
 from tfjslab.model.inputs import by_name, check_array, require_known
 from tfjslab.model.model import Model
 from tfjslab.model.sample import sample_inputs
+from tfjslab.model.states import state_ports
 
 SEEDS = 3
 TFJS = "TensorFlow.js"
@@ -160,6 +161,9 @@ class _Proof:
 
     def ask_tfjs(self, source: Path | None, peers: str | None) -> None:
         """What TensorFlow.js answers on the model as it came, and how far the trials are from that."""
+        if state_ports(self.model.graph):
+            self.absent[TFJS] = "the model keeps states between calls, which a model.json has as inputs and outputs"
+            return
         try:
             folder = tfjs.find_peers(peers)
             self.progress(f"answers of {TFJS}", 0, 1)

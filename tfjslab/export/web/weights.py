@@ -14,7 +14,7 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import UsageError, did_you_mean
-from tfjslab.export.web.rounding import as_float16
+from tfjslab.export.web.rounding import FEWEST, as_float16
 
 ALIGNMENT = 64
 FLOAT32, FLOAT16 = "float32", "float16"
@@ -41,8 +41,11 @@ class WeightFile:
     _known: dict[Hashable, Stored] = field(default_factory=dict)
 
     def weight(self, array: Array) -> Stored:
-        """Add a weight of the model; where the encoding says so as float16, if that holds all of its values."""
-        if self.encoding == FLOAT16 and array.dtype == np.float32:
+        """Add a weight of the model; as float16 where that holds all of its values, if the encoding or its size asks.
+
+        Files of float16 are such, whatever the encoding.
+        """
+        if array.dtype == np.float32 and (self.encoding == FLOAT16 or array.size >= FEWEST):
             half = as_float16(array)
             if np.array_equal(half.astype(np.float32), array):
                 return self._add(half, True)  # noqa: FBT003 - see Stored

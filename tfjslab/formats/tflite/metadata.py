@@ -7,19 +7,23 @@ Nothing of it is needed to run the model, so that damage in it is told and not r
 from __future__ import annotations
 
 import io
+import math
 import struct
 import zipfile
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tfjslab.base.errors import ModelError, TfjslabError
 from tfjslab.base.limits import check_limit
 from tfjslab.formats.tflite.flatbuffer import Bytes, FlatTable
 from tfjslab.formats.tflite.schema import METADATA
+from tfjslab.graph.ir import Port
 
 ABOUT = {"name": 0, "description": 1, "version": 2, "author": 4, "license": 5}
 NORMALIZATION, LABELS = 1, (2, 3)  # the type of a process unit, and of files with labels
+_BRIGHTEST = 255  # level of a picture
 _MOST_TENSORS, _MOST_BYTES, _MOST_NUMBERS = 100, 4 << 20, 4096
 _END, _END_64, _END_SIZE, _MOST_DIRECTORY = b"PK\x05\x06", b"PK\x06\x07", 22, 1 << 20  # of an archive
 _PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -37,6 +41,23 @@ def described(told: bytes, whole: bytes, name: str) -> dict[str, Any]:
         return _read(Bytes(told, f"{name}: {METADATA}").root("the metadata"), whole)
     except TfjslabError as e:
         return {"model_metadata": {"damaged": str(e)}}
+
+
+def normalized(ports: Sequence[Port], told: Mapping[str, Any]) -> tuple[Port, ...]:
+    """The model's inputs with what pixels become, by the mean and deviation that ``described`` found of each.
+
+    Inputs of integers take levels as they are. Means that do not fit an input's channels are left alone.
+    """
+    ends = (told.get("model_metadata") or {}).get("inputs") or []
+    return (*(replace(p, levels=_levels(p, end)) for p, end in zip(ports, ends, strict=False)), *ports[len(ends):])
+
+
+def _levels(port: Port, end: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
+    mean, std = end.get("mean", ()), end.get("std", ())
+    fits = port.dtype == "float32" and len(mean) == len(std) and len(mean) in (1, (port.shape or (0,))[-1])
+    if not fits or not all(math.isfinite(m) and math.isfinite(s) and s for m, s in zip(mean, std, strict=True)):
+        return ()
+    return tuple((-m / s, (_BRIGHTEST - m) / s) for m, s in zip(mean, std, strict=True))
 
 
 def _read(root: FlatTable, whole: bytes) -> dict[str, Any]:

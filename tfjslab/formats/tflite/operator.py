@@ -18,6 +18,8 @@ from tfjslab.graph.ir import Node
 
 Values = Sequence[str]  # of the outputs, in order
 _INT32 = next(t for t in ELEMENT_TYPES if t.name == "int32")
+# Activations that a file may name and that no kernel of LiteRT but the recurrent ones computes.
+LEFT_OUT = ("TANH", "SIGN_BIT")
 # What TensorFlow calls an activation that is fused, and what our graph adds for the others.
 _FUSED = {"RELU": "Relu", "RELU6": "Relu6"}
 _OWN: dict[str, tuple[str, dict[str, Any]]] = {
@@ -143,7 +145,8 @@ class Operator:
 
     def activated(self, value: str) -> str:
         """The operator's own activation on top."""
-        return self.bent(value, self.option("activation"))
+        name = self.option("activation")
+        return value if name in LEFT_OUT else self.bent(value, name)
 
     def bent(self, value: str, name: str) -> str:
         """An activation by its name on top."""

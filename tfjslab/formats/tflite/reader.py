@@ -25,7 +25,7 @@ from tfjslab.formats.tflite.file import (
     TfliteTensor,
     parse,
 )
-from tfjslab.formats.tflite.metadata import described
+from tfjslab.formats.tflite.metadata import described, normalized
 from tfjslab.formats.tflite.operator import Operator, converters, integer_converters, node_name
 from tfjslab.formats.tflite.schema import FILE_MARK
 from tfjslab.formats.tflite.variables import Variables
@@ -55,12 +55,15 @@ def read(document: Document) -> Graph:
     entry = _entry(file, document.signature)
     reader = _Reader(file, entry)
     graph = reader.graph(entry.subgraph)
-    return graph.with_(metadata={
+    told = described(file.metadata, document.bytes, document.name)
+    # It describes the first subgraph.
+    inputs = graph.inputs if entry.subgraph else normalized(graph.inputs, told)
+    return graph.with_(inputs=inputs, metadata={
         "format": FORMAT, "source": document.name, "description": file.description,
         "nodes_in_file": sum(len(g.operators) for g in file.subgraphs), "operators": _operators(file),
         "quantized_weights": _quantized_weights(file), "tensors": reader.values,
         "quantization": _ports(file.subgraphs[entry.subgraph], graph), **_signatures(file, entry, graph),
-        **described(file.metadata, document.bytes, document.name), **graph.metadata,
+        **told, **graph.metadata,
     })
 
 

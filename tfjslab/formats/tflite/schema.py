@@ -76,6 +76,7 @@ _VOLUME = {
     "activation": (4, _ACTIVATION), "dilation_d": (5, _INT), "dilation_w": (6, _INT), "dilation_h": (7, _INT)}
 _POOL = {**_WINDOW, "filter_width": (3, _INT), "filter_height": (4, _INT), "activation": (5, _ACTIVATION)}
 _FUSED = {"activation": (0, _ACTIVATION)}
+_SUM = {**_FUSED, "pot_scale_int16": (1, _BOOL)}
 _REDUCER = {"keep_dims": (0, _BOOL)}
 _RESIZE = {"align_corners": (2, _BOOL), "half_pixel_centers": (3, _BOOL)}
 _TYPE = {"output_type": (0, "<b")}
@@ -90,7 +91,7 @@ OPTIONS: dict[str, dict[str, tuple[int, str]]] = {
     "CONV_3D": _VOLUME, "CONV_3D_TRANSPOSE": _VOLUME,
     "AVERAGE_POOL_2D": _POOL, "MAX_POOL_2D": _POOL, "L2_POOL_2D": _POOL,
     "FULLY_CONNECTED": {**_FUSED, "weights_format": (1, "<b"), "keep_num_dims": (2, _BOOL)},
-    "ADD": _FUSED, "SUB": _FUSED, "MUL": _FUSED, "DIV": _FUSED,
+    "ADD": _SUM, "SUB": _SUM, "MUL": _FUSED, "DIV": _FUSED,
     "CONCATENATION": {"axis": (0, _INT), "activation": (1, _ACTIVATION)}, "SOFTMAX": {"beta": (0, _FLOAT)},
     "LOCAL_RESPONSE_NORMALIZATION": {
         "radius": (0, _INT), "bias": (1, _FLOAT), "alpha": (2, _FLOAT), "beta": (3, _FLOAT)},
@@ -129,7 +130,9 @@ NEWER = "STABLEHLO_"  # operators with such names have their options in a field 
 CHOICES = {_ACTIVATION: ACTIVATIONS, _PADDING: PADDINGS, "mirror": MIRRORS}
 VECTORS = ("<i4", "<i8", "<f4")  # options that are several numbers
 # Where an operator has a default of its own, its name stands in front.
-DEFAULTS = {"dilation_w": 1, "dilation_h": 1, "dilation_d": 1, "BIDIRECTIONAL_SEQUENCE_LSTM.time_major": True}
+DEFAULTS = {
+    "dilation_w": 1, "dilation_h": 1, "dilation_d": 1, "pot_scale_int16": True,
+    "BIDIRECTIONAL_SEQUENCE_LSTM.time_major": True}
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,10 +145,10 @@ class TensorScale:
 
     def real(self, stored: Array) -> Array:
         """The values that are meant, in float32."""
-        scale, zero = (self._along(a, stored.ndim) for a in (self.scale.astype(np.float64), self.zero_point))
+        scale, zero = (self.along(a, stored.ndim) for a in (self.scale.astype(np.float64), self.zero_point))
         with np.errstate(over="ignore"):
             return ((stored.astype(np.float64) - zero) * scale).astype(np.float32)
 
-    def _along(self, values: Array, rank: int) -> Array:
+    def along(self, values: Array, rank: int) -> Array:
         """The values so that they broadcast along the axis."""
         return values.reshape([-1 if i == self.axis and values.size > 1 else 1 for i in range(rank)])

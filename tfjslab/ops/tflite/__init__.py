@@ -15,6 +15,7 @@ from tfjslab.ops.tflite import (
     log_softmax,
     pairs,
     pooling,
+    products,
     quotients,
     recurrent,
     softmax,
@@ -24,6 +25,6 @@ from tfjslab.ops.tflite import (
 )
 
 __all__ = [
-    "arithmetic", "casting", "images", "log_softmax", "pairs", "pooling", "quotients", "recurrent", "softmax", "tables",
-    "unary", "weighted",
+    "arithmetic", "casting", "images", "log_softmax", "pairs", "pooling", "products", "quotients", "recurrent",
+    "softmax", "tables", "unary", "weighted",
 ]

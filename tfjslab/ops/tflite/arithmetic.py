@@ -9,12 +9,14 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import broadcast
-from tfjslab.ops.attrs import Attrs
+from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.registry import Case, Infer, Spec, Specs, T, op
 from tfjslab.ops.tflite.fixed_point import multiply, quantize_multiplier
 from tfjslab.ops.tflite.values import BOUNDS, F32, INTEGERS, OUT, X, Y, bounded, check
 
-ROOM = {1: 20, 2: 15}  # bits that the operands of a sum are shifted left by, by the bytes that they have
+# Bits that the operands of a sum are shifted left by, by the bytes that they have.
+_ROOM = {1: 20, 2: 15}
+_POWERS = Attr("powers", "bool", default=False)
 
 
 def infer_pair(name: str, takes: Sequence[str] = INTEGERS) -> Infer:
@@ -44,6 +46,23 @@ def _cases(written: list[int]) -> tuple[Case, ...]:
     )
 
 
+def _sum_cases(written: list[int], halves: list[int]) -> tuple[Case, ...]:
+    """Those with scales that are powers of two as well: 1 with a half of 3, and with one of -3."""
+    powers = {**_SHORT, "y_scale": 0.25, "out_scale": 0.5, "powers": True}
+    x, y = T((2,), "int16", values=[1, 1]), T((2,), "int16", values=[3, -3])
+    return (*_cases(written), Case((x, y), powers, expect=halves),
+            Case(_two("int16", (40,), (40,)), {**powers, "x_scale": 2.0**-9, "y_scale": 0.5, "highest": 30000}))
+
+
+def room(dtype: Any, attrs: Attrs) -> int:
+    """Bits that the operands of a sum are shifted left by.
+
+    Where scales are ``powers`` of two, the operand of the smaller scale is only shifted right, and rounded by that: one
+    bit does the same, since what it is multiplied by begins with a half.
+    """
+    return 1 if attrs.get("powers") else _ROOM[np.dtype(dtype).itemsize]
+
+
 def twice(attrs: Attrs) -> Any:
     """The scale that both operands of a sum are brought to."""
     return np.float64(2 * max(F32(attrs["x_scale"]), F32(attrs["y_scale"])))
@@ -54,7 +73,7 @@ def terms(name: str, stored: Array, attrs: Attrs, side: str) -> Array:
     moved = stored.astype(np.int64) - attrs[f"{side}_zero"]
     if name == "TflMul":
         return np.asarray(moved)
-    return multiply(moved << ROOM[stored.dtype.itemsize], *side_multiplier(name, attrs, side))
+    return multiply(moved << room(stored.dtype, attrs), *side_multiplier(name, attrs, side))
 
 
 def side_multiplier(name: str, attrs: Attrs, side: str) -> tuple[int, ...]:
@@ -70,8 +89,8 @@ def multiplier_of(name: str, dtype: Any, attrs: Attrs) -> tuple[Array, Array]:
     if name == "TflMul":
         real = F32(F32(attrs["x_scale"]) * F32(attrs["y_scale"])) / F32(attrs["out_scale"])
         return quantize_multiplier(np.float64(real))
-    room = np.float64(1 << ROOM[np.dtype(dtype).itemsize])
-    return quantize_multiplier(twice(attrs) / (room * np.float64(F32(attrs["out_scale"]))))
+    raised = np.float64(1 << room(dtype, attrs))
+    return quantize_multiplier(twice(attrs) / (raised * np.float64(F32(attrs["out_scale"]))))
 
 
 def _combined(name: str, x: Array, y: Array, attrs: Attrs, combine: Callable[[Array, Array], Array]) -> Array:
@@ -80,13 +99,15 @@ def _combined(name: str, x: Array, y: Array, attrs: Attrs, combine: Callable[[Ar
     return bounded(out + attrs["out_zero"], x.dtype, attrs["lowest"], attrs["highest"])
 
 
-@op("TflAdd", "x y", infer=infer_pair("TflAdd"), attrs=(*X, *Y, *OUT, *BOUNDS), cases=_cases([7, 9]))
+@op("TflAdd", "x y", infer=infer_pair("TflAdd"), attrs=(*X, *Y, *OUT, *BOUNDS, _POWERS),
+    cases=_sum_cases([7, 9], [3, -1]))
 def add(x: Array, y: Array, **attrs: Any) -> Array:
-    """ADD in integers: both are brought to twice the larger scale, with 20 (of int16: 15) bits of room."""
+    """ADD in integers: both are brought to twice the larger scale, see ``room``."""
     return _combined("TflAdd", x, y, attrs, np.add)
 
 
-@op("TflSub", "x y", infer=infer_pair("TflSub"), attrs=(*X, *Y, *OUT, *BOUNDS), cases=_cases([3, 7]))
+@op("TflSub", "x y", infer=infer_pair("TflSub"), attrs=(*X, *Y, *OUT, *BOUNDS, _POWERS),
+    cases=_sum_cases([3, 7], [-1, 3]))
 def sub(x: Array, y: Array, **attrs: Any) -> Array:
     """SUB in integers, as TflAdd."""
     return _combined("TflSub", x, y, attrs, np.subtract)

@@ -74,19 +74,24 @@ def max_pool(x: Array, *, lowest: int | None, highest: int | None, **attrs: Any)
     return bounded(out, x.dtype, lowest, highest)
 
 
-_AXES = (Attr("axis", "ints", None), Attr("keep_dims", "bool", default=False))
+AXES = (Attr("axis", "ints", None), Attr("keep_dims", "bool", default=False))
 
 
-def _infer_mean(ins: Specs, attrs: Attrs) -> list[Spec]:
-    check("TflMean", ins)
-    shape = ins[0].known_shape
-    axes = normalize_axes(attrs["axis"], len(shape))
-    if 0 in [shape[a] for a in axes]:
-        raise ShapeError(f"TflMean: {list(shape)} has no elements along axes {list(axes)}")
-    return [Spec(reduced_shape(shape, axes, keep=attrs["keep_dims"]), ins[0].dtype)]
+def infer_reduced(name: str) -> Infer:
+    """Shape rule: there are elements along the axes, which are left out or of length 1."""
+    def infer(ins: Specs, attrs: Attrs) -> list[Spec]:
+        check(name, ins)
+        shape = ins[0].known_shape
+        axes = normalize_axes(attrs["axis"], len(shape))
+        if 0 in [shape[a] for a in axes]:
+            raise ShapeError(f"{name}: {list(shape)} has no elements along axes {list(axes)}")
+        return [Spec(reduced_shape(shape, axes, keep=attrs["keep_dims"]), ins[0].dtype)]
+
+    return infer
 
 
-@op("TflMean", "x", infer=_infer_mean, attrs=(*X, *OUT, *_AXES), flops=lambda ins, _outs, _attrs: ins[0].size, cases=(
+@op("TflMean", "x", infer=infer_reduced("TflMean"), attrs=(*X, *OUT, *AXES),
+    flops=lambda ins, _outs, _attrs: ins[0].size, cases=(
     Case((_SQUARE,), {"x_scale": 0.5, "x_zero": 0, "out_scale": 0.25, "out_zero": 1, "axis": [1, 2]}, expect=[-4]),
     *(Case((x,), {"x_scale": 0.3, "x_zero": 4, "out_scale": 0.2, "out_zero": 9, "axis": [1, 2], "keep_dims": True})
       for x in _IMAGES),

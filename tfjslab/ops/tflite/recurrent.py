@@ -178,13 +178,19 @@ def svdf(
     The state holds the newest features of each filter, the last one of this call.
     """
     count, memory = filters.shape
-    real = F32(attrs["x_scale"]) * F32(attrs["features_scale"]) / F32(attrs["state_scale"])
-    sums = exact_sums(x, features, (attrs["x_zero"], 0), (0,), np.matmul)
-    newest = _short(multiply(sums, *quantize_multiplier(np.float64(real))))
+    of_input, of_state = svdf_multipliers(attrs)
+    newest = _short(multiply(exact_sums(x, features, (attrs["x_zero"], 0), (0,), np.matmul), *of_input))
     now = np.concatenate([state.reshape(-1, count, memory)[:, :, 1:], newest[:, :, None]], axis=2).astype(np.int64)
     units = (now * filters).sum(axis=2).reshape(-1, count // rank, rank).sum(axis=2)
     if bias is not None:
         units += bias
-    real = F32(attrs["state_scale"]) * F32(attrs["filters_scale"]) / F32(attrs["out_scale"])
-    out = multiply(units, *quantize_multiplier(np.float64(real))) + attrs["out_zero"]
+    out = multiply(units, *of_state) + attrs["out_zero"]
     return bounded(out, np.int8), now.reshape(-1, count * memory).astype(np.int16)
+
+
+def svdf_multipliers(attrs: Attrs) -> tuple[tuple[int, int], tuple[int, int]]:
+    """What sums of inputs are multiplied by to be a state, and those of states to be an output, each with a shift."""
+    of_input = F32(attrs["x_scale"]) * F32(attrs["features_scale"]) / F32(attrs["state_scale"])
+    of_state = F32(attrs["state_scale"]) * F32(attrs["filters_scale"]) / F32(attrs["out_scale"])
+    first, second = (tuple(int(v) for v in quantize_multiplier(np.float64(real))) for real in (of_input, of_state))
+    return (first[0], first[1]), (second[0], second[1])

@@ -17,7 +17,7 @@ from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.shapes import Shape, normalize_axes, normalize_axis, size_of
 from tfjslab.graph.ir import Node
 from tfjslab.ops.pool import pool_window
-from tfjslab.ops.tflite.arithmetic import ROOM, multiplier_of, side_multiplier, terms
+from tfjslab.ops.tflite.arithmetic import multiplier_of, room, side_multiplier, terms
 from tfjslab.ops.tflite.pooling import mean_multiplier
 from tfjslab.ops.tflite.softmax import exponentials
 from tfjslab.ops.tflite.values import BYTES, INTEGERS
@@ -112,7 +112,7 @@ def lower_pair(b: WasmBuilder, group: Group) -> None:
     made = kernel(
         "tfl_binary", ("x", "y", *(("xs", "ys") if tables else ()), "c"), n=size_of(out), block=_BLOCK,
         combine=_COMBINE[node.op], periods=periods, multiplier=multiplier, shift=shift, bits=8 * dtype.itemsize,
-        scales=() if tables else scales, room=ROOM[dtype.itemsize], out_zero=node.attrs["out_zero"],
+        scales=() if tables else scales, room=room(dtype, node.attrs), out_zero=node.attrs["out_zero"],
         **bounds_of(b, node),
     )
     b.call(made, (*places, *tables, b.new(node.name)), -(-size_of(out) // _BLOCK),

@@ -237,7 +237,7 @@ class Watch {
       get outputs() { return watch.model.outputs; },
       predict: (x, how) => this.run(() => this.model.predict(x, how)),
       predictSync: this.model.predictSync && ((x, how) => this.runSync(() => this.model.predictSync(x, how))),
-      profile: call('profile'), memory: call('memory'), flushMetrics: flush,
+      profile: call('profile'), memory: call('memory'), reset: this.model.reset && call('reset'), flushMetrics: flush,
       dispose: () => {
         clearInterval(timer);
         globalThis.removeEventListener?.('pagehide', flush);

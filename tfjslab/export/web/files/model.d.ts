@@ -123,6 +123,11 @@ export interface Model {
   predict(input: Input, options?: { views?: boolean }): Promise<{ [name: string]: Numbers }>;
   /** The same without waiting, for numbers and ImageData. Not there with `worker`. */
   predictSync?(input: Input, options?: { views?: boolean }): { [name: string]: Numbers };
+  /**
+   * Set what the model keeps between calls to what it was at first. There where the model keeps something; what a
+   * rule changes to begins anew.
+   */
+  reset?(): void | Promise<void>;
   /** Median milliseconds of each kernel over some runs on the last input. */
   profile(options?: { runs?: number }): Promise<Profile>;
   /** Bytes of the WebAssembly memory and of the weights. A promise with `worker`. */

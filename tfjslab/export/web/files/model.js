@@ -156,7 +156,7 @@ function loaded(name, options, exports, memory, helpers, pictures) {
   };
 
   return {
-    variant: name, threads: helpers.length + 1, inputs, outputs, predictSync,
+    variant: name, threads: helpers.length + 1, inputs, outputs, predictSync, {{reset}}
     predict: async (x, how) => predictSync(pictures && !ArrayBuffer.isView(x) ? await pictures.pixels(x) : x, how),
     profile: async (how) => (await import('./profile.js')).profile(how, live, name, variant, memory, MODEL.kernels, options),
     memory: () => ({ bytes: memory?.buffer.byteLength ?? 0, weights: memory ? MODEL.weights.bytes : 0 }),

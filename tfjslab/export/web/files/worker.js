@@ -79,8 +79,9 @@ export async function inWorker({ signal, onProgress, worker: _, ...options }) {
   if (signal?.aborted) stop();
   signal?.addEventListener('abort', stop);
   try {
-    const told = await ask('load', [{ ...options, url: options.url && new URL(options.url, globalThis.location?.href).href }]);
-    return { ...told, dispose, profile: (o) => ask('profile', [o]), memory: () => ask('memory', []),
+    const { resets, ...told } = await ask('load', [{ ...options, url: options.url && new URL(options.url, globalThis.location?.href).href }]);
+    const reset = resets && { reset: () => ask('reset', []) };
+    return { ...told, ...reset, dispose, profile: (o) => ask('profile', [o]), memory: () => ask('memory', []),
       predict: async (x) => {
         const given = ArrayBuffer.isView(x) ? x : await (await import('./picture.js')).pixels(x);
         const sent = ArrayBuffer.isView(given?.data ?? given) ? [given] : Object.values(given ?? {});
@@ -115,7 +116,7 @@ async function answer({ id, call, args }, post) {
     if (call === 'load') {
       hosted = await load({ ...args[0], onProgress: (progress) => post({ progress }) });
       const { variant, threads, inputs, outputs } = hosted;
-      return post({ id, value: { variant, threads, inputs, outputs } });
+      return post({ id, value: { variant, threads, inputs, outputs, resets: !!hosted.reset } });
     }
     const value = await hosted[call](...args);
     return post({ id, value }, call === 'predict' ? Object.values(value).map((v) => v.buffer) : []);

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.formats.tflite.file import TfliteTensor
-from tfjslab.formats.tflite.operator import Operator, converters, integer_operator
+from tfjslab.formats.tflite.operator import LEFT_OUT, Operator, converters, integer_operator
 from tfjslab.formats.tflite.operators import (  # noqa: F401 - converters that serve here too
     control,
     elementwise,
@@ -42,7 +42,8 @@ for _name in _MOVES:
     integer_operator(_name)(converters()[_name])
 # The range of an activation in real numbers.
 _RANGES: dict[str, tuple[float | None, float | None]] = {
-    "NONE": (None, None), "RELU": (0, None), "RELU6": (0, 6), "RELU_N1_TO_1": (-1, 1), "RELU_0_TO_1": (0, 1),
+    **dict.fromkeys(("NONE", *LEFT_OUT), (None, None)),
+    "RELU": (0, None), "RELU6": (0, 6), "RELU_N1_TO_1": (-1, 1), "RELU_0_TO_1": (0, 1),
 }
 
 
@@ -69,8 +70,6 @@ def scales_of(op: Operator, *given: int) -> dict[str, Any]:
 
 def _bounds(op: Operator, activation: str) -> dict[str, int]:
     """Where an activation ends, as stored integers of the output."""
-    if activation not in _RANGES:
-        raise op.fail(f"activation {activation} is not supported on integers")
     out = scale_of(op, output_of(op), "out")
     ends = zip(("lowest", "highest"), _RANGES[activation], strict=True)
     with np.errstate(over="ignore"):
@@ -165,7 +164,18 @@ def _fully_connected(op: Operator) -> str:
 def _binary(tfl: str, op: Operator) -> str:
     if (out := output_of(op).type.name) != op.tensor(0).type.name:
         raise op.fail(f"an output of {out} from {op.tensor(0).type.name} is not supported")
-    return op.add(tfl, op.value(0), op.value(1), **scales_of(op, 0, 1), **_bounds(op, op.option("activation")))
+    return op.add(tfl, op.value(0), op.value(1), **_powers(op), **scales_of(op, 0, 1),
+                  **_bounds(op, op.option("activation")))
+
+
+def _powers(op: Operator) -> dict[str, bool]:
+    """Whether a sum of int16 has the kernel for scales that are powers of two, of which one is the output's."""
+    if not op.told.options.get("pot_scale_int16") or output_of(op).type.name != "int16":
+        return {}
+    found = scales_of(op, 0, 1)
+    logs = np.log2([found[f"{name}_scale"] for name in ("out", "x", "y")])
+    out, *given = np.rint(logs)
+    return {"powers": bool(np.abs(logs - np.rint(logs)).max() < _NEAR and max(given) == out)}
 
 
 for _name, _tfl in {"ADD": "TflAdd", "SUB": "TflSub", "MUL": "TflMul", "DIV": "TflDiv"}.items():
@@ -231,6 +241,12 @@ def _quantize(op: Operator) -> str:
     """From floats, or from one scale to another."""
     dtype = output_of(op).type.name
     if op.tensor(0).type.dtype == "float32":
+        q = output_of(op).quantization
+        if q is not None and (scales := _along_axis(op, output_of(op))) is not None:
+            if np.any(q.zero_point != _zero(op)):
+                raise op.fail(f"tensor '{output_of(op).name}' has several zero points along an axis; expected one")
+            parts = op.add("RealDiv", op.value(0), scales)
+            return op.add("TflQuantize", parts, dtype=dtype, out_scale=1.0, out_zero=_zero(op))
         return op.add("TflQuantize", op.value(0), dtype=dtype, **scales_of(op))
     return op.add("TflRequantize", op.value(0), dtype=dtype, **scales_of(op, 0))
 
@@ -240,10 +256,25 @@ def _dequantize(op: Operator) -> str:
     return _real(op, 0)
 
 
+def _along_axis(op: Operator, tensor: TfliteTensor) -> str | None:
+    """The scales of a tensor that has several, in the shape of its axis; None where it has one."""
+    q = tensor.quantization
+    if q is None or q.scale.size == 1:
+        return None
+    if not np.all(np.isfinite(q.scale) & (q.scale > 0)):
+        raise op.fail(f"tensor '{tensor.name}' has a scale that is not positive or not finite")
+    return op.make_constant(np.asarray(q.along(q.scale, len(tensor.dims)), np.float32), "scales")
+
+
 def _real(op: Operator, i: int) -> str:
     """What the stored integers of input ``i`` mean; floats as they are."""
     if op.tensor(i).type.name == "float32":
         return op.value(i)
+    q, rank = op.tensor(i).quantization, len(op.tensor(i).dims)
+    if q is not None and (scales := _along_axis(op, op.tensor(i))) is not None:
+        zeros = op.make_constant(np.asarray(q.along(q.zero_point, rank), np.float32), "zeros")
+        whole = op.add("TflDequantize", op.value(i), x_scale=1.0, x_zero=0)
+        return op.add("Mul", op.add("Sub", whole, zeros), scales)
     return op.add("TflDequantize", op.value(i), **scale_of(op, op.tensor(i), "x"))
 
 
@@ -283,6 +314,11 @@ for _name, _tfl in {"AVERAGE_POOL_2D": "TflAveragePool2D", "MAX_POOL_2D": "TflMa
 def _mean(op: Operator) -> str:
     axis = op.attr(1)
     return op.add("TflMean", op.value(0), axis=axis, keep_dims=bool(op.option("keep_dims")), **scales_of(op, 0))
+
+
+@integer_operator("REDUCE_PROD")
+def _product(op: Operator) -> str:
+    return op.add("TflProd", op.value(0), axis=op.attr(1), keep_dims=bool(op.option("keep_dims")), **scales_of(op, 0))
 
 
 def _place_of(op: Operator, *, smallest: bool) -> str:

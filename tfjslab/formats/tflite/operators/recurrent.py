@@ -102,7 +102,7 @@ def _svdf(op: Operator) -> str:
     if op.has(3):
         out = op.add("AddV2", out, op.value(3))
     op.keep(4, op.add("Reshape", now, shape=[-1, filters * memory]))
-    return op.activated(out)
+    return op.bent(out, op.option("activation"))
 
 
 # ---- what they share -------------------------------------------------------------------------------------------------
@@ -228,11 +228,11 @@ class _Cell:
             into = op.add("Sigmoid", self._gate(_INPUT, parts, c))
         else:
             into = op.add("Sub", self._constant("one", np.array(1, np.float32)), forget)
-        new = op.activated(self._gate(_CELL, parts, ""))
+        new = op.bent(self._gate(_CELL, parts, ""), op.option("activation"))
         c = op.add("AddV2", op.add("Mul", forget, c), op.add("Mul", into, new))
         c = self._clipped(c, op.option("cell_clip"))
         out = op.add("Sigmoid", self._gate(_OUTPUT, parts, c))
-        return self._projected(op.add("Mul", out, op.activated(c))), c
+        return self._projected(op.add("Mul", out, op.bent(c, op.option("activation")))), c
 
     def _gate(self, gate: int, parts: dict[int, str], memory: str) -> str:
         """A gate before its activation: the peephole at the memory, the norm, the bias."""

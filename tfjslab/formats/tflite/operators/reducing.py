@@ -14,6 +14,9 @@ _LEAST_NORM = 1e-6
 
 
 def _reduced(tf_op: str, op: Operator) -> str:
+    """Sums and products of truth values are truth values: whether any is true, and whether all are."""
+    if op.tensor(0).type.dtype == "bool":
+        tf_op = {"Sum": "Any", "Prod": "All"}.get(tf_op, tf_op)
     return op.add(tf_op, op.value(0), axis=op.attr(1), keep_dims=bool(op.option("keep_dims")))
 
 

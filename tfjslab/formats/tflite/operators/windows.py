@@ -141,9 +141,9 @@ def _fully_connected(op: Operator) -> str:
     bias = _bias(op, 2)
     if bias:
         out = op.add("_FusedMatMul", rows, kernel, *bias, fused_ops=_steps(op))
-        out = out if op.fused else op.activated(out)
+        out = out if op.fused else op.bent(out, op.option("activation"))
     else:
-        out = op.activated(op.add("MatMul", rows, kernel))
+        out = op.bent(op.add("MatMul", rows, kernel), op.option("activation"))
     return op.add("Reshape", out, shape=[*dims, units]) if dims else out
 
 

@@ -11,6 +11,7 @@ from tfjslab.base.text import counted
 from tfjslab.base.version import __version__
 from tfjslab.formats.tflite.file import TfliteFile, TfliteSignature
 from tfjslab.formats.tflite.writer.activations import with_activations
+from tfjslab.formats.tflite.writer.channels_last import channels_last
 from tfjslab.formats.tflite.writer.draft import SubgraphDraft
 from tfjslab.formats.tflite.writer.node import NodeWriter, NotWrittenError, writers
 from tfjslab.graph.ir import STATES, Graph, Node, Port
@@ -32,7 +33,10 @@ def tflite_file(graph: Graph, shapes: Mapping[str, Shape] | None = None) -> Tfli
     Raises UnknownOpError with every node that no operators compute, ModelError for other models that cannot be written.
     """
     _check(graph)
-    program = unrolled(specialize(graph, {p.value: _fed(p, shapes or {}) for p in graph.inputs}))
+    fed = {p.value: _fed(p, shapes or {}) for p in graph.inputs}
+    program = unrolled(specialize(graph, fed))
+    if (turned := channels_last(program)) is not program.graph:
+        program = specialize(turned, fed)
     draft, values = SubgraphDraft(), dict[str, int]()
     for port in program.graph.inputs:
         spec = program.specs[port.value]
@@ -52,7 +56,8 @@ def _check(graph: Graph) -> None:
                          "float32 model that it was made from, with --precision int8", code="model.integer_execution")
     if states := graph.metadata.get(STATES):
         raise ModelError(f"this model keeps {', '.join(states)} from one call to the next, which is not written to "
-                         ".tflite", code="model.write")
+                         ".tflite; save it as a model.json and write that: states are inputs and outputs then",
+                         code="model.write")
 
 
 def _fed(port: Port, shapes: Mapping[str, Shape]) -> Spec:
@@ -89,13 +94,21 @@ def _written(node: Node, program: Specialized, draft: SubgraphDraft, values: dic
     writer = writers().get(node.op)
     strange = [s for s in (program.specs[v] for v in (*node.uses, *node.outputs)) if not _is_tensor(s)]
     if strange and strange[0].dtype not in ("", *_DTYPES):
-        raise NotWrittenError(f"it works on {strange[0].dtype}")
+        raise NotWrittenError(f"it works on {strange[0].dtype}; {', '.join(_DTYPES)} are written")
+    if node.definition.control:
+        raise NotWrittenError("loops, branches and calls are not written; a loop of a known length can be unrolled")
+    if node.attr_inputs or strange:
+        raise NotWrittenError(f"{_computed(node)} depends on data, and files have fixed shapes")
     if writer is None:
         raise NotWrittenError("no operator of .tflite computes it, nor do any together that are known here")
-    if node.attr_inputs or strange:
-        raise NotWrittenError("a shape or an attribute depends on data")
     found = writer(NodeWriter(node, draft, program.specs, program.graph.constants, values))
     return [found] if isinstance(found, int) else found
+
+
+def _computed(node: Node) -> str:
+    """What of a node is known only when it runs."""
+    names = [f"'{name}'" for name in node.attr_inputs]
+    return f"its {', '.join(names)}" if names else "the shape of what it reads or makes"
 
 
 def _is_tensor(spec: Spec) -> bool:

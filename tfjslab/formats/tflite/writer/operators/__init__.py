@@ -6,5 +6,6 @@ from tfjslab.formats.tflite.writer.operators import (  # noqa: F401 - importing 
     elementwise,
     moving,
     reducing,
+    volumes,
     windows,
 )

@@ -125,8 +125,6 @@ def _reverse(w: NodeWriter) -> int:
 
 
 def _blocks(operator: str, w: NodeWriter) -> int:
-    if w.attr("data_format") != "NHWC":
-        raise w.fail(f"its data_format is {w.attr('data_format')}; operators have NHWC only")
     return w.op(operator, [w.x()], block_size=w.attr("block_size"))
 
 

@@ -23,12 +23,6 @@ _LOWEST = -float(np.finfo(np.float32).max)  # what loses every comparison
 
 def _check(w: NodeWriter) -> None:
     """Fail on what no kernel takes."""
-    _check_floats(w)
-    if w.attr("data_format") != "NHWC":
-        raise w.fail(f"its data_format is {w.attr('data_format')}; operators have NHWC only")
-
-
-def _check_floats(w: NodeWriter) -> None:
     if w.dtype() != "float32":
         raise w.fail(f"it works on {w.dtype()}; kernels take floats, or integers with scales")
 
@@ -132,7 +126,7 @@ for _op, _name in {"MaxPool": "MAX_POOL_2D", "AvgPool": "AVERAGE_POOL_2D"}.items
 @writes("BatchMatMul", "_FusedMatMul")
 def _product(w: NodeWriter) -> int:
     """With a known matrix, FULLY_CONNECTED, whose weights are [out, in]."""
-    _check_floats(w)
+    _check(w)
     units, weights = w.out.known_shape[-1], w.constant(1)
     if weights is not None and weights.ndim == _MATRIX and w.rank() >= _MATRIX and not w.attr("transpose_a"):
         matrix = w.add("weights", weights if w.attr("transpose_b") else weights.T)
@@ -155,10 +149,11 @@ for _op, _name in {"ResizeBilinear": "RESIZE_BILINEAR", "ResizeNearestNeighbor":
 @writes("Conv1D")
 def _conv_1d(w: NodeWriter) -> int:
     """That of images of one row."""
-    _check_floats(w)
+    _check(w)
     attrs = conv2d_attrs(w.node.attrs)
     if attrs["data_format"] != "NHWC":
-        raise w.fail(f"its data_format is {w.attr('data_format')}; operators have channels last only")
+        raise w.fail(f"its data_format is {w.attr('data_format')} without a batch; give it a batch of 1, or channels "
+                     "last")
     weights = w.constant(1)
     if weights is None:
         raise w.fail("its filter is computed when the model runs")
