@@ -3,33 +3,15 @@
    shift), and is the last number of its state, which moves on by one. A unit is the sum of its states times `filters`,
    brought to the output's scale (`out`). lo..hi are units of all batches. #}
 {% import "macros.wat" as m with context %}
-{% import "int8_macros.wat" as q with context %}
 {% import "tfl_scalar.wat" as t with context %}
+{% import "tfl_recurrent_macros.wat" as r with context %}
 {% set bytes = 2 * memory %}
 {# The last number of a state, in $l_s. #}
 {% macro sums() %}
 (local.set $i_p @i_x)
-{% if L > 1 %}
-(local.set $v_d (v128.const i32x4 0 0 0 0))
-{% call m.repeat("d", "#%d" % (pitch // 8)) %}
-(local.set $v_d (i32x4.add @v_d (i32x4.dot_i16x8_s (i16x8.sub (v128.load8x8_s @i_p) {{ q.shorts(zero) }}) (v128.load8x8_s @i_w))))
-{{ m.bump("i_p", 8) }}
-{{ m.bump("i_w", 8) }}
-{% endcall %}
-(local.set $l_s (i64.extend_i32_s (i32.add
-  (i32.add (i32x4.extract_lane 0 @v_d) (i32x4.extract_lane 1 @v_d)) (i32.add (i32x4.extract_lane 2 @v_d) (i32x4.extract_lane 3 @v_d)))))
-{% else %}
-(local.set $i_dot #0)
-{% call m.repeat("d", "#%d" % depth) %}
-(local.set $i_dot (i32.add @i_dot (i32.mul (i32.sub (i32.load8_s @i_p) #{{ zero }}) (i32.load8_s @i_w))))
-{{ m.bump("i_p", 1) }}
-{{ m.bump("i_w", 1) }}
-{% endcall %}
-{{ m.bump("i_w", pitch - depth) }}
-(local.set $l_s (i64.extend_i32_s @i_dot))
-{% endif %}
+{{ r.row_sum("s", depth, pitch, zero) }}
 {{ t.rescale("s", newest[0], newest[1]) }}
-{{ t.clamp("s", -32768, 32767) }}
+{{ r.short("s") }}
 {% endmacro %}
 {# $l_s is the next number of the state at $i_after, and counts for the unit. #}
 {% macro keep() %}

@@ -95,6 +95,7 @@ _ONLY_ON = {
         "TflHardSwish", "TflLeakyRelu", "TflLogistic", "TflMaxPool2D", "TflMaximum", "TflMean", "TflMinimum", "TflMul",
         "TflQuantize", "TflRequantize", "TflRescale", "TflResizeBilinear", "TflResizeNearestNeighbor", "TflSoftmax",
         "TflSub", "TflSvdf", "TflTanh", "TflTransposeConv",
+        "TflUnidirectionalSequenceLstm",
     ),
     (*WASM, *GPU): _REWRITTEN, GPU: ("Einsum",),
 }
@@ -131,7 +132,6 @@ _ON_THE_HOST = {
     "RandomStandardNormal": "Random", "RandomUniform": "Random", "RandomUniformInt": "Random",
     "ResizeBilinear": "int32", "TruncatedNormal": "Truncated",
     "TflFullyConnected": "empty",
-    "TflUnidirectionalSequenceLstm": "Lstm",
     **{f"Tfl{name}": f"Tfl{name}" for name in (
         "Abs", "BatchMatMul", "Bitcast", "Cast", "Compare", "Div", "Function", "L2Normalization", "LogSoftmax", "Prelu",
         "Prod", "Rsqrt", "ShortLogistic", "ShortSoftmax", "ShortTanh", "Sqrt", "SquaredDifference")},

@@ -200,3 +200,53 @@ def test_pools(sessions, seed, dtype, name, attrs):
     size = attrs.pop("window")
     attrs.pop("dilations")
     assert_runs(sessions, name, {**attrs, "ksize": size}, {"x": x})
+
+
+def lstm(rng, x, units, h, c, scales):
+    """Feeds of a sequence, and which of them are constant."""
+    depth, wide = x.shape[2], 4 * units
+    return {
+        "x": x, "w": rng.integers(-127, 127, (depth, wide), np.int8), "s": scales[0],
+        "r": rng.integers(-127, 127, (units, wide), np.int8), "t": scales[1],
+        "b": rng.integers(-9000, 9000, wide, np.int32), "h": h, "c": c,
+    }, ("w", "s", "r", "t", "b")
+
+
+@settings(fixed, max_examples=12)
+@given(st.integers(0, 99), st.integers(1, 3), st.integers(1, 4), st.integers(1, 19), st.integers(1, 21),
+       st.integers(0, 8), st.sampled_from([0, 9000]))
+def test_long_short_term_memories(sessions, seed, batch, steps, depth, units, bits, clip):
+    rng = np.random.default_rng(seed)
+    scales = [rng.uniform(0.004, 0.02, 4).astype(np.float32) for _ in range(2)]
+    feeds, constant = lstm(rng, whole(rng, "int8", batch, steps, depth), units, whole(rng, "int8", batch, units),
+                           whole(rng, "int16", batch, units), scales)
+    zero = int(whole(rng, "int8"))
+    attrs = {"x_scale": 0.02, "x_zero": int(whole(rng, "int8")), "out_scale": 0.0075, "out_zero": zero,
+             "hidden_scale": 0.0075, "hidden_zero": zero, "cell_bits": bits, "cell_clip": clip}
+    assert_runs(sessions, "TflUnidirectionalSequenceLstm", attrs, feeds, constant)
+
+
+def test_the_gates_of_long_short_term_memories_at_all_their_numbers(sessions):
+    """An input that makes steps of 256 and a state that makes steps of 1 give every gate each number of 16 bits."""
+    pairs = np.arange(65536, dtype=np.uint16)
+    x, h = ((pairs >> shift).astype(np.uint8).view(np.int8)[:, None] for shift in (8, 0))
+    feeds, constant = lstm(np.random.default_rng(0), x[:, None], 1, h, pairs[:, None].view(np.int16)[::-1].copy(),
+                           [np.full(4, 2.0**-4, np.float32), np.full(4, 2.0**-12, np.float32)])
+    feeds |= {"w": np.ones((1, 4), np.int8), "r": np.ones((1, 4), np.int8), "b": np.zeros(4, np.int32)}
+    attrs = {"x_scale": 1.0, "x_zero": 0, "out_scale": 1.0, "out_zero": 0, "hidden_scale": 0.0075, "hidden_zero": 0,
+             "cell_bits": 3}
+    assert_runs(sessions, "TflUnidirectionalSequenceLstm", attrs, feeds, constant)
+
+
+@fixed
+@given(st.integers(0, 99), st.integers(1, 3), st.integers(1, 40), st.integers(1, 9), st.integers(1, 4),
+       st.integers(1, 6), st.booleans())
+def test_filters_over_time(sessions, seed, batch, depth, units, rank, memory, biased):
+    rng, count = np.random.default_rng(seed), units * rank
+    feeds = {"x": whole(rng, "int8", batch, depth), "f": rng.integers(-127, 127, (depth, count), np.int8),
+             "t": whole(rng, "int16", count, memory), "s": whole(rng, "int16", batch, count * memory)}
+    if biased:
+        feeds["b"] = rng.integers(-9000, 9000, units, np.int32)
+    attrs = {"x_scale": 0.02, "x_zero": int(whole(rng, "int8")), "out_scale": 0.05, "out_zero": int(whole(rng, "int8")),
+             "features_scale": 0.01, "filters_scale": 0.0001, "state_scale": 0.002, "rank": rank}
+    assert_runs(sessions, "TflSvdf", attrs, feeds, ("f", "t", "b") if biased else ("f", "t"))

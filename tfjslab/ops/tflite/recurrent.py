@@ -107,9 +107,19 @@ def _gates_of(
     sums = exact_sums(x, kernel, (zero, 0), (0,), np.matmul)
     if bias is not None:
         sums += bias
-    real = F32(x_scale) * scale.astype(F32) / F32(_GATE_SCALE)
-    multiplier, shift = (np.repeat(v, kernel.shape[1] // _GATES) for v in quantize_multiplier(real.astype(np.float64)))
+    multiplier, shift = (np.repeat(v, kernel.shape[1] // _GATES) for v in gate_multipliers(x_scale, scale))
     return _short(multiply(sums, multiplier, shift))
+
+
+def gate_multipliers(x_scale: float, scale: Array) -> tuple[Array, Array]:
+    """What the sums of each gate are multiplied by to be Q3.12, and the shifts."""
+    real = F32(x_scale) * scale.astype(F32) / F32(_GATE_SCALE)
+    return quantize_multiplier(real.astype(np.float64))
+
+
+def hidden_multiplier(attrs: Attrs) -> tuple[Array, Array]:
+    """What an output of Q0.15 times one is multiplied by, and the shift."""
+    return quantize_multiplier(np.float64(F32(2.0**-30 / np.float64(F32(attrs["hidden_scale"])))))
 
 
 def _step(gates: Array, memory: Array, attrs: Attrs) -> tuple[Array, Array]:
@@ -121,8 +131,7 @@ def _step(gates: Array, memory: Array, attrs: Attrs) -> tuple[Array, Array]:
     memory = _short(kept + rounding_shift(into * SHORT.tanh(new, _GATE_BITS), SHORT.bits + bits))
     if clip := attrs["cell_clip"]:
         memory = np.clip(memory, -clip, clip)
-    real = F32(2.0**-30 / np.float64(F32(attrs["hidden_scale"])))
-    hidden = multiply(out * SHORT.tanh(memory, bits), *quantize_multiplier(np.float64(real)))
+    hidden = multiply(out * SHORT.tanh(memory, bits), *hidden_multiplier(attrs))
     return bounded(hidden + attrs["hidden_zero"], np.int8), memory
 
 

@@ -6,6 +6,7 @@ Qm.n is an integer with n bits of fraction, of 32 bits or of 16: m + n is 31 or 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,13 @@ class FixedPoint:
     def most(self) -> int:
         """The largest number, which stands for 1 in Q0."""
         return (1 << self.bits) - 1
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        """What the functions below are made of, for kernels."""
+        return {"third": self.constant(_THIRD), "eighth": self.constant(_EXP_EIGHTH),
+                "powers": tuple(map(self.constant, _POWERS)), "start": self.constant(_RECIPROCAL_START),
+                "slope": self.constant(_RECIPROCAL_SLOPE)}
 
     def constant(self, wide: int) -> int:
         """A constant of 31 bits."""
