@@ -157,3 +157,19 @@ def test_sums_and_functions_in_a_row_are_one_loop():
     swish(line)
     line.do("AddV2", "x")
     assert len(kernels(line.graph())) == 1
+
+
+@pytest.mark.parametrize("core", ["conv", "none", "constant"])
+def test_parts_that_double_at_each_step_of_a_chain_are_looked_at_once(core):
+    """Each product reads the one before it twice: as a tree that would be 2 ** 40 nodes."""
+    line = conv() if core == "conv" else Line(1, SIDE, SIDE, CHANNELS)
+    if core == "constant":
+        line.x = line.const(values(1, SIDE, SIDE, CHANNELS))
+    line.do("AddV2", line.const(values(CHANNELS)))
+    line.do("Sign")
+    for _ in range(40):
+        line.do("Mul", line.x)
+    line.do("AddV2", "x" if core == "constant" else line.const(values(CHANNELS)))
+    with Model(line.graph(), "wasm-simd") as model, Model(line.graph(), "cpu") as reference:
+        x = RNG.uniform(-1, 1, model.inputs[0].shape).astype(np.float32)
+        np.testing.assert_allclose(model.predict(x), reference.predict(x), rtol=1e-6)

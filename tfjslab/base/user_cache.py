@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import hmac
 import os
 import secrets
@@ -25,7 +26,8 @@ _KEY_BYTES = _DIGEST_BYTES = 32
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 # Links are not followed; systems that have no such flag have no user ids to check either.
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-_KEYS: dict[str, tuple[tuple[int, ...], bytes]] = {}  # keys that were read, with what their files were then
+_BINARY = getattr(os, "O_BINARY", 0)
+_KEYS: dict[str, tuple[tuple[int, ...], bytes]] = {}  # keys that were read, with how they looked then
 
 
 def cache_root() -> Path:
@@ -92,11 +94,12 @@ class PrivateFolder:
 
     def read(self, name: str) -> bytes | None:
         """An entry; None where there is none, or it is not what was written. It counts as used now."""
+        place = self._place(name)
         try:
-            data = self._owned(name)[1]
+            data = _owned(place)
         except FileNotFoundError:
             return None
-        os.utime(self._place(name))
+        os.utime(place)
         signed, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
         return content if hmac.compare_digest(signed, self._signature(name, content)) else None
 
@@ -108,19 +111,19 @@ class PrivateFolder:
         return hmac.digest(self._key() + name.encode(), content, "sha256")
 
     def _key(self) -> bytes:
-        """The key, made by the process that comes first. It is read once, as long as its file stays what it is."""
-        self._check()
+        """The key, made by the process that comes first. Read once, as long as folder and file look as they did."""
         place = self._place(KEY)
-        known = _KEYS.get(place)
-        try:
-            found = _identity(os.lstat(place))
-        except FileNotFoundError:
+        seen, key = _KEYS.get(place, ((), b""))
+        with contextlib.suppress(FileNotFoundError):
+            if seen == _looks(self.path, place):
+                return key
+        if not os.path.lexists(place):
+            self._check()
             self._make_key()
-        else:
-            if known and known[0] == found:
-                return known[1]
-        at, key = self._owned(KEY)
-        _KEYS[place] = (_identity(at), key)
+        seen = _looks(self.path, place)  # before the check, so that nothing that comes after it is taken for checked
+        self._check()
+        key = _owned(place)
+        _KEYS[place] = (seen, key)
         return key
 
     def _make_key(self) -> None:
@@ -134,35 +137,36 @@ class PrivateFolder:
             made.unlink(missing_ok=True)
 
     def _check(self) -> None:
-        try:
-            found = os.lstat(self.path)
-        except FileNotFoundError:
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            found = os.lstat(self.path)
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found = self.path.lstat()
         if stat.S_ISLNK(found.st_mode):
             raise ForeignFolderError(f"{self.path} is a link")
-        _check_own(found, self.path)
-
-    def _owned(self, name: str) -> tuple[os.stat_result, bytes]:
-        """A file of the folder, after a look at whose it is."""
-        place = self._place(name)
-        with os.fdopen(os.open(place, os.O_RDONLY | _NO_LINK), "rb", buffering=0) as f:
-            found = os.fstat(f.fileno())
-            _check_own(found, place)
-            if not stat.S_ISREG(found.st_mode):
-                raise ForeignFolderError(f"{place} is no file")
-            return found, f.readall()
+        _check_own(found, str(self.path))
 
     def _place(self, name: str) -> str:
         return f"{self.path}{os.sep}{name}"  # a text is made faster than a path, and this is asked at every start
 
 
-def _identity(found: os.stat_result) -> tuple[int, ...]:
-    """What changes whenever a file, what is in it, its owner or its mode does: nobody can set ``st_ctime_ns``."""
-    return found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_size, found.st_ctime_ns
+def _looks(folder: Path, key: str) -> tuple[int, ...]:
+    """What changes with the owner or mode of the folder, and with all of the key: nobody can set ``st_ctime_ns``."""
+    f, k = os.lstat(folder), os.lstat(key)
+    return (f.st_dev, f.st_ino, f.st_mode, f.st_uid, k.st_dev, k.st_ino, k.st_mode, k.st_uid, k.st_ctime_ns)
 
 
-def _check_own(found: os.stat_result, what: str | Path) -> None:
+def _owned(place: str) -> bytes:
+    """A file, after a look at whose it is; a part of it, where another process cuts it just now."""
+    file = os.open(place, os.O_RDONLY | _NO_LINK | _BINARY)
+    try:
+        found = os.fstat(file)
+        _check_own(found, place)
+        if not stat.S_ISREG(found.st_mode):
+            raise ForeignFolderError(f"{place} is no file")
+        return os.read(file, found.st_size)
+    finally:
+        os.close(file)
+
+
+def _check_own(found: os.stat_result, what: str) -> None:
     if not hasattr(os, "getuid"):
         return
     if found.st_uid != os.getuid():

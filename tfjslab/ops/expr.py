@@ -223,9 +223,7 @@ def transform(e: Expr, rule: Callable[[Expr, tuple[Expr, ...]], Expr]) -> Expr:
 
 def replace_expr(e: Expr, old: Expr, new: Expr) -> Expr:
     """Put ``new`` wherever ``old`` stands."""
-    if e is old:
-        return new
-    return Expr(e.op, tuple(replace_expr(a, old, new) for a in e.args), e.leaf) if e.args else e
+    return transform(e, lambda x, args: new if x is old else Expr(x.op, args, x.leaf))
 
 
 def substitute(e: Expr, inputs: Sequence[Expr], params: Mapping[str, Any]) -> Expr:
@@ -264,6 +262,14 @@ def _tree_size(e: Expr) -> int:
     for x in nodes(e):
         sizes[x] = 1 + sum(sizes[a] for a in x.args)
     return sizes[e]
+
+
+def occurrences(e: Expr, part: Expr) -> int:
+    """How often a part stands in the tree: where it is shared, as often as it is used."""
+    found: dict[Expr, int] = {}
+    for x in nodes(e):
+        found[x] = 1 if x is part else sum(found[a] for a in x.args)
+    return found[e]
 
 
 def num_inputs(e: Expr) -> int:

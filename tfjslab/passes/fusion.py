@@ -19,10 +19,10 @@ from tfjslab.ops.registry import Spec
 
 # More operands need more pointers and registers than a tile has to spare.
 _MAX_OPERANDS = 6
-# An expression becomes nested text, which Python and the compilers of shaders walk recursively, so its depth is bounded
-# (counted in operations). What is longer is several kernels and loses nothing: with so much work on each element 48
-# functions in a row (tanh, tan, sigmoid) take no less time as one kernel, and a shader of 48 tangents keeps a driver's
-# compiler busy for minutes, in gigabytes.
+# An expression becomes nested text, which Python and the compilers of shaders walk recursively (in Python a stack of
+# one's own takes two to three times as long), so its depth is bounded, counted in operations. What is longer is several
+# kernels and loses nothing: with so much work on each element 48 functions in a row (tanh, tan, sigmoid) take no less
+# time as one kernel, and a shader of 48 tangents keeps a driver's compiler busy for minutes, in gigabytes.
 _MAX_NODES, _MAX_DEPTH = 48, 192
 
 

@@ -58,6 +58,7 @@ def prepare(b: Builder[Any, Any, Any], group: Group) -> tuple[Expr, list[Operand
     whole = [o.dtype == "int32" for o in operands]
     found: list[Operand] = []
 
+    @cache
     def known(e: Expr) -> bool:
         if e.op == "in":  # integers wrap, which is not computed here
             return e.leaf >= first and operands[e.leaf - first].array is not None and not whole[e.leaf - first]

@@ -11,7 +11,7 @@ from tfjslab.backends.wasm.builder import WasmBuilder, WasmPlace
 from tfjslab.backends.wasm.text.layouts import Layout, pitch
 from tfjslab.base.dtypes import Array
 from tfjslab.base.shapes import Shape
-from tfjslab.ops.expr import Expr, X, replace_expr
+from tfjslab.ops.expr import Expr, X, occurrences, replace_expr
 from tfjslab.passes.fusion import Group
 
 
@@ -95,17 +95,13 @@ def epilogue(b: WasmBuilder, group: Group, layout: Layout, *, starts: bool = Fal
 
 def _start_from_bias(e: WasmEpilogue) -> WasmEpilogue:
     """Drop the addition of a channel operand to the bare sums, when the sums are read nowhere else."""
-    sums = _count(e.expr, X)
+    sums = occurrences(e.expr, X)
     for i, kind in enumerate(e.kinds):
         leaf = Expr("in", leaf=i + 1)
         for biased in (X + leaf, leaf + X):
-            if kind == "channel" and _count(e.expr, biased) == sums == _count(e.expr, leaf):
+            if kind == "channel" and occurrences(e.expr, biased) == sums == occurrences(e.expr, leaf):
                 return replace(e, expr=replace_expr(e.expr, biased, X), initial=i)
     return e
-
-
-def _count(e: Expr, part: Expr) -> int:
-    return 1 if e is part else sum(_count(a, part) for a in e.args)
 
 
 def _place(b: WasmBuilder, o: Operand, kind: str, layout: Layout, out: Shape) -> WasmPlace:
