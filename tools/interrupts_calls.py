@@ -285,7 +285,7 @@ def interrupted(name: str, count: int, seed: int, folder: Path) -> dict[str, Any
     before = taken()
     for i in range(count):
         where, found = "", ""
-        moment, at = rng.uniform(0, took * _SHARE), rng.randrange(1, lines + 1)
+        moment, at = rng.uniform(0, took * _SHARE), rng.randrange(1, max(lines, 1) + 1)
         began = time.perf_counter()
         try:
             at_line(work, at) if i % 2 else at_moment(work, moment)

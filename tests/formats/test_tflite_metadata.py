@@ -14,8 +14,8 @@ from support.flat import operator, subgraph, tensor, tflite
 from support.tflite import ran
 
 import tfjslab as tf
-from tfjslab.cli.app import main
 from tfjslab.base.errors import InputError, UsageError
+from tfjslab.cli.app import main
 from tfjslab.formats.tflite import metadata
 from tfjslab.formats.tflite.builder import FlatBuilder
 from tfjslab.formats.tflite.schema import METADATA_MARK
