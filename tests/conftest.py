@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import threading
 from collections import Counter
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +46,13 @@ def no_leaks():
 @pytest.fixture(name="no_leaks")
 def _no_leaks_fixture():
     return no_leaks
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    """A script of ``tools/`` by name, as a module."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "tools")
+    return importlib.import_module
 
 
 @pytest.fixture(scope="session")

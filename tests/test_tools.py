@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import importlib
 import subprocess
 from pathlib import Path
 
@@ -14,13 +13,6 @@ from tfjslab.backends import registry
 from tfjslab.records.profile import KernelRecord, Phases, Profile, stamp_environment
 
 REPO = Path(__file__).parents[1]
-
-
-@pytest.fixture
-def tool(monkeypatch):
-    """A script of ``tools/`` by name, as a module."""
-    monkeypatch.syspath_prepend(REPO / "tools")
-    return importlib.import_module
 
 
 def block(kind, *lines):

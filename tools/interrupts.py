@@ -37,10 +37,12 @@ import interrupts_calls
 from interrupts_jobs import JOBS, SHOW_S, Job, able, facts, make_inputs, whole
 
 REPO = Path(__file__).parents[1]
+_COMMAND = (sys.executable, "-m", "tfjslab")
 _MARK = "TFJSLAB_INTERRUPTED_TRY"  # in the environment of all that a try starts
 _AGAIN_S = 0.05  # between two that mean one
 _TWICE = _RERUN = 3  # every third try
 _REAPED_S = 1.0  # for the system to end what was killed
+_INTERRUPTED = 130
 _LONGEST_S = 120.0
 _STARTING = 0.05  # seconds that no Python needs less of to start
 
@@ -100,7 +102,7 @@ class Place:
                "XDG_CACHE_HOME": str(self.home), "PYTHONPATH": str(REPO), _MARK: mark}
         with (self.root / "out").open("w+") as out, (self.root / "err").open("w+") as err:
             process = subprocess.Popen(  # noqa: S603 - our own command
-                [sys.executable, "-m", "tfjslab", *self.job.arguments(self.peers)], cwd=self.work, env=env,
+                [*_COMMAND, *self.job.arguments(self.peers)], cwd=self.work, env=env,
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err, process_group=0)
             began, pressed = time.monotonic(), None
             for moment in moments:
@@ -175,12 +177,17 @@ def _marked(mark: str) -> dict[int, str]:
     return found
 
 
+def waiting() -> float:
+    """How many processes want each processor: so many times longer everything takes."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def wrong(place: Place, ended: Ended, seconds: float) -> list[str]:
     """What must not be."""
     job, found = place.job, place.strays()
-    if ended.code not in (job.code, 0):
+    if ended.code not in (job.code, 0, _INTERRUPTED):
         found.append(f"exit code {ended.code}")
-    if ended.ending > seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)):
+    if ended.ending > seconds * waiting():
         found.append(f"took {ended.ending:.1f} s, exit code {ended.code}")
     found += [f"process {name} left" for name in ended.left]
     lines = ended.err.splitlines()
@@ -197,19 +204,20 @@ def wrong(place: Place, ended: Ended, seconds: float) -> list[str]:
 
 def still_starts(ended: Ended) -> bool:
     """Whether Python had run no line of this package yet."""
-    return ended.code == -signal.SIGINT and "tfjslab" not in ended.err
+    return "Traceback" in ended.err and "/tfjslab/" not in ended.err
 
 
 def tried_command(place: Place, count: int, rng: random.Random, args: argparse.Namespace) -> Row:
     """Interrupt a command ``count`` times."""
     job, row = place.job, Row(place.job.name)
-    first = place.run() if job.ends else place.run((SHOW_S,))
-    took = {"cold": first.seconds if job.ends else SHOW_S}
+    shown_s = SHOW_S * waiting()
+    first = place.run() if job.ends else place.run((shown_s,))
+    took = {"cold": first.seconds if job.ends else shown_s}
     place.before = facts(place.result()) if job.json else []
     if (problems := wrong(place, first, _LONGEST_S)) or (job.ends and first.code):
         row.failures[f"left alone: {problems} {first.err[-300:]}"] += 1
         return row
-    took["warm"] = place.run().seconds if job.ends else SHOW_S
+    took["warm"] = place.run().seconds if job.ends else shown_s
     while row.tries < count:
         start = "cold" if row.tries % 2 else "warm"
         if start == "cold":

@@ -9,6 +9,8 @@ threads, descriptors, processes and temporary files have to be as before, and th
 
 from __future__ import annotations
 
+import dis
+import functools
 import gc
 import hashlib
 import json
@@ -25,7 +27,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
@@ -210,14 +212,29 @@ CALLS: dict[str, Callable[[Path], Any]] = {
 NAMES = tuple(CALLS)
 
 
-def at_line(work: Callable[[], Any], interrupt_at: int) -> int:
-    """Call ``work`` with SIGINT at a line of the package, counted from 1; gives how many lines there were."""
-    lines = 0
+@functools.cache
+def _instructions(code: CodeType) -> list[dis.Instruction]:
+    return list(dis.get_instructions(code))
 
-    def line(_frame: FrameType, event: str, _argument: Any) -> Any:
-        nonlocal lines
+
+def _leaves_a_block(frame: FrameType) -> bool:
+    """Whether a ``with`` block ends next: Python hears no signal before its ``__exit__`` has run."""
+    coming = [i for i in _instructions(frame.f_code) if i.offset >= frame.f_lasti][:3]
+    return [(i.opname, i.argval) for i in coming] == [("LOAD_CONST", None)] * 3
+
+
+def at_line(work: Callable[[], Any], interrupt_at: int) -> int:
+    """Call ``work`` with SIGINT at a line of the package, counted from 1; gives how many lines there were.
+
+    Where no signal can come at that line, it comes at the next one. 0: it does not come.
+    """
+    lines, due = 0, bool(interrupt_at)
+
+    def line(frame: FrameType, event: str, _argument: Any) -> Any:
+        nonlocal lines, due
         lines += event == "line"
-        if event == "line" and lines == interrupt_at:
+        if due and event == "line" and lines >= interrupt_at and not _leaves_a_block(frame):
+            due = False
             signal.raise_signal(signal.SIGINT)
         return line
 
@@ -285,7 +302,7 @@ def interrupted(name: str, count: int, seed: int, folder: Path) -> dict[str, Any
     before = taken()
     for i in range(count):
         where, found = "", ""
-        moment, at = rng.uniform(0, took * _SHARE), rng.randrange(1, lines + 1)
+        moment, at = rng.uniform(0, took * _SHARE), rng.randrange(1, max(lines, 1) + 1)
         began = time.perf_counter()
         try:
             at_line(work, at) if i % 2 else at_moment(work, moment)

@@ -77,7 +77,7 @@ JOBS = (
     Job("evaluate", f"evaluate digits {_DATA} -b wasm-simd"),
     Job("sweep", f"sweep digits {_DATA} --calibration images.npy -b wasm-simd -r 10 --chart sweep.svg "
         "--store=kept.sqlite", ("sweep.svg", "kept.sqlite")),
-    Job("recommend", "recommend digits --scenario compatibility -b wasm-simd,cpu -r 10 --batch 1,2"),
+    Job("recommend", "recommend digits --scenario compatibility -b wasm-plain,cpu -r 10 --batch 1,2"),
     Job("recommend chromium", "recommend digits --scenario compatibility --in chromium -b wasm-simd,tfjs-cpu "
         "--tfjs {peers} -r 10 --max-time 1", needs=_CHROMIUM),
     Job("report", "report digits --after optimized,int8 --data images.npy --labels labels.npy --rounds 2 -r 10 "
@@ -90,7 +90,7 @@ JOBS = (
     Job("stream", "stream digits pictures --fps 100 --frames 150 -b wasm-simd"),
     Job("export web", "export digits --out web --only plain --only simd --peers {peers}", ("web",), _NODE),
     Job("export tune", "export digits --out web --only simd --tune chromium --no-proof", ("web",), _CHROMIUM),
-    Job("export tflite", "export digits --out model.tflite --precision int8 --data images.npy", ("model.tflite",)),
+    Job("export tflite", "export digits --out model.tflite --precision float16", ("model.tflite",)),
     Job("serve", "serve digits -b wasm-simd --idle 60", ends=False, talks=True),
     Job("monitor", "monitor --port 0 --store monitor.sqlite", ("monitor.sqlite",), ends=False, code=0, talks=True),
     Job("lab", "lab --no-browser --allow-root --folder books", ("books",), ends=False, talks=True, json=False),
@@ -122,7 +122,7 @@ def able(job: Job, peers: str) -> bool:
 
 def facts(document: Any) -> list[tuple[str, str]]:
     """What a result tells that is the same each time: names, digests, sizes, but no times."""
-    return sorted(_facts(document, ""))
+    return sorted(set(_facts(document, "")))
 
 
 def _facts(document: Any, key: str) -> Iterator[tuple[str, str]]:
@@ -141,7 +141,7 @@ def whole(path: Path) -> bool:
     if path.is_dir():
         return all(whole(p) for p in path.iterdir())
     data = path.read_bytes()
-    ends = {".html": b"</html>", ".svg": b"</svg>"}
+    ends = {".html": (b"</html>", b"</main>"), ".svg": (b"</svg>",)}
     if path.suffix in ends:
         return data.rstrip().endswith(ends[path.suffix])
     try:

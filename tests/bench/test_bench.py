@@ -100,6 +100,14 @@ def test_ctrl_c_while_loading_leaves_out_what_was_not_loaded():
     assert (only.model, only.runs, only.median_ms, only.reason) == ("a", 0, None, "interrupted")
 
 
+def test_ctrl_c_before_anything_was_loaded_is_raised():
+    def interrupted(_backend, _threads):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bench_models([("a", interrupted, None)], [None], settings=Settings(3, 0))
+
+
 def test_progress_names_what_is_done():
     calls = []
     bench_model(load, name="m", runs=5, warmup=0, progress=lambda *a: calls.append(a))

@@ -33,7 +33,7 @@ class Presses:
 
 
 class Uninterrupted:
-    """A block that Ctrl-C does not break off: KeyboardInterrupt comes at its end. For what takes milliseconds.
+    """A block that Ctrl-C does not break off: KeyboardInterrupt comes at its end. For what takes a second at most.
 
     Python hears signals in its main thread; in other threads, and where a program handles SIGINT itself, this does
     nothing.

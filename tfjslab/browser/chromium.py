@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tfjslab.base.errors import BackendError, BackendUnavailableError
 from tfjslab.base.extras import install
+from tfjslab.base.interrupts import Uninterrupted
 from tfjslab.base.threads import start_thread
 
 if TYPE_CHECKING:
@@ -92,8 +93,11 @@ class Chromium:
     @contextmanager
     def page(self, url: str = "", **context: Any) -> Iterator[Page]:
         """A page with no cache, no cookies and no storage of others, at ``url`` where one is given."""
-        made = self._loop.run(lambda: self._browser.new_context(**context), "a new page", STEP_S)
+        made = None
         try:
+            with Uninterrupted():
+                made = self._loop.run(lambda: self._browser.new_context(**context), "a new page", STEP_S)
+
             async def opened() -> Page:
                 return Page(self._loop, await made.new_page())
 
@@ -102,7 +106,8 @@ class Chromium:
                 page.goto(url)
             yield page
         finally:
-            self._loop.run(made.close, "closing a page", CLOSE_S)
+            if made is not None:
+                self._loop.run(made.close, "closing a page", CLOSE_S)
 
 
 @contextmanager
@@ -117,15 +122,27 @@ def chromium(flags: Sequence[str] = ()) -> Iterator[Chromium]:
     except ImportError as e:
         raise BackendUnavailableError(f"playwright is not installed ({e}); {install('browser')}",
                                       code="browser.unavailable") from None
+    driver: Playwright | None = None
+    browser: Browser | None = None
     with _loop() as loop:
-        driver: Playwright = loop.run(lambda: async_playwright().start(), "starting playwright", START_S)
         try:
-            browser, v8 = _launched(loop, driver, program, flags)
-            try:
-                yield Chromium(loop, browser, v8)
-            finally:
-                loop.run(browser.close, "closing Chromium", CLOSE_S)
+            # Whole steps, of a second at most: what has only half started cannot be told to end.
+            with Uninterrupted():
+                driver = loop.run(lambda: async_playwright().start(), "starting playwright", START_S)
+            with Uninterrupted():
+                browser, v8 = _launched(loop, driver, program, flags)
+            yield Chromium(loop, browser, v8)
         finally:
+            with Uninterrupted():
+                _end(loop, driver, browser)
+
+
+def _end(loop: _Loop, driver: Playwright | None, browser: Browser | None) -> None:
+    try:
+        if browser is not None:
+            loop.run(browser.close, "closing Chromium", CLOSE_S)
+    finally:
+        if driver is not None:
             loop.run(driver.stop, "closing playwright", CLOSE_S)
 
 
