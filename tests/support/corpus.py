@@ -181,7 +181,8 @@ LAYERS = (
           ModelError, "expected a tensor"),
     Found("a length beyond integers", layers(
         keras_layer("Conv2DTranspose", "y", "x", filters=1, kernel_size=[1, 1], strides=[HUGE, HUGE], use_bias=False),
-        shape=(None, None, None, 1), weights={"y/kernel": np.ones((1, 1, 1, 1), np.float32)}), ModelError, "OverflowError"),
+        shape=(None, None, None, 1), weights={"y/kernel": np.ones((1, 1, 1, 1), np.float32)}),
+          ModelError, "OverflowError"),
     Found("an input of thousands of axes", layers(keras_layer("ReLU", "y", "x"), shape=(None, *[1] * 3000)),
           LimitError, "rank"),
     Found("thousands of one name", layers(keras_layer("Add", "y", *["x"] * 1000))),
