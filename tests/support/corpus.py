@@ -158,6 +158,8 @@ GRAPHS = (
     Found("lengths beside a 0", graph(placeholder(0, 2**30, 2**30, 2**30), node("Relu", "x")), LimitError, "elements"),
     Found("a million images", graph(placeholder(2**20, 1, 1, 1), node(
         "MaxPool", "x", ksize=[1, 3, 3, 1], strides=[1, 1, 1, 1], padding="SAME"))),
+    Found("a row of a million pixels", graph(placeholder(1, 1, 2**20, 1), node(
+        "AvgPool", "x", ksize=[1, 3, 3, 1], strides=[1, 2, 2, 1], padding="SAME"))),
     Found("a sum of thousands", many("AddN", 1500)),
     Found("thousands joined", graph(
         placeholder(1, 4), node("ConcatV2", *["x"] * 3000, "axis", N=3000), constants={"axis": np.array(1)})),
