@@ -190,7 +190,7 @@ def minimised(
     """The case without the changes that it fails without, and how it ends then."""
     for i in case["keep"]:
         smaller = case | {"keep": [k for k in case["keep"] if k != i]}
-        found = judged(child.ask(smaller, args.hang), args)
+        found = judged(child.ask(smaller, min(args.hang, 2 * args.seconds)), args)
         if found["outcome"] == told["outcome"]:
             case, told = smaller, found
     return case, told

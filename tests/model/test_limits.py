@@ -1,5 +1,7 @@
 """What a run may take: sizes are told before they are allocated, loops end, and graphs may be long."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -72,18 +74,77 @@ def test_sample_inputs_are_bounded():
         m.sample()
 
 
-def test_a_loop_that_never_ends():
+def endless():
+    """A loop whose condition is that a value is not below itself."""
     cond, body, outer = GraphBuilder(), GraphBuilder(), GraphBuilder()
     i, j = cond.input("i", ()), body.input("i", ())
     outer.functions["cond"] = cond.build([Port("go", cond.value("go", "GreaterEqual", i, i), None, "bool")], {})
     outer.functions["body"] = body.build([Port("next", body.value("next", "Neg", j), None, "")], {})
     loop = outer.value("loop", "While", outer.input("x", ()), cond="cond", body="body")
+    return outer.build([Port("y", loop, (), "float32")], {})
+
+
+def test_a_loop_that_never_ends():
     tf.env().set("MAX_LOOP_SECONDS", 0.2)
     with (
-        tf.Model(outer.build([Port("y", loop, (), "float32")], {}), "cpu") as m,
+        tf.Model(endless(), "cpu") as m,
         pytest.raises(LimitError, match=r"'loop': the loop has run for 0 s; a loop may run for 0.2 s"),
     ):
         m.execute({"x": np.float32(1)})
+
+
+def heavy(b, x):
+    """Products of more than a billion operations each, so that each is a call of its own."""
+    x = b.value("wide", "Tile", x, reps=[400, 300])
+    for i in range(3):
+        x = b.value(f"p{i}", "MatMul", x, b.value(f"t{i}", "Transpose", x, perm=[1, 0]))
+    return x
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_run_ends_between_its_steps(backend):
+    tf.env().set("MAX_RUN_SECONDS", 1e-3)
+    with (
+        tf.Model(model(heavy), backend) as m,
+        pytest.raises(LimitError, match=r"before node '.*: the run has taken more than 0.001 s, .* --max-seconds") as e,
+    ):
+        m.execute({"x": X})
+    assert e.value.code == "limit.seconds"
+
+
+def test_a_loop_ends_with_the_run():
+    tf.env().set("MAX_RUN_SECONDS", 0.2)
+    with (
+        tf.Model(endless(), "wasm-simd") as m,
+        pytest.raises(LimitError, match=r"the run has taken more than 0\.2 s"),
+    ):
+        m.execute({"x": np.float32(1)})
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_run_within_its_seconds_and_what_follows_it(backend):
+    tf.env().set("MAX_RUN_SECONDS", 0.3)
+    with tf.Model(model(lambda b, x: b.value("n", "Neg", x)), backend) as m:
+        for _ in range(3):
+            m.execute({"x": X})
+            time.sleep(0.15)  # seconds are of a run, not of the runs together
+        tf.env().reset()
+        np.testing.assert_array_equal(m.execute({"x": X}), -X)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("known", [True, False])
+def test_a_node_that_computes_too_much(backend, known):
+    tf.env().set("MAX_NODE_FLOPS", 1e6)
+    b = GraphBuilder()
+    x, n = b.input("x", (500, 500)), b.input("n", (2,), "int32")
+    rows = b.value("t", "Tile", x, reps=[1, 1] if known else Supplied(n))
+    graph = b.build([Port("y", b.value("p", "MatMul", rows, x), None, "")], {})
+    with (
+        tf.Model(graph, backend) as m,
+        pytest.raises(LimitError, match=r"'p' \(.*MatMul\) would take 2\d\d.\d MFLOP; a node may take 1.0 MFLOP"),
+    ):
+        m.execute({"x": np.zeros((500, 500), np.float32), "n": np.int32([1, 1])})
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])

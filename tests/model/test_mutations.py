@@ -14,13 +14,14 @@ from support.layers import CASES, build
 from support.op_models import WRITTEN, graph_of, is_plain
 
 import tfjslab as tf
+from tfjslab.backends.base import Availability
 from tfjslab.base.errors import ModelError
 from tfjslab.formats.registry import write_model
 from tfjslab.ops.conformance import cases
 
 TOOLS = Path(__file__).parents[2] / "tools"
 SHARED = Path(__file__).parents[3] / "shared" / "tflite" / "models"
-EACH = 4  # mutated copies of each small model
+EACH = 6  # mutated copies of each small model
 WRONG = ("untyped", "ugly", "left", "differ")
 
 
@@ -100,7 +101,7 @@ def test_tflite_files(fuzz_case, tmp_path):
     source.write_bytes(small_tflite())
     with tf.load_model(source, backend="cpu") as model:
         assert model.execute(model.sample()).shape == (1, 4)
-    assert tried(fuzz_case, source, tmp_path, range(300)) == []
+    assert tried(fuzz_case, source, tmp_path, range(450)) == []
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no shared models")
@@ -115,6 +116,45 @@ def test_a_seed_gives_a_case_again(fuzz_case, tmp_path):
     (tmp_path / "a").mkdir()
     made = {fuzz_case.mutated(source, seed, tmp_path / "a").read_bytes() for seed in (1, 1, 2)}
     assert len(made) == 2
+
+
+def test_what_is_left_of_a_case_is_what_fails(monkeypatch):
+    """Here a made-up process, in which two of the changes together fail."""
+    monkeypatch.syspath_prepend(TOOLS)
+    fuzz = importlib.import_module("fuzz")
+
+    class Made:
+        def ask(self, case, _seconds):
+            failed = {2, 5} <= set(case["keep"])
+            return {"outcome": "crash" if failed else "ok", "what": "", "seconds": 0, "bytes": 0}
+
+    args = fuzz.parsed(["--models", "x", "--backends", "cpu"])
+    case, told = fuzz.minimised(Made(), {"keep": args.keep}, {"outcome": "crash"}, args)
+    assert (case["keep"], told["outcome"]) == ([2, 5], "crash")
+
+
+def test_changes_that_are_left_out_leave_the_others_as_they_are(fuzz_case, tmp_path):
+    source = tmp_path / "small.tflite"
+    source.write_bytes(small_tflite())
+    seed = next(s for s in range(99) if len({made(fuzz_case, source, tmp_path, s, [i]) for i in range(4)}) == 4)
+    first, both = (made(fuzz_case, source, tmp_path, seed, keep) for keep in ([0], [0, 1]))
+    assert made(fuzz_case, source, tmp_path, seed, []) == source.read_bytes()
+    assert source.read_bytes() != first != both
+
+
+def made(fuzz_case, source, folder, seed, keep):
+    """The bytes of a mutated file."""
+    return fuzz_case.mutated(source, seed, folder, keep).read_bytes()
+
+
+def test_a_backend_that_is_not_there_is_told_at_once(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(TOOLS)
+    fuzz = importlib.import_module("fuzz")
+    absent = Availability(available=False, reason="it is elsewhere")
+    monkeypatch.setattr(fuzz.registry, "availability", lambda _name: absent)
+    with pytest.raises(SystemExit):
+        fuzz.parsed(["--models", "x"])
+    assert "cpu: it is elsewhere" in capsys.readouterr().err
 
 
 def test_the_tool_counts_and_prints(monkeypatch, tmp_path, capsys):

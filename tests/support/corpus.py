@@ -13,7 +13,7 @@ from support.flat import ints, operator, subgraph, tensor, tflite
 from support.layers import functional, keras_input, keras_layer
 from support.layers import write as write_layers
 
-from tfjslab.base.errors import LimitError, ModelError, ShapeError, TfjslabError
+from tfjslab.base.errors import BackendError, LimitError, ModelError, ShapeError, TfjslabError
 
 HUGE = 2**62
 FLOAT = {"type": "DT_FLOAT"}
@@ -21,12 +21,16 @@ FLOAT = {"type": "DT_FLOAT"}
 
 @dataclass(frozen=True)
 class Found:
-    """``write`` makes the model in a folder; ``error`` and a part of what it says, or None where it is to run."""
+    """``write`` makes the model in a folder; ``error`` and a part of what it says, or None where it is to run.
+
+    ``seconds`` are those that a run may take.
+    """
 
     name: str
     write: Callable
     error: type[TfjslabError] | None = None
     says: str = ""
+    seconds: float = 60.0
 
 
 # ---- graph models ----------------------------------------------------------------------------------------------------
@@ -105,6 +109,16 @@ def endless():
     return write
 
 
+def frame(**attrs):
+    """A loop as TensorFlow 1 wrote it, with other attributes of its Enter."""
+    entered = {"frame_name": attribute("loop"), "T": FLOAT, **attrs}
+    return graph(
+        placeholder(), node("Enter", "x", name="enter") | {"attr": entered},
+        node("Merge", "enter", "next", name="merged"), node("Less", "merged", "merged", name="less"),
+        node("LoopCond", "less", name="go"), node("Switch", "merged", "go", name="switch"),
+        node("NextIteration", "switch:1", name="next"), node("Exit", "switch"))
+
+
 def deep(folder):
     nested = '{"node": ' * 250 + "1" + "}" * 251
     (folder / "model.json").write_text(f'{{"format": "graph-model", "modelTopology": {nested}')
@@ -144,6 +158,8 @@ GRAPHS = (
     Found("lengths beside a 0", graph(placeholder(0, 2**30, 2**30, 2**30), node("Relu", "x")), LimitError, "elements"),
     Found("a million images", graph(placeholder(2**20, 1, 1, 1), node(
         "MaxPool", "x", ksize=[1, 3, 3, 1], strides=[1, 1, 1, 1], padding="SAME"))),
+    Found("a row of a million pixels", graph(placeholder(1, 1, 2**20, 1), node(
+        "AvgPool", "x", ksize=[1, 3, 3, 1], strides=[1, 2, 2, 1], padding="SAME"))),
     Found("a sum of thousands", many("AddN", 1500)),
     Found("thousands joined", graph(
         placeholder(1, 4), node("ConcatV2", *["x"] * 3000, "axis", N=3000), constants={"axis": np.array(1)})),
@@ -153,6 +169,12 @@ GRAPHS = (
     Found("an array in a message", of_sizes("Reshape", *range(1000)), TfjslabError, "cannot become"),
     Found("a name that turns text", graph(placeholder(1, 4), node("Nothing", "x", name="\u202ey\x1b[31m\n")),
           ModelError, "is not a node name"),
+    Found("a loop of TensorFlow 1", frame()),
+    Found("an attribute that is no object", frame(T=5), ModelError, "expected an object"),
+    Found("no branches", graph(placeholder(), node("Merge")), ShapeError, "no inputs"),
+    Found("parts without a number", graph(placeholder(1, 4), node("Unpack", "x")), TfjslabError, "does not exist"),
+    Found("a tensor in the place of a list", graph(placeholder(1, 4), node("TensorListLength", "x")),
+          BackendError, "AttributeError"),
     Found("a deep file", deep, LimitError, "nesting"),
 )
 
@@ -181,9 +203,15 @@ LAYERS = (
           ModelError, "expected a tensor"),
     Found("a length beyond integers", layers(
         keras_layer("Conv2DTranspose", "y", "x", filters=1, kernel_size=[1, 1], strides=[HUGE, HUGE], use_bias=False),
-        shape=(None, None, None, 1), weights={"y/kernel": np.ones((1, 1, 1, 1), np.float32)}), ModelError, "OverflowError"),
+        shape=(None, None, None, 1), weights={"y/kernel": np.ones((1, 1, 1, 1), np.float32)}),
+          ModelError, "OverflowError"),
     Found("an input of thousands of axes", layers(keras_layer("ReLU", "y", "x"), shape=(None, *[1] * 3000)),
           LimitError, "rank"),
+    Found("a million steps", layers(
+        keras_layer("SimpleRNN", "y", "x", units=1), shape=(None, 2**20, 1), weights={
+            f"y/{name}": np.ones(shape, np.float32)
+            for name, shape in (("kernel", (1, 1)), ("recurrent_kernel", (1, 1)), ("bias", (1,)))}),
+          LimitError, "next step of the sequence", seconds=0.3),
     Found("thousands of one name", layers(keras_layer("Add", "y", *["x"] * 1000))),
 )
 
@@ -209,6 +237,8 @@ FILES = (
         {0: ("<b", 1), 1: ("<i", 2**31 - 1), 2: ("<i", 2**31 - 1), 3: ("<i", 2), 4: ("<i", 2)})),
     Found("lengths beside a 0 in a file", flat("NEG", [
         tensor("x", (0, 2**31 - 1, 2**31 - 1, 2**31 - 1)), tensor("y", (0, 1, 1, 1))], None), LimitError, "elements"),
+    Found("no tensors packed", flat("PACK", [tensor("y", (1,))], {0: ("<i", 0), 1: ("<i", 0)}, inputs=()),
+          ShapeError, "no inputs"),
     Found("a sparse scalar", flat("ADD", [tensor("x", (2,)), SPARSE, tensor("y", (2,))], {0: ("<b", 0)},
                                   buffers=[np.ones(1, np.float32)]), ModelError, "sparse"),
 )

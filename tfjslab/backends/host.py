@@ -42,7 +42,7 @@ def run_node(node: Node, inputs: Sequence[Any], attrs: Mapping[str, Any]) -> lis
         raise of_node(node, e) from None
     except MemoryError as e:
         raise backend_out_of_memory(f"node '{node.name}' ({node.op})", e) from e
-    except (ValueError, TypeError, IndexError, ArithmeticError) as e:
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as e:
         raise BackendError(f"node '{node.name}' ({node.op}) failed: {type(e).__name__}: {e}") from e
     return [np.asarray(v) if isinstance(v, np.generic) else v for v in outs]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
@@ -117,8 +117,19 @@ def limited_run(work: Callable[[], T]) -> T:
 def check_run(where: str) -> None:
     """Raise LimitError when the run that this thread is in has taken longer than it may; ``where`` is what comes next.
 
-    What is computed within one step, a node of numpy or a call into WebAssembly, is not cut short.
+    A call into numpy or WebAssembly is not cut short.
     """
     if time.monotonic() > _THREAD.ends:
         raise LimitError(f"before {where}: the run has taken more than {RUN_LIMITS.run_seconds:g} s, which is what one "
                          "may take (flag MAX_RUN_SECONDS, option --max-seconds)", code="limit.seconds")
+
+
+def in_time(steps: Iterable[T], what: str) -> Iterator[T]:
+    """The same steps, of a loop within one op: between them the run may have to end."""
+    return _checked(steps, what) if run_is_limited() else iter(steps)
+
+
+def _checked(steps: Iterable[T], what: str) -> Iterator[T]:
+    for step in steps:
+        check_run(what)
+        yield step

@@ -57,4 +57,6 @@ def with_casts(graph: Graph) -> Graph:
 def _dtype(node: Node, ins: Sequence[str]) -> str:
     """The dtype of the first output, "" where only the op's rule would tell."""
     known = str(node.attrs["dtype"]) if node.op == "Cast" and not node.attr_inputs else node.definition.facts.dtype
-    return (ins[known.index] if isinstance(known, Like) else known) or ""
+    if isinstance(known, Like):  # a list of inputs may be empty
+        return ins[known.index] if known.index < len(ins) else ""
+    return known or ""

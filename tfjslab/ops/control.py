@@ -60,6 +60,8 @@ control(
 
 
 def _infer_merge(ins: Specs, _attrs: Attrs) -> list[Spec]:
+    if not ins:
+        raise ShapeError("Merge: no inputs; expected at least one")
     if len({s.dtype for s in ins}) > 1:
         raise DTypeError(f"Merge: dtypes {', '.join(s.dtype for s in ins)} differ")
     shapes = {s.shape for s in ins}

@@ -10,6 +10,7 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import ShapeError, UsageError
+from tfjslab.base.limits import check_run, in_time
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.elementwise import FLOAT, check_dtypes
 from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, op
@@ -68,7 +69,7 @@ def _suppress(corners: Array, areas: Array, scores: Array, attrs: Attrs) -> list
     order = np.argsort(-scores, kind="stable")
     order = order[scores[order] > attrs["score_threshold"]]
     kept: list[int] = []
-    for start in range(0, len(order), _AT_ONCE):
+    for start in in_time(range(0, len(order), _AT_ONCE), "the next boxes"):
         some = order[start : start + _AT_ONCE]
         some = some[(_overlap(corners, areas, some, kept) < attrs["iou_threshold"]).all(axis=1)]
         drops = ~(_overlap(corners, areas, some, some) < attrs["iou_threshold"])  # also an overlap that is NaN
@@ -96,6 +97,7 @@ def _suppress_softly(
     kept: list[int] = []
     kept_scores: list[float] = []
     while queue and len(kept) < attrs["max_output_size"]:
+        check_run("the next box")
         negative, index, begin = heapq.heappop(queue)
         before = score = -negative
         for overlap in _overlap(corners, areas, np.array([index]), kept[begin:])[0, ::-1].tolist():

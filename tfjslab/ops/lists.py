@@ -77,8 +77,9 @@ def check_element(value: Array, element_shape: Shape, element_dtype: str) -> Non
 
 
 def _number(index: Array) -> int:
-    if np.size(index) != 1:
-        raise InputError(f"an index of shape {list(np.shape(index))}; expected one number")
+    if np.size(index) != 1 or np.iscomplexobj(index):
+        kind = "of complex numbers " if np.iscomplexobj(index) else ""
+        raise InputError(f"an index {kind}of shape {list(np.shape(index))}; expected one number")
     return int(np.reshape(index, ())[()])
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import ShapeError, UsageError
+from tfjslab.base.limits import check_run
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.elementwise import FLOAT, check_dtypes
 from tfjslab.ops.registry import Case, Spec, Specs, T, op
@@ -58,6 +59,7 @@ def _best(corners: Array, scores: Array, attrs: Attrs, most: int) -> list[int]:
     order = order[scores[order] >= attrs["score_threshold"]]
     kept: list[int] = []
     while order.size and len(kept) < most:
+        check_run("the next box")
         kept.append(int(order[0]))
         order = order[1:]
         order = order[~(_overlaps(corners[kept[-1]], corners[order]) > attrs["iou_threshold"])]

@@ -13,6 +13,7 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import ShapeError
+from tfjslab.base.limits import in_time
 from tfjslab.base.shapes import size_of
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.cells import ACTIVATIONS, CELLS, Cell, NumpyMaker, Step
@@ -90,8 +91,8 @@ def _run(
     def product(value: Array, gates: Sequence[int]) -> list[Array]:
         return [_product(maker, value, blocks[g]) for g in gates]
 
-    order = range(x.shape[1])
-    for t in reversed(order) if attrs["go_backwards"] else order:
+    order = range(x.shape[1])[:: -1 if attrs["go_backwards"] else 1]
+    for t in in_time(order, "the next step of the sequence"):
         inputs = x[:, t]
         step = Step(
             maker, np.split(inputs, cell.gates, axis=-1), biases, states, product, ACTIVATIONS[attrs["activation"]],

@@ -213,7 +213,7 @@ def _infer_unpack(ins: Specs, attrs: Attrs) -> list[Spec]:
 
 
 @op("Unpack", "x", infer=_infer_unpack, attrs=[_AXIS, Attr("num", "int", None)], flops=no_flops, api="unstack",
-    facts=LIKE_FIRST, tf=[Tf("Unpack", "x")], count_outputs=lambda attrs, _n: int(attrs["num"]), cases=(
+    facts=LIKE_FIRST, tf=[Tf("Unpack", "x")], count_outputs=lambda attrs, _n: int(attrs["num"] or 0), cases=(
         Case((T((2, 3), values=range(6)),), {"num": 2}, expect=[0, 1, 2]),
         Case((T((2, 3, 4)),), {"axis": -1, "num": 4}),
         Case((T((3,), "int32", -9, 9),), {"num": 3}),

@@ -15,7 +15,7 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import ShapeError
-from tfjslab.base.limits import LIMITS, check_limit
+from tfjslab.base.limits import LIMITS, check_limit, in_time
 from tfjslab.base.shapes import Shape, checked_shape, same_padding, size_of, window_output, window_stride
 from tfjslab.ops.attrs import Attr, Attrs
 
@@ -43,7 +43,7 @@ class Volume:
 
     def taps(self) -> Iterator[tuple[Shape, tuple[slice, ...]]]:
         """For each element of the window: its place in it, and what to index the padded NDHWC volume with."""
-        for place in itertools.product(*map(range, self.size)):
+        for place in in_time(itertools.product(*map(range, self.size)), "the next element of the window"):
             reach = (
                 slice(p * d, p * d + (out - 1) * s + 1, s)
                 for p, d, out, s in zip(place, self.dilation, self.out_size, self.stride, strict=True)

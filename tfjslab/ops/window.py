@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tfjslab.base.errors import ShapeError
+from tfjslab.base.limits import in_time
 from tfjslab.base.shapes import Shape, checked_shape, window_output, window_padding, window_stride
 from tfjslab.ops.attrs import Attr, Attrs
 
@@ -41,8 +42,9 @@ class Window:
 
     def taps(self) -> Iterator[tuple[int, int, tuple[slice, slice]]]:
         """For each element of the window: its place in the window and the padded image's rows and columns it meets."""
-        for i in range(self.size[0]):
-            for j in range(self.size[1]):
+        rows, columns = map(range, self.size)
+        for i in rows:
+            for j in in_time(columns, "the next element of the window"):
                 yield i, j, (self._reach(0, i), self._reach(1, j))
 
     def _reach(self, axis: int, offset: int) -> slice:

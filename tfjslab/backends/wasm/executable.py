@@ -31,6 +31,8 @@ _CALL_FLOPS = 1_000_000_000  # of one call into a module: some 50 ms with SIMD, 
 
 _MOST_IMAGES = 10_000  # in a batch that is called one by one: as many calls take a second to compile
 
+_MOST_COLUMNS = 250_000  # of an image: with a million a function is larger than the engine takes
+
 if TYPE_CHECKING:
     from tfjslab.backends.wasm.backend import WasmBackend
 
@@ -62,17 +64,18 @@ class Executable:
 def collect_calls(builder: WasmBuilder, program: Specialized) -> WasmBuilder:
     """The builder, with all calls and host steps of ``program`` added."""
     reserve_channels(builder, program.graph.nodes)
-    lower_program(builder, program, TABLE, also_refuses=_refuses_batch, fuse=in_pairs)
+    lower_program(builder, program, TABLE, also_refuses=_refuses_extent, fuse=in_pairs)
     return builder
 
 
-def _refuses_batch(node: Node, specs: Mapping[str, Spec]) -> str:
-    """A reason against a call of a kernel for each of very many images, which numpy takes together."""
+def _refuses_extent(node: Node, specs: Mapping[str, Spec]) -> str:
+    """A reason against very many images, each of which is a call, and very long rows, which kernels write out."""
     if node.definition.facts.rank != IMAGE_RANK:
         return ""
-    shapes = [specs[v].known_shape for v in node.inputs if v]
-    images = max((s[0] for s in shapes if len(s) == IMAGE_RANK), default=0)
-    return TABLE.none_for(f"{images} images at once" if images > _MOST_IMAGES else "")
+    shapes = [s for s in (specs[v].known_shape for v in node.inputs if v) if len(s) == IMAGE_RANK]
+    images, columns = (max((s[axis] for s in shapes), default=0) for axis in (0, 2))
+    many = f"{images} images at once" if images > _MOST_IMAGES else ""
+    return TABLE.none_for(many or (f"rows of {columns} pixels" if columns > _MOST_COLUMNS else ""))
 
 
 def _breaks(builder: WasmBuilder) -> list[int]:

@@ -16,7 +16,7 @@ from tfjslab.base.errors import ModelError
 from tfjslab.base.limits import LIMITS
 from tfjslab.formats.graph_model import graphdef
 from tfjslab.formats.graph_model.graphdef import RawFunction, RawNode, Ref
-from tfjslab.formats.strict_json import show
+from tfjslab.formats.strict_json import show, typed
 
 _ENTER, _MERGE, _SWITCH = ("Enter", "RefEnter"), ("Merge", "RefMerge"), ("Switch", "RefSwitch")
 _EXIT, _NEXT = ("Exit", "RefExit"), ("NextIteration", "RefNextIteration")
@@ -149,7 +149,8 @@ def _convert(work: _Work, name: str, enters: list[str], taken: set[str]) -> None
     outside: list[Ref] = []
     for enter, local in [(e, m) for e, m, _ in variables] + [(e, e) for e in frame.invariants]:
         arguments[local, 0] = len(names)
-        names.append((local, graphdef.dtype_or_empty(work.nodes[enter].attrs.get("T", {}).get("type"))))
+        kind = typed(work.nodes[enter].attrs.get("T", {}), dict, f"{work.where}: node {show(enter)}: T")
+        names.append((local, graphdef.dtype_or_empty(kind.get("type"))))
         outside.append(work.nodes[enter].inputs[0])
     extract = _Extract(work, frame, arguments, names, outside)
     test = extract.run([work.nodes[frame.condition].inputs[0]])

@@ -8,6 +8,7 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import DTypeError, ShapeError
+from tfjslab.base.limits import in_time
 from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.registry import Case, Spec, Specs, T, op
 from tfjslab.ops.tflite.fixed_point import multiply, quantize_multiplier, rounding_shift
@@ -92,7 +93,7 @@ def sequence_lstm(
     """
     of_input = _gates_of(x, kernel, attrs["x_zero"], attrs["x_scale"], scale, bias)
     memory, outputs = c.astype(np.int64), []
-    for step in range(x.shape[1]):
+    for step in in_time(range(x.shape[1]), "the next step of the sequence"):
         of_state = _gates_of(h, recurrent_kernel, attrs["out_zero"], attrs["out_scale"], recurrent_scale)
         h, memory = _step(_short(of_input[:, step] + of_state), memory, attrs)
         outputs.append(h)

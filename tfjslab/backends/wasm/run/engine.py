@@ -32,20 +32,21 @@ ENGINE_NAME = f"wasmtime {version('wasmtime')}"
 
 
 _NOTHING: Array = np.zeros(0, np.uint8)
-# What the engine says where it is the system that has no memory left.
+# What the engine says of a function that is too large for it, and where it is the system that has no memory left.
+_LIMIT = re.compile(r"\S[^\n]*exceeds (the )?limit[^\n]*")
 _MEMORY = re.compile(r"allocat|failed to grow|mmap|os error 12")
 
 
 @contextmanager
 def _typed_errors(what: str) -> Iterator[None]:
-    """Errors of wasmtime as BackendError; its code tells when memory has run out."""
+    """Errors of wasmtime as BackendError; its code tells when memory has run out or a limit of the engine is met."""
     try:
         yield
     except wasmtime.WasmtimeError as e:
         text = str(e)
-        raise BackendError(
-            f"{what}: {text.splitlines()[0]}", code=BACKEND_MEMORY if _MEMORY.search(text) else None,
-        ) from e
+        reason, found = text.splitlines()[0], _LIMIT.search(text)
+        code = BACKEND_MEMORY if _MEMORY.search(text) else "backend.limit" if found else None
+        raise BackendError(f"{what}: {reason}{f' ({found[0]})' if found else ''}", code=code) from e
 
 
 class _SharedMemory(wasmtime.SharedMemory):
