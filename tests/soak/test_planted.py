@@ -105,6 +105,15 @@ def test_a_fifth_more_is_too_much_however_it_came(tool):
     assert found.fault.endswith(f"{max(stepped):,} at most")
 
 
+def test_fonts_that_stay_open_are_no_leak_and_one_more_each_time_is(tool):
+    """Matplotlib opens its fonts again in threads that it did not see before: two descriptors, now and then."""
+    growth = tool("soak_verdict").growth
+    opened = [12 + 2 * (i > 14) + 2 * (i > 15) for i in range(46)]
+    found = [growth("descriptors", [{"cycle": i, "descriptors": n} for i, n in enumerate(v)])
+             for v in (opened, range(12, 58))]
+    assert [bool(g.fault) for g in found] == [False, True]
+
+
 def test_few_looks_say_nothing_of_memory(tool):
     assert tool("soak_verdict").growth("resident", looks([1, 2, 3])) is None
     assert tool("soak_verdict").growth("resident", looks([None] * 90)) is None
