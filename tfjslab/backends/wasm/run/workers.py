@@ -18,6 +18,7 @@ from tfjslab.backends.wasm.run.engine import Instance, Module, cached_module
 from tfjslab.backends.wasm.run.heap import Heap
 from tfjslab.base import forks
 from tfjslab.base.errors import BACKEND_THREADS, DEVICE_LOST, BackendError
+from tfjslab.base.interrupts import Uninterrupted
 
 _POLLS = 20_000
 _WAIT = """(module (import "env" "memory" (memory 1 65536 shared)) (export "memory" (memory 0))
@@ -81,13 +82,14 @@ class Workers:
         for i in range(1, count + 1):
             thread = threading.Thread(target=self._main, args=(i,), name=f"tfjslab-wasm-{i}", daemon=True)
             try:
-                thread.start()
+                with Uninterrupted():  # Python itself waits in there for a thread that runs already
+                    thread.start()
+                    self._threads.append(thread)
             except RuntimeError as e:
                 raise BackendError(
                     f"{count} threads for WebAssembly were asked for, the system gave {i - 1}: {e}; "
                     "set_threads_count takes fewer", code=BACKEND_THREADS,
                 ) from e
-            self._threads.append(thread)
 
     @property
     def count(self) -> int:
