@@ -132,7 +132,7 @@ def _facts(document: Any, key: str) -> Iterator[tuple[str, str]]:
     elif isinstance(document, list) and key != "shape":
         for value in document:
             yield from _facts(value, key)
-    elif key in _FACTS:
+    elif key in _FACTS and not isinstance(document, float):  # a time that a model took
         yield key, json.dumps(document)
 
 

@@ -2,7 +2,9 @@
 
 import json
 import math
+import signal
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -246,6 +248,23 @@ def test_a_model_is_replaced_at_once_or_not_at_all(kit, tmp_path, monkeypatch):
     save_graph_model(looping(), folder)
     assert sorted(p.name for p in folder.iterdir()) == ["LICENSE", "group1-shard1of1.bin", "model.json", "notes"]
     assert (folder / "notes" / "a.txt").read_text() == "b"
+
+
+def test_ctrl_c_between_putting_the_old_model_aside_and_the_new_one_there_comes_afterwards(tmp_path, monkeypatch):
+    folder = tmp_path / "m"
+    save_graph_model(looping(), folder, shard_bytes=4)
+    real = Path.replace
+
+    def pressed(path, target):
+        if path == folder:
+            signal.raise_signal(signal.SIGINT)
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "replace", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        save_graph_model(looping(), folder)
+    assert sorted(p.name for p in folder.iterdir()) == ["group1-shard1of1.bin", "model.json"]
+    assert [p.name for p in tmp_path.iterdir()] == ["m"]
 
 
 def test_metadata_is_written_and_old_signatures_are_not(kit, tmp_path):

@@ -7,10 +7,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from importlib import import_module
 from types import FrameType, TracebackType
 from typing import Any
 
 _SAME_S = 2.0
+_SIGINT = int(signal.SIGINT)
+# What Python's `signal` wraps, without the enums that it makes of numbers, which cost more than the block itself.
+_PLAIN: Any = import_module("_signal")
 
 
 class Presses:
@@ -44,10 +48,10 @@ class Uninterrupted:
         self._came = False
 
     def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            before = signal.getsignal(signal.SIGINT)
+        if threading.get_ident() == threading.main_thread().ident:
+            before = _PLAIN.getsignal(_SIGINT)
             if before is signal.default_int_handler or isinstance(before, Presses):
-                signal.signal(signal.SIGINT, self._keep)
+                _PLAIN.signal(_SIGINT, self._keep)
                 self._before = before
 
     def _keep(self, _number: int, _frame: FrameType | None) -> None:
@@ -57,6 +61,6 @@ class Uninterrupted:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
     ) -> None:
         if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+            _PLAIN.signal(_SIGINT, self._before)
             if self._came:
-                self._before(signal.SIGINT, None)
+                self._before(_SIGINT, None)

@@ -8,15 +8,20 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from tfjslab.base.errors import OutOfMemoryError
+from tfjslab.base.interrupts import Uninterrupted
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def start_thread(thread: threading.Thread) -> None:
-    """Start a thread; OutOfMemoryError (``threads``) where the system refuses another one."""
+    """Start a thread; OutOfMemoryError (``threads``) where the system refuses another one.
+
+    Where Ctrl-C comes meanwhile, it runs when that is raised; one whose ``ident`` is None does not.
+    """
     try:
-        thread.start()
+        with Uninterrupted():  # Python itself waits in there for a thread that runs already
+            thread.start()
     except RuntimeError as e:
         raise _refused(thread.name, e) from e
 

@@ -173,7 +173,7 @@ class _Loop:
         try:
             start_thread(self.thread)
         except BaseException:
-            self.loop.close()
+            self.close()
             raise
 
     def run(self, work: Callable[[], Awaitable[T]], what: str, timeout_s: float) -> T:
@@ -200,8 +200,9 @@ class _Loop:
 
     def close(self) -> None:
         """End the thread."""
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
+        if self.thread.ident is not None:  # None: it could not be started
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self.thread.join()
         self.loop.close()
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tfjslab.base.errors import UsageError
+from tfjslab.base.interrupts import Uninterrupted
 from tfjslab.base.threads import start_thread
 
 # What lets a page have SharedArrayBuffer, and so WebAssembly threads.
@@ -55,16 +56,15 @@ def listening(handler: Any, host: str = "127.0.0.1", port: int = 0) -> Iterator[
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="tfjslab-server", daemon=True)
     try:
         start_thread(thread)
-    except BaseException:
-        server.server_close()
-        raise
-    try:
         yield int(server.server_address[1])
     finally:
-        server.shutdown()
-        server.hang_up()
-        server.server_close()
-        thread.join()
+        with Uninterrupted():
+            if thread.ident is not None:  # None: it could not be started
+                server.shutdown()
+            server.hang_up()
+            server.server_close()
+            if thread.ident is not None:
+                thread.join()
 
 
 class Server(ThreadingHTTPServer):

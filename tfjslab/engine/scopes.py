@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
 from tfjslab.base.errors import UsageError
+from tfjslab.base.interrupts import Uninterrupted
 from tfjslab.engine.state import STATE, Scope
 from tfjslab.engine.tensor import Tensor
 
@@ -75,7 +76,8 @@ class Tidy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
     ) -> None:
         if self._scope is not None:
-            _end(self._scope, None if kind else self._result)
+            with Uninterrupted():
+                _end(self._scope, None if kind else self._result)
         self._scope = self._result = None
 
 

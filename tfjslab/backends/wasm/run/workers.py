@@ -18,6 +18,7 @@ from tfjslab.backends.wasm.run.engine import Instance, Module, cached_module
 from tfjslab.backends.wasm.run.heap import Heap
 from tfjslab.base import forks
 from tfjslab.base.errors import BACKEND_THREADS, DEVICE_LOST, BackendError, OutOfMemoryError
+from tfjslab.base.interrupts import Uninterrupted
 from tfjslab.base.threads import start_thread
 
 _POLLS = 20_000
@@ -82,13 +83,14 @@ class Workers:
         for i in range(1, count + 1):
             thread = threading.Thread(target=self._main, args=(i,), name=f"tfjslab-wasm-{i}", daemon=True)
             try:
-                start_thread(thread)
+                with Uninterrupted():
+                    start_thread(thread)
+                    self._threads.append(thread)
             except OutOfMemoryError as e:
                 raise BackendError(
                     f"{count} threads for WebAssembly were asked for, the system gave {i - 1}: {e.__cause__}; "
                     "set_threads_count takes fewer", code=BACKEND_THREADS,
                 ) from e
-            self._threads.append(thread)
 
     @property
     def count(self) -> int:
