@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -48,7 +49,7 @@ def _run_server(command: Sequence[str]) -> int:
     process = None
     try:
         with Uninterrupted():
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - it is made of checked parts
+            process = _started(command)
         return process.wait()
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -56,6 +57,15 @@ def _run_server(command: Sequence[str]) -> int:
         if process is not None:
             with Uninterrupted():
                 _end(process)
+
+
+def _started(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """The server, which the terminal's Ctrl-C reaches too: until it listens for that it would print where it was."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # programs begin with what their parent ignores
+    try:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - it is made of checked parts
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
