@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+import wasmtime
 from support.flat import operator, subgraph, tensor, tflite
 from support.web import answers, exported, node, run_script
 
@@ -56,6 +57,17 @@ def _opened(tmp_path):
     yield load
     for model in models:
         model.dispose()
+
+
+def test_an_engine_without_relaxed_simd_takes_what_is_not_relaxed(opened, tmp_path):
+    config = wasmtime.Config()
+    config.wasm_relaxed_simd = False
+    engine = wasmtime.Engine(config)
+    tf.export_web(opened(network("int8")), tmp_path / "web")
+    for variant in ("plain", "simd"):
+        wasmtime.Module.validate(engine, (tmp_path / "web" / f"model-{variant}.wasm").read_bytes())
+    with pytest.raises(wasmtime.WasmtimeError, match="relaxed SIMD"):
+        wasmtime.Module.validate(engine, (tmp_path / "web" / "model-relaxed.wasm").read_bytes())
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8"])
