@@ -19,7 +19,7 @@ from tfjslab.base.limits import LIMITS, check_limit
 
 _V = TypeVar("_V")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_SHOWN = 80
+_SHOWN, _SHORT = 80, 12
 _DIGITS = 300  # as long is no number that a float cannot hold
 _KIND_NAMES: dict[type, str] = {
     dict: "an object", list: "a list", str: "a string", int: "an integer", float: "a number", bool: "true or false",
@@ -97,7 +97,8 @@ def _no_constant(text: str) -> Any:
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"number {text[:_SHOWN]} is too large")
+        shown = text if len(text) <= _SHOWN else f"{text[:_SHORT]}... of {len(text)} digits"
+        raise ValueError(f"number {shown} is too large")
     return value
 
 
