@@ -118,6 +118,15 @@ def test_ctrl_c_gives_what_was_measured_until_then(digits, monkeypatch):
     assert found.compared[0].by_key["start"].reason.endswith(": interrupted")
 
 
+def test_ctrl_c_before_all_sides_have_begun_leaves_nothing_to_report(digits, no_leaks):
+    def pressed(what, *_):
+        if what.startswith("optimized ("):
+            raise KeyboardInterrupt
+
+    with no_leaks(), pytest.raises(KeyboardInterrupt):
+        tf.report(digits, "optimized", progress=pressed, **QUICK)
+
+
 def test_progress_is_told(digits, no_processes):
     heard = []
     tf.report(digits, "optimized", progress=lambda what, *_: heard.append(what), **QUICK)

@@ -67,7 +67,10 @@ class _Runner:
 
 
 def measure(plans: Sequence[Planned], how: HowToMeasure) -> list[ReportSide]:
-    """Measure sides here. What one cannot do stands in its reasons. Ctrl-C gives what was measured until then."""
+    """Measure sides here. What one cannot do stands in its reasons.
+
+    Ctrl-C gives what was measured until then; KeyboardInterrupt where no round has begun.
+    """
     settings = Settings(warmup=how.warmup, progress=how.progress)
     runners, reason = list[_Runner](), ""
     with ExitStack() as stack:
@@ -82,6 +85,8 @@ def measure(plans: Sequence[Planned], how: HowToMeasure) -> list[ReportSide]:
             for r in runners:
                 _profile(r, how)
         except KeyboardInterrupt:
+            if len(runners) < len(plans):  # there is nothing yet to compare with
+                raise
             reason = INTERRUPTED
         # Nobody watches a peer's runs: where there is one, all runs of all sides count alike.
         watched = all(r.own for r in runners)
