@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import hmac
 import os
 import secrets
@@ -114,7 +113,7 @@ class PrivateFolder:
         """The key, made by the process that comes first. Read once, as long as folder and file look as they did."""
         place = self._place(KEY)
         seen, key = _KEYS.get(place, ((), b""))
-        with contextlib.suppress(FileNotFoundError):
+        with suppress(FileNotFoundError):
             if seen == _looks(self.path, place):
                 return key
         if not os.path.lexists(place):
