@@ -87,7 +87,8 @@ def test_a_command_is_tried_at_moments_all_over_its_time(interrupts, place, monk
 
 @pytest.mark.parametrize(("code", "out", "err", "left", "found"), [
     (130, "", "tfjslab: interrupted\n", (), []),
-    (130, "a part of the table", "", (), []),
+    (130, "a part of the table", "tfjslab: interrupted\n", (), []),
+    (130, "a part of the table", "", (), ["nothing says that it was interrupted"]),
     (3, "", "tfjslab: error: it ended\n", (), ["exit code 3"]),
     (130, "", "", (), ["nothing says that it was interrupted"]),
     (130, "", "tfjslab: interrupted\n", ("node",), ["process node left"]),

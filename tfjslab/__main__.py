@@ -23,7 +23,9 @@ def program() -> NoReturn:
 
     try:
         if hears:
-            signal.signal(signal.SIGINT, Presses())
+            presses = Presses()
+            sys.unraisablehook = presses.again
+            signal.signal(signal.SIGINT, presses)
         code = main()
     except KeyboardInterrupt:  # before `main` takes care of it, or while it does
         sys.stderr.write("tfjslab: interrupted\n")

@@ -99,7 +99,7 @@ class Place:
         self.tmp.mkdir()
         mark = f"{random.getrandbits(64):x}"
         env = {**os.environ, "TMPDIR": str(self.tmp), "TFJSLAB_CACHE_DIR": str(self.cache), "HOME": str(self.home),
-               "XDG_CACHE_HOME": str(self.home), "PYTHONPATH": str(REPO), _MARK: mark}
+               "XDG_CACHE_HOME": str(self.home), "PYTHONPATH": str(REPO), "PYTHONFAULTHANDLER": "1", _MARK: mark}
         with (self.root / "out").open("w+") as out, (self.root / "err").open("w+") as err:
             process = subprocess.Popen(  # noqa: S603 - our own command
                 [*_COMMAND, *self.job.arguments(self.peers)], cwd=self.work, env=env,
@@ -195,7 +195,7 @@ def wrong(place: Place, ended: Ended, seconds: float) -> list[str]:
         found.append(f"traceback: {lines[-1][:150]}")
     elif not job.talks and [line for line in lines if not line.startswith("tfjslab: ")]:
         found.append(f"stderr: {next(s for s in lines if not s.startswith('tfjslab: '))[:150]}")
-    if ended.code == job.code and not job.talks and lines.count("tfjslab: interrupted") != 1 and not ended.out:
+    if ended.code == job.code and not job.talks and lines.count("tfjslab: interrupted") != 1:
         found.append("nothing says that it was interrupted")
     if ended.code == 0 and job.ends and job.json and place.before != facts(place.result()):
         found.append("exit code 0 without the whole result")

@@ -9,7 +9,7 @@ threads, descriptors, processes and temporary files have to be as before, and th
 
 from __future__ import annotations
 
-import dis
+import ctypes
 import functools
 import gc
 import hashlib
@@ -24,10 +24,10 @@ import threading
 import time
 import traceback
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -185,6 +185,16 @@ def stored(folder: Path) -> Any:
         return store.results()[-1].record.get("reason") or True
 
 
+def ops_benched(_folder: Path) -> Any:
+    """Rows of an op list."""
+    from tfjslab.bench.ops.bench import OpSettings, bench_ops  # noqa: PLC0415
+    from tfjslab.bench.ops.reading import BUILTIN, read_rows  # noqa: PLC0415
+
+    rows = [r for r in read_rows(BUILTIN) if "Relu" in r.label][:6]
+    found = bench_ops(rows, ["wasm-simd"], None, OpSettings(rounds=2))
+    return found.reason or next((r.reason for r in found.rows if r.reason), len(found.rows))
+
+
 def in_browser(_folder: Path) -> Any:
     """In Chromium."""
     how = tf.browser.HowToRun(runs=6, rounds=2, warmup=1, budget_s=2.0, profiles=2)
@@ -206,47 +216,46 @@ CALLS: dict[str, Callable[[Path], Any]] = {
     "predict, long": long_prediction, "eager ops": eager, "profile_model": profiled, "optimize": optimized,
     "quantize": quantized, "evaluate": evaluated, "sweep": swept, "recommend": recommended, "report": reported,
     "stream": streamed, "export_web": exported, "export_tflite": exported_tflite, "save": saved,
-    "bench_models": benched, "numeric_diff": compared, "open_store": stored, "browser.bench": in_browser,
-    "Lab.run": in_dashboard,
+    "bench_models": benched, "bench_ops": ops_benched, "numeric_diff": compared, "open_store": stored,
+    "browser.bench": in_browser, "Lab.run": in_dashboard,
 }
 NAMES = tuple(CALLS)
 
 
-@functools.cache
-def _instructions(code: CodeType) -> list[dis.Instruction]:
-    return list(dis.get_instructions(code))
+# A press that is not heard here: no call of Python's follows it, so Python looks for signals where the traced code next
+# lets it.
+_PRESS = defaultdict(functools.partial(ctypes.CDLL(None)["raise"], int(signal.SIGINT)))
 
 
-def _leaves_a_block(frame: FrameType) -> bool:
-    """Whether a ``with`` block ends next: Python hears no signal before its ``__exit__`` has run."""
-    coming = [i for i in _instructions(frame.f_code) if i.offset >= frame.f_lasti][:3]
-    return [(i.opname, i.argval) for i in coming] == [("LOAD_CONST", None)] * 3
+def at_step(work: Callable[[], Any], interrupt_at: int, steps: str = "line") -> int:
+    """Call ``work`` with SIGINT at a step of the package, counted from 1; gives how many steps there were.
 
-
-def at_line(work: Callable[[], Any], interrupt_at: int) -> int:
-    """Call ``work`` with SIGINT at a line of the package, counted from 1; gives how many lines there were.
-
-    Where no signal can come at that line, it comes at the next one. 0: it does not come.
+    Steps are lines, or instructions for ``opcode``. Python hears it at the first place after it where it hears signals,
+    as it would one that came by itself. 0: it does not come.
     """
-    lines, due = 0, bool(interrupt_at)
+    count = 0
 
-    def line(frame: FrameType, event: str, _argument: Any) -> Any:
-        nonlocal lines, due
-        lines += event == "line"
-        if due and event == "line" and lines >= interrupt_at and not _leaves_a_block(frame):
-            due = False
-            signal.raise_signal(signal.SIGINT)
-        return line
+    def step(_frame: FrameType, event: str, _argument: Any) -> Any:
+        nonlocal count
+        if event == steps:
+            count += 1
+            if count == interrupt_at:
+                _PRESS[count]
+        return step
 
     def call(frame: FrameType, _event: str, _argument: Any) -> Any:
-        return line if "/tfjslab/" in frame.f_code.co_filename else None
+        if "/tfjslab/" not in frame.f_code.co_filename:
+            return None
+        frame.f_trace_opcodes = steps == "opcode"
+        return step
 
+    _PRESS.clear()
     sys.settrace(call)
     try:
         work()
     finally:
         sys.settrace(None)
-    return lines
+    return count
 
 
 def at_moment(work: Callable[[], Any], seconds: float) -> None:
@@ -284,47 +293,78 @@ def settled(before: dict[str, int]) -> dict[str, tuple[int, int]]:
         time.sleep(0.02)
 
 
-def interrupted(name: str, count: int, seed: int, folder: Path) -> dict[str, Any]:
-    """Interrupt a call ``count`` times."""
-    def work() -> None:
-        nonlocal answer
-        answer = ""
-        answer = CALLS[name](folder)
+class Tried:
+    """A call, its right answer, and what became of it when it was interrupted."""
 
-    rng, failures, hit, slowest = random.Random(f"{seed} {name}"), Counter[str](), 0, 0.0  # noqa: S311 - no secret
-    answer: Any = ""
-    work()
-    right, before = answer, taken()
-    lines = at_line(work, 0)
-    began = time.perf_counter()
-    work()
-    took = time.perf_counter() - began
-    before = taken()
-    for i in range(count):
-        where, found = "", ""
-        moment, at = rng.uniform(0, took * _SHARE), rng.randrange(1, max(lines, 1) + 1)
+    def __init__(self, name: str, folder: Path) -> None:
+        self._call, self._folder = CALLS[name], folder
+        self.answer: Any = ""
+        self.hit, self.slowest, self.where = 0, 0.0, ""
+        self.work()
+        self.right = self.answer
+        self.lines = at_step(self.work, 0)
+        began = time.perf_counter()
+        self.work()
+        self.took = time.perf_counter() - began
+
+    def work(self) -> None:
+        """Call it."""
+        self.answer = ""
+        self.answer = self._call(self._folder)
+
+    def at_moment(self, moment: float) -> str:
+        """Interrupt it there; gives what was wrong and where it came."""
         began = time.perf_counter()
         try:
-            at_line(work, at) if i % 2 else at_moment(work, moment)
+            return self._ended(lambda: at_moment(self.work, moment))
+        finally:
+            self.slowest = max(self.slowest, time.perf_counter() - began - min(moment, self.took))
+
+    def at_line(self, line: int) -> str:
+        """The same at a line. Who swallows it goes on as if nobody had pressed, which is wrong."""
+        came = False
+
+        def work() -> None:
+            nonlocal came
+            came = at_step(self.work, line) >= line
+
+        wrong = self._ended(work)
+        return wrong or (f"not heard at line {line} of {self.lines}" if came and self.answer == self.right else "")
+
+    def _ended(self, work: Callable[[], None]) -> str:
+        self.where = ""
+        try:
+            work()
         except KeyboardInterrupt as e:
-            hit += 1
+            self.hit += 1
             ours = [f for f in traceback.extract_tb(e.__traceback__) if "/tfjslab/" in f.filename]
-            where = " < ".join(f"{f.filename.partition('/tfjslab/')[2]}:{f.lineno}" for f in reversed(ours[-4:]))
+            self.where = " < ".join(f"{f.filename.partition('/tfjslab/')[2]}:{f.lineno}" for f in reversed(ours[-4:]))
+            return ""
         except Exception as e:  # noqa: BLE001 - what is looked for
-            found = f"{type(e).__name__}: {e}"
-        else:
-            hit += answer == INTERRUPTED
-            found = "" if answer in (right, INTERRUPTED) else f"answered {answer!r:.100}"
-        slowest = max(slowest, time.perf_counter() - began - (0 if i % 2 else min(moment, took)) if not i % 2 else 0)
+            return f"{type(e).__name__}: {e}"
+        self.hit += self.answer == INTERRUPTED
+        return "" if self.answer in (self.right, INTERRUPTED) else f"answered {self.answer!r:.100}"
+
+
+def interrupted(name: str, count: int, seed: int, folder: Path) -> dict[str, Any]:
+    """Interrupt a call ``count`` times."""
+    rng, failures = random.Random(f"{seed} {name}"), Counter[str]()  # noqa: S311 - no secret
+    call = Tried(name, folder)
+    before = taken()
+    for i in range(count):
+        moment, at = rng.uniform(0, call.took * _SHARE), rng.randrange(1, max(call.lines, 1) + 1)
+        found = call.at_line(at) if i % 2 else call.at_moment(moment)
         if left := settled(before):
             found += f" left {left}"
             before = taken()
+        where = call.where
         if not found and (i % _RERUN == 0 or i == count - 1):
-            work()
-            found = "" if answer == right else f"next call answered {answer!r:.100}"
+            call.work()
+            found = "" if call.answer == call.right else f"next call answered {call.answer!r:.100}"
         if found:
             failures[f"{found} ({where})"] += 1
-    return {"tries": count, "hit": hit, "slowest": slowest, "failures": dict(failures.most_common(_MOST_LINES))}
+    return {"tries": count, "hit": call.hit, "slowest": call.slowest,
+            "failures": dict(failures.most_common(_MOST_LINES))}
 
 
 def in_process(name: str, count: int, seed: int) -> dict[str, Any]:

@@ -268,9 +268,10 @@ def test_ctrl_c_shows_what_was_measured_and_is_exit_code_130(capsys, model, monk
 
     monkeypatch.setattr(bench, "progress", impatient)
     assert main(["bench", model, "--backend", "cpu", "--runs", "10"]) == INTERRUPTED
-    out = capsys.readouterr().out
-    assert "not all was measured: interrupted" in out
-    assert "cpu" in out
+    told = capsys.readouterr()
+    assert "not all was measured: interrupted" in told.out
+    assert "cpu" in told.out
+    assert told.err == "tfjslab: interrupted\n"
 
 
 def test_ctrl_c_elsewhere_is_exit_code_130_and_one_line(capsys, monkeypatch):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import gc
+import logging
 import socket
+import sys
 import threading
 import time
 import urllib.error
@@ -18,6 +21,7 @@ from tfjslab.base.errors import BackendError, BackendUnavailableError
 from tfjslab.base.extras import install
 from tfjslab.browser import chromium as module
 from tfjslab.browser.chromium import chromium, find_chromium
+from tfjslab.browser.loop import browser_loop
 from tfjslab.browser.node import NodeProgram, find_node
 from tfjslab.browser.server import ISOLATION, served
 
@@ -237,6 +241,19 @@ def test_chromium_works_inside_a_running_loop_as_in_jupyter(site):
 
     with ThreadPoolExecutor(1) as pool:  # this thread may have a loop already, of other tests
         assert pool.submit(asyncio.run, cell()).result() == "page"
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_process_that_ends_after_its_loop_was_closed_is_no_news(caplog):
+    with browser_loop() as loop:
+        loop.run(lambda: asyncio.create_subprocess_exec(sys.executable, "-c", "import time; time.sleep(0.3)"),
+                 "starting", 20)
+    gc.collect()
+    assert not caplog.records
+    other = asyncio.new_event_loop()
+    logging.getLogger("asyncio").warning("Loop %r that handles pid %r is closed", other, 1)
+    other.close()
+    assert len(caplog.records) == 1  # of a loop of somebody else
 
 
 def test_an_error_inside_gives_the_browser_back(site):

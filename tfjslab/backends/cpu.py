@@ -26,6 +26,7 @@ from tfjslab.backends.kernels.memory_plan import plan_memory
 from tfjslab.backends.kernels.session import KernelSession
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
+from tfjslab.base.interrupts import Heard
 from tfjslab.base.limits import check_run, run_is_limited
 from tfjslab.base.out_of_memory import backend_out_of_memory
 from tfjslab.base.shapes import Shape
@@ -178,19 +179,20 @@ class CpuPlan:
             feed = feeds[name]
             values[slot] = self._session.native(feed).reshape(shape) if isinstance(feed, Buffer) else feed
         before, limited = clock() if stamps is not None else 0.0, run_is_limited()
-        for step in program.steps:
-            if limited:
-                check_run(f"node '{step.node.name}' ({step.node.op})")
-            outs = run_node(step.node, [values[i] for i in step.inputs], step.node.attrs)
-            check_promise(step.node, step.promised, outs)
-            for slot, value in zip(step.outputs, outs, strict=True):
-                values[slot] = value
-            for slot in step.last_uses:
-                values[slot] = None
-            if stamps is not None:
-                now = clock()
-                stamps.append((now - before) * 1e3)
-                before = now
+        with Heard():
+            for step in program.steps:
+                if limited:
+                    check_run(f"node '{step.node.name}' ({step.node.op})")
+                outs = run_node(step.node, [values[i] for i in step.inputs], step.node.attrs)
+                check_promise(step.node, step.promised, outs)
+                for slot, value in zip(step.outputs, outs, strict=True):
+                    values[slot] = value
+                for slot in step.last_uses:
+                    values[slot] = None
+                if stamps is not None:
+                    now = clock()
+                    stamps.append((now - before) * 1e3)
+                    before = now
         return self._collect(values, [*program.initial, *feeds.values()], keep=keep)
 
     def _collect(

@@ -76,6 +76,9 @@ class Flags:
 
     def get(self, name: str) -> FlagValue:
         """The flag's value: what was set, else what this machine can do (found out once)."""
+        found = self._values.get(name)
+        if found is not None:  # without the lock, as every eager op asks
+            return found
         flag = self._flag(name)
         with self._lock:
             if name not in self._values:

@@ -154,15 +154,16 @@ def _looks(folder: Path, key: str) -> tuple[int, ...]:
 
 def _owned(place: str) -> bytes:
     """A file, after a look at whose it is; a part of it, where another process cuts it just now."""
-    file = os.open(place, os.O_RDONLY | _NO_LINK | _BINARY)
-    try:
-        found = os.fstat(file)
-        _check_own(found, place)
-        if not stat.S_ISREG(found.st_mode):
-            raise ForeignFolderError(f"{place} is no file")
-        return os.read(file, found.st_size)
-    finally:
-        os.close(file)
+    with Uninterrupted():
+        file = os.open(place, os.O_RDONLY | _NO_LINK | _BINARY)
+        try:
+            found = os.fstat(file)
+            _check_own(found, place)
+            if not stat.S_ISREG(found.st_mode):
+                raise ForeignFolderError(f"{place} is no file")
+            return os.read(file, found.st_size)
+        finally:
+            os.close(file)
 
 
 def _check_own(found: os.stat_result, what: str) -> None:

@@ -5,19 +5,16 @@ So it works inside a running asyncio loop too, as in Jupyter, every wait has an 
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
-import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from concurrent.futures import TimeoutError as TookTooLong
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tfjslab.base.errors import BackendError, BackendUnavailableError
 from tfjslab.base.extras import install
 from tfjslab.base.interrupts import Uninterrupted
-from tfjslab.base.threads import start_thread
+from tfjslab.browser.loop import BrowserLoop, browser_loop
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Playwright
@@ -58,7 +55,7 @@ def find_chromium() -> str:
 class Page:
     """One page. ``errors`` are what its console and its scripts complained about."""
 
-    def __init__(self, loop: _Loop, page: PlaywrightPage) -> None:
+    def __init__(self, loop: BrowserLoop, page: PlaywrightPage) -> None:
         self._loop, self._page = loop, page
         self.errors: list[str] = []
         page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
@@ -85,7 +82,7 @@ class Page:
 class Chromium:
     """A running browser. ``engine`` is its name, its version and that of V8."""
 
-    def __init__(self, loop: _Loop, browser: Browser, v8: str) -> None:
+    def __init__(self, loop: BrowserLoop, browser: Browser, v8: str) -> None:
         self._loop, self._browser = loop, browser
         self.version = browser.version
         self.engine = f"Chromium {self.version}, V8 {v8}"
@@ -124,7 +121,7 @@ def chromium(flags: Sequence[str] = ()) -> Iterator[Chromium]:
                                       code="browser.unavailable") from None
     driver: Playwright | None = None
     browser: Browser | None = None
-    with _loop() as loop:
+    with browser_loop() as loop:
         try:
             # Whole steps, of a second at most: what has only half started cannot be told to end.
             with Uninterrupted():
@@ -137,7 +134,7 @@ def chromium(flags: Sequence[str] = ()) -> Iterator[Chromium]:
                 _end(loop, driver, browser)
 
 
-def _end(loop: _Loop, driver: Playwright | None, browser: Browser | None) -> None:
+def _end(loop: BrowserLoop, driver: Playwright | None, browser: Browser | None) -> None:
     try:
         if browser is not None:
             loop.run(browser.close, "closing Chromium", CLOSE_S)
@@ -146,7 +143,7 @@ def _end(loop: _Loop, driver: Playwright | None, browser: Browser | None) -> Non
             loop.run(driver.stop, "closing playwright", CLOSE_S)
 
 
-def _launched(loop: _Loop, driver: Playwright, program: str, flags: Sequence[str]) -> tuple[Browser, str]:
+def _launched(loop: BrowserLoop, driver: Playwright, program: str, flags: Sequence[str]) -> tuple[Browser, str]:
     """The browser, and its version of V8."""
     root = getattr(os, "geteuid", lambda: 1)() == 0  # the sandbox refuses to work for root
 
@@ -162,58 +159,3 @@ def _launched(loop: _Loop, driver: Playwright, program: str, flags: Sequence[str
         return loop.run(start, "starting Chromium", START_S)
     except BackendError as e:
         raise BackendUnavailableError(f"{program} does not start: {e}", code="browser.unavailable") from None
-
-
-class _Loop:
-    """An asyncio loop in a thread, and a way to run things in it that waits only so long."""
-
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever, name="tfjslab-chromium", daemon=True)
-        try:
-            start_thread(self.thread)
-        except BaseException:
-            self.close()
-            raise
-
-    def run(self, work: Callable[[], Awaitable[T]], what: str, timeout_s: float) -> T:
-        """The result. BackendError when playwright says that it failed, or it takes too long.
-
-        ``work`` is called in the loop's thread: playwright sends its messages when it is called, not when awaited.
-        """
-        async def awaited() -> T:
-            return await work()
-
-        future = asyncio.run_coroutine_threadsafe(awaited(), self.loop)
-        try:
-            return future.result(timeout_s)
-        except TookTooLong:
-            raise BackendError(f"{what} did not end within {timeout_s:g} s", code="browser.timeout") from None
-        except Exception as e:
-            from playwright.async_api import Error  # noqa: PLC0415 - it is there when this runs
-
-            if not isinstance(e, Error):
-                raise
-            raise BackendError(f"{what} failed: {' '.join(e.message.split())}", code="browser.failed") from None
-        finally:
-            future.cancel()
-
-    def close(self) -> None:
-        """End the thread."""
-        if self.thread.ident is not None:  # None: it could not be started
-            self.loop.call_soon_threadsafe(self.loop.stop)
-            self.thread.join()
-        self.loop.close()
-
-
-@contextmanager
-def _loop() -> Iterator[_Loop]:
-    before = set(threading.enumerate())
-    loop = _Loop()
-    try:
-        yield loop
-    finally:
-        loop.close()
-        for thread in set(threading.enumerate()) - before:  # asyncio's own, which watch processes that have ended
-            if thread.name.startswith("asyncio-"):
-                thread.join(CLOSE_S)

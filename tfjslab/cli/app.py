@@ -64,12 +64,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             emit(report, args.json)
             keep(report)
         sys.stdout.flush()  # a closed pipe shows here, where it is handled, not while Python shuts down
+        if report.exit_code == INTERRUPTED:  # what was found until then is told; that it is not all is told here
+            _tell_interrupted()
     except SystemExit as e:  # argparse has printed help or the version
         return int(e.code or 0)
     except BrokenPipeError:
         return _closed_pipe()
     except KeyboardInterrupt:
-        sys.stderr.write("tfjslab: interrupted\n")
+        _tell_interrupted()
         return INTERRUPTED
     except TfjslabError as e:
         tell("error", e)
@@ -79,6 +81,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         tell("error", error)
         return error.exit_code
     return int(report.exit_code)
+
+
+def _tell_interrupted() -> None:
+    sys.stderr.write("tfjslab: interrupted\n")
 
 
 def _closed_pipe() -> int:

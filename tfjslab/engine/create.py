@@ -11,6 +11,7 @@ import numpy as np
 from tfjslab.base.arrays import require_finite, require_whole, text_array, to_array
 from tfjslab.base.dtypes import ON_HOST, Array, dtype_info, numpy_dtype, of_array
 from tfjslab.base.errors import DTypeError, InputError, ShapeError
+from tfjslab.base.interrupts import Uninterrupted
 from tfjslab.base.limits import LIMITS, check_limit
 from tfjslab.base.out_of_memory import tells_memory
 from tfjslab.base.shapes import checked_shape, size_of
@@ -25,8 +26,9 @@ def make_tensor(array: Array, dtype: str) -> Tensor:
     """A tensor with a copy of ``array``, whose numpy dtype must be that of ``dtype``."""
     check_limit("tensor: bytes", array.size * dtype_info(dtype).bytes_per_element, LIMITS.tensor_bytes)
     if dtype in ON_HOST:
-        return Tensor(Data(dtype, host=array.copy()), array.shape, dtype)
-    with STATE.lock:
+        with Uninterrupted():
+            return Tensor(Data(dtype, host=array.copy()), array.shape, dtype)
+    with Uninterrupted(), STATE.lock:
         data = on_session(lambda eager: Data(dtype, buffer=eager.session.put(array, dtype), eager=eager))
         return Tensor(data, array.shape, dtype)
 

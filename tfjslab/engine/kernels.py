@@ -14,9 +14,10 @@ from tfjslab.backends.host import Live, describe, run_promoted, spec_of
 from tfjslab.backends.host_threads import host_threads
 from tfjslab.base.dtypes import ON_HOST
 from tfjslab.base.errors import BackendError, DTypeError, TfjslabError
+from tfjslab.base.interrupts import UninterruptedBut
 from tfjslab.engine.create import make_tensors
 from tfjslab.engine.debugging import check_numbers
-from tfjslab.engine.recorder import active_recorder
+from tfjslab.engine.recorder import KernelRecorder, active_recorder
 from tfjslab.engine.sessions import Data, EagerSession, on_session
 from tfjslab.engine.state import STATE
 from tfjslab.engine.tensor import Tensor
@@ -66,21 +67,26 @@ def _run(
     key = (definition.name, attrs_key, *[None if t is None else t.signature for t in inputs])
     one = eager.plans.get(key)
     if one is None:
-        one = _prepare(eager, definition, inputs, attrs)
-        eager.remember(key, one)
+        with UninterruptedBut():
+            one = _prepare(eager, definition, inputs, attrs)
+            eager.remember(key, one)
     else:
         eager.plans.move_to_end(key)
     if definition.facts.shares_bytes:  # as in TensorFlow.js
         return [_share(one, inputs, attrs)]
-    return _run_on_host(eager, one.node, inputs) if one.plan is None else _run_plan(eager, one, inputs)
+    if one.plan is None:
+        return _run_on_host(eager, one.node, inputs)
+    with UninterruptedBut():
+        return _run_plan(eager, one, inputs, recorder)
 
 
-def _run_plan(eager: EagerSession, one: OneNode, inputs: Sequence[Tensor | None]) -> list[Tensor]:
+def _run_plan(
+    eager: EagerSession, one: OneNode, inputs: Sequence[Tensor | None], recorder: KernelRecorder | None,
+) -> list[Tensor]:
     plan, names = one.plan, one.node.outputs
     if plan is None:
         raise BackendError(f"{one.node.op} has no plan")
     feeds = {name: t.data_ref().on(eager) for name, t in zip(one.node.inputs, inputs, strict=True) if t is not None}
-    recorder = active_recorder()
     stamps = None if recorder is None else RunStamps()
     results: Mapping[str, Any] = plan.run(feeds, stamps=stamps, keep=not one.cuts)
     if one.cuts:

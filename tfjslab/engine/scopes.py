@@ -75,10 +75,16 @@ class Tidy:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
     ) -> None:
+        if kind:
+            self._result = None
+        self.end()
+
+    def end(self) -> None:
+        """Free what the block made, unless that was done."""
         if self._scope is not None:
             with Uninterrupted():
-                _end(self._scope, None if kind else self._result)
-        self._scope = self._result = None
+                _end(self._scope, self._result)
+                self._scope = self._result = None
 
 
 @overload
@@ -102,8 +108,12 @@ def tidy(name_or_fn: Any = "", fn: Any = None) -> Any:
         return Tidy(name)
     if inspect.iscoroutinefunction(function):
         raise UsageError("tidy: the function is a coroutine; a scope cannot span an await")
-    with Tidy(name) as scope:
-        return scope.returns(function())
+    scope = Tidy(name)
+    try:
+        with scope:
+            return scope.returns(function())
+    finally:
+        scope.end()  # where Ctrl-C came at the very beginning of ``__exit__``; else it has ended
 
 
 def keep(tensor: Tensor) -> Tensor:

@@ -12,9 +12,11 @@ from tfjslab.backends import registry
 from tfjslab.backends.base import Backend, Buffer
 from tfjslab.base import forks
 from tfjslab.base.arrays import encoded
-from tfjslab.base.dtypes import Array
+from tfjslab.base.dtypes import Array, dtype_info
 from tfjslab.base.errors import DEVICE_LOST, BackendError
-from tfjslab.engine.state import STATE, count
+from tfjslab.base.interrupts import Uninterrupted
+from tfjslab.base.shapes import Shape, size_of
+from tfjslab.engine.state import STATE
 
 MAX_PLANS = 512  # one-node plans kept per backend; an evicted one is disposed
 
@@ -67,7 +69,8 @@ def current_session() -> EagerSession:
     if _CURRENT is None or _CURRENT[0] != generation:
         backend = registry.backend()
         if id(backend) not in _SESSIONS:
-            _SESSIONS[id(backend)] = EagerSession(backend)
+            with Uninterrupted():
+                _SESSIONS[id(backend)] = EagerSession(backend)
         _CURRENT = (registry.generation(), _SESSIONS[id(backend)])
     return _CURRENT[1]
 
@@ -102,7 +105,7 @@ def retire_if_lost(eager: EagerSession, error: BackendError) -> None:
 def release_sessions() -> None:
     """Close eager sessions that hold no tensors, with their cached plans. They open again when needed."""
     global _CURRENT  # noqa: PLW0603 - see current_session
-    with STATE.lock:
+    with Uninterrupted(), STATE.lock:
         for key, eager in tuple(_SESSIONS.items()):
             if not eager.num_data:
                 eager.close()
@@ -135,18 +138,19 @@ class Data:
         if eager is not None:
             eager.num_data += 1
 
-    def add_ref(self) -> None:
-        """One more tensor uses these bytes."""
-        self.refs += 1
-        if self.refs == 1:
-            count(buffers=1)
+    def num_bytes_of(self, shape: Shape) -> int:
+        """What a tensor of this shape on these bytes adds to ``memory().num_bytes``."""
+        return self.host_bytes if self.host is not None else size_of(shape) * dtype_info(self.dtype).bytes_per_element
 
-    def drop_ref(self) -> None:
-        """One tensor fewer; the last one frees them."""
+    def add_ref(self) -> bool:
+        """One more tensor uses these bytes; says whether it is the first."""
+        self.refs += 1
+        return self.refs == 1
+
+    def drop_ref(self) -> bool:
+        """One tensor fewer; says whether it was the last, after which the bytes are to be freed."""
         self.refs -= 1
-        if self.refs == 0:
-            count(buffers=-1)
-            self._free()
+        return not self.refs
 
     def read(self) -> Array:
         """A copy of the values, flat or in whatever shape they were stored."""
@@ -164,12 +168,13 @@ class Data:
         """The buffer in ``eager``'s session, moved there if it lies elsewhere. Its shape is the first tensor's."""
         if self.eager is not eager or self.buffer is None:
             moved = eager.session.put(self.read(), self.dtype)  # may fail: then the bytes stay where they are
-            self._free()
+            self.free()
             self.buffer, self.eager = moved, eager
             eager.num_data += 1
         return self.buffer
 
-    def _free(self) -> None:
+    def free(self) -> None:
+        """Give the bytes back."""
         if self.eager is not None and self.buffer is not None:
             self.eager.session.free(self.buffer)
             self.eager.num_data -= 1

@@ -70,11 +70,10 @@ class EngineState:
 STATE = EngineState()
 
 
-def count(*, tensors: int = 0, buffers: int = 0, num_bytes: int = 0, strings: int = 0) -> None:
-    """Add to the counters; negative numbers take away."""
-    with STATE.lock:
-        c = STATE.counters
-        c.num_tensors += tensors
-        c.num_data_buffers += buffers
-        c.num_bytes += num_bytes
-        c.num_string_tensors += strings
+def count(tensors: int, buffers: int, num_bytes: int = 0, strings: int = 0) -> None:
+    """Add to the counters; negative numbers take away. Hold ``STATE.lock``."""
+    c = STATE.counters
+    c.num_tensors += tensors
+    c.num_data_buffers += buffers
+    c.num_bytes += num_bytes
+    c.num_string_tensors += strings

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
-from tfjslab.base.dtypes import Array, dtype_info
+from tfjslab.base.closing import Disposing
+from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import DisposedError, InputError
+from tfjslab.base.interrupts import Uninterrupted
 from tfjslab.base.messages import escaped_lines
 from tfjslab.base.out_of_memory import out_of_memory
 from tfjslab.base.shapes import size_of
@@ -17,14 +18,14 @@ from tfjslab.engine.sessions import Data
 from tfjslab.engine.state import STATE, count
 
 
-class Tensor(Operators):
+class Tensor(Operators, Disposing):
     """An immutable array on a backend, with ``shape``, ``dtype``, ``size``, ``rank`` and ``id``.
 
     It lives until ``dispose``, the end of the ``tidy`` it was made in, or of its own ``with`` block; garbage
     collection does not free it, just as in TensorFlow.js. Several tensors may share bytes (``reshape``, ``clone``).
     """
 
-    __slots__ = ("_data", "_dtype", "_id", "_kept", "_shape")
+    __slots__ = ("_data", "_dtype", "_id", "_kept", "_num_bytes", "_shape")
     __array_priority__ = 1000  # ``array + tensor`` is a tensor
 
     def __init__(self, data: Data, shape: tuple[int, ...], dtype: str) -> None:
@@ -34,8 +35,8 @@ class Tensor(Operators):
             self._dtype = dtype
             self._id = next(STATE.ids)
             self._kept = False
-            data.add_ref()
-            count(tensors=1, num_bytes=self.num_bytes, strings=dtype == "string")
+            self._num_bytes = data.num_bytes_of(shape)
+            count(1, data.add_ref(), self._num_bytes, dtype == "string")
         if STATE.local.scopes:
             STATE.local.scopes[-1].tensors.append(self)
         if STATE.watch is not None:
@@ -83,8 +84,8 @@ class Tensor(Operators):
         TensorFlow.js adds nothing when a string tensor is cloned but takes its bytes away when the clone is disposed,
         so its count drifts below zero; here a clone adds what its disposal takes away.
         """
-        data = self.data_ref()
-        return data.host_bytes if data.host is not None else self.size * dtype_info(self._dtype).bytes_per_element
+        self.data_ref()
+        return self._num_bytes
 
     def data_ref(self) -> Data:
         """The shared bytes; DisposedError after ``dispose``."""
@@ -128,13 +129,15 @@ class Tensor(Operators):
 
     def dispose(self) -> None:
         """Free the tensor. A second call does nothing."""
-        with STATE.lock:
+        with Uninterrupted(), STATE.lock:
             data = self._data
             if data is None:
                 return
-            count(tensors=-1, num_bytes=-self.num_bytes, strings=-(self._dtype == "string"))
             self._data = None
-            data.drop_ref()
+            last = data.drop_ref()
+            count(-1, -last, -self._num_bytes, -(self._dtype == "string"))
+            if last:
+                data.free()
 
     @property
     def is_kept(self) -> bool:
@@ -147,17 +150,17 @@ class Tensor(Operators):
 
     def replace_data(self, data: Data) -> None:
         """Point at other bytes of the same size, for ``Variable.assign``."""
-        with STATE.lock:
-            old = self.data_ref()
-            data.add_ref()
-            count(num_bytes=-self.num_bytes)
-            self._data = data
-            count(num_bytes=self.num_bytes)
-            old.drop_ref()
+        with Uninterrupted(), STATE.lock:
+            old, before = self.data_ref(), self._num_bytes
+            self._data, self._num_bytes = data, data.num_bytes_of(self._shape)
+            first, last = data.add_ref(), old.drop_ref()
+            count(0, first - last, self._num_bytes - before)
+            if last:
+                old.free()
 
     def shared(self, shape: tuple[int, ...]) -> Tensor:
         """A new tensor of another shape on the same bytes."""
-        with STATE.lock:
+        with Uninterrupted(), STATE.lock:
             return Tensor(self.data_ref(), shape, self._dtype)
 
     def clone(self) -> Tensor:
@@ -167,14 +170,6 @@ class Tensor(Operators):
     def print(self) -> None:
         """Print the tensor."""
         print(repr(self))  # noqa: T201 - what the method is for
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-    ) -> None:
-        self.dispose()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:  # noqa: FBT001 - numpy's protocol
         if copy is False:

@@ -8,8 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import Any, TypeVar, overload
 from weakref import WeakSet
 
 import numpy as np
@@ -19,6 +18,7 @@ from tfjslab.backends.base import Backend, PlanInfo, Session
 from tfjslab.backends.host import own_array, spec_of
 from tfjslab.base import forks
 from tfjslab.base.awaiting import settled
+from tfjslab.base.closing import Disposing
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import DEVICE_LOST, BackendError, DisposedError, InputError
 from tfjslab.base.interrupts import Uninterrupted
@@ -28,7 +28,7 @@ from tfjslab.base.out_of_memory import out_of_memory, tells_memory
 from tfjslab.base.tables import Table, as_html
 from tfjslab.engine.create import make_tensors
 from tfjslab.engine.recorder import active_recorder
-from tfjslab.engine.state import count
+from tfjslab.engine.state import STATE, count
 from tfjslab.formats.artifacts import SaveHandler, saved_by
 from tfjslab.formats.graph_model.reader import FORMAT as TFJS_GRAPH
 from tfjslab.formats.registry import format_written, write_model
@@ -54,7 +54,7 @@ class RefusedByTargetWarning(UserWarning):
     """A model was written that the program it is written for would not run."""
 
 
-class Model:
+class Model(Disposing):
     """A model on a backend. Without ``backend`` it follows the current one, moving there when that changes.
 
     Weights count as tensors in ``tf.memory()``, one each, until ``dispose``. Calls may come from any thread; they
@@ -74,13 +74,19 @@ class Model:
         for array in self._arrays:
             array.setflags(write=False)  # plans, results and other models may look at the same bytes
         registry.backend(backend, threads)  # fail here for an unavailable backend, not at the first predict
-        with Uninterrupted():
-            self._count(1)
-        _MODELS.add(self)
+        try:
+            with Uninterrupted():
+                self._count(1)
+                _MODELS.add(self)
+        except KeyboardInterrupt:
+            if self in _MODELS:
+                self.dispose()
+            raise
 
     def _count(self, sign: int) -> None:
         n = len(self._arrays)
-        count(tensors=sign * n, buffers=sign * n, num_bytes=sign * sum(a.nbytes for a in self._arrays))
+        with STATE.lock:
+            count(sign * n, sign * n, sign * sum(a.nbytes for a in self._arrays))
 
     @property
     def graph(self) -> Graph:
@@ -287,14 +293,6 @@ class Model:
     def weights(self) -> dict[str, Array]:
         """All weights and constants by name, as read-only arrays that share the model's bytes."""
         return {k: a for g in self.graph.all_graphs() for k, a in g.constants.items()}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-    ) -> None:
-        self.dispose()
 
     def __repr__(self) -> str:
         if self._open is None:

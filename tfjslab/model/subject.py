@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
+from tfjslab.base.closing import Disposing
 from tfjslab.engine.measure import Clock
 from tfjslab.model.load import load_model
 from tfjslab.model.model import Model
@@ -18,19 +17,15 @@ ModelSource = Model | Loader | str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
-class Subject:
+class Subject(Disposing):
     """A model to measure. ``load_ms`` is None where it was loaded before; ``owned`` models are disposed at the end."""
 
     model: Model
     load_ms: float | None
     owned: bool
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-    ) -> None:
+    def dispose(self) -> None:
+        """Dispose the model where it is owned."""
         if self.owned:
             self.model.dispose()
 

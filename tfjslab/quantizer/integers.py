@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,22 +52,23 @@ def in_integers(job: Int8Job, left_out: Mapping[str, str]) -> Quantized:
         reasons = "; ".join(dict.fromkeys(c.reason for c in choices))
         raise InputError(f"no node of model '{model.name}' can run in integers ({kind}): {reasons}",
                          code="quantize.nothing")
-    with Model(graph, *model.chosen, name=model.name) as plain:
+    # What is given away is in the outer block: where Ctrl-C comes while the other model is disposed, both are.
+    with ExitStack() as given, Model(graph, *model.chosen, name=model.name) as plain:
         seen = {} if kind == DYNAMIC else _observe(plain, job.batches, encoded(graph, choices))
         for value, other, six in cuts(graph, choices):
             seen[value].cut(-seen[other].high, 6 - seen[other].low if six else np.inf)
         scales = {v: o.scale(job.method) for v, o in seen.items()}
         made = rewrite(graph, choices, specs, scales, {v: o.mean for v, o in seen.items() if o.mean is not None})
         told = made.graph.with_(metadata={**graph.metadata, "execution": kind})
-        with given_away(Model(told, *model.chosen, name=f"{model.name} {kind}")) as new:
-            nodes = node_reports(plain, new, choices, made, job.tested)
-            outputs = compare(plain, new, job.tested)
-            count = sum(bool(c.form) for c in choices)
-            execution = f"{count} of {counted(len(choices), 'node')} run in {kind}, the others in float32"
-            return Quantized(new, QuantizationReport(
-                kind, job.method if kind == INT8 else "", execution, stored_bytes(model.graph),
-                made.graph.weight_bytes, nodes, (), outputs, job.told,
-            ))
+        new = given.enter_context(given_away(Model(told, *model.chosen, name=f"{model.name} {kind}")))
+        nodes = node_reports(plain, new, choices, made, job.tested)
+        outputs = compare(plain, new, job.tested)
+        count = sum(bool(c.form) for c in choices)
+        execution = f"{count} of {counted(len(choices), 'node')} run in {kind}, the others in float32"
+        return Quantized(new, QuantizationReport(
+            kind, job.method if kind == INT8 else "", execution, stored_bytes(model.graph),
+            made.graph.weight_bytes, nodes, (), outputs, job.told,
+        ))
 
 
 def _choices(graph: Graph, specs: Mapping[str, Spec], exclude: Mapping[str, str], kind: str) -> tuple[Choice, ...]:

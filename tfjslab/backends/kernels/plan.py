@@ -14,6 +14,7 @@ from tfjslab.backends.kernels.builder import Constant
 from tfjslab.backends.kernels.session import CountedConstants, KernelSession
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError
+from tfjslab.base.interrupts import Heard, Uninterrupted
 from tfjslab.base.out_of_memory import backend_out_of_memory
 from tfjslab.graph.specialize import Specialized
 
@@ -41,9 +42,11 @@ class KernelPlan(ABC):
         self._lock = threading.Lock()
         self._disposed = False
         try:
-            self.info = self._build(program, start)
+            with Heard():
+                self.info = self._build(program, start)
         except BaseException:
-            self._give_back()
+            with Uninterrupted():
+                self._give_back()
             raise
 
     # ---- what a backend adds -----------------------------------------------------------------------------------
@@ -81,7 +84,7 @@ class KernelPlan(ABC):
 
     def _run_kept(self, feeds: Feeds, stamps: list[float] | None) -> dict[str, Array | Buffer]:
         """Run with new buffers as outputs; they are given back when it fails."""
-        kept: dict[str, Buffer] = {}
+        kept: dict[str, Any] = {}
         try:
             for v in self._outputs:
                 kept[v] = self._session.new_buffer(self._specs[v])
@@ -90,17 +93,18 @@ class KernelPlan(ABC):
             for buffer in kept.values():
                 self._session.free(buffer)
             raise
-        return dict(kept)
+        return kept
 
     def _hold(self, constant: Constant) -> tuple[Any, int]:
         """Where a constant is, and its bytes; the plan holds it to its end."""
-        found = self._constants.hold(constant)
-        self._held.append(constant.key)
+        with Uninterrupted():
+            found = self._constants.hold(constant)
+            self._held.append(constant.key)
         return found
 
     def dispose(self) -> None:
         """Free the plan's memory and its hold on weights."""
-        with self._lock:
+        with Uninterrupted(), self._lock:
             if self._disposed:
                 return
             self._disposed = True

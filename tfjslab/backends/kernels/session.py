@@ -12,6 +12,7 @@ from tfjslab.backends.base import Buffer, Plan
 from tfjslab.backends.kernels.builder import Constant
 from tfjslab.base.dtypes import ON_HOST, Array
 from tfjslab.base.errors import BackendError
+from tfjslab.base.interrupts import UninterruptedBut
 from tfjslab.base.out_of_memory import backend_out_of_memory
 from tfjslab.base.shapes import Shape
 from tfjslab.graph.specialize import Specialized
@@ -104,7 +105,7 @@ class KernelSession(ABC, Generic[N]):
 
     def compile(self, program: Specialized, outputs: Sequence[str]) -> Plan:
         """Make a plan; see ``tfjslab.backends.base.Session``."""
-        with self.lock:
+        with UninterruptedBut(), self.lock:
             self._check_open()
             try:
                 plan = self._plan(program, outputs)
@@ -132,7 +133,7 @@ class KernelSession(ABC, Generic[N]):
         return buffer
 
     def new_buffer(self, spec: Spec) -> Buffer:
-        """An uninitialised buffer."""
+        """An uninitialised buffer. Whoever wants one keeps Ctrl-C back until the buffer is somebody's."""
         if spec.dtype in ON_HOST and not self.stores_strings:
             what = "strings" if spec.dtype == "string" else f"values of {spec.dtype}"
             raise BackendError(f"{what} cannot be stored on backend '{self.backend.name}'")
@@ -154,8 +155,9 @@ class KernelSession(ABC, Generic[N]):
     def free(self, buffer: Buffer) -> None:
         """Give a buffer back."""
         with self.lock:
-            self._release(self.native(buffer))
-            del self._buffers[id(buffer)]
+            native = self.native(buffer)
+            del self._buffers[id(buffer)]  # first: where Ctrl-C comes in between nobody frees it twice
+            self._release(native)
 
     def native(self, buffer: Buffer) -> N:
         """The memory of a live buffer of this session; BackendError for any other."""

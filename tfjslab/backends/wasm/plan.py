@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from tfjslab.backends.wasm.text.program import ARENA, BARRIER, FIRST_SLOT, SCRAT
 from tfjslab.backends.wasm.tuning import tuner
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
+from tfjslab.base.interrupts import Heard, Uninterrupted
 from tfjslab.base.limits import check_run, run_is_limited
 from tfjslab.graph.specialize import Specialized
 from tfjslab.ops.registry import Spec
@@ -70,9 +72,13 @@ class WasmPlan(KernelPlan):
         lowered, module, cached, kept = _lowered(self._session.backend, program, self._outputs)
         self._program, self._threads, scratch = lowered, lowered.threads, lowered.scratch_bytes * lowered.threads
         self._host_threads = self._session.backend.threads if any(s.host for s in lowered.segments) else 0
+        is_long = len(lowered.segments) > 1 or self._host_threads
+        self._heard: Callable[[], AbstractContextManager[None]] = Heard if is_long else nullcontext
         weight_bytes = self._place(lowered)
         self._table = self._make_table(scratch, lowered.num_records)
         self._instances += [Instance(module, self._heap.memory) for _ in range(self._threads)]
+        with Uninterrupted():
+            del module  # the instances have it
         for instance in self._instances:
             for s in lowered.segments:
                 if s.export:
@@ -90,9 +96,9 @@ class WasmPlan(KernelPlan):
 
     def _alloc(self, num_bytes: int) -> int:
         # Padding lanes are computed along; zeros there cannot turn into slow denormals.
-        with self._session.lock:
+        with Uninterrupted(), self._session.lock:
             block = self._heap.alloc_zeroed(num_bytes)
-        self._blocks.append(block)
+            self._blocks.append(block)
         return block
 
     def _place(self, lowered: Executable) -> int:
@@ -183,17 +189,18 @@ class WasmPlan(KernelPlan):
         uploaded(stamps, began)
         stamped, alone, host_ms = int(stamps is not None), self._threads == 1, {}
         limited = run_is_limited()
-        for segment in self._program.segments:
-            if limited:
-                check_run(f"node '{self.info.commands[segment.records[0]].node}'")
-            if segment.host is not None:
-                start = time.perf_counter()
-                self._host(segment.host)
-                host_ms[segment.records[0]] = (time.perf_counter() - start) * 1e3
-            elif alone:
-                self._instances[0].call(segment.export, self._table, 0, stamped)
-            else:
-                self._run_together(segment.export, stamped)
+        with self._heard():
+            for segment in self._program.segments:
+                if limited:
+                    check_run(f"node '{self.info.commands[segment.records[0]].node}'")
+                if segment.host is not None:
+                    start = time.perf_counter()
+                    self._host(segment.host)
+                    host_ms[segment.records[0]] = (time.perf_counter() - start) * 1e3
+                elif alone:
+                    self._instances[0].call(segment.export, self._table, 0, stamped)
+                else:
+                    self._run_together(segment.export, stamped)
         if stamps is not None:
             stamps += self._read_stamps(host_ms)
 

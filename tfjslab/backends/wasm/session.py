@@ -17,6 +17,7 @@ from tfjslab.backends.wasm.plan import WasmPlan
 from tfjslab.backends.wasm.run.heap import Heap
 from tfjslab.backends.wasm.run.workers import Workers
 from tfjslab.base.dtypes import Array, numpy_dtype
+from tfjslab.base.interrupts import Uninterrupted
 from tfjslab.base.shapes import Shape
 from tfjslab.graph.specialize import Specialized
 from tfjslab.ops.registry import Spec
@@ -47,7 +48,7 @@ class WasmSession(KernelSession[int]):
 
     def workers(self) -> Workers:
         """The threads beside the caller's, started when first wanted."""
-        with self.lock:
+        with Uninterrupted(), self.lock:
             if self._workers is None:
                 self._workers = Workers(self.backend.threads - 1, self.heap)
             return self._workers
@@ -86,8 +87,9 @@ class WasmSession(KernelSession[int]):
 
     def _stop_workers(self) -> None:
         if self._workers is not None:
-            self._workers.close()
-            self._workers = None
+            with Uninterrupted():
+                self._workers.close()
+                self._workers = None
 
     def _close(self) -> None:
         self._stop_workers()

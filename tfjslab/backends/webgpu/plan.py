@@ -27,6 +27,7 @@ from tfjslab.backends.webgpu.text.templates import render
 from tfjslab.backends.webgpu.tuning import GpuTuner
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BackendError, TfjslabError
+from tfjslab.base.interrupts import Heard, Uninterrupted
 from tfjslab.base.limits import check_run, run_is_limited
 from tfjslab.graph.specialize import Specialized
 from tfjslab.graph.unroll_recurrent import unrolled
@@ -99,8 +100,9 @@ class GpuPlan(KernelPlan):
     # ---- making ------------------------------------------------------------------------------------------------
 
     def _own(self, num_bytes: int, what: str, usage: str = "storage") -> Any:
-        made = self._device.buffer(num_bytes, usage, what=what)
-        self._owned.append((made, usage))
+        with Uninterrupted():
+            made = self._device.buffer(num_bytes, usage, what=what)
+            self._owned.append((made, usage))
         return made
 
     def _place_ports(self, builder: GpuBuilder) -> None:
@@ -272,7 +274,8 @@ class GpuPlan(KernelPlan):
         inputs = [
             unpack(next(found), i[1].known_shape, i[1].dtype) if isinstance(i, tuple) else i for i in step.inputs
         ]
-        results = run_node(step.node, inputs, step.node.attrs)
+        with Heard():
+            results = run_node(step.node, inputs, step.node.attrs)
         began = time.perf_counter()
         for (place, spec), value in zip(step.outputs, results, strict=True):
             buffer, offset, _ = self._slots[place.slot]

@@ -16,6 +16,7 @@ from tfjslab.backends.webgpu.plan import GpuPlan, lowered
 from tfjslab.backends.webgpu.run.device import Device
 from tfjslab.backends.webgpu.storage import Storage
 from tfjslab.base.dtypes import Array
+from tfjslab.base.interrupts import Uninterrupted
 from tfjslab.base.shapes import Shape, size_of
 from tfjslab.graph.specialize import Specialized
 from tfjslab.ops.registry import Spec
@@ -63,7 +64,8 @@ class GpuSession(KernelSession[Any]):
         return self.storage.unpack(found, shape, dtype)
 
     def _release(self, native: Any) -> None:
-        self.device.release(native)
+        with Uninterrupted():
+            self.device.release(native)
 
     def _store(self, constant: GpuConstant) -> tuple[Any, int]:
         data, num_bytes = self.storage.constant(constant.make(), exact=constant.exact)

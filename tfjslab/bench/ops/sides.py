@@ -10,10 +10,10 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tfjslab.backends.base import Buffer, Plan
+from tfjslab.base.closing import Disposing
 from tfjslab.base.dtypes import Array
 from tfjslab.bench.ops.making import MODEL_FILE, feeds_of, model_of
 from tfjslab.bench.ops.row import OpRow, RowStep
@@ -26,7 +26,7 @@ from tfjslab.model.run import Run
 from tfjslab.model.summary import count_flops
 
 
-class OwnOp:
+class OwnOp(Disposing):
     """A row as a compiled plan of a backend, which holds its inputs. Close it: it is a context manager."""
 
     def __init__(self, row: OpRow, folder: Path, backend: str, threads: int | None, meter: Meter = METER) -> None:
@@ -77,12 +77,8 @@ class OwnOp:
         read = sum(a.nbytes for a in self.feeds.values()) + self.model.weight_bytes
         return count_flops(self.model.graph) or 0, 0 if written is None else read + written
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-    ) -> None:
+    def dispose(self) -> None:
+        """Dispose the model."""
         self.model.dispose()
 
 

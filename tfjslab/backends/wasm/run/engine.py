@@ -3,6 +3,9 @@
 Modules see nothing of the host but one memory and WASI's clock, so a kernel cannot reach anything else. All memories
 are shared memories, also for the single-threaded variants: their base never moves, so numpy views stay valid when
 they grow, and several stores can run on one heap.
+
+Ctrl-C waits for the end of whatever makes or frees an object of wasmtime-py: between freeing and noting that it is free
+it would be freed once more, which ends the process, and Python swallows what is raised in ``__del__``.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from tfjslab.backends.wasm.run.module_cache import read_entry, write_entry
 from tfjslab.base import forks
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import BACKEND_MEMORY, BackendError, LimitError
+from tfjslab.base.interrupts import Uninterrupted
 
 Module = wasmtime.Module
 PAGE_BYTES = 65536
@@ -41,7 +45,8 @@ _MEMORY = re.compile(r"allocat|failed to grow|mmap|os error 12")
 def _typed_errors(what: str) -> Iterator[None]:
     """Errors of wasmtime as BackendError; its code tells when memory has run out or a limit of the engine is met."""
     try:
-        yield
+        with Uninterrupted():
+            yield
     except wasmtime.WasmtimeError as e:
         text = str(e)
         reason, found = text.splitlines()[0], _LIMIT.search(text)
@@ -131,9 +136,10 @@ class Memory:
     def close(self) -> None:
         """Return the memory to the system. Views of it must not be used any more."""
         if self._memory is not None:
-            self.bytes = _NOTHING
-            self._memory.close()
-            self._memory = None
+            with Uninterrupted():
+                self.bytes = _NOTHING
+                self._memory.close()
+                self._memory = None
 
 
 def module_bytes(text: str) -> bytes:
@@ -190,7 +196,8 @@ def find_module(key: str) -> wasmtime.Module | None:
     if data is None:
         return None
     try:
-        return wasmtime.Module.deserialize(engine(), data)
+        with Uninterrupted():
+            return wasmtime.Module.deserialize(engine(), data)
     except wasmtime.WasmtimeError:
         return None
 
@@ -272,6 +279,7 @@ class Instance:
     def close(self) -> None:
         """Free the store with everything in it."""
         if self._store is not None:
-            self._calls.clear()
-            self._store.close()
-            self._store = None
+            with Uninterrupted():
+                self._calls.clear()
+                self._store.close()
+                self._store = None
