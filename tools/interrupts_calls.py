@@ -230,8 +230,8 @@ _PRESS = defaultdict(functools.partial(ctypes.CDLL(None)["raise"], int(signal.SI
 def at_step(work: Callable[[], Any], interrupt_at: int, steps: str = "line") -> int:
     """Call ``work`` with SIGINT at a step of the package, counted from 1; gives how many steps there were.
 
-    Steps are lines, or instructions for ``opcode``. Python hears it at the first place after it where it hears signals,
-    as it would one that came by itself. 0: it does not come.
+    Steps are lines, or instructions for ``opcode``; it counts no further where it came. Python hears it at the first
+    place after it where it hears signals, as it would one that came by itself. 0: it does not come.
     """
     count = 0
 
@@ -240,6 +240,7 @@ def at_step(work: Callable[[], Any], interrupt_at: int, steps: str = "line") -> 
         if event == steps:
             count += 1
             if count == interrupt_at:
+                sys.settrace(None)  # else the next call of this function would hear it, at a place that may hear none
                 _PRESS[count]
         return step
 
