@@ -19,10 +19,11 @@ from tfjslab.backends.rows import ROWS
 from tfjslab.base.machine import usable_cores
 from tfjslab.base.version import __version__
 from tfjslab.bench.result import BenchResult
-from tfjslab.cli import app, commands, output
+from tfjslab.bench.sizes import SizeSweep
+from tfjslab.cli import app, commands, output, sizes
 from tfjslab.cli.app import main
 from tfjslab.cli.command import INTERRUPTED
-from tfjslab.cli.commands import COMMANDS, bench, main_job
+from tfjslab.cli.commands import COMMANDS, bench, main_job, optimize
 
 DEVICE_KEYS = {"adapter", "adapter_type", "pipelines", "pipeline_compile_ms"}
 MORE_BENCH_KEYS = {
@@ -272,6 +273,32 @@ def test_ctrl_c_shows_what_was_measured_and_is_exit_code_130(capsys, model, monk
     assert "not all was measured: interrupted" in told.out
     assert "cpu" in told.out
     assert told.err == "tfjslab: interrupted\n"
+
+
+def test_after_ctrl_c_a_chart_that_cannot_be_drawn_is_a_warning(capsys, model, monkeypatch, tmp_path):
+    def early(_source, name, *_):
+        return SizeSweep(name, (), ())
+
+    monkeypatch.setattr(sizes, "bench_sizes", early)
+    chart = str(tmp_path / "sizes.svg")
+    assert main(["bench", model, "--backend", "cpu", "--batch", "1,2", "--chart", chart]) == INTERRUPTED
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith(f"tfjslab: warning: --chart {chart}: cannot be written (")
+    assert told[1:] == ["tfjslab: interrupted"]
+
+
+def test_after_ctrl_c_while_optimizing_nothing_is_compared(capsys, monkeypatch, tmp_path):
+    def early(model, *_, **_options):
+        made, report = before(model, measure=False)
+        return made, replace(report, reason="interrupted")
+
+    before = optimize.optimize
+    monkeypatch.setattr(optimize, "optimize", early)
+    monkeypatch.setattr(optimize, "_peers", lambda _args: tmp_path)
+    monkeypatch.setattr(optimize, "before_after", None)
+    argv = ["optimize", "digits", "--out", str(tmp_path / "fast"), "--backend", "wasm-simd", "--compare", "tfjs"]
+    assert main(argv) == INTERRUPTED
+    assert capsys.readouterr().err == "tfjslab: interrupted\n"
 
 
 def test_ctrl_c_elsewhere_is_exit_code_130_and_one_line(capsys, monkeypatch):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import time
 from urllib.parse import urlsplit
 
 import pytest
 
+from tfjslab.browser.jobs import session as session_module
 from tfjslab.browser.jobs import site as module
+from tfjslab.browser.jobs.job import DeviceJob
 from tfjslab.browser.jobs.session import device_session
 
 
@@ -136,3 +139,45 @@ def test_a_page_in_a_frame_leaves_the_job_to_one_in_a_tab(session):
     assert json.loads(ask(session, "GET", "next?running=0&framed=1")[2])["job"] is None
     session.site.seen_alone -= 60
     assert json.loads(ask(session, "GET", "next?running=0&framed=1")[2])["job"] == {"id": "a"}
+
+
+# ---- Ctrl-C ----------------------------------------------------------------------------------------------------------
+
+
+def interrupted(session, asks):
+    """Run a job that Ctrl-C ends at once; what the page was told when it asked, and the seconds that the end took."""
+    told = []
+
+    def watch(_record):
+        told.extend(session.site.next_for(running=False, framed=False)["job"] for _ in range(asks))
+        raise KeyboardInterrupt
+
+    job = DeviceJob("1", (), {"id": "1", "rounds": 1}, {}, {})
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        session.run(job, watch=watch)
+    return told, time.monotonic() - began
+
+
+def test_a_job_that_nobody_has_taken_is_not_waited_for(session, monkeypatch):
+    monkeypatch.setattr(session_module, "_STOP_S", 60.0)
+    told, seconds = interrupted(session, 0)
+    assert (told, seconds < 30) == ([], True)
+    assert session.site.next_for(running=False, framed=False) == {"job": None, "stop": False, "over": False}
+
+
+def test_a_page_that_asks_no_more_is_not_waited_for(session, monkeypatch):
+    monkeypatch.setattr(session_module, "_STOP_S", 60.0)
+    monkeypatch.setattr(module, "_GONE_S", 0.3)
+    told, seconds = interrupted(session, 1)
+    assert (len(told), seconds < 30) == (1, True)
+    assert session.site.next_for(running=True, framed=False)["stop"], "it hears it if it comes again"
+
+
+def test_the_end_of_a_session_waits_for_no_page_that_was_closed(session, monkeypatch):
+    monkeypatch.setattr(module, "_ASKS_S", 60.0)
+    session.site.next_for(running=False, framed=False)
+    assert session.site.is_open
+    session.site.closed()
+    assert not session.site.is_open
+    session.site.end()

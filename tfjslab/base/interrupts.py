@@ -59,7 +59,7 @@ class Uninterrupted:
     """A block that Ctrl-C does not break off: KeyboardInterrupt comes at its end. For what takes a second at most.
 
     Python hears signals in its main thread; in other threads, and where a program handles SIGINT itself, this does
-    nothing. It costs an eager op a microsecond, without an ``__init__`` of its own.
+    nothing. There is no ``__init__``, as one stands around every eager op: that costs a microsecond.
     """
 
     _before: Any = None

@@ -18,7 +18,7 @@ from tfjslab.base.errors import UsageError
 from tfjslab.base.files import write_whole
 from tfjslab.base.messages import plain, readable
 from tfjslab.base.tables import Report
-from tfjslab.cli.command import Outcome
+from tfjslab.cli.command import INTERRUPTED, Outcome
 
 # Without a terminal nothing is known of the width: wide enough that no column is cut in a file or a pipe.
 _WIDTH_WITHOUT_TERMINAL = 200
@@ -49,7 +49,12 @@ def emit(report: Outcome, json_target: str | None) -> None:
         report.show(_Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False))
     if report.after is not None:
         sys.stdout.flush()
-        report.after()
+        try:
+            report.after()
+        except UsageError as e:
+            if report.exit_code != INTERRUPTED:
+                raise
+            tell("warning", e)  # what was measured until then may be too little for a chart
 
 
 def write_json(data: Any, target: str, option: str) -> None:

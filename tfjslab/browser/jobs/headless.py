@@ -37,5 +37,9 @@ def headless_session(browser: str = "chromium") -> Iterator[DeviceSession]:
     """
     if browser not in BROWSERS:
         raise UsageError(f"'{browser}' is no browser that can be started here; expected one of: {', '.join(BROWSERS)}")
-    with device_session() as session, _OPENS[browser](session.url):
-        yield session
+    with device_session() as session:
+        try:
+            with _OPENS[browser](session.url):
+                yield session
+        finally:
+            session.site.closed()

@@ -83,11 +83,12 @@ class DeviceSession:
             raise BackendError(f"the browser has told nothing for {self.silent_s:.0f} s", code="browser.silent")
 
     def _stop(self, job: DeviceJob, record: JobRecord) -> None:
-        """Let the page end its worker, and take in what is still on its way."""
+        """Let the page end its worker, and take in what is still on its way, where a page has taken the job."""
         with self.site.changed:
-            self.site.job, self.site.stopping = None, True
+            taken = self.site.job is None
+            self.site.job, self.site.stopping = None, taken
         until = self._now() + _STOP_S
-        while not record.ended and self._now() < until:
+        while taken and not record.ended and self.site.is_open and self._now() < until:
             message = self.site.take(_LOOK_S)
             if message is not None and _belongs(message, job):
                 _take_in(record, message)

@@ -30,6 +30,7 @@ MOST_MESSAGES = 10_000  # that wait to be read
 _IDLE_S = 30.0  # of a connection that sends nothing
 _THERE_S = 2.0  # a page that asked so lately is open
 _ASKS_S = 0.5  # so often an open page asks, at least
+_GONE_S = 1.0  # a page that has not asked for so long is closed, or died with its browser
 _HEADERS = {
     **ISOLATION, "Cross-Origin-Resource-Policy": "same-origin", "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
@@ -57,7 +58,7 @@ class JobSite:
     over_told: bool = False  # to a page that asked
     messages: deque[Message] = field(default_factory=deque)
     lost: int = 0
-    seen: float = 0.0  # when a page asked last, by time.monotonic
+    seen: float = -math.inf  # when a page asked last, by time.monotonic
     seen_alone: float = -math.inf  # the same of a page in a tab of its own
     changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -83,6 +84,15 @@ class JobSite:
                 self.stopping = False
             self.changed.notify_all()
             return told
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a page has asked of late."""
+        return time.monotonic() - self.seen < _GONE_S
+
+    def closed(self) -> None:
+        """The page was closed: nobody has to be told anything any more."""
+        self.seen = -math.inf
 
     def end(self) -> None:
         """Nothing more is wanted: a page that is open hears it when it asks next, which is waited for."""

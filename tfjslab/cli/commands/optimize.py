@@ -77,7 +77,7 @@ def _run(args: argparse.Namespace) -> Outcome:
         with made:
             # What only our backends run is written without a word about TensorFlow.js.
             path = made.save(args.out) if args.target == TFJS else write_model(made.graph, args.out)
-            if folder is not None:
+            if folder is not None and report.reason != "interrupted":  # then nothing more is measured
                 compared = _compare(args, (model, made), x, folder, settings)
     note = weights_note([args.model], real=args.real_weights)
     data = {**report.to_json(), "out": str(path), "note": note, "compared": compared and compared.to_json()}
