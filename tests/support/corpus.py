@@ -143,6 +143,10 @@ GRAPHS = (
         placeholder(1, 4, 4, 1), node("Conv2D", "x", "w", strides=[1, 1, 1, 1], dilations=[1, HUGE, HUGE, 1],
                                       padding="SAME"), constants={"w": np.ones((2, 2, 1, 1), np.float32)}),
           LimitError, "padded image"),
+    Found("a dilation that makes gigabytes of a small image", graph(
+        placeholder(1, 7, 6, 3), node("DepthwiseConv2dNative", "x", "w", strides=[1, 1, 1, 1],
+                                      dilations=[1, 2**24, 1, 1], padding="SAME"),
+        constants={"w": np.ones((3, 3, 3, 2), np.float32)}), LimitError, "would take"),
     Found("paddings beyond integers", graph(
         placeholder(1, 4, 4, 1), node("MaxPool", "x", ksize=[1, 2, 2, 1], strides=[1, 1, 1, 1], padding="EXPLICIT",
                                       explicit_paddings=[0, 0, HUGE, HUGE, HUGE, HUGE, 0, 0])), LimitError, "padded"),

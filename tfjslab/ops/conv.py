@@ -17,7 +17,18 @@ from tfjslab.ops.attrs import Attr, Attrs
 from tfjslab.ops.elementwise import FLOAT, check_dtypes
 from tfjslab.ops.facts import IMAGE_RANK, Facts
 from tfjslab.ops.registry import Case, Spec, Specs, T, Tf, op
-from tfjslab.ops.window import DATA_FORMAT, DILATIONS, EXPLICIT, PADDING, STRIDES, Window, image_parts, window
+from tfjslab.ops.window import (
+    DATA_FORMAT,
+    DILATIONS,
+    EXPLICIT,
+    PADDING,
+    STRIDES,
+    Window,
+    check_padded,
+    image_parts,
+    padded,
+    window,
+)
 
 _IMAGE = Facts(dtype="float32", rank=IMAGE_RANK)
 _CONV, _DEPTHWISE = replace(_IMAGE, quantized="conv"), replace(_IMAGE, quantized="depthwise")
@@ -121,16 +132,16 @@ def pad_image(x: Array, w: Window, value: float = 0) -> Array:
     """An NHWC image with the window's padding around it."""
     if not any(map(sum, w.pad)):
         return x
-    return np.pad(x, ((0, 0), *w.pad, (0, 0)), constant_values=value)
+    return padded(x, w.pad, value)
 
 
 def convolve(x: Array, kernel: Array, c: Conv) -> Array:
     """Sum of one matrix product for each tap: BLAS does the work and no tap is stored. NHWC in and out."""
-    padded = pad_image(x, c.window)
+    image = pad_image(x, c.window)
     n, (h, w) = c.window.batch, c.window.out_size
     out: Array | None = None
     for i, j, (rows, cols) in c.window.taps():
-        patch = padded[:, rows, cols]
+        patch = image[:, rows, cols]
         if c.groups == 1:
             part = patch.reshape(-1, c.in_channels) @ kernel[i, j]
         else:
@@ -143,18 +154,20 @@ def convolve(x: Array, kernel: Array, c: Conv) -> Array:
 
 def depthwise_convolve(x: Array, kernel: Array, c: Conv) -> Array:
     """Products of each tap with its channels, summed. NHWC in and out."""
-    padded = pad_image(x, c.window)
+    image = pad_image(x, c.window)
     n, (h, w) = c.window.batch, c.window.out_size
     out = np.zeros((n, h, w, c.in_channels, c.out_channels // max(c.in_channels, 1)), x.dtype)
     for i, j, (rows, cols) in c.window.taps():
-        out += padded[:, rows, cols, :, None] * kernel[i, j]
+        out += image[:, rows, cols, :, None] * kernel[i, j]
     return out.reshape(n, h, w, c.out_channels)
 
 
 def transpose_convolve(x: Array, kernel: Array, c: Conv) -> Array:
     """The transpose of ``convolve``: each element of ``x`` adds its window to the image. NHWC in and out."""
     w = c.window
-    out = np.zeros((w.batch, *w.padded_size, c.in_channels), x.dtype)
+    shape = w.batch, *w.padded_size, c.in_channels
+    check_padded(shape, x.itemsize)
+    out = np.zeros(shape, x.dtype)
     for i, j, (rows, cols) in w.taps():
         out[:, rows, cols] += x @ kernel[i, j].T
     (top, _), (left, _) = w.pad

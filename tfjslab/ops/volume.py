@@ -18,6 +18,7 @@ from tfjslab.base.errors import ShapeError
 from tfjslab.base.limits import LIMITS, check_limit, in_time
 from tfjslab.base.shapes import Shape, checked_shape, same_padding, size_of, window_output, window_stride
 from tfjslab.ops.attrs import Attr, Attrs
+from tfjslab.ops.window import padded
 
 AXES = 3
 RANK = AXES + 2
@@ -69,7 +70,7 @@ class Volume:
         """An NDHWC batch with the window's padding around it."""
         if not any(map(sum, self.pad)):
             return x
-        return np.pad(x, ((0, 0), *self.pad, (0, 0)), constant_values=value)
+        return padded(x, self.pad, value)
 
 
 def volume_parts(shape: Shape, data_format: str, where: str) -> tuple[int, Shape, int]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import ShapeError
-from tfjslab.base.limits import in_time
+from tfjslab.base.limits import check_memory, in_time
 from tfjslab.base.shapes import Shape, checked_shape, window_output, window_padding, window_stride
 from tfjslab.ops.attrs import Attr, Attrs
 
@@ -65,6 +69,21 @@ class Window:
     def shape(self, size: Pair, channels: int) -> Shape:
         """The shape of an image of ``size`` in this data format."""
         return image_shape(self.batch, size, channels, self.data_format)
+
+
+def check_padded(shape: Shape, bytes_per_element: int) -> None:
+    """LimitError where an input with its padding takes more than a run may: a large dilation makes much of a small one.
+
+    Kernels of other backends make no such copy.
+    """
+    check_memory("an input with its padding", math.prod(shape) * bytes_per_element)
+
+
+def padded(x: Array, pad: Sequence[Pair], value: float = 0) -> Array:
+    """A batch with channels last, with padding around the axes between."""
+    inner = [length + sum(p) for length, p in zip(x.shape[1:-1], pad, strict=True)]
+    check_padded((x.shape[0], *inner, x.shape[-1]), x.itemsize)
+    return np.pad(x, ((0, 0), *pad, (0, 0)), constant_values=value)
 
 
 def image_shape(batch: int, size: Pair, channels: int, data_format: str) -> Shape:

@@ -22,7 +22,7 @@ from tfjslab.backends.wasm.tuning import tuner
 from tfjslab.base.dtypes import Array, numpy_dtype
 from tfjslab.base.errors import BackendError
 from tfjslab.base.interrupts import Heard, Uninterrupted
-from tfjslab.base.limits import check_run, run_is_limited
+from tfjslab.base.limits import check_memory, check_run, run_is_limited
 from tfjslab.graph.specialize import Specialized
 from tfjslab.ops.registry import Spec
 
@@ -72,6 +72,7 @@ class WasmPlan(KernelPlan):
         lowered, module, cached, kept = _lowered(self._session.backend, program, self._outputs)
         self._program, self._threads, scratch = lowered, lowered.threads, lowered.scratch_bytes * lowered.threads
         self._host_threads = self._session.backend.threads if any(s.host for s in lowered.segments) else 0
+        check_memory("what kernels need beside their inputs and outputs", scratch)
         is_long = len(lowered.segments) > 1 or self._host_threads
         self._heard: Callable[[], AbstractContextManager[None]] = Heard if is_long else nullcontext
         weight_bytes = self._place(lowered)

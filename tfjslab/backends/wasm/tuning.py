@@ -27,6 +27,7 @@ from tfjslab.backends.wasm.run.heap import Heap
 from tfjslab.backends.wasm.text.emit import Lanes
 from tfjslab.backends.wasm.text.templates import WasmKernel, functions, name_function
 from tfjslab.base import forks
+from tfjslab.base.limits import check_memory
 from tfjslab.base.machine import cpu_identity
 
 # What fused multiply-add has to gain. Where it is faster at all it is so by far. While another hardware thread of the
@@ -164,6 +165,7 @@ def _prepare(trials: Sequence[WasmTrial], instance: Instance, heap: Heap) -> lis
 
 def _filled(heap: Heap, num_bytes: int, *, zero: bool = False) -> int:
     """A block of small positive numbers, which keep sums finite and away from denormals, or of zeros: a table."""
+    check_memory("a kernel that is measured", num_bytes)  # of hostile attributes: the plan would be refused as well
     address = heap.alloc(num_bytes)
     heap.view(address, (num_bytes // 4,), np.dtype(np.float32))[...] = 0.0 if zero else 0.01
     return address
