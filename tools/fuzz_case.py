@@ -34,8 +34,8 @@ LONGEST_MESSAGE = 2000  # characters
 MOST_DATA = 6 << 30  # bytes that the process may write to, so that a machine survives what it is to find
 # What the limits of a run are set to: legal models that are only heavy are no find.
 LIMITS = {"MAX_MEMORY_BYTES": 100e6, "MAX_LOOP_SECONDS": 2.0, "MAX_RUN_SECONDS": 2.0, "MAX_NODE_FLOPS": 2e8}
-# Errors that another backend need not have: it may be faster, or fuse other nodes and hold less.
-_ELSEWHERE = ELSEWHERE | {"limit.seconds", "limit.flops", "limit.memory"}
+# Errors that another backend need not have: it may be faster, or fuse other nodes.
+_ELSEWHERE = ELSEWHERE | {"limit.seconds", "limit.flops"}
 
 
 @functools.lru_cache(maxsize=64)

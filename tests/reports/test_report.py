@@ -35,7 +35,9 @@ def digits():
 
 
 def test_changes_of_a_model_are_made_measured_and_explained(digits, no_processes):
-    found = tf.report(digits, ["optimized", "int8:wasm-simd", "wasm-plain"], **{**QUICK, "profile": True})
+    # More rounds than elsewhere: two of three runs may tell anything where a machine does something else.
+    how = {**QUICK, "profile": True, "rounds": 7, "runs": 21}
+    found = tf.report(digits, ["optimized", "int8:wasm-simd", "wasm-plain"], **how)
     assert [s.label for s in found.sides] == [
         "original (tfjslab, wasm-simd)", "optimized (tfjslab, wasm-simd)", "int8 (tfjslab, wasm-simd)",
         "original (tfjslab, wasm-plain)"]
@@ -49,7 +51,7 @@ def test_changes_of_a_model_are_made_measured_and_explained(digits, no_processes
         "int8 (tfjslab, wasm-simd): it cannot be written to a file, to be loaded by a fresh process: this model runs")
     assert optimized.side.answers.agreed == 64
     assert plain.answers.startswith("the same on the measured input: values within")
-    assert plain.by_key["latency"].ratio > 0  # how much depends on what else the machine does
+    assert plain.by_key["latency"].ratio > 1  # scalar kernels
     assert "digit" in {s.key for s in optimized.steps}
     assert found.repeat == ("tf.report(before, after) with the same objects",)
 
