@@ -80,7 +80,9 @@ def check_padded(shape: Shape, bytes_per_element: int) -> None:
 
 
 def padded(x: Array, pad: Sequence[Pair], value: float = 0) -> Array:
-    """A batch with channels last, with padding around the axes between."""
+    """A batch with channels last, with padding around the axes between; itself where there is none."""
+    if not any(map(sum, pad)):
+        return x
     inner = [length + sum(p) for length, p in zip(x.shape[1:-1], pad, strict=True)]
     check_padded((x.shape[0], *inner, x.shape[-1]), x.itemsize)
     return np.pad(x, ((0, 0), *pad, (0, 0)), constant_values=value)
