@@ -53,17 +53,46 @@ def test_a_size_that_only_the_run_tells(backend):
             m.execute({"x": X, "n": np.int32([1000, 1])})
 
 
-def test_all_that_is_held_at_one_moment_counts():
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_all_that_is_held_at_one_moment_counts(backend):
     def both(b, x):
         parts = [b.value(f"t{i}", "Tile", x, reps=[100, i]) for i in (1, 2)]
         return b.value("y", "Concat", *parts, axis=1)
 
     limited(13_000)  # the largest value takes 7,200 bytes
     with (
-        tf.Model(model(both), "cpu") as m,
+        tf.Model(model(both), backend) as m,
         pytest.raises(LimitError, match=r"what the nodes make and read would take 14\.\d kB"),
     ):
         m.execute({"x": X})
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_nodes_that_a_backend_fuses_count_as_they_do_where_it_does_not(backend):
+    def expression(b, x):
+        wide = b.value("wide", "Tile", x, reps=[100, 3])
+        return b.value("y", "Mul", b.value("exp", "Exp", wide), b.value("neg", "Neg", wide))
+
+    limited(20_000)  # three values of 7,200 bytes; one kernel for all but the first needs two
+    with (
+        tf.Model(model(expression), backend) as m,
+        pytest.raises(LimitError, match=r"what the nodes make and read would take 21\.\d kB"),
+    ):
+        m.execute({"x": X})
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("op", "window"), [("Conv2D", 2), ("DepthwiseConv2dNative", 2), ("Conv3D", 3)])
+def test_padding_that_a_dilation_asks_for_counts_on_every_backend(backend, op, window):
+    b, ones = GraphBuilder(), (1,) * (window + 2)
+    weights = b.constant("w", np.ones((2, *ones[1:]), np.float32))
+    y = b.value("y", op, b.input("x", ones), weights, padding="SAME", dilations=[1, 100_000, *ones[2:]])
+    limited(500_000)
+    with (
+        tf.Model(b.build([Port("y", y, None, "")], {}), backend) as m,
+        pytest.raises(LimitError, match=rf"'y' \({op}\): {op}: the input with its padding would take 800\.0 kB"),
+    ):
+        m.execute({"x": np.ones(ones, np.float32)})
 
 
 def test_sample_inputs_are_bounded():

@@ -18,7 +18,7 @@ from tfjslab.base.errors import ShapeError
 from tfjslab.base.limits import LIMITS, check_limit, in_time
 from tfjslab.base.shapes import Shape, checked_shape, same_padding, size_of, window_output, window_stride
 from tfjslab.ops.attrs import Attr, Attrs
-from tfjslab.ops.window import padded
+from tfjslab.ops.window import check_padded, padded
 
 AXES = 3
 RANK = AXES + 2
@@ -106,6 +106,7 @@ def volume(x: Shape, size: Shape, attrs: Attrs, where: str) -> Volume:
     pad = _padding(attrs, list(zip(in_size, size, stride, dilation, strict=True)), where)
     padded = size_of([length + sum(p) for length, p in zip(in_size, pad, strict=True)])
     check_limit(f"{where}: with padding the number of elements", batch * padded * channels, LIMITS.tensor_bytes // 4)
+    check_padded(batch, in_size, pad, channels, where)
     check_limit(f"{where}: number of elements of the window", size_of(size), LIMITS.loop_iterations)
     out = tuple(window_output(*p) for p in zip(in_size, size, stride, dilation, pad, strict=True))
     stride = tuple(window_stride(*p) for p in zip(in_size, stride, pad, strict=True))

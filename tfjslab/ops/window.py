@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tfjslab.base.dtypes import Array
+from tfjslab.base.dtypes import MOST_BYTES_PER_ELEMENT, Array
 from tfjslab.base.errors import ShapeError
 from tfjslab.base.limits import check_memory, in_time
-from tfjslab.base.shapes import Shape, checked_shape, window_output, window_padding, window_stride
+from tfjslab.base.shapes import Shape, checked_shape, size_of, window_output, window_padding, window_stride
 from tfjslab.ops.attrs import Attr, Attrs
 
 Pair = tuple[int, int]
@@ -71,20 +70,20 @@ class Window:
         return image_shape(self.batch, size, channels, self.data_format)
 
 
-def check_padded(shape: Shape, bytes_per_element: int) -> None:
+def check_padded(batch: int, size: Shape, pad: Sequence[Pair], channels: int, where: str) -> None:
     """LimitError where an input with its padding takes more than a run may: a large dilation makes much of a small one.
 
-    Kernels of other backends make no such copy.
+    Shape rules ask this, so that a model is refused on all backends or on none; not every backend makes that copy.
     """
-    check_memory("an input with its padding", math.prod(shape) * bytes_per_element)
+    if any(map(any, pad)):
+        elements = batch * size_of([length + sum(p) for length, p in zip(size, pad, strict=True)]) * channels
+        check_memory(f"{where}: the input with its padding", elements * MOST_BYTES_PER_ELEMENT)
 
 
 def padded(x: Array, pad: Sequence[Pair], value: float = 0) -> Array:
     """A batch with channels last, with padding around the axes between; itself where there is none."""
-    if not any(map(sum, pad)):
+    if not any(map(any, pad)):
         return x
-    inner = [length + sum(p) for length, p in zip(x.shape[1:-1], pad, strict=True)]
-    check_padded((x.shape[0], *inner, x.shape[-1]), x.itemsize)
     return np.pad(x, ((0, 0), *pad, (0, 0)), constant_values=value)
 
 
@@ -127,7 +126,7 @@ def window(x: Shape, size: Pair, attrs: Attrs, where: str) -> Window:
     Raises ShapeError when it does not fit.
     """
     data_format = attrs["data_format"]
-    batch, in_size, _ = image_parts(x, data_format, f"{where}: input")
+    batch, in_size, channels = image_parts(x, data_format, f"{where}: input")
     stride = pair(attrs["strides"], data_format, f"{where}: strides")
     # Those of batch and channels are not looked at, as in TF.js: BodyPix says [2, 2, 1, 1], and runs with (2, 1).
     dilation = pair(_of_pixels(attrs.get("dilations", (1,)), data_format), data_format, f"{where}: dilations")
@@ -139,5 +138,6 @@ def window(x: Shape, size: Pair, attrs: Attrs, where: str) -> Window:
         raise ShapeError(f"{where}: explicit_paddings {list(explicit)}; expected numbers >= 0")
     out = tuple(window_output(*p) for p in zip(in_size, size, stride, dilation, pad, strict=True))
     checked_shape([n + sum(p) for n, p in zip(in_size, pad, strict=True)], f"{where}: padded image")
+    check_padded(batch, in_size, pad, channels, where)
     down, across = (window_stride(*p) for p in zip(in_size, stride, pad, strict=True))
     return Window(batch, in_size, (out[0], out[1]), size, (down, across), dilation, pad, data_format)

@@ -55,9 +55,9 @@ def plan_memory(buffers: Sequence[Lifetime], alignment: int = ALIGNMENT) -> Memo
     even the smallest arena is more than a run may take.
     """
     _check(buffers)
-    rounded = [Lifetime(b.name, -(-b.size_bytes // alignment) * alignment, b.first_use, b.last_use) for b in buffers]
+    rounded = _rounded(buffers, alignment)
     bound = lower_bound(rounded)
-    check_memory("what the nodes make and read", bound)
+    check_memory("what kernels make and read", bound)
     if len(buffers) > _MOST_COMPARED:
         offsets, peak = _place_in_time(rounded)
         return MemoryPlan({b.name: offsets[b.name] for b in buffers}, peak, bound, "in time")
@@ -66,9 +66,22 @@ def plan_memory(buffers: Sequence[Lifetime], alignment: int = ALIGNMENT) -> Memo
     return MemoryPlan({b.name: offsets[b.name] for b in buffers}, peak, bound, order_name)
 
 
+def check_live(buffers: Sequence[Lifetime]) -> None:
+    """LimitError when what nodes make and read is more at once than a run may take.
+
+    It is asked of the nodes as the model has them, so that all backends refuse the same models: one that fuses nodes
+    may need less.
+    """
+    check_memory("what the nodes make and read", lower_bound(_rounded(buffers, ALIGNMENT)))
+
+
 def lower_bound(buffers: Sequence[Lifetime]) -> int:
     """The largest sum of sizes that are live at one command."""
     return int(_live_bytes(buffers).max(initial=0))
+
+
+def _rounded(buffers: Sequence[Lifetime], alignment: int) -> list[Lifetime]:
+    return [Lifetime(b.name, -(-b.size_bytes // alignment) * alignment, b.first_use, b.last_use) for b in buffers]
 
 
 def _check(buffers: Sequence[Lifetime]) -> None:
