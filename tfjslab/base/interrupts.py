@@ -15,6 +15,7 @@ from importlib import import_module
 from types import FrameType, TracebackType
 from typing import Any
 
+BY_CTRL_C = "interrupted"  # the `reason` of a result that Ctrl-C ended early
 _SAME_S = 2.0
 _SIGINT: Any = int(signal.SIGINT)
 # What Python's `signal` wraps, without the enums that it makes of numbers, which cost more than the block itself.

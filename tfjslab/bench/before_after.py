@@ -17,9 +17,10 @@ import numpy as np
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.files import scratch_folder
+from tfjslab.base.interrupts import BY_CTRL_C
 from tfjslab.bench.benchmark_run import BenchmarkRun, begin, result_of
 from tfjslab.bench.comparison import Ratio, difference, ratio_of_rounds
-from tfjslab.bench.interleaved import INTERRUPTED, ROUNDS, OwnRuns, PeerRuns, StartPeer, check_rounds, interleave
+from tfjslab.bench.interleaved import ROUNDS, OwnRuns, PeerRuns, StartPeer, check_rounds, interleave
 from tfjslab.bench.peers import tfjs
 from tfjslab.bench.result import spread
 from tfjslab.bench.settings import Settings
@@ -119,7 +120,7 @@ def before_after(
                 each.runs.warm_up(settings.warmup, settings.progress, label)
             _run_rounds(own_runs, peers, settings, rounds)
         except KeyboardInterrupt:
-            reason = INTERRUPTED
+            reason = BY_CTRL_C
         return _result(own_runs, peers, rounds, reason)
 
 

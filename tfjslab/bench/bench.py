@@ -13,9 +13,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from tfjslab.base.interrupts import BY_CTRL_C
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.bench.benchmark_run import BenchmarkRun, begin, burst, is_done, result_of
-from tfjslab.bench.interleaved import INTERRUPTED
 from tfjslab.bench.machines import named, open_there, travelling
 from tfjslab.bench.result import BenchResult
 from tfjslab.bench.results import BenchResults
@@ -80,7 +80,7 @@ def bench_models(
         except KeyboardInterrupt:
             if not bench_runs:
                 raise
-            reason = INTERRUPTED
+            reason = BY_CTRL_C
         return BenchResults(result_of(bench_run, reason) for bench_run in bench_runs)
 
 
@@ -102,7 +102,7 @@ def _on_machines(
     except KeyboardInterrupt:
         if not found:
             raise
-        found = {i: [replace(r, reason=INTERRUPTED) for r in results] for i, results in found.items()}
+        found = {i: [replace(r, reason=BY_CTRL_C) for r in results] for i, results in found.items()}
     return BenchResults(r for i in sorted(found) for r in found[i])
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.files import scratch_folder
+from tfjslab.base.interrupts import BY_CTRL_C
 from tfjslab.bench.agreement import WRONG, agreement
 from tfjslab.bench.benchmark_run import BenchmarkRun, begin, result_of
 from tfjslab.bench.comparison import (
@@ -27,7 +28,7 @@ from tfjslab.bench.comparison import (
     over,
     ratio_of_rounds,
 )
-from tfjslab.bench.interleaved import INTERRUPTED, ROUNDS, OwnRuns, PeerRuns, StartPeer, check_rounds, interleave
+from tfjslab.bench.interleaved import ROUNDS, OwnRuns, PeerRuns, StartPeer, check_rounds, interleave
 from tfjslab.bench.peers import tfjs
 from tfjslab.bench.peers.process import PeerError
 from tfjslab.bench.peers.processor import same_processor
@@ -92,7 +93,7 @@ def compare_models(
     except KeyboardInterrupt:  # while loading: what came before is complete
         if not found:
             raise
-        found[-1] = replace(found[-1], ours=replace(found[-1].ours, reason=INTERRUPTED))
+        found[-1] = replace(found[-1], ours=replace(found[-1].ours, reason=BY_CTRL_C))
     return found
 
 
@@ -133,7 +134,7 @@ def _measure(
             _start_peer(stack, ours, peer, source, how, start)
             _run_rounds(ours, peer, how, rounds)
         except KeyboardInterrupt:
-            reason = INTERRUPTED
+            reason = BY_CTRL_C
         return [Comparison(result_of(own.bench_run, reason), _peer_result(own, peer, reason)) for own in ours]
 
 

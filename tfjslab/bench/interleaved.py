@@ -17,7 +17,6 @@ from tfjslab.bench.peers.process import Peer
 from tfjslab.bench.settings import Settings
 
 ROUNDS = 7
-INTERRUPTED = "interrupted"
 # V8 compiles the peer's kernels a second time, for speed, while they run; before that they are slower than they can be.
 WARM_MS = 1000.0
 # Starts the peer for a backend's name and a number of threads.

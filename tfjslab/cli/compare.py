@@ -13,11 +13,12 @@ from tfjslab import arguments as options
 from tfjslab import zoo
 from tfjslab.backends import registry
 from tfjslab.base.errors import UsageError
+from tfjslab.base.interrupts import BY_CTRL_C
 from tfjslab.base.text import NOTHING, ms, scaled, times
 from tfjslab.bench.agreement import ARGMAX, EXACT, ORDER, ROUNDING, TIE, WRONG
 from tfjslab.bench.compare import compare_models
 from tfjslab.bench.comparison import Comparison, PeerResult, added
-from tfjslab.bench.interleaved import INTERRUPTED, ROUNDS
+from tfjslab.bench.interleaved import ROUNDS
 from tfjslab.bench.peers.process import PeerError
 from tfjslab.bench.peers.tfjs import PEERS_VARIABLE, VARIANTS, check_backend, find_peers, start_tfjs
 from tfjslab.bench.settings import Settings
@@ -87,7 +88,7 @@ def compared_backends(given: str | None) -> list[str]:
 
 
 def _exit_code(found: Sequence[Comparison]) -> int:
-    if any(c.ours.reason == INTERRUPTED for c in found):
+    if any(c.ours.reason == BY_CTRL_C for c in found):
         return command.INTERRUPTED
     return PeerError.exit_code if any(c.peer.reason for c in found) else command.OK
 

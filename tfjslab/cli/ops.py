@@ -10,8 +10,8 @@ from rich.console import Console
 
 from tfjslab import arguments as options
 from tfjslab.base.errors import UsageError
+from tfjslab.base.interrupts import BY_CTRL_C
 from tfjslab.base.text import NOTHING, count, ms, percent, times
-from tfjslab.bench.interleaved import INTERRUPTED
 from tfjslab.bench.ops.bench import OpSettings, bench_ops
 from tfjslab.bench.ops.reading import BUILTIN, read_rows
 from tfjslab.bench.ops.result import WRONG, OpReport, OpResult, OpSummary
@@ -80,7 +80,7 @@ def _rows(source: str, wanted: str | None) -> list[OpRow]:
 
 
 def _exit_code(found: OpReport) -> int:
-    if found.reason == INTERRUPTED:
+    if found.reason == BY_CTRL_C:
         return command.INTERRUPTED
     return PeerError.exit_code if found.failed else command.OK
 

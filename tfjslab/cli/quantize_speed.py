@@ -12,11 +12,11 @@ from typing import Any
 from rich.console import Console
 
 from tfjslab import zoo
+from tfjslab.base.interrupts import BY_CTRL_C
 from tfjslab.base.text import ms, scaled
 from tfjslab.bench import bench_models
 from tfjslab.bench.compare import compare_variants
 from tfjslab.bench.comparison import ratio_between
-from tfjslab.bench.interleaved import INTERRUPTED as STOPPED
 from tfjslab.bench.interleaved import ROUNDS
 from tfjslab.bench.peers.process import PeerError
 from tfjslab.bench.peers.tfjs import check_backend, find_peers, start_tfjs
@@ -59,7 +59,7 @@ def exit_code(found: Mapping[str, Any] | None) -> int:
 def _figures(results: Sequence[BenchResult]) -> dict[str, Any]:
     """Both side by side; of one alone, after Ctrl-C, there is nothing to tell."""
     if len(results) == 1:
-        return {"speed_ratio": None, "reason": STOPPED}
+        return {"speed_ratio": None, "reason": BY_CTRL_C}
     before, after = results
     ratio = compare_results(before, after).ratio
     return {"before_ms": before.median_ms, "after_ms": after.median_ms, "speed_ratio": ratio, "runs": after.runs,

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from tfjslab import arguments as options
 from tfjslab.base.errors import UsageError
+from tfjslab.base.interrupts import BY_CTRL_C
 from tfjslab.base.shapes import Shape
 from tfjslab.bench.settings import Settings
 from tfjslab.bench.sizes import RunSize, SizeSweep, bench_sizes, run_sizes
@@ -82,7 +83,7 @@ def run(args: argparse.Namespace, settings: Settings) -> Outcome:
                                 options.chosen_backends(args.backend), sizes, args.threads,
                                 replace(settings, progress=report))
     note = weights_note(args.models, real=args.real_weights)
-    code = INTERRUPTED if any(r.reason == "interrupted" for r in found.results) or len(found.sizes) < len(sizes) else OK
+    code = INTERRUPTED if any(r.reason == BY_CTRL_C for r in found.results) or len(found.sizes) < len(sizes) else OK
     return _outcome(found, note, code, args.chart)
 
 

@@ -12,9 +12,9 @@ from typing import Any
 from tfjslab.backends import registry
 from tfjslab.backends.rows import is_host
 from tfjslab.base.errors import TfjslabError, UsageError
+from tfjslab.base.interrupts import BY_CTRL_C
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.bench.bench import bench_models
-from tfjslab.bench.interleaved import INTERRUPTED
 from tfjslab.bench.result import BenchResult
 from tfjslab.bench.settings import Settings
 from tfjslab.bench.sizes import RunSize, SizeSweep, bench_sizes
@@ -96,7 +96,7 @@ def candidates_here(forms: Sequence[ModelForm], scenario: Scenario, by: Measurin
 
 def _whole(results: Sequence[BenchResult]) -> Sequence[BenchResult]:
     """The results, if nobody ended the measuring: a part of them is nothing to decide by."""
-    if any(r.reason == INTERRUPTED for r in results):
+    if any(r.reason == BY_CTRL_C for r in results):
         raise KeyboardInterrupt
     return results
 

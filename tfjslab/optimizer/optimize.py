@@ -11,6 +11,7 @@ import numpy as np
 from tfjslab.base.arrays import reals
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import TfjslabError, UsageError
+from tfjslab.base.interrupts import BY_CTRL_C
 from tfjslab.base.out_of_memory import tells_memory
 from tfjslab.base.shapes import Shape
 from tfjslab.bench.bench import bench_models
@@ -134,7 +135,7 @@ def _measure(model: Model, made: Model, x: Any, settings: Settings) -> _Measured
     largest, relative = _difference(was, now)
     results = bench_models([("before", model, x), ("after", made, x)], [None], settings=settings)
     if len(results) < 2:  # noqa: PLR2004 - Ctrl-C came before both had begun
-        return _Measured(largest=largest, relative=relative, reason="interrupted")
+        return _Measured(largest=largest, relative=relative, reason=BY_CTRL_C)
     sample = {name: np.shape(value) for name, value in by_name(model.inputs, x).items()}
     return _Measured(results, largest, relative, _fused(made, x), sample, results[0].reason)
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tfjslab.base.errors import TfjslabError, UsageError
+from tfjslab.base.interrupts import BY_CTRL_C
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.base.text import shape
 from tfjslab.browser.jobs.headless import headless_session
@@ -29,7 +30,7 @@ from tfjslab.reports.kernels import steps
 from tfjslab.reports.planned import OPTIMIZED, HowToMeasure, Making, Planned, Span
 from tfjslab.reports.records import Recorded, interleaved, side_of
 from tfjslab.reports.result import BeforeAfterReport
-from tfjslab.reports.side import INTERRUPTED, Answers, Lines, ReportSide
+from tfjslab.reports.side import Answers, Lines, ReportSide
 
 _PAIRED = ("Ratios are medians of the rounds' ratios, after over before, with Student's 95% interval of their "
            "logarithms; amounts are medians of rounds with the order statistics' interval.")
@@ -126,7 +127,7 @@ def _with_answers(
             said = Answers(1, MEASURED, side.apart) if planned.model is first else answers(first, planned.model, asked)
             found.append(replace(side, answers=None if planned.model is first and side.apart is None else said))
     except KeyboardInterrupt:
-        return [*found, *(replace(s, reasons={**s.reasons, "": INTERRUPTED}) for s in sides[len(found):])]
+        return [*found, *(replace(s, reasons={**s.reasons, "": BY_CTRL_C}) for s in sides[len(found):])]
     except TfjslabError as e:
         if about[0] is not None:
             raise
@@ -135,7 +136,7 @@ def _with_answers(
 
 
 def _interrupted(sides: Sequence[ReportSide]) -> bool:
-    return any(s.reasons.get("") == INTERRUPTED for s in sides)
+    return any(s.reasons.get("") == BY_CTRL_C for s in sides)
 
 
 def _of_records(read: Sequence[Recorded], title: str, repeat: Sequence[str]) -> BeforeAfterReport:
@@ -156,7 +157,7 @@ def _report(
 ) -> BeforeAfterReport:
     before, *rest = sides
     compared = tuple(Compared(s, changes(before, s), steps(before.profile, s.profile, graph)) for s in rest)
-    reason = INTERRUPTED if _interrupted(sides) else ""
+    reason = BY_CTRL_C if _interrupted(sides) else ""
     made = stamp_environment("", "", 0, "").date
     return BeforeAfterReport(title, before, compared, environment, tuple(method), tuple(repeat), made, reason)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tfjslab.base.dtypes import Array
 from tfjslab.base.files import scratch_folder
+from tfjslab.base.interrupts import BY_CTRL_C
 from tfjslab.base.text import scaled
 from tfjslab.bench.compare import model_file
 from tfjslab.browser.jobs.bench import answers_of_cpu
@@ -27,7 +28,7 @@ from tfjslab.export.web.sizes import GZIP_LEVEL, code_files
 from tfjslab.profiling.runs import join_runs
 from tfjslab.records.profile import Profile
 from tfjslab.reports.planned import HowToMeasure, Planned
-from tfjslab.reports.side import INTERRUPTED, ReportSide
+from tfjslab.reports.side import ReportSide
 
 _PROFILES = 3  # in a round
 _RUNS, _BUDGET_S = 20, 20.0  # of a side in a round; the page makes a mean of several of what is short
@@ -72,7 +73,7 @@ def measure(plans: Sequence[Planned], how: HowToMeasure, page: DeviceSession) ->
                     if not side.reason:
                         _round(side, page, how)
         except KeyboardInterrupt:
-            reason = INTERRUPTED
+            reason = BY_CTRL_C
         return [_side(s, reason) for s in sides]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tfjslab.base.errors import BackendError, TfjslabError
 from tfjslab.base.files import scratch_folder
+from tfjslab.base.interrupts import BY_CTRL_C
 from tfjslab.base.text import counted
 from tfjslab.bench.benchmark_run import BenchmarkRun, begin, result_of
 from tfjslab.bench.compare import model_file
@@ -31,7 +32,7 @@ from tfjslab.profiling.collect import profile_model
 from tfjslab.records.profile import Profile
 from tfjslab.reports.fresh import start_ms
 from tfjslab.reports.planned import NODE_PROGRAMS, HowToMeasure, Planned
-from tfjslab.reports.side import INTERRUPTED, ReportSide
+from tfjslab.reports.side import ReportSide
 
 _SIZE = "weights as files hold them"
 _PEAK = "weights and the most that intermediates took at once"
@@ -87,7 +88,7 @@ def measure(plans: Sequence[Planned], how: HowToMeasure) -> list[ReportSide]:
         except KeyboardInterrupt:
             if len(runners) < len(plans):  # there is nothing yet to compare with
                 raise
-            reason = INTERRUPTED
+            reason = BY_CTRL_C
         # Nobody watches a peer's runs: where there is one, all runs of all sides count alike.
         watched = all(r.own for r in runners)
         return [_side(r, reason, watched=watched) for r in runners]

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from tfjslab.records.profile import Profile
 from tfjslab.records.statistics import ProcessFigure
 
-INTERRUPTED = "interrupted"
 Lines = tuple[tuple[str, str], ...]
 
 

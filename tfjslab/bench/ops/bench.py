@@ -12,10 +12,11 @@ from tfjslab.backends import registry
 from tfjslab.backends.ceilings import Ceilings, ceilings_of
 from tfjslab.base.errors import TfjslabError, UsageError
 from tfjslab.base.files import scratch_folder
+from tfjslab.base.interrupts import BY_CTRL_C
 from tfjslab.base.machine import cpu_model
 from tfjslab.base.progress import Progress, no_progress
 from tfjslab.bench.comparison import difference
-from tfjslab.bench.interleaved import INTERRUPTED, StartPeer
+from tfjslab.bench.interleaved import StartPeer
 from tfjslab.bench.ops.result import WRONG, OpReport, OpResult, summaries
 from tfjslab.bench.ops.rounds import ROUNDS, Round, run_rounds, summarise
 from tfjslab.bench.ops.row import OpRow
@@ -75,7 +76,7 @@ def bench_ops(
         for name in backends:
             _on_backend(work, rows, name, threads, how)
     except KeyboardInterrupt:
-        reason = INTERRUPTED
+        reason = BY_CTRL_C
     except PeerError as e:
         if not work.rows:
             raise

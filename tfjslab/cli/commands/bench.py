@@ -12,6 +12,7 @@ from rich.console import Console
 from tfjslab import arguments as options
 from tfjslab.backends import registry
 from tfjslab.base.errors import UsageError
+from tfjslab.base.interrupts import BY_CTRL_C
 from tfjslab.base.machine import crowding
 from tfjslab.base.text import NOTHING, count, counted, ms, scaled
 from tfjslab.bench.bench import bench_models
@@ -109,7 +110,7 @@ def measure(
 
 def exit_code(results: Sequence[BenchResult]) -> int:
     """Whether Ctrl-C ended the measuring early."""
-    return INTERRUPTED if any(r.reason == "interrupted" for r in results) else OK
+    return INTERRUPTED if any(r.reason == BY_CTRL_C for r in results) else OK
 
 
 def show(console: Console, results: Sequence[BenchResult], note: str) -> None:

@@ -18,6 +18,7 @@ from tfjslab import arguments as options
 from tfjslab.base.dtypes import Array
 from tfjslab.base.errors import UsageError
 from tfjslab.base.files import scratch_folder
+from tfjslab.base.interrupts import BY_CTRL_C
 from tfjslab.base.shapes import Shape
 from tfjslab.base.text import ms, scaled
 from tfjslab.bench.peers.tfjs import PEERS_VARIABLE
@@ -32,7 +33,6 @@ from tfjslab.cli.values import read_inputs
 from tfjslab.export.web.export import WebExport, export_web
 from tfjslab.export.web.in_chromium import chromium_tuners
 from tfjslab.export.web.picture import FITS, ORDERS, Picture, picture_of, range_of_bytes
-from tfjslab.export.web.proof import INTERRUPTED as STOPPED
 from tfjslab.export.web.proof import prove
 from tfjslab.export.web.report import WebReport
 from tfjslab.export.web.tuning import default_tuners
@@ -211,7 +211,7 @@ def _source(args: argparse.Namespace, model: Model) -> Iterator[Path | None]:
 def _exit_code(found: WebReport | None) -> int:
     if found is None:
         return OK
-    return INTERRUPTED if found.reason == STOPPED else LIMIT_BROKEN if found.agrees is False else OK
+    return INTERRUPTED if found.reason == BY_CTRL_C else LIMIT_BROKEN if found.agrees is False else OK
 
 
 def _show(

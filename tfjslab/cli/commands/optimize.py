@@ -13,6 +13,7 @@ from rich.console import Console
 from tfjslab import arguments as options
 from tfjslab.base.errors import UsageError
 from tfjslab.base.files import scratch_folder
+from tfjslab.base.interrupts import BY_CTRL_C
 from tfjslab.base.text import count, ms, percent, scaled, times
 from tfjslab.bench.before_after import BeforeAfter, before_after
 from tfjslab.bench.interleaved import ROUNDS
@@ -77,12 +78,12 @@ def _run(args: argparse.Namespace) -> Outcome:
         with made:
             # What only our backends run is written without a word about TensorFlow.js.
             path = made.save(args.out) if args.target == TFJS else write_model(made.graph, args.out)
-            if folder is not None and report.reason != "interrupted":  # then nothing more is measured
+            if folder is not None and report.reason != BY_CTRL_C:  # then nothing more is measured
                 compared = _compare(args, (model, made), x, folder, settings)
     note = weights_note([args.model], real=args.real_weights)
     data = {**report.to_json(), "out": str(path), "note": note, "compared": compared and compared.to_json()}
     # Ctrl-C while measuring: the model is written all the same, and the report says what is missing.
-    code = INTERRUPTED if "interrupted" in (report.reason, compared and compared.reason) else OK
+    code = INTERRUPTED if BY_CTRL_C in (report.reason, compared and compared.reason) else OK
     return Outcome(data, lambda console: _show(console, report, str(path), note, compared), code)
 
 

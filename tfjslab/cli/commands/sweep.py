@@ -6,6 +6,7 @@ import argparse
 from functools import partial
 
 from tfjslab import arguments as options
+from tfjslab.base.interrupts import BY_CTRL_C
 from tfjslab.bench.settings import Settings
 from tfjslab.bench.sweep import RUNS, SETTINGS, WARMUP, sweep
 from tfjslab.bench.sweep_result import GOALS
@@ -56,7 +57,7 @@ def _run(args: argparse.Namespace) -> Outcome:
             settings=Settings(args.runs, args.warmup, progress=tell), client=client,
         )
     made = report_of(found, weights_note([args.model], real=args.real_weights), chart=args.chart)
-    code = INTERRUPTED if "interrupted" in found.conditions else OK
+    code = INTERRUPTED if any(r.reason == BY_CTRL_C for r in found.results) else OK
     return Outcome(made.data, made.show, code, partial(save_chart, "pareto", found, args.chart) if args.chart else None)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from tfjslab.base.dtypes import Array, numpy_dtype, of_value
 from tfjslab.base.errors import BackendError, BackendUnavailableError, InputError, TfjslabError
 from tfjslab.base.files import scratch_folder
+from tfjslab.base.interrupts import BY_CTRL_C
 from tfjslab.base.machine import usable_cores
 from tfjslab.base.out_of_memory import tells_memory
 from tfjslab.base.progress import Progress, no_progress
@@ -39,7 +40,6 @@ from tfjslab.model.states import state_ports
 
 SEEDS = 3
 TFJS = "TensorFlow.js"
-INTERRUPTED = "interrupted"
 _TFJS_BACKEND, _TFJS_FALLBACK = "wasm-simd", "cpu"  # the second one has kernels that the first has not
 
 Feeds = Mapping[str, Array]
@@ -84,7 +84,7 @@ def prove(
         proof.ask_tfjs(source, peers)
         proof.measure_files(peers)
     except KeyboardInterrupt:
-        proof.reason = INTERRUPTED
+        proof.reason = BY_CTRL_C
     report = proof.report(told)
     report.write(made.folder)
     return report
