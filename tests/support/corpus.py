@@ -137,19 +137,20 @@ GRAPHS = (
     Found("an input too large for numpy", graph(placeholder(2**20, 2**20, 2**20, 2**20), node("Relu", "x")),
           LimitError, "input 'x'"),
     Found("a stride beyond the image", pool(strides=[1, HUGE, HUGE, 1])),
-    Found("a window beyond the image", pool(ksize=[1, HUGE, HUGE, 1]), LimitError, "padded image"),
+    Found("a window beyond the image", pool(ksize=[1, HUGE, HUGE, 1]), LimitError, "input with its padding"),
     Found("a window that does not fit", pool(ksize=[1, 2**31, 1, 1], padding="VALID"), ShapeError, "does not fit"),
     Found("a dilation beyond the image", graph(
         placeholder(1, 4, 4, 1), node("Conv2D", "x", "w", strides=[1, 1, 1, 1], dilations=[1, HUGE, HUGE, 1],
                                       padding="SAME"), constants={"w": np.ones((2, 2, 1, 1), np.float32)}),
-          LimitError, "padded image"),
+          LimitError, "input with its padding"),
     Found("a dilation that makes gigabytes of a small image", graph(
         placeholder(1, 7, 6, 3), node("DepthwiseConv2dNative", "x", "w", strides=[1, 1, 1, 1],
                                       dilations=[1, 2**24, 1, 1], padding="SAME"),
         constants={"w": np.ones((3, 3, 3, 2), np.float32)}), LimitError, "would take"),
     Found("paddings beyond integers", graph(
         placeholder(1, 4, 4, 1), node("MaxPool", "x", ksize=[1, 2, 2, 1], strides=[1, 1, 1, 1], padding="EXPLICIT",
-                                      explicit_paddings=[0, 0, HUGE, HUGE, HUGE, HUGE, 0, 0])), LimitError, "padded"),
+                                      explicit_paddings=[0, 0, HUGE, HUGE, HUGE, HUGE, 0, 0])),
+          LimitError, "input with its padding"),
     Found("a tile of gigabytes", of_sizes("Tile", 2**14, 2**12), LimitError, "would take"),
     Found("a fill of gigabytes", graph(placeholder(), node("Fill", "n", "x"), constants={"n": [2**15, 2**15]}),
           LimitError, "would take"),

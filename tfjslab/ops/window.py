@@ -71,13 +71,14 @@ class Window:
 
 
 def check_padded(batch: int, size: Shape, pad: Sequence[Pair], channels: int, where: str) -> None:
-    """LimitError where an input with its padding takes more than a run may: a large dilation makes much of a small one.
+    """LimitError where an input with its padding is too large: a large dilation makes much of a small one.
 
     Shape rules ask this, so that a model is refused on all backends or on none; not every backend makes that copy.
     """
+    what = f"{where}: the input with its padding"
+    shape = checked_shape((batch, *(length + sum(p) for length, p in zip(size, pad, strict=True)), channels), what)
     if any(map(any, pad)):
-        elements = batch * size_of([length + sum(p) for length, p in zip(size, pad, strict=True)]) * channels
-        check_memory(f"{where}: the input with its padding", elements * MOST_BYTES_PER_ELEMENT)
+        check_memory(what, size_of(shape) * MOST_BYTES_PER_ELEMENT)
 
 
 def padded(x: Array, pad: Sequence[Pair], value: float = 0) -> Array:
@@ -137,7 +138,6 @@ def window(x: Shape, size: Pair, attrs: Attrs, where: str) -> Window:
     if min(min(p) for p in pad) < 0:
         raise ShapeError(f"{where}: explicit_paddings {list(explicit)}; expected numbers >= 0")
     out = tuple(window_output(*p) for p in zip(in_size, size, stride, dilation, pad, strict=True))
-    checked_shape([n + sum(p) for n, p in zip(in_size, pad, strict=True)], f"{where}: padded image")
     check_padded(batch, in_size, pad, channels, where)
     down, across = (window_stride(*p) for p in zip(in_size, stride, pad, strict=True))
     return Window(batch, in_size, (out[0], out[1]), size, (down, across), dilation, pad, data_format)
