@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfjslab.base.errors import UsageError
-from tfjslab.base.limits import check_memory
+from tfjslab.base.limits import RUN_LIMITS, check_memory
 
 ALIGNMENT = 64  # a cache line, and at least what every SIMD load wants
 _MOST_COMPARED = 2000  # buffers for which several orders are tried, which takes the square of their number
@@ -72,7 +72,8 @@ def check_live(buffers: Sequence[Lifetime]) -> None:
     It is asked of the nodes as the model has them, so that all backends refuse the same models: one that fuses nodes
     may need less.
     """
-    check_memory("what the nodes make and read", lower_bound(_rounded(buffers, ALIGNMENT)))
+    if sum(b.size_bytes + ALIGNMENT for b in buffers) > RUN_LIMITS.memory_bytes:  # seldom; all at once take longer
+        check_memory("what the nodes make and read", lower_bound(_rounded(buffers, ALIGNMENT)))
 
 
 def lower_bound(buffers: Sequence[Lifetime]) -> int:

@@ -20,6 +20,7 @@ import numpy as np
 from tfjslab.base.dtypes import Array
 
 _BITS, _INT32, _VALUES = 31, 1 << 31, 256
+_BLOCK = 64  # channels that are tried at once: larger tables are memory that the system has to give each time
 _WORD_BITS = 20  # of a float64's upper word, without sign and exponent
 # By how many units in the last place a float32 factor is moved, in search of a better one. Where more channels than
 # this part lack one after the first, it would be in vain.
@@ -103,24 +104,27 @@ def _found(values: _Values, real: Array, steps: tuple[int, ...], whole: Any) -> 
         todo = np.flatnonzero(np.isnan(offsets))
         if step and len(todo) > _MOST_LEFT * len(offsets):
             break
-        factor = real[todo] + step * np.spacing(real[todo])
-        good, offset = _offsets(values, todo, factor, whole)
-        factors[todo[good]], offsets[todo[good]] = factor[good], offset[good]
+        for some in (todo[i : i + _BLOCK] for i in range(0, len(todo), _BLOCK)):
+            factor = real[some] + step * np.spacing(real[some])
+            good, offset = _offsets(values, some, factor, whole)
+            factors[some[good]], offsets[some[good]] = factor[good], offset[good]
     return None if np.isnan(offsets).any() else (factors, offsets)
 
 
 def _offsets(values: _Values, channels: Array, factor: Array, whole: Any) -> tuple[Array, Array]:
     """For which of the channels an offset makes all values right, and the offsets."""
-    wanted, zero = values.wanted, values.zero
+    wanted, zero = values.wanted.astype(factor.dtype), values.zero
     begin, before, reached = values.of(channels, factor.dtype)
     upper, lower = begin * factor[:, None], before * factor[:, None]
     low = np.where(reached, wanted - upper, zero).max(axis=1, initial=zero)
     high = (wanted - lower).min(axis=1, initial=zero + 1)
-    good, found = np.zeros(len(channels), np.bool_), np.empty_like(factor)
-    for part in _PARTS:
+    found, left = np.full_like(factor, np.nan), np.arange(len(channels))
+    for part in _PARTS:  # the first is right for nearly all
         offset = (low + (high - low) * part).astype(factor.dtype) + whole
         late = (upper + offset[:, None] < wanted + whole) & reached
-        early = lower + offset[:, None] >= wanted + whole
-        right = ~(late | early).any(axis=1) & ~good
-        good, found[right] = good | right, offset[right]
-    return good, found
+        wrong = (late | (lower + offset[:, None] >= wanted + whole)).any(axis=1)
+        found[left[~wrong]] = offset[~wrong]
+        if not wrong.any():
+            break
+        left, low, high, upper, lower, reached = (a[wrong] for a in (left, low, high, upper, lower, reached))
+    return ~np.isnan(found), found
