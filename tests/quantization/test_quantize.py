@@ -140,6 +140,16 @@ def test_a_model_that_cannot_run_in_integers_is_not_called_int8():
         assert str(e.value) == "no node of model 'curve' can run in integers (int8): no integer form of Exp"
 
 
+def test_a_file_that_computes_in_integers_is_told_so():
+    b = GraphBuilder()
+    stored = b.value("q", "TflQuantize", b.input("x", (1, 4, 4, 3)), out_scale=0.1, out_zero=3, dtype="int8")
+    y = b.value("y", "TflDequantize", b.value("pool", "TflMaxPool2D", stored, ksize=[2]), x_scale=0.1, x_zero=3)
+    with tf.Model(b.build([Port("y", y, None, "")], {"name": "file"}), "cpu") as m:
+        with pytest.raises(InputError) as e:
+            tf.quantize(m, "int8", np.arange(48.0).reshape(1, 4, 4, 3))
+        assert str(e.value) == "no node of model 'file' can run in integers (int8): it computes in int8 already"
+
+
 def test_a_sweep_keeps_its_verdicts_apart_and_states_its_rule():
     with tf.Model(small_net(), "wasm-simd") as m:
         found = sweep(m, batches(2), kinds=("int8", "uint8"), methods=("minmax",), max_accuracy_drop=0.2,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tfjslab.base.dtypes import DTYPES
 from tfjslab.graph.ir import Graph, Node
 from tfjslab.ops.registry import Spec
 from tfjslab.quantization.forms import FORMS
@@ -72,6 +73,9 @@ def _form(node: Node, graph: Graph, specs: Mapping[str, Spec]) -> tuple[str, str
         return "", "its shape depends on data"
     if any(s is not None and s.size == 0 for s in known):
         return "", "it has an empty tensor"
+    stored = next((s.dtype for s in known if s is not None and s.dtype not in DTYPES), "")
+    if stored:
+        return "", f"it computes in {stored} already"
     name = node.definition.facts.quantized
     reason = FORMS[name].refuses(node, graph, specs) if name else f"no integer form of {node.op}"
     return ("", reason) if reason else (name, "")
