@@ -1,13 +1,13 @@
-// node tfjs_facts.mjs NPM LIST OUT: runs the model of each folder that LIST (JSON) names in TensorFlow.js, on its backends
-// cpu and wasm, up to the first that traps, and writes to OUT which kernels its op asked for, or the error that it gave.
-// NPM holds node_modules.
+// node tfjs_facts.mjs NPM: answers each line of JSON, which names a folder with a model and a backend of TensorFlow.js,
+// with which kernels the model's op asked for there, and with the error that it gave as `refused`. NPM holds node_modules.
 import fs from 'fs';
 import path from 'path';
+import readline from 'readline';
 import { createRequire } from 'module';
 
-const [npm, list, out] = process.argv.slice(2);
+const [npm] = process.argv.slice(2);
 const load = createRequire(path.join(path.resolve(npm), 'x.js'));
-console.warn = () => {};
+console.log = console.warn = () => {};
 const tf = load('@tensorflow/tfjs');
 const wasm = load('@tensorflow/tfjs-backend-wasm');
 wasm.setWasmPaths(path.join(path.resolve(npm), 'node_modules/@tensorflow/tfjs-backend-wasm/dist/'));
@@ -40,13 +40,13 @@ async function tried(folder, backend) {
     return { kernels: [...asked] };
   } catch (error) {
     const trap = error instanceof WebAssembly.RuntimeError;
-    return { error: String(error).split('\n')[0], kernels: [...asked], trap };
+    return { refused: String(error).split('\n')[0], kernels: [...asked], trap };
   }
 }
 
-const found = [];
-for (const folder of JSON.parse(fs.readFileSync(list))) {
-  found.push({ folder, cpu: await tried(folder, 'cpu'), wasm: await tried(folder, 'wasm') });
-  if (found.at(-1).wasm.trap) break; // a module that trapped gives nothing but errors afterwards
+const say = answer => process.stdout.write(`${JSON.stringify(answer)}\n`);
+say({ tfjs: tf.version.tfjs });
+for await (const line of readline.createInterface({ input: process.stdin })) {
+  const { folder, backend } = JSON.parse(line);
+  say(await tried(folder, backend));
 }
-fs.writeFileSync(out, JSON.stringify(found));

@@ -15,17 +15,20 @@ import argparse
 import datetime as dt
 import json
 import re
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tfjslab.base.closing import Closing
 from tfjslab.base.errors import TfjslabError
+from tfjslab.bench.peers.process import Peer, PeerError
+from tfjslab.cli.progress import progress
 from tfjslab.formats.graph_model.writer import save_graph_model
 from tfjslab.graph.ir import Graph, Node, Port
 from tfjslab.ops.conformance import Check, cases
@@ -39,6 +42,8 @@ _CONVERTER_OP = re.compile(r"'tfOpName': '(\w+)'")
 _RUN = re.compile(r"runKernel\((\w+),")
 _ARGUMENT = re.compile(r"convertToTensor\([^,]+, '\w+', [^,)]+(?:, '(\w+)')?\)")
 _DTYPES = ("float32", "int32", "bool")
+_RUN_ON = ("cpu", "wasm")
+_START_SECONDS, _CASE_SECONDS = 60.0, 10.0
 _NO_OPS = frozenset({"Placeholder", "Const", "Identity"})
 
 
@@ -115,24 +120,46 @@ def written(folder: Path) -> Iterator[tuple[Check, str, Path]]:
             yield check, ops.pop(), where
 
 
+@dataclass
+class Tried(Closing):
+    """TensorFlow.js in a program that is started anew behind a case that trapped, or that never ends."""
+
+    folder: Path
+    _peer: Peer | None = None
+
+    def ask(self, where: Path, backend: str) -> dict[str, Any]:
+        """What a case did: the ``kernels`` that it asked for, and why it was ``refused`` if it was."""
+        try:
+            self._peer = self._peer or Peer(("node", str(SCRIPT), str(self.folder)), "TensorFlow.js", _START_SECONDS)
+            row = self._peer.ask("try", folder=str(where), backend=backend, timeout_s=_CASE_SECONDS)
+        except PeerError as e:
+            row = {"refused": str(e), "kernels": [], "trap": True}
+        if row.get("trap"):  # a module that trapped gives nothing but errors afterwards
+            self.close()
+        return row
+
+    def close(self) -> None:
+        """End the program."""
+        if self._peer:
+            self._peer.close()
+            self._peer = None
+
+
 def seen(folder: Path, scratch: Path) -> list[tuple[Check, str, dict[str, Any]]]:
     """What each case did on cpu and wasm."""
-    made = list(written(scratch))
-    paths = scratch / "list.json", scratch / "found.json"
-    found: list[dict[str, Any]] = []
-    while len(found) < len(made):  # again behind each case that traps
-        paths[0].write_text(json.dumps([str(where) for _, _, where in made[len(found):]]))
-        command = ["node", str(SCRIPT), str(folder), *map(str, paths)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own script
-        found += json.loads(paths[1].read_text())
-    return [(check, op, row) for (check, op, _), row in zip(made, found, strict=True)]
+    made, found = list(written(scratch)), []
+    with Tried(folder) as tried, progress() as tell:
+        for i, (check, op, where) in enumerate(made):
+            tell("cases", i, len(made))
+            found.append((check, op, {b: tried.ask(where, b) for b in _RUN_ON}))
+    return found
 
 
 def needs(found: list[tuple[Check, str, dict[str, Any]]]) -> dict[str, list[str]]:
     """The kernels that every case of a TensorFlow op has asked for."""
     asked: dict[str, set[str]] = {}
     for _, op, row in found:
-        if "error" not in row["cpu"]:
+        if "refused" not in row["cpu"]:
             asked[op] = asked.get(op, set(row["cpu"]["kernels"])) & set(row["cpu"]["kernels"])
     return {op: sorted(names - {"Identity"}) for op, names in sorted(asked.items())}
 
@@ -154,8 +181,8 @@ def main() -> int:
     TARGET.write_text(f"{{\n{text}\n}}\n", encoding="utf-8")
     lines = [f"{TARGET.name}: {len(facts['kernels'])} kernels, {len(facts['needs'])} ops seen in {len(found)} cases"]
     if args.refused:
-        lines += [f"{check.name} ({op}) on {backend}: {row[backend]['error']}; {dict(check.attrs)}"
-                  for check, op, row in found for backend in ("cpu", "wasm") if "error" in row[backend]]
+        lines += [f"{check.name} ({op}) on {backend}: {row[backend]['refused']}; {dict(check.attrs)}"
+                  for check, op, row in found for backend in _RUN_ON if "refused" in row[backend]]
     sys.stdout.write("\n".join([*lines, ""]))
     return 0
 

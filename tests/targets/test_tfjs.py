@@ -60,7 +60,16 @@ CASES = {
         graph_of("MaxPool", NCHW, ksize=[1, 1, 2, 2], strides=[1, 1, 2, 2], padding="SAME", data_format="NCHW"),
         EVERYWHERE, "its data_format is NCHW, which is read as NHWC: wrong results"),
     "explicit pool": (graph_of("AvgPool", NHWC, **POOL, padding="EXPLICIT",
-                               explicit_paddings=[0, 0, 1, 1, 1, 1, 0, 0]), EVERYWHERE, "explicit paddings of a pool"),
+                               explicit_paddings=[0, 0, 1, 1, 1, 1, 0, 0]), EVERYWHERE, "explicit paddings"),
+    "explicit volume": (graph_of("MaxPool3D", (1, 4, 5, 6, 2), **POOL, padding="EXPLICIT",
+                                 explicit_paddings=[0, 0, 1, 1, 1, 1, 1, 1, 0, 0]),
+                        EVERYWHERE, "explicit paddings"),
+    "volume of channels first": (conv("Conv3D", (1, 4, 4, 4, 4), (2, 2, 2, 4, 3), data_format="NCDHW"),
+                                 EVERYWHERE, "its data_format is NCDHW"),
+    "groups of a line": (graph_of("Conv1D", (1, 9, 4), (3, 2, 4), stride=1, padding="SAME"), EVERYWHERE,
+                         "convolutions in groups are not known: filters are for 2 of 4 channels"),
+    "running sum of a scalar": (graph_of("Cumsum", (), axis=0), ("tfjs-wasm",),
+                                "a scalar, for which it never ends"),
     "fused tanh": (conv("FusedConv2D", fused_ops=["BiasAdd", "Tanh"]), EVERYWHERE, "Tanh cannot be fused"),
     "fused leaky depthwise": (
         conv("FusedDepthwiseConv2D", filters=(3, 3, 4, 1), fused_ops=["BiasAdd", "LeakyRelu"]), EVERYWHERE,
@@ -86,6 +95,7 @@ CASES = {
     "rank 7": (graph_of("Abs", (1,) * 7), GPUS, "tensors of rank 7; it takes up to 6"),
     "reversed rank 5": (graph_of("Reverse", (1,) * 5, axis=[1]), ("tfjs-webgl",),
                         "tensors of rank 5; it takes up to 4"),
+    "dilations of all axes": (conv(dilations=[2, 2, 1, 1], strides=[1, 1, 1, 1]), (), ""),
     "fine": (conv("FusedConv2D", fused_ops=["BiasAdd", "Relu6"], padding="SAME"), (), ""),
 }
 

@@ -116,9 +116,14 @@ def pair(values: Sequence[int], data_format: str, where: str) -> Pair:
     return values[0], values[1]
 
 
-def _of_pixels(values: Sequence[int], data_format: str) -> Sequence[int]:
-    """Height and width out of four values; others as they are."""
-    return image_parts(tuple(values), data_format, "")[1] if len(values) == _RANK else values
+def dilation_of(attrs: Attrs, where: str) -> Pair:
+    """Height and width of the dilations of a convolution, (1, 1) where it has none.
+
+    Those of batch and channels are not looked at, as in TF.js: BodyPix says [2, 2, 1, 1], and runs with (2, 1).
+    """
+    values, data_format = attrs.get("dilations", (1,)), attrs["data_format"]
+    pixels = image_parts(tuple(values), data_format, "")[1] if len(values) == _RANK else values
+    return pair(pixels, data_format, f"{where}: dilations")
 
 
 def window(x: Shape, size: Pair, attrs: Attrs, where: str) -> Window:
@@ -129,8 +134,7 @@ def window(x: Shape, size: Pair, attrs: Attrs, where: str) -> Window:
     data_format = attrs["data_format"]
     batch, in_size, channels = image_parts(x, data_format, f"{where}: input")
     stride = pair(attrs["strides"], data_format, f"{where}: strides")
-    # Those of batch and channels are not looked at, as in TF.js: BodyPix says [2, 2, 1, 1], and runs with (2, 1).
-    dilation = pair(_of_pixels(attrs.get("dilations", (1,)), data_format), data_format, f"{where}: dilations")
+    dilation = dilation_of(attrs, where)
     explicit = attrs.get("explicit_paddings", ())
     if data_format == "NCHW" and len(explicit) == 2 * _RANK:
         explicit = (*explicit[:2], *explicit[4:], *explicit[2:4])

@@ -17,13 +17,13 @@ from tfjslab.base.errors import ModelError
 from tfjslab.formats.graph_model.graphdef_writer import spelling
 from tfjslab.graph.ir import Graph
 from tfjslab.ops.activations import BIAS
-from tfjslab.ops.window import pair
+from tfjslab.ops.window import dilation_of, pair
 from tfjslab.passes.base import TARGETS
 from tfjslab.targets.refusal import Refuses, Rule, TargetRefusal, Use, rule, uses
 
 BACKENDS = ("tfjs-cpu", "tfjs-wasm", "tfjs-webgl", "tfjs-webgpu")
 _DATA = Path(__file__).with_name("tfjs.json")
-_CHANNELS_LAST = "NHWC"
+_CHANNELS_LAST, _CHANNELS = "NHWC", "C"
 _GPU_RANK, _FEW = 6, 4
 _NORM_AXES = (1, 2)
 
@@ -100,33 +100,37 @@ def _grouped(use: Use) -> str:
     image, filters = use.shape(0), use.shape(1)
     if image is None or filters is None:
         return ""
-    channels = image[-1 if use.node.attrs.get("data_format", _CHANNELS_LAST) == _CHANNELS_LAST else 1]
-    if channels == filters[2]:
+    channels, expected = image[-1 if _layout(use).endswith(_CHANNELS) else 1], filters[-2]
+    if channels == expected:
         return ""
-    return f"convolutions in groups are not known: filters are for {filters[2]} of {channels} channels"
+    return f"convolutions in groups are not known: filters are for {expected} of {channels} channels"
 
 
 def _dilated_with_strides(use: Use) -> str:
-    layout = use.node.attrs.get("data_format", _CHANNELS_LAST)
-    strides, dilations = (pair(use.node.attrs[k], layout, use.node.name) for k in ("strides", "dilations"))
+    attrs, where = use.node.attrs, use.node.name
+    strides, dilations = pair(attrs["strides"], attrs["data_format"], where), dilation_of(attrs, where)
     both = max(strides) > 1 and max(dilations) > 1
     return f"strides {list(strides)} together with dilations {list(dilations)}" if both else ""
 
 
+def _layout(use: Use) -> str:
+    return str(use.node.attrs.get("data_format", _CHANNELS_LAST))
+
+
 def _channels_first(use: Use) -> str:
-    layout = use.node.attrs.get("data_format", _CHANNELS_LAST)
-    return "" if layout == _CHANNELS_LAST else f"its data_format is {layout}"
+    layout = _layout(use)
+    return "" if layout.endswith(_CHANNELS) else f"its data_format is {layout}"
 
 
 def _channels_first_ignored(use: Use) -> str:
-    layout = use.node.attrs.get("data_format", _CHANNELS_LAST)
-    if layout == _CHANNELS_LAST:
+    layout = _layout(use)
+    if layout.endswith(_CHANNELS):
         return ""
     return f"its data_format is {layout}, which is read as {_CHANNELS_LAST}: wrong results"
 
 
 def _explicit(use: Use) -> str:
-    return "explicit paddings of a pool" if use.node.attrs["padding"] == "EXPLICIT" else ""
+    return "explicit paddings" if use.node.attrs["padding"] == "EXPLICIT" else ""
 
 
 def _fused(use: Use) -> str:
@@ -165,6 +169,10 @@ def _negative_axis(use: Use) -> str:
     return f"its axis is {axis}, and only those from 0 are computed rightly" if axis < 0 else ""
 
 
+def _scalar(use: Use) -> str:
+    return "a scalar, for which it never ends" if use.rank(0) == 0 else ""
+
+
 def _rank_above(most: int) -> Refuses:
     def refuses(use: Use) -> str:
         ranks = [r for i in range(len(use.inputs)) if (r := use.rank(i)) is not None and r > most]
@@ -194,7 +202,7 @@ _CORES = f"{_CONVOLUTIONS} FusedDepthwiseConv2D _FusedMatMul"
 _GPUS = "tfjs-webgl tfjs-webgpu"
 
 RULES: tuple[Rule, ...] = (
-    rule(_CONVOLUTIONS, _grouped),
+    rule(f"{_CONVOLUTIONS} Conv1D Conv3D", _grouped),
     rule(f"{_CONVOLUTIONS} FusedDepthwiseConv2D", _dilated_with_strides),
     rule("DepthwiseConv2dNative", _dilated_with_strides, "tfjs-cpu tfjs-webgl"),
     rule(f"{_CONVOLUTIONS} FusedDepthwiseConv2D", _channels_first, "tfjs-wasm"),
@@ -202,13 +210,15 @@ RULES: tuple[Rule, ...] = (
     rule("FusedDepthwiseConv2D", _channels_first_ignored, "tfjs-cpu tfjs-webgl tfjs-webgpu"),
     rule(f"{_POOLS} FusedBatchNorm Conv2DBackpropInput", _channels_first_ignored),
     rule("DepthToSpace", _channels_first, "tfjs-cpu"),
-    rule("MaxPool AvgPool", _explicit),
+    rule("Conv1D Conv3D", _channels_first),
+    rule("MaxPool AvgPool MaxPool3D AvgPool3D Conv1D Conv3D Dilation2D", _explicit),
     rule(_CORES, _fused),
     rule("ResizeBilinear ResizeNearestNeighbor", _both_pixel_rules),
     rule("BatchMatMul _FusedMatMul", _float32_only(2), "tfjs-wasm"),
     rule("MaxPool", _float32_only(1), "tfjs-wasm"),
     rule("Cumsum Cumprod", _number_only, "tfjs-wasm"),
     rule("Cumsum Cumprod", _negative_axis),
+    rule("Cumsum Cumprod", _scalar, "tfjs-wasm"),
     rule("Einsum", _repeated_subscripts),
     rule("EuclideanNorm", _norm_axes),
     rule("EnsureShape", _always("the converter cannot read its shape")),
