@@ -1,5 +1,7 @@
 """A model that keeps states between calls: what tools show of it, and which ones refuse it by name."""
 
+import json
+
 import numpy as np
 import pytest
 from support.layers import functional, keras_input, keras_layer, weights_of, write
@@ -8,6 +10,7 @@ from support.sequence_layers import options, recurrent_shapes
 import tfjslab as tf
 from tfjslab.base.errors import ModelError
 from tfjslab.cli.app import main
+from tfjslab.export.targets import NAMES
 
 BATCH, STEPS, FEATURES = 2, 3, 4
 X = np.random.default_rng(0).uniform(-1, 1, (BATCH, STEPS, FEATURES)).astype(np.float32)
@@ -43,6 +46,21 @@ def test_states_can_be_fed_by_name(folder):
 def test_inspect_counts_it_with_its_states(folder, capsys):
     assert main(["inspect", str(folder), "--backend", "cpu"]) == 0
     assert "GRU" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("target", NAMES)
+def test_targets_are_told_of_it_with_its_states(folder, target):
+    with tf.load_model(folder, backend="cpu") as model:
+        assert tf.refusals(model, target) == tf.refusals(model, target, {"x": (BATCH, STEPS, FEATURES)}) == ()
+
+
+def test_a_shape_for_its_input_leaves_its_states(folder, tmp_path, capsys):
+    given, told = tmp_path / "x.npy", []
+    np.save(given, X)
+    for shape in ((), ("--shape", f"{BATCH},{STEPS},{FEATURES}")):
+        assert main(["run", str(folder), "--input", str(given), "--backend", "cpu", "--json", "-", *shape]) == 0
+        told.append(json.loads(capsys.readouterr().out)["outputs"])
+    assert told[0] == told[1]
 
 
 def test_what_cannot_keep_states_says_so(folder):

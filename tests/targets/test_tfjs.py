@@ -3,13 +3,16 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from support import tfjs
+from support.layers import functional, keras_input, keras_layer, weights_of, write
 from support.nets import nets
+from support.sequence_layers import options, recurrent_shapes
 
 import tfjslab as tf
 from tfjslab.base.errors import UsageError
@@ -143,6 +146,17 @@ def test_refusals_are_told_together():
     graph = b.build([Port("y", value, None, "")], {})
     assert told(TARGETS["tfjs-webgl"].refusals(graph)) == [
         "SpaceToDepth: TensorFlow.js has no op SpaceToDepth (4 nodes: d0, d1, d2 and 1 more)"]
+
+
+def test_recurrent_layers_are_looked_at_in_steps_or_as_they_are(tmp_path):
+    layers = [keras_input("x", (None, None, 3)), keras_layer("GRU", "r", "x", **options("GRU"))]
+    weights = weights_of(recurrent_shapes("GRU", 3, prefix="r/"))
+    folder = write(tmp_path / "made", functional(layers, ["x"], ["r"]), weights).parent
+    with tf.load_model(folder, backend="cpu") as m:
+        assert tf.refusals(m, "tfjs-cpu") == ()  # open lengths are taken as 1
+        unknown = m.graph.with_inputs(replace(p, shape=None) for p in m.graph.inputs)
+    assert {(r.op, r.reason) for r in TARGETS["tfjs-cpu"].refusals(unknown)} == {
+        ("GRU", "TensorFlow has no op for it that a file could hold")}
 
 
 def test_saving_and_optimizing_say_what_no_page_would_run(tmp_path):

@@ -64,7 +64,7 @@ def settled(model: Model, given: Sequence[str]) -> Model:
 
     Everything that looks at its inputs (batches, samples, checks of data) then goes by these shapes.
     """
-    return model.with_graph(model.graph.with_(inputs=shaped(model.inputs, given))) if given else model
+    return model.with_graph(model.graph.with_inputs(shaped(model.inputs, given))) if given else model
 
 
 def sampled(ports: Sequence[Port], seed: int = 0) -> dict[str, Array]:

@@ -163,7 +163,7 @@ def _reason(look: Any) -> str:
 
 def settled(form: ModelForm, batch: int) -> Model:
     """The form with a batch that is fixed in its inputs, as a page would load it."""
-    return form.model.with_graph(form.model.graph.with_(inputs=form.ports(batch)))
+    return form.model.with_graph(form.model.graph.with_inputs(form.ports(batch)))
 
 
 def sizes_here(form: ModelForm, names: Sequence[str], sizes: Sequence[RunSize], by: Measuring) -> SizeSweep:
@@ -193,7 +193,7 @@ def sizes_in(
 def _at_size(
     page: DeviceSession, form: ModelForm, names: Sequence[str], size: RunSize, by: Measuring,
 ) -> list[Candidate]:
-    with form.model.with_graph(form.model.graph.with_(inputs=size.ports)) as model:
+    with form.model.with_graph(form.model.graph.with_inputs(size.ports)) as model:
         return _together(page, model, names, form, by)
 
 

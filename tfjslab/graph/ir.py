@@ -8,7 +8,7 @@ TensorFlow 1 reader converts Switch / Merge / Enter / Exit frames.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -122,6 +122,11 @@ class Graph:
     def with_(self, **changes: Any) -> Graph:
         """A copy with fields replaced."""
         return replace(self, **changes)
+
+    def with_inputs(self, ports: Iterable[Port]) -> Graph:
+        """A copy with these inputs in place of those of their names; those that no port names stay, such as states."""
+        given = {p.name: p for p in ports}
+        return self.with_(inputs=tuple(given.get(p.name, p) for p in self.inputs))
 
     def producers(self) -> dict[str, Node]:
         """Which node makes each value."""

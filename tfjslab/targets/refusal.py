@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from tfjslab.base.errors import TfjslabError
+from tfjslab.base.errors import ModelError, TfjslabError
 from tfjslab.base.text import counted
 from tfjslab.graph.ir import Graph, Node
 from tfjslab.graph.specialize import specialize
@@ -66,11 +66,23 @@ def rule(ops: str, refuses: Refuses, backends: str = "") -> Rule:
 
 def uses(graph: Graph) -> Iterator[Use]:
     """Every node as it is written: recurrent layers in steps, functions too. Open lengths of inputs are taken as 1."""
-    for where, part in _named(unroll(graph), ""):
+    for where, part in _named(_written_out(graph), ""):
         known = _specs(part) if not where else {}
         for node in part.nodes:
             shown = node if not where else Node(f"{where}{node.name}", node.op, node.inputs, node.attrs)
             yield Use(shown, tuple(known.get(v) or _constant(part, v) for v in node.inputs))
+
+
+def _written_out(graph: Graph) -> Graph:
+    """Recurrent layers in steps, by the shapes of inputs where the file leaves open how many; else as they are."""
+    try:
+        return unroll(graph)
+    except ModelError:
+        known = _specs(graph)
+    try:
+        return unroll(graph, known) if known else graph
+    except TfjslabError:
+        return graph
 
 
 def _named(graph: Graph, where: str) -> Iterator[tuple[str, Graph]]:

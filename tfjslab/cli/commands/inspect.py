@@ -62,8 +62,7 @@ def _overview(args: argparse.Namespace) -> Outcome:
         options.chosen_backends(args.backend))
     with progress() as report, open_model(args.model, "cpu", None, report, real=args.real_weights) as model:
         ports = shaped(model.inputs, args.shape)
-        hidden = tuple(p for p in model.graph.inputs if p not in model.inputs)  # what stateful layers keep
-        facts = overview(model.graph.with_(inputs=(*ports, *hidden)))
+        facts = overview(model.graph.with_inputs(ports))
         data = {
             "model": args.model,
             "inputs": _ports(model, model.inputs),

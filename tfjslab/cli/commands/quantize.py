@@ -96,7 +96,7 @@ def _run(args: argparse.Namespace) -> Outcome:
         with made.model as new:
             speed = None
             if args.out:
-                with new.with_graph(new.graph.with_(inputs=opened.inputs)) as whole:
+                with new.with_graph(new.graph.with_inputs(opened.inputs)) as whole:
                     whole.save(args.out)
             else:
                 x = (evaluation or calibration or [sampled(model.inputs)])[0]
