@@ -128,9 +128,12 @@ class Tried(Closing):
     _peer: Peer | None = None
 
     def ask(self, where: Path, backend: str) -> dict[str, Any]:
-        """What a case did: the ``kernels`` that it asked for, and why it was ``refused`` if it was."""
+        """What a case did: the ``kernels`` that it asked for, and why it was ``refused`` if it was.
+
+        Raises PeerError when TensorFlow.js cannot be started: that is no answer to a case.
+        """
+        self._peer = self._peer or Peer(("node", str(SCRIPT), str(self.folder)), "TensorFlow.js", _START_SECONDS)
         try:
-            self._peer = self._peer or Peer(("node", str(SCRIPT), str(self.folder)), "TensorFlow.js", _START_SECONDS)
             row = self._peer.ask("try", folder=str(where), backend=backend, timeout_s=_CASE_SECONDS)
         except PeerError as e:
             row = {"refused": str(e), "kernels": [], "trap": True}
