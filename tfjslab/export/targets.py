@@ -44,7 +44,7 @@ def refusals(model: Model, target: str, shapes: Mapping[str, Shape] | None = Non
     check_target(target)
     if target != WEB_MODULE:
         given = shapes or {}
-        inputs = tuple(replace(p, shape=tuple(given[p.name])) if p.name in given else p for p in model.inputs)
+        inputs = (replace(p, shape=tuple(given[p.name])) for p in model.inputs if p.name in given)
         return TARGETS[target].refusals(model.graph.with_inputs(inputs))
     full = shapes_of(model, shapes or {})
     graph = model.graph if model.graph.metadata.get("execution") else run_passes(model.graph, target="tfjslab")[0]

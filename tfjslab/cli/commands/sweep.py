@@ -6,12 +6,12 @@ import argparse
 from functools import partial
 
 from tfjslab import arguments as options
-from tfjslab.base.interrupts import BY_CTRL_C
 from tfjslab.bench.settings import Settings
 from tfjslab.bench.sweep import RUNS, SETTINGS, WARMUP, sweep
 from tfjslab.bench.sweep_result import GOALS
 from tfjslab.cli.charts import save_chart
-from tfjslab.cli.command import INTERRUPTED, OK, Command, Outcome
+from tfjslab.cli.command import Command, Outcome
+from tfjslab.cli.commands.bench import exit_code
 from tfjslab.cli.feeds import add_shape, settled
 from tfjslab.cli.labelled import add_data, in_batches, report_of, samples
 from tfjslab.cli.models import add_model, open_model, weights_note
@@ -57,7 +57,7 @@ def _run(args: argparse.Namespace) -> Outcome:
             settings=Settings(args.runs, args.warmup, progress=tell), client=client,
         )
     made = report_of(found, weights_note([args.model], real=args.real_weights), chart=args.chart)
-    code = INTERRUPTED if any(r.reason == BY_CTRL_C for r in found.results) else OK
+    code = exit_code(found.results)
     return Outcome(made.data, made.show, code, partial(save_chart, "pareto", found, args.chart) if args.chart else None)
 
 
