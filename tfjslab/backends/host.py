@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from tfjslab.backends.base import BufferLife, CommandInfo
-from tfjslab.backends.kernels.memory_plan import Lifetime
+from tfjslab.backends.kernels.memory_plan import ALIGNMENT, Lifetime, lower_bound, rounded_up
 from tfjslab.base.dtypes import Array, numpy_dtype, of_value
 from tfjslab.base.errors import BackendError, TfjslabError
-from tfjslab.base.limits import check_flops
+from tfjslab.base.limits import RUN_LIMITS, check_flops, check_memory
 from tfjslab.base.out_of_memory import backend_out_of_memory
 from tfjslab.graph.ir import Node
 from tfjslab.graph.specialize import check_made
@@ -145,6 +145,17 @@ def lifetimes(nodes: Sequence[Node], specs: Mapping[str, Spec], outputs: Sequenc
     last = {v: i for i, n in enumerate(nodes) for v in (*n.outputs, *n.uses)}
     last.update(dict.fromkeys(outputs, len(nodes) - 1))
     return [Lifetime(v, specs[v].num_bytes, i, last[v]) for i, n in enumerate(nodes) for v in n.outputs]
+
+
+def check_live(nodes: Sequence[Node], specs: Mapping[str, Spec], outputs: Sequence[str]) -> None:
+    """LimitError when what nodes make and read is more at once than a run may take.
+
+    It is asked of the nodes as the model has them, so that all backends refuse the same models: one that fuses nodes
+    may need less.
+    """
+    # Every plan asks, so the usual answer is found first: even all values at once are not too much.
+    if sum(specs[v].num_bytes + ALIGNMENT for n in nodes for v in n.outputs) > RUN_LIMITS.memory_bytes:
+        check_memory("what the nodes make and read", lower_bound(rounded_up(lifetimes(nodes, specs, outputs))))
 
 
 def live_at(buffers: Sequence[Lifetime], num_commands: int) -> list[Live]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfjslab.base.errors import UsageError
-from tfjslab.base.limits import RUN_LIMITS, check_memory
+from tfjslab.base.limits import check_memory
 
 ALIGNMENT = 64  # a cache line, and at least what every SIMD load wants
 _MOST_COMPARED = 2000  # buffers for which several orders are tried, which takes the square of their number
@@ -55,7 +55,7 @@ def plan_memory(buffers: Sequence[Lifetime], alignment: int = ALIGNMENT) -> Memo
     even the smallest arena is more than a run may take.
     """
     _check(buffers)
-    rounded = _rounded(buffers, alignment)
+    rounded = rounded_up(buffers, alignment)
     bound = lower_bound(rounded)
     check_memory("what kernels make and read", bound)
     if len(buffers) > _MOST_COMPARED:
@@ -66,22 +66,13 @@ def plan_memory(buffers: Sequence[Lifetime], alignment: int = ALIGNMENT) -> Memo
     return MemoryPlan({b.name: offsets[b.name] for b in buffers}, peak, bound, order_name)
 
 
-def check_live(buffers: Sequence[Lifetime]) -> None:
-    """LimitError when what nodes make and read is more at once than a run may take.
-
-    It is asked of the nodes as the model has them, so that all backends refuse the same models: one that fuses nodes
-    may need less.
-    """
-    if sum(b.size_bytes + ALIGNMENT for b in buffers) > RUN_LIMITS.memory_bytes:  # seldom; all at once take longer
-        check_memory("what the nodes make and read", lower_bound(_rounded(buffers, ALIGNMENT)))
-
-
 def lower_bound(buffers: Sequence[Lifetime]) -> int:
     """The largest sum of sizes that are live at one command."""
     return int(_live_bytes(buffers).max(initial=0))
 
 
-def _rounded(buffers: Sequence[Lifetime], alignment: int) -> list[Lifetime]:
+def rounded_up(buffers: Sequence[Lifetime], alignment: int = ALIGNMENT) -> list[Lifetime]:
+    """The buffers with the sizes that they take in an arena."""
     return [Lifetime(b.name, -(-b.size_bytes // alignment) * alignment, b.first_use, b.last_use) for b in buffers]
 
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from tfjslab.backends.base import Buffer, Plan
-from tfjslab.backends.host import lifetimes
+from tfjslab.backends.host import check_live
 from tfjslab.backends.kernels.builder import Constant
-from tfjslab.backends.kernels.memory_plan import check_live
 from tfjslab.base.dtypes import ON_HOST, Array
 from tfjslab.base.errors import BackendError
 from tfjslab.base.interrupts import UninterruptedBut
@@ -109,7 +108,7 @@ class KernelSession(ABC, Generic[N]):
         """Make a plan; see ``tfjslab.backends.base.Session``."""
         with UninterruptedBut(), self.lock:
             self._check_open()
-            check_live(lifetimes(program.graph.nodes, program.specs, outputs))
+            check_live(program.graph.nodes, program.specs, outputs)
             try:
                 plan = self._plan(program, outputs)
             except MemoryError as e:
